@@ -1,0 +1,92 @@
+"""One exception tree. Every error says where, what, what was expected and the next command; only `cli` exits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class TailTuneError(Exception):
+    """Base of every error a user can act on.
+
+    Args:
+        message: What went wrong, with place and expectation.
+        hint: The next command to run or thing to do; shown on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\nNext:  {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One per thing that is wrong in a file a user wrote."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}  {self.what}"
+
+
+class FaultsError(TailTuneError):
+    """Several faults, all told at once."""
+
+    def __init__(self, faults: Iterable[Fault], hint: str | None = None) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults), hint)
+
+
+class SpecError(FaultsError):
+    """A model.yaml, labels.yaml or prices.yaml that does not say what it must."""
+
+
+class DataError(FaultsError):
+    """Rows that cannot be read, or not as the spec says."""
+
+
+class UsageError(TailTuneError):
+    """A command that cannot be carried out as given."""
+
+    exit_code = 2
+
+
+class GateError(TailTuneError):
+    """A gate said no; nothing downstream runs.
+
+    Args:
+        report: The stage's report, written and tracked before the error goes on, so that the refusal leaves evidence.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str | None = None, report: object | None = None) -> None:
+        super().__init__(message, hint)
+        self.report = report
+
+
+class MissingInputError(TailTuneError):
+    """A stage was called before the stage that writes what it reads."""
+
+
+class StaleLadderError(GateError):
+    """Training was asked for without a ladder result for exactly these data and this spec."""
+
+
+class BusyError(TailTuneError):
+    """Another process works on the same use case or checkout."""
+
+
+class ServiceError(TailTuneError):
+    """A server or library at the rim failed: MLflow, DVC, a remote."""
+
+
+class TrainingError(TailTuneError):
+    """Training could not go on: a loss that is not a number, no disk space, a checkpoint of other data."""

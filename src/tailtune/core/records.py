@@ -1,0 +1,90 @@
+"""Frozen values that floors hand to each other. Each docstring opens with its grain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One per labelled text.
+
+    Attributes:
+        id: Content hash of the raw text and label; the same row has the same id in every run.
+        text: What the model reads.
+        label: The label as given, one of the use case's label set.
+        origin: Where the row stands, `file:line`, relative to the use case's data folder.
+        split: Which split it belongs to; None before the split is made.
+        group: Rows of one group never part over splits; None means the row is its own group.
+    """
+
+    id: str
+    text: str
+    label: str
+    origin: str
+    split: Split | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One per row and predictor: what the predictor said, and what it cost.
+
+    Attributes:
+        value: The predicted label; None when the answer was not valid (an unusable reply is not an error).
+        confidence: Probability given to the value, 0 to 1; NaN when the predictor has none.
+        usd: Price paid to somebody else for this answer (an endpoint); None when unknown, 0 for local work.
+    """
+
+    value: str | None
+    confidence: float
+    usd: float | None = 0.0
+
+
+class Record(BaseModel):
+    """A frozen value that can be written as JSON and read back, nothing unknown allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Estimate(Record):
+    """One per measured figure: the value with its 95 % interval and the rows it was measured on."""
+
+    value: float
+    low: float
+    high: float
+    rows: int = Field(ge=0)
+
+
+class Latency(Record):
+    """One per predictor: milliseconds for one row at a time, over the timed rows."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    mean_ms: float
+    rows: int
+
+
+class Cost(Record):
+    """One per stage run: what it used and what that is worth."""
+
+    wall_s: float = Field(ge=0, description="Seconds from start to end.")
+    cpu_s: float = Field(ge=0, description="Processor seconds, children included.")
+    peak_memory_mb: float = Field(ge=0, description="Largest resident memory, MiB.")
+    usd: float | None = Field(
+        description="wall_s at the price of the machine; null when no price is declared."
+    )
+
+
+class Decision(Record):
+    """One per gate: the answer with its reason."""
+
+    yes: bool
+    reason: str

@@ -1,0 +1,1 @@
+"""Pure judgement: metrics, statistics, costs, decisions. No clock, file or network."""

@@ -1,0 +1,1 @@
+"""Everything that answers rows, behind one protocol; one file per kind."""

@@ -1,0 +1,83 @@
+"""Which predictors there are, and how a saved one is brought back."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailtune.core.errors import TailTuneError
+
+if TYPE_CHECKING:
+    from tailtune.predictors.base import Classifier, Embed, Rung
+
+CARD = "predictor.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One per kind of predictor: its name in specs, its title for people, where its class is."""
+
+    name: str
+    title: str
+    where: str
+
+    def load_class(self) -> type[Rung]:
+        """Import the class."""
+        module, _, name = self.where.partition(":")
+        loaded: type[Rung] = getattr(importlib.import_module(f"tailtune.predictors.{module}"), name)
+        return loaded
+
+
+FINE_TUNE = Kind("lora", "LoRA fine-tune", "lora:LoraPredictor")
+RUNG_KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("majority", "Majority class", "majority:Majority"),
+        Kind("tfidf", "TF-IDF + linear", "tfidf:Tfidf"),
+        Kind("zero_shot", "Zero-shot by label description", "zero_shot:ZeroShot"),
+        Kind("prototypes", "Few-shot prototypes", "prototypes:Prototypes"),
+        Kind("retrieval", "Retrieval, nearest labelled rows", "retrieval:Retrieval"),
+        Kind("probe", "Frozen encoder + linear probe", "probe:Probe"),
+    )
+}
+
+
+def title(name: str) -> str:
+    """What people call a predictor."""
+    return FINE_TUNE.title if name == FINE_TUNE.name else RUNG_KINDS[name].title
+
+
+def write_card(folder: Path, kind: str) -> None:
+    """Note in a predictor's folder which kind it is."""
+    (folder / CARD).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
+
+
+def load(folder: Path, embed: Embed | None = None) -> Classifier:
+    """Bring back a saved predictor.
+
+    Args:
+        folder: What `save` wrote, with its card.
+        embed: The encoder to use; the embedded one is loaded when None and needed.
+
+    Raises:
+        TailTuneError: No card, or a kind this version does not know.
+    """
+    try:
+        kind = json.loads((folder / CARD).read_text(encoding="utf-8"))["kind"]
+    except FileNotFoundError:
+        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
+    if kind == FINE_TUNE.name:
+        from tailtune.predictors.lora import LoraPredictor
+
+        return LoraPredictor.load(folder)
+    if kind not in RUNG_KINDS:
+        raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
+    if embed is None:
+        from tailtune.predictors.encoder import Encoder
+
+        embed = Encoder.load().embed
+    return RUNG_KINDS[kind].load_class().load(folder, embed)

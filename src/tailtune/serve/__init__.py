@@ -1,0 +1,1 @@
+"""The doors through which other programs call a registered model."""

@@ -1,0 +1,1 @@
+"""The rim: one library a file."""

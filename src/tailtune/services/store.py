@@ -1,0 +1,121 @@
+"""Files of `build/` and `reports/`: curated rows as Parquet, JSON written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tailtune.core.errors import MissingInputError, TailTuneError
+from tailtune.core.records import Row, Split
+from tailtune.core.reports import REPORTS, Report
+
+R = TypeVar("R", bound=Report)
+_COLUMNS = ("id", "text", "label", "origin", "group")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary neighbour that takes the path's place when the block ends without an error.
+
+    Raises:
+        TailTuneError: No space is left, or the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise TailTuneError(f"{path}: cannot be written: {error.strerror or error}", "make room, then run again") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_jsonl(path: Path, values: Iterable[dict[str, Any]]) -> int:
+    """Write one JSON object per line, whole. Returns the number of lines."""
+    count = 0
+    with written_whole(path) as part, part.open("w", encoding="utf-8") as out:
+        for value in values:
+            out.write(json.dumps(value, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write a stage report whole."""
+    with written_whole(path) as part:
+        part.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, needed_by: str, written_by: str) -> Any:
+    """Read a JSON file that an earlier stage wrote.
+
+    Raises:
+        MissingInputError: It is not there; the hint names the stage that writes it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
+
+
+def read_report(path: Path, kind: type[R], use_case: str) -> R:
+    """Read a stage report.
+
+    Raises:
+        MissingInputError: The stage has not run.
+    """
+    stage = next(name for name, known in REPORTS.items() if known is kind)
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: no report of {stage} yet", f"tailtune run {use_case}") from None
+
+
+def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:
+    """Write rows as Parquet, batch by batch (memory is bounded by a batch). Returns the number of rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
+    count = 0
+    with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for rows in batches:
+            columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+            writer.write_table(pa.table(columns, schema=schema))
+            count += len(rows)
+    return count
+
+
+def read_rows(path: Path, split: Split, use_case: str) -> list[Row]:
+    """Read the curated rows of a split.
+
+    Raises:
+        MissingInputError: Curation has not run.
+    """
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise MissingInputError(f"{path}: no curated rows", f"tailtune curate {use_case}")
+    columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
+    return [Row(i, text, label, origin, split, group) for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)]
+
+
+def rows_digest(*splits: Sequence[Row]) -> str:
+    """Digest of rows: equal exactly when ids, texts, labels and splits are, in order."""
+    digest = hashlib.sha256()
+    for rows in splits:
+        for row in rows:
+            digest.update(f"{row.id}\x1f{row.split}\x1f{row.label}\x1f{row.text}\x1e".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""Where things are: `TAILTUNE_*` in the environment. Intent stands in model.yaml, never here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tailtune.spec.paths import Paths
+
+# Telemetry of the libraries we stand on, and their hub look-ups, off. MLflow heeds only the word `true`.
+_QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+class Settings(BaseSettings):
+    """One per process: what the environment says."""
+
+    model_config = SettingsConfigDict(env_prefix="TAILTUNE_", frozen=True, extra="ignore")
+
+    tracking_uri: str | None = Field(
+        None, description="MLflow tracking server; the embedded SQLite store when unset."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run.")
+    threads: int | None = Field(None, ge=1, description="Processor threads of a stage; all cores when unset.")
+    mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
+    prefect_port: int = Field(
+        4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server."
+    )
+    progress: Literal["auto", "plain", "none"] = Field(
+        "auto", description="How long work shows that it goes on."
+    )
+
+    def resolved_tracking_uri(self, paths: Paths) -> str:
+        """The tracking URI to use: the given one, or the embedded SQLite file."""
+        return self.tracking_uri or f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
+
+
+def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
+    """Turn telemetry and hub look-ups off, before any library is imported. What the user set stays.
+
+    `DO_NOT_TRACK=1` is rewritten to `true`: MLflow heeds only the word.
+    """
+    target = os.environ if environ is None else environ
+    if target.get("DO_NOT_TRACK") == "1":
+        target["DO_NOT_TRACK"] = "true"
+    for key, value in _QUIET.items():
+        target.setdefault(key, value)

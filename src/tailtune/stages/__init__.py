@@ -1,0 +1,1 @@
+"""The stages of a model's life; `table.py` is their order."""

@@ -1,0 +1,94 @@
+"""Run one stage: load the spec, take the use case, run, count the cost, write the report, track it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from tailtune.core.errors import BusyError, GateError
+from tailtune.core.progress import Progress
+from tailtune.core.reports import Report
+from tailtune.services import store, tracking
+from tailtune.services.meter import Meter
+from tailtune.spec.load import load_use_case
+from tailtune.spec.paths import CasePaths, Paths
+from tailtune.spec.prices import load_prices
+from tailtune.spec.settings import Settings
+from tailtune.stages.context import Context
+from tailtune.stages.table import BY_NAME, Stage
+
+
+def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progress: Progress) -> Report:
+    """Run a stage of a use case and write its report last.
+
+    Raises:
+        TailTuneError: Whatever the stage found wrong. A failing gate still leaves its report.
+    """
+    stage = BY_NAME[name]
+    case = load_use_case(paths, use_case)
+    prices = load_prices(paths)
+    with _alone(case.paths, name):
+        tracker = tracking.connect(settings.resolved_tracking_uri(paths), case)
+        meter = Meter()
+        context = Context(case, settings, progress, tracker)
+        report, refusal = _outcome(stage, context)
+        stamp = {
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "spec_digest": case.spec.digest(stage.sections),
+            "cost": meter.cost(prices.machine_hour_usd),
+        }
+        report = report.model_copy(update=stamp)
+        tracker.publish(report)
+        store.write_report(case.paths.report(name), report)
+    if refusal is not None:
+        raise refusal
+    return report
+
+
+def _outcome(stage: Stage, context: Context) -> tuple[Report, GateError | None]:
+    try:
+        return stage.load()(context), None
+    except GateError as refusal:
+        if not isinstance(refusal.report, Report):
+            raise
+        return refusal.report, refusal
+
+
+@contextmanager
+def _alone(paths: CasePaths, stage: str) -> Iterator[None]:
+    """Hold the use case; a process that dies in any way lets go of it."""
+    _leave_with_parent()
+    paths.build.mkdir(parents=True, exist_ok=True)
+    with paths.lock.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise BusyError(
+                f"{paths.use_case} is in use by {holder}; one run per use case and checkout",
+                "wait for it, or stop it, then run the same command again",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} ({stage}, since {datetime.now():%H:%M:%S})")
+        lock.flush()
+        yield
+
+
+def _leave_with_parent() -> None:
+    """Under DVC, end when the run that started this stage was killed: no orphan writes into build/."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,132 @@
+"""The order of a model's life. `dvc.yaml`, the flows, the CLI and the docs are held against this table by tests."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailtune.core.reports import Report
+    from tailtune.stages.context import Context
+
+MODEL = "models/${item}/model.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One per stage.
+
+    Attributes:
+        name: Verb of the CLI, DVC stage and report file.
+        family: The Prefect flow that runs it.
+        summary: One line for `tailtune --help` and the docs.
+        run: Where the function is, `module:function`; imported only when the stage runs.
+        sections: Spec sections it reads; editing another section leaves it fresh.
+        reads: Its DVC dependencies; `${item}` stands for the use case.
+        writes: Its DVC outputs besides `reports/${item}/<name>.json`.
+    """
+
+    name: str
+    family: str
+    summary: str
+    run: str
+    sections: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @property
+    def report(self) -> str:
+        """The metrics file, as in dvc.yaml."""
+        return f"reports/${{item}}/{self.name}.json"
+
+    def load(self) -> Callable[[Context], Report]:
+        """Import the stage's function."""
+        module, _, function = self.run.partition(":")
+        loaded: Callable[[Context], Report] = getattr(importlib.import_module(module), function)
+        return loaded
+
+
+def _build(*parts: str) -> tuple[str, ...]:
+    return tuple(f"build/${{item}}/{part}" for part in parts)
+
+
+LABELS = ("models/${item}/labels.yaml",)
+PRICES = ("models/prices.yaml",)
+TRAIN_DEV = _build("curate/train.parquet", "curate/dev.parquet")
+TEST = _build("curate/test.parquet")
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        name="curate",
+        family="curation",
+        summary="Clean, scrub, de-duplicate and split the rows; every dropped row has a reason.",
+        run="tailtune.stages.curate:run",
+        sections=("data", "curate", "split"),
+        reads=("data/${item}",),
+        writes=_build("curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"),
+    ),
+    Stage(
+        name="validate",
+        family="validation",
+        summary="Hold the Great Expectations suite and the leakage gate against the curated rows.",
+        run="tailtune.stages.validate:run",
+        sections=("data", "curate", "validate"),
+        reads=(*LABELS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
+        writes=_build("validate"),
+    ),
+    Stage(
+        name="ladder",
+        family="training",
+        summary="Measure every cheaper rung on the dev rows.",
+        run="tailtune.stages.ladder:run",
+        sections=("ladder",),
+        reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
+        writes=_build("ladder"),
+    ),
+    Stage(
+        name="decide",
+        family="training",
+        summary="Say, before money is spent, whether a fine-tune can pay.",
+        run="tailtune.stages.decide:run",
+        sections=("targets", "train"),
+        reads=(*PRICES, "reports/${item}/ladder.json"),
+        writes=_build("decide"),
+    ),
+    Stage(
+        name="train",
+        family="training",
+        summary="Train a LoRA adapter, if the decision lets it.",
+        run="tailtune.stages.train:run",
+        sections=("train",),
+        reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
+        writes=_build("train"),
+    ),
+    Stage(
+        name="evaluate",
+        family="evaluation",
+        summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
+        run="tailtune.stages.evaluate:run",
+        sections=("evaluate",),
+        reads=(*LABELS, *PRICES, *TEST, *_build("ladder", "train", "decide/ticket.json")),
+        writes=_build("evaluate"),
+    ),
+    Stage(
+        name="register",
+        family="versioning",
+        summary="Register the winner in MLflow; the gate decides who is champion.",
+        run="tailtune.stages.register:run",
+        sections=("register", "targets"),
+        reads=(*TEST, *_build("ladder", "train", "evaluate")),
+        writes=_build("register"),
+    ),
+)
+
+BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(stage.family for stage in STAGES))
+
+
+def family(name: str) -> tuple[Stage, ...]:
+    """The stages of one flow, in order."""
+    return tuple(stage for stage in STAGES if stage.family == name)
