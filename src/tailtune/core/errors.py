@@ -90,3 +90,17 @@ class ServiceError(TailTuneError):
 
 class TrainingError(TailTuneError):
     """Training could not go on: a loss that is not a number, no disk space, a checkpoint of other data."""
+
+
+class StageFailedError(TailTuneError):
+    """A stage that ran as its own process ended badly; it has printed its own error already.
+
+    Args:
+        target: The stage and use case, `stage@use-case`.
+        exit_code: What the stage's process ended with; 128 + n when signal n ended it.
+    """
+
+    def __init__(self, target: str, exit_code: int) -> None:
+        stage, _, use_case = target.partition("@")
+        super().__init__(f"{target} ended with exit code {exit_code}", f"tailtune {stage} {use_case}")
+        self.exit_code = exit_code

@@ -109,6 +109,9 @@ class LadderReport(Report):
     train_rows: int
     dev_rows: int
     fit_rows_capped: int = Field(0, description="Train rows left out of fitting by ladder.max_fit_rows.")
+    encode_rows_per_s: float = Field(
+        description="Pace of the encoder on these rows; training's cost is estimated from it."
+    )
     rungs: tuple[RungResult, ...]
     curve: tuple[CurvePoint, ...] = Field(description="Linear probe by number of train rows.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")

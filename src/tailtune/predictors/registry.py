@@ -69,7 +69,9 @@ def load(folder: Path, embed: Embed | None = None) -> Classifier:
     try:
         kind = json.loads((folder / CARD).read_text(encoding="utf-8"))["kind"]
     except FileNotFoundError:
-        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
+        raise TailTuneError(
+            f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>"
+        ) from None
     if kind == FINE_TUNE.name:
         from tailtune.predictors.lora import LoraPredictor
 

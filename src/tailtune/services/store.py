@@ -31,7 +31,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise TailTuneError(f"{path}: cannot be written: {error.strerror or error}", "make room, then run again") from error
+        raise TailTuneError(
+            f"{path}: cannot be written: {error.strerror or error}", "make room, then run again"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -109,7 +111,10 @@ def read_rows(path: Path, split: Split, use_case: str) -> list[Row]:
     if not path.is_file():
         raise MissingInputError(f"{path}: no curated rows", f"tailtune curate {use_case}")
     columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
-    return [Row(i, text, label, origin, split, group) for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)]
+    return [
+        Row(i, text, label, origin, split, group)
+        for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)
+    ]
 
 
 def rows_digest(*splits: Sequence[Row]) -> str:
@@ -119,3 +124,25 @@ def rows_digest(*splits: Sequence[Row]) -> str:
         for row in rows:
             digest.update(f"{row.id}\x1f{row.split}\x1f{row.label}\x1f{row.text}\x1e".encode())
     return digest.hexdigest()[:16]
+
+
+def require_passed(passed: Path, digest: str, use_case: str) -> None:
+    """Make sure that validation passed exactly these train and dev rows.
+
+    Raises:
+        MissingInputError: Validation has not run, did not pass, or passed other rows.
+    """
+    held = read_json(passed, "the ladder", f"tailtune validate {use_case}")
+    if held.get("rows_digest") != digest:
+        raise MissingInputError(
+            f"{passed}: validation passed other rows ({held.get('rows_digest')}, now {digest})",
+            f"tailtune run {use_case}",
+        )
+
+
+def first_by_id(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many rows, chosen by content hash: an unbiased sample that stays when rows are added."""
+    if len(rows) <= most:
+        return list(rows)
+    chosen = set(sorted(row.id for row in rows)[:most])
+    return [row for row in rows if row.id in chosen][:most]

@@ -77,7 +77,7 @@ class LinedYaml:
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i)) for i, item in enumerate(node.value)]
         loader = yaml.SafeLoader("")
-        return loader.construct_object(node)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node)
 
     def line(self, loc: Loc) -> int:
         """Line of a location, or of the nearest parent that has one."""
@@ -130,7 +130,7 @@ def known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
     current: Any = model
     for part in loc:
         field = (
-            current.model_fields.get(part)
+            current.model_fields.get(str(part))
             if isinstance(current, type) and issubclass(current, BaseModel)
             else None
         )

@@ -65,7 +65,9 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.stages.curate:run",
         sections=("data", "curate", "split"),
         reads=("data/${item}",),
-        writes=_build("curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"),
+        writes=_build(
+            "curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"
+        ),
     ),
     Stage(
         name="validate",

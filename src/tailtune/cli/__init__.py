@@ -1,0 +1,31 @@
+"""The command line: parse, call, print. Every stage of `stages/table.py` is a verb here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tailtune.core.errors import TailTuneError
+from tailtune.spec.settings import quiet_environment
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Words after `tailtune`; those of the process when None.
+
+    Returns:
+        Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 130 interrupted.
+    """
+    quiet_environment()
+    from tailtune.cli.app import app
+
+    try:
+        return app(arguments)
+    except TailTuneError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return 130

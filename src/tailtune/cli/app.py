@@ -1,0 +1,160 @@
+"""The verbs. Each parses, calls and prints; imports that cost time happen inside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tailtune import __version__
+from tailtune.core.errors import UsageError
+from tailtune.spec.paths import Paths
+from tailtune.stages.table import BY_NAME, STAGES
+
+cli = typer.Typer(
+    help="Prove whether you need to fine-tune before you pay for it, then run the model's whole life.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
+LIFE, STAGE = "The life of a model", "Single stages, in order"
+
+
+def app(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; usage errors are printed the way Typer prints them.
+
+    Raises:
+        TailTuneError: Whatever the command found wrong.
+    """
+    try:
+        cli(args=arguments, prog_name="tailtune")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+@cli.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    """Show the version when asked."""
+    if version:
+        print(f"tailtune {__version__}")
+        raise typer.Exit
+
+
+@cli.command(rich_help_panel=LIFE)
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the use case: lower-case letters, digits, dashes.")
+    ],
+    source: Annotated[Path, typer.Option("--from", help="CSV, JSONL or Parquet file with labelled rows.")],
+    test: Annotated[Path | None, typer.Option(help="File with the test rows; else test is split off by hash.")] = None,
+    text: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
+    label: Annotated[str, typer.Option(help="Column that holds the label.")] = "label",
+    group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
+) -> None:
+    """Bring your own data: declare a use case from a file."""
+    from tailtune.cli.new import create
+
+    made = create(Paths.find(), name, source, test, text=text, label=label, group=group)
+    print(f"models/{name}/model.yaml  written; read it, it says what will happen")
+    print(f"models/{name}/labels.yaml {made.labels} labels; better descriptions make a better zero-shot rung")
+    print(f"data/{name}/              {made.rows:,} rows, pinned by data.dvc")
+    print(f"Next:  tailtune run {name}")
+
+
+@cli.command(rich_help_panel=LIFE)
+def check(use_case: UseCaseName) -> None:
+    """Validate a use case's spec and data; change nothing."""
+    from tailtune.cli.check import examine
+
+    for line in examine(Paths.find(), use_case):
+        print(line)
+    print(f"Next:  tailtune run {use_case}")
+
+
+@cli.command(rich_help_panel=LIFE)
+def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tickets")]) -> None:
+    """Write the data of a shipped use case (the same bytes on every machine)."""
+    from tailtune.cli.samples import write_sample
+
+    for line in write_sample(Paths.find(), name):
+        print(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def run(
+    use_case: UseCaseName,
+    force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
+) -> None:
+    """Run the whole life as Prefect flows; what is fresh is not done again."""
+    from tailtune.cli.show import print_summary
+    from tailtune.spec.load import load_use_case
+
+    paths = Paths.find()
+    load_use_case(paths, use_case)
+    flow = paths.root / "flows" / "lifecycle.py"
+    words = [sys.executable, str(flow), use_case, *(["--force"] if force else [])]
+    code = subprocess.run(words, cwd=paths.root, check=False).returncode  # noqa: S603 - our own flow, no shell
+    print_summary(paths, use_case, stopped=code != 0)
+    if code:
+        raise typer.Exit(code)
+
+
+@cli.command(rich_help_panel=LIFE)
+def show(use_case: UseCaseName) -> None:
+    """Show what is known of a use case: rungs, verdict, test, version, bill."""
+    from tailtune.cli.show import print_summary
+    from tailtune.spec.load import load_use_case
+
+    paths = Paths.find()
+    load_use_case(paths, use_case)
+    print_summary(paths, use_case)
+
+
+@cli.command("list", rich_help_panel=LIFE)
+def list_() -> None:
+    """List the use cases of this checkout."""
+    from tailtune.cli.show import overview
+
+    for line in overview(Paths.find()):
+        print(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def reproduce(
+    version: Annotated[str, typer.Argument(metavar="USE-CASE@ALIAS", help="e.g. support-tickets@champion")],
+) -> None:
+    """Restore a version's data and spec, run its life again, and compare the metrics."""
+    from tailtune.cli.again import reproduce_version
+
+    name, at, alias = version.partition("@")
+    if not at or not alias:
+        raise UsageError(
+            f"{version}: expected USE-CASE@ALIAS or USE-CASE@VERSION", f"tailtune reproduce {name}@champion"
+        )
+    if not reproduce_version(Paths.find(), name, alias):
+        raise typer.Exit(3)
+
+
+def _stage_verb(name: str) -> Callable[[str], None]:
+    def verb(use_case: UseCaseName) -> None:
+        from tailtune.report.progress import ConsoleProgress
+        from tailtune.spec.settings import Settings
+        from tailtune.stages.runner import run_stage
+
+        settings = Settings()
+        with ConsoleProgress(name, BY_NAME[name].summary, settings.progress) as progress:
+            run_stage(name, use_case, Paths.find(), settings, progress)
+
+    verb.__doc__ = BY_NAME[name].summary
+    return verb
+
+
+for _stage in STAGES:
+    cli.command(_stage.name, rich_help_panel=STAGE)(_stage_verb(_stage.name))

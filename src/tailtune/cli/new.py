@@ -1,0 +1,169 @@
+"""`tailtune new`: from a file of labelled rows to a declared use case."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailtune.cli.samples import restore_samples
+from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.services import sources, store, versions
+from tailtune.spec.load import load_use_case
+from tailtune.spec.model import DataSpec
+from tailtune.spec.paths import Paths
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_RESERVED = frozenset({"truth"})
+
+
+@dataclass(frozen=True)
+class Made:
+    """One per new use case: what was written."""
+
+    rows: int
+    labels: int
+
+
+def create(
+    paths: Paths, name: str, source: Path, test: Path | None, *, text: str, label: str, group: str | None
+) -> Made:
+    """Declare a use case: spec, labels, rows, the pin of data/ and the stage graph. All of it or nothing.
+
+    Raises:
+        UsageError: The name is malformed, taken or reserved.
+        DataError: The files cannot be used as they are; every fault with its line.
+    """
+    _check_name(paths, name)
+    test_name = None if test is None else (test.name if test.name != source.name else f"test-{test.name}")
+    data = DataSpec(file=source.name, test_file=test_name, text=text, label=label, group=group)
+    counts = sources.labels_in(source, data)
+    test_counts = {} if test is None else sources.labels_in(test, data)
+    _check_labels(counts, test_counts, source, test)
+    restore_samples(paths)
+    with _undone_on_error(paths, name):
+        folder = paths.case(name).data
+        folder.mkdir(parents=True)
+        shutil.copyfile(source, folder / source.name)
+        if test is not None and test_name is not None:
+            shutil.copyfile(test, folder / test_name)
+        case = paths.case(name)
+        case.folder.mkdir(parents=True)
+        with store.written_whole(case.labels_yaml) as part:
+            part.write_text(_labels_yaml(sorted(counts | test_counts)), encoding="utf-8")
+        with store.written_whole(case.model_yaml) as part:
+            part.write_text(_model_yaml(name, data), encoding="utf-8")
+        load_use_case(paths, name)
+        versions.add_use_case(paths, name)
+        versions.pin_data(paths)
+    return Made(sum(counts.values()) + sum(test_counts.values()), len(counts | test_counts))
+
+
+def _check_name(paths: Paths, name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > 60:
+        raise UsageError(
+            f"{name!r}: expected lower-case letters, digits and single dashes, at most 60", "tailtune new my-use-case …"
+        )
+    if name in _RESERVED:
+        raise UsageError(f"{name}: reserved", f"tailtune new {name}-2 …")
+    case = paths.case(name)
+    for taken in (case.folder, case.data):
+        if taken.exists():
+            raise UsageError(
+                f"{paths.shown(taken)}: the name is taken", f"tailtune show {name}, or choose another name"
+            )
+
+
+def _check_labels(counts: dict[str, int], test_counts: dict[str, int], source: Path, test: Path | None) -> None:
+    faults = []
+    if len(counts) < 2:
+        faults.append(
+            Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {', '.join(counts)}")
+        )
+    for label in sorted(set(test_counts) - set(counts)):
+        faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
+    if faults:
+        raise DataError(faults[:20], "correct the file, or name another column with --label")
+
+
+@contextmanager
+def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
+    """Leave nothing behind when a step fails."""
+    graph = paths.dvc_yaml.read_bytes()
+    pin = paths.data_dvc.read_bytes() if paths.data_dvc.is_file() else None
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(paths.case(name).folder, ignore_errors=True)
+        shutil.rmtree(paths.case(name).data, ignore_errors=True)
+        paths.dvc_yaml.write_bytes(graph)
+        if pin is not None:
+            paths.data_dvc.write_bytes(pin)
+        raise
+
+
+def _labels_yaml(labels: list[str]) -> str:
+    lines = ["# label: what belongs to it, in words. The zero-shot rung reads these; better words, better rung."]
+    return "\n".join([*lines, *(f"{_quoted(label)}: {_quoted(_words(label))}" for label in labels)]) + "\n"
+
+
+def _words(label: str) -> str:
+    return re.sub(r"[_\-\s]+", " ", label).strip()
+
+
+def _quoted(text: str) -> str:
+    """As a YAML scalar; quoted whenever YAML could read it as something else."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z _]*[A-Za-z]", text) and text.lower() not in {
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+    }:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
+def _model_yaml(name: str, data: DataSpec) -> str:
+    optional = "".join(
+        f"  {key}: {_quoted(value)}\n" for key, value in (("test_file", data.test_file), ("group", data.group)) if value
+    )
+    return f"""\
+# What the use case is, declared. Fields: models/README.md. Check: tailtune check {name}
+task: classification
+description: ""
+
+data:
+  file: {_quoted(data.file)}
+{optional}  text: {_quoted(data.text)}
+  label: {_quoted(data.label)}
+
+curate:
+  near_duplicate_similarity: 0.85
+
+split:
+  dev_share: 0.1
+
+validate:
+  min_rows_per_class: 8
+
+ladder:
+  shots: 10
+  neighbours: 10
+
+targets:
+  accuracy: 0.95
+
+train:
+  when: auto
+
+evaluate: {{}}
+
+register: {{}}
+"""

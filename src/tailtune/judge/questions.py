@@ -1,0 +1,52 @@
+"""The mission's five questions, answered with what was measured."""
+
+from __future__ import annotations
+
+from tailtune.core.reports import Question
+from tailtune.judge.decide import Evidence, Outcome, fast_enough, last_doubling_gain, needed, pct
+from tailtune.spec.model import TargetsSpec
+
+
+def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tuple[Question, ...]:
+    """The mission's five questions with what was measured for each."""
+    best = outcome.best
+    gain = last_doubling_gain(evidence.curve)
+    climbing = (
+        "no learning curve"
+        if gain is None
+        else f"the last doubling of labels gained the probe {gain * 100:+.1f} points"
+    )
+    fast = [rung.title for rung in evidence.rungs if fast_enough(rung, targets)]
+    if targets.p99_ms is None:
+        latency = Question(question="Is latency critical?", answer="no", evidence="no targets.p99_ms is declared")
+    else:
+        latency = Question(
+            question="Is latency critical?",
+            answer="yes",
+            evidence=f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it locally; "
+            f"{best.title} takes {best.latency.p99_ms:.1f} ms; network time of an endpoint was not measured",
+        )
+    return (
+        Question(
+            question="Can more context solve it?",
+            answer="yes" if outcome.verdict == "stay" else "no",
+            evidence=f"{best.title} {pct(best.accuracy)} against {needed(targets):.1%} needed; "
+            "prompted models were not measured",
+        ),
+        Question(
+            question=f"Are there {targets.min_train_rows:,}+ good labels?",
+            answer="yes" if evidence.train_rows >= targets.min_train_rows else "no",
+            evidence=f"{evidence.train_rows:,} train rows after curation; {climbing}",
+        ),
+        latency,
+        Question(
+            question="Is the format narrow, and does constrained decoding already fix it?",
+            answer="yes",
+            evidence="a closed label set: every local rung answers with a valid label by construction",
+        ),
+        Question(
+            question="Must behaviour change monthly or more often?",
+            answer="unmeasured",
+            evidence="no cadence is declared and no history was read",
+        ),
+    )

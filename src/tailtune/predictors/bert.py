@@ -1,0 +1,199 @@
+"""The encoder's arithmetic, written for a CPU: a BERT stack over fused, frozen weights.
+
+Why not `transformers.AutoModel`: its import takes three seconds and its forward spends more time in Python than in
+kernels on one short text. This module reads the same `model.safetensors` and is held equal to it by a test.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Linear:
+    """One dense map: `weight` (out, in) and `bias` (out,)."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map (…, in) to (…, out)."""
+        return F.linear(x, self.weight, self.bias)
+
+    def to(self, device: str) -> "Linear":
+        """The same map on another device."""
+        return Linear(self.weight.to(device), self.bias.to(device))
+
+
+@dataclass(frozen=True)
+class Norm:
+    """One layer norm: `weight` and `bias` (width,)."""
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalise the last axis."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+    def to(self, device: str) -> "Norm":
+        """The same norm on another device."""
+        return replace(self, weight=self.weight.to(device), bias=self.bias.to(device))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One transformer layer; query, key and value are stacked in `qkv` (3 · width, width)."""
+
+    qkv: Linear
+    attention_out: Linear
+    attention_norm: Norm
+    up: Linear
+    down: Linear
+    out_norm: Norm
+
+    def to(self, device: str) -> "Layer":
+        """The same layer on another device."""
+        return Layer(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class Bert:
+    """A whole BERT encoder; every tensor shares one dtype and device."""
+
+    words: Tensor
+    positions: Tensor
+    embedding_norm: Norm
+    layers: tuple[Layer, ...]
+    heads: int
+
+    @property
+    def width(self) -> int:
+        """Hidden size (384 for MiniLM)."""
+        return int(self.words.shape[1])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype all arithmetic runs in."""
+        return self.words.dtype
+
+    @property
+    def max_positions(self) -> int:
+        """The longest input in tokens."""
+        return int(self.positions.shape[0])
+
+    def to(self, device: str) -> "Bert":
+        """The same weights on another device."""
+        return replace(
+            self,
+            words=self.words.to(device),
+            positions=self.positions.to(device),
+            embedding_norm=self.embedding_norm.to(device),
+            layers=tuple(layer.to(device) for layer in self.layers),
+        )
+
+    def embeddings(self, ids: Tensor) -> Tensor:
+        """Token and position embeddings, normalised: ids (n, t) → (n, t, width)."""
+        return self.embedding_norm(F.embedding(ids, self.words) + self.positions[: ids.shape[1]])
+
+    def __call__(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        """Encode ids (n, t) int64 with mask (n, t) bool, or None when nothing is padded, to (n, t, width)."""
+        x = self.embeddings(ids)
+        bias = None if mask is None else additive(mask, x.dtype)
+        for layer in self.layers:
+            attended = layer.attention_out(attention(layer.qkv(x), self.heads, bias))
+            x = layer.attention_norm(attended.add_(x))
+            x = layer.out_norm(layer.down(F.gelu(layer.up(x))).add_(x))
+        return x
+
+
+def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn a bool mask (n, t), True = real token, into an additive attention bias (n, 1, 1, t)."""
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -1e4)[:, None, None, :]
+
+
+def attention(qkv: Tensor, heads: int, bias: Tensor | None) -> Tensor:
+    """Self-attention of stacked projections qkv (n, t, 3 · width) → (n, t, width).
+
+    Written as two batched products: on short texts PyTorch's fused kernel is 2 times slower forward on a CPU and, in
+    bf16, 10 times slower backward (docs/adr/004-training-engine.md).
+    """
+    n, t, triple = qkv.shape
+    size = triple // 3 // heads
+    query, key, value = qkv.view(n, t, 3, heads, size).permute(2, 0, 3, 1, 4).reshape(3, n * heads, t, size).unbind(0)
+    scores = torch.bmm(query, key.transpose(1, 2)).view(n, heads, t, t) * size**-0.5
+    weights = (scores if bias is None else scores + bias).softmax(dim=-1).view(n * heads, t, t)
+    return torch.bmm(weights, value).view(n, heads, t, size).transpose(1, 2).reshape(n, t, triple // 3)
+
+
+def mean_pool(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """Average the real tokens of hidden (n, t, width) in float32 → (n, width)."""
+    hidden = hidden.float()
+    if mask is None:
+        return hidden.mean(dim=1)
+    weight = mask.to(hidden.dtype)
+    return torch.bmm(weight[:, None, :], hidden)[:, 0] / weight.sum(dim=1, keepdim=True)
+
+
+def load_bert(folder: Path, dtype: torch.dtype, deltas: Mapping[str, Tensor] | None = None) -> Bert:
+    """Read a BERT encoder from a Hugging Face model folder.
+
+    Args:
+        folder: Holds `config.json` and `model.safetensors`.
+        dtype: What the weights are converted to, after any delta is added in float32.
+        deltas: Weight updates (out, in) by module path, such as `encoder.layer.0.attention.self.query`: a merged LoRA.
+
+    Raises:
+        ValueError: The folder holds another architecture than BERT with GELU and absolute positions, or a delta names
+            a module that does not exist.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    found = (config.get("model_type"), config.get("hidden_act"), config.get("position_embedding_type", "absolute"))
+    if found != ("bert", "gelu", "absolute"):
+        raise ValueError(f"{folder / 'config.json'}: expected a bert encoder with gelu and absolute positions, not {found}")
+    state = {name.removeprefix("bert."): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    for module, delta in (deltas or {}).items():
+        if f"{module}.weight" not in state:
+            raise ValueError(f"{folder / 'model.safetensors'}: the adapter changes {module}, which this encoder lacks")
+        state[f"{module}.weight"] = state[f"{module}.weight"].float() + delta
+    return _assemble(state, config, dtype)
+
+
+def _assemble(state: Mapping[str, Tensor], config: Mapping[str, object], dtype: torch.dtype) -> Bert:
+    eps = float(str(config["layer_norm_eps"]))
+
+    def get(*names: str) -> Tensor:
+        return torch.cat([state[name].float() for name in names]).to(dtype).contiguous()
+
+    def linear(*modules: str) -> Linear:
+        return Linear(get(*(f"{m}.weight" for m in modules)), get(*(f"{m}.bias" for m in modules)))
+
+    def norm(module: str) -> Norm:
+        return Norm(get(f"{module}.weight"), get(f"{module}.bias"), eps)
+
+    def layer(at: str) -> Layer:
+        return Layer(
+            qkv=linear(*(f"{at}.attention.self.{part}" for part in ("query", "key", "value"))),
+            attention_out=linear(f"{at}.attention.output.dense"),
+            attention_norm=norm(f"{at}.attention.output.LayerNorm"),
+            up=linear(f"{at}.intermediate.dense"),
+            down=linear(f"{at}.output.dense"),
+            out_norm=norm(f"{at}.output.LayerNorm"),
+        )
+
+    first_type = state["embeddings.token_type_embeddings.weight"][0].float()
+    positions = state["embeddings.position_embeddings.weight"].float() + first_type
+    return Bert(
+        words=get("embeddings.word_embeddings.weight"),
+        positions=positions.to(dtype),
+        embedding_norm=norm("embeddings.LayerNorm"),
+        layers=tuple(layer(f"encoder.layer.{i}") for i in range(int(str(config["num_hidden_layers"])))),
+        heads=int(str(config["num_attention_heads"])),
+    )

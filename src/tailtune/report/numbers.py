@@ -1,0 +1,168 @@
+"""Numbers as people read them, one way in terminal and page. Unmeasured is "n/a", unknown is "not known", never 0."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from tailtune.core.records import Estimate
+
+NOT_MEASURED = "n/a"
+NOT_KNOWN = "not known"
+
+
+def percent(value: float) -> str:
+    """A share, 0 to 1, in percent without the sign: `93.1`. Just below 1 gets digits instead of a false 100.0.
+
+    Args:
+        value: The share; NaN is not measured.
+
+    Returns:
+        One decimal, or two to four where one would round up to 100.0.
+    """
+    if math.isnan(value):
+        return NOT_MEASURED
+    if 0.9995 <= value < 1:
+        return f"{min(value * 100, 99.9999):.{2 if value < 0.99995 else 4}f}"
+    return f"{value * 100:.1f}"
+
+
+def share(value: float) -> str:
+    """A share, 0 to 1, as people write it: `93.1 %`."""
+    text = percent(value)
+    return text if text == NOT_MEASURED else f"{text} %"
+
+
+def bounds(estimate: Estimate) -> str:
+    """The 95 % interval of a share: `92.2–93.9`."""
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return NOT_MEASURED
+    return f"{percent(estimate.low)}–{percent(estimate.high)}"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """A share with its 95 % interval: `93.1 % (92.2–93.9)`."""
+    if math.isnan(estimate.value):
+        return NOT_MEASURED
+    return f"{share(estimate.value)} ({bounds(estimate)})"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points, signed, without unit: `+1.9`."""
+    if math.isnan(value):
+        return NOT_MEASURED
+    text = f"{value * 100:+.1f}"
+    return "±0.0" if float(text) == 0 else text.replace("-", "−")
+
+
+def points_with_interval(estimate: Estimate) -> str:
+    """A difference of shares with its 95 % interval: `+1.9 points (+0.8 to +3.0)`."""
+    if math.isnan(estimate.value):
+        return NOT_MEASURED
+    return f"{points(estimate.value)} points ({points(estimate.low)} to {points(estimate.high)})"
+
+
+def p_value(value: float) -> str:
+    """A p-value with its sign: `p = 0.012`, `p < 0.0001`."""
+    if math.isnan(value):
+        return f"p {NOT_MEASURED}"
+    if value < 0.0001:
+        return "p < 0.0001"
+    return f"p = {value:.4f}" if value < 0.01 else f"p = {value:.2f}"
+
+
+def count(value: int) -> str:
+    """A whole number with thousands parted: `12,000`."""
+    return f"{value:,}"
+
+
+def counted(value: int, thing: str, things: str = "") -> str:
+    """A number of things: `1 row`, `12,000 rows`."""
+    return f"{value:,} {thing if value == 1 else things or thing + 's'}"
+
+
+def usd(value: float | None) -> str:
+    """US dollars: cents from a dollar up, two significant digits below. None is not known.
+
+    Args:
+        value: Dollars; None when nobody declared a price.
+
+    Returns:
+        `$1.24`, `$0.0012`, `<$0.00001`, `$0` or `not known`.
+    """
+    if value is None:
+        return NOT_KNOWN
+    if math.isnan(value):
+        return NOT_MEASURED
+    if value == 0:
+        return "$0"
+    if value >= 1:
+        return f"${value:,.2f}"
+    if value < 0.00001:
+        return "<$0.00001"
+    digits = 2 if value >= 0.095 else 1 - math.floor(math.log10(value))
+    return f"${value:.{min(digits, 5)}f}"
+
+
+def milliseconds(value: float) -> str:
+    """Milliseconds without unit: `0.04`, `1.6`, `210`."""
+    if math.isnan(value):
+        return NOT_MEASURED
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def ms(value: float) -> str:
+    """Milliseconds with unit: `1.6 ms`."""
+    text = milliseconds(value)
+    return text if text == NOT_MEASURED else f"{text} ms"
+
+
+def duration(seconds: float) -> str:
+    """A span of time: `0.8 s`, `12 s`, `2 min 14 s`, `1 h 03 min`."""
+    if math.isnan(seconds) or math.isinf(seconds):
+        return NOT_MEASURED
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def memory(mebibytes: float) -> str:
+    """Memory: `812 MiB`, `1.4 GiB`."""
+    return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """A bare figure such as a loss: `0.214`."""
+    return NOT_MEASURED if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def when(stamp: str) -> str:
+    """An ISO 8601 stamp as people read it, in UTC: `2026-11-23 17:40 UTC`. What is no stamp is shown as it is."""
+    if not stamp:
+        return NOT_MEASURED
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M} UTC"
+
+
+def words(name: str) -> str:
+    """A code name as words: `near_duplicate` → `near duplicate`."""
+    return name.replace("_", " ").replace("-", " ")
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence: a capital first and a full stop last. An empty one is named as such."""
+    text = text.strip()
+    if not text:
+        return "No reason was given."
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")

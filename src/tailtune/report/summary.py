@@ -1,0 +1,122 @@
+"""What a person sees at the end of `tailtune run` and in `tailtune show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tailtune.core.reports import Report
+from tailtune.report import sections
+from tailtune.report.numbers import when
+from tailtune.report.story import Story
+from tailtune.report.terminal import Whole, continued, heading
+from tailtune.report.verdict import Headline, headline
+
+_TONES = {"good": "green", "wait": "yellow", "bad": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """One per summary: where to look further, as a person would type or open it. Empty ones are not shown.
+
+    Attributes:
+        page: Path of the decision page, relative to the project root.
+        ui: Command that opens MLflow's UI.
+        show: Command that shows this summary again.
+        serve: Command that serves the registered model.
+        docs: Path of the validation's Data Docs.
+        dropped: Path of the file with every dropped row.
+        failures: Path of the file with every test row the winner got wrong.
+        again: Command that goes on after a stop.
+    """
+
+    page: str = ""
+    ui: str = ""
+    show: str = ""
+    serve: str = ""
+    docs: str = ""
+    dropped: str = ""
+    failures: str = ""
+    again: str = ""
+
+
+def summary(reports: Mapping[str, Report], shown: Links) -> RenderableType:
+    """The whole story of a use case for a terminal, from rows to bill, of whatever reports there are.
+
+    Args:
+        reports: Stage name → report; any may be missing. After a closed gate, later ones are of an earlier run
+            and left out.
+        shown: Where to look further.
+
+    Returns:
+        A renderable that fits 80 columns and uses more where there are; works without colour and without Unicode.
+    """
+    return Whole(_Summary(Story.of(reports), shown))
+
+
+@dataclass(frozen=True)
+class _Summary:
+    story: Story
+    shown: Links
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, 140)
+        parts = [_head(self.story), *_body(self.story, width), *_further(self.shown, self.story, width)]
+        yield from console.render(Group(*parts), options.update(width=width))
+
+
+def _head(story: Story) -> RenderableType:
+    said: Headline = headline(story)
+    tone = _TONES[said.tone]
+    title = Text(said.title, f"bold {tone}")
+    if story.decide is not None and story.decide.provisional and not story.failed:
+        title.append("  provisional", "yellow not bold")
+    stamp = f" {when(story.finished_at)} " if story.finished_at else None
+    return Panel(
+        Group(title, Text(said.why)),
+        title=Text(f" {story.use_case or 'no reports'} ", "bold"),
+        title_align="left",
+        subtitle=Text(stamp, "dim") if stamp else None,
+        subtitle_align="right",
+        border_style=tone,
+        padding=(0, 1),
+    )
+
+
+def _body(story: Story, width: int) -> Iterator[RenderableType]:
+    for section in sections.SECTIONS:
+        drawn = section(story, width)
+        if drawn is not None:
+            yield heading(drawn.name, drawn.note)
+            yield Padding(Group(*drawn.parts), (0, 0, 1, 0))
+
+
+def _further(shown: Links, story: Story, width: int) -> Iterator[RenderableType]:
+    stopped = bool(story.failed)
+    lines = [
+        ("go on after the correction", shown.again if stopped else ""),
+        ("decision page", "" if stopped else shown.page),
+        ("compare runs in MLflow", shown.ui),
+        ("this summary again", shown.show),
+        ("serve the model", shown.serve if story.register else ""),
+        ("what was validated", shown.docs if story.validate else ""),
+        ("every dropped row", shown.dropped if story.curate else ""),
+        ("every wrong answer", shown.failures if story.evaluate else ""),
+    ]
+    if not any(command for _, command in lines):
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    room = width - max(len(what) for what, command in lines if command) - 4
+    for what, command in lines:
+        if command:
+            table.add_row(Text("  " + what, "dim"), Text(continued(command, room), "bold"))
+    yield heading("Look further")
+    yield table

@@ -1,0 +1,59 @@
+"""Inline SVG, as small as the page needs it. Colours are CSS classes, so a picture follows light, dark and print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+Point = tuple[float, float]
+
+
+def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
+    """One element; what stands inside and in attributes is escaped unless it is Markup already.
+
+    Args:
+        name: Element name.
+        inside: Content, in order.
+        attributes: Attributes; `_` in a name is written `-`, and a trailing `_` is left out (`class_`).
+    """
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items()
+    )
+    return Markup(f"<{name}{shown}>{''.join(escape(one) for one in inside)}</{name}>")  # noqa: S704
+
+
+def _short(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.1f}".removesuffix(".0")
+
+
+def picture(width: float, height: float, title: str, description: str, *inside: Markup) -> Markup:
+    """A whole picture with its name and description for readers who do not see it."""
+    words = (tag("title", title), tag("desc", description))
+    return tag("svg", *words, *inside, viewBox=f"0 0 {_short(width)} {_short(height)}", role="img", aria_label=title)
+
+
+def line(start: Point, end: Point, class_: str) -> Markup:
+    """A straight line."""
+    return tag("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=class_)
+
+
+def dot(at: Point, radius: float, class_: str) -> Markup:
+    """A filled circle."""
+    return tag("circle", cx=at[0], cy=at[1], r=radius, class_=class_)
+
+
+def label(at: Point, text: str, class_: str = "", anchor: str = "start") -> Markup:
+    """A piece of text, its baseline at a point."""
+    return tag("text", text, x=at[0], y=at[1], class_=class_, text_anchor=anchor)
+
+
+def path(points: Sequence[Point], class_: str, closed: bool = False) -> Markup:
+    """A polyline, or the area it encloses."""
+    steps = " ".join(f"{'L' if n else 'M'}{_short(x)} {_short(y)}" for n, (x, y) in enumerate(points))
+    return tag("path", d=steps + (" Z" if closed else ""), class_=class_)
+
+
+def clipped(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -1,0 +1,94 @@
+"""The summary's tables: rungs, test candidates, the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from tailtune.core.records import Latency
+from tailtune.core.reports import CandidateResult, RungResult
+from tailtune.report.numbers import bounds, count, duration, memory, milliseconds, percent, plain, usd
+from tailtune.report.scale import Scale
+from tailtune.report.story import Bill
+from tailtune.report.terminal import Axis, Whisker
+
+WIDE = 100
+
+
+def predictors(
+    rows: Sequence[RungResult] | Sequence[CandidateResult], target: float | None, best: str, width: int
+) -> Table:
+    """Predictors side by side: quality with its interval drawn, time, price, and what else they need.
+
+    Args:
+        rows: Rungs of the ladder, or candidates on test; one of a kind.
+        target: The accuracy aimed at, as a dotted line.
+        best: Name of the row to stress.
+        width: Columns of the terminal; from 100 on there is room for titles, below for names.
+    """
+    scale = Scale.around([row.accuracy for row in rows], target)
+    rungs = any(isinstance(row, RungResult) for row in rows)
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("  rung" if rungs else "  model", no_wrap=True, overflow="ellipsis")
+    table.add_column("accuracy, 95 %", no_wrap=True)
+    table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
+    last = "labels" if rungs else "ECE"
+    for name in ("F1", "p50 ms", "p99 ms", "$/1,000", last):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        style = "bold green" if row.name == best else ""
+        name = row.title if width >= WIDE else row.name
+        quality = f"{percent(row.accuracy.value):>5} ({bounds(row.accuracy)})"
+        figures = [percent(row.macro_f1.value), *_time(row.latency), _price(row.usd_per_1000)]
+        figures.append(count(row.fit_rows) if isinstance(row, RungResult) else plain(row.ece))
+        whisker = Whisker(row.accuracy, scale, target, style or "cyan")
+        mark = "▸ " if row.name == best else "  "
+        table.add_row(Text(mark + name), Text(quality), whisker, *figures, style=style)
+    return table
+
+
+def _time(latency: Latency | None) -> tuple[str, str]:
+    if latency is None:
+        return "n/a", "n/a"
+    return milliseconds(latency.p50_ms), milliseconds(latency.p99_ms)
+
+
+def _price(value: float | None) -> str:
+    return "unknown" if value is None else usd(value)
+
+
+def costs(bill: Bill) -> Table:
+    """What each stage used, with its share of the time drawn, and the sums."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
+    table.add_column("  stage", footer=Text("  all", "bold"))
+    table.add_column("time", justify="right", footer=Text(duration(bill.wall_s), "bold"))
+    table.add_column("", width=14)
+    table.add_column("CPU", justify="right")
+    table.add_column("memory", justify="right")
+    table.add_column("USD", justify="right", footer=Text(total_usd(bill), "bold"))
+    for line in bill.lines:
+        if line.cost is None:
+            table.add_row("  " + line.stage, *["n/a", "", "n/a", "n/a", usd(None)])
+            continue
+        cost = line.cost
+        part = cost.wall_s / bill.wall_s if bill.wall_s else 0.0
+        bar = Text("█" * int(part * 14) + ("▌" if part * 14 % 1 >= 0.5 else ""), "cyan")
+        table.add_row(
+            "  " + line.stage,
+            duration(cost.wall_s),
+            bar,
+            duration(cost.cpu_s),
+            memory(cost.peak_memory_mb),
+            usd(cost.usd),
+        )
+    return table
+
+
+def total_usd(bill: Bill) -> str:
+    """The sum in dollars; a lower bound, named as such, when some stage's dollars are not known."""
+    if bill.usd is not None:
+        return usd(bill.usd)
+    known = len(bill.lines) - len(bill.unknown)
+    return f"{usd(bill.known_usd)} + not known" if known else usd(None)

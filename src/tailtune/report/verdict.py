@@ -1,0 +1,123 @@
+"""The verdict in words that an owner understands who never trained a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tailtune.core.reports import EvaluateReport, Verdict
+from tailtune.report.numbers import counted, points, sentence, share
+from tailtune.report.story import Story
+
+Tone = Literal["good", "wait", "bad"]
+VERDICTS: dict[Verdict, str] = {
+    "stay": "Stay with a cheaper way",
+    "fine-tune": "A fine-tune can pay",
+    "not-yet": "Not yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One per story: what to do, and why, in a sentence or two.
+
+    Attributes:
+        tone: good: there is a verdict to act on; wait: something is missing; bad: a gate is closed.
+        title: What to do, in a few words.
+        why: The reason, in plain sentences.
+    """
+
+    tone: Tone
+    title: str
+    why: str
+
+
+def headline(story: Story) -> Headline:
+    """What the reports say in the end: the newest gate speaks."""
+    if story.failed:
+        return _stopped(story)
+    if story.evaluate is not None and story.fine_tune is not None:
+        return _tested(story, story.evaluate)
+    if story.decide is not None:
+        return _decided(story)
+    done = ", ".join(report.stage for report in story.reports) or "nothing"
+    return Headline("wait", "No decision yet", f"Finished so far: {done}.")
+
+
+def _stopped(story: Story) -> Headline:
+    failed = story.failed
+    of = len(story.validate.expectations) if story.validate else len(failed)
+    return Headline(
+        "bad",
+        "Stopped: the rows do not pass",
+        f"{len(failed)} of {counted(of, 'check')} failed, so nothing was measured or trained. "
+        "Correct the rows below, or the expectation, and run again.",
+    )
+
+
+def _tested(story: Story, found: EvaluateReport) -> Headline:
+    tuned, comparison = story.fine_tune, found.comparison
+    winner = story.candidate(found.winner)
+    if tuned is None or winner is None:
+        return Headline("wait", "No winner", found.winner_reason)
+    facts = f"On {counted(found.test_rows, 'test row')} kept back until the end, "
+    if winner.name == tuned.name:
+        title = "Use the fine-tune"
+        facts += f"the fine-tune answers {share(tuned.accuracy.value)} right"
+        if comparison is not None:
+            other = _inline(story.title(comparison.second))
+            facts += f", {_gap(comparison.difference.value)} the best cheaper way ({other}). "
+            low, high = comparison.difference.low, comparison.difference.high
+            within = f"95 % interval {points(low)} to {points(high)} points"
+            facts += f"That is {'more than' if low > 0 else 'no more than'} chance explains ({within})."
+        else:
+            facts += "."
+    else:
+        title = f"Stay with {_inline(winner.title)}"
+        facts += f"it answers {share(winner.accuracy.value)} right and the fine-tune "
+        facts += f"{share(tuned.accuracy.value)}: the fine-tune did not earn its keep."
+    title += _target_gap(story, winner.accuracy.value)
+    return Headline("good", title, facts + _against_target(story, winner.accuracy.value) + _kept_out(story))
+
+
+def _decided(story: Story) -> Headline:
+    decide = story.decide
+    assert decide is not None  # noqa: S101  (the caller looked)
+    best = _inline(story.title(decide.best_rung))
+    title = f"Stay with {best}" if decide.verdict == "stay" else VERDICTS[decide.verdict]
+    why = sentence(decide.reason)
+    winner = story.candidate(story.evaluate.winner) if story.evaluate else None
+    if winner is not None and story.evaluate is not None:
+        right = f"{_inline(winner.title)} answers {share(winner.accuracy.value)} right"
+        why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {right}."
+    return Headline("wait" if decide.verdict == "not-yet" else "good", title, why + _kept_out(story))
+
+
+def _kept_out(story: Story) -> str:
+    """A sentence when a registered winner did not become champion."""
+    kept = story.register
+    if kept is None or kept.promotion.yes:
+        return ""
+    holder = f"version {kept.champion_version} stays champion" if kept.champion_version else "there is no champion"
+    return f" Version {kept.version} is registered but not promoted; {holder}."
+
+
+def _target_gap(story: Story, value: float) -> str:
+    missing = story.decide.target_accuracy - value if story.decide else 0.0
+    return f"; the target is {missing * 100:.1f} points away" if missing > 0 else ""
+
+
+def _against_target(story: Story, value: float) -> str:
+    if story.decide is None or value != value:
+        return ""
+    target = story.decide.target_accuracy
+    return f" It {'reaches' if value >= target else 'does not reach'} the target of {share(target)}."
+
+
+def _gap(difference: float) -> str:
+    return f"{abs(difference) * 100:.1f} points {'more' if difference >= 0 else 'less'} than"
+
+
+def _inline(title: str) -> str:
+    """A title inside a sentence: its first letter small, unless it is an abbreviation."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]

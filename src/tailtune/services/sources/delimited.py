@@ -1,0 +1,91 @@
+"""CSV: commas, a header, RFC 4180 quoting held strictly; numbers are physical lines."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tailtune.services.sources.faults import Faults
+from tailtune.services.sources.lines import Lines
+
+PLACE = ""
+EXPECTED = "rows below the header"
+
+
+def columns(file: Path, faults: Faults) -> tuple[str, ...]:
+    """The header."""
+    for _, record in _records(Lines(file, faults), faults):
+        return tuple(record)
+    return ()
+
+
+def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The wanted fields of every record, with the line on which the record begins."""
+    lines = Lines(file, faults)
+    rows = _records(lines, faults)
+    number, header = next(rows, (1, None))
+    if header is None:
+        return
+    if faults.missing_columns(wanted, header, number):
+        return
+    places = [header.index(name) for name in wanted]
+    for number, record in rows:
+        if len(record) != len(header):
+            fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
+            faults.add(number, f"{fields}; expected {len(header)}, as in the header")
+        else:
+            yield number, tuple(record[i] for i in places)
+
+
+def _records(lines: Lines, faults: Faults) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, strict=True)
+    while True:
+        begin = lines.number + 1
+        lines.mark()
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # What follows a broken quote cannot be told apart from what it swallowed.
+            number, what = _broken(str(error), begin, lines)
+            faults.add(number, f"{what}. The rest of the file was not read")
+            return
+        if record:
+            yield begin, record
+
+
+def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
+    opened = begin + _open_quote(lines.since_mark)
+    if "end of data" in error:
+        return opened, 'the quote that opens here is never closed; expected "" for a quote inside a field'
+    if "field limit" in error:
+        limit = f"{csv.field_size_limit():,}"
+        return opened, f"a field of more than {limit} characters begins here; expected its closing quote sooner"
+    if "expected after" in error:
+        return opened, (
+            f"the quoted field that opens here is closed on line {lines.number} by a quote that no comma follows; "
+            'expected "" for a quote inside a field'
+        )
+    if "new-line character" in error:
+        return begin, "a carriage return inside a line; expected lines that end with LF or CRLF"
+    return begin, f"not CSV: {error}"
+
+
+def _open_quote(lines: Sequence[str]) -> int:
+    """Which of a broken record's lines holds the last quote that opens a field, counted from 0."""
+    opened, inside, at_start = 0, False, True
+    for number, line in enumerate(lines):
+        i = 0
+        while i < len(line):
+            char = line[i]
+            if inside and line[i : i + 2] == '""':
+                i += 1
+            elif inside:
+                inside = char != '"'
+            elif char == '"' and at_start:
+                opened, inside = number, True
+            at_start = not inside and char == ","
+            i += 1
+    return opened

@@ -1,0 +1,65 @@
+"""Faults of one source file: the first 20 in words, the rest counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from tailtune.core.errors import DataError, Fault
+
+SHOWN = 20
+
+
+class Faults:
+    """One per reading of a file.
+
+    Args:
+        shown: How the file is named.
+        hint: The next command.
+        place: What stands between the file's name and a number: nothing for lines, `row ` for Parquet.
+    """
+
+    def __init__(self, shown: str, hint: str, place: str) -> None:
+        self.shown, self.hint, self.place = shown, hint, place
+        self.count = 0
+        self._told: list[Fault] = []
+
+    def add(self, number: int, what: str) -> None:
+        """A fault on a line, or in a row; 0 stands for the file as a whole."""
+        self.count += 1
+        if len(self._told) < SHOWN:
+            self._told.append(Fault(f"{self.shown}:{self.place}{number}" if number else self.shown, what))
+
+    def missing_columns(self, wanted: Sequence[str], columns: Sequence[str], number: int = 1) -> bool:
+        """Add a fault for every wanted column that is not there, or there twice. True when there was one."""
+        before = self.count
+        for name in dict.fromkeys(wanted):
+            if name not in columns:
+                self.add(number, missing(name, columns))
+            elif list(columns).count(name) > 1:
+                self.add(number, f"column `{name}` stands {list(columns).count(name)} times; expected once")
+        return self.count > before
+
+    def raise_any(self) -> None:
+        """Tell what was found.
+
+        Raises:
+            DataError: There was a fault.
+        """
+        if not self.count:
+            return
+        more = self.count - len(self._told)
+        rest = [Fault(self.shown, f"and {more:,} more faults like these")] if more else []
+        raise DataError([*self._told, *rest], self.hint)
+
+
+def missing(name: str, columns: Sequence[str]) -> str:
+    """The sentence for a column that is not there."""
+    near = get_close_matches(name, columns, n=1, cutoff=0.6)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"no column `{name}`; the file has {', '.join(columns)}{meant}"
+
+
+def one_fault(shown: str, what: str, hint: str) -> DataError:
+    """An error about the file as a whole."""
+    return DataError([Fault(shown, what)], hint)

@@ -1,0 +1,60 @@
+"""JSONL: one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tailtune.services.sources.faults import Faults, missing
+from tailtune.services.sources.lines import Lines
+
+PLACE = ""
+EXPECTED = "one JSON object per line"
+_PEEKED = 100
+_KINDS = {list: "array", str: "string", int: "number", float: "number", bool: "truth value", type(None): "null"}
+
+
+def columns(file: Path, faults: Faults) -> tuple[str, ...]:
+    """The keys of the first 100 objects, in order of appearance."""
+    keys: dict[str, None] = {}
+    for seen, (_, value) in enumerate(_objects(file, faults), 1):
+        keys.update(dict.fromkeys(value))
+        if seen == _PEEKED:
+            break
+    if not keys and not faults.count:
+        faults.add(1, f"no rows; expected {EXPECTED}")
+    return tuple(keys)
+
+
+def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The wanted values of every object, with its line."""
+    for number, value in _objects(file, faults):
+        if all(name in value for name in wanted):
+            yield number, tuple(value[name] for name in wanted)
+            continue
+        for name in dict.fromkeys(wanted):
+            if name not in value:
+                faults.add(number, missing(name, list(value)).replace("the file has", "this object has"))
+
+
+def _objects(file: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
+    lines = Lines(file, faults)
+    for line in lines:
+        if not lines.readable or not line.strip():
+            continue
+        if lines.number == 1 and line.lstrip().startswith("["):
+            faults.add(1, f"a JSON array; expected {EXPECTED}: convert with  jq -c '.[]'")
+            return
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            faults.add(lines.number, f"not JSON: {error.msg} at character {error.pos + 1}; expected {EXPECTED}")
+        except (ValueError, RecursionError) as error:  # a number of 5,000 digits; 100,000 nested brackets
+            faults.add(lines.number, f"JSON that cannot be read: {error}; expected {EXPECTED}")
+        else:
+            if isinstance(value, dict):
+                yield lines.number, value
+            else:
+                faults.add(lines.number, f"a JSON {_KINDS[type(value)]}; expected {EXPECTED}")

@@ -1,0 +1,51 @@
+"""Parquet: the wanted columns, batch by batch; numbers are rows, counted from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tailtune.services.sources.faults import Faults
+
+PLACE = "row "
+EXPECTED = "at least one row"
+_BATCH_ROWS = 8192
+
+
+def columns(file: Path, faults: Faults) -> tuple[str, ...]:
+    """The column names of the schema."""
+    opened = _open(file, faults)
+    return () if opened is None else tuple(opened.schema_arrow.names)
+
+
+def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The wanted values of every row, with its number."""
+    import pyarrow as pa
+
+    opened = _open(file, faults)
+    if opened is None or faults.missing_columns(wanted, opened.schema_arrow.names, number=0):
+        return
+    number = 0
+    try:
+        for batch in opened.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(wanted))):
+            for record in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
+                number += 1
+                yield number, record
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        faults.add(number + 1, f"unreadable Parquet from here on: {_first_line(error)}")
+
+
+def _open(file: Path, faults: Faults) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(file, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        faults.add(0, f"unreadable Parquet: {_first_line(error)}; expected a whole .parquet file")
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

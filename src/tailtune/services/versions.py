@@ -1,0 +1,304 @@
+"""DVC and git: run a stage when it is stale, pin the data, say which code and data these are. Only here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tailtune.core.errors import BusyError, ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.spec.paths import Paths
+
+CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
+"""What a commit must hold for a run to be told from it; reports and docs may be dirty."""
+
+
+def reproduce(paths: Paths, stage: str, use_case: str, force: bool = False) -> bool:
+    """Run one stage of a use case through DVC, alone, if what it reads has changed.
+
+    The stage is a process of its own: its output passes through, its memory is given back. DVC may also restore
+    the outputs of an earlier run with the same inputs from its cache; that counts as run.
+
+    Args:
+        paths: The checkout.
+        stage: Name of the stage, as in dvc.yaml.
+        use_case: Its item.
+        force: Run although nothing changed.
+
+    Returns:
+        True when it ran, False when it was fresh.
+
+    Raises:
+        StageFailedError: The stage's process failed; carries its exit code.
+        BusyError: Another process works on this checkout.
+        UsageError: dvc.yaml has no such stage, or a file the stage reads is missing.
+        ServiceError: DVC failed in another way.
+    """
+    target = f"{stage}@{use_case}"
+    with _repo(paths, use_case) as repo, repo.lock:
+        # Refuses here while somebody holds the checkout; below, finished work waits for its turn instead.
+        _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
+    with _repo(paths, use_case, stage, wait=True) as repo:
+        ran = repo.reproduce([target], single_item=True, force=force, run_env=_own_programs_first())
+    return bool(ran)
+
+
+def is_stale(paths: Paths, use_case: str) -> list[str]:
+    """Stages of a use case that are stale now, in the order of dvc.yaml; later ones may become so when these run.
+
+    Raises:
+        ServiceError: DVC failed.
+    """
+    with _repo(paths, use_case) as repo, repo.lock:
+        changed = [stage.name.partition("@")[0] for stage in _stages(repo, use_case) if stage.status()]
+    order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
+    return sorted(changed, key=order.index)
+
+
+def pin_data(paths: Paths) -> str:
+    """Take the bytes of data/ into DVC's cache and write their hash to data.dvc.
+
+    Returns:
+        The hash (DVC's md5 of the folder, with its suffix `.dir`).
+
+    Raises:
+        UsageError: There is no data/.
+        BusyError: Another process works on this checkout.
+    """
+    if not paths.data.is_dir():
+        raise UsageError(f"{paths.shown(paths.data)}: no such folder", "tailtune sample support-tickets")
+    with _repo(paths) as repo:
+        repo.add([str(paths.data)])
+    pinned = data_hash(paths)
+    if pinned is None:
+        raise ServiceError(f"{paths.shown(paths.data_dvc)}: DVC wrote no hash", "dvc add data --verbose")
+    return pinned
+
+
+def data_hash(paths: Paths) -> str | None:
+    """The hash of data/ that data.dvc pins; None when nothing is pinned."""
+    if not paths.data_dvc.is_file():
+        return None
+    outs = _read_yaml(paths.data_dvc).get("outs") or [{}]
+    pinned = outs[0].get("md5")
+    return None if pinned is None else str(pinned)
+
+
+def data_is_pinned(paths: Paths) -> bool:
+    """Whether data/ holds exactly the bytes that data.dvc pins."""
+    if data_hash(paths) is None or not paths.data.is_dir():
+        return False
+    with _repo(paths) as repo:
+        return not repo.status(targets=[str(paths.data_dvc)])
+
+
+def add_use_case(paths: Paths, name: str) -> None:
+    """Add a name to `vars: - use_cases:` of dvc.yaml; comments and layout stay. A known name changes nothing.
+
+    Raises:
+        UsageError: dvc.yaml has no such list in block form.
+    """
+    if name in _use_cases(paths):
+        return
+    text = paths.dvc_yaml.read_text(encoding="utf-8")
+    block = re.search(r"^[ \t]*- use_cases:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n)*(?:([ \t]*- )[^\n]*\n)+", text, re.MULTILINE)
+    if block is None:
+        raise UsageError(
+            f"{paths.shown(paths.dvc_yaml)}: expected a list `use_cases:` under vars, one name a line",
+            f"add `- {name}` to it by hand",
+        )
+    changed = f"{text[: block.end()]}{block[1]}{name}\n{text[block.end() :]}"
+    part = paths.dvc_yaml.with_name(f".dvc.yaml.{os.getpid()}.part")
+    part.write_text(changed, encoding="utf-8")
+    part.replace(paths.dvc_yaml)
+
+
+def remote(paths: Paths) -> str | None:
+    """Name of the DVC remote that push and pull use; None when there is none."""
+    with _repo(paths) as repo:
+        name = repo.config["core"].get("remote")
+        return None if name is None else str(name)
+
+
+def push(paths: Paths, use_case: str | None = None) -> int:
+    """Send data and outputs to the DVC remote; all use cases when none is named. Returns the number of files sent.
+
+    Raises:
+        ServiceError: No remote is set, or it does not answer.
+    """
+    with _repo(paths, use_case) as repo:
+        return int(repo.push(targets=_targets(repo, paths, use_case)))
+
+
+def pull(paths: Paths, use_case: str | None = None) -> int:
+    """Fetch data and outputs from the DVC remote into the checkout. Returns the number of files fetched.
+
+    Raises:
+        ServiceError: No remote is set, or it lacks the bytes.
+    """
+    with _repo(paths, use_case) as repo:
+        return int(repo.pull(targets=_targets(repo, paths, use_case))["stats"]["fetched"])
+
+
+def git_commit(root: Path) -> str | None:
+    """The commit that is checked out; None without git or before the first commit."""
+    return _git(root, "rev-parse", "--verify", "--quiet", "HEAD") or None
+
+
+def git_dirty(root: Path) -> bool:
+    """Whether code, flows, specs or data pins differ from the commit; False without git."""
+    return bool(_git(root, "status", "--porcelain", "--", *(name for name in CODE_PATHS if (root / name).exists())))
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(root), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
+    except (YAMLError, ValueError) as error:
+        raise UsageError(f"{path.name}: not valid YAML: {error}", f"git checkout {path.name}") from error
+
+
+def _use_cases(paths: Paths) -> list[str]:
+    names: list[str] = []
+    for entry in _read_yaml(paths.dvc_yaml).get("vars") or []:
+        if isinstance(entry, dict):
+            names += entry.get("use_cases") or []
+    return names
+
+
+def _stages(repo: Any, use_case: str) -> list[Any]:
+    return [stage for stage in repo.index.stages if (getattr(stage, "name", None) or "").endswith(f"@{use_case}")]
+
+
+def _targets(repo: Any, paths: Paths, use_case: str | None) -> list[str] | None:
+    if use_case is None:
+        return None
+    return [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
+
+
+@contextmanager
+def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, wait: bool = False) -> Iterator[Any]:
+    """DVC on this checkout, silent, its errors told as ours. It works from the root only: not for threads."""
+    import dvc.logger  # noqa: F401 - DVC's own levels must exist before its loggers are used
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
+    logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
+    try:
+        with chdir(paths.root), Repo(str(paths.root), _wait_for_lock=wait) as repo:
+            yield repo
+    except DvcException as error:
+        raise _told(error, paths, use_case, stage) from error
+    except OSError as error:
+        raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
+
+
+def _own_programs_first() -> dict[str, str]:
+    """A PATH on which `tailtune` is this environment's, whether or not it is activated."""
+    return {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
+
+
+def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
+    """The error a person can act on, for what DVC raised."""
+    from dvc.exceptions import NotDvcRepoError, ReproductionError
+    from dvc.lock import LockError
+    from dvc.stage.exceptions import MissingDataSource, StageCmdFailedError
+
+    cause = _innermost(error)
+    text = str(cause).strip()
+    again = f"dvc repro --verbose {use_case or ''}".strip()
+    match cause:
+        case StageCmdFailedError():
+            code = int(found[1]) if (found := re.search(r"exited with (-?\d+)$", text)) else 1
+            return StageFailedError(f"{stage}@{use_case}", 128 - code if code < 0 else code)
+        case LockError():
+            busy = re.search(r"\(PID (\d+)\): (.*)", text)
+            holder = f"process {busy[1]} ({busy[2]})" if busy else "another DVC process"
+            return BusyError(
+                f"{paths.root}: in use by {holder}; one run per use case and checkout",
+                "wait for it, or stop it, then run the same command again",
+            )
+        case MissingDataSource():
+            return _missing(text.partition(": ")[2], paths, use_case)
+        case ReproductionError() if isinstance(gone := cause.__cause__, FileNotFoundError) and gone.filename:
+            return _missing(paths.shown(Path(str(gone.filename))), paths, use_case)
+        case NotDvcRepoError():
+            return UsageError(f"{paths.root}: no DVC repository", "dvc init")
+    if "does not exist as" in text or ("not found" in text and "stage" in text.lower()):
+        return UsageError(f"{paths.shown(paths.dvc_yaml)}: {text}", f"add `- {use_case}` to use_cases in dvc.yaml")
+    return ServiceError(f"DVC: {text or type(cause).__name__}", again)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What DVC said first; below that stand only bare OS errors."""
+    from dvc.exceptions import DvcException
+
+    while isinstance(error.__cause__, DvcException):
+        error = error.__cause__
+    return error
+
+
+def _missing(names: str, paths: Paths, use_case: str | None) -> UsageError:
+    hint = f"tailtune run {use_case}" if use_case else "dvc pull"
+    if any(Path(name).parts[:1] == ("data",) for name in names.split(", ")):
+        shipped = (
+            importlib.util.find_spec(f"tailtune.samples.{(use_case or '').replace('-', '_')}") if use_case else None
+        )
+        hint = f"tailtune sample {use_case}" if shipped else "dvc pull data.dvc"
+    return UsageError(f"{names}: {use_case or 'a stage'} needs it and it is not there", hint)
+
+
+def _is_sample(use_case: str) -> bool:
+    return importlib.util.find_spec(f"tailtune.samples.{use_case.replace('-', '_')}") is not None
+
+
+def _forget_the_dead(rwlock: Path) -> None:
+    """Drop what killed processes left in DVC's list of paths in use.
+
+    DVC itself drops entries of processes that are gone, but not a list torn by a kill, nor an entry whose number a
+    later process bears (after a restart of the machine or container).
+    """
+    import psutil
+
+    try:
+        written = rwlock.stat().st_mtime
+        entries = json.loads(rwlock.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except ValueError:
+        rwlock.unlink(missing_ok=True)
+        return
+    holders = [*entries.get("write", {}).values(), *(one for all_ in entries.get("read", {}).values() for one in all_)]
+    for holder in holders:
+        try:
+            if psutil.Process(holder["pid"]).create_time() <= written:
+                return
+        except psutil.NoSuchProcess:
+            continue
+    rwlock.unlink(missing_ok=True)

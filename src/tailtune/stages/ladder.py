@@ -1,0 +1,140 @@
+"""Measure every cheaper rung on the same dev rows by the same scorer, before anything is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from tailtune.core.progress import Progress
+from tailtune.core.records import Row
+from tailtune.core.reports import CurvePoint, LadderReport, RungResult
+from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.decide import NO_ENDPOINT
+from tailtune.judge.metrics import score
+from tailtune.judge.stats import wilson
+from tailtune.predictors import registry
+from tailtune.predictors.base import FitContext, Rung
+from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.encoder import Encoder
+from tailtune.predictors.probe import Probe
+from tailtune.predictors.timing import time_rows
+from tailtune.services import store
+from tailtune.spec.model import LadderSpec
+from tailtune.spec.prices import load_prices
+from tailtune.stages.context import Context
+
+
+def run(context: Context) -> LadderReport:
+    """Fit, score, time and save each rung; then the learning curve of the linear probe.
+
+    Raises:
+        MissingInputError: Curation or validation has not run.
+    """
+    case, spec, paths = context.case, context.case.spec.ladder, context.paths
+    train = store.read_rows(paths.rows("train"), "train", case.name)
+    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
+    digest = store.rows_digest(train, dev)
+    store.require_passed(paths.passed, digest, case.name)
+    prices = load_prices(context.project)
+    core_hour = None if prices.cpu_core_hour_usd is None else float(prices.cpu_core_hour_usd)
+
+    fit_rows = store.first_by_id(train, spec.max_fit_rows)
+    embed, pace = _encoded(fit_rows, dev, context.progress)
+    fitting = FitContext(fit_rows, case.labels, embed, spec.shots, spec.neighbours)
+    rungs: list[RungResult] = []
+    answers: dict[str, list[str | None]] = {}
+    for name in spec.rungs:
+        context.progress.at(len(rungs), len(spec.rungs), registry.title(name))
+        result, answers[name] = _measure(name, fitting, dev, spec, core_hour, context)
+        rungs.append(result)
+        context.progress.say(f"{result.title}: {result.accuracy.value:.1%} on {len(dev):,} dev rows")
+    _write_answers(context, dev, answers)
+    return LadderReport(
+        use_case=case.name,
+        stage="ladder",
+        rows_digest=digest,
+        train_rows=len(train),
+        dev_rows=len(dev),
+        fit_rows_capped=len(train) - len(fit_rows),
+        encode_rows_per_s=round(pace, 1),
+        rungs=tuple(rungs),
+        curve=_curve(fitting, dev, spec.curve_points, context.progress),
+        unmeasured=(NO_ENDPOINT,),
+    )
+
+
+def _encoded(train: Sequence[Row], dev: Sequence[Row], progress: Progress) -> tuple[CachedEmbed, float]:
+    encoder = Encoder.load()
+    texts = [row.text for row in (*train, *dev)]
+    start = time.perf_counter()
+    vectors = encoder.embed(texts, lambda done, total: progress.at(done, total, "encoding rows"))
+    pace = len(texts) / (time.perf_counter() - start)
+    progress.say(f"encoded {len(texts):,} rows, {pace:,.0f} rows/s")
+    cached = CachedEmbed(encoder.embed)
+    cached.remember(texts, vectors)
+    return cached, pace
+
+
+def _measure(
+    name: str,
+    fitting: FitContext,
+    dev: Sequence[Row],
+    spec: LadderSpec,
+    core_hour: float | None,
+    context: Context,
+) -> tuple[RungResult, list[str | None]]:
+    kind = registry.RUNG_KINDS[name]
+    start = time.perf_counter()
+    rung: Rung = kind.load_class().fit(fitting)
+    fit_s = time.perf_counter() - start
+    answers = rung.answer([row.text for row in dev])
+    scored = score([row.label for row in dev], answers)
+    embed = fitting.embed
+    assert isinstance(embed, CachedEmbed)  # noqa: S101 - ours, a few lines up
+    embed.timing = True
+    latency = time_rows(rung, [row.text for row in store.first_by_id(dev, spec.latency_rows)])
+    embed.timing = False
+    folder = context.paths.stage("ladder") / "rungs" / name
+    rung.save(folder)
+    registry.write_card(folder, name)
+    result = RungResult(
+        name=name,
+        title=kind.title,
+        accuracy=scored.accuracy,
+        macro_f1=scored.macro_f1,
+        latency=latency,
+        usd_per_1000=usd_per_1000(latency.mean_ms, core_hour),
+        invalid_rows=scored.invalid_rows,
+        fit_s=round(fit_s, 3),
+        fit_rows=rung.fit_rows,
+    )
+    return result, [answer.value for answer in answers]
+
+
+def _curve(
+    fitting: FitContext, dev: Sequence[Row], points: int, progress: Progress
+) -> tuple[CurvePoint, ...]:
+    """The probe on 1/2^(k-1) … 1/2, all of the train rows; subsets are nested and chosen by content hash."""
+    ordered = sorted(fitting.rows, key=lambda row: row.id)
+    texts, labels = [row.text for row in dev], [row.label for row in dev]
+    curve = []
+    for step in range(points):
+        rows = ordered[: max(2, len(ordered) >> (points - 1 - step))]
+        progress.at(step, points, f"learning curve, {len(rows):,} rows")
+        probe = Probe.fit(FitContext(rows, fitting.labels, fitting.embed, fitting.shots, fitting.neighbours))
+        right = sum(a.value == label for a, label in zip(probe.answer(texts), labels, strict=True))
+        curve.append(CurvePoint(rows=len(rows), accuracy=wilson(right, len(dev))))
+    return tuple(curve)
+
+
+def _write_answers(context: Context, dev: Sequence[Row], answers: Mapping[str, Sequence[str | None]]) -> None:
+    lines = (
+        {
+            "id": row.id,
+            "origin": row.origin,
+            "expected": row.label,
+            **{name: answers[name][i] for name in answers},
+        }
+        for i, row in enumerate(dev)
+    )
+    store.write_jsonl(context.paths.stage("ladder") / "dev_answers.jsonl", lines)

@@ -1,0 +1,224 @@
+"""Register the winner as a version; the gate decides who is champion. Run again after a kill, it finishes its work."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailtune.core.errors import MissingInputError, TailTuneError
+from tailtune.core.records import Decision, Row
+from tailtune.core.reports import (
+    REPORTS,
+    CandidateResult,
+    DecideReport,
+    EvaluateReport,
+    Paired,
+    RegisterReport,
+    Report,
+)
+from tailtune.judge.promote import promote
+from tailtune.judge.stats import paired
+from tailtune.predictors import registry as predictors
+from tailtune.predictors.base import Classifier
+from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.encoder import Encoder
+from tailtune.report import page
+from tailtune.services import store, versions
+from tailtune.services.tracking import registry
+from tailtune.services.tracking.bundle import folder_digest
+from tailtune.services.tracking.plan import estimate_values, latency_values
+from tailtune.services.tracking.registry import CHALLENGER, CHAMPION, Version
+from tailtune.spec.model import SECTIONS
+from tailtune.stages.context import Context
+
+_SHAPING = tuple(section for section in SECTIONS if section != "description")
+
+
+def run(context: Context) -> RegisterReport:
+    """Register the evaluation's winner, compare it with the champion, set aliases, write the decision page.
+
+    Raises:
+        MissingInputError: Evaluation has not run, or the winner's files are gone.
+        ServiceError: The tracking store failed.
+    """
+    case, paths = context.case, context.paths
+    evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
+    folder = _folder(context, evaluated.winner)
+    test = store.read_rows(paths.rows("test"), "test", case.name)
+    model = case.spec.register_.model or case.name
+    key = _key(context, evaluated, test, folder)
+
+    version = registry.find(context.tracker, model, key)
+    fresh = version is None
+    if version is None:
+        context.progress.at(0, 3, f"registering {predictors.title(evaluated.winner)} as {model}")
+        version = _register(context, model, key, evaluated, folder, test[0].text)
+    context.progress.at(1, 3, "comparing with the champion")
+    decision, comparison = _settle(context, model, version, folder, test)
+    version = registry.get(context.tracker, model, version.version)
+    champion = registry.holder(context.tracker, model, CHAMPION)
+    report = RegisterReport(
+        use_case=case.name,
+        stage="register",
+        rows_digest=evaluated.rows_digest,
+        model=model,
+        version=version.version,
+        run_id=version.run_id,
+        uri=version.uri,
+        aliases=version.aliases,
+        champion_version=None if champion is None else champion.version,
+        promotion=decision,
+        comparison=comparison,
+        winner=evaluated.winner,
+        page=context.project.shown(paths.page),
+    )
+    reports = _reports(context) | {"register": report}
+    with store.written_whole(paths.page) as part:
+        part.write_text(page.render(reports), encoding="utf-8")
+    context.progress.at(2, 3, "storing the papers")
+    registry.attach(context.tracker, version.run_id, _papers(context))
+    aliases = "".join(f" @{alias}" for alias in version.aliases)
+    context.progress.say(f"{model} v{version.version}{aliases}{'' if fresh else ' (known)'}: {decision.reason}")
+    return report
+
+
+def _folder(context: Context, winner: str) -> Path:
+    if winner == predictors.FINE_TUNE.name:
+        folder = context.paths.stage("train") / "model"
+    else:
+        folder = context.paths.stage("ladder") / "rungs" / winner
+    if not (folder / predictors.CARD).is_file():
+        raise MissingInputError(
+            f"{context.project.shown(folder)}: the winner's files are not there", f"tailtune run {context.case.name}"
+        )
+    return folder
+
+
+def _key(context: Context, evaluated: EvaluateReport, test: Sequence[Row], folder: Path) -> str:
+    """Equal exactly when rows, spec, winner and files are: a rerun finds its version instead of making a second."""
+    spec = context.case.spec.digest(_SHAPING)
+    parts = (evaluated.rows_digest, store.rows_digest(test), spec, evaluated.winner, folder_digest(folder))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _register(
+    context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str
+) -> Version:
+    winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
+    logged = registry.log_model(context.tracker, model, folder, example, _values(winner), winner.name)
+    registry.attach(context.tracker, logged.run_id, _papers(context))
+    tags = _tags(context, evaluated, winner) | {registry.KEY: key}
+    accuracy = winner.accuracy
+    note = (
+        f"{winner.title}: test accuracy {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}) on "
+        f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
+    )
+    return registry.create(context.tracker, model, logged, tags, note)
+
+
+def _values(winner: CandidateResult) -> dict[str, float | None]:
+    return {
+        **estimate_values("accuracy", winner.accuracy),
+        **estimate_values("macro_f1", winner.macro_f1),
+        **latency_values(winner.latency),
+        "ece": winner.ece,
+        "usd_per_1000": winner.usd_per_1000,
+        "invalid_rows": winner.invalid_rows,
+    }
+
+
+def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) -> dict[str, str]:
+    """What made the version. Unknown things have no tag."""
+    root = context.project.root
+    commit = versions.git_commit(root)
+    decided = _reports(context).get("decide")
+    known: Mapping[str, str | None] = {
+        "use_case": context.case.name,
+        "winner": winner.name,
+        "accuracy": f"{winner.accuracy.value:.4f}",
+        "macro_f1": f"{winner.macro_f1.value:.4f}",
+        "verdict": decided.verdict if isinstance(decided, DecideReport) else None,
+        "data_hash": versions.data_hash(context.project),
+        "rows_digest": evaluated.rows_digest,
+        "spec_hash": context.case.spec.digest(_SHAPING),
+        "git_commit": commit,
+        "git_dirty": None if commit is None else str(versions.git_dirty(root)).lower(),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _settle(
+    context: Context, model: str, version: Version, folder: Path, test: Sequence[Row]
+) -> tuple[Decision, Paired | None]:
+    """Decide and name, once per version: what is settled stays."""
+    if registry.SETTLED in version.tags:
+        reason = f"already registered as v{version.version}; nothing changes"
+        return Decision(yes=CHAMPION in version.aliases, reason=reason), None
+    champion = registry.holder(context.tracker, model, CHAMPION)
+    if champion is not None and champion.version == version.version:  # killed after the alias was set
+        decision, comparison = Decision(yes=True, reason="it is champion already"), None
+    else:
+        comparison = None if champion is None else _compare(context, champion, folder, test)
+        spec = context.case.spec
+        decision = promote(
+            comparison,
+            None if champion is None else champion.version,
+            spec.register_.promote_if,
+            spec.targets.min_effect,
+        )
+    registry.settle(context.tracker, version, CHAMPION if decision.yes else CHALLENGER, decision.reason)
+    return decision, comparison
+
+
+def _compare(context: Context, champion: Version, folder: Path, test: Sequence[Row]) -> Paired:
+    """Both predictors, from their saved files, on the same test rows."""
+    texts = [row.text for row in test]
+    encoder = Encoder.load()
+    embed = CachedEmbed(encoder.embed)
+    embed.remember(texts, encoder.embed(texts))
+    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+        there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
+        try:
+            second = _right(predictors.load(there, embed), test)
+        except (OSError, KeyError, ValueError) as error:
+            raise TailTuneError(
+                f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
+                f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
+            ) from error
+    first = _right(predictors.load(folder, embed), test)
+    names = ("candidate", f"champion v{champion.version}")
+    return paired(first, second, names, context.case.spec.evaluate.resamples)
+
+
+def _right(predictor: Classifier, test: Sequence[Row]) -> NDArray[np.bool_]:
+    answers = predictor.answer([row.text for row in test])
+    return np.array([answer.value == row.label for answer, row in zip(answers, test, strict=True)], dtype=np.bool_)
+
+
+def _reports(context: Context) -> dict[str, Report]:
+    """The reports of the stages before this one that are there."""
+    return {
+        name: store.read_report(context.paths.report(name), kind, context.case.name)
+        for name, kind in REPORTS.items()
+        if name != "register" and context.paths.report(name).is_file()
+    }
+
+
+def _papers(context: Context) -> dict[str, Path]:
+    """Everything `tailtune reproduce` and a reader need, by artifact path."""
+    paths, project = context.paths, context.project
+    papers = {
+        "spec/model.yaml": paths.model_yaml,
+        "spec/labels.yaml": paths.labels_yaml,
+        "spec/prices.yaml": project.prices,
+        "spec/data.dvc": project.data_dvc,
+        "spec/dvc.yaml": project.dvc_yaml,
+        "spec/dvc.lock": project.dvc_yaml.with_name("dvc.lock"),
+        "decision.html": paths.page,
+    }
+    return papers | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}

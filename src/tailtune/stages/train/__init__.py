@@ -1,0 +1,160 @@
+"""Train a LoRA adapter, if the decision lets it; refuse without a ladder result for exactly these rows and spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tailtune.core.errors import StaleLadderError
+from tailtune.core.records import Row
+from tailtune.core.reports import EpochResult, LadderReport, TrainReport
+from tailtune.predictors import registry
+from tailtune.services import store
+from tailtune.spec.prices import load_prices
+from tailtune.stages.context import Context
+from tailtune.stages.table import BY_NAME
+
+if TYPE_CHECKING:
+    from tailtune.stages.train.job import FitJob, FitResult, Progress
+
+
+def run(context: Context) -> TrainReport:
+    """Train when the ticket says so; else say why not. The adapter goes to `build/<use-case>/train/model/`.
+
+    Raises:
+        StaleLadderError: There is no ladder result for exactly these rows and this spec.
+        TrainingError: The loss is not a number, or no space is left.
+    """
+    case, paths = context.case, context.paths
+    train = store.read_rows(paths.rows("train"), "train", case.name)
+    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
+    digest = store.rows_digest(train, dev)
+    ladder = _ladder_for(context, digest)
+    ticket = store.read_json(paths.ticket, "training", f"tailtune run {case.name}")
+    folder = paths.stage("train")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not ticket["train"]:
+        reason = f"the decision says no (best cheaper rung: {registry.title(ticket['best_rung'])})"
+        store.write_json(folder / "skipped.json", {"reason": reason})
+        context.progress.say(f"not trained: {reason}")
+        return TrainReport(use_case=case.name, stage="train", rows_digest=digest, trained=False, reason=reason)
+    return _trained(context, ladder.rows_digest, store.first_by_id(train, case.spec.train.max_rows), dev)
+
+
+def _ladder_for(context: Context, digest: str) -> LadderReport:
+    """Never skip the baseline."""
+    case, hint = context.case, f"tailtune run {context.case.name}"
+    if not context.paths.report("ladder").is_file():
+        shown = context.project.shown(context.paths.report("ladder"))
+        raise StaleLadderError(f"{shown}: no ladder result; training never skips the baseline", hint)
+    ladder = store.read_report(context.paths.report("ladder"), LadderReport, case.name)
+    spec_digest = case.spec.digest(BY_NAME["ladder"].sections)
+    for what, held, now in (("rows", ladder.rows_digest, digest), ("spec", ladder.spec_digest, spec_digest)):
+        if held != now:
+            raise StaleLadderError(
+                f"the ladder was measured on other {what} ({held}, now {now}); measure it again", hint
+            )
+    return ladder
+
+
+def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
+    from tailtune.stages.train import artifact
+    from tailtune.stages.train.loop import fit
+
+    case, folder = context.case, context.paths.stage("train") / "model"
+    result = fit(_job(context, train, dev), _Teller(context))
+    artifact.save(result, case.label_names, folder)
+    registry.write_card(folder, registry.FINE_TUNE.name)
+    artifact.forget_checkpoints(context.paths.checkpoints)
+    context.progress.say(
+        f"best epoch {result.best_epoch}: {result.dev_accuracy:.1%} on dev, {result.rows_s:,.0f} rows/s"
+    )
+    return TrainReport(
+        use_case=case.name,
+        stage="train",
+        rows_digest=digest,
+        trained=True,
+        reason="the decision lets training spend",
+        train_rows=len(train),
+        dev_rows=len(dev),
+        trainable_parameters=_trainable(result),
+        epochs=tuple(
+            EpochResult(
+                epoch=item.epoch,
+                train_loss=item.train_loss,
+                dev_loss=item.dev_loss,
+                dev_accuracy=item.dev_accuracy,
+                rows_per_s=item.rows_s,
+            )
+            for item in result.history
+        ),
+        best_epoch=result.best_epoch,
+        rows_per_s=result.rows_s,
+        precision=result.precision,
+        temperature=result.temperature,
+        stopped=result.stopped or "",
+        resumed_from_step=result.resumed_at_step,
+    )
+
+
+def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
+    from tailtune.predictors.encoder import encoder_path
+    from tailtune.stages.train.job import FitJob
+
+    spec, position = context.case.spec.train, {label: i for i, label in enumerate(context.case.labels)}
+    return FitJob(
+        texts=[row.text for row in train],
+        labels=[position[row.label] for row in train],
+        dev_texts=[row.text for row in dev],
+        dev_labels=[position[row.label] for row in dev],
+        n_classes=len(position),
+        encoder=encoder_path(),
+        checkpoint_dir=context.paths.checkpoints,
+        rank=spec.rank,
+        alpha=spec.alpha,
+        dropout=spec.dropout,
+        modules=spec.modules,
+        epochs=spec.epochs,
+        patience=spec.patience,
+        batch_rows=spec.batch_rows,
+        learning_rate=spec.learning_rate,
+        head_learning_rate=spec.head_learning_rate,
+        max_tokens=spec.max_tokens,
+        seed=spec.seed,
+        checkpoint_s=spec.checkpoint_s,
+        should_stop=spending_stop(spec.max_cost_usd, load_prices(context.project).machine_hour_usd),
+    )
+
+
+def spending_stop(most: Decimal, machine_hour_usd: float | None) -> Callable[[float], str | None] | None:
+    """A check that says when the money is spent; None when no price is declared, so that nothing can be spent."""
+    if machine_hour_usd is None:
+        return None
+
+    def check(seconds: float) -> str | None:
+        usd = seconds * machine_hour_usd / 3600
+        return f"spent ${usd:.4f} of train.max_cost_usd ${most}" if usd >= float(most) else None
+
+    return check
+
+
+class _Teller:
+    """Passes training's progress on to the terminal and, after each epoch, to MLflow."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._told = context, 0
+
+    def __call__(self, now: Progress) -> None:
+        what = f"epoch {now.epoch}/{now.epochs}, {now.rows_s:,.0f} rows/s, loss {now.loss:.3f}"
+        self._context.progress.at(now.rows_done, now.rows_total, what)
+        finished = now.epoch if now.rows_done * now.epochs == now.rows_total * now.epoch else now.epoch - 1
+        if now.dev_accuracy is None or finished <= self._told:
+            return
+        self._told = finished
+        self._context.progress.say(f"epoch {finished}: {now.dev_accuracy:.1%} on dev, loss {now.loss:.3f}")
+        self._context.tracker.live("train", "accuracy", now.dev_accuracy, finished)
+
+
+def _trainable(result: FitResult) -> int:
+    return sum(parameter.numel() for parameter in result.model.parameters() if parameter.requires_grad)

@@ -1,0 +1,132 @@
+"""What a training run is given, says while it runs, and gives back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailtune.stages.train.model import LoraClassifier
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One per training run: data, hyperparameters, and where to keep checkpoints. Defaults were measured (ADR 004).
+
+    Attributes:
+        texts: Train rows.
+        labels: Class number of each train row, 0 to n_classes - 1.
+        dev_texts: Dev rows, for early stopping and the temperature.
+        dev_labels: Class number of each dev row.
+        n_classes: How many classes the head tells apart.
+        encoder: Folder of the base encoder.
+        checkpoint_dir: Where checkpoints go; a run of the same job found here is resumed.
+        rank: LoRA rank r.
+        alpha: LoRA scale is alpha / rank.
+        dropout: On each adapter's input; 0 takes a faster path.
+        modules: Adapted layers: any of query, key, value, dense.
+        epochs: Passes over the train rows at most.
+        patience: Epochs without a better dev accuracy before stopping.
+        batch_rows: Rows of an optimiser step.
+        learning_rate: Peak rate of the adapter; linear decay to 0.
+        head_learning_rate: Peak rate of the head, same schedule.
+        warmup_share: Share of all steps over which rates rise from 0.
+        weight_decay: AdamW's, on the adapter only.
+        max_tokens: Longer texts are cut.
+        seed: Of weights and row order.
+        checkpoint_s: Seconds between checkpoints within an epoch.
+        should_stop: Given seconds spent (earlier attempts included), a reason to stop now, or None.
+    """
+
+    texts: Sequence[str]
+    labels: Sequence[int]
+    dev_texts: Sequence[str]
+    dev_labels: Sequence[int]
+    n_classes: int
+    encoder: Path
+    checkpoint_dir: Path
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    modules: tuple[str, ...] = ("query", "key", "value", "dense")
+    epochs: int = 5
+    patience: int = 2
+    batch_rows: int = 64
+    learning_rate: float = 1e-3
+    head_learning_rate: float = 1e-2
+    warmup_share: float = 0.05
+    weight_decay: float = 0.0
+    max_tokens: int = 128
+    seed: int = 17
+    checkpoint_s: float = 30.0
+    should_stop: Callable[[float], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One per optimiser step, and one after each dev pass.
+
+    Attributes:
+        epoch: 1 for the first pass.
+        epochs: Passes at most.
+        rows_done: Train rows seen, over all epochs.
+        rows_total: Train rows to see if nothing stops early.
+        rows_s: Train rows per second, lately.
+        left_s: Seconds left at that speed.
+        loss: Mean train loss of this epoch so far.
+        dev_accuracy: Of the last finished epoch; None before.
+    """
+
+    epoch: int
+    epochs: int
+    rows_done: int
+    rows_total: int
+    rows_s: float
+    left_s: float
+    loss: float
+    dev_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class EpochStats:
+    """One per finished epoch."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_accuracy: float
+    rows_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """One per training run.
+
+    Attributes:
+        model: With the weights of the best epoch.
+        temperature: Divide logits by this for calibrated probabilities; fitted on dev.
+        best_epoch: 1 for the first.
+        dev_accuracy: Of the best epoch.
+        dev_loss: Of the best epoch, before the temperature.
+        history: Every finished epoch.
+        stopped: Why it ended before the last epoch; None when it did not.
+        resumed_at_step: Optimiser steps found in a checkpoint; 0 for a fresh run.
+        rows_s: Train rows per second over the whole run, dev passes excluded.
+        seconds: Spent in all, earlier attempts included.
+        precision: What the encoder computed in: fp32 or bf16.
+        device: cpu or cuda.
+    """
+
+    model: "LoraClassifier"
+    temperature: float
+    best_epoch: int
+    dev_accuracy: float
+    dev_loss: float
+    history: tuple[EpochStats, ...]
+    stopped: str | None
+    resumed_at_step: int
+    rows_s: float
+    seconds: float
+    precision: str
+    device: str
