@@ -23,6 +23,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
+INTERRUPTED = 130
 LIFE, STAGE = "The life of a model", "Single stages, in order"
 
 
@@ -31,10 +32,13 @@ def app(arguments: Sequence[str] | None = None) -> int:
 
     Raises:
         TailTuneError: Whatever the command found wrong.
+        KeyboardInterrupt: It was interrupted.
     """
     try:
         cli(args=arguments, prog_name="tailtune")
     except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer ends the process itself, without a word
+            raise KeyboardInterrupt from None
         return end.code if isinstance(end.code, int) else 1
     return 0
 

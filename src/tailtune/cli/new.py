@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailtune.cli.samples import restore_samples
-from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.core.errors import DataError, Fault, TailTuneError, UsageError
 from tailtune.services import sources, store, versions
 from tailtune.spec.load import load_use_case
 from tailtune.spec.model import DataSpec
@@ -96,12 +97,16 @@ def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
     pin = paths.data_dvc.read_bytes() if paths.data_dvc.is_file() else None
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(paths.case(name).folder, ignore_errors=True)
         shutil.rmtree(paths.case(name).data, ignore_errors=True)
         paths.dvc_yaml.write_bytes(graph)
-        if pin is not None:
+        if pin is None:
+            paths.data_dvc.unlink(missing_ok=True)
+        else:
             paths.data_dvc.write_bytes(pin)
+        if isinstance(error, OSError):
+            raise TailTuneError(f"{name}: cannot be written: {error}", "make room, then run again") from error
         raise
 
 
@@ -126,8 +131,9 @@ def _quoted(text: str) -> str:
         "null",
     }:
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return f'"{escaped}"'
+    # JSON's escapes are YAML's; the rest are line breaks and control characters that only YAML knows.
+    json_text = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def _model_yaml(name: str, data: DataSpec) -> str:

@@ -103,4 +103,9 @@ class StageFailedError(TailTuneError):
     def __init__(self, target: str, exit_code: int) -> None:
         stage, _, use_case = target.partition("@")
         super().__init__(f"{target} ended with exit code {exit_code}", f"tailtune {stage} {use_case}")
+        self.target = target
         self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[type[StageFailedError], tuple[str, int]]:
+        """Copies go through pickle in Prefect."""
+        return type(self), (self.target, self.exit_code)

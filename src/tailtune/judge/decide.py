@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import floor, log2
 
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CurvePoint, Paired, RungResult, Verdict
@@ -56,8 +56,7 @@ def verdict(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outco
     staying = next((rung for rung in fast if meets_with_head_room(rung.accuracy, targets)), None)
     if staying is not None:
         return Outcome("stay", _why_stay(staying, targets), staying, change)
-    goal = f"{needed(targets):.1%} (target {targets.accuracy:.1%} with head-room)"
-    short = f"{best.title} reaches {pct(best.accuracy)}, short of {goal}"
+    short = _why_not(best, targets)
     gain = last_doubling_gain(evidence.curve)
     if evidence.train_rows < targets.min_train_rows and gain is not None and gain > targets.min_effect:
         reason = (
@@ -94,8 +93,8 @@ def fast_enough(rung: RungResult, targets: TargetsSpec) -> bool:
 
 
 def last_doubling_gain(curve: Sequence[CurvePoint]) -> float | None:
-    """Accuracy gained by the last step of the curve, scaled to a doubling of rows; None with under two points."""
-    if len(curve) < 2:
+    """Accuracy gained by the last step of the curve, scaled to a doubling of rows; None without such a step."""
+    if len(curve) < 2 or curve[-1].rows <= curve[-2].rows:
         return None
     before, after = curve[-2], curve[-1]
     return (after.accuracy.value - before.accuracy.value) / log2(after.rows / before.rows)
@@ -134,7 +133,7 @@ def choose_winner(
     if targets_p99_ms is not None and p99_ms is not None and p99_ms > targets_p99_ms:
         return Decision(
             yes=False,
-            reason=f"the fine-tune is better ({shown}) but its p99 {p99_ms:.1f} ms misses {targets_p99_ms:.1f} ms",
+            reason=f"the fine-tune is better ({shown}) but its p99 {p99_ms:.2f} ms misses {targets_p99_ms:g} ms",
         )
     return Decision(yes=True, reason=f"the fine-tune beats {rung_title} by {shown}")
 
@@ -151,8 +150,20 @@ def _why_stay(rung: RungResult, targets: TargetsSpec) -> str:
     )
 
 
+def _why_not(rung: RungResult, targets: TargetsSpec) -> str:
+    """Why not even the best rung does, in the order in which `verdict` asks."""
+    reached = f"{rung.title} reaches {pct(rung.accuracy)}"
+    if not fast_enough(rung, targets):
+        return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_ms:.1f} ms"
+    if rung.accuracy.value < needed(targets):
+        return f"{reached}, short of {needed(targets):.1%} (target {targets.accuracy:.1%} with head-room)"
+    return f"{reached}, but the low end of its interval is short of the target {targets.accuracy:.1%}"
+
+
 def _would_change(best: RungResult, evidence: Evidence, targets: TargetsSpec) -> tuple[str, ...]:
-    enough = max(0.0, 1 - (1 - best.accuracy.value) * targets.head_room)
-    lines = [f"a target accuracy of {enough:.1%} or less: {best.title} would do"]
+    enough = max(0.0, min(best.accuracy.low, 1 - (1 - best.accuracy.value) * targets.head_room))
+    slow = "" if fast_enough(best, targets) else f" with a latency target of {best.latency.p99_ms:.1f} ms or more"
+    # Rounded down: at exactly the printed target the rung must do.
+    lines = [f"a target accuracy of {floor(enough * 1000) / 1000:.1%} or less{slow}: {best.title} would do"]
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)

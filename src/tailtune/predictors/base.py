@@ -61,6 +61,8 @@ class Classifier(ABC):
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable label of each text with its probability; local work costs 0 dollars."""
+        if not texts:
+            return []
         probabilities = self.probabilities(texts)
         best = probabilities.argmax(axis=1)
         return [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]

@@ -12,23 +12,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Linear:
-    """One dense map: `weight` (out, in) and `bias` (out,)."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map (…, in) to (…, out)."""
-        return F.linear(x, self.weight, self.bias)
-
-    def to(self, device: str) -> "Linear":
-        """The same map on another device."""
-        return Linear(self.weight.to(device), self.bias.to(device))
+from tailtune.predictors.dense import Linear
 
 
 @dataclass(frozen=True)
@@ -41,7 +27,7 @@ class Norm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Normalise the last axis."""
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
     def to(self, device: str) -> "Norm":
         """The same norm on another device."""
@@ -58,6 +44,11 @@ class Layer:
     up: Linear
     down: Linear
     out_norm: Norm
+
+    def for_training(self) -> "Layer":
+        """The same layer, laid out for the backward pass too."""
+        dense = ("qkv", "attention_out", "up", "down")
+        return replace(self, **{name: getattr(self, name).for_training() for name in dense})
 
     def to(self, device: str) -> "Layer":
         """The same layer on another device."""
@@ -99,9 +90,13 @@ class Bert:
             layers=tuple(layer.to(device) for layer in self.layers),
         )
 
+    def for_training(self) -> "Bert":
+        """The same encoder, its dense maps laid out for the backward pass too."""
+        return replace(self, layers=tuple(layer.for_training() for layer in self.layers))
+
     def embeddings(self, ids: Tensor) -> Tensor:
         """Token and position embeddings, normalised: ids (n, t) → (n, t, width)."""
-        return self.embedding_norm(F.embedding(ids, self.words) + self.positions[: ids.shape[1]])
+        return self.embedding_norm(functional.embedding(ids, self.words) + self.positions[: ids.shape[1]])
 
     def __call__(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         """Encode ids (n, t) int64 with mask (n, t) bool, or None when nothing is padded, to (n, t, width)."""
@@ -110,7 +105,7 @@ class Bert:
         for layer in self.layers:
             attended = layer.attention_out(attention(layer.qkv(x), self.heads, bias))
             x = layer.attention_norm(attended.add_(x))
-            x = layer.out_norm(layer.down(F.gelu(layer.up(x))).add_(x))
+            x = layer.out_norm(layer.down(functional.gelu(layer.up(x))).add_(x))
         return x
 
 
@@ -155,9 +150,15 @@ def load_bert(folder: Path, dtype: torch.dtype, deltas: Mapping[str, Tensor] | N
             a module that does not exist.
     """
     config = json.loads((folder / "config.json").read_text())
-    found = (config.get("model_type"), config.get("hidden_act"), config.get("position_embedding_type", "absolute"))
+    found = (
+        config.get("model_type"),
+        config.get("hidden_act"),
+        config.get("position_embedding_type", "absolute"),
+    )
     if found != ("bert", "gelu", "absolute"):
-        raise ValueError(f"{folder / 'config.json'}: expected a bert encoder with gelu and absolute positions, not {found}")
+        raise ValueError(
+            f"{folder / 'config.json'}: expected a bert encoder with gelu and absolute positions, not {found}"
+        )
     state = {name.removeprefix("bert."): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
     for module, delta in (deltas or {}).items():
         if f"{module}.weight" not in state:
@@ -173,7 +174,7 @@ def _assemble(state: Mapping[str, Tensor], config: Mapping[str, object], dtype: 
         return torch.cat([state[name].float() for name in names]).to(dtype).contiguous()
 
     def linear(*modules: str) -> Linear:
-        return Linear(get(*(f"{m}.weight" for m in modules)), get(*(f"{m}.bias" for m in modules)))
+        return Linear.packed(get(*(f"{m}.weight" for m in modules)), get(*(f"{m}.bias" for m in modules)))
 
     def norm(module: str) -> Norm:
         return Norm(get(f"{module}.weight"), get(f"{module}.bias"), eps)

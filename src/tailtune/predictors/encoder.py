@@ -69,9 +69,7 @@ class Encoder:
         bert = load_bert(folder, torch.bfloat16 if fast else torch.float32)
         return cls(bert, Tokens(folder, min(max_tokens, bert.max_positions)))
 
-    def embed(
-        self, texts: Sequence[str], on_progress: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
         """Encode texts in batches of similar length.
 
         Args:

@@ -25,6 +25,7 @@ def fit_linear(
         Weights (classes, d) and intercepts (classes,), float32.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     present = np.unique(targets)
     weights = np.zeros((classes, features.shape[1]), dtype=np.float32)
@@ -33,7 +34,9 @@ def fit_linear(
         intercepts[present] = 0.0
         return weights, intercepts
     model = LogisticRegression(C=strength, max_iter=300, tol=1e-4)
-    model.fit(features, targets)
+    # Many small products: BLAS threads that wait for each other cost ten times the work on a busy machine.
+    with threadpool_limits(1, user_api="blas"):
+        model.fit(features, targets)
     if present.size == 2:  # scikit-learn keeps one row for two classes
         coefficients = np.vstack([-model.coef_[0], model.coef_[0]]) / 2
         offsets = np.array([-model.intercept_[0], model.intercept_[0]]) / 2

@@ -9,7 +9,7 @@ from tailtune.predictors.arrays import load_arrays, save_arrays
 from tailtune.predictors.base import Embed, FitContext, Floats, Rung, label_index, softmax
 from tailtune.predictors.linear import fit_linear
 
-STRENGTH = 10.0
+STRENGTH = 20.0
 
 
 class Probe(Rung):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Retrieval(Rung):
 
     def save(self, folder: Path) -> None:
         """Write the index, its labels and k."""
-        arrays = {"index": self._index, "owners": self._owners}
+        arrays: dict[str, NDArray[Any]] = {"index": self._index, "owners": self._owners}
         save_arrays(folder, arrays, {"labels": self.labels, "neighbours": self._neighbours})
 
     @classmethod

@@ -13,6 +13,7 @@ from tailtune.predictors.base import Embed, FitContext, Floats, Rung, label_inde
 from tailtune.predictors.linear import fit_linear
 
 STRENGTH = 20.0
+_NO_WORD = " "  # never found in a text
 
 
 class Tfidf(Rung):
@@ -30,8 +31,13 @@ class Tfidf(Rung):
     def fit(cls, context: FitContext) -> Tfidf:
         """Learn the vocabulary and the head."""
         labels = tuple(context.labels)
-        vectorizer = _vectorizer(min_df=2 if len(context.rows) >= 1000 else 1)
-        features = vectorizer.fit_transform([row.text for row in context.rows])
+        texts = [row.text for row in context.rows]
+        vectorizer = _vectorizer(min_df=2 if len(texts) >= 1000 else 1)
+        try:
+            features = vectorizer.fit_transform(texts)
+        except ValueError:  # no word is frequent enough: the head is left with the label shares
+            vectorizer = _vectorizer(vocabulary={_NO_WORD: 0})
+            features = vectorizer.fit_transform(texts)
         head = fit_linear(features, label_index(labels, context.rows), len(labels), STRENGTH)
         words = [str(word) for word in vectorizer.get_feature_names_out()]
         return cls(labels, words, vectorizer.idf_.astype(np.float32), head, len(context.rows))

@@ -26,10 +26,11 @@ def whiskers(rungs: Sequence[RungResult], target: float | None, best: str) -> Ma
     def across(value: float) -> float:
         return 8 + min(max(scale.place(value), 0.0), 1.0) * (WIDTH - 24)
 
-    parts = [line((across(t), top), (across(t), foot), "grid") for t in scale.ticks()]
+    lanes = [(top + row * place + 19, top + row * place + 37) for place in range(len(rungs))]
+    parts = [line((across(t), a), (across(t), b), "grid") for t in scale.ticks() for a, b in lanes]
     parts += [label((across(t), foot + 16), f"{t * 100:.0f} %", "dim", "middle") for t in scale.ticks()]
     if target is not None:
-        parts += _upright_target(across(target), top, foot, target)
+        parts += _upright_target(across(target), lanes, target)
     for place, rung in enumerate(rungs):
         y = top + row * place + 16
         kind = "best" if rung.name == best else ""
@@ -55,12 +56,10 @@ def _whisker(rung: RungResult, scale: Scale, across: object, y: float, kind: str
     return [*parts, dot((across(found.value), y), 4.5, f"mark {kind}")]
 
 
-def _upright_target(x: float, top: float, foot: float, target: float) -> list[Markup]:
+def _upright_target(x: float, lanes: Sequence[tuple[float, float]], target: float) -> list[Markup]:
     anchor = "end" if x > WIDTH * 0.7 else "middle"
-    return [
-        line((x, top - 6), (x, foot), "target"),
-        label((x + (4 if anchor == "end" else 0), top - 11), f"target {share(target)}", "aim", anchor),
-    ]
+    named = label((x + (4 if anchor == "end" else 0), 14), f"target {share(target)}", "aim", anchor)
+    return [named, *(line((x, a), (x, b), "target") for a, b in lanes)]
 
 
 def speed(rungs: Sequence[RungResult], target: float | None, best: str) -> Markup:

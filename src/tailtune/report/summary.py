@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -12,12 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.reports import Report
-from tailtune.report import sections
+from tailtune.report import outcome, proof
 from tailtune.report.numbers import when
+from tailtune.report.prose import Section
 from tailtune.report.story import Story
 from tailtune.report.terminal import Whole, continued, heading
 from tailtune.report.verdict import Headline, headline
 
+SECTIONS: tuple[Callable[[Story, int], Section | None], ...] = (
+    proof.rows,
+    proof.checks,
+    proof.ladder,
+    proof.decision,
+    outcome.training,
+    outcome.test,
+    outcome.registered,
+    outcome.bill,
+)
 _TONES = {"good": "green", "wait": "yellow", "bad": "red"}
 
 
@@ -67,7 +78,7 @@ class _Summary:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, 140)
-        parts = [_head(self.story), *_body(self.story, width), *_further(self.shown, self.story, width)]
+        parts = [_head(self.story), Text(), *_body(self.story, width), *_further(self.shown, self.story, width)]
         yield from console.render(Group(*parts), options.update(width=width))
 
 
@@ -90,7 +101,7 @@ def _head(story: Story) -> RenderableType:
 
 
 def _body(story: Story, width: int) -> Iterator[RenderableType]:
-    for section in sections.SECTIONS:
+    for section in SECTIONS:
         drawn = section(story, width)
         if drawn is not None:
             yield heading(drawn.name, drawn.note)

@@ -56,7 +56,7 @@ def _time(latency: Latency | None) -> tuple[str, str]:
 
 
 def _price(value: float | None) -> str:
-    return "unknown" if value is None else usd(value)
+    return "unknown" if value is None else usd(value).replace("$", "")
 
 
 def costs(bill: Bill) -> Table:

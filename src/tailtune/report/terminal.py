@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -101,9 +102,9 @@ def heading(name: str, note: str = "") -> Rule:
 
 
 def continued(command: str, room: int) -> str:
-    """A command over as many lines as it needs, each but the last ended so that a shell reads on."""
+    """A command over as many lines as it needs, broken before its options, so that a shell reads on."""
     lines = [""]
-    for word in command.split(" "):
+    for word in re.split(r" (?=-)", command):
         if lines[-1] and len(lines[-1]) + len(word) + 3 > room:
             lines.append("  " + word)
         else:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from tailtune.core.errors import MissingInputError, TailTuneError
 from tailtune.core.records import Row, Split
@@ -25,9 +27,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         TailTuneError: No space is left, or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -35,7 +37,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"{path}: cannot be written: {error.strerror or error}", "make room, then run again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -76,13 +79,19 @@ def read_report(path: Path, kind: type[R], use_case: str) -> R:
     """Read a stage report.
 
     Raises:
-        MissingInputError: The stage has not run.
+        MissingInputError: The stage has not run, or another version of TailTune wrote the report.
     """
     stage = next(name for name, known in REPORTS.items() if known is kind)
     try:
         return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(f"{path}: no report of {stage} yet", f"tailtune run {use_case}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+        raise MissingInputError(
+            f"{path}: not a report of {stage} that this version can read ({what})", f"tailtune {stage} {use_case}"
+        ) from None
 
 
 def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:

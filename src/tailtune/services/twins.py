@@ -102,6 +102,7 @@ class Twins:
             self._buckets[:, band] = numbers[inverse]
             sizes.append(np.minimum(counts[shared], _BUCKET_ROWS).astype(np.int32))
             first += int(shared.sum())
+        self._alone: list[bool] = np.all(self._buckets < 0, axis=1).tolist()
         self._room = np.concatenate(sizes)
         self._start = np.cumsum(self._room, dtype=np.int64) - self._room
         self._used = np.zeros(len(self._room), dtype=np.int32)
@@ -109,6 +110,8 @@ class Twins:
 
     def enter(self, row: int) -> None:
         """Let later questions find this text."""
+        if self._alone[row]:
+            return
         buckets = self._buckets[row]
         buckets = buckets[buckets >= 0]
         buckets = buckets[self._used[buckets] < self._room[buckets]]
@@ -117,7 +120,7 @@ class Twins:
 
     def of(self, row: int) -> list[int]:
         """The entered texts that are near twins of this one, most similar first (by estimate)."""
-        found = self._candidates(row)
+        found = self._candidates(row) if not self._alone[row] else ()
         if not len(found):
             return []
         # Eight bits of each MinHash tell nearly as much as all 32 (Li & König 2010, b-bit minwise hashing).

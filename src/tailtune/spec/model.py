@@ -70,7 +70,7 @@ class ValidateSpec(StrictSpec):
     min_rows: int = Field(200, ge=10, description="Fewer curated rows in all fail.")
     min_rows_per_class: int = Field(8, ge=2, description="Fewer train rows for a label fail.")
     max_leak_share: float = Field(
-        0.02, ge=0, le=1, description="Share of given test rows that may also stand in the training file."
+        0.05, ge=0, le=1, description="Share of given test rows that may also stand (nearly) in the training file."
     )
     max_dropped_share: float = Field(
         0.5, gt=0, le=1, description="A larger share of rows dropped by curation fails."

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tailtune.core.errors import UsageError
 from tailtune.spec.paths import Paths
 
-# Telemetry of the libraries we stand on, and their hub look-ups, off. MLflow heeds only the word `true`.
+# Telemetry of our libraries and their hub look-ups off; waiting threads sleep. MLflow heeds only the word `true`.
 _QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -23,6 +24,8 @@ _QUIET = {
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "GIT_PYTHON_REFRESH": "quiet",
+    # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
@@ -44,13 +47,30 @@ class Settings(BaseSettings):
         "auto", description="How long work shows that it goes on."
     )
 
+    def __init__(self, **values: Any) -> None:
+        """Read the environment.
+
+        Raises:
+            UsageError: A variable holds what it cannot; all of them at once.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = [
+                f"TAILTUNE_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, found {item['input']!r}"
+                for item in error.errors()
+            ]
+            raise UsageError("\n".join(lines), "set it to one of these, or unset it") from None
+
     def resolved_tracking_uri(self, paths: Paths) -> str:
         """The tracking URI to use: the given one, or the embedded SQLite file."""
         return self.tracking_uri or f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
 
 
 def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
-    """Turn telemetry and hub look-ups off, before any library is imported. What the user set stays.
+    """Turn telemetry and hub look-ups off and size thread pools, before any library is imported.
+
+    What the user set stays. `TAILTUNE_THREADS` becomes the thread count of OpenMP and BLAS.
 
     `DO_NOT_TRACK=1` is rewritten to `true`: MLflow heeds only the word.
     """
@@ -59,3 +79,7 @@ def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
         target["DO_NOT_TRACK"] = "true"
     for key, value in _QUIET.items():
         target.setdefault(key, value)
+    threads = target.get("TAILTUNE_THREADS", "")
+    if threads.isdigit():  # thread pools read these once, when torch and BLAS are imported
+        for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            target.setdefault(key, threads)

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from tailtune.core.errors import Fault, SpecError
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
+_DEEPEST = 20
 
 
 class LinedYaml:
@@ -25,17 +27,17 @@ class LinedYaml:
         hint: The next command an error shows.
 
     Raises:
-        SpecError: The file is missing, not UTF-8, not YAML, holds a key twice, or is not a mapping.
+        SpecError: The file is missing, not UTF-8, not YAML, holds a key twice or a value that is none, or no mapping.
     """
 
     def __init__(self, path: Path, shown: str, hint: str) -> None:
         self.shown, self.hint = shown, hint
         self.lines: dict[Loc, int] = {(): 1}
-        self._twice: list[Fault] = []
+        self._unusable: list[Fault] = []
         node = self._compose(path)
         value = {} if node is None else self._plain(node, ())
-        if self._twice:
-            raise SpecError(self._twice, hint)
+        if self._unusable:
+            raise SpecError(self._unusable, hint)
         if not isinstance(value, dict):
             raise SpecError(
                 [Fault(f"{shown}:1", f"expected `key: value` lines, found a {type(value).__name__}")], hint
@@ -58,9 +60,16 @@ class LinedYaml:
             raise SpecError(
                 [Fault(f"{self.shown}:{line}", f"not YAML: {error.problem}")], self.hint
             ) from None
+        except yaml.reader.ReaderError as error:
+            line = text[: error.position].count("\n") + 1
+            what = f"not YAML: the control character 0x{ord(text[error.position]):02x} is not allowed"
+            raise SpecError([Fault(f"{self.shown}:{line}", what)], self.hint) from None
 
     def _plain(self, node: yaml.Node, loc: Loc) -> Any:
         self.lines.setdefault(loc, node.start_mark.line + 1)
+        if len(loc) > _DEEPEST:
+            self._unusable.append(self.fault(loc[:1], "holds itself, or is nested too deep"))
+            return None
         if isinstance(node, yaml.MappingNode):
             out: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -68,7 +77,7 @@ class LinedYaml:
                 line = key_node.start_mark.line + 1
                 if key in out:
                     first = self.lines[(*loc, key)]
-                    self._twice.append(
+                    self._unusable.append(
                         Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})")
                     )
                 self.lines[(*loc, key)] = line
@@ -76,8 +85,11 @@ class LinedYaml:
             return out
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i)) for i, item in enumerate(node.value)]
-        loader = yaml.SafeLoader("")
-        return loader.construct_object(node)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):  # an unknown tag, or a date such as 2026-13-45
+            self._unusable.append(self.fault(loc, f"no such value: {node.value!r} as {node.tag.rpartition(':')[2]}"))
+            return None
 
     def line(self, loc: Loc) -> int:
         """Line of a location, or of the nearest parent that has one."""
@@ -107,9 +119,8 @@ class LinedYaml:
             if item["type"] == "extra_forbidden":
                 yield self.fault(loc, unknown(str(loc[-1]), known_keys(model, loc[:-1])))
             elif item["type"] == "missing":
-                yield self.fault(
-                    loc, "missing" + (f"; write `{loc[-1]}: {{}}` for the defaults" if len(loc) == 1 else "")
-                )
+                empty = f"; write `{loc[-1]}: {{}}` for the defaults" if has_defaults(model, loc) else ""
+                yield self.fault(loc, f"missing{empty}")
             else:
                 message = item["msg"].removeprefix("Value error, ")
                 given = item["input"]
@@ -126,15 +137,26 @@ def unknown(key: str, known: list[str]) -> str:
 
 
 def known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
-    """The keys that a model allows at a location."""
+    """The keys that a model allows at a location, as they are written in YAML."""
+    return list(_fields(_section(model, loc)))
+
+
+def has_defaults(model: type[BaseModel], loc: Loc) -> bool:
+    """Whether a location is a section that may be written `{}`."""
+    section = _section(model, loc)
+    return section is not None and not any(field.is_required() for field in section.model_fields.values())
+
+
+def _section(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     current: Any = model
     for part in loc:
-        field = (
-            current.model_fields.get(str(part))
-            if isinstance(current, type) and issubclass(current, BaseModel)
-            else None
-        )
-        if field is None:
-            return []
-        current = field.annotation
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+        field = _fields(current).get(str(part))
+        current = None if field is None else field.annotation
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _fields(model: Any) -> dict[str, FieldInfo]:
+    """YAML key → field; an alias is the key where there is one."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -14,6 +14,7 @@ from tailtune.judge.decide import choose_winner
 from tailtune.judge.metrics import Score, calibration, confusions, per_class, score
 from tailtune.judge.stats import paired
 from tailtune.predictors import registry
+from tailtune.predictors.base import Classifier
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
@@ -96,7 +97,7 @@ def _candidates(context: Context, test: Sequence[Row], best_rung: str) -> dict[s
 def _score_one(
     context: Context,
     name: str,
-    predictor: registry.Classifier,
+    predictor: Classifier,
     test: Sequence[Row],
     embed: CachedEmbed,
     timed: bool,
@@ -145,7 +146,7 @@ def _write_failures(
             "expected": test[i].label,
             "answered": scored[winner].answers[i].value,
             "confidence": round(scored[winner].answers[i].confidence, 4),
-            **({f"{other}_answered": scored[other].answers[i].value} if other else {}),
+            **({} if other is None else {f"{other}_answered": scored[other].answers[i].value}),
         }
         for i in wrong
     )
@@ -154,8 +155,12 @@ def _write_failures(
 
 def _write_answers(context: Context, test: Sequence[Row], scored: dict[str, Scored]) -> None:
     lines = (
-        {"id": row.id, "origin": row.origin, "expected": row.label}
-        | {name: item.answers[i].value for name, item in scored.items()}
+        {
+            "id": row.id,
+            "origin": row.origin,
+            "expected": row.label,
+            **{name: item.answers[i].value for name, item in scored.items()},
+        }
         for i, row in enumerate(test)
     )
     store.write_jsonl(context.paths.stage("evaluate") / "test_answers.jsonl", lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 
@@ -38,6 +39,7 @@ def run(context: Context) -> LadderReport:
     prices = load_prices(context.project)
     core_hour = None if prices.cpu_core_hour_usd is None else float(prices.cpu_core_hour_usd)
 
+    shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
     fitting = FitContext(fit_rows, case.labels, embed, spec.shots, spec.neighbours)

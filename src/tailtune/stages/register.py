@@ -106,9 +106,7 @@ def _key(context: Context, evaluated: EvaluateReport, test: Sequence[Row], folde
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-def _register(
-    context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str
-) -> Version:
+def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
     winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
     logged = registry.log_model(context.tracker, model, folder, example, _values(winner), winner.name)
     registry.attach(context.tracker, logged.run_id, _papers(context))

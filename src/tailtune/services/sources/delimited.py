@@ -27,6 +27,9 @@ def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple
     number, header = next(rows, (1, None))
     if header is None:
         return
+    if len(header) == 1 and any(char in header[0] for char in ";\t|"):
+        faults.add(number, f"one column `{header[0]}`; expected commas between columns")
+        return
     if faults.missing_columns(wanted, header, number):
         return
     places = [header.index(name) for name in wanted]

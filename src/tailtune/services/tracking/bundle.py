@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, version
 from pathlib import Path
 
 from tailtune.core.errors import ServiceError
@@ -112,7 +112,14 @@ def _imports(file: Path) -> set[str]:
 
 
 def _requirements(tops: set[str], encoder: bool) -> tuple[str, ...]:
-    known = packages_distributions()
-    names = {known[top][0] for top in tops if top in known and top not in sys.stdlib_module_names} - {"tailtune"}
+    names = {_distribution(top) for top in tops if top not in sys.stdlib_module_names} - {"tailtune"}
     names |= {ENCODER_PACKAGE} if encoder else set()
     return tuple(f"{name}=={version(name).partition('+')[0]}" for name in sorted(names, key=str.lower))
+
+
+def _distribution(top: str) -> str:
+    """The package that brings a module: mostly of the same name, else looked up (slow: reads every package)."""
+    try:
+        return str(metadata(top)["Name"])
+    except PackageNotFoundError:
+        return packages_distributions()[top][0]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+_GLOBALS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 def open_client(uri: str) -> MlflowClient:
@@ -54,14 +55,22 @@ def told(uri: str, doing: str) -> Iterator[None]:
 
 @contextmanager
 def fluent(uri: str) -> Iterator[Any]:
-    """MLflow's module with its global URIs set, for the few calls that have no client form; restored after."""
+    """MLflow's module with its globals set to a store, for the few calls that have no client form.
+
+    Restored after, with the variables that MLflow puts into the environment: child processes would inherit them.
+    """
     import mlflow
 
-    before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
+    before = {name: os.environ.get(name) for name in _GLOBALS}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield mlflow
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])
+        mlflow.set_registry_uri(None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

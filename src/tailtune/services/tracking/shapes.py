@@ -105,9 +105,7 @@ def validate(report: ValidateReport, case: UseCase) -> RunPlan:
 def ladder(report: LadderReport, case: UseCase) -> RunPlan:
     """A parent with one child per rung, and the learning curve by number of train rows."""
     curve = tuple(
-        point
-        for at in report.curve
-        for point in points(estimate_values("curve_accuracy", at.accuracy), step=at.rows)
+        point for at in report.curve for point in points(estimate_values("curve_accuracy", at.accuracy), step=at.rows)
     )
     best = max(report.rungs, key=lambda rung: rung.accuracy.value)
     note = (
@@ -160,8 +158,7 @@ def decide(report: DecideReport, case: UseCase) -> RunPlan:
     return RunPlan(
         name=f"decide: {report.verdict}{provisional}",
         note="\n\n".join(part for part in parts if part),
-        params=_section(case, "targets")
-        | {"best_rung": report.best_rung, "may_train": str(report.train.yes).lower()},
+        params=_section(case, "targets") | {"best_rung": report.best_rung, "may_train": str(report.train.yes).lower()},
         metrics=points(
             {
                 "target_accuracy": report.target_accuracy,
@@ -229,9 +226,7 @@ def evaluate(report: EvaluateReport, case: UseCase) -> RunPlan:
             "only_second_right": report.comparison.only_second_right,
         }
     drawn: dict[str, Callable[[], Any]] = {
-        "figures/accuracy.png": partial(
-            figures.accuracy, report.candidates, "test", case.spec.targets.accuracy
-        ),
+        "figures/accuracy.png": partial(figures.accuracy, report.candidates, "test", case.spec.targets.accuracy),
         "figures/latency_accuracy.png": partial(figures.latency_accuracy, report.candidates, "test"),
     }
     if report.confusions:

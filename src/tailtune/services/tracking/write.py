@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tailtune.services.tracking.plan import Point, RunPlan
+from tailtune.services.tracking.plan import Point, RunPlan, Table
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
@@ -74,6 +76,9 @@ class RunWriter:
         tags = {**self._tags, **plan.tags, "mlflow.runName": plan.name}
         if plan.note:
             tags[NOTE] = plan.note
+        shown = [{"path": file, "type": "table"} for file, table in plan.tables.items() if table]
+        if shown:
+            tags["mlflow.loggedArtifacts"] = json.dumps(shown)
         params = [Param(name, value[:5000]) for name, value in plan.params.items()]
         first, rest = plan.metrics[:_MOST_PER_BATCH], plan.metrics[_MOST_PER_BATCH:]
         self._client.log_batch(
@@ -94,11 +99,20 @@ class RunWriter:
     def _artifacts(self, run_id: str, plan: RunPlan) -> None:
         for file, table in plan.tables.items():
             if table:
-                head = {column: list(values[:_MOST_TABLE_ROWS]) for column, values in table.items()}
-                self._client.log_table(run_id, head, file)
+                self._client.log_text(run_id, _table_text(table), file)
         for file, draw in plan.figures.items():
             self._client.log_figure(run_id, draw(), file, save_kwargs={"dpi": 110})
         for file, text in plan.texts.items():
             self._client.log_text(run_id, text, file)
         for path, folder in plan.files:
             self._client.log_artifact(run_id, str(path), folder or None)
+
+
+def _table_text(table: Table) -> str:
+    """A table as the UI reads it. The same file as MLflow's `log_table`, which warns on pandas 3."""
+    rows = [[_cell(value) for value in row] for row in zip(*table.values(), strict=True)]
+    return json.dumps({"columns": list(table), "data": rows[:_MOST_TABLE_ROWS]}, ensure_ascii=False)
+
+
+def _cell(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN

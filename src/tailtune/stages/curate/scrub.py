@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from tailtune.spec.model import PII, Pii
 
+_DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
 
 # Length of the IBAN by country (ISO 13616 registry).
@@ -39,8 +40,8 @@ _IPV4 = re.compile(r"(?<![\w.])(?<!version )(?<!release )(?:\d{1,3}\.){3}\d{1,3}
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{3,39}(?![\w:])")
 
 _PHONE = re.compile(
-    r"(?<![\w.,+#/-])(?:"
-    r"(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){5,12}"  # +49 (0)30 1234567
+    r"(?<![\w.,+#/-])(?:\+|(?<!\d[ -])(?=[\d(]))(?:"  # bare digits must not go on from other digits
+    r"(?:(?<=\+)|00)[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){5,12}"  # +49 (0)30 1234567
     r"|(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}"  # (555) 867-5309
     r"|\(0\d{1,4}\)[ -]?\d(?:[ -]?\d){4,8}"  # (020) 7946 0958
     r"|0[1-9]\d{0,3}[ /-]\d{3,4}[ -]?\d{3,5}"  # 07911 123456
@@ -68,8 +69,9 @@ def scrub(text: str, kinds: Iterable[Pii] = PII) -> tuple[str, tuple[Pii, ...]]:
     """
     found = []
     wanted = set(kinds)
-    for kind, (may_hold, replace) in _SCRUBBERS.items():
-        if kind in wanted and may_hold(text):
+    digits = len(_DIGIT.findall(text))
+    for kind, (least, replace) in _SCRUBBERS.items():
+        if kind in wanted and digits >= least:
             replaced = replace(text)
             if replaced != text:
                 found.append(kind)
@@ -91,6 +93,10 @@ def iban_ok(iban: str) -> bool:
     if _IBAN_LENGTHS.get(iban[:2].upper()) != len(iban) or not (iban.isascii() and iban.isalnum()):
         return False
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _emails(text: str) -> str:
+    return _EMAIL.sub("<email>", text) if "@" in text else text
 
 
 def _ibans(text: str) -> str:
@@ -143,16 +149,12 @@ def _phones(text: str) -> str:
     return _CUED.sub(r"\g<cue><phone>", text)
 
 
-def _digits(least: int) -> Callable[[str], bool]:
-    many = re.compile(rf"(?:\d\D*?){{{least}}}")
-    return lambda text: many.search(text) is not None
-
-
-# In this order: the longest and surest shapes first, so that a phone number is never cut out of a card.
-_SCRUBBERS: dict[Pii, tuple[Callable[[str], bool], Callable[[str], str]]] = {
-    "email": (lambda text: "@" in text, lambda text: _EMAIL.sub("<email>", text)),
-    "iban": (_digits(5), _ibans),
-    "card": (_digits(13), _cards),
-    "ip": (_digits(1), _ips),
-    "phone": (_digits(7), _phones),
+# Kind → digits without which it cannot be there, and how it is replaced. In this order: the longest and surest
+# shapes first, so that a phone number is never cut out of a card.
+_SCRUBBERS: dict[Pii, tuple[int, Callable[[str], str]]] = {
+    "email": (0, _emails),
+    "iban": (5, _ibans),
+    "card": (13, _cards),
+    "ip": (1, _ips),
+    "phone": (7, _phones),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ def run(context: Context) -> TrainReport:
     ladder = _ladder_for(context, digest)
     ticket = store.read_json(paths.ticket, "training", f"tailtune run {case.name}")
     folder = paths.stage("train")
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # DVC does so too; a model of an earlier run must not be evaluated
     if not ticket["train"]:
         reason = f"the decision says no (best cheaper rung: {registry.title(ticket['best_rung'])})"
         store.write_json(folder / "skipped.json", {"reason": reason})
@@ -64,7 +65,7 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 
     case, folder = context.case, context.paths.stage("train") / "model"
     result = fit(_job(context, train, dev), _Teller(context))
-    artifact.save(result, case.label_names, folder)
+    artifact.save(result, case.label_names, folder, max_tokens=case.spec.train.max_tokens)
     registry.write_card(folder, registry.FINE_TUNE.name)
     artifact.forget_checkpoints(context.paths.checkpoints)
     context.progress.say(
@@ -143,12 +144,14 @@ class _Teller:
     """Passes training's progress on to the terminal and, after each epoch, to MLflow."""
 
     def __init__(self, context: Context) -> None:
-        self._context, self._told = context, 0
+        self._context, self._told, self._rows_done = context, 0, -1
 
     def __call__(self, now: Progress) -> None:
         what = f"epoch {now.epoch}/{now.epochs}, {now.rows_s:,.0f} rows/s, loss {now.loss:.3f}"
         self._context.progress.at(now.rows_done, now.rows_total, what)
-        finished = now.epoch if now.rows_done * now.epochs == now.rows_total * now.epoch else now.epoch - 1
+        # After the last step of the last epoch, dev_accuracy is still the epoch's before; the dev pass tells once more.
+        over = now.rows_done == now.rows_total == self._rows_done
+        finished, self._rows_done = now.epoch if over else now.epoch - 1, now.rows_done
         if now.dev_accuracy is None or finished <= self._told:
             return
         self._told = finished

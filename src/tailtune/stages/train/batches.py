@@ -7,7 +7,7 @@ import numpy as np
 POOL_BATCHES = 50
 """Batches cut from one shuffled pool sorted by length: enough for almost no padding, few enough to mix classes."""
 
-MICRO_TOKENS = 4096
+MICRO_TOKENS = 2048
 """Padded tokens that go through the encoder at once; a longer batch is split and its gradients add up."""
 
 

@@ -2,9 +2,8 @@
 
 import math
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 _LOW, _HIGH = math.log(0.05), math.log(20.0)
 _ROUNDS = 40
@@ -26,7 +25,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        return float(F.cross_entropy(logits / math.exp(log_temperature), labels))
+        return float(functional.cross_entropy(logits / math.exp(log_temperature), labels))
 
     low, high, ratio = _LOW, _HIGH, (math.sqrt(5) - 1) / 2
     left, right = high - ratio * (high - low), low + ratio * (high - low)

@@ -75,9 +75,7 @@ def save(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> Pat
         _sync(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise TrainingError(
-            f"{folder}: a checkpoint could not be written: {error}", hint=f"df -h {folder}"
-        ) from error
+        raise TrainingError(f"{folder}: a checkpoint could not be written: {error}", hint=f"df -h {folder}") from error
     for older in _all(folder):
         if older != final:
             shutil.rmtree(older, ignore_errors=True)

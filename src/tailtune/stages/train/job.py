@@ -50,7 +50,7 @@ class FitJob:
     dropout: float = 0.0
     modules: tuple[str, ...] = ("query", "key", "value", "dense")
     epochs: int = 5
-    patience: int = 2
+    patience: int = 3
     batch_rows: int = 64
     learning_rate: float = 1e-3
     head_learning_rate: float = 1e-2
@@ -104,11 +104,11 @@ class FitResult:
     """One per training run.
 
     Attributes:
-        model: With the weights of the best epoch.
+        model: With the weights of the epoch kept.
         temperature: Divide logits by this for calibrated probabilities; fitted on dev.
-        best_epoch: 1 for the first.
-        dev_accuracy: Of the best epoch.
-        dev_loss: Of the best epoch, before the temperature.
+        best_epoch: The epoch kept, 1 for the first: the last within one standard error of the highest dev accuracy.
+        dev_accuracy: Of that epoch.
+        dev_loss: Of that epoch, before the temperature.
         history: Every finished epoch.
         stopped: Why it ended before the last epoch; None when it did not.
         resumed_at_step: Optimiser steps found in a checkpoint; 0 for a fresh run.

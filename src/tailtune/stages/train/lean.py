@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
-from tailtune.predictors.bert import Bert, Linear, additive, attention
+from tailtune.predictors.bert import Bert, additive, attention
+from tailtune.predictors.dense import Linear
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,22 @@ class Adapter:
     parts: tuple[Part, ...]
 
 
-class _LoraLinear(torch.autograd.Function):
+class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]
     """y = x Wᵀ + b + s (x Aᵀ) Bᵀ, slice by slice; W and b are frozen."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, base: Linear, scale: float, spans: Sequence[tuple[int, int]], down: Tensor, *ups: Tensor
+        ctx: Any,
+        x: Tensor,
+        base: Linear,
+        scale: float,
+        spans: Sequence[tuple[int, int]],
+        down: Tensor,
+        *ups: Tensor,
     ) -> Tensor:
-        """x (rows, in) → (rows, out)."""
+        """Rows (rows, in) → (rows, out)."""
         narrow = torch.mm(x, down.t()).mul_(scale)
-        out = torch.addmm(base.bias, x, base.weight.t())
+        out = base(x)
         rank = down.shape[0] // len(spans)
         for at, ((start, stop), up) in enumerate(zip(spans, ups, strict=True)):
             out[:, start:stop].addmm_(narrow[:, at * rank : (at + 1) * rank], up.t())
@@ -63,7 +70,7 @@ class _LoraLinear(torch.autograd.Function):
             grad_ups.append(torch.mm(piece.t(), narrow[:, columns]))
         through.mul_(ctx.scale)
         grad_down = torch.mm(through.t(), x)
-        grad_x = torch.mm(grad, ctx.base.weight).addmm_(through, down) if ctx.needs_input_grad[0] else None
+        grad_x = ctx.base.gradient(grad).addmm_(through, down) if ctx.needs_input_grad[0] else None
         return (grad_x, None, None, None, grad_down, *grad_ups)
 
 
@@ -75,10 +82,10 @@ def adapted(x: Tensor, base: Linear, adapter: Adapter | None, scale: float, drop
         spans = tuple((part.start, part.stop) for part in adapter.parts)
         out: Tensor = _LoraLinear.apply(x, base, scale, spans, adapter.down, *(part.up for part in adapter.parts))
         return out
-    narrow = (F.dropout(x, dropout) @ adapter.down.t()).chunk(len(adapter.parts), dim=1)
+    narrow = (functional.dropout(x, dropout) @ adapter.down.t()).chunk(len(adapter.parts), dim=1)
     out = base(x)
     for part, piece in zip(adapter.parts, narrow, strict=True):
-        widened = F.pad(piece @ part.up.t(), (part.start, out.shape[1] - part.stop))
+        widened = functional.pad(piece @ part.up.t(), (part.start, out.shape[1] - part.stop))
         out = out + scale * widened
     return out
 
@@ -113,6 +120,6 @@ def encode(
         mixed = attention(qkv.view(n, t, -1), bert.heads, bias).view(n * t, bert.width)
         attended = adapted(mixed, layer.attention_out, adapters.get((at, "attention_out")), scale, dropout)
         x = layer.attention_norm(attended + x)
-        inner = F.gelu(adapted(x, layer.up, adapters.get((at, "up")), scale, dropout))
+        inner = functional.gelu(adapted(x, layer.up, adapters.get((at, "up")), scale, dropout))
         x = layer.out_norm(adapted(inner, layer.down, adapters.get((at, "down")), scale, dropout) + x)
     return x.view(n, t, bert.width)

@@ -1,5 +1,6 @@
 """The trained classifier: a frozen encoder, a peft LoRA adapter and a linear head on the unit sentence vector."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from transformers import AutoModel
+from transformers.utils import logging
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.bert import load_bert, mean_pool
@@ -55,18 +57,17 @@ class LoraClassifier:
 
     def __init__(self, encoder: Path, n_classes: int, shape: LoraShape, dtype: torch.dtype, device: str) -> None:
         """Build on the frozen encoder at `encoder`; torch's global seed decides the adapter's first weights."""
-        base = AutoModel.from_pretrained(encoder, dtype=torch.float32, add_pooling_layer=False)
         config = LoraConfig(
             r=shape.rank,
             lora_alpha=shape.alpha,
             lora_dropout=shape.dropout,
             target_modules=list(shape.modules),
         )
-        self.peft: PeftModel = get_peft_model(base, config)
+        self.peft: PeftModel = _with_adapter(encoder, config)
         self.shape = shape
         self.n_classes = n_classes
         self.device = device
-        self._bert = load_bert(encoder, dtype).to(device)
+        self._bert = load_bert(encoder, dtype).to(device).for_training()
         self._slots, tensors = self._collect()
         if not tensors:
             raise TrainingError(f"train.modules: none of {', '.join(shape.modules)} is a layer of {encoder}")
@@ -84,6 +85,10 @@ class LoraClassifier:
     def head(self) -> tuple[Tensor, Tensor]:
         """The head's trainable weight (classes, width) and bias (classes,)."""
         return self.head_weight, self.head_bias
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        """Everything that is trained; the frozen encoder is not among it."""
+        return self.adapter, *self.head
 
     def state(self) -> dict[str, Tensor]:
         """A copy of everything trained, by name, on the CPU."""
@@ -103,11 +108,11 @@ class LoraClassifier:
         dropout = self.shape.dropout if training else 0.0
         scale = self.shape.alpha / self.shape.rank
         hidden = encode(self._bert, self._adapters(), ids, mask, scale=scale, dropout=dropout)
-        return F.normalize(mean_pool(hidden, mask), dim=1)
+        return functional.normalize(mean_pool(hidden, mask), dim=1)
 
     def logits(self, ids: Tensor, mask: Tensor | None, *, training: bool = False) -> Tensor:
         """Class scores of ids (n, t) → (n, classes) float32."""
-        return F.linear(self.vectors(ids, mask, training=training), self.head_weight, self.head_bias)
+        return functional.linear(self.vectors(ids, mask, training=training), self.head_weight, self.head_bias)
 
     def start_head(self, vectors: Tensor, labels: Sequence[int]) -> None:
         """Set the head to the class prototypes: the unit mean of each class's vectors (n, width).
@@ -117,7 +122,7 @@ class LoraClassifier:
         target = torch.tensor(labels)
         sums = torch.zeros(self.n_classes, vectors.shape[1]).index_add_(0, target, vectors.cpu())
         with torch.no_grad():
-            self.head_weight.copy_(F.normalize(sums, dim=1) * HEAD_SCALE)
+            self.head_weight.copy_(functional.normalize(sums, dim=1) * HEAD_SCALE)
             self.head_bias.zero_()
 
     def _adapters(self) -> dict[tuple[int, str], Adapter]:
@@ -171,3 +176,20 @@ class LoraClassifier:
             flat = self.adapter.detach()[start : start + tensor.numel()]
             tensor.data = flat.view(tensor.shape)
             start += tensor.numel()
+
+
+def _with_adapter(encoder: Path, config: LoraConfig) -> PeftModel:
+    """The encoder wrapped by peft, without the bars and warnings of two libraries about their own matters."""
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 reads a name that transformers 5 renames
+            base = AutoModel.from_pretrained(encoder, dtype=torch.float32, add_pooling_layer=False)
+            return get_peft_model(base, config)
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

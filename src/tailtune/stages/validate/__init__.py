@@ -29,7 +29,7 @@ def run(context: Context) -> ValidateReport:
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
     found = _leaks(context, rows)
     results = gx.check(case.name, suite, tables.build(case, rows, found), paths.docs)
-    index = docs.tidy(paths.docs, case.name)
+    index = docs.finish(paths.docs, case.name, suite, results)
     failed = [result for result in results if not result.passed]
     report = ValidateReport(
         use_case=case.name,

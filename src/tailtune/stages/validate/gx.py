@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.reports import ExpectationResult
+from tailtune.stages.validate.offenders import SHOWN, offenders
 from tailtune.stages.validate.suite import Expected, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN_ORIGINS = 10
+_SPELT_OUT = 3  # lines of a table that are told in full, whether they fail or not
 
 
 def check(
@@ -47,7 +48,7 @@ def check(
     run = RunIdentifier(run_name="validate")
     for table in dict.fromkeys(expected.table for expected in suite):
         batch = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
-        held = library.ExpectationSuite(f"{name}: {table}")
+        held = library.ExpectationSuite(f"{name}-{table}")
         for place, expected in enumerate(suite):
             if expected.table == table:
                 make = get_expectation_impl(expected.kind)
@@ -58,16 +59,12 @@ def check(
         )
         for result in answer.results:
             place = result.expectation_config.meta["place"]
-            results[place] = _result(suite[place], result)
+            results[place] = _result(suite[place], result, tables[table])
     context.build_data_docs()
     return tuple(results[place] for place in range(len(suite)))
 
 
-_FORMAT = {
-    "result_format": "SUMMARY",
-    "unexpected_index_column_names": ["origin"],
-    "partial_unexpected_count": SHOWN_ORIGINS,
-}
+_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": SHOWN}
 
 
 def _site(docs: Path) -> dict[str, Any]:
@@ -79,7 +76,7 @@ def _site(docs: Path) -> dict[str, Any]:
     }
 
 
-def _result(expected: Expected, result: Any) -> ExpectationResult:
+def _result(expected: Expected, result: Any, table: pd.DataFrame) -> ExpectationResult:
     found: dict[str, Any] = dict(result.result or {})
     bad = int(found.get("unexpected_count") or 0)
     return ExpectationResult(
@@ -87,15 +84,10 @@ def _result(expected: Expected, result: Any) -> ExpectationResult:
         subject=expected.subject,
         meaning=expected.meaning,
         passed=bool(result.success),
-        observed=_observed(found, result),
+        observed="; ".join(table["origin"]) if len(table) <= _SPELT_OUT else _observed(found, result),
         bad_rows=bad,
-        bad_origins=tuple(_origins(found)),
+        bad_origins=() if result.success else tuple(offenders(expected, table).head(SHOWN)),
     )
-
-
-def _origins(found: Mapping[str, Any]) -> Iterator[str]:
-    for line in (found.get("partial_unexpected_index_list") or [])[:SHOWN_ORIGINS]:
-        yield str(line["origin"])
 
 
 def _observed(found: Mapping[str, Any], result: Any) -> str:

@@ -86,7 +86,8 @@ def _dropped(case: UseCase) -> tuple[int, int]:
     count = 0
     leaked: set[str] = set()
     with file.open(encoding="utf-8") as lines:
-        for count, line in enumerate(lines, 1):
+        for line in lines:
+            count += 1
             row = json.loads(line)
             if row["reason"] in LEAK_REASONS:
                 leaked.update(row["of"])

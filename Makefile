@@ -1,0 +1,57 @@
+# The verbs of this checkout; `make` lists them. Everything lives in .venv, .run and the folders git ignores.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(abspath $(BIN)):$(PATH)
+# No library phones home; MLflow heeds only the word `true`.
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench up down ui lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
+	@tailtune sample support-tickets
+	@tailtune run support-tickets
+
+test: $(INSTALLED) ## The test suite
+	@pytest
+
+check: $(INSTALLED) ## Lint, format, types, layers, house rules
+	@ruff check
+	@ruff format --check
+	@mypy
+	@lint-imports
+	@pytest tests/house
+
+bench: $(INSTALLED) ## What performance claims are measured with
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; python $$file || exit; done
+
+up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
+	@python infra/servers.py up
+
+down: $(INSTALLED) ## Stop the servers of `make up`
+	@python infra/servers.py down
+
+ui: $(INSTALLED) ## Open MLflow on the embedded store, in the foreground
+	@python infra/servers.py ui
+
+lock: $(INSTALLED) ## Renew constraints.txt from what is installed
+	@python infra/lock.py
+
+clean: ## Remove derived data, caches and the servers' files; data/, reports/ and .venv stay
+	@if test -e $(INSTALLED); then python infra/servers.py down; fi
+	rm -rf build .run .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; install Python 3.11, or: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,18 @@
+"""Evaluation: test is opened once."""
+
+import sys
+
+import before_prefect  # noqa: F401
+from local_run import main
+from prefect import flow
+from stage_tasks import run_family
+
+
+@flow(name="evaluation", flow_run_name="evaluation of {use_case}")
+def evaluation(use_case: str, force: bool = False) -> None:
+    """Compare the fine-tune and the best cheaper rung on the same test rows."""
+    run_family("evaluation", use_case, force)
+
+
+if __name__ == "__main__":
+    sys.exit(main(evaluation))

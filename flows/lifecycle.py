@@ -1,0 +1,28 @@
+"""The whole life of a model: what `tailtune run` starts. `python flows/lifecycle.py USE_CASE [--force]`."""
+
+import sys
+
+import before_prefect  # noqa: F401
+from curation import curation
+from evaluation import evaluation
+from local_run import main
+from prefect import flow
+from stage_tasks import Milestones
+from training import training
+from validation import validation
+from versioning import versioning
+
+FAMILIES = (curation, validation, training, evaluation, versioning)
+
+
+@flow(name="lifecycle", flow_run_name="life of {use_case}")
+def lifecycle(use_case: str, force: bool = False) -> None:
+    """From raw rows to a registered version; a stage whose inputs have not changed is not run again."""
+    reached = Milestones(use_case, of=len(FAMILIES))
+    for family in FAMILIES:
+        family(use_case, force)
+        reached.one_more()
+
+
+if __name__ == "__main__":
+    sys.exit(main(lifecycle))

@@ -1,0 +1,103 @@
+"""What flows are made of: run a stage through DVC, then publish the report it wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import before_prefect  # noqa: F401
+from prefect import task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from rich.console import Console
+from stage_artifacts import key, publish
+
+from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError
+from tailtune.core.reports import REPORTS
+from tailtune.services import store, versions
+from tailtune.spec.paths import Paths
+from tailtune.spec.settings import Settings
+from tailtune.stages import table
+
+RETRY_AFTER_S = [5.0, 30.0]
+
+
+def worth_retrying(task: Any, run: Any, state: Any) -> bool:
+    """Whether the next try may end otherwise: a server did not answer. Never a closed gate, never a fault of a file.
+
+    A stage is a process of its own, so its exit code tells; a code that means several things is not retried.
+    """
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, StageFailedError):
+        return error.exit_code == ServiceError.exit_code not in (TailTuneError.exit_code, GateError.exit_code)
+    return isinstance(error, ServiceError)
+
+
+@task(
+    task_run_name="fetch data of {use_case}",
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=RETRY_AFTER_S,
+    retry_condition_fn=worth_retrying,
+    cache_policy=NO_CACHE,
+)
+def fetch_data(use_case: str) -> bool:
+    """Pull the pinned rows from the DVC remote when they are not here and there is a remote. Returns whether it did."""
+    paths = Paths.find()
+    if paths.case(use_case).data.exists() or versions.remote(paths) is None:
+        return False
+    return versions.pull(paths, use_case) > 0
+
+
+@task(
+    task_run_name="{stage}",
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=RETRY_AFTER_S,
+    retry_condition_fn=worth_retrying,
+    cache_policy=NO_CACHE,
+)
+def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
+    """Run one stage if it is stale, and publish its report, also that of a gate that closed. Returns whether it ran."""
+    paths = Paths.find()
+    try:
+        ran = versions.reproduce(paths, stage, use_case, force)
+    except StageFailedError as failed:
+        if failed.exit_code == GateError.exit_code:
+            _publish(paths, stage, use_case)
+        raise
+    if not ran:
+        say_fresh(stage)
+    _publish(paths, stage, use_case)
+    return ran
+
+
+def run_family(family: str, use_case: str, force: bool = False) -> None:
+    """Run the stages of one family, in the order of the table."""
+    for stage in table.family(family):
+        run_stage(stage.name, use_case, force)
+
+
+def say_fresh(stage: str) -> None:
+    """The line of a stage that need not run; one that runs speaks for itself."""
+    Console(stderr=True).print(
+        f"[green]✓[/] [bold]{stage}[/]  [dim]fresh: nothing it reads has changed[/]", highlight=False
+    )
+
+
+def _publish(paths: Paths, stage: str, use_case: str) -> None:
+    path = paths.case(use_case).report(stage)
+    if path.is_file():
+        publish(paths, store.read_report(path, REPORTS[stage], use_case), Settings())
+
+
+class Milestones:
+    """One per lifecycle run: a progress artifact that moves with every finished family."""
+
+    def __init__(self, use_case: str, of: int) -> None:
+        self._done, self._of = 0, of
+        made = create_progress_artifact(progress=0.0, key=key(use_case, "life"), description=f"Life of `{use_case}`")
+        self._artifact: UUID = made
+
+    def one_more(self) -> None:
+        """Another family has ended well."""
+        self._done += 1
+        update_progress_artifact(self._artifact, progress=100.0 * self._done / self._of)

@@ -1,0 +1,18 @@
+"""Training: every cheaper rung first, then the decision, and a LoRA adapter only if it may pay."""
+
+import sys
+
+import before_prefect  # noqa: F401
+from local_run import main
+from prefect import flow
+from stage_tasks import run_family
+
+
+@flow(name="training", flow_run_name="training of {use_case}")
+def training(use_case: str, force: bool = False) -> None:
+    """Measure the ladder, decide, and train if the decision lets it."""
+    run_family("training", use_case, force)
+
+
+if __name__ == "__main__":
+    sys.exit(main(training))

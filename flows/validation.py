@@ -1,0 +1,18 @@
+"""Validation: a closed gate stops the life here."""
+
+import sys
+
+import before_prefect  # noqa: F401
+from local_run import main
+from prefect import flow
+from stage_tasks import run_family
+
+
+@flow(name="validation", flow_run_name="validation of {use_case}")
+def validation(use_case: str, force: bool = False) -> None:
+    """Hold the Great Expectations suite and the leakage gate against the curated rows."""
+    run_family("validation", use_case, force)
+
+
+if __name__ == "__main__":
+    sys.exit(main(validation))

@@ -1,0 +1,18 @@
+"""Versioning: the winner enters the registry; the gate decides who is champion."""
+
+import sys
+
+import before_prefect  # noqa: F401
+from local_run import main
+from prefect import flow
+from stage_tasks import run_family
+
+
+@flow(name="versioning", flow_run_name="versioning of {use_case}")
+def versioning(use_case: str, force: bool = False) -> None:
+    """Register the winner in MLflow."""
+    run_family("versioning", use_case, force)
+
+
+if __name__ == "__main__":
+    sys.exit(main(versioning))

@@ -1,0 +1,99 @@
+"""The summary's sections after the decision: training, test, registry, bill. None where there is nothing to tell."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from tailtune.core.reports import ClassResult
+from tailtune.report.numbers import (
+    count,
+    counted,
+    duration,
+    p_value,
+    plain,
+    points_with_interval,
+    share,
+    usd,
+)
+from tailtune.report.prose import Line, Section, lines
+from tailtune.report.story import Story
+from tailtune.report.tables import costs, predictors
+
+
+def training(story: Story, width: int) -> Section | None:
+    """Epochs, pace, dev accuracy and cost, or why nothing was trained."""
+    found = story.train
+    if found is None:
+        return None
+    if not found.trained:
+        return Section("Training", "", lines(f"Nothing was trained: {found.reason}"))
+    steps = " → ".join(
+        f"{share(one.dev_accuracy)}{' (kept)' if one.epoch == found.best_epoch else ''}" for one in found.epochs
+    )
+    spent = found.cost
+    price = f"{duration(spent.wall_s)}, {usd(spent.usd)}" if spent else "cost not known"
+    resumed = f"resumed from step {count(found.resumed_from_step)}" if found.resumed_from_step else ""
+    pace = f"{counted(len(found.epochs), 'epoch')} at {found.rows_per_s:,.0f} rows/s · {found.precision} · {price}"
+    return Section(
+        "Training",
+        f"{counted(found.train_rows, 'row')}, {count(found.trainable_parameters)} trainable parameters",
+        lines(
+            pace,
+            ("dev accuracy", steps) if steps else None,
+            ("stopped early", found.stopped) if found.stopped else None,
+            resumed,
+        ),
+    )
+
+
+def test(story: Story, width: int) -> Section | None:
+    """The test split, opened once: fine-tune against the best cheaper rung."""
+    found = story.evaluate
+    if found is None:
+        return None
+    pair = found.comparison
+    shown = [one for one in found.candidates if pair is None or one.name in (pair.first, pair.second)]
+    target = story.decide.target_accuracy if story.decide else None
+    told: list[Line] = []
+    if pair is not None:
+        first, second = story.title(pair.first), story.title(pair.second)
+        gap = f"{points_with_interval(pair.difference)}, McNemar {p_value(pair.mcnemar_p)}"
+        told.append(("difference", gap))
+        only = f"{first} {count(pair.only_first_right)}, {second} {count(pair.only_second_right)}"
+        told.append(("alone right", only))
+    won = Text.assemble((story.title(found.winner), "bold green"), f": {found.winner_reason}")
+    told.append(("winner", won))
+    worst = [f"{one.label} {plain(one.f1, 2)}" for one in sorted(found.per_class, key=_f1)[:3]]
+    told.append(("weakest", "F1 " + " · ".join(worst)) if worst else None)
+    winner = story.candidate(found.winner)
+    ece = f"ECE {plain(winner.ece)}" if winner else "n/a"
+    told.append(("calibration", f"{ece}: mean gap between confidence and accuracy; 0 is perfect"))
+    table = () if not shown else (predictors(shown, target, found.winner, width),)
+    return Section("Test", f"opened once, {counted(found.test_rows, 'row')}", (*table, *lines(*told)))
+
+
+def _f1(one: ClassResult) -> float:
+    return one.f1 if one.f1 == one.f1 else -1.0
+
+
+def registered(story: Story, width: int) -> Section | None:
+    """Which version the registry holds now, under which aliases, and why."""
+    found = story.register
+    if found is None:
+        return None
+    aliases = ", ".join(f"@{alias}" for alias in found.aliases) or "no alias"
+    head = Text.assemble((f"{found.model} version {found.version}", "bold"), f"  {aliases}  ", (found.uri, "dim"))
+    verb = "promoted" if found.promotion.yes else "not promoted"
+    holder = f"version {found.champion_version}" if found.champion_version else "nobody"
+    return Section(
+        "Registered",
+        story.title(found.winner),
+        lines(head, (verb, found.promotion.reason), None if found.promotion.yes else ("champion", holder)),
+    )
+
+
+def bill(story: Story, width: int) -> Section | None:
+    """What each stage used, and all together."""
+    if not story.bill.lines:
+        return None
+    return Section("Bill", "", (costs(story.bill),))

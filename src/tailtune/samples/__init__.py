@@ -1,0 +1,1 @@
+"""Generators of the sample use cases: deterministic, byte-identical on any machine."""

@@ -1,0 +1,68 @@
+"""The model that MLflow loads: texts in, label and confidence out. MLflow runs this file from the model's own folder.
+
+Load it anywhere: `mlflow.pyfunc.load_model("models:/<name>@champion").predict(pandas.DataFrame({"text": [...]}))`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import pandas as pd
+
+if TYPE_CHECKING:
+    from tailtune.predictors.base import Classifier
+
+
+# Before our own libraries are imported. spec/settings.py has the full list; the model travels without it.
+for _key, _value in {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}.items():
+    os.environ.setdefault(_key, _value)
+
+
+class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """One per loaded model. Loads once, answers in order."""
+
+    _predictor: Classifier
+
+    def load_context(self, context: Any) -> None:
+        """Bring back the predictor; MLflow calls this once, by this very name and argument."""
+        from tailtune.predictors.registry import load
+
+        self._predictor = load(Path(context.artifacts["predictor"]))
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Answer texts.
+
+        Args:
+            context: MLflow's; unused.
+            model_input: A frame with the column `text`, or a list of strings.
+            params: Unused.
+
+        Returns:
+            A frame with the columns `label` and `confidence`, one row per text, in order.
+        """
+        answers = self._predictor.answer(_texts(model_input))
+        return pd.DataFrame(
+            {
+                "label": pd.Series([answer.value for answer in answers], dtype=object),
+                "confidence": pd.Series([answer.confidence for answer in answers], dtype="float64"),
+            }
+        )
+
+
+def _texts(given: Any) -> list[str]:
+    if isinstance(given, pd.DataFrame):
+        if "text" not in given.columns:
+            raise ValueError(f"expected a column `text`, found {', '.join(map(str, given.columns)) or 'none'}")
+        return [str(text) for text in given["text"]]
+    return [given] if isinstance(given, str) else [str(text) for text in given]
+
+
+mlflow.models.set_model(TailTuneModel())

@@ -1,0 +1,128 @@
+"""The field reference: every key of model.yaml and prices.yaml as Markdown, drawn from the specs themselves."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from tailtune.spec.model import ModelSpec
+from tailtune.spec.prices import PriceSpec
+
+_HEAD = """\
+# What a use case declares
+
+One folder a use case: `model.yaml` and `labels.yaml` (label → what belongs to it, one sentence each; the zero-shot rung
+reads the sentences). One `prices.yaml` for all. An unknown key is an error that tells the line and the nearest key.
+
+    tailtune check USE-CASE     validates spec, labels, prices and rows; changes nothing
+    tailtune new NAME …         writes a folder like these from a file of labelled rows
+
+This page is generated from `src/tailtune/spec/`: `make docs` renews it.
+"""
+_COLUMNS = ("key", "type", "default", "allowed", "meaning")
+_BOUNDS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
+_NAMES: dict[type, str] = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    Decimal: "amount",
+    bool: "true or false",
+    date: "day",
+}
+
+
+def reference() -> str:
+    """The whole page, ending in a newline; equal for equal specs."""
+    sections = [(name, model) for name, field in _fields(ModelSpec) if (model := _model(field)) is not None]
+    chapters: list[tuple[str, type[BaseModel]]] = [("## model.yaml", ModelSpec)]
+    chapters += [(f"### {name}", model) for name, model in sections]
+    chapters += [("## prices.yaml", PriceSpec)]
+    return "\n".join([_HEAD, *(f"{title}\n\n{_sentence(model)}\n\n{_table(model)}" for title, model in chapters)])
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    return ((field.alias or name, field) for name, field in model.model_fields.items())
+
+
+def _model(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _sentence(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip()
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = [_row(name, field) for name, field in _fields(model)]
+    lines = [_COLUMNS, tuple("---" for _ in _COLUMNS), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
+    section = _model(field)
+    if section is not None:
+        needs = any(part.is_required() for _, part in _fields(section))
+        default = "required" if needs else "required; `{}` takes the defaults"
+        return (f"`{name}`", "section", default, "", _cell(f"{_sentence(section)} [Fields](#{name})"))
+    kind = _without_none(field.annotation)
+    return (f"`{name}`", _type(kind), _default(field), _cell(_allowed(kind, field)), _cell(field.description or ""))
+
+
+def _without_none(kind: Any) -> Any:
+    if get_origin(kind) in (Union, types.UnionType):
+        kept = [part for part in get_args(kind) if part is not type(None)]
+        return kept[0] if len(kept) == 1 else kind
+    return kind
+
+
+def _type(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return "list"
+    if get_origin(kind) is Literal:
+        return "word"
+    return _NAMES[kind]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "null"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return '`""`' if value == "" else f"`{value}`"
+
+
+def _allowed(kind: Any, field: FieldInfo) -> str:
+    bounds = [
+        f"{sign} {bound:g}" if isinstance(bound, float) else f"{sign} {bound:,}"
+        for item in field.metadata
+        for key, sign in _BOUNDS
+        if (bound := getattr(item, key, None)) is not None
+    ]
+    least = [f"at least {item.min_length}" for item in field.metadata if getattr(item, "min_length", None)]
+    return ", ".join([*_words(kind), *bounds, *least])
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a choice, or a list of choices, may hold."""
+    if get_origin(kind) is tuple:
+        return _words(get_args(kind)[0])
+    return [f"`{word}`" for word in get_args(kind)] if get_origin(kind) is Literal else []
+
+
+def _cell(text: str) -> str:
+    """Text that neither ends the cell nor reads as an HTML tag; code spans are left as they are."""
+    parts = text.replace("|", "\\|").split("`")
+    return "`".join(part if at % 2 else re.sub(r"<(?=\w)", "&lt;", part) for at, part in enumerate(parts))

@@ -1,0 +1,228 @@
+"""The training loop: batches in, best epoch out, and a run that a kill costs at most a checkpoint interval."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tailtune.core.errors import TrainingError
+from tailtune.predictors.memory import keep_freed_memory
+from tailtune.predictors.threads import settle_threads
+from tailtune.predictors.tokens import pad
+from tailtune.stages.train import checkpoint
+from tailtune.stages.train.batches import epoch_batches, micro_batches
+from tailtune.stages.train.calibrate import fit_temperature
+from tailtune.stages.train.checkpoint import Position
+from tailtune.stages.train.hardware import pick_device, pick_dtype
+from tailtune.stages.train.inputs import Inputs, digest, read_inputs
+from tailtune.stages.train.job import EpochStats, FitJob, FitResult, Progress
+from tailtune.stages.train.keeping import epochs_without_gain, keep, mean_rows_s
+from tailtune.stages.train.model import LoraClassifier, LoraShape
+from tailtune.stages.train.schedule import Optimiser
+from tailtune.stages.train.scoring import dev_logits, train_vectors
+
+_SETTLE_S = 20.0
+_RECENT = 0.95
+
+
+def fit(job: FitJob, on_progress: Callable[[Progress], None]) -> FitResult:
+    """Train one adapter and head, resuming from `job.checkpoint_dir` when it holds a checkpoint of this very job.
+
+    Args:
+        job: Data and hyperparameters.
+        on_progress: Called after every optimiser step and every dev pass; what it raises ends the run, resumably.
+
+    Returns:
+        The model with the best epoch's weights, its temperature, and how the run went. Checkpoints stay on disk: call
+        `checkpoint.clear` once the artifact is saved.
+
+    Raises:
+        TrainingError: A loss that is not a number, rows that cannot be trained on, or a full disk.
+    """
+    keep_freed_memory()
+    threads = torch.get_num_threads()
+    try:
+        return _Run(job, on_progress, threads).all()
+    finally:
+        torch.set_num_threads(threads)
+
+
+@dataclass
+class _Clock:
+    """Seconds of this attempt and of earlier ones."""
+
+    earlier_s: float
+    begun: float
+
+    def total_s(self) -> float:
+        return self.earlier_s + time.monotonic() - self.begun
+
+
+class _Run:
+    """One attempt at a job. Holds what changes from step to step, so that the steps read as sentences."""
+
+    def __init__(self, job: FitJob, on_progress: Callable[[Progress], None], threads: int) -> None:
+        begun = time.monotonic()
+        self.job, self.on_progress, self.threads = job, on_progress, threads
+        self.device = pick_device()
+        self.dtype = pick_dtype(self.device)
+        self._settle()
+        torch.manual_seed(job.seed)
+        shape = LoraShape(job.rank, job.alpha, job.dropout, job.modules)
+        self.model = LoraClassifier(job.encoder, job.n_classes, shape, self.dtype, self.device)
+        self.inputs: Inputs = read_inputs(job, self.model.max_positions)
+        self.steps_per_epoch = len(epoch_batches(self.inputs.lengths, job.batch_rows, job.seed, 0))
+        self.optimiser = Optimiser(job, self.model, self.steps_per_epoch * job.epochs)
+        self.best: dict[str, Tensor] = self.model.state()
+        self.stopped: str | None = None
+        self.rows_s = 0.0
+        found = checkpoint.load(job.checkpoint_dir, digest(job))
+        if found is None:
+            self.at = Position(digest(job))
+            self.model.start_head(train_vectors(self.model, self.inputs), self.inputs.labels)
+        else:
+            self.at, tensors = found
+            self._restore(tensors)
+        self.resumed_at_step = self.at.step
+        self.clock = _Clock(self.at.seconds, begun)
+        self.saved = time.monotonic()
+
+    def all(self) -> FitResult:
+        """Every epoch that is left, then the result."""
+        while self.at.epoch < self.job.epochs and not self._patience_is_over() and not self.stopped:
+            self._epoch()
+        return self._result()
+
+    def _epoch(self) -> None:
+        """The rest of one epoch, a dev pass, a checkpoint."""
+        batches = epoch_batches(self.inputs.lengths, self.job.batch_rows, self.job.seed, self.at.epoch)
+        for batch in batches[self.at.batch :]:
+            self._step(batch)
+            if self._asked_to_stop():
+                break
+            if time.monotonic() - self.saved >= self.job.checkpoint_s:
+                self._save()
+            if time.monotonic() - self.settled >= _SETTLE_S:
+                self._settle()
+        self._finish_epoch()
+        self._save()
+
+    def _step(self, batch: list[int]) -> None:
+        """One optimiser step on one batch, in parts that fit the cache."""
+        begun, loss_sum = time.monotonic(), 0.0
+        for rows in micro_batches(batch, self.inputs.lengths):
+            ids, mask = pad([self.inputs.ids[row] for row in rows])
+            target = torch.tensor([self.inputs.labels[row] for row in rows], device=self.device)
+            loss = functional.cross_entropy(self.model.logits(ids, mask, training=True), target, reduction="sum")
+            (loss / len(batch)).backward()
+            loss_sum += float(loss.detach())
+        if loss_sum != loss_sum or loss_sum == float("inf"):
+            raise TrainingError(
+                f"step {self.at.step}, epoch {self.at.epoch + 1}: the train loss is {loss_sum}, not a finite number",
+                hint=f"lower train.learning_rate (now {self.job.learning_rate:g}) and train again",
+            )
+        self.optimiser.update(self.at.step)
+        spent = time.monotonic() - begun
+        self.at = replace(
+            self.at,
+            batch=self.at.batch + 1,
+            step=self.at.step + 1,
+            loss_sum=self.at.loss_sum + loss_sum,
+            loss_rows=self.at.loss_rows + len(batch),
+            epoch_s=self.at.epoch_s + spent,
+        )
+        now = len(batch) / max(spent, 1e-9)
+        self.rows_s = now if self.rows_s == 0 else _RECENT * self.rows_s + (1 - _RECENT) * now
+        self._tell()
+
+    def _finish_epoch(self) -> None:
+        """Score dev, remember the best weights, move to the next epoch."""
+        logits = dev_logits(self.model, self.inputs)
+        target = torch.tensor(self.inputs.dev_labels)
+        stats = EpochStats(
+            epoch=self.at.epoch + 1,
+            train_loss=self.at.loss_sum / max(1, self.at.loss_rows),
+            dev_loss=float(functional.cross_entropy(logits, target)),
+            dev_accuracy=float((logits.argmax(dim=1) == target).float().mean()),
+            rows_s=self.at.loss_rows / max(self.at.epoch_s, 1e-9),
+            seconds=self.clock.total_s(),
+        )
+        history = (*self.at.history, stats)
+        if keep(history, len(self.inputs.dev_labels)) is stats:
+            self.best = self.model.state()
+        self.at = Position(self.at.digest, epoch=self.at.epoch + 1, step=self.at.step, history=history)
+        self._tell()
+
+    def _save(self) -> None:
+        """Write a checkpoint that a later attempt goes on from exactly."""
+        tensors = {f"now.{name}": tensor for name, tensor in self.model.state().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= self.optimiser.tensors() | {"random": torch.get_rng_state()}
+        position = replace(self.at, seconds=self.clock.total_s())
+        checkpoint.save(self.job.checkpoint_dir, position, tensors)
+        self.saved = time.monotonic()
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        def named(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+        self.model.load_state(named("now."))
+        self.best = named("best.")
+        self.optimiser.restore(tensors)
+        torch.set_rng_state(tensors["random"])
+
+    def _settle(self) -> None:
+        """A neighbour may have come or gone."""
+        if self.device == "cpu":
+            settle_threads(self.threads)
+        self.settled = time.monotonic()
+
+    def _asked_to_stop(self) -> bool:
+        if self.job.should_stop is not None and self.stopped is None:
+            self.stopped = self.job.should_stop(self.clock.total_s())
+        return self.stopped is not None
+
+    def _patience_is_over(self) -> bool:
+        if epochs_without_gain(self.at.history) < self.job.patience:
+            return False
+        self.stopped = f"no better dev accuracy for {self.job.patience} epochs"
+        return True
+
+    def _tell(self) -> None:
+        rows, history = len(self.inputs.labels), self.at.history
+        done = self.at.epoch * rows + self.at.loss_rows
+        self.on_progress(
+            Progress(
+                epoch=min(self.at.epoch + 1, self.job.epochs),
+                epochs=self.job.epochs,
+                rows_done=done,
+                rows_total=self.job.epochs * rows,
+                rows_s=self.rows_s,
+                left_s=(self.job.epochs * rows - done) / max(self.rows_s, 1e-9),
+                loss=self.at.loss_sum / self.at.loss_rows if self.at.loss_rows else history[-1].train_loss,
+                dev_accuracy=history[-1].dev_accuracy if history else None,
+            )
+        )
+
+    def _result(self) -> FitResult:
+        history = self.at.history
+        best = keep(history, len(self.inputs.dev_labels))
+        self.model.load_state(self.best)
+        logits = dev_logits(self.model, self.inputs)
+        return FitResult(
+            model=self.model,
+            temperature=fit_temperature(logits, torch.tensor(self.inputs.dev_labels)),
+            best_epoch=best.epoch,
+            dev_accuracy=best.dev_accuracy,
+            dev_loss=best.dev_loss,
+            history=history,
+            stopped=self.stopped,
+            resumed_at_step=self.resumed_at_step,
+            rows_s=mean_rows_s(history),
+            seconds=self.clock.total_s(),
+            precision="bf16" if self.dtype == torch.bfloat16 else "fp32",
+            device=self.device,
+        )

@@ -1,0 +1,81 @@
+"""`tailtune check` tells every fault and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.checkout import Cli, checkout, environment, rows, tree, write
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
+    return Cli(checkout(tmp_path / "checkout"), capsys)
+
+
+def refused(cli: Cli, code: int = 1) -> str:
+    before = tree(cli.paths.root)
+    said = cli("check", "first")
+    assert said.code == code
+    assert tree(cli.paths.root) == before
+    return said.err
+
+
+def test_a_good_use_case_says_what_was_checked_and_changes_nothing(cli: Cli) -> None:
+    everything = {path: path.stat().st_mtime_ns for path in cli.paths.root.rglob("*")}
+    before = tree(cli.paths.root)
+    said = cli("check", "first")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        "models/first/model.yaml   ok",
+        "models/first/labels.yaml  ok, 3 labels",
+        "data/first/rows.csv  ok, 12 rows, 3 labels",
+        "Next:  tailtune run first",
+    ]
+    assert tree(cli.paths.root) == before
+    assert {path: path.stat().st_mtime_ns for path in cli.paths.root.rglob("*")} == everything
+
+
+def test_the_test_file_is_read_too(cli: Cli) -> None:
+    case = cli.paths.case("first")
+    text = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
+    assert "data/first/t.csv  no such file" in refused(cli)
+    write(case.data / "t.csv", rows(1, ["billing", "chat"]))
+    told = refused(cli)
+    assert "data/first/t.csv:3  label `chat` is not in models/first/labels.yaml" in told
+
+
+def test_spec_faults_of_both_files_come_with_their_lines(cli: Cli) -> None:
+    case = cli.paths.case("first")
+    case.model_yaml.write_text(case.model_yaml.read_text() + "trian: {}\n", encoding="utf-8")
+    case.labels_yaml.write_text("billing: 1\nlogin: access\n", encoding="utf-8")
+    told = refused(cli)
+    assert "models/first/model.yaml:11  trian: unknown key; did you mean train?" in told
+    assert "models/first/labels.yaml:1  billing: expected a description in words, found 1" in told
+    assert told.splitlines()[-1] == "Next:  tailtune check first"
+
+
+def test_unknown_labels_name_their_rows_and_the_nearest_label(cli: Cli) -> None:
+    write(cli.paths.case("first").data / "rows.csv", [*rows(1), {"text": "x", "label": "refnd"}])
+    told = refused(cli)
+    assert "data/first/rows.csv:5  label `refnd` is not in models/first/labels.yaml; did you mean refund?" in told
+
+
+def test_labels_that_no_row_has(cli: Cli) -> None:
+    write(cli.paths.case("first").data / "rows.csv", rows(2, ["billing"]))
+    assert "models/first/labels.yaml  no row has: login, refund" in refused(cli)
+
+
+def test_faulty_prices_are_found(cli: Cli) -> None:
+    cli.paths.prices.write_text("as_of: 2026-13-45\n", encoding="utf-8")
+    assert "models/prices.yaml:1  as_of: no such value" in refused(cli)
+
+
+def test_no_such_use_case(cli: Cli) -> None:
+    said = cli("check", "frist")
+    assert (said.code, said.out) == (2, "")
+    assert "no use case `frist`; did you mean first?" in said.err
+    assert said.err.endswith("Next:  tailtune list\n")

@@ -1,0 +1,211 @@
+"""Bring your own data: all of it or nothing, and every fault of the file at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli.checkout import Cli, Said, checkout, environment, rows, tree, write
+from tailtune.cli.new import _labels_yaml
+from tailtune.core.errors import ServiceError
+from tailtune.services import versions
+from tailtune.spec.load import load_use_case
+from tailtune.spec.paths import Paths
+from tailtune.spec.yaml_lines import LinedYaml
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def pinned(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    with pytest.MonkeyPatch.context() as patch:
+        site = tmp_path_factory.mktemp("site")
+        root = tmp_path_factory.mktemp("cli") / "checkout"
+        environment(patch, root, site)
+        paths = checkout(root)
+        versions.pin_data(paths)
+        return paths
+
+
+@pytest.fixture
+def cli(pinned: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    root = tmp_path / "checkout"
+    shutil.copytree(pinned.root, root)
+    environment(monkeypatch, root, tmp_path / "site")
+    return Cli(Paths(root), capsys)
+
+
+def refused(cli: Cli, code: int, *words: str | Path) -> str:
+    """The error on stderr, after making sure that nothing was left behind."""
+    before = tree(cli.paths.root)
+    said: Said = cli("new", *words)
+    assert (said.code, said.out) == (code, "")
+    assert tree(cli.paths.root) == before
+    assert said.err.splitlines()[-1].startswith("Next:  ")
+    return said.err
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_file_becomes_a_use_case(cli: Cli, tmp_path: Path, kind: str) -> None:
+    source = write(tmp_path / f"my rows.{kind}", rows(5))
+    said = cli("new", "mine", "--from", source)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[-1] == "Next:  tailtune run mine"
+    assert "15 rows, pinned by data.dvc" in said.out
+    case = load_use_case(cli.paths, "mine")
+    assert case.spec.data.file == f"my rows.{kind}"
+    assert case.labels == {"billing": "billing", "login": "login", "refund": "refund"}
+    assert (case.paths.data / f"my rows.{kind}").read_bytes() == source.read_bytes()
+    assert "      - first\n      - mine\n" in cli.paths.dvc_yaml.read_text(encoding="utf-8")
+    assert versions.data_is_pinned(cli.paths)
+    assert cli("check", "mine").code == 0
+
+
+def test_columns_groups_and_a_test_file_of_the_same_name(cli: Cli, tmp_path: Path) -> None:
+    named = [{"body": r["text"], "topic": r["label"], "who": str(i)} for i, r in enumerate(rows())]
+    (tmp_path / "held-out").mkdir()
+    source = write(tmp_path / "rows.csv", named)
+    test = write(tmp_path / "held-out" / "rows.csv", named[:2])
+    said = cli("new", "mine", "--from", source, "--test", test, "--text", "body", "--label", "topic", "--group", "who")
+    assert said.code == 0
+    data = load_use_case(cli.paths, "mine").spec.data
+    assert (data.file, data.test_file, data.text, data.label, data.group) == (
+        "rows.csv", "test-rows.csv", "body", "topic", "who",
+    )  # fmt: skip
+    folder = cli.paths.case("mine").data
+    assert (folder / "rows.csv").read_bytes() == source.read_bytes()
+    assert (folder / "test-rows.csv").read_bytes() == test.read_bytes()
+    assert "14 rows" in said.out
+    assert cli("check", "mine").code == 0
+
+
+@pytest.mark.parametrize("name", ["My-Case", "a_b", "a--b", "-a", "a-", "../up", "a b", "ä", "x" * 61, "a/b", "."])
+def test_malformed_names(cli: Cli, tmp_path: Path, name: str) -> None:
+    words = ("--from", write(tmp_path / "r.csv", rows()), "--", name)
+    assert "expected lower-case letters, digits and single dashes, at most 60" in refused(cli, 2, *words)
+
+
+def test_taken_and_reserved_names(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.csv", rows())
+    assert "models/first: the name is taken" in refused(cli, 2, "first", "--from", source)
+    (cli.paths.data / "rows-only").mkdir()
+    assert "data/rows-only: the name is taken" in refused(cli, 2, "rows-only", "--from", source)
+    assert "truth: reserved" in refused(cli, 2, "truth", "--from", source)
+
+
+def test_a_missing_column_names_the_nearest(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.csv", [{"texts": "a", "label": "b"}])
+    assert "no column `text`; the file has texts, label; did you mean texts?" in refused(
+        cli, 1, "mine", "--from", source
+    )
+
+
+def test_one_label_is_not_enough(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.csv", rows(labels=["billing"]))
+    told = refused(cli, 1, "mine", "--from", source)
+    assert f"{source}  expected at least 2 different labels, found 1: billing" in told
+
+
+def test_a_label_that_only_test_knows(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.csv", rows())
+    test = write(tmp_path / "t.csv", rows(2, ["billing", "chat", "legal"]))
+    told = refused(cli, 1, "mine", "--from", source, "--test", test)
+    assert f"{test}  label `chat` (2 rows) never occurs in r.csv" in told
+    assert "label `legal` (2 rows)" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("r.csv", b"text,label\na,b\n\xff\xfe\xfa,c\n", "r.csv:3  byte 0xff"),
+        ("r.csv", b'text,label\n"a,b\nc,d\n', "r.csv:2  the quote that opens here is never closed"),
+        ("r.csv", b"", "r.csv  empty file"),
+        ("r.csv", b"text,label\n", "no rows"),
+        ("r.jsonl", b'{"text": "a", "label": "b"}\n{oops\n', "r.jsonl:2  not JSON"),
+        ("r.parquet", b"PAR1 not", "unreadable Parquet"),
+        ("r.xlsx", b"x", "unknown kind of file; expected .csv, .jsonl, .parquet"),
+    ],
+)
+def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert told in refused(cli, 1, "mine", "--from", tmp_path / name)
+
+
+def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
+    assert "no such file" in refused(cli, 1, "mine", "--from", tmp_path / "gone.csv")
+
+
+def test_rows_of_another_use_case_that_are_missing_are_not_dropped_from_the_pin(cli: Cli, tmp_path: Path) -> None:
+    shutil.rmtree(cli.paths.data)
+    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "data/: no rows of first; pinning data/ now would drop them from data.dvc" in told
+    assert told.endswith("Next:  dvc pull data.dvc\n")
+
+
+def test_a_failure_at_the_last_step_leaves_nothing_behind(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(paths: Paths) -> str:
+        paths.data_dvc.write_text("torn", encoding="utf-8")
+        raise ServiceError("DVC: broken", "mend it")
+
+    monkeypatch.setattr(versions, "pin_data", broken)
+    source = write(tmp_path / "r.csv", rows())
+    assert "DVC: broken" in refused(cli, 1, "mine", "--from", source)
+    cli.paths.data_dvc.unlink()
+    assert "DVC: broken" in refused(cli, 1, "mine", "--from", source), "data.dvc was not there, and must not be"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_no_space_and_an_interrupt_leave_nothing_behind(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(source: Path, target: Path) -> None:
+        target.write_text("half", encoding="utf-8")
+        raise error
+
+    source, before = write(tmp_path / "r.csv", rows()), tree(cli.paths.root)
+    monkeypatch.setattr("tailtune.cli.new.shutil.copyfile", fail)
+    said = cli("new", "mine", "--from", source)
+    assert tree(cli.paths.root) == before
+    assert not cli.paths.case("mine").data.exists()
+    if isinstance(error, OSError):
+        assert said.code == 1
+        assert "No space left on device" in said.err
+        assert said.err.endswith("Next:  make room, then run again\n")
+    else:
+        assert (said.code, "interrupted" in said.err) == (130, True)
+
+
+def test_labels_that_yaml_could_read_as_something_else(cli: Cli, tmp_path: Path) -> None:
+    odd = ["yes", "1", "a: b", 'say "hi"', "it's", "- dash", "#tag", "null", "1.5", "ünï", "日本", "a\nb",
+           "back\\slash", "{x}", "~", "2026-01-01", "!tag", "&a", "emoji 🎉", "tab\there"]  # fmt: skip
+    source = write(tmp_path / "r.jsonl", rows(1, odd))
+    said = cli("new", "odd", "--from", source)
+    assert said.code == 0
+    assert set(load_use_case(cli.paths, "odd").labels) == set(odd)
+    assert cli("check", "odd").code == 0, "every row's label is in labels.yaml"
+
+
+def test_numbers_and_truth_values_as_labels(cli: Cli, tmp_path: Path) -> None:
+    source = tmp_path / "r.jsonl"
+    source.write_text(
+        "".join(json.dumps({"text": f"t{i}", "label": i % 2 == 0 if i < 4 else i % 3}) + "\n" for i in range(9))
+    )
+    assert cli("new", "numbers", "--from", source).code == 0
+    assert set(load_use_case(cli.paths, "numbers").labels) == {"True", "False", "0", "1", "2"}
+    assert cli("check", "numbers").code == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool), min_size=2))
+def test_any_label_comes_back_from_yaml(tmp_path_factory: pytest.TempPathFactory, labels: set[str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "labels.yaml"
+    path.write_text(_labels_yaml(sorted(labels)), encoding="utf-8")
+    assert set(LinedYaml(path, "labels.yaml", "").value) == labels

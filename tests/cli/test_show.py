@@ -1,0 +1,82 @@
+"""What the reports say, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report.fixtures import stay, stopped, whole
+
+from cli.checkout import Cli, checkout, environment
+from tailtune.cli.show import read_reports
+from tailtune.core.reports import REPORTS, Report
+from tailtune.services import store
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
+    return Cli(checkout(tmp_path / "checkout"), capsys)
+
+
+def write(cli: Cli, reports: dict[str, Report]) -> None:
+    for stage, report in reports.items():
+        store.write_report(cli.paths.case("first").report(stage), report)
+
+
+def test_before_anything_ran(cli: Cli) -> None:
+    said = cli("show", "first")
+    assert (said.code, said.out) == (0, "first: nothing has run yet\nNext:  tailtune run first\n")
+    assert cli("list").out == "first                          not run yet\n"
+
+
+def test_reports_are_read_in_the_order_of_the_stages(cli: Cli) -> None:
+    given = whole()
+    write(cli, dict(reversed(given.items())))
+    found = read_reports(cli.paths, "first")
+    assert list(found) == list(REPORTS)
+    assert {name: report.model_dump_json() for name, report in found.items()} == {
+        name: report.model_dump_json() for name, report in given.items()
+    }
+
+
+def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
+    write(cli, whole())
+    said = cli("show", "first")
+    assert said.code == 0
+    assert "mlflow models serve -m models:/" in said.out
+    assert "tailtune run first" not in said.out
+    registered = whole()["register"]
+    listed = cli("list").out
+    assert listed.startswith("first ")
+    assert f"version {registered.version}" in listed  # type: ignore[attr-defined]
+
+
+def test_a_life_that_a_gate_stopped_says_how_to_go_on(cli: Cli) -> None:
+    write(cli, stopped())
+    said = cli("show", "first")
+    assert said.code == 0
+    assert "tailtune run first" in said.out
+    assert "mlflow models serve" not in said.out
+
+
+def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
+    write(cli, {name: report for name, report in stay().items() if name in ("curate", "validate", "ladder", "decide")})
+    said = cli("show", "first")
+    assert said.code == 0
+    assert "mlflow models serve" not in said.out
+    assert cli("list").out.split() == ["first", "stay"]
+
+
+def test_a_report_with_a_merge_conflict_is_told(cli: Cli) -> None:
+    path = cli.paths.case("first").report("ladder")
+    path.parent.mkdir(parents=True)
+    path.write_text("<<<<<<< HEAD\n{}\n", encoding="utf-8")
+    said = cli("show", "first")
+    assert said.code == 1
+    assert "not a report of ladder that this version can read" in said.err
+    assert said.err.endswith("Next:  tailtune ladder first\n")
+
+
+def test_no_such_use_case(cli: Cli) -> None:
+    assert cli("show", "frist").code == 2

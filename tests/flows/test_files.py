@@ -1,0 +1,76 @@
+"""The flow files agree with the stage table, with prefect.yaml, and with how Prefect loads them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import sysconfig
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tailtune.stages.table import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "flows").glob("*.py"))
+DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
+
+LOAD = """
+import json, sys
+from prefect.flows import load_flow_from_entrypoint
+names = {entry: load_flow_from_entrypoint(entry, use_placeholder_flow=False).name for entry in sys.argv[1:]}
+import lifecycle
+print(json.dumps({"names": names, "order": [family.name for family in lifecycle.FAMILIES]}))
+"""
+
+
+def test_there_are_flow_files() -> None:
+    assert {path.stem for path in FILES} >= {*FAMILIES, "lifecycle"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_flow_file_bears_the_name_of_a_package(path: Path) -> None:
+    """Prefect's loader puts it into sys.modules under its stem, where it would hide the package."""
+    assert path.stem not in sys.stdlib_module_names
+    assert PathFinder.find_spec(path.stem, [sysconfig.get_path("purelib"), str(ROOT), str(ROOT / "src")]) is None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_telemetry_is_off_before_prefect_is_imported(path: Path) -> None:
+    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
+    of_prefect = [at for at, name in enumerate(names) if (name or "").partition(".")[0] == "prefect"]
+    if of_prefect:
+        assert names.index("before_prefect") < of_prefect[0]
+
+
+def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table() -> None:
+    entries = [deployment["entrypoint"] for deployment in DEPLOYMENTS]
+    assert sorted(entries) == sorted(f"flows/{name}.py:{name}" for name in (*FAMILIES, "lifecycle"))
+    done = subprocess.run([sys.executable, "-c", LOAD, *entries], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = json.loads(done.stdout)
+    assert loaded["order"] == list(FAMILIES)
+    assert {deployment["entrypoint"]: deployment["name"] for deployment in DEPLOYMENTS} == loaded["names"]
+
+
+def test_deployments_are_one_at_a_time_and_no_schedule_is_on() -> None:
+    assert DEPLOYMENTS
+    for deployment in DEPLOYMENTS:
+        assert deployment["description"].endswith(".")
+        assert deployment["tags"] == ["tailtune", deployment["name"]]
+        assert deployment["concurrency_limit"]["limit"] == 1
+        assert deployment["work_pool"] == {"name": "local"}
+        assert not any(schedule["active"] for schedule in deployment.get("schedules", []))
+    assert "lifecycle" in [deployment["name"] for deployment in DEPLOYMENTS if deployment.get("schedules")]
+
+
+def test_no_machine_path_stands_in_prefect_yaml() -> None:
+    config = YAML(typ="safe").load(ROOT / "prefect.yaml")
+    (step,) = config["pull"]
+    assert step == {"prefect.deployments.steps.set_working_directory": {"directory": "{{ $TAILTUNE_ROOT }}"}}

@@ -1,0 +1,229 @@
+"""`python flows/lifecycle.py` as `tailtune run` starts it: without a server, against one, failing, interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tailtune.spec.paths import Paths
+from tailtune.stages.table import FAMILIES, STAGES
+
+ORDER = [stage.name for stage in STAGES]
+NOOP_S = 10.0
+
+
+def run(
+    project: Paths, environment: dict[str, str], *words: str, flow: str = "lifecycle"
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, f"flows/{flow}.py", "toy", *words],
+        cwd=project.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def ran(project: Paths) -> list[str]:
+    log = project.root / "ran.txt"
+    return log.read_text().split() if log.exists() else []
+
+
+def rows(environment: dict[str, str], query: str) -> list[tuple[Any, ...]]:
+    database = environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"].partition(":///")[2]
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.slow
+def test_the_whole_life_without_a_server_then_a_no_op(project: Paths, environment: dict[str, str]) -> None:
+    done = run(project, environment)
+    assert done.returncode == 0, done.stderr
+    assert ran(project) == ORDER
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["Starting a Prefect server for this run (PREFECT_API_URL names none)"]
+    kept = rows(environment, "select distinct key, type from artifact where key like 'toy-%'")
+    assert {(f"toy-{stage}", "markdown") for stage in ORDER} <= set(kept)
+    assert ("toy-ladder-rungs", "table") in kept
+    assert ("toy-life", "progress") in kept
+    assert rows(environment, "select data from artifact where key = 'toy-life'") == [(100,)]
+    states = dict(rows(environment, "select name, state_type from flow_run"))
+    assert states == dict.fromkeys([f"{name} of toy" for name in FAMILIES] + ["life of toy"], "COMPLETED")
+
+    began = time.monotonic()
+    again = run(project, environment)
+    took = time.monotonic() - began
+    assert again.returncode == 0
+    assert ran(project) == ORDER
+    assert again.stderr.count("fresh") == len(ORDER)
+    assert "Starting" not in again.stderr
+    assert took < NOOP_S * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.mark.slow
+def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, environment: dict[str, str]) -> None:
+    (project.root / "fail-validate").write_text("3")
+    done = run(project, environment)
+    assert done.returncode == 3
+    assert ran(project) == ["curate", "validate"]
+    assert "Traceback" not in done.stderr
+    newest = rows(environment, "select data from artifact where key = 'toy-validate' order by created desc limit 1")
+    assert "closed" in newest[0][0]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_run_its_stage_and_its_server(project: Paths, environment: dict[str, str]) -> None:
+    (project.root / "slow-curate").write_text("60")
+    process = subprocess.Popen(
+        [sys.executable, "flows/curation.py", "toy"],
+        cwd=project.root,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (project.root / "started-curate").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    _, left = psutil.wait_procs(children, timeout=10)
+    assert not left
+
+
+def test_a_dead_server_is_said_at_once(project: Paths, environment: dict[str, str]) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/api"
+        done = run(project, {**environment, "PREFECT_API_URL": url})
+    assert done.returncode == 1
+    assert url in done.stderr
+    assert "make up" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert ran(project) == []
+
+
+def test_an_unknown_use_case_is_said_before_any_server_starts(project: Paths, environment: dict[str, str]) -> None:
+    (project.models / "toy").rename(project.models / "tou")
+    done = run(project, environment)
+    assert done.returncode == 2
+    assert "did you mean tou?" in done.stderr
+    assert "Starting" not in done.stderr
+
+
+def test_a_server_of_a_killed_run_does_not_outlive_it(project: Paths, environment: dict[str, str]) -> None:
+    program = (
+        "import sys, os, signal; sys.path.insert(0, 'flows'); from pathlib import Path; import temporary_server as t\n"
+        "server = t.TemporaryServer(Path('.run')); server._wait = lambda: None; server.__enter__()\n"
+        "print(server._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project.root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).parent / "prefect"),
+                "server",
+                "start",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=2).close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def ask(url: str, what: str) -> list[dict[str, Any]]:
+    request = urllib.request.Request(
+        f"{url}/{what}/filter", data=b"{}", headers={"Content-Type": "application/json"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+@pytest.mark.slow
+def test_the_same_command_against_a_server(project: Paths, environment: dict[str, str], server: str) -> None:
+    before = {run["id"] for run in ask(server, "flow_runs")}
+    done = run(project, {**environment, "PREFECT_API_URL": server})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert ran(project) == ORDER
+    made = [one for one in ask(server, "flow_runs") if one["id"] not in before]
+    assert sorted(one["name"] for one in made) == sorted([*(f"{name} of toy" for name in FAMILIES), "life of toy"])
+    assert {one["state_type"] for one in made} == {"COMPLETED"}
+
+
+@pytest.mark.slow
+def test_every_deployment_deploys(project: Paths, environment: dict[str, str], server: str) -> None:
+    programs = Path(sys.executable).parent
+    outside = {**environment, "PREFECT_API_URL": server}
+    for words in (["work-pool", "create", "local", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
+        done = subprocess.run(
+            [str(programs / "prefect"), *words],
+            cwd=project.root,
+            env=outside,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = {one["name"]: one for one in ask(server, "deployments")}
+    assert set(made) == {*FAMILIES, "lifecycle"}
+    for one in made.values():
+        assert str(project.root) not in json.dumps(one["pull_steps"])
+        assert one["parameters"] == {"use_case": "support-tickets", "force": False}

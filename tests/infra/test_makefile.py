@@ -1,0 +1,43 @@
+"""The Makefile lists its targets, and set-up happens once."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TARGETS = {"demo", "test", "check", "bench", "up", "down", "ui", "lock", "clean", "help"}
+
+
+def make(*words: str) -> str:
+    done = subprocess.run(["make", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_help_is_the_default_and_names_every_target() -> None:
+    lines = [line.split() for line in make("--no-print-directory").splitlines()]
+    assert {words[1] for words in lines} == TARGETS
+    assert all(len(words) > 2 for words in lines)
+
+
+def test_a_second_make_does_not_touch_pip(tmp_path: Path) -> None:
+    fresh = make("--dry-run", f"VENV={tmp_path}/venv", "demo")
+    assert "pip install" in fresh
+    assert "constraints.txt" in fresh
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv/.installed").touch()
+    again = make("--dry-run", f"VENV={tmp_path}/venv", "demo")
+    assert "pip" not in again
+    assert "tailtune sample support-tickets" in again
+    assert "tailtune run support-tickets" in again
+
+
+@pytest.mark.parametrize("script", [".ci/run"])
+def test_scripts_are_valid_and_executable(script: str) -> None:
+    path = ROOT / script
+    assert path.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", str(path)], check=True)
+    assert "set -euo pipefail" in path.read_text()

@@ -1,0 +1,140 @@
+"""Intervals and paired tests against scipy, brute force and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+
+from tailtune.judge.stats import mcnemar, paired, percentile_interval, wilson
+
+
+@pytest.mark.parametrize(
+    ("right", "rows"), [(0, 1), (1, 1), (0, 10), (10, 10), (1, 10), (5, 10), (81, 263), (931, 1000), (9999, 10_000)]
+)
+def test_wilson_is_scipys(right: int, rows: int) -> None:
+    found, known = wilson(right, rows), binomtest(right, rows).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
+    assert (found.value, found.rows) == (right / rows, rows)
+
+
+def test_wilson_of_a_textbook_case() -> None:
+    found = wilson(81, 263)  # Newcombe (1998), table I, method 3
+    assert (round(found.low, 4), round(found.high, 4)) == (0.2553, 0.3662)
+
+
+def test_wilson_of_no_rows_is_not_a_number() -> None:
+    nothing = wilson(0, 0)
+    assert all(math.isnan(x) for x in (nothing.value, nothing.low, nothing.high))
+    assert nothing.rows == 0
+
+
+@given(st.integers(1, 5000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_wilson_holds_its_value_within_bounds_and_is_symmetric(counts: tuple[int, int]) -> None:
+    right, rows = counts
+    found, mirrored = wilson(right, rows), wilson(rows - right, rows)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.low < found.high
+    assert (found.low, found.high) == pytest.approx((1 - mirrored.high, 1 - mirrored.low))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.97])
+def test_wilson_covers_the_truth_in_95_of_100_samples(share: float) -> None:
+    """Exact, summed over every possible count; the Wald interval covers 0.97 of 200 rows in only 88 of 100."""
+    rows = 200
+    counts = np.arange(rows + 1)
+    covered = np.array([wilson(int(right), rows).low <= share <= wilson(int(right), rows).high for right in counts])
+    assert 0.93 <= float(binom.pmf(counts, rows, share)[covered].sum()) <= 0.985
+
+
+def brute_force(first: np.ndarray, second: np.ndarray, resamples: int = 4000) -> tuple[float, float]:
+    random = np.random.default_rng(5)
+    gaps = first.astype(float) - second.astype(float)
+    means = gaps[random.integers(0, gaps.size, size=(resamples, gaps.size))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def test_the_paired_interval_is_that_of_resampled_rows() -> None:
+    random = np.random.default_rng(3)
+    second = random.random(400) < 0.8
+    first = np.where(random.random(400) < 0.12, ~second, second) | (random.random(400) < 0.05)
+    found = paired(first, second, ("ours", "theirs"), resamples=4000)
+    low, high = brute_force(first, second)
+    assert found.difference.value == pytest.approx(first.mean() - second.mean())
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high), abs=0.006)
+    assert (found.first, found.second, found.difference.rows) == ("ours", "theirs", 400)
+
+
+def test_pairing_is_used_not_two_separate_samples() -> None:
+    """Two predictors that differ on 12 rows only: unpaired intervals of ±4 points would hide the difference."""
+    second = np.array([True] * 320 + [False] * 80)
+    first = second.copy()
+    first[320:332] = True
+    found = paired(first, second, ("a", "b"))
+    assert found.difference.value == pytest.approx(0.03)
+    assert found.difference.low > 0.01
+    assert found.difference.high < 0.05
+    assert (found.only_first_right, found.only_second_right) == (12, 0)
+    assert found.mcnemar_p == pytest.approx(2 * 0.5**12)
+
+
+def test_the_paired_interval_covers_the_truth() -> None:
+    """200 simulated test sets with a true difference of 6 points: about 190 intervals hold it."""
+    random = np.random.default_rng(11)
+    held = 0
+    for _ in range(200):
+        kind = random.choice(3, size=300, p=[0.11, 0.05, 0.84])
+        found = paired(kind == 0, kind == 1, ("a", "b"), resamples=500).difference
+        held += found.low <= 0.06 <= found.high
+    assert 178 <= held <= 199
+
+
+def test_equal_answers_differ_by_nothing_for_sure() -> None:
+    same = np.array([True, False, True])
+    found = paired(same, same, ("a", "b"))
+    assert (found.difference.value, found.difference.low, found.difference.high) == (0, 0, 0)
+    assert found.mcnemar_p == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [((3,), (4,)), ((0,), (0,))])
+def test_rows_that_cannot_be_paired_are_refused(first: tuple[int], second: tuple[int]) -> None:
+    with pytest.raises(ValueError, match="paired needs two equal, non-empty rows"):
+        paired(np.zeros(first, bool), np.zeros(second, bool), ("a", "b"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60), st.randoms(use_true_random=False))
+def test_paired_knows_no_order_and_turns_its_sign(pairs: list[tuple[bool, bool]], random: object) -> None:
+    def run(rows: list[tuple[bool, bool]], swap: bool = False):
+        first, second = (np.array([row[i] for row in rows], dtype=bool) for i in (0, 1))
+        return paired(*((second, first) if swap else (first, second)), ("a", "b"), resamples=300)
+
+    found = run(pairs)
+    shuffled = list(pairs)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert run(shuffled) == found
+    turned = run(pairs, swap=True)
+    assert turned.difference.value == pytest.approx(-found.difference.value)
+    assert turned.mcnemar_p == pytest.approx(found.mcnemar_p)
+    assert -1 <= found.difference.low <= found.difference.value <= found.difference.high <= 1
+    assert 0 <= found.mcnemar_p <= 1
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (0, 5), (12, 3), (40, 41), (7, 7)])
+def test_mcnemar_is_the_exact_binomial(first: int, second: int) -> None:
+    discordant = first + second
+    tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
+    assert mcnemar(first, second) == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_a_percentile_interval_holds_its_value_and_skips_what_is_not_a_number() -> None:
+    samples = np.array([*np.linspace(0, 1, 1001), np.nan])
+    found = percentile_interval(0.5, samples, 9)
+    assert (found.low, found.high, found.rows) == (pytest.approx(0.025), pytest.approx(0.975), 9)
+    assert percentile_interval(2.0, samples, 9).high == 2.0
+    assert percentile_interval(-1.0, samples, 9).low == -1.0

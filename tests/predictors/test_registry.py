@@ -1,0 +1,44 @@
+"""Which predictors there are, and how a folder says what it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from predictors.contract import context, embed
+from tailtune.core.errors import TailTuneError
+from tailtune.predictors import registry
+from tailtune.predictors.base import Rung
+
+
+def test_every_kind_can_be_imported_and_is_named_by_its_key() -> None:
+    assert len(registry.RUNG_KINDS) == 6
+    for name, kind in registry.RUNG_KINDS.items():
+        assert kind.name == name
+        assert issubclass(kind.load_class(), Rung)
+        assert registry.title(name) == kind.title
+    assert len({kind.title for kind in registry.RUNG_KINDS.values()}) == 6
+    assert registry.title("lora") == "LoRA fine-tune"
+    with pytest.raises(KeyError):
+        registry.title("oracle")
+
+
+@pytest.mark.parametrize("name", list(registry.RUNG_KINDS))
+def test_a_folder_with_a_card_comes_back_as_its_kind(name: str, tmp_path: Path) -> None:
+    kind = registry.RUNG_KINDS[name].load_class()
+    kind.fit(context()).save(tmp_path)
+    registry.write_card(tmp_path, name)
+    assert type(registry.load(tmp_path, embed)) is kind
+
+
+def test_a_folder_without_a_card_is_no_predictor(tmp_path: Path) -> None:
+    with pytest.raises(TailTuneError, match=r"no predictor\.json; not a saved predictor"):
+        registry.load(tmp_path)
+
+
+def test_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / registry.CARD).write_text(json.dumps({"kind": "oracle"}))
+    with pytest.raises(TailTuneError, match="unknown kind 'oracle'; known are majority, tfidf"):
+        registry.load(tmp_path)

@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tailtune.predictors import threads
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("speed", "expected"), [({2: 200.0, 1: 100.0}, 2), ({2: 20.0, 1: 100.0}, 1)])
+def test_the_faster_number_stays_in_force(
+    monkeypatch: pytest.MonkeyPatch, speed: dict[int, float], expected: int
+) -> None:
+    monkeypatch.setattr(threads, "_speed", lambda count, x, weight: speed[count])
+    assert threads.settle_threads(2) == expected
+    assert torch.get_num_threads() == expected
+
+
+def test_measured_for_real_it_is_one_of_the_two() -> None:
+    assert threads.settle_threads(2) in (1, 2)
+    assert threads.settle_threads(1) == 1

@@ -1,0 +1,182 @@
+"""The decision page: one file, well formed, nothing fetched, nothing obeyed that a label says, nothing made up."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tailtune.core.records import Estimate
+from tailtune.core.reports import ClassResult, Confusion, Report
+from tailtune.report.page import render
+
+from . import fixtures
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+HOSTILE = "</td><script>alert('x')</script>\"' onload=\"y"
+
+
+class Outline(HTMLParser):
+    """Collects tags, ids and words, and fails on a tag that is closed out of turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize(
+    "reports",
+    [
+        *fixtures.parts(),
+        fixtures.stay(),
+        fixtures.stopped(),
+        {**fixtures.whole(), "evaluate": fixtures.evaluate_lost()},
+    ],
+)
+def test_every_page_is_balanced_and_needs_no_network(reports: dict[str, Report]) -> None:
+    html = render(reports)
+    page = Outline(html)
+    assert html.startswith("<!doctype html>")
+    assert page.tags.count("h1") == 1
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not [a for a in page.attributes if a[1] in ("src", "href") or a[1].startswith("on")]
+
+
+def test_the_verdict_stands_before_everything_else() -> None:
+    page = Outline(render(fixtures.whole(), "commit 8454389"))
+    assert page.text.index("Use the fine-tune") < page.text.index("Why: the decision") < page.text.index("The bill")
+    assert "commit 8454389" in page.text
+    for said in (
+        "provisional",
+        "answers 94.3 % right, 3.3 points more than the best cheaper way",
+        "Can more context solve it?",
+        "not measured How often must behaviour change?",
+        "+3.3 points (+2.1 to +4.5)",
+        "A prompted language model at 96.7 % or more",
+        "billing: refund",
+        "9f2c51e07ab34d18",
+        "support-tickets version 3",
+        "Prompted language model: no endpoint is configured.",
+        "12,000 rows read",
+        "TailTune 0.",
+    ):
+        assert said in page.text, said
+
+
+def test_every_rung_and_every_label_is_on_the_page() -> None:
+    text = Outline(render(fixtures.whole())).text
+    assert fixtures.SCORES
+    for name, (title, *_) in fixtures.SCORES.items():
+        assert name in text
+        assert title in text
+    for label in fixtures.LABELS:
+        assert label in text
+
+
+def test_labels_stand_worst_first_and_unmeasured_ones_before_all() -> None:
+    unmeasured = ClassResult(label="zz", rows=0, precision=math.nan, recall=math.nan, f1=math.nan, f1_other=math.nan)
+    found = fixtures.evaluate()
+    shuffled = (found.per_class[20], unmeasured, *found.per_class[:20])
+    text = Outline(render({**fixtures.whole(), "evaluate": found.model_copy(update={"per_class": shuffled})})).text
+    table = text[text.index("Label by label") :]
+    assert table.index("zz") < table.index(found.per_class[0].label) < table.index(found.per_class[19].label)
+
+
+def test_pictures_have_names_and_descriptions() -> None:
+    page = Outline(render(fixtures.whole()))
+    named = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
+    assert named == [
+        "Accuracy of every rung with its 95 % interval",
+        "Accuracy against the median time of one answer",
+        "Accuracy by number of train rows",
+        "How often right, by how sure",
+    ]
+    hidden = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-hidden"]
+    assert len(named) + len(hidden) == page.tags.count("svg")
+    assert "Retrieval, nearest labelled rows 90.4 % (88.6–92.2)" in page.text
+
+
+def test_a_better_rung_lies_further_right() -> None:
+    from tailtune.report.charts import whiskers
+
+    rungs = fixtures.ladder().rungs
+    marks = re.findall(r'<circle cx="([\d.]+)"', whiskers(rungs, 0.95, "probe"))
+    near = [rung.accuracy.value for rung in rungs if rung.accuracy.value > 0.5]
+    assert len(marks) == len(near)
+    places = [float(mark) for mark in marks]
+    assert sorted(range(len(near)), key=near.__getitem__) == sorted(range(len(near)), key=places.__getitem__)
+
+
+def test_hostile_names_are_shown_and_not_obeyed() -> None:
+    ladder, found = fixtures.ladder(), fixtures.evaluate()
+    rung = ladder.rungs[1].model_copy(update={"title": HOSTILE})
+    confusion = Confusion(expected=HOSTILE, answered="<b>", rows=3)
+    per_class = (found.per_class[0].model_copy(update={"label": HOSTILE}), *found.per_class[1:])
+    failed = fixtures.validate_failed()
+    closed = failed.expectations[-1].model_copy(update={"observed": HOSTILE, "bad_origins": (HOSTILE,)})
+    told = fixtures.whole() | fixtures.reports(
+        ladder.model_copy(update={"rungs": (rung, *ladder.rungs[2:])}),
+        found.model_copy(update={"confusions": (confusion,), "per_class": per_class}),
+        fixtures.decide().model_copy(update={"reason": HOSTILE}),
+    )
+    stopped = fixtures.reports(failed.model_copy(update={"expectations": (closed,)}))
+    for reports in (told, stopped):
+        html = render(reports, HOSTILE)
+        page = Outline(html)
+        assert "script" not in page.tags
+        assert not [a for a in page.attributes if a[1] == "onload"]
+        assert "&lt;script&gt;" in html
+        assert "alert('x')" in page.text
+
+
+def test_what_is_not_measured_or_known_says_so() -> None:
+    nothing = Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
+    ladder = fixtures.ladder()
+    blank = {"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None}
+    rungs = tuple(rung.model_copy(update=blank) for rung in ladder.rungs)
+    reports = fixtures.reports(
+        fixtures.curate().model_copy(update={"cost": None}), ladder.model_copy(update={"rungs": rungs})
+    )
+    text = Outline(render(reports)).text
+    assert "nan" not in text.lower()
+    assert "n/a" in text
+    assert "Dollars of curate: no price is declared for them." in text
+    assert "the test split has not been opened" in text
+    figure = re.search(r'<dd class="value">([^<]*)</dd><dd class="note">on this machine', render(reports))
+    assert figure is not None
+    assert figure[1] == "not known"
+
+
+def test_a_closed_gate_is_all_the_page_speaks_of() -> None:
+    text = Outline(render({**fixtures.whole(), **fixtures.stopped()})).text
+    assert "Stopped: the rows do not pass" in text
+    assert "expect_column_values_to_be_in_set" in text
+    assert "tickets.jsonl:1377" in text
+    assert "The cheaper ways" not in text
+    assert "Left out, as they are of an earlier run: ladder, decide, train, evaluate, register." in text

@@ -1,0 +1,193 @@
+"""What a person reads in the terminal: fits, tells the truth about gaps, and names what to do next."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from tailtune.core.records import Estimate
+from tailtune.core.reports import Report
+from tailtune.report.scale import Scale
+from tailtune.report.summary import Links, summary
+from tailtune.report.terminal import Whisker, continued
+
+from . import fixtures
+
+SHOWN = Links(
+    page="build/support-tickets/register/decision.html",
+    ui="make ui",
+    show="tailtune show support-tickets",
+    serve="mlflow models serve -m models:/support-tickets@champion --env-manager local",
+    again="tailtune run support-tickets",
+)
+
+
+def drawn(reports: dict[str, Report], width: int = 80, shown: Links = SHOWN, encoding: str = "utf-8") -> str:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Console(file=out, width=width).print(summary(reports, shown))
+    out.flush()
+    assert isinstance(out.buffer, io.BytesIO)
+    return out.buffer.getvalue().decode(encoding)
+
+
+def flat(reports: dict[str, Report], width: int = 120) -> str:
+    return " ".join(drawn(reports, width).replace("│", " ").split())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("case", [fixtures.whole, fixtures.stay, fixtures.stopped])
+def test_lines_fit_and_carry_no_escapes_or_trailing_blanks(case: object, width: int) -> None:
+    assert callable(case)
+    lines = drawn(case(), width).splitlines()
+    assert len(lines) > 10
+    for line in lines:
+        assert len(line) <= width
+        assert line == line.rstrip()
+        assert "\x1b" not in line
+
+
+def test_every_rung_stands_in_the_table_by_name_or_title() -> None:
+    narrow, wide = drawn(fixtures.whole(), 80), drawn(fixtures.whole(), 120)
+    rungs = fixtures.ladder().rungs
+    assert rungs
+    for rung in rungs:
+        assert rung.name in narrow
+        assert rung.title in wide
+
+
+def test_the_whole_story_is_told() -> None:
+    text = flat(fixtures.whole())
+    for said in (
+        "Use the fine-tune; the target is 0.7 points away provisional",
+        "12,000 read → 10,873 kept",
+        "near duplicate 689",
+        "7 expectations hold",
+        "target 95.0 % at ┊",
+        "not measured prompted language model: no endpoint is configured",
+        "5 epochs at 268 rows/s",
+        "94.1 % (kept)",
+        "+3.3 points (+2.1 to +4.5), McNemar p < 0.0001",
+        "ECE 0.021",
+        "support-tickets version 3 @champion, @challenger",
+        "promoted better than version 2",
+        "4 min 26 s",
+        "decision page build/support-tickets/register/decision.html",
+        "mlflow models serve -m models:/support-tickets@champion --env-manager local",
+    ):
+        assert said in text, said
+
+
+@pytest.mark.parametrize("reports", fixtures.parts(), ids=len)
+def test_every_part_of_a_story_can_be_told(reports: dict[str, Report]) -> None:
+    text = flat(reports)
+    assert ("Bill" in text) == bool(reports)
+    assert ("serve the model" in text) == ("register" in reports)
+
+
+def test_a_closed_gate_names_expectation_and_rows_and_hides_older_reports() -> None:
+    later = {**fixtures.whole(), **fixtures.stopped()}
+    for reports in (fixtures.stopped(), later):
+        text = flat(reports)
+        assert "Stopped: the rows do not pass" in text
+        assert "expectation expect_column_values_to_be_in_set" in text
+        assert "tickets.jsonl:8811 and 32 more" in text
+        assert "go on after the correction tailtune run support-tickets" in text
+        assert "Ladder" not in text
+        assert "decision page" not in text
+
+
+def test_nothing_trained_is_said_with_its_reason() -> None:
+    text = flat(fixtures.stay())
+    assert "Stay with frozen encoder + linear probe" in text
+    assert "provisional" not in text
+    assert "Nothing was trained: a cheaper rung meets the target" in text
+    assert "difference" not in text
+
+
+def test_a_lost_fine_tune_is_not_recommended() -> None:
+    reports = {**fixtures.whole(), "evaluate": fixtures.evaluate_lost()}
+    assert "Stay with frozen encoder + linear probe" in flat(reports)
+    assert "the fine-tune did not earn its keep" in flat(reports)
+
+
+def test_a_gain_within_chance_is_called_so() -> None:
+    reports = {**fixtures.whole(), "evaluate": fixtures.evaluate_lost().model_copy(update={"winner": "lora"})}
+    assert "no more than chance explains (95 % interval −0.8 to +1.2 points)" in flat(reports)
+
+
+def test_a_version_kept_out_by_the_gate_is_named() -> None:
+    kept = fixtures.register()
+    refused = kept.promotion.model_copy(update={"yes": False, "reason": "not better than version 2"})
+    reports = {
+        **fixtures.whole(),
+        "register": kept.model_copy(update={"promotion": refused, "champion_version": "2", "aliases": ()}),
+    }
+    text = flat(reports)
+    assert "Version 3 is registered but not promoted; version 2 stays champion." in text
+    assert "not promoted not better than version 2" in text
+
+
+def test_unknown_costs_and_unmeasured_figures_are_never_zero() -> None:
+    ladder = fixtures.ladder()
+    nothing = Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
+    rung = ladder.rungs[0].model_copy(update={"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None})
+    reports = fixtures.reports(
+        fixtures.curate().model_copy(update={"cost": fixtures.cost(6.2, None)}),
+        ladder.model_copy(update={"rungs": (rung, *ladder.rungs[1:]), "cost": None}),
+    )
+    text = drawn(reports, 120)
+    row = next(line for line in text.splitlines() if "Majority class" in line)
+    assert "n/a (n/a)" in row
+    assert "unknown" in row
+    assert "●" not in row
+    total = next(line for line in text.splitlines() if line.startswith("  all"))
+    assert "not known" in total
+    assert "$0" not in total
+
+
+def test_a_partly_known_bill_is_a_lower_bound() -> None:
+    reports = fixtures.reports(fixtures.curate(), fixtures.validate().model_copy(update={"cost": None}))
+    assert "$0.00017 + not known" in flat(reports)
+
+
+def test_an_ascii_terminal_gets_ascii() -> None:
+    text = drawn(fixtures.whole(), 80, encoding="ascii")
+    assert "[-" in text
+    assert "?" not in text
+
+
+def test_markup_in_reports_is_shown_and_not_obeyed() -> None:
+    reports = fixtures.whole()
+    reports["decide"] = fixtures.decide().model_copy(update={"reason": "[bold]x[/bold] [/nonsense] [1/2]"})
+    assert "[bold]x[/bold] [/nonsense] [1/2]" in flat(reports)
+
+
+def test_no_links_no_section() -> None:
+    assert "Look further" not in drawn(fixtures.whole(), shown=Links())
+
+
+def test_a_long_command_can_still_be_pasted() -> None:
+    broken = continued(SHOWN.serve, 50)
+    assert "\n" in broken
+    assert broken.replace("\\\n  ", "") == SHOWN.serve
+    assert continued("make ui", 50) == "make ui"
+
+
+def test_a_whisker_stands_where_its_numbers_say() -> None:
+    scale = Scale(0.0, 1.0)
+    cell = Whisker(Estimate(value=0.5, low=0.3, high=0.7, rows=9), scale, target=0.9).drawn(11).plain
+    assert cell == "   ├─●─┤ ┊ "
+    assert Whisker(Estimate(value=0.1, low=0, high=0.2, rows=9), Scale(0.5, 1)).drawn(5).plain == "◂    "
+
+
+def test_a_scale_holds_what_is_near_and_the_target() -> None:
+    near = [fixtures.estimate(value, 1000) for value in (0.62, 0.91)]
+    scale = Scale.around([fixtures.estimate(0.04, 1000), *near], 0.95)
+    assert (round(scale.low, 2), round(scale.high, 2)) == (0.55, 0.95)
+    assert scale.place(0.04) < 0
+    assert Scale.around([]) == Scale(0.0, 1.0)
+    one = Scale.around([Estimate(value=1.0, low=1.0, high=1.0, rows=5)])
+    assert one.low < one.high

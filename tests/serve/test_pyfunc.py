@@ -1,0 +1,101 @@
+"""The model as any MLflow user gets it: loaded in a bare process, and behind `mlflow models serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from services.tracking import examples
+from services.tracking.conftest import case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
+
+from tailtune.core.progress import Silent
+from tailtune.core.reports import RegisterReport
+from tailtune.services.tracking import connect
+from tailtune.spec.load import UseCase
+from tailtune.spec.settings import Settings
+from tailtune.stages import register
+from tailtune.stages.context import Context
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def report(case: UseCase, uri: str) -> RegisterReport:  # noqa: F811
+    examples.make_life(case)
+    return register.run(Context(case, Settings(), Silent(), connect(uri, case)))
+
+
+def environment(uri: str) -> dict[str, str]:  # noqa: F811
+    return {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_bare_process_loads_it_and_uses_the_code_it_carries(report: RegisterReport, uri: str, tmp_path: Path) -> None:  # noqa: F811
+    script = """
+import json, mlflow, pandas as pd
+model = mlflow.pyfunc.load_model("models:/support-tickets@champion")
+frame = model.predict(pd.DataFrame({"text": ["reset my password please", "where is my refund"]}))
+import tailtune
+listed = model.unwrap_python_model().predict(None, ["reset my password please"])
+print(json.dumps({
+    "columns": list(frame.columns), "labels": list(frame["label"]), "confidence": list(frame["confidence"]),
+    "listed": list(listed["label"]), "code": tailtune.__file__,
+    "inputs": model.metadata.get_input_schema().input_names(),
+}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(uri), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["columns"] == ["label", "confidence"] and told["inputs"] == ["text"]
+    assert told["labels"] == ["password_reset", "refund_status"]
+    assert all(0 < value <= 1 for value in told["confidence"])
+    assert told["listed"] == ["password_reset"]
+    assert "/artifacts/code/tailtune/" in told["code"]
+
+
+def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:  # noqa: F811
+    stored = next(case.paths.project.mlflow_store.glob("artifacts/*/models/*/artifacts"))
+    lines = (stored / "requirements.txt").read_text().split()
+    names = {line.partition("==")[0] for line in lines}
+    assert all("==" in line and "+" not in line for line in lines)
+    assert {"mlflow", "numpy", "pandas", "scikit-learn"} <= names
+    assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
+    carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
+    assert Path("tailtune/predictors/tfidf.py") in carried
+    assert not [path for path in carried if {"stages", "services", "report"} & set(path.parts)]
+    assert sum(path.stat().st_size for path in (stored / "code").rglob("*")) < 200_000
+
+
+@pytest.mark.slow
+def test_mlflow_serves_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:  # noqa: F811
+    port = free_port()
+    command = [str(BIN / "mlflow"), "models", "serve", "-m", "models:/support-tickets@champion"]
+    command += ["--env-manager", "local", "--port", str(port)]
+    with (tmp_path / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=environment(uri), cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/ping", process)
+            for body in (
+                {"dataframe_split": {"columns": ["text"], "data": [["reset my password please"]]}},
+                {"dataframe_records": [{"text": "reset my password please"}]},
+                {"inputs": {"text": ["reset my password please"]}},
+                {"inputs": ["reset my password please"]},
+            ):
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/invocations",
+                    json.dumps(body).encode(),
+                    {"Content-Type": "application/json"},
+                )
+                with urllib.request.urlopen(request, timeout=60) as reply:
+                    answers = json.loads(reply.read())["predictions"]
+                assert [answer["label"] for answer in answers] == ["password_reset"], body
+        finally:
+            stop(process)

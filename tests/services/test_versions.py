@@ -1,0 +1,288 @@
+"""Real DVC repositories in a temporary folder; the stages are one-line shell commands."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from tailtune.core.errors import BusyError, ServiceError, StageFailedError, UsageError
+from tailtune.services import versions
+from tailtune.spec.paths import Paths
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+DVC_YAML = """\
+# Kept: this comment.
+vars:
+  - use_cases:
+      - toy
+
+stages:
+  first:
+    foreach: ${use_cases}
+    do:
+      cmd: cat data/${item}/rows.txt > build/${item}/first.txt && echo first ran && echo aside >&2
+      params:
+        - models/${item}/model.yaml:
+            - alpha
+      deps:
+        - data/${item}
+      outs:
+        - build/${item}/first.txt
+      metrics:
+        - reports/${item}/first.json:
+            cache: false
+  second:  # kept: this one too
+    foreach: ${use_cases}
+    do:
+      cmd: sh second.sh ${item}
+      params:
+        - models/${item}/model.yaml:
+            - beta
+      deps:
+        - build/${item}/first.txt
+      outs:
+        - build/${item}/second.txt
+"""
+
+
+def git(root: Path, *words: str) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "-C", str(root), *who, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    root = tmp_path / "project"
+    for folder in ("models/toy", "data/toy", "build/toy", "reports/toy"):
+        (root / folder).mkdir(parents=True)
+    (root / "models/toy/model.yaml").write_text("alpha: 1\nbeta: 1\nother: 1\n")
+    (root / "data/toy/rows.txt").write_text("one\n")
+    (root / "dvc.yaml").write_text(
+        DVC_YAML.replace("echo aside >&2", "echo aside >&2 && echo '{}' > reports/${item}/first.json")
+    )
+    (root / "second.sh").write_text("cp build/$1/first.txt build/$1/second.txt\n")
+    (root / ".gitignore").write_text("/data/\n/build/\n")
+    git(root, "init", "--quiet")
+    Repo.init(str(root)).close()
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "start")
+    return Paths(root)
+
+
+def test_a_stage_runs_once_and_again_only_when_what_it_reads_changes(project: Paths) -> None:
+    assert versions.is_stale(project, "toy") == ["first", "second"]
+    assert versions.reproduce(project, "first", "toy")
+    assert versions.reproduce(project, "second", "toy")
+    assert versions.is_stale(project, "toy") == []
+    assert not versions.reproduce(project, "first", "toy")
+
+    spec = project.case("toy").model_yaml
+    spec.write_text("alpha: 1\nbeta: 1\nother: 2  # read by no stage\n")
+    assert versions.is_stale(project, "toy") == []
+    spec.write_text("alpha: 1\nbeta: 2\nother: 2\n")
+    assert versions.is_stale(project, "toy") == ["second"]
+    assert not versions.reproduce(project, "first", "toy")
+    assert versions.reproduce(project, "second", "toy")
+    assert versions.reproduce(project, "first", "toy", force=True)
+
+
+def test_the_stage_is_heard_and_dvc_is_not(project: Paths, capfd: pytest.CaptureFixture[str]) -> None:
+    versions.reproduce(project, "first", "toy")
+    versions.reproduce(project, "first", "toy")
+    heard = capfd.readouterr()
+    assert heard.out == "first ran\n"
+    assert heard.err == "aside\n"
+
+
+def test_nothing_git_ignores_already_gets_a_gitignore_of_its_own(project: Paths) -> None:
+    versions.reproduce(project, "first", "toy")
+    versions.pin_data(project)
+    assert [path for path in project.root.rglob(".gitignore") if ".dvc" not in path.parts] == [
+        project.root / ".gitignore"
+    ]
+    assert (project.root / ".gitignore").read_text() == "/data/\n/build/\n"
+
+
+@pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -2 $$", 130)])
+def test_a_failing_stage_keeps_its_exit_code(project: Paths, command: str, code: int) -> None:
+    versions.reproduce(project, "first", "toy")
+    (project.root / "second.sh").write_text(f"{command}\n")
+    with pytest.raises(StageFailedError, match="second@toy") as caught:
+        versions.reproduce(project, "second", "toy")
+    assert caught.value.exit_code == code
+    assert "tailtune second toy" in str(caught.value)
+    assert versions.is_stale(project, "toy") == ["second"]
+
+
+def test_missing_files_name_the_next_command(project: Paths) -> None:
+    with pytest.raises(UsageError, match=r"first\.txt.*not there") as caught:
+        versions.reproduce(project, "second", "toy")
+    assert caught.value.hint == "tailtune run toy"
+    (project.data / "toy" / "rows.txt").unlink()
+    (project.data / "toy").rmdir()
+    with pytest.raises(UsageError, match="data/toy") as caught:
+        versions.reproduce(project, "first", "toy")
+    assert caught.value.hint == "dvc pull data.dvc"
+    text = project.dvc_yaml.read_text().replace("- toy", "- support-tickets")
+    project.dvc_yaml.write_text(text)
+    (project.models / "toy").rename(project.models / "support-tickets")
+    with pytest.raises(UsageError, match="data/support-tickets") as caught:
+        versions.reproduce(project, "first", "support-tickets")
+    assert caught.value.hint == "tailtune sample support-tickets"
+
+
+def test_an_unknown_stage_or_use_case_points_to_dvc_yaml(project: Paths) -> None:
+    for stage, use_case in (("nosuch", "toy"), ("first", "nosuch")):
+        with pytest.raises(UsageError, match=r"dvc\.yaml"):
+            versions.reproduce(project, stage, use_case)
+
+
+def test_a_broken_dvc_yaml_is_an_error_with_a_place(project: Paths) -> None:
+    project.dvc_yaml.write_text("vars: [\n")
+    with pytest.raises((UsageError, ServiceError), match=r"dvc\.yaml"):
+        versions.reproduce(project, "first", "toy")
+    with pytest.raises(UsageError, match=r"dvc\.yaml"):
+        versions.add_use_case(project, "new")
+
+
+def test_no_dvc_repository(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no DVC repository"):
+        versions.reproduce(Paths(tmp_path), "first", "toy")
+
+
+def test_a_held_checkout_is_busy(project: Paths) -> None:
+    with (project.root / ".dvc/tmp/lock").open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        program = (
+            "import sys; from pathlib import Path; from tailtune.services import versions; "
+            "from tailtune.spec.paths import Paths; from tailtune.core.errors import BusyError\n"
+            "try: versions.reproduce(Paths(Path(sys.argv[1])), 'first', 'toy')\n"
+            "except BusyError as error: print(error); sys.exit(7)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(project.root)], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 7, done.stderr
+    assert "wait for it" in done.stdout
+
+
+RUN = (
+    "import sys; from pathlib import Path; from tailtune.services import versions; "
+    "from tailtune.spec.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
+)
+
+
+def _start_slow_second(project: Paths) -> subprocess.Popen[bytes]:
+    versions.reproduce(project, "first", "toy")
+    started = project.root / "started"
+    (project.root / "second.sh").write_text(f"touch {started}; sleep 30\n")
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(project.root)], start_new_session=True)
+    deadline = time.monotonic() + 20
+    while not started.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+def test_a_second_run_is_busy_and_a_killed_one_blocks_nobody(project: Paths) -> None:
+    process = _start_slow_second(project)
+    try:
+        with pytest.raises(BusyError, match=rf"process {process.pid}") as caught:
+            versions.reproduce(project, "second", "toy")
+        assert caught.value.hint is not None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert (project.root / ".dvc/tmp/rwlock").is_file()
+    (project.root / "second.sh").write_text("cp build/$1/first.txt build/$1/second.txt\n")
+    assert versions.reproduce(project, "second", "toy")
+    assert versions.is_stale(project, "toy") == []
+
+
+@pytest.mark.parametrize("left", ["torn", "reused"])
+def test_a_torn_list_or_a_reused_process_number_blocks_nobody(project: Paths, left: str) -> None:
+    versions.reproduce(project, "first", "toy")
+    rwlock = project.root / ".dvc/tmp/rwlock"
+    out = str(project.root / "build/toy/second.txt")
+    holder = {"pid": os.getpid(), "cmd": "an earlier process"}
+    rwlock.write_text('{"write": {' if left == "torn" else json.dumps({"write": {out: holder}}))
+    if left == "reused":
+        os.utime(rwlock, (1, 1))
+    assert versions.reproduce(project, "second", "toy")
+
+
+def test_data_is_pinned_by_hash(project: Paths) -> None:
+    assert versions.data_hash(project) is None
+    assert not versions.data_is_pinned(project)
+    first = versions.pin_data(project)
+    assert first.endswith(".dir")
+    assert versions.data_hash(project) == first
+    assert versions.data_is_pinned(project)
+    (project.data / "toy" / "rows.txt").write_text("one\ntwo\n")
+    assert not versions.data_is_pinned(project)
+    assert versions.pin_data(project) != first
+    (project.data / "toy" / "rows.txt").write_text("one\n")
+    assert versions.pin_data(project) == first
+
+
+def test_push_and_pull_round_trip_a_local_remote(project: Paths, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="remote"):
+        versions.push(project)
+    assert versions.remote(project) is None
+    config = project.root / ".dvc/config"
+    config.write_text(f"[core]\n    remote = here\n['remote \"here\"']\n    url = {tmp_path / 'remote'}\n")
+    assert versions.remote(project) == "here"
+    versions.pin_data(project)
+    for stage in ("first", "second"):
+        versions.reproduce(project, stage, "toy")
+    assert versions.push(project) > 0
+    assert versions.push(project) == 0
+    for gone in (project.data, project.root / "build", project.root / ".dvc/cache"):
+        subprocess.run(["rm", "-r", str(gone)], check=True)
+    assert versions.pull(project, "toy") > 0
+    assert (project.root / "build/toy/second.txt").read_text() == "one\n"
+    assert versions.data_is_pinned(project)
+    assert versions.is_stale(project, "toy") == []
+
+
+def test_a_new_use_case_is_one_line_of_dvc_yaml(project: Paths) -> None:
+    before = project.dvc_yaml.read_text()
+    versions.add_use_case(project, "claims")
+    versions.add_use_case(project, "claims")
+    after = project.dvc_yaml.read_text()
+    assert after == before.replace("      - toy\n", "      - toy\n      - claims\n")
+    (project.models / "claims").mkdir()
+    (project.models / "claims/model.yaml").write_text("alpha: 1\nbeta: 1\n")
+    assert versions.is_stale(project, "claims") == ["first", "second"]
+
+
+def test_a_use_case_list_that_is_not_a_block_is_left_to_the_person(project: Paths) -> None:
+    project.dvc_yaml.write_text("vars:\n  - use_cases: [toy]\nstages: {}\n")
+    with pytest.raises(UsageError, match="by hand"):
+        versions.add_use_case(project, "claims")
+
+
+def test_git_says_which_code(project: Paths, tmp_path: Path) -> None:
+    commit = versions.git_commit(project.root)
+    assert commit is not None
+    assert len(commit) == 40
+    assert not versions.git_dirty(project.root)
+    (project.root / "README.md").write_text("not code\n")
+    assert not versions.git_dirty(project.root)
+    (project.root / "models/toy/model.yaml").write_text("alpha: 5\n")
+    assert versions.git_dirty(project.root)
+    assert versions.git_commit(tmp_path) is None
+    assert not versions.git_dirty(tmp_path)
