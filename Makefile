@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench up down ui lock clean
+.PHONY: help demo test check bench docs up down ui lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ check: $(INSTALLED) ## Lint, format, types, layers, house rules
 
 bench: $(INSTALLED) ## What performance claims are measured with
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; python $$file || exit; done
+
+docs: $(INSTALLED) ## Renew models/README.md from the specs
+	@python infra/reference.py
 
 up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
 	@python infra/servers.py up

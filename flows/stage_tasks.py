@@ -12,32 +12,36 @@ from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 from stage_artifacts import key, publish
 
-from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError
+from tailtune.core.errors import GateError, ServiceError, StageFailedError
 from tailtune.core.reports import REPORTS
 from tailtune.services import store, versions
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 from tailtune.stages import table
 
-RETRY_AFTER_S = [5.0, 30.0]
+RETRY_AFTER_S = [5.0, 15.0]
 
 
-def worth_retrying(task: Any, run: Any, state: Any) -> bool:
-    """Whether the next try may end otherwise: a server did not answer. Never a closed gate, never a fault of a file.
+def remote_failed(task: Any, run: Any, state: Any) -> bool:
+    """Whether a DVC remote did not give what was asked for, so that the next try may end otherwise."""
+    return isinstance(state.result(raise_on_failure=False), ServiceError)
 
-    A stage is a process of its own, so its exit code tells; a code that means several things is not retried.
+
+def tracking_server_failed(task: Any, run: Any, state: Any) -> bool:
+    """Whether a stage ended because the tracking server did not answer; never a closed gate, never a fault of a file.
+
+    A stage is a process of its own, so its exit code tells. Embedded tracking has no network to wait for.
     """
     error = state.result(raise_on_failure=False)
-    if isinstance(error, StageFailedError):
-        return error.exit_code == ServiceError.exit_code not in (TailTuneError.exit_code, GateError.exit_code)
-    return isinstance(error, ServiceError)
+    over_network = (Settings().tracking_uri or "").startswith("http")
+    return over_network and isinstance(error, StageFailedError) and error.exit_code == ServiceError.exit_code
 
 
 @task(
     task_run_name="fetch data of {use_case}",
     retries=len(RETRY_AFTER_S),
     retry_delay_seconds=RETRY_AFTER_S,
-    retry_condition_fn=worth_retrying,
+    retry_condition_fn=remote_failed,
     cache_policy=NO_CACHE,
 )
 def fetch_data(use_case: str) -> bool:
@@ -52,7 +56,7 @@ def fetch_data(use_case: str) -> bool:
     task_run_name="{stage}",
     retries=len(RETRY_AFTER_S),
     retry_delay_seconds=RETRY_AFTER_S,
-    retry_condition_fn=worth_retrying,
+    retry_condition_fn=tracking_server_failed,
     cache_policy=NO_CACHE,
 )
 def run_stage(stage: str, use_case: str, force: bool = False) -> bool:

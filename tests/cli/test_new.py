@@ -157,9 +157,11 @@ def test_a_failure_at_the_last_step_leaves_nothing_behind(
 
     monkeypatch.setattr(versions, "pin_data", broken)
     source = write(tmp_path / "r.csv", rows())
-    assert "DVC: broken" in refused(cli, 1, "mine", "--from", source)
+    assert "DVC: broken" in refused(cli, ServiceError.exit_code, "mine", "--from", source)
     cli.paths.data_dvc.unlink()
-    assert "DVC: broken" in refused(cli, 1, "mine", "--from", source), "data.dvc was not there, and must not be"
+    assert "DVC: broken" in refused(cli, ServiceError.exit_code, "mine", "--from", source), (
+        "data.dvc was not there, and must not be"
+    )
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])

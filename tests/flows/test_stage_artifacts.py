@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError
+from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.reports import REPORTS, Report
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
@@ -80,18 +80,27 @@ class _State:
         return self._error
 
 
-def test_gates_and_faults_are_never_retried() -> None:
-    from stage_tasks import worth_retrying
+@pytest.mark.parametrize("uri", [None, "http://127.0.0.1:1"])
+def test_gates_and_faults_are_never_retried(monkeypatch: pytest.MonkeyPatch, uri: str | None) -> None:
+    from stage_tasks import remote_failed, tracking_server_failed
 
-    for code in (TailTuneError.exit_code, GateError.exit_code, 2, 130, 137):
-        assert not worth_retrying(None, None, _State(StageFailedError("ladder@toy", code)))
-    assert not worth_retrying(None, None, _State(GateError("no")))
-    assert not worth_retrying(None, None, _State(ValueError("a bug")))
+    monkeypatch.delenv("TAILTUNE_TRACKING_URI", raising=False)
+    if uri:
+        monkeypatch.setenv("TAILTUNE_TRACKING_URI", uri)
+    codes = (TailTuneError.exit_code, GateError.exit_code, UsageError.exit_code, 130, 137)
+    assert ServiceError.exit_code not in codes
+    errors = [GateError("no"), ValueError("a bug"), *(StageFailedError("ladder@toy", code) for code in codes)]
+    for error in errors:
+        assert not tracking_server_failed(None, None, _State(error))
+        assert not remote_failed(None, None, _State(error))
 
 
-def test_a_server_that_did_not_answer_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stage_tasks import worth_retrying
+def test_a_server_that_did_not_answer_is_retried_where_there_is_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stage_tasks import remote_failed, tracking_server_failed
 
-    assert worth_retrying(None, None, _State(ServiceError("no answer")))
-    monkeypatch.setattr(ServiceError, "exit_code", 75)
-    assert worth_retrying(None, None, _State(StageFailedError("ladder@toy", 75)))
+    failed = _State(StageFailedError("ladder@toy", ServiceError.exit_code))
+    monkeypatch.delenv("TAILTUNE_TRACKING_URI", raising=False)
+    assert not tracking_server_failed(None, None, failed)
+    monkeypatch.setenv("TAILTUNE_TRACKING_URI", "http://127.0.0.1:1")
+    assert tracking_server_failed(None, None, failed)
+    assert remote_failed(None, None, _State(ServiceError("no answer")))

@@ -14,8 +14,8 @@ from tailtune.spec.model import ModelSpec
 from tailtune.spec.prices import PriceSpec
 from tailtune.spec.settings import Settings
 
-PAPER = {"ModelSpec.task", "PriceSpec.as_of"}
-"""For people, or a choice that has one value so far."""
+PAPER = {"ModelSpec.task", "PriceSpec.as_of", "Settings.threads"}
+"""For people, a choice that has one value so far, or obeyed before settings exist (quiet_environment)."""
 OWNERS = {
     ModelSpec: {"spec", "targets", "train", *ModelSpec.model_fields},
     PriceSpec: {"prices", "load_prices"},

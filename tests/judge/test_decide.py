@@ -53,6 +53,13 @@ def test_a_rung_that_is_too_slow_is_passed_over() -> None:
     assert fast_enough(rung("probe", 0.5, p99_ms=1e9), TARGETS)
 
 
+def test_the_best_rung_is_the_best_of_those_that_are_fast_enough() -> None:
+    targets = TARGETS.model_copy(update={"p99_ms": 10.0})
+    found = verdict(evidence(rung("tfidf", 0.85, p99_ms=2), rung("probe", 0.93, p99_ms=11)), targets, TRAIN)
+    assert (found.verdict, found.best.name) == ("fine-tune", "tfidf")
+    assert found.reason.startswith("Tfidf reaches 85.0 %")
+
+
 def test_when_no_rung_is_fast_enough_the_reason_says_so_and_not_that_accuracy_is_short() -> None:
     targets = TARGETS.model_copy(update={"p99_ms": 10.0})
     found = verdict(evidence(rung("tfidf", 0.9, p99_ms=20), rung("probe", 0.99, p99_ms=25.44)), targets, TRAIN)

@@ -22,6 +22,16 @@ def test_the_faster_number_stays_in_force(
     assert torch.get_num_threads() == expected
 
 
+@pytest.mark.parametrize(("rows", "within"), [(10, 2), (1000, 1)])
+def test_many_rows_settle_and_the_old_number_returns(monkeypatch: pytest.MonkeyPatch, rows: int, within: int) -> None:
+    monkeypatch.setattr(threads, "_speed", lambda count, x, weight: {2: 20.0, 1: 100.0}[count])
+    torch.set_num_threads(2)
+    with pytest.raises(KeyError), threads.settled(rows):
+        assert torch.get_num_threads() == within
+        raise KeyError
+    assert torch.get_num_threads() == 2
+
+
 def test_measured_for_real_it_is_one_of_the_two() -> None:
     assert threads.settle_threads(2) in (1, 2)
     assert threads.settle_threads(1) == 1

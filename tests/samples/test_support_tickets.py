@@ -14,10 +14,11 @@ from tailtune.samples.support_tickets import Written, bank, duplicates, write
 from tailtune.samples.support_tickets.calendar import LAUNCH, stamp
 from tailtune.samples.support_tickets.dice import Dice
 from tailtune.samples.support_tickets.grammar import choose, fill
+from tailtune.samples.support_tickets.slots import SLOTS
 
 LABELS = Path(__file__).parents[2] / "models" / "support-tickets" / "labels.yaml"
-TICKETS_SHA256 = "TBD1"
-TRUTH_SHA256 = "TBD2"
+TICKETS_SHA256 = "73f80d81f4124aa2a5cebd9e4717b2a2b9d6ab4e63c4016c3a2dbabe36fc76da"
+TRUTH_SHA256 = "d5beb7ff6bf8d2f4f8551c82e97e692017f5750adaf22e48da120add724780f2"
 ORIGINALS = ("normal", "contrast")
 
 Rows = list[dict[str, object]]
@@ -100,9 +101,7 @@ def test_duplicates_repeat_an_earlier_row_and_others_do_not(tickets: Rows, truth
         assert first < line and one["label"] == other["label"]
         assert (one["text"] == other["text"]) == (row["kind"] == "exact_duplicate")
         assert duplicates.similarity(str(one["text"]), str(other["text"])) >= duplicates.SIMILAR_AT_LEAST
-    originals = [
-        str(row["text"]) for row, true in zip(tickets, truth, strict=True) if true["kind"] in ORIGINALS
-    ]
+    originals = [str(row["text"]) for row, true in zip(tickets, truth, strict=True) if true["kind"] in ORIGINALS]
     assert len(set(originals)) >= 0.99 * len(originals)
 
 
@@ -110,8 +109,7 @@ def test_launch_shifts_classes_and_words(tickets: Rows) -> None:
     before = [row for row in tickets if str(row["created_at"]) < stamp(LAUNCH)]
     after = [row for row in tickets if str(row["created_at"]) >= stamp(LAUNCH)]
     shares = [
-        {label: n / len(rows) for label, n in Counter(row["label"] for row in rows).items()}
-        for rows in (before, after)
+        {label: n / len(rows) for label, n in Counter(row["label"] for row in rows).items()} for rows in (before, after)
     ]
     labels = sorted(str(label) for label in shares[1])
     distance = sum(abs(shares[0].get(label, 0.0) - shares[1][label]) for label in labels) / 2
@@ -132,8 +130,8 @@ def test_launch_shifts_classes_and_words(tickets: Rows) -> None:
         ("email", r"[\w.]+@[\w.-]+\.example", 400),
         ("phone", r"\+\d{1,2} [\d() -]{7,}", 150),
         ("card", r"\b4\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b", 60),
-        ("IBAN", r"\b(DE\d{20}|NL\d\d HALW)", 60),
-        ("order number", r"\b(INV-|HW-|ORD-2026-)\d{5}", 400),
+        ("IBAN", r"\b(DE|NL)\d\d ?(HALW|\d{4})( ?\d{4}){2}", 60),
+        ("order number", r"\b(INV-|HW-|ORD-2026-)\d{5}", 300),
     ],
 )
 def test_pii_like_strings_are_there(tickets: Rows, what: str, pattern: str, at_least: int) -> None:
@@ -150,9 +148,7 @@ def test_unicode_is_as_untidy_as_in_life(tickets: Rows) -> None:
 
 
 def test_every_phrase_expands() -> None:
-    phrases = [
-        phrase for one in bank.load().categories.values() for phrase in (*one.cores, *one.topics, *one.wants)
-    ]
+    phrases = [phrase for one in bank.load().categories.values() for phrase in (*one.cores, *one.topics, *one.wants)]
     assert len(phrases) > 1_000
     dice = Dice(1)
     for phrase in phrases:
@@ -172,6 +168,17 @@ def test_an_unbalanced_or_unknown_phrase_is_refused() -> None:
         choose("(a|b", Dice(1))
     with pytest.raises(KeyError, match="nowhere"):
         fill("go {nowhere}", Dice(1), launched=False)
+
+
+def test_cards_and_ibans_pass_their_checks() -> None:
+    dice = Dice(2)
+    for _ in range(200):
+        digits = [int(char) for char in SLOTS["card"](dice) if char.isdigit()]
+        assert len(digits) == 16
+        assert sum(digits[1::2]) % 10 == -sum(sum(divmod(2 * digit, 10)) for digit in digits[::2]) % 10
+        iban = SLOTS["iban"](dice).replace(" ", "")
+        assert len(iban) == {"DE": 22, "NL": 18}[iban[:2]]
+        assert int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
 def test_dice_draws_do_not_depend_on_the_machine() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from services.tracking import examples
-from services.tracking.conftest import case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from services.tracking.conftest import THIRD_PARTY, case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
 
 from tailtune.core.progress import Silent
 from tailtune.core.reports import RegisterReport
@@ -21,6 +21,7 @@ from tailtune.spec.settings import Settings
 from tailtune.stages import register
 from tailtune.stages.context import Context
 
+pytestmark = THIRD_PARTY
 BIN = Path(sys.executable).parent
 
 

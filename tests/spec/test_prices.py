@@ -34,8 +34,8 @@ def test_a_price_left_out_is_unknown_not_0(tmp_path: Path) -> None:
     [
         ("cpu_core_hour_usd: 1\n", r"models/prices\.yaml:1  as_of: missing\n"),
         ("as_of: 2026-13-45\n", r"models/prices\.yaml:1  as_of: no such value: '2026-13-45'"),
-        ("as_of: 2026-11-01\ngpu_hour_usd: -1\n", r"models/prices\.yaml:2  gpu_hour_usd: .*found -1"),
-        ("as_of: 2026-11-01\ngpu_hour_us: 1\n", r"models/prices\.yaml:2  .*did you mean gpu_hour_usd\?"),
+        ("as_of: 2026-11-01\nmachine_cores: -1\n", r"models/prices\.yaml:2  machine_cores: .*found -1"),
+        ("as_of: 2026-11-01\nmachine_core: 1\n", r"models/prices\.yaml:2  .*did you mean machine_cores\?"),
         ("as_of: 2026-11-01\nmachine_cores: 0\n", r"models/prices\.yaml:2  machine_cores: "),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,16 @@ def test_without_what_it_reads_it_says_what_to_run(paths: Paths, tmp_path: Path,
     with pytest.raises(MissingInputError) as caught:
         evaluate.run(context(other))
     assert caught.value.hint == f"tailtune {'run' if missing == 'ticket' else 'curate'} {NAME}"
+
+
+@pytest.mark.parametrize("missing", ["the best rung", "the model"])
+def test_a_candidate_that_should_be_there_is_missed(paths: Paths, tmp_path: Path, missing: str) -> None:
+    """A fine-tune that was decided for must not silently lose because its training never ended."""
+    other = copy(paths, tmp_path / "p")
+    case = other.case(NAME)
+    ticket = json.loads(case.ticket.read_text(encoding="utf-8"))
+    rung = case.stage("ladder") / "rungs" / ticket["best_rung"]
+    shutil.rmtree(rung if missing == "the best rung" else case.stage("train") / "model")
+    with pytest.raises(MissingInputError, match="evaluation needs it") as caught:
+        evaluate.run(context(other))
+    assert caught.value.hint == f"tailtune run {NAME}"

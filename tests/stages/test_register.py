@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from services.tracking import examples
-from services.tracking.conftest import case, made_store, server, tracker, uri  # noqa: F401 - fixtures
+from services.tracking.conftest import THIRD_PARTY, case, made_store, server, tracker, uri  # noqa: F401 - fixtures
 
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
@@ -18,6 +18,8 @@ from tailtune.spec.load import UseCase, load_use_case
 from tailtune.spec.settings import Settings
 from tailtune.stages import register
 from tailtune.stages.context import Context
+
+pytestmark = THIRD_PARTY
 
 
 def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> RegisterReport:  # noqa: F811

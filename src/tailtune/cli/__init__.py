@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `tailtune`; those of the process when None.
 
     Returns:
-        Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 130 interrupted.
+        Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 4 a server did not answer, 130 interrupted.
     """
     quiet_environment()
     from tailtune.cli.app import app

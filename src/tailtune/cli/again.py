@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
+
+if TYPE_CHECKING:
+    from tailtune.stages.reproduce import Reproduction
 
 
 def reproduce_version(paths: Paths, name: str, alias: str) -> bool:
@@ -14,6 +20,24 @@ def reproduce_version(paths: Paths, name: str, alias: str) -> bool:
     settings = Settings()
     with ConsoleProgress("reproduce", f"{name}@{alias}", settings.progress) as progress:
         result = reproduce(name, alias, paths, settings, progress)
-    for line in result.lines():
+    for line in _lines(result):
         print(line)
     return result.agrees
+
+
+def _lines(result: Reproduction) -> Iterator[str]:
+    """The comparison as a person reads it."""
+    code = "the present code" if result.commit is None else f"commit {result.commit[:10]}"
+    yield f"{result.model} version {result.version}, run again with {code}; rows from {result.data_from}"
+    yield f"{'metric':12}{'recorded':>12}{'again':>12}{'difference':>12}"
+    for metric in result.metrics:
+        verdict = "equal" if metric.exact else "agrees" if metric.agrees else "DISAGREES"
+        gap = metric.again - metric.recorded
+        yield f"{metric.name:12}{metric.recorded:>12.4f}{metric.again:>12.4f}{gap:>+12.4f}  {verdict}"
+    if result.winner != result.winner_again:
+        yield f"winner: recorded {result.winner}, again {result.winner_again}"
+    for caveat in result.caveats:
+        yield f"note: {caveat}"
+    yield f"On {result.test_rows:,} test rows the metrics {'agree' if result.agrees else 'DO NOT agree'}."
+    if result.folder is not None:
+        yield f"The scratch checkout is kept: {result.folder}"

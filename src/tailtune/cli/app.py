@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -103,7 +104,7 @@ def run(
     paths = Paths.find()
     load_use_case(paths, use_case)
     flow = paths.root / "flows" / "lifecycle.py"
-    words = [sys.executable, str(flow), use_case, *(["--force"] if force else [])]
+    words = [sys.executable, str(flow), use_case, "--parent", str(os.getpid()), *(["--force"] if force else [])]
     code = subprocess.run(words, cwd=paths.root, check=False).returncode  # noqa: S603 - our own flow, no shell
     print_summary(paths, use_case, stopped=code != 0)
     if code:

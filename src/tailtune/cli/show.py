@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tailtune.core.reports import REPORTS, DecideReport, RegisterReport, Report
 from tailtune.services import store
 from tailtune.spec.paths import Paths
+from tailtune.spec.settings import Settings
 
 
 def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:
@@ -35,7 +36,7 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
         page=paths.shown(case.page) if done and case.page.is_file() else "",
         ui="make ui",
         show=f"tailtune show {use_case}",
-        serve=_serve(registered) if done and isinstance(registered, RegisterReport) else "",
+        serve=_serve(paths, registered) if done and isinstance(registered, RegisterReport) else "",
         docs=paths.shown(case.docs / "index.html") if (case.docs / "index.html").is_file() else "",
         dropped=paths.shown(case.dropped) if case.dropped.is_file() else "",
         failures=paths.shown(case.stage("evaluate") / "failures.jsonl") if done else "",
@@ -44,10 +45,14 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
     Console().print(summary(reports, links))
 
 
-def _serve(registered: RegisterReport) -> str:
+def _serve(paths: Paths, registered: RegisterReport) -> str:
     alias = "champion" if "champion" in registered.aliases else registered.version
     joint = "@" if alias == "champion" else "/"
-    return f"mlflow models serve -m models:/{registered.model}{joint}{alias} --env-manager local"
+    given = Settings().tracking_uri
+    store_file = paths.shown(paths.mlflow_store / "mlflow.db")
+    uri = given or f"sqlite:///{store_file}"
+    model = f"models:/{registered.model}{joint}{alias}"
+    return f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m {model} --env-manager local"
 
 
 def overview(paths: Paths) -> Iterator[str]:

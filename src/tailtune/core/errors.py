@@ -85,7 +85,9 @@ class BusyError(TailTuneError):
 
 
 class ServiceError(TailTuneError):
-    """A server or library at the rim failed: MLflow, DVC, a remote."""
+    """A server or library at the rim failed: MLflow, DVC, a remote. Trying again later may end otherwise."""
+
+    exit_code = 4
 
 
 class TrainingError(TailTuneError):

@@ -17,6 +17,7 @@ from tailtune.predictors.base import Classifier, Floats
 from tailtune.predictors.bert import Bert, load_bert, mean_pool
 from tailtune.predictors.encoder import encoder_path
 from tailtune.predictors.memory import keep_freed_memory
+from tailtune.predictors.threads import settled
 from tailtune.predictors.tokens import Tokens, by_length, pad
 
 ADAPTER, HEAD, LABELS, TAILTUNE = "adapter", "head.safetensors", "labels.json", "tailtune.json"
@@ -82,7 +83,7 @@ class LoraPredictor(Classifier):
         if not texts:
             return out
         ids = self._tokens(texts)
-        with torch.inference_mode():
+        with torch.inference_mode(), settled(len(texts)):
             for rows in by_length(ids):
                 out[rows] = self._softmax(*pad([ids[row] for row in rows])).numpy()
         return out

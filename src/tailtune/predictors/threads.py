@@ -1,12 +1,15 @@
 """How many threads help right now: on a busy machine, threads that wait for each other are slower than one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 _SAMPLE_S = 0.03
 _GAIN = 1.1
+_WORTH_ROWS = 256
 
 
 def settle_threads(most: int) -> int:
@@ -28,6 +31,19 @@ def settle_threads(most: int) -> int:
     chosen = most if speed[most] > _GAIN * speed[1] else 1
     torch.set_num_threads(chosen)
     return chosen
+
+
+@contextmanager
+def settled(rows: int) -> Iterator[None]:
+    """Work with the better number of threads, then as before. Fewer than 256 rows are not worth the measurement."""
+    before = torch.get_num_threads()
+    try:
+        if rows >= _WORTH_ROWS:
+            settle_threads(before)
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def _speed(threads: int, x: Tensor, weight: Tensor) -> float:

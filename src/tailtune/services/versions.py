@@ -24,8 +24,7 @@ CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 def reproduce(paths: Paths, stage: str, use_case: str, force: bool = False) -> bool:
     """Run one stage of a use case through DVC, alone, if what it reads has changed.
 
-    The stage is a process of its own: its output passes through, its memory is given back. DVC may also restore
-    the outputs of an earlier run with the same inputs from its cache; that counts as run.
+    The stage is a process of its own: its output passes through, its memory is given back.
 
     Args:
         paths: The checkout.
@@ -47,7 +46,9 @@ def reproduce(paths: Paths, stage: str, use_case: str, force: bool = False) -> b
         # Refuses here while somebody holds the checkout; below, finished work waits for its turn instead.
         _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
     with _repo(paths, use_case, stage, wait=True) as repo:
-        ran = repo.reproduce([target], single_item=True, force=force, run_env=_own_programs_first())
+        env = _own_programs_first()
+        # A restored stage would leave no runs and no version in MLflow, so what is not fresh is really run.
+        ran = repo.reproduce([target], single_item=True, force=force, run_cache=False, run_env=env)
     return bool(ran)
 
 

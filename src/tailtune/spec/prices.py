@@ -17,10 +17,7 @@ class PriceSpec(StrictSpec):
 
     as_of: date = Field(description="Day on which these prices were looked up.")
     cpu_core_hour_usd: Decimal | None = Field(None, ge=0, description="One processor core for an hour.")
-    gpu_hour_usd: Decimal | None = Field(None, ge=0, description="One accelerator for an hour.")
     machine_cores: int = Field(2, ge=1, description="Cores of the machine that runs the stages.")
-    label_usd: Decimal | None = Field(None, ge=0, description="One new label by a person.")
-    engineer_hour_usd: Decimal | None = Field(None, ge=0, description="One hour of an engineer.")
 
     @property
     def machine_hour_usd(self) -> float | None:

@@ -37,8 +37,7 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(
         None, description="MLflow tracking server; the embedded SQLite store when unset."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run.")
-    threads: int | None = Field(None, ge=1, description="Processor threads of a stage; all cores when unset.")
+    threads: int | None = Field(None, ge=1, description="Threads of OpenMP and BLAS in a stage; all cores when unset.")
     mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
     prefect_port: int = Field(
         4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server."

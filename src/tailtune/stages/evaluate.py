@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from tailtune.core.errors import MissingInputError
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, Paired
 from tailtune.judge.costs import usd_per_1000
@@ -44,7 +46,8 @@ def run(context: Context) -> EvaluateReport:
     ticket = store.read_json(paths.ticket, "evaluation", f"tailtune run {case.name}")
     test = store.read_rows(paths.rows("test"), "test", case.name)
     expected = [row.label for row in test]
-    scored = _candidates(context, test, ticket["best_rung"])
+    folders = _folders(context, ticket["best_rung"], ticket["train"])
+    scored = _candidates(context, test, ticket["best_rung"], folders)
     best = registry.title(ticket["best_rung"])
     comparison = _compare(scored, ticket["best_rung"], spec.resamples)
     latency = scored[FINE_TUNE].result.latency if FINE_TUNE in scored else None
@@ -74,8 +77,22 @@ def run(context: Context) -> EvaluateReport:
     )
 
 
-def _candidates(context: Context, test: Sequence[Row], best_rung: str) -> dict[str, Scored]:
-    """The fine-tune first, when there is one, then every saved rung."""
+def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]:
+    """Where the candidates lie: the fine-tune first, when there is one, then every saved rung."""
+    model = context.paths.stage("train") / "model"
+    folders = {FINE_TUNE: model} if (model / registry.CARD).is_file() else {}
+    rungs = context.paths.stage("ladder") / "rungs"
+    folders |= {name: rungs / name for name in registry.RUNG_KINDS if (rungs / name).is_dir()}
+    for name, stage in ((best_rung, "ladder"), *(((FINE_TUNE, "train"),) if trained else ())):
+        if name not in folders:
+            shown = context.project.shown(context.paths.stage(stage))
+            raise MissingInputError(
+                f"{shown}: no {registry.title(name)}; evaluation needs it", f"tailtune run {context.case.name}"
+            )
+    return folders
+
+
+def _candidates(context: Context, test: Sequence[Row], best_rung: str, folders: dict[str, Path]) -> dict[str, Scored]:
     texts = [row.text for row in test]
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
@@ -83,10 +100,6 @@ def _candidates(context: Context, test: Sequence[Row], best_rung: str) -> dict[s
         texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test"))
     )
     scored: dict[str, Scored] = {}
-    model = context.paths.stage("train") / "model"
-    folders = {FINE_TUNE: model} if (model / registry.CARD).is_file() else {}
-    rungs = context.paths.stage("ladder") / "rungs"
-    folders |= {name: rungs / name for name in registry.RUNG_KINDS if (rungs / name).is_dir()}
     for i, (name, folder) in enumerate(folders.items()):
         context.progress.at(i, len(folders), f"test: {registry.title(name)}")
         timed = name in (FINE_TUNE, best_rung)

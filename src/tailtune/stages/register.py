@@ -136,7 +136,6 @@ def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) 
     commit = versions.git_commit(root)
     decided = _reports(context).get("decide")
     known: Mapping[str, str | None] = {
-        "use_case": context.case.name,
         "winner": winner.name,
         "accuracy": f"{winner.accuracy.value:.4f}",
         "macro_f1": f"{winner.macro_f1.value:.4f}",
@@ -145,6 +144,7 @@ def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) 
         "rows_digest": evaluated.rows_digest,
         "spec_hash": context.case.spec.digest(_SHAPING),
         "git_commit": commit,
+        "use_case": context.case.name,
         "git_dirty": None if commit is None else str(versions.git_dirty(root)).lower(),
     }
     return {name: value for name, value in known.items() if value}

@@ -64,7 +64,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Clean, scrub, de-duplicate and split the rows; every dropped row has a reason.",
         run="tailtune.stages.curate:run",
         sections=("data", "curate", "split"),
-        reads=("data/${item}",),
+        reads=(*LABELS, "data/${item}"),
         writes=_build(
             "curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"
         ),

@@ -22,6 +22,13 @@ from tailtune.spec.settings import quiet_environment
 
 quiet_environment()
 
+# MLflow 3.17 with pandas 3.1, and DVC with its pygtrie; nothing of ours.
+THIRD_PARTY = [
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning:mlflow"),
+    pytest.mark.filterwarnings("ignore:Operation with range is deprecated:DeprecationWarning:mlflow"),
+    pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning:dvc"),
+]
+
 
 @pytest.fixture(scope="session")
 def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:

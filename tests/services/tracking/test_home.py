@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from services.tracking import examples
-from services.tracking.conftest import free_port
+from services.tracking.conftest import THIRD_PARTY, free_port
 from tailtune.core.errors import ServiceError
 from tailtune.services.tracking import connect
 from tailtune.services.tracking.home import shown
 from tailtune.spec.load import UseCase, load_use_case
 from tailtune.spec.paths import Paths
+
+pytestmark = THIRD_PARTY
 
 
 def test_dead_server_is_told_at_once(case: UseCase) -> None:

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 from services.tracking import examples
+from services.tracking.conftest import THIRD_PARTY
 from tailtune.services.tracking import Tracker, connect
 from tailtune.services.tracking.write import PARENT
 from tailtune.spec.load import UseCase
+
+pytestmark = THIRD_PARTY
 
 
 def runs(tracker: Tracker, condition: str = "") -> list:  # type: ignore[type-arg]
@@ -81,8 +84,9 @@ def test_live_values_land_in_the_run_that_publish_finishes(case: UseCase, tracke
     run_id = tracker.publish(examples.train(case))
     assert [run.info.run_id for run in runs(tracker)] == [run_id]
     assert len(tracker.client.get_metric_history(run_id, "live/loss")) == 5
+    assert tracker.client.get_run(run_id).info.end_time >= tracker.client.get_run(run_id).info.start_time
     run = tracker.client.get_run(run_id)
-    assert (run.info.status, run.info.run_name) == ("FINISHED", "LoRA fine-tune (training)")
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "train: LoRA")
 
 
 def test_what_a_killed_process_left_is_marked(case: UseCase, uri: str, tracker: Tracker) -> None:

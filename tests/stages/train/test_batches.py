@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.stages.train.batches import MICRO_TOKENS, epoch_batches, micro_batches
+from tailtune.stages.train.batches import MICRO_TOKENS, epoch_batches, micro_batches, thinned
 
 lengths = st.lists(st.integers(1, 512), min_size=1, max_size=300)
 
@@ -26,6 +26,26 @@ def test_rows_of_a_batch_are_of_similar_length() -> None:
     size = list(range(1, 101)) * 4
     padded = sum(len(batch) * max(size[row] for row in batch) for batch in epoch_batches(size, 16, 17, 0))
     assert padded < 1.1 * sum(size)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 999), min_size=2, max_size=40), max_size=20), st.floats(0, 1), st.integers(0, 9)
+)
+def test_thinned_rows_keep_both_ends_and_the_order(ids: list[list[int]], share: float, batch: int) -> None:
+    thin = thinned(ids, share, 17, 0, batch)
+    assert thin == thinned(ids, share, 17, 0, batch)
+    for row, kept in zip(ids, thin, strict=True):
+        assert (kept[0], kept[-1]) == (row[0], row[-1])
+        rest = iter(row)
+        assert all(token in rest for token in kept), "a subsequence"
+        assert kept == row if len(row) < 6 or share == 0 else len(kept) <= len(row)
+
+
+def test_about_the_asked_share_is_left_out_and_each_pass_differs() -> None:
+    ids = [list(range(102))] * 100
+    assert 0.08 < 1 - sum(map(len, thinned(ids, 0.1, 17, 0, 0))) / 10_200 < 0.12
+    assert thinned(ids, 0.1, 17, 0, 0) != thinned(ids, 0.1, 17, 1, 0)
+    assert thinned(ids, 0.1, 17, 0, 0) != thinned(ids, 0.1, 17, 0, 1)
 
 
 @given(lengths)

@@ -17,8 +17,7 @@ def arrival_times(count: int, dice: Dice) -> list[datetime]:
     day_weights = tuple(WEEKDAY_WEIGHTS[day.weekday()] * (6 if day >= LAUNCH else 5) for day in days)
     hours = tuple(range(24))
     return sorted(
-        dice.weighted(days, day_weights)
-        + timedelta(hours=dice.weighted(hours, HOUR_WEIGHTS), seconds=dice.below(3600))
+        dice.weighted(days, day_weights) + timedelta(hours=dice.weighted(hours, HOUR_WEIGHTS), seconds=dice.below(3600))
         for _ in range(count)
     )
 

@@ -65,19 +65,13 @@ class _Writer:
     def _category(self, at: datetime) -> Category:
         categories = tuple(self.bank.categories.values())
         late = calendar.launched(at)
-        return self.dice.weighted(
-            categories, [one.share_after_launch if late else one.share for one in categories]
-        )
+        return self.dice.weighted(categories, [one.share_after_launch if late else one.share for one in categories])
 
     def _fresh(self, at: datetime) -> Ticket:
         category, moment = self._category(at), Moment(self.dice, calendar.launched(at))
         kind: Kind = "contrast" if self.dice.chance(CONTRAST_SHARE) else "normal"
         for _ in range(FRESH_ATTEMPTS):
-            matter = (
-                contrast(self.bank, category, moment)
-                if kind == "contrast"
-                else plain(self.bank, category, moment)
-            )
+            matter = contrast(self.bank, category, moment) if kind == "contrast" else plain(self.bank, category, moment)
             text = noise.unicode_forms(noise.roughen(dress(self.bank, matter, moment), self.dice), self.dice)
             if self.seen.is_new(category.label, text):
                 break

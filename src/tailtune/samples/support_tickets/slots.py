@@ -39,10 +39,8 @@ def _amount(dice: Dice) -> str:
 def _date(dice: Dice) -> str:
     months = load().words["month"]
     day, month = dice.between(1, 28), dice.below(12)
-    numeric = f"2026-{month + 1:02}-{day:02}"
-    return dice.pick(
-        (f"{day} {months[month]}", f"{months[month]} {day}", f"{day:02}/{month + 1:02}", numeric)
-    )
+    numeric = f"{day:02}.{month + 1:02}.2025"
+    return dice.pick((f"{day} {months[month]}", f"{months[month]} {day}", f"{day:02}/{month + 1:02}", numeric))
 
 
 def _email(dice: Dice) -> str:
@@ -66,17 +64,20 @@ def _phone(dice: Dice) -> str:
 
 
 def _card(dice: Dice) -> str:
-    gap = dice.pick((" ", "-", ""))
-    return gap.join((f"4{_digits(dice, 3)}", _digits(dice, 4), _digits(dice, 4), _digits(dice, 4)))
+    """A card-like number: 16 digits that pass the Luhn check, as a scrubber expects."""
+    digits = "4" + _digits(dice, 14)
+    doubled = [int(digit) * (2 - at % 2) for at, digit in enumerate(digits)]
+    digits += str(-sum(number // 10 + number % 10 for number in doubled) % 10)
+    return dice.pick((" ", "-", "")).join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
 def _iban(dice: Dice) -> str:
-    return dice.pick(
-        (
-            f"DE{_digits(dice, 20)}",
-            f"NL{_digits(dice, 2)} HALW {_digits(dice, 4)} {_digits(dice, 4)} {_digits(dice, 2)}",
-        )
-    )
+    """An IBAN of an invented bank, with its country's length and right check digits (ISO 7064, mod 97-10)."""
+    country, bank, count = dice.pick((("DE", "", 18), ("NL", "HALW", 10)))
+    account = bank + _digits(dice, count)
+    check = 98 - int("".join(str(int(char, 36)) for char in f"{account}{country}00")) % 97
+    iban = f"{country}{check:02}{account}"
+    return dice.pick((iban, " ".join(iban[at : at + 4] for at in range(0, len(iban), 4))))
 
 
 SLOTS: dict[str, Slot] = {

@@ -156,7 +156,7 @@ def decide(report: DecideReport, case: UseCase) -> RunPlan:
     parts = [f"**Verdict: {report.verdict}{provisional}.** {report.reason}", "\n".join(lines)]
     parts += ["What would change it:\n" + "\n".join(change)] if change else []
     return RunPlan(
-        name=f"decide: {report.verdict}{provisional}",
+        name=f"decide: {report.verdict}",
         note="\n\n".join(part for part in parts if part),
         params=_section(case, "targets") | {"best_rung": report.best_rung, "may_train": str(report.train.yes).lower()},
         metrics=points(
@@ -192,7 +192,7 @@ def train(report: TrainReport, case: UseCase) -> RunPlan:
     )
     best = next((epoch for epoch in report.epochs if epoch.epoch == report.best_epoch), None)
     return RunPlan(
-        name="LoRA fine-tune (training)",
+        name="train: LoRA",
         note=f"{report.reason}\n\n{report.stopped}".strip(),
         params=_section(case, "train", prefix="")
         | {"split": "dev", "rung": "lora", "fit_rows": str(report.train_rows), "precision": report.precision},

@@ -55,12 +55,13 @@ class RunWriter:
             run_id: A run that is open already (live training, a model's run); a new one when None.
             parent: The run it is nested in.
         """
+        ended_ms = self._ended_ms if run_id is None else now_ms()  # an open run began when it was opened
         run_id = run_id or self._create(plan, parent)
         self._facts(run_id, plan, parent)
         self._artifacts(run_id, plan)
         for child in plan.children:
             self.write(child, parent=run_id)
-        self._client.set_terminated(run_id, "FAILED" if plan.failed else "FINISHED", end_time=self._ended_ms)
+        self._client.set_terminated(run_id, "FAILED" if plan.failed else "FINISHED", end_time=ended_ms)
         return run_id
 
     def _create(self, plan: RunPlan, parent: str | None) -> str:

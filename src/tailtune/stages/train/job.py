@@ -24,6 +24,7 @@ class FitJob:
         rank: LoRA rank r.
         alpha: LoRA scale is alpha / rank.
         dropout: On each adapter's input; 0 takes a faster path.
+        token_dropout: Chance that a token of a train row is left out of a pass; 0 turns it off.
         modules: Adapted layers: any of query, key, value, dense.
         epochs: Passes over the train rows at most.
         patience: Epochs without a better dev accuracy before stopping.
@@ -48,11 +49,12 @@ class FitJob:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.0
+    token_dropout: float = 0.1
     modules: tuple[str, ...] = ("query", "key", "value", "dense")
-    epochs: int = 5
+    epochs: int = 4
     patience: int = 3
     batch_rows: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     head_learning_rate: float = 1e-2
     warmup_share: float = 0.05
     weight_decay: float = 0.0

@@ -13,7 +13,7 @@ from tailtune.predictors.memory import keep_freed_memory
 from tailtune.predictors.threads import settle_threads
 from tailtune.predictors.tokens import pad
 from tailtune.stages.train import checkpoint
-from tailtune.stages.train.batches import epoch_batches, micro_batches
+from tailtune.stages.train.batches import epoch_batches, micro_batches, thinned
 from tailtune.stages.train.calibrate import fit_temperature
 from tailtune.stages.train.checkpoint import Position
 from tailtune.stages.train.hardware import pick_device, pick_dtype
@@ -113,8 +113,10 @@ class _Run:
     def _step(self, batch: list[int]) -> None:
         """One optimiser step on one batch, in parts that fit the cache."""
         begun, loss_sum = time.monotonic(), 0.0
+        job, texts = self.job, [self.inputs.ids[row] for row in batch]
+        thin = dict(zip(batch, thinned(texts, job.token_dropout, job.seed, self.at.epoch, self.at.batch), strict=True))
         for rows in micro_batches(batch, self.inputs.lengths):
-            ids, mask = pad([self.inputs.ids[row] for row in rows])
+            ids, mask = pad([thin[row] for row in rows])
             target = torch.tensor([self.inputs.labels[row] for row in rows], device=self.device)
             loss = functional.cross_entropy(self.model.logits(ids, mask, training=True), target, reduction="sum")
             (loss / len(batch)).backward()

@@ -1,0 +1,140 @@
+"""A scratch checkout of another moment: code from git, data from DVC's cache, stages run there by DVC, alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from configparser import ConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailtune.core.errors import ServiceError, StageFailedError
+from tailtune.spec.paths import Paths
+
+_TREE = ("src", "flows", "models", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore")
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """One per scratch checkout.
+
+    Attributes:
+        origin: The checkout it was made from.
+        paths: The scratch checkout.
+        commit: What is checked out; None when the code was copied from the origin.
+    """
+
+    origin: Paths
+    paths: Paths
+    commit: str | None
+
+
+def make(origin: Paths, folder: Path, commit: str | None) -> Scratch:
+    """Check out a commit as a git worktree; without it, copy the origin's own code. What a killed run left goes first.
+
+    Raises:
+        ServiceError: The folder cannot be written.
+    """
+    remove(origin, folder)
+    known = commit is not None and _git(origin.root, "cat-file", "-e", f"{commit}^{{commit}}")
+    if known and commit and _git(origin.root, "worktree", "add", "--detach", "--force", str(folder), commit):
+        made = Scratch(origin, Paths(folder), commit)
+    else:
+        remove(origin, folder)
+        _copy_tree(origin.root, folder)
+        made = Scratch(origin, Paths(folder), None)
+    _use_cache_of(origin, folder)
+    return made
+
+
+def remove(origin: Paths, folder: Path) -> None:
+    """Remove a scratch checkout and what git remembers of it; one that is not there is fine."""
+    _git(origin.root, "worktree", "remove", "--force", "--force", str(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    _git(origin.root, "worktree", "prune")
+
+
+def restore_data(scratch: Scratch, use_case: str, same_as_origin: bool) -> str:
+    """Bring the rows that the scratch's data.dvc pins. Returns where they came from.
+
+    Raises:
+        ServiceError: They are neither here, nor in DVC's cache, nor in a remote.
+    """
+    if same_as_origin:
+        shutil.copytree(scratch.origin.case(use_case).data, scratch.paths.case(use_case).data, dirs_exist_ok=True)
+        return "data/ (its hash is the recorded one)"
+    for source, words in (("DVC's cache", ("checkout", "--quiet")), ("the DVC remote", ("pull", "--quiet"))):
+        if _dvc(scratch, *words, "data.dvc").returncode == 0 and scratch.paths.case(use_case).data.is_dir():
+            return source
+    raise ServiceError(
+        "data.dvc of that version: its rows are neither in DVC's cache nor in a remote",
+        "dvc remote add -d NAME URL, then run the same command again",
+    )
+
+
+def run_until(scratch: Scratch, stage: str, use_case: str) -> None:
+    """Run the stages up to one, all of them anew: nothing is taken from earlier runs and nothing is kept in the cache.
+
+    Raises:
+        StageFailedError: A stage ended badly; its own message stands above.
+    """
+    scratch.paths.dvc_yaml.with_name("dvc.lock").unlink(missing_ok=True)
+    target = f"{stage}@{use_case}"
+    done = _dvc(scratch, "repro", "--no-run-cache", "--no-commit", target, shown=True)
+    if done.returncode:
+        raise StageFailedError(target, done.returncode)
+
+
+def _dvc(scratch: Scratch, *words: str, shown: bool = False) -> subprocess.CompletedProcess[bytes]:
+    root = scratch.paths.root
+    environment: Mapping[str, str] = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))},
+        "DVC_NO_ANALYTICS": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": str(root / "src"),
+        "TAILTUNE_ROOT": str(root),
+        "TAILTUNE_TRACKING_URI": f"sqlite:///{scratch.paths.mlflow_store / 'mlflow.db'}",
+    }
+    where = None if shown else subprocess.DEVNULL
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, stdout=where, stderr=where, check=False
+    )
+
+
+def _git(root: Path, *words: str) -> bool:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, timeout=120, check=False)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _copy_tree(root: Path, folder: Path) -> None:
+    for name in _TREE:
+        source, target = root / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def _use_cache_of(origin: Paths, folder: Path) -> None:
+    """Share the origin's DVC cache and its local settings (remotes' credentials); no git below, DVC need not look."""
+    config = ConfigParser(interpolation=None)
+    config.read([origin.root / ".dvc" / "config.local"], encoding="utf-8")
+    for section, key, value in (
+        ("cache", "dir", str(origin.root / ".dvc" / "cache")),
+        ("core", "no_scm", "true"),
+        ("core", "analytics", "false"),
+    ):
+        if not config.has_section(section):
+            config.add_section(section)
+        if not (section == "cache" and config.has_option(section, key)):
+            config.set(section, key, value)
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    with (folder / ".dvc" / "config.local").open("w", encoding="utf-8") as out:
+        config.write(out)

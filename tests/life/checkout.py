@@ -1,0 +1,139 @@
+"""A checkout of its own with one tiny use case, brought in by `tailtune new`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+NAME = "toy"
+CLASSES = {
+    "card_lost": ["my card is gone", "i lost my card", "the card is nowhere to be found", "i left my card in a taxi"],
+    "refund": ["give me my money back", "refund the order", "i want my payment returned", "reimburse me please"],
+    "login": ["i cannot sign in", "the login page rejects me", "my account does not open", "signing in fails"],
+    "delivery": ["where is my parcel", "the parcel has not arrived", "the courier never came", "track my shipment"],
+    "cancel": ["cancel my subscription", "i want to end the plan", "stop my membership", "close my contract"],
+}
+WHEN = [
+    "since monday",
+    "again",
+    "this week",
+    "after the update",
+    "on my phone",
+    "at the office",
+    "for two days",
+    "today",
+]
+WHO = ["my sister says", "as the manual told", "like last year", "with the blue one", "from the shop", "in a hurry",
+       "near the station", "after lunch", "before the trip", "for a friend"]  # fmt: skip
+
+
+def rows(seed: int = 1, per_class: int = 90) -> list[dict[str, str]]:
+    """Distinct sentences, every tenth with another class's label."""
+    dice = random.Random(seed)
+    made: dict[str, str] = {}
+    for label, cores in CLASSES.items():
+        while sum(given == label for given in made.values()) < per_class:
+            text = f"{dice.choice(cores)} {dice.choice(WHO)} {dice.choice(WHEN)} number {dice.randrange(10_000)}"
+            made[text] = label
+    labels = list(CLASSES)
+    return [
+        {"text": text, "label": dice.choice(labels) if dice.random() < 0.1 else label} for text, label in made.items()
+    ]
+
+
+class Checkout:
+    """One per test module: commands run in it as a user types them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.reports = root / "reports" / NAME
+        self.build = root / "build" / NAME
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "MLFLOW_"))}
+        self.env |= {
+            "PATH": f"{BIN}:{self.env['PATH']}",
+            "PREFECT_HOME": str(root / ".run"),
+            "TAILTUNE_PROGRESS": "plain",
+        }
+        self.env |= {"TAILTUNE_ROOT": str(root), "NO_COLOR": "1", "COLUMNS": "120"}
+
+    @classmethod
+    def make(cls, root: Path) -> Checkout:
+        """Copy what a clone holds, without the shipped use cases."""
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+        (root / "models").mkdir()
+        for name in ("models/prices.yaml", ".gitignore", ".dvcignore"):
+            shutil.copyfile(ROOT / name, root / name)
+        graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+        (root / "dvc.yaml").write_text(graph.replace("- support-tickets", "- placeholder"), encoding="utf-8")
+        made = cls(root)
+        made.ok("git", "init", "-q")
+        made.ok("dvc", "init", "-q")
+        made.bring(rows())
+        made.spec(ladder={"latency_rows": 20, "curve_points": 2}, targets={"accuracy": 0.99, "min_train_rows": 0})
+        made.spec(train={"epochs": 2, "rank": 4, "max_tokens": 32}, evaluate={"latency_rows": 20, "resamples": 200})
+        graph = (root / "dvc.yaml").read_text(encoding="utf-8").replace("      - placeholder\n", "")
+        (root / "dvc.yaml").write_text(graph, encoding="utf-8")
+        made.ok("git", "add", "-A")
+        made.ok("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start")
+        return made
+
+    def bring(self, given: list[dict[str, str]]) -> None:
+        """Declare the use case from JSONL rows."""
+        file = self.root.parent / f"{self.root.name}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+        self.ok("tailtune", "new", NAME, "--from", str(file))
+
+    def spec(self, **sections: dict[str, Any]) -> None:
+        """Change keys of model.yaml."""
+        import yaml
+
+        path = self.root / "models" / NAME / "model.yaml"
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for section, keys in sections.items():
+            spec[section] = (spec.get(section) or {}) | keys
+        path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+
+    def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a command; output is captured."""
+        program = str(BIN / words[0]) if (BIN / words[0]).exists() else words[0]
+        return subprocess.run(
+            [program, *words[1:]],
+            cwd=self.root,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def ok(self, *words: str) -> str:
+        """Run a command that must succeed; returns stdout."""
+        done = self.run(*words)
+        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            [str(BIN / words[0]), *words[1:]], cwd=self.root, env=self.env, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def report(self, stage: str) -> dict[str, Any]:
+        """A stage's report."""
+        value: dict[str, Any] = json.loads((self.reports / f"{stage}.json").read_text(encoding="utf-8"))
+        return value
+
+    def stamps(self, stages: Sequence[str]) -> dict[str, str]:
+        """When each stage last finished."""
+        return {stage: self.report(stage)["finished_at"] for stage in stages}

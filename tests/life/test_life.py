@@ -1,0 +1,100 @@
+"""The whole life of a tiny use case, as a user lives it: one run, then everything that must hold afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from life.checkout import NAME, Checkout
+from tailtune.stages.table import STAGES
+
+NAMES = [stage.name for stage in STAGES]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
+    checkout = Checkout.make(tmp_path_factory.mktemp("life") / "checkout")
+    return checkout, checkout.ok("tailtune", "run", NAME)
+
+
+def test_every_stage_reports_and_the_summary_tells(lived: tuple[Checkout, str]) -> None:
+    checkout, printed = lived
+    assert [name for name in NAMES if (checkout.reports / f"{name}.json").is_file()] == NAMES
+    registered = checkout.report("register")
+    assert registered["aliases"] == ["champion"] and registered["promotion"]["yes"]
+    for words in ("Ladder", "Decision", "provisional", "Registered", "make ui", "decision.html", "mlflow models serve"):
+        assert words in printed, words
+    page = checkout.root / registered["page"]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html") or page.stat().st_size > 10_000
+
+
+def test_counts_add_up_through_the_stages(lived: tuple[Checkout, str]) -> None:
+    checkout, _ = lived
+    curated, ladder, evaluated = (checkout.report(name) for name in ("curate", "ladder", "evaluate"))
+    assert curated["rows_read"] == curated["rows_kept"] + sum(curated["dropped"].values())
+    assert curated["splits"] == {
+        "train": ladder["train_rows"], "dev": ladder["dev_rows"], "test": evaluated["test_rows"],
+    }  # fmt: skip
+    dropped = (checkout.build / "curate" / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(dropped) == sum(curated["dropped"].values())
+    failures = (checkout.build / "evaluate" / "failures.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(failures) == evaluated["failures"]
+    assert all(json.loads(line)["origin"].startswith("checkout.jsonl:") for line in failures)
+
+
+def test_the_second_run_does_nothing(lived: tuple[Checkout, str]) -> None:
+    checkout, _ = lived
+    before = checkout.stamps(NAMES)
+    done = checkout.run("tailtune", "run", NAME)
+    assert done.returncode == 0
+    assert checkout.stamps(NAMES) == before
+    assert done.stderr.count("fresh") == len(NAMES)
+
+
+def test_dvc_sees_nothing_to_do(lived: tuple[Checkout, str]) -> None:
+    checkout, _ = lived
+    assert "up to date" in checkout.ok("dvc", "status")
+    before = checkout.stamps(NAMES)
+    checkout.ok("dvc", "repro")
+    assert checkout.stamps(NAMES) == before
+
+
+def test_push_and_pull_bring_everything_back(lived: tuple[Checkout, str], tmp_path: Path) -> None:
+    checkout, _ = lived
+    checkout.ok("dvc", "remote", "add", "-q", "-d", "--force", "local", str(tmp_path / "remote"))
+    checkout.ok("dvc", "push", "-q")
+    for gone in (checkout.build, checkout.root / "data", checkout.root / ".dvc" / "cache"):
+        shutil.rmtree(gone)
+    checkout.ok("dvc", "pull", "-q")
+    assert "up to date" in checkout.ok("dvc", "status")
+
+
+def test_reproduce_agrees(lived: tuple[Checkout, str]) -> None:
+    checkout, _ = lived
+    done = checkout.run("tailtune", "reproduce", f"{NAME}@champion", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "agree" in done.stdout
+
+
+def test_a_changed_section_reruns_only_who_reads_it(lived: tuple[Checkout, str]) -> None:
+    checkout, _ = lived
+    before = checkout.stamps(NAMES)
+    checkout.spec(evaluate={"resamples": 300})
+    checkout.ok("tailtune", "run", NAME)
+    after = checkout.stamps(NAMES)
+    assert {name for name in NAMES if after[name] != before[name]} == {"evaluate", "register"}
+    assert checkout.report("register")["version"] == "1", "the same model is not registered twice"
+
+
+def test_a_closed_gate_stops_the_run(tmp_path: Path) -> None:
+    checkout = Checkout.make(tmp_path / "checkout")
+    checkout.spec(validate={"min_rows_per_class": 500})
+    done = checkout.run("tailtune", "run", NAME)
+    assert done.returncode == 3
+    assert "500" in done.stderr and "refund" in done.stderr and "Next:" in done.stderr
+    assert checkout.report("validate")["passed"] is False
+    assert not (checkout.reports / "ladder.json").exists()
