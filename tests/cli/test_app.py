@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +114,9 @@ def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(
     monkeypatch.setattr(verbs.subprocess, "run", flow)
     said = cli("run", "first", "--force")
     root = cli.paths.root
-    assert calls == [([sys.executable, str(root / "flows" / "lifecycle.py"), "first", "--force"], root)]
+    assert calls == [
+        ([sys.executable, str(root / "flows" / "lifecycle.py"), "first", "--parent", str(os.getpid()), "--force"], root)
+    ]
     assert said.code == code
     assert "Next:  tailtune run first" in said.out
 

@@ -67,7 +67,6 @@ def sections_named(stage: Stage) -> set[str]:
 
 
 # Known and reported; a stage that is put right fails here until its line is removed.
-UNDECLARED = {"evaluate": {"targets"}, "register": {"evaluate"}}
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -75,4 +74,4 @@ def test_a_stage_declares_every_section_it_reads(stage: Stage) -> None:
     """An undeclared section could be edited without the stage becoming stale."""
     named = sections_named(stage)
     assert named, "the search found nothing; it no longer fits the code"
-    assert named - set(stage.sections) == UNDECLARED.get(stage.name, set())
+    assert named <= set(stage.sections)

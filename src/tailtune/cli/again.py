@@ -33,7 +33,7 @@ def _lines(result: Reproduction) -> Iterator[str]:
     for metric in result.metrics:
         verdict = "equal" if metric.exact else "agrees" if metric.agrees else "DISAGREES"
         gap = metric.again - metric.recorded
-        yield f"{metric.name:12}{metric.recorded:>12.4f}{metric.again:>12.4f}{gap:>+12.4f}  {verdict}"
+        yield f"{metric.metric:12}{metric.recorded:>12.4f}{metric.again:>12.4f}{gap:>+12.4f}  {verdict}"
     if result.winner != result.winner_again:
         yield f"winner: recorded {result.winner}, again {result.winner_again}"
     for caveat in result.caveats:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tailtune.core.reports import REPORTS, DecideReport, RegisterReport, Report
 from tailtune.services import store
+from tailtune.services.tracking.home import shown
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 
@@ -49,8 +50,7 @@ def _serve(paths: Paths, registered: RegisterReport) -> str:
     alias = "champion" if "champion" in registered.aliases else registered.version
     joint = "@" if alias == "champion" else "/"
     given = Settings().tracking_uri
-    store_file = paths.shown(paths.mlflow_store / "mlflow.db")
-    uri = given or f"sqlite:///{store_file}"
+    uri = shown(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
     model = f"models:/{registered.model}{joint}{alias}"
     return f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m {model} --env-manager local"
 

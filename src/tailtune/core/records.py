@@ -78,9 +78,7 @@ class Cost(Record):
     wall_s: float = Field(ge=0, description="Seconds from start to end.")
     cpu_s: float = Field(ge=0, description="Processor seconds, children included.")
     peak_memory_mb: float = Field(ge=0, description="Largest resident memory, MiB.")
-    usd: float | None = Field(
-        description="wall_s at the price of the machine; null when no price is declared."
-    )
+    usd: float | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
 
 
 class Decision(Record):

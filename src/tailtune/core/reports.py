@@ -36,26 +36,18 @@ class CurateReport(Report):
     rows_read: int
     rows_kept: int
     dropped: dict[str, int] = Field(description="Reason → rows.")
-    dropped_examples: tuple[DroppedExample, ...] = Field(
-        (), description="A few per reason; all are in dropped.jsonl."
-    )
-    changed: dict[str, int] = Field(
-        default_factory=dict, description="What was rewritten in kept rows → rows."
-    )
+    dropped_examples: tuple[DroppedExample, ...] = Field((), description="A few per reason; all are in dropped.jsonl.")
+    changed: dict[str, int] = Field(default_factory=dict, description="What was rewritten in kept rows → rows.")
     splits: dict[str, int]
     labels: dict[str, int] = Field(description="Label → kept rows, most frequent first.")
     test_file: bool = Field(description="True when the user gave the test split.")
     test_rows_read: int = Field(0, description="Of rows_read, those from the given test file.")
-    leaked_test_rows: int = Field(
-        0, description="Test-file rows whose text (near-)stood in the training file."
-    )
+    leaked_test_rows: int = Field(0, description="Test-file rows whose text (near-)stood in the training file.")
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> CurateReport:
         if self.rows_read != self.rows_kept + sum(self.dropped.values()):
-            raise ValueError(
-                f"{self.rows_read} rows read, but {self.rows_kept} kept and {self.dropped} dropped"
-            )
+            raise ValueError(f"{self.rows_read} rows read, but {self.rows_kept} kept and {self.dropped} dropped")
         if self.rows_kept != sum(self.splits.values()):
             raise ValueError(f"{self.rows_kept} rows kept, but splits hold {self.splits}")
         return self
@@ -164,9 +156,7 @@ class TrainReport(Report):
     precision: str = ""
     temperature: float = 1.0
     stopped: str = Field("", description="Why it stopped before the last epoch; empty when it did not.")
-    resumed_from_step: int = Field(
-        0, description="Step of the checkpoint this run went on from; 0 = from the start."
-    )
+    resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
 
 
 class CandidateResult(Record):
@@ -176,12 +166,8 @@ class CandidateResult(Record):
     title: str
     accuracy: Estimate
     macro_f1: Estimate
-    ece: float = Field(
-        description="Expected calibration error, 15 equal-mass bins, 0 to 1; NaN without confidence."
-    )
-    latency: Latency | None = Field(
-        description="Of the saved artifact, one row at a time; null when not timed here."
-    )
+    ece: float = Field(description="Expected calibration error, 15 equal-mass bins, 0 to 1; NaN without confidence.")
+    latency: Latency | None = Field(description="Of the saved artifact, one row at a time; null when not timed here.")
     usd_per_1000: float | None = None
     invalid_rows: int = 0
 
@@ -228,12 +214,8 @@ class EvaluateReport(Report):
     """One per opening of the test split."""
 
     test_rows: int
-    candidates: tuple[CandidateResult, ...] = Field(
-        description="Fine-tune first when there is one, then every rung."
-    )
-    comparison: Paired | None = Field(
-        None, description="Fine-tune against the best cheaper rung; null without one."
-    )
+    candidates: tuple[CandidateResult, ...] = Field(description="Fine-tune first when there is one, then every rung.")
+    comparison: Paired | None = Field(None, description="Fine-tune against the best cheaper rung; null without one.")
     winner: str
     winner_reason: str
     per_class: tuple[ClassResult, ...] = ()

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from tailtune.predictors.base import Floats
 
 
-def fit_linear(
-    features: Any, targets: NDArray[np.int64], classes: int, strength: float
-) -> tuple[Floats, Floats]:
+def fit_linear(features: Any, targets: NDArray[np.int64], classes: int, strength: float) -> tuple[Floats, Floats]:
     """Weights and intercepts for every class of the label set.
 
     Args:

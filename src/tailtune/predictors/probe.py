@@ -15,9 +15,7 @@ STRENGTH = 20.0
 class Probe(Rung):
     """Logistic regression on L2-normalised embeddings."""
 
-    def __init__(
-        self, labels: tuple[str, ...], weights: Floats, intercepts: Floats, rows: int, embed: Embed
-    ) -> None:
+    def __init__(self, labels: tuple[str, ...], weights: Floats, intercepts: Floats, rows: int, embed: Embed) -> None:
         self.labels, self._weights, self._intercepts = labels, weights, intercepts
         self._rows, self._embed = rows, embed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tailtune.core.errors import TailTuneError
 
 if TYPE_CHECKING:
-    from tailtune.predictors.base import Classifier, Embed, Rung
+    from tailtune.predictors.base import Classifier, Embed, Floats, Rung
 
 CARD = "predictor.json"
 
@@ -69,17 +69,25 @@ def load(folder: Path, embed: Embed | None = None) -> Classifier:
     try:
         kind = json.loads((folder / CARD).read_text(encoding="utf-8"))["kind"]
     except FileNotFoundError:
-        raise TailTuneError(
-            f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>"
-        ) from None
+        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
     if kind == FINE_TUNE.name:
         from tailtune.predictors.lora import LoraPredictor
 
         return LoraPredictor.load(folder)
     if kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
-    if embed is None:
-        from tailtune.predictors.encoder import Encoder
+    return RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand())
 
-        embed = Encoder.load().embed
-    return RUNG_KINDS[kind].load_class().load(folder, embed)
+
+def _embed_on_demand() -> Embed:
+    """The embedded encoder, loaded when the first text comes: rungs that never embed need neither it nor torch."""
+    loaded: list[Embed] = []
+
+    def embed(texts: Sequence[str]) -> Floats:
+        if not loaded:
+            from tailtune.predictors.encoder import Encoder
+
+            loaded.append(Encoder.load().embed)
+        return loaded[0](texts)
+
+    return embed

@@ -111,7 +111,7 @@ def _body(story: Story, width: int) -> Iterator[RenderableType]:
 def _further(shown: Links, story: Story, width: int) -> Iterator[RenderableType]:
     stopped = bool(story.failed)
     lines = [
-        ("go on after the correction", shown.again if stopped else ""),
+        ("go on after the correction" if stopped else "go on from here", shown.again),
         ("decision page", "" if stopped else shown.page),
         ("compare runs in MLflow", shown.ui),
         ("this summary again", shown.show),

@@ -30,9 +30,7 @@ class Meter:
             The cost. Memory is the peak of the whole process, in MiB.
         """
         wall = self.wall_s
-        peak_kib = max(
-            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
+        peak_kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         usd = None if machine_hour_usd is None else wall * machine_hour_usd / 3600
         return Cost(
             wall_s=round(wall, 3),

@@ -26,14 +26,10 @@ class DataSpec(StrictSpec):
     """Which rows a use case has. Paths are relative to `data/<use-case>/`."""
 
     file: str = Field(description="CSV, JSONL or Parquet file with the labelled rows.")
-    test_file: str | None = Field(
-        None, description="File with the test rows; without one, test is split off by hash."
-    )
+    test_file: str | None = Field(None, description="File with the test rows; without one, test is split off by hash.")
     text: str = Field("text", description="Column that holds the text.")
     label: str = Field("label", description="Column that holds the label.")
-    group: str | None = Field(
-        None, description="Column whose equal values must stay in one split (customer, thread)."
-    )
+    group: str | None = Field(None, description="Column whose equal values must stay in one split (customer, thread).")
 
 
 class CurateSpec(StrictSpec):
@@ -47,21 +43,15 @@ class CurateSpec(StrictSpec):
         le=1.0,
         description="Jaccard similarity of character 5-grams from which a row is a duplicate.",
     )
-    scrub_pii: tuple[Pii, ...] = Field(
-        PII, description="Kinds of personal data replaced by a token such as <email>."
-    )
+    scrub_pii: tuple[Pii, ...] = Field(PII, description="Kinds of personal data replaced by a token such as <email>.")
 
 
 class SplitSpec(StrictSpec):
     """How rows are split, by hash of their group. Read by curate."""
 
     dev_share: float = Field(0.1, gt=0, lt=0.5, description="Share of the groups that go to dev.")
-    test_share: float = Field(
-        0.15, gt=0, lt=0.5, description="Share that go to test; unused with data.test_file."
-    )
-    salt: str = Field(
-        "tailtune", description="Changes the split when changed; never change it for a live model."
-    )
+    test_share: float = Field(0.15, gt=0, lt=0.5, description="Share that go to test; unused with data.test_file.")
+    salt: str = Field("tailtune", description="Changes the split when changed; never change it for a live model.")
 
 
 class ValidateSpec(StrictSpec):
@@ -72,9 +62,7 @@ class ValidateSpec(StrictSpec):
     max_leak_share: float = Field(
         0.05, ge=0, le=1, description="Share of given test rows that may also stand (nearly) in the training file."
     )
-    max_dropped_share: float = Field(
-        0.5, gt=0, le=1, description="A larger share of rows dropped by curation fails."
-    )
+    max_dropped_share: float = Field(0.5, gt=0, le=1, description="A larger share of rows dropped by curation fails.")
 
 
 class LadderSpec(StrictSpec):
@@ -94,42 +82,30 @@ class TargetsSpec(StrictSpec):
     """What the product needs. Read by decide."""
 
     accuracy: float = Field(0.95, gt=0, lt=1, description="Share of rows that must be answered right.")
-    p99_ms: float | None = Field(
-        None, gt=0, description="Slowest acceptable answer, 99th percentile, milliseconds."
-    )
+    p99_ms: float | None = Field(None, gt=0, description="Slowest acceptable answer, 99th percentile, milliseconds.")
     min_effect: float = Field(0.005, ge=0, lt=0.5, description="Smallest accuracy gain worth having.")
     head_room: float = Field(
         1.5, ge=1, description="A cheaper rung must have error ≤ target error / head_room to stay."
     )
-    min_train_rows: int = Field(
-        5000, ge=0, description="Good labels from which a fine-tune is expected to pay."
-    )
+    min_train_rows: int = Field(5000, ge=0, description="Good labels from which a fine-tune is expected to pay.")
 
 
 class TrainSpec(StrictSpec):
     """When and how an adapter is trained. Read by train."""
 
     when: Literal["auto", "always", "never"] = Field("auto", description="auto obeys the decision.")
-    max_cost_usd: Decimal = Field(
-        Decimal("5"), gt=0, description="Stop before spending more than this, US dollars."
-    )
+    max_cost_usd: Decimal = Field(Decimal("5"), gt=0, description="Stop before spending more than this, US dollars.")
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(32, ge=1, le=1024, description="LoRA scale is alpha / rank.")
     dropout: float = Field(0.0, ge=0, lt=1, description="LoRA dropout.")
-    modules: tuple[LoraModule, ...] = Field(
-        ("query", "key", "value", "dense"), min_length=1, description="Adapted."
-    )
+    modules: tuple[LoraModule, ...] = Field(("query", "key", "value", "dense"), min_length=1, description="Adapted.")
     epochs: int = Field(5, ge=1, le=100, description="Passes over the train rows at most.")
-    patience: int = Field(
-        2, ge=1, le=100, description="Epochs without a better dev accuracy before stopping."
-    )
+    patience: int = Field(2, ge=1, le=100, description="Epochs without a better dev accuracy before stopping.")
     batch_rows: int = Field(64, ge=1, le=4096, description="Rows per optimiser step.")
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="Peak rate of the adapter, decays linearly.")
     head_learning_rate: float = Field(1e-2, gt=0, lt=1, description="Peak rate of the classification head.")
     max_tokens: int = Field(128, ge=8, le=512, description="Longer texts are cut.")
-    max_rows: int = Field(
-        100_000, ge=100, description="Train rows used at most, chosen by hash; the rest is counted."
-    )
+    max_rows: int = Field(100_000, ge=100, description="Train rows used at most, chosen by hash; the rest is counted.")
     seed: int = Field(17, ge=0, description="Of weights and row order.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between checkpoints.")
 
@@ -171,9 +147,7 @@ class ModelSpec(StrictSpec):
     def _shares_leave_train(self) -> ModelSpec:
         test = 0.0 if self.data.test_file else self.split.test_share
         if self.split.dev_share + test > 0.6:
-            raise ValueError(
-                f"split: dev_share + test_share is {self.split.dev_share + test:.2f}; leave train ≥ 0.4"
-            )
+            raise ValueError(f"split: dev_share + test_share is {self.split.dev_share + test:.2f}; leave train ≥ 0.4")
         return self
 
     def section(self, name: str) -> dict[str, object]:

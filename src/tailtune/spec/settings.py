@@ -34,17 +34,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TAILTUNE_", frozen=True, extra="ignore")
 
-    tracking_uri: str | None = Field(
-        None, description="MLflow tracking server; the embedded SQLite store when unset."
-    )
+    tracking_uri: str | None = Field(None, description="MLflow tracking server; the embedded SQLite store when unset.")
     threads: int | None = Field(None, ge=1, description="Threads of OpenMP and BLAS in a stage; all cores when unset.")
     mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
-    prefect_port: int = Field(
-        4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server."
-    )
-    progress: Literal["auto", "plain", "none"] = Field(
-        "auto", description="How long work shows that it goes on."
-    )
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server.")
+    progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:
         """Read the environment.

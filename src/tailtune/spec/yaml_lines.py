@@ -39,9 +39,7 @@ class LinedYaml:
         if self._unusable:
             raise SpecError(self._unusable, hint)
         if not isinstance(value, dict):
-            raise SpecError(
-                [Fault(f"{shown}:1", f"expected `key: value` lines, found a {type(value).__name__}")], hint
-            )
+            raise SpecError([Fault(f"{shown}:1", f"expected `key: value` lines, found a {type(value).__name__}")], hint)
         self.value: dict[str, Any] = value
 
     def _compose(self, path: Path) -> yaml.Node | None:
@@ -57,9 +55,7 @@ class LinedYaml:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = 1 if mark is None else mark.line + 1
-            raise SpecError(
-                [Fault(f"{self.shown}:{line}", f"not YAML: {error.problem}")], self.hint
-            ) from None
+            raise SpecError([Fault(f"{self.shown}:{line}", f"not YAML: {error.problem}")], self.hint) from None
         except yaml.reader.ReaderError as error:
             line = text[: error.position].count("\n") + 1
             what = f"not YAML: the control character 0x{ord(text[error.position]):02x} is not allowed"
@@ -77,9 +73,7 @@ class LinedYaml:
                 line = key_node.start_mark.line + 1
                 if key in out:
                     first = self.lines[(*loc, key)]
-                    self._unusable.append(
-                        Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})")
-                    )
+                    self._unusable.append(Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})"))
                 self.lines[(*loc, key)] = line
                 out[key] = self._plain(value_node, (*loc, key))
             return out

@@ -96,9 +96,7 @@ def _candidates(context: Context, test: Sequence[Row], best_rung: str, folders: 
     texts = [row.text for row in test]
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
-    embed.remember(
-        texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test"))
-    )
+    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
     scored: dict[str, Scored] = {}
     for i, (name, folder) in enumerate(folders.items()):
         context.progress.at(i, len(folders), f"test: {registry.title(name)}")

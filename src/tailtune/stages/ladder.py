@@ -113,9 +113,7 @@ def _measure(
     return result, [answer.value for answer in answers]
 
 
-def _curve(
-    fitting: FitContext, dev: Sequence[Row], points: int, progress: Progress
-) -> tuple[CurvePoint, ...]:
+def _curve(fitting: FitContext, dev: Sequence[Row], points: int, progress: Progress) -> tuple[CurvePoint, ...]:
     """The probe on 1/2^(k-1) … 1/2, all of the train rows; subsets are nested and chosen by content hash."""
     ordered = sorted(fitting.rows, key=lambda row: row.id)
     texts, labels = [row.text for row in dev], [row.label for row in dev]

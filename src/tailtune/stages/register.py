@@ -190,7 +190,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
             ) from error
     first = _right(predictors.load(folder, embed), test)
     names = ("candidate", f"champion v{champion.version}")
-    return paired(first, second, names, context.case.spec.evaluate.resamples)
+    return paired(first, second, names)
 
 
 def _right(predictor: Classifier, test: Sequence[Row]) -> NDArray[np.bool_]:

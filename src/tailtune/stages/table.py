@@ -65,9 +65,7 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.stages.curate:run",
         sections=("data", "curate", "split"),
         reads=(*LABELS, "data/${item}"),
-        writes=_build(
-            "curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"
-        ),
+        writes=_build("curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"),
     ),
     Stage(
         name="validate",
@@ -110,7 +108,7 @@ STAGES: tuple[Stage, ...] = (
         family="evaluation",
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
         run="tailtune.stages.evaluate:run",
-        sections=("evaluate",),
+        sections=("evaluate", "targets"),
         reads=(*LABELS, *PRICES, *TEST, *_build("ladder", "train", "decide/ticket.json")),
         writes=_build("evaluate"),
     ),
