@@ -115,6 +115,7 @@ def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
         rank=spec.rank,
         alpha=spec.alpha,
         dropout=spec.dropout,
+        token_dropout=spec.token_dropout,
         modules=spec.modules,
         epochs=spec.epochs,
         patience=spec.patience,
