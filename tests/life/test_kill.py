@@ -102,3 +102,17 @@ def _versions(checkout: Checkout) -> list[dict[str, object]]:
     )
     found: list[dict[str, object]] = json.loads(checkout.ok("python", "-c", script).splitlines()[-1])
     return found
+
+
+def test_no_disk_space_for_the_model_is_told_and_nothing_half_written_stays(checkout: Checkout) -> None:
+    """A file-size limit makes the kernel refuse the write, as a full disk does."""
+    checkout.spec(train={"rank": 128, "epochs": 1, "seed": 6})
+    script = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000));"
+        f"sys.argv = ['tailtune', 'train', '{NAME}']; runpy.run_module('tailtune', run_name='__main__')"
+    )
+    done = checkout.run("python", "-c", script)
+    assert done.returncode == 1, done.stderr
+    assert "could not be written" in done.stderr and "Next:" in done.stderr and "Traceback" not in done.stderr
+    assert not list((checkout.build / "train").glob("*.partial"))
+    checkout.ok("tailtune", "train", NAME)
