@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1.5e-3)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--contender", choices=("ours", "stock"), help=argparse.SUPPRESS)
     parser.add_argument("--mode", choices=(SPEED, FULL), default=SPEED, help=argparse.SUPPRESS)

@@ -5,13 +5,14 @@ import sys
 import before_prefect  # noqa: F401
 from local_run import main
 from prefect import flow
-from stage_tasks import fetch_data, run_family
+from stage_tasks import fetch_data, pin_data, run_family
 
 
 @flow(name="curation", flow_run_name="curation of {use_case}")
 def curation(use_case: str, force: bool = False) -> None:
     """Clean, scrub, de-duplicate and split the rows."""
     fetch_data(use_case)
+    pin_data(use_case)
     run_family("curation", use_case, force)
 
 

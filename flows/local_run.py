@@ -24,11 +24,12 @@ from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     temporary_settings,
 )
-from stage_tasks import say_fresh
+from stage_tasks import is_lost, say_fresh
 from temporary_server import TemporaryServer
 
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
 from tailtune.services import versions
+from tailtune.services.tracking.home import shown
 from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.stages import table
@@ -76,7 +77,7 @@ def _run(flow: Flow[Any, Any], use_case: str, force: bool) -> None:
 def _all_fresh(flow_name: str, paths: Paths, use_case: str) -> bool:
     """Whether no stage has anything to do: then no server need be started to do nothing."""
     stages = [stage.name for stage in (table.family(flow_name) or table.STAGES)]
-    if set(stages) & set(versions.is_stale(paths, use_case)):
+    if set(stages) & set(versions.is_stale(paths, use_case)) or ("register" in stages and is_lost(paths, use_case)):
         return False
     for stage in stages:
         say_fresh(stage)
@@ -113,7 +114,7 @@ def _check_answers(url: str) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
         raise ServiceError(
-            f"PREFECT_API_URL={url}: no Prefect server answers there ({why})",
+            f"PREFECT_API_URL={shown(url)}: no Prefect server answers there ({why})",
             "make up, or run without a server: unset PREFECT_API_URL",
         ) from None
 

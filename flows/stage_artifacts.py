@@ -12,6 +12,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from tailtune.core import reports as r
 from tailtune.report import numbers as n
+from tailtune.services.tracking.home import shown
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 
@@ -58,7 +59,7 @@ def links(paths: Paths, report: r.Report, settings: Settings) -> dict[str, str]:
         case r.RegisterReport():
             found["decision page"] = _file(paths, report.page)
     if (uri := settings.tracking_uri or "").startswith("http"):
-        found["mlflow"] = uri
+        found["mlflow"] = shown(uri)
     return {name: link for name, link in found.items() if link}
 
 

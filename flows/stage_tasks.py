@@ -13,8 +13,9 @@ from rich.console import Console
 from stage_artifacts import key, publish
 
 from tailtune.core.errors import GateError, ServiceError, StageFailedError
-from tailtune.core.reports import REPORTS
+from tailtune.core.reports import REPORTS, RegisterReport
 from tailtune.services import store, versions
+from tailtune.services.tracking.presence import is_registered
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 from tailtune.stages import table
@@ -52,6 +53,17 @@ def fetch_data(use_case: str) -> bool:
     return versions.pull(paths, use_case) > 0
 
 
+@task(task_run_name="pin data of {use_case}", cache_policy=NO_CACHE)
+def pin_data(use_case: str) -> bool:
+    """Renew data.dvc when the rows were edited, so that a version names the rows it was made from. Whether it did."""
+    paths = Paths.find()
+    if not paths.case(use_case).data.is_dir() or versions.data_is_pinned(paths, use_case):
+        return False
+    pinned = versions.pin_data(paths, use_case)
+    _say("data", f"data/{use_case} has changed: data.dvc now pins it ({pinned[:12]}); commit data.dvc")
+    return True
+
+
 @task(
     task_run_name="{stage}",
     retries=len(RETRY_AFTER_S),
@@ -62,8 +74,11 @@ def fetch_data(use_case: str) -> bool:
 def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     """Run one stage if it is stale, and publish its report, also that of a gate that closed. Returns whether it ran."""
     paths = Paths.find()
+    lost = stage == "register" and is_lost(paths, use_case)
+    if lost:
+        _say(stage, "the version it reported is not in this tracking store: registering again")
     try:
-        ran = versions.reproduce(paths, stage, use_case, force)
+        ran = versions.reproduce(paths, stage, use_case, force or lost)
     except StageFailedError as failed:
         if failed.exit_code == GateError.exit_code:
             _publish(paths, stage, use_case)
@@ -80,11 +95,23 @@ def run_family(family: str, use_case: str, force: bool = False) -> None:
         run_stage(stage.name, use_case, force)
 
 
+def is_lost(paths: Paths, use_case: str) -> bool:
+    """Whether the reported version is not in the tracking store of now: another store, a new clone, a deleted one."""
+    path = paths.case(use_case).report("register")
+    if not path.is_file():
+        return False
+    report = store.read_report(path, RegisterReport, use_case)
+    uri = Settings().resolved_tracking_uri(paths)
+    return not is_registered(uri, report.model, report.version, report.run_id)
+
+
 def say_fresh(stage: str) -> None:
     """The line of a stage that need not run; one that runs speaks for itself."""
-    Console(stderr=True).print(
-        f"[green]✓[/] [bold]{stage}[/]  [dim]fresh: nothing it reads has changed[/]", highlight=False
-    )
+    _say(stage, "fresh: nothing it reads has changed")
+
+
+def _say(what: str, text: str) -> None:
+    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
 def _publish(paths: Paths, stage: str, use_case: str) -> None:

@@ -121,9 +121,11 @@ def servers(paths: Paths, settings: Settings) -> tuple[Server, Server]:
 
 def _mlflow(paths: Paths, port: int) -> tuple[str, ...]:
     store = paths.mlflow_store
+    # No artifact proxy: its `mlflow-artifacts:/` locations could not be read by runs without this server.
     return (
         "server", "--workers", "1", "--host", HOST, "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}", "--artifacts-destination", str(store / "artifacts"),
+        "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}", "--no-serve-artifacts",
+        "--default-artifact-root", str(store / "artifacts"),
     )  # fmt: skip
 
 

@@ -104,7 +104,11 @@ def curate(paths: Paths, rows: Sequence[Row]) -> None:
     case, parts = paths.case(NAME), {split: [row for row in rows if row.split == split] for split in SPLITS}
     for split, part in parts.items():
         store.write_rows(case.rows(split), [part])
-    store.write_json(case.passed, {"rows_digest": store.rows_digest(parts["train"], parts["dev"])})
+    digests = {
+        "rows_digest": store.rows_digest(parts["train"], parts["dev"]),
+        "test_digest": store.rows_digest(parts["test"]),
+    }
+    store.write_json(case.passed, digests)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -105,3 +106,15 @@ def environment(patch: pytest.MonkeyPatch, root: Path, site: Path) -> None:
     patch.setenv("DVC_SITE_CACHE_DIR", str(site))
     patch.setenv("DVC_NO_ANALYTICS", "1")
     patch.setenv("COLUMNS", "200")
+
+
+def unreadable(patch: pytest.MonkeyPatch, file: Path) -> None:
+    """Opening the file fails as without permission; the tests may run as root, whom no mode stops."""
+    really = Path.open
+
+    def refuse(self: Path, *words: Any, **named: Any) -> Any:
+        if self == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return really(self, *words, **named)
+
+    patch.setattr(Path, "open", refuse)

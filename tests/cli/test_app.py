@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from cli.checkout import Cli, checkout, environment
 from tailtune import __version__
-from tailtune.cli import app as verbs
 from tailtune.core.errors import BusyError, DataError, Fault, GateError, StaleLadderError, UsageError
 from tailtune.stages import runner
 from tailtune.stages.table import STAGES
@@ -101,29 +101,45 @@ def test_reproduce_wants_a_version(cli: Cli, words: list[str]) -> None:
     assert "expected USE-CASE@ALIAS" in said.err
 
 
+def fake_flow(cli: Cli, body: str) -> None:
+    """A flows/lifecycle.py that does what `body` says."""
+    flow = cli.paths.root / "flows" / "lifecycle.py"
+    flow.parent.mkdir()
+    flow.write_text(body, encoding="utf-8")
+
+
 @pytest.mark.parametrize("code", [0, 3])
-def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    calls: list[tuple[list[str], Path]] = []
-
-    def flow(words: list[str], cwd: Path, check: bool) -> SimpleNamespace:
-        calls.append((words, cwd))
-        return SimpleNamespace(returncode=code)
-
-    monkeypatch.setattr(verbs.subprocess, "run", flow)
+def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(cli: Cli, code: int) -> None:
+    fake_flow(cli, f"import os, sys; open('said', 'w').write(repr(sys.argv[1:])); sys.exit({code})")
     said = cli("run", "first", "--force")
-    root = cli.paths.root
-    assert calls == [
-        ([sys.executable, str(root / "flows" / "lifecycle.py"), "first", "--parent", str(os.getpid()), "--force"], root)
-    ]
+    words = ["first", "--parent", str(os.getpid()), "--force"]
+    assert (cli.paths.root / "said").read_text(encoding="utf-8") == repr(words)
     assert said.code == code
     assert "Next:  tailtune run first" in said.out
 
 
-def test_run_of_an_unknown_use_case_starts_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbs.subprocess, "run", lambda *_, **__: pytest.fail("a flow was started"))
+def test_a_flow_that_was_killed_has_the_exit_code_of_its_signal(cli: Cli) -> None:
+    fake_flow(cli, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert cli("run", "first").code == 128 + signal.SIGKILL
+
+
+def test_run_of_an_unknown_use_case_starts_nothing(cli: Cli) -> None:
+    fake_flow(cli, "open('said', 'w')")
     assert cli("run", "frist").code == 2
+    assert not (cli.paths.root / "said").exists()
+
+
+def test_a_file_that_cannot_be_read_is_told_and_no_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/data/rows.csv")
+
+    monkeypatch.setattr(runner, "run_stage", fail)
+    monkeypatch.setenv("TAILTUNE_PROGRESS", "none")
+    said = cli("curate", "first")
+    assert (said.code, said.err) == (
+        1,
+        "\n/data/rows.csv: Permission denied\nNext:  mend the path, its permissions or the disk, then run again\n",
+    )
 
 
 def test_as_a_module_in_a_process_of_its_own(cli: Cli) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.checkout import Cli, checkout, environment, rows, tree, write
+from cli.checkout import Cli, checkout, environment, rows, tree, unreadable, write
 
 
 @pytest.fixture
@@ -46,6 +46,35 @@ def test_the_test_file_is_read_too(cli: Cli) -> None:
     write(case.data / "t.csv", rows(1, ["billing", "chat"]))
     told = refused(cli)
     assert "data/first/t.csv:3  label `chat` is not in models/first/labels.yaml" in told
+
+
+def test_faults_of_both_files_and_unknown_labels_are_told_at_once(cli: Cli) -> None:
+    case = cli.paths.case("first")
+    text = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
+    write(case.data / "rows.csv", [*rows(1), {"text": "x", "label": "chat"}, {"text": "y", "label": ""}])
+    write(case.data / "t.csv", [{"texts": "x", "label": "billing"}])
+    told = refused(cli)
+    for fault in (
+        "data/first/rows.csv:6  `label` is empty; expected a label on every row",
+        "data/first/t.csv:1  no column `text`; the file has texts, label; did you mean texts?",
+        "data/first/rows.csv:5  label `chat` is not in models/first/labels.yaml",
+    ):
+        assert fault in told, fault
+    assert told.splitlines()[-1] == "Next:  tailtune check first"
+
+
+def test_an_unreadable_file_and_a_folder_are_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = cli.paths.case("first")
+    text = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
+    (case.data / "t.csv").mkdir()
+    unreadable(monkeypatch, case.data / "rows.csv")
+    said = cli("check", "first")
+    told = said.err
+    assert said.code == 1
+    assert "data/first/rows.csv  cannot be read: Permission denied" in told
+    assert "data/first/t.csv  a folder; expected a file: .csv, .jsonl, .parquet" in told
 
 
 def test_spec_faults_of_both_files_come_with_their_lines(cli: Cli) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.checkout import Cli, Said, checkout, environment, rows, tree, write
+from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
+from tailtune.cli import aside
 from tailtune.cli.new import _labels_yaml
 from tailtune.core.errors import ServiceError
 from tailtune.services import versions
@@ -139,6 +142,68 @@ def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, name: str, content:
 
 def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
     assert "no such file" in refused(cli, 1, "mine", "--from", tmp_path / "gone.csv")
+
+
+def test_a_file_that_may_not_be_read_and_a_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"{tmp_path}  a folder; expected a file" in refused(cli, 1, "mine", "--from", tmp_path)
+    source = write(tmp_path / "r.csv", rows())
+    with monkeypatch.context() as patch:
+        unreadable(patch, source)
+        said = cli("new", "mine", "--from", source)
+    assert (said.code, said.err.splitlines()[1]) == (1, f"{source}: Permission denied")
+    assert "Traceback" not in said.err
+    assert not cli.paths.case("mine").data.exists()
+
+
+STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.aside.place_rows",
+         "tailtune.services.versions.pin_data", "tailtune.cli.aside.place_declaration")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mine", "other"])
+@pytest.mark.parametrize("step", STEPS)
+def test_what_a_killed_new_has_left_is_nothing_to_the_next(cli: Cli, tmp_path: Path, step: str, name: str) -> None:
+    """A kill gives no time to undo anything."""
+    source, before = write(tmp_path / "r.csv", rows()), tree(cli.paths.root)
+    child = os.fork()
+    if child == 0:  # the process that is killed at the step
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(step, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            cli("new", "mine", "--from", source)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert tree(cli.paths.root) != before or step == STEPS[0], "the kill came too early to leave anything"
+    assert cli.paths.use_cases() == ["first"], "what is half done is no use case"
+    said = cli("new", name, "--from", source)
+    assert (said.code, said.err) == (0, "")
+    assert cli.paths.use_cases() == sorted(["first", name])
+    assert sorted(path.name for path in cli.paths.data.iterdir()) == sorted(["first", name])
+    assert sorted(path.name for path in cli.paths.models.iterdir()) == sorted(["first", name, "prices.yaml"])
+    assert versions.data_is_pinned(cli.paths)
+
+
+def test_a_declaration_that_the_stage_graph_lacks_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
+    shutil.copytree(cli.paths.case("first").folder, cli.paths.case("mine").folder)
+    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in told
+    assert "add `- mine` to use_cases there" in told
+    assert "remove models/mine and data/mine" in told
+
+
+def test_rows_of_no_use_case_are_not_touched_and_not_called_one(cli: Cli, tmp_path: Path) -> None:
+    kept = write(cli.paths.data / "first" / "rows.csv", rows())
+    (cli.paths.data / "mine").mkdir()
+    shutil.copyfile(kept, cli.paths.data / "mine" / "rows.csv")
+    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "move data/mine away, or choose another name" in told
+
+
+def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.csv", rows())
+    with aside.alone(cli.paths):
+        aside.build_in(cli.paths, "theirs")
+        assert "another `tailtune new` is at work" in refused(cli, 1, "mine", "--from", source)
+        assert cli.paths.case(".new/theirs").data.is_dir()
+    assert cli("new", "mine", "--from", source).code == 0
 
 
 def test_rows_of_another_use_case_that_are_missing_are_not_dropped_from_the_pin(cli: Cli, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from report.fixtures import stay, stopped, whole
 
 from cli.checkout import Cli, checkout, environment
-from tailtune.cli.show import read_reports
+from tailtune.cli.show import print_summary, read_reports
 from tailtune.core.reports import REPORTS, Report
 from tailtune.services import store
 
@@ -66,6 +66,38 @@ def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
     assert said.code == 0
     assert "mlflow models serve" not in said.out
     assert cli("list").out.split() == ["first", "stay"]
+
+
+def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -> None:
+    write(cli, {name: report for name, report in whole().items() if name != "ladder"})
+    said = cli("show", "first")
+    assert "Not finished: ladder is next" in said.out
+    assert "tailtune run first" in said.out
+    assert "Use the fine-tune" not in said.out
+    assert "mlflow models serve" not in said.out
+    assert cli("list").out.split() == ["first", "ladder", "is", "next"]
+
+
+@pytest.mark.parametrize(
+    ("left", "title"),
+    [([*REPORTS], "Stopped before a stage began"), ([s for s in REPORTS if s != "curate"], "Stopped at curate"),
+     (["curate", "validate"], "Stopped at ladder")],
+)  # fmt: skip
+def test_a_run_that_stopped_says_so_and_how_to_go_on(
+    cli: Cli, capsys: pytest.CaptureFixture[str], left: list[str], title: str
+) -> None:
+    write(cli, {name: report for name, report in whole().items() if name in left})
+    print_summary(cli.paths, "first", stopped=True)
+    out = capsys.readouterr().out
+    assert title in out
+    assert "Next:  tailtune run first" in out
+    assert "Use the fine-tune" not in out
+    assert "mlflow models serve" not in out
+
+
+def test_a_first_run_that_stopped_early(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(cli.paths, "first", stopped=True)
+    assert capsys.readouterr().out == "first: stopped before a stage was done\nNext:  tailtune run first\n"
 
 
 def test_a_report_with_a_merge_conflict_is_told(cli: Cli) -> None:

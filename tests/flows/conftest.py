@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -125,7 +127,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (root / "dvc.yaml").open("w") as out:
         YAML().dump({"vars": [{"use_cases": ["toy"]}], "stages": stages}, out)
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
-    Repo.init(str(root)).close()
+    with Repo.init(str(root)) as repo:
+        repo.add([str(root / "data")])
+    (root / "mlflow/store").mkdir(parents=True)
+    with closing(sqlite3.connect(root / "mlflow/store/mlflow.db")) as database, database:  # where `given/` registered
+        database.execute("CREATE TABLE model_versions (name, version INTEGER, run_id, current_stage)")
+        database.execute("INSERT INTO model_versions VALUES ('toy', 1, 'r', 'None')")
     return root
 
 

@@ -77,6 +77,28 @@ def test_the_whole_life_without_a_server_then_a_no_op(project: Paths, environmen
 
 
 @pytest.mark.slow
+def test_edited_rows_are_pinned_and_a_lost_version_is_registered_again(
+    project: Paths, environment: dict[str, str]
+) -> None:
+    assert run(project, environment).returncode == 0
+    before = project.data_dvc.read_text()
+    (project.data / "toy/rows.jsonl").write_text("{}\n{}\n")
+    edited = run(project, environment, flow="curation")
+    assert edited.returncode == 0
+    assert edited.stderr.count("data/toy has changed: data.dvc now pins it") == 1
+    assert project.data_dvc.read_text() != before
+    assert run(project, environment).returncode == 0
+
+    (project.mlflow_store / "mlflow.db").unlink()
+    (project.root / "ran.txt").unlink()
+    lost = run(project, environment)
+    assert lost.returncode == 0
+    assert ran(project) == ["register"]
+    assert lost.stderr.count("not in this tracking store: registering again") == 1
+    assert "data.dvc" not in lost.stderr
+
+
+@pytest.mark.slow
 def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, environment: dict[str, str]) -> None:
     (project.root / "fail-validate").write_text("3")
     done = run(project, environment)
@@ -115,7 +137,7 @@ def test_a_dead_server_is_said_at_once(project: Paths, environment: dict[str, st
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/api"
         done = run(project, {**environment, "PREFECT_API_URL": url})
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert url in done.stderr
     assert "make up" in done.stderr
     assert len(done.stderr.splitlines()) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 
 from house.tree import ROOT, files_of_git, outside
 
@@ -34,6 +35,12 @@ def test_git_holds_no_derived_or_large_file() -> None:
     weights = [name for name in names if name.endswith((".safetensors", ".pt", ".bin", ".onnx", ".pkl", ".parquet"))]
     large = [f"{name}: {size:,} bytes" for name, size in names.items() if size > LARGEST_BYTES]
     assert not [*derived, *weights, *large]
+
+
+def test_dvc_typed_by_hand_phones_nobody() -> None:
+    config = ConfigParser()
+    config.read_string((ROOT / ".dvc" / "config").read_text(encoding="utf-8"))
+    assert not config.getboolean("core", "analytics", fallback=True)
 
 
 def test_models_holds_no_code() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import socket
@@ -9,9 +10,19 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
+from services.tracking import examples
+from services.tracking.conftest import THIRD_PARTY, stop, wait_for
+
+from tailtune.core.progress import Silent
+from tailtune.services.tracking import connect, registry
+from tailtune.services.tracking.client import open_client
+from tailtune.spec.settings import Settings
+from tailtune.stages import register
+from tailtune.stages.context import Context
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +85,7 @@ def test_up_twice_then_down(environment: dict[str, str], tmp_path: Path) -> None
             name: json.loads((tmp_path / f".run/{name}.json").read_text()) for name in ("prefect", "mlflow")
         }
         moved = servers("up", {**environment, "TAILTUNE_PREFECT_PORT": str(free_port())})
-        assert moved.returncode == 1
+        assert moved.returncode == 4
         assert "make down && make up" in moved.stderr
         assert mlflow in servers("ui", environment).stdout
     finally:
@@ -89,6 +100,56 @@ def _family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+@pytest.mark.slow
+@THIRD_PARTY[0]
+@THIRD_PARTY[1]
+def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path) -> None:
+    """A life through the server, one without it, and one through it again: everyone reads what the others wrote."""
+    case = examples.make_case(tmp_path / "project")
+    paths, port = case.paths.project, free_port()
+    embedded = f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
+    address = f"http://127.0.0.1:{port}"
+    open_client(embedded)
+    mlflow = infra().servers(paths, Settings(mlflow_port=port))[1]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            mlflow.command, env={**os.environ, **mlflow.environment}, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_for(f"{address}/health", process)
+        turns = ((address, "majority"), (embedded, "tfidf"), (address, "tfidf"))
+        for day, (uri, winner) in enumerate(turns, start=1):
+            examples.make_life(case, winner=winner)
+            tracker = connect(uri, case)
+            report = register.run(Context(case, Settings(), Silent(), tracker))
+            tracker.publish(examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
+            run_id = tracker.publish(examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
+            assert report.champion_version == str(min(day, 2))
+            for reader in (address, embedded):
+                other = connect(reader, case)
+                champion = registry.get(other, case.name, "champion")
+                into = tmp_path / f"fetched-{day}-{reader[:4]}"
+                assert (registry.fetch_predictor(other, champion, into) / "predictor.json").is_file()
+                assert [item.path for item in other.client.list_artifacts(run_id, "reports")] == ["reports/curate.json"]
+            page = f"{address}/get-artifact?path=reports/curate.json&run_uuid={run_id}"  # what the UI asks for
+            with urllib.request.urlopen(page, timeout=20) as shown:
+                assert json.load(shown)["stage"] == "curate"
+            files = f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}"
+            with urllib.request.urlopen(files, timeout=20) as listed:
+                assert "reports" in {item["path"] for item in json.load(listed)["files"]}
+    finally:
+        stop(process)
+
+
+def infra() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("infra_servers", ROOT / "infra/servers.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("verb", ["up", "ui"])
 def test_a_port_of_somebody_else_is_named(environment: dict[str, str], tmp_path: Path, verb: str) -> None:
     with socket.socket() as other:
@@ -97,7 +158,7 @@ def test_a_port_of_somebody_else_is_named(environment: dict[str, str], tmp_path:
         port = other.getsockname()[1]
         setting = "TAILTUNE_PREFECT_PORT" if verb == "up" else "TAILTUNE_MLFLOW_PORT"
         done = servers(verb, {**environment, setting: str(port)})
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert f"port {port}" in done.stderr
     assert f"{setting}={port + 1} make {verb}" in done.stderr
     assert not list((tmp_path / ".run").glob("*.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from tailtune.judge.decide import (
     pct,
     verdict,
 )
+from tailtune.judge.stats import paired
 from tailtune.spec.model import TargetsSpec, TrainSpec
 
 TARGETS = TargetsSpec(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
@@ -195,3 +197,10 @@ def test_a_winner_must_keep_the_latency_target() -> None:
 
 def test_an_estimate_is_shown_in_percent() -> None:
     assert pct(Estimate(value=0.931, low=0.922, high=0.939, rows=10)) == "93.1 % (92.2–93.9)"
+
+
+def test_few_discordant_rows_are_not_a_clear_gain() -> None:
+    """4 against 0 of 300: the bootstrap's low end is above 0, the exact test is not convinced."""
+    found = paired(np.ones(300, dtype=bool), np.arange(300) >= 4, ("lora", "probe"))
+    assert found.difference.low > 0 and found.mcnemar_p > 0.05
+    assert not choose_winner(found, "Probe", 4.0, None).yes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,6 +50,39 @@ def test_macro_f1s_interval_is_that_of_resampled_rows() -> None:
         samples.append(sklearn_macro([expected[i] for i in rows], [values[i] for i in rows]))
     low, high = np.quantile(samples, [0.025, 0.975])
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.03)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS, st.integers(1, 200))
+def test_resamples_drawn_in_blocks_are_those_drawn_at_once(pairs: list[tuple[str, str | None]], most: int) -> None:
+    expected, values = [e for e, _ in pairs], [v for _, v in pairs]
+    at_once = macro_f1(expected, values, resamples=53, seed=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tailtune.judge.metrics._BLOCK_COUNTS", most)
+        assert macro_f1(expected, values, resamples=53, seed=3) == at_once
+
+
+def test_macro_f1_is_what_it_was_before_it_was_drawn_in_blocks() -> None:
+    """Recorded figures are to be reproduced to the last bit: the draws and their order must stay."""
+    random = np.random.default_rng(5)
+    expected = [str(x) for x in random.integers(0, 30, 400)]
+    values = [label if random.random() < 0.8 else str(random.integers(0, 40)) for label in expected]
+    found = macro_f1(expected, values, resamples=500, seed=17)
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (0.8039270339057624, 0.7653654902635432, 0.8436183484783673), abs=1e-12
+    )
+
+
+def test_memory_does_not_grow_with_the_resamples() -> None:
+    expected = [str(i % 500) for i in range(20_000)]
+    values = [str(i // 40) for i in range(20_000)]
+    tracemalloc.start()
+    try:
+        macro_f1(expected, values, resamples=300, seed=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 80 * 2**20, "20,000 cells and 500 labels: 48 MB of draws, twice, and 80 MB a table of cells by labels"
 
 
 @settings(max_examples=40, deadline=None)

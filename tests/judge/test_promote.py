@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
-from tailtune.judge.promote import promote
+from tailtune.judge.promote import not_comparable, promote
+from tailtune.judge.stats import paired
 
 
 def compared(value: float, low: float, high: float) -> Paired:
@@ -52,3 +54,20 @@ def test_what_is_better_is_also_not_worse(low: float, width: float, effect: floa
     comparison = compared(low + width / 2, low, low + width)
     if promote(comparison, "1", "better", effect).yes:
         assert promote(comparison, "1", "not-worse", effect).yes
+
+
+def test_only_an_equal_split_can_be_compared() -> None:
+    assert not_comparable("3", "a", "a") is None
+    for then, why in (("b", "split differently"), (None, "not recorded")):
+        refusal = not_comparable("3", then, "a")
+        assert refusal is not None and not refusal.yes
+        assert why in refusal.reason and "champion v3" in refusal.reason and "by hand" in refusal.reason
+
+
+def test_an_interval_above_zero_is_not_enough_when_few_rows_differ() -> None:
+    """4 against 0 of 300 discordant rows: the bootstrap is sure, the exact test is not."""
+    found = paired(np.ones(300, dtype=bool), np.arange(300) >= 4, ("candidate", "champion"))
+    assert found.difference.low > 0
+    refused = promote(found, "1", "better", 0.005)
+    assert not refused.yes and "p < 0.05" in refused.reason
+    assert promote(found, "1", "not-worse", 0.005).yes

@@ -6,9 +6,12 @@ import pytest
 
 from judge.evidence import curve, evidence, rung
 from tailtune.core.reports import Question
-from tailtune.judge.decide import Evidence, verdict
-from tailtune.judge.questions import questions
+from tailtune.judge.decide import NO_ENDPOINT, Evidence, verdict
+from tailtune.judge.questions import CONTEXT, questions
+from tailtune.predictors.registry import RUNG_KINDS
 from tailtune.spec.model import TargetsSpec, TrainSpec
+
+STRICT = TargetsSpec(accuracy=0.94)
 
 
 def ask(shown: Evidence, targets: TargetsSpec) -> dict[str, Question]:
@@ -16,12 +19,44 @@ def ask(shown: Evidence, targets: TargetsSpec) -> dict[str, Question]:
     return dict(zip(("context", "labels", "latency", "format", "cadence"), found, strict=True))
 
 
-def test_context_solves_it_exactly_when_the_verdict_is_stay() -> None:
-    targets = TargetsSpec(accuracy=0.94)
-    assert ask(evidence(rung("probe", 0.99)), targets)["context"].answer == "yes"
-    no = ask(evidence(rung("probe", 0.9)), targets)["context"]
-    assert no.answer == "no"
-    assert no.evidence == "Probe 90.0 % (89.0–91.0) against 96.0% needed; prompted models were not measured"
+@pytest.mark.parametrize("name", CONTEXT)
+def test_context_solves_it_when_a_rung_that_fits_nothing_stays(name: str) -> None:
+    found = ask(evidence(rung(name, 0.99), rung("probe", 0.995), unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    assert found.answer == "yes"
+    assert found.evidence == (
+        f"best local context rung: {name.title()} 99.0 % (98.0–100.0); 96.0 % is needed to stay; "
+        "prompted models were not measured"
+    )
+
+
+@pytest.mark.parametrize("name", ["majority", "tfidf", "probe"])
+def test_a_fitted_rung_that_stays_is_no_proof_of_context(name: str) -> None:
+    found = ask(evidence(rung("retrieval", 0.9), rung(name, 0.99), unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    assert found.answer == "no"
+    assert f"; {name.title()}, fitted to labels, stays; prompted models were not measured" in found.evidence
+
+
+def test_while_nothing_stays_prompted_models_could_still_solve_it() -> None:
+    rungs = rung("prototypes", 0.8), rung("retrieval", 0.9), rung("probe", 0.95)
+    open_ = ask(evidence(*rungs, unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    assert (open_.answer, open_.evidence) == (
+        "unmeasured",
+        "best local context rung: Retrieval 90.0 % (89.0–91.0); 96.0 % is needed to stay; "
+        "prompted models were not measured",
+    )
+    known = ask(evidence(*rungs), STRICT)["context"]
+    assert known.answer == "no"
+    assert "not measured" not in known.evidence
+
+
+def test_without_a_local_context_rung_none_is_named() -> None:
+    found = ask(evidence(rung("probe", 0.9)), STRICT)["context"]
+    assert found.evidence == "no local context rung was measured; 96.0 % is needed to stay"
+
+
+def test_the_context_rungs_are_rungs() -> None:
+    assert CONTEXT
+    assert set(CONTEXT) < set(RUNG_KINDS)
 
 
 @pytest.mark.parametrize(("rows", "answer"), [(4999, "no"), (5000, "yes")])

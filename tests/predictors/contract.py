@@ -13,6 +13,7 @@ import pytest
 from tailtune.core.records import Row
 from tailtune.predictors import registry
 from tailtune.predictors.base import FitContext, Floats, Predictor, Rung
+from tailtune.spec.model import PII
 
 LABELS = {"billing": "money and invoices", "login": "access to the account", "export": "data out of the product"}
 WORDS = {
@@ -85,7 +86,7 @@ def a_saved_rung_answers_the_same(kind: type[Rung], folder: Path) -> None:
     rung = kind.fit(context())
     name = next(name for name, known in registry.RUNG_KINDS.items() if known.load_class() is kind)
     rung.save(folder)
-    registry.write_card(folder, name)
+    registry.write_card(folder, name, PII)
     again = registry.load(folder, embed)
     assert type(again) is kind
     assert again.labels == rung.labels == tuple(LABELS)

@@ -41,7 +41,7 @@ def test_rungs_on_the_real_encoder_come_back_from_disk(tmp_path: Path) -> None:
             answers = rung.answer(texts)
             assert np.mean([a.value == row.label for a, row in zip(answers, train, strict=True)]) >= 0.8, name
             rung.save(tmp_path / name)
-            registry.write_card(tmp_path / name, name)
+            registry.write_card(tmp_path / name, name, ())
             loaded = registry.load(tmp_path / name, None if name == "probe" else real)
             assert np.allclose(loaded.probabilities(texts), rung.probabilities(texts), atol=1e-4), name
     finally:

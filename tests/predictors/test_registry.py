@@ -29,13 +29,28 @@ def test_every_kind_can_be_imported_and_is_named_by_its_key() -> None:
 def test_a_folder_with_a_card_comes_back_as_its_kind(name: str, tmp_path: Path) -> None:
     kind = registry.RUNG_KINDS[name].load_class()
     kind.fit(context()).save(tmp_path)
-    registry.write_card(tmp_path, name)
+    registry.write_card(tmp_path, name, ("phone", "email"))
     assert type(registry.load(tmp_path, embed)) is kind
+    assert registry.scrubbed(tmp_path) == ("email", "phone")
 
 
 def test_a_folder_without_a_card_is_no_predictor(tmp_path: Path) -> None:
     with pytest.raises(TailTuneError, match=r"no predictor\.json; not a saved predictor"):
         registry.load(tmp_path)
+    with pytest.raises(TailTuneError, match=r"no predictor\.json; not a saved predictor"):
+        registry.scrubbed(tmp_path)
+
+
+@pytest.mark.parametrize(("noted", "shown"), [({}, "None"), ({"scrub_pii": ["email", "shoe size"]}, "shoe size")])
+def test_what_to_scrub_is_never_guessed(tmp_path: Path, noted: dict[str, object], shown: str) -> None:
+    (tmp_path / registry.CARD).write_text(json.dumps({"kind": "tfidf", **noted}))
+    with pytest.raises(TailTuneError, match=f"scrub_pii is .*{shown}.*; expected a list of card, email"):
+        registry.scrubbed(tmp_path)
+
+
+def test_nothing_to_scrub_is_an_answer(tmp_path: Path) -> None:
+    registry.write_card(tmp_path, "tfidf", ())
+    assert registry.scrubbed(tmp_path) == ()
 
 
 def test_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:

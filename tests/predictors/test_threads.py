@@ -7,7 +7,8 @@ from tailtune.predictors import threads
 
 
 @pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
+def spinning(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -35,3 +36,9 @@ def test_many_rows_settle_and_the_old_number_returns(monkeypatch: pytest.MonkeyP
 def test_measured_for_real_it_is_one_of_the_two() -> None:
     assert threads.settle_threads(2) in (1, 2)
     assert threads.settle_threads(1) == 1
+
+
+def test_sleeping_threads_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setattr(threads, "_speed", lambda count, x, weight: {2: 20.0, 1: 100.0}[count])
+    assert threads.settle_threads(2) == 2

@@ -69,13 +69,13 @@ def test_every_page_is_balanced_and_needs_no_network(reports: dict[str, Report])
 
 
 def test_the_verdict_stands_before_everything_else() -> None:
-    page = Outline(render(fixtures.whole(), "commit 8454389"))
+    page = Outline(render(fixtures.whole()))
     assert page.text.index("Use the fine-tune") < page.text.index("Why: the decision") < page.text.index("The bill")
-    assert "commit 8454389" in page.text
     for said in (
         "provisional",
         "answers 94.3 % right, 3.3 points more than the best cheaper way",
         "Can more context solve it?",
+        "not measured Can more context solve it?",
         "not measured How often must behaviour change?",
         "+3.3 points (+2.1 to +4.5)",
         "A prompted language model at 96.7 % or more",
@@ -145,9 +145,9 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         found.model_copy(update={"confusions": (confusion,), "per_class": per_class}),
         fixtures.decide().model_copy(update={"reason": HOSTILE}),
     )
-    stopped = fixtures.reports(failed.model_copy(update={"expectations": (closed,)}))
+    stopped = fixtures.reports(fixtures.curate(), failed.model_copy(update={"expectations": (closed,)}))
     for reports in (told, stopped):
-        html = render(reports, HOSTILE)
+        html = render(reports)
         page = Outline(html)
         assert "script" not in page.tags
         assert not [a for a in page.attributes if a[1] == "onload"]
@@ -161,7 +161,9 @@ def test_what_is_not_measured_or_known_says_so() -> None:
     blank = {"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None}
     rungs = tuple(rung.model_copy(update=blank) for rung in ladder.rungs)
     reports = fixtures.reports(
-        fixtures.curate().model_copy(update={"cost": None}), ladder.model_copy(update={"rungs": rungs})
+        fixtures.curate().model_copy(update={"cost": None}),
+        fixtures.validate(),
+        ladder.model_copy(update={"rungs": rungs}),
     )
     text = Outline(render(reports)).text
     assert "nan" not in text.lower()
@@ -180,3 +182,28 @@ def test_a_closed_gate_is_all_the_page_speaks_of() -> None:
     assert "tickets.jsonl:1377" in text
     assert "The cheaper ways" not in text
     assert "Left out, as they are of an earlier run: ladder, decide, train, evaluate, register." in text
+
+
+def test_an_unfinished_life_gives_no_verdict_and_names_what_it_leaves_out() -> None:
+    reports = fixtures.whole()
+    del reports["ladder"]
+    text = Outline(render(reports)).text
+    assert "Not finished: ladder is next" in text
+    assert "Use the fine-tune" not in text
+    assert "provisional" not in text
+    assert "Left out, as they are of an earlier run: decide, train, evaluate, register." in text
+
+
+def test_the_rung_that_stays_is_marked_though_another_is_more_accurate() -> None:
+    html = render(fixtures.stay())
+    marked = re.findall(r'<tr class="best">\s*<th scope="row">([^<]+)', html)
+    assert [name.strip() for name in marked if "," in name] == ["Retrieval, nearest labelled rows"] * 2
+
+
+@pytest.mark.parametrize(
+    ("reports", "reason"), [(fixtures.stay(), fixtures.WHY_STAY), (fixtures.whole(), fixtures.WHY_TRAIN)]
+)
+def test_the_reason_of_the_decision_stands_once_where_it_is_explained(reports: dict[str, Report], reason: str) -> None:
+    text = Outline(render(reports)).text
+    assert text[text.index("Why: the decision") :].count(reason) == 1
+    assert "Training was" in text

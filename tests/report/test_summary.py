@@ -8,7 +8,7 @@ import math
 import pytest
 from rich.console import Console
 
-from tailtune.core.records import Estimate
+from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Report
 from tailtune.report.scale import Scale
 from tailtune.report.summary import Links, summary
@@ -25,16 +25,22 @@ SHOWN = Links(
 )
 
 
-def drawn(reports: dict[str, Report], width: int = 80, shown: Links = SHOWN, encoding: str = "utf-8") -> str:
+def drawn(
+    reports: dict[str, Report],
+    width: int = 80,
+    shown: Links = SHOWN,
+    encoding: str = "utf-8",
+    stopped: bool = False,
+) -> str:
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    Console(file=out, width=width).print(summary(reports, shown))
+    Console(file=out, width=width).print(summary(reports, shown, stopped))
     out.flush()
     assert isinstance(out.buffer, io.BytesIO)
     return out.buffer.getvalue().decode(encoding)
 
 
-def flat(reports: dict[str, Report], width: int = 120) -> str:
-    return " ".join(drawn(reports, width).replace("│", " ").split())
+def flat(reports: dict[str, Report], width: int = 120, stopped: bool = False) -> str:
+    return " ".join(drawn(reports, width, stopped=stopped).replace("│", " ").split())
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -99,9 +105,53 @@ def test_a_closed_gate_names_expectation_and_rows_and_hides_older_reports() -> N
         assert "decision page" not in text
 
 
+def test_a_run_that_stopped_shows_no_verdict_of_an_earlier_one() -> None:
+    reports = fixtures.whole()
+    del reports["train"]
+    text = flat(reports, stopped=True)
+    assert "Stopped at train" in text
+    assert "Next: tailtune run support-tickets" in text
+    assert "Left out, as they are of an earlier run: evaluate, register." in text
+    for old in ("Use the fine-tune", "provisional 2026", "opened once", "decision page", "serve the model"):
+        assert old not in text, old
+
+
+def test_a_run_that_stopped_before_any_stage_tells_nothing_old() -> None:
+    text = flat(fixtures.whole(), stopped=True)
+    assert "Stopped before a stage began" in text
+    assert "this summary again tailtune show support-tickets" in text
+    for old in ("Use the fine-tune", "2026", "Ladder", "Decision", "Bill", "decision page", "serve the model"):
+        assert old not in text, old
+
+
+def test_the_rung_that_stays_is_marked_though_another_is_more_accurate() -> None:
+    marked = [line.split()[1] for line in drawn(fixtures.stay()).splitlines() if line.startswith("▸")]
+    assert marked == ["retrieval", "retrieval"], "on the ladder and on test"
+
+
+@pytest.mark.parametrize(
+    ("reports", "reason", "training"),
+    [
+        (fixtures.stay(), fixtures.WHY_STAY, "training not allowed"),
+        (fixtures.whole(), fixtures.WHY_TRAIN, "training allowed (estimated cost $0.0041)"),
+    ],
+)
+def test_the_reason_of_the_decision_stands_once(reports: dict[str, Report], reason: str, training: str) -> None:
+    text = flat(reports)
+    decision = text[text.index("Decision") : text.index("Training")]
+    assert decision.count(reason) == 1
+    assert training in decision
+
+
+def test_a_training_that_the_spec_overrules_says_so() -> None:
+    overruled = Decision(yes=True, reason="train.when is always (the verdict alone was stay)")
+    reports = {**fixtures.stay(), "decide": fixtures.decide_stay().model_copy(update={"train": overruled})}
+    assert "training allowed: train.when is always (the verdict alone was stay)" in flat(reports)
+
+
 def test_nothing_trained_is_said_with_its_reason() -> None:
     text = flat(fixtures.stay())
-    assert "Stay with frozen encoder + linear probe" in text
+    assert "Stay with retrieval, nearest labelled rows" in text
     assert "provisional" not in text
     assert "Nothing was trained: a cheaper rung meets the target" in text
     assert "difference" not in text
@@ -136,6 +186,7 @@ def test_unknown_costs_and_unmeasured_figures_are_never_zero() -> None:
     rung = ladder.rungs[0].model_copy(update={"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None})
     reports = fixtures.reports(
         fixtures.curate().model_copy(update={"cost": fixtures.cost(6.2, None)}),
+        fixtures.validate().model_copy(update={"cost": None}),
         ladder.model_copy(update={"rungs": (rung, *ladder.rungs[1:]), "cost": None}),
     )
     text = drawn(reports, 120)
@@ -148,8 +199,17 @@ def test_unknown_costs_and_unmeasured_figures_are_never_zero() -> None:
     assert "$0" not in total
 
 
-def test_a_partly_known_bill_is_a_lower_bound() -> None:
+def test_the_stage_that_draws_this_is_not_on_its_own_bill() -> None:
+    """Register writes the page before it is done: its cost is not yet known, and is no gap in the bill."""
     reports = fixtures.reports(fixtures.curate(), fixtures.validate().model_copy(update={"cost": None}))
+    assert "not known" not in flat(reports)
+
+
+def test_a_partly_known_bill_is_a_lower_bound() -> None:
+    validated = fixtures.validate()
+    assert validated.cost is not None
+    unpriced = validated.model_copy(update={"cost": validated.cost.model_copy(update={"usd": None})})
+    reports = fixtures.reports(fixtures.curate(), unpriced)
     assert "$0.00017 + not known" in flat(reports)
 
 

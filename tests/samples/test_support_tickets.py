@@ -17,8 +17,8 @@ from tailtune.samples.support_tickets.grammar import choose, fill
 from tailtune.samples.support_tickets.slots import SLOTS
 
 LABELS = Path(__file__).parents[2] / "models" / "support-tickets" / "labels.yaml"
-TICKETS_SHA256 = "73f80d81f4124aa2a5cebd9e4717b2a2b9d6ab4e63c4016c3a2dbabe36fc76da"
-TRUTH_SHA256 = "d5beb7ff6bf8d2f4f8551c82e97e692017f5750adaf22e48da120add724780f2"
+TICKETS_SHA256 = "8c24925eef196642607c7398a745dc6ada3981692f8b66e197b2296946f1f487"
+TRUTH_SHA256 = "6b03714a858fb8aadf38bc90a29841c260be3338f60cea676818009aadeb6e34"
 ORIGINALS = ("normal", "contrast")
 
 Rows = list[dict[str, object]]

@@ -7,19 +7,29 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from services.tracking import examples
 from services.tracking.conftest import THIRD_PARTY, case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
 
 from tailtune.core.progress import Silent
+from tailtune.core.records import Answer
 from tailtune.core.reports import RegisterReport
+from tailtune.predictors import registry as predictors
+from tailtune.services.sources import RawRow
 from tailtune.services.tracking import connect
 from tailtune.spec.load import UseCase
+from tailtune.spec.model import Pii
 from tailtune.spec.settings import Settings
 from tailtune.stages import register
 from tailtune.stages.context import Context
+from tailtune.stages.curate.drops import Drops
+from tailtune.stages.curate.intake import train_rows
 
 pytestmark = THIRD_PARTY
 BIN = Path(sys.executable).parent
@@ -69,8 +79,71 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
     carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
     assert Path("tailtune/predictors/tfidf.py") in carried
-    assert not [path for path in carried if {"stages", "services", "report"} & set(path.parts)]
+    prepare = Path("tailtune/predictors/prepare")
+    assert {prepare / "__init__.py", prepare / "clean.py", prepare / "scrub.py"} <= carried
+    assert not [path for path in carried if {"stages", "services", "report", "spec"} & set(path.parts)]
     assert sum(path.stat().st_size for path in (stored / "code").rglob("*")) < 200_000
+
+
+RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset my  pass\u200bword, tel. no. 5550188123 "
+
+
+def curated(case: UseCase, raw: str) -> str:  # noqa: F811
+    """What curation makes of a text, by the stage's own code."""
+    (tidy,) = train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case.spec, Drops())
+    return tidy.row.text
+
+
+def test_a_raw_text_is_answered_as_the_curated_row_is(
+    report: RegisterReport,
+    case: UseCase,  # noqa: F811
+    uri: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    text = curated(case, RAW)
+    assert text == "Hello, <email> here caf\u00e9 reset my password, tel. no. <phone>"
+    predictor = predictors.load(case.paths.stage("ladder") / "rungs" / "tfidf")
+    (expected,), (unprepared,) = predictor.answer([text]), predictor.answer([RAW])
+    assert unprepared.confidence != expected.confidence, "the raw text would be answered alike: nothing is shown"
+    script = """
+import json, mlflow, pandas as pd, sys
+frame = mlflow.pyfunc.load_model("models:/support-tickets@champion").predict(pd.DataFrame({"text": [sys.argv[1]]}))
+print(json.dumps([frame["label"][0], frame["confidence"][0]]))
+"""
+    command = [sys.executable, "-c", script, RAW]
+    done = subprocess.run(command, env=environment(uri), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [expected.value, expected.confidence]
+
+
+@dataclass
+class Listening:
+    """A predictor that remembers what it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        self.asked += texts
+        return [Answer("x", 1.0) for _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked"),
+    [(("email", "ip"), ["<email> called from 0049 30 9018200", ""]), ((), ["a@b.de called from 0049 30 9018200", ""])],
+)
+def test_only_what_the_card_names_is_scrubbed(
+    kinds: tuple[Pii, ...], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tailtune.serve.pyfunc import TailTuneModel
+
+    listening = Listening()
+    monkeypatch.setattr(predictors, "load", lambda folder: listening)
+    predictors.write_card(tmp_path, "tfidf", kinds)
+    model = TailTuneModel()
+    model.load_context(SimpleNamespace(artifacts={"predictor": str(tmp_path)}))
+    frame = model.predict(None, pd.DataFrame({"text": [" a@b.de called\tfrom 0049 30 9018200", None]}))
+    assert listening.asked == asked
+    assert list(frame["label"]) == ["x", "x"]
 
 
 @pytest.mark.slow

@@ -199,3 +199,19 @@ def test_a_sample_of_few_rows_is_all_of_them_as_a_new_list() -> None:
 
 def test_answers_cost_nothing_by_default() -> None:
     assert Answer("a", 0.5).usd == 0.0
+
+
+def test_what_was_fitted_on_other_rows_is_not_scored_on_test(tmp_path: Path) -> None:
+    """After a changed split and a lone `tailtune evaluate`, test rows could be the adapter's train rows."""
+    test = [Row("a", "text", "x", "f:1", "test")]
+    passed = tmp_path / "passed.json"
+    store.write_json(passed, {"rows_digest": "now", "test_digest": store.rows_digest(test)})
+    store.note_rows(tmp_path / "ladder", "now")
+    store.require_same_rows("toy", passed, test, decision="now", ladder=tmp_path / "ladder")
+    with pytest.raises(MissingInputError, match="decision: made from other rows"):
+        store.require_same_rows("toy", passed, test, decision="then", ladder=tmp_path / "ladder")
+    store.note_rows(tmp_path / "ladder", "then")
+    with pytest.raises(MissingInputError, match="ladder: made from other rows"):
+        store.require_same_rows("toy", passed, test, decision="now", ladder=tmp_path / "ladder")
+    with pytest.raises(MissingInputError, match="not the ones that validation passed"):
+        store.require_same_rows("toy", passed, [*test, Row("b", "t", "x", "f:2", "test")], decision="now")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -131,6 +132,34 @@ def test_the_sketching_reports_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     told: list[int] = []
     Twins(["a text of some length"] * 5, 0.85, told.append)
     assert told == [2, 4, 5]
+
+
+def test_long_texts_are_sketched_fewer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailtune.services.twins._CHUNK_CHARS", 100)
+    told: list[int] = []
+    Twins(["a" * 60, "b" * 40, "c", "d" * 500, "e", "f" * 99, "g"], 0.85, told.append)
+    assert told == [2, 3, 4, 6, 7]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="ab c", max_size=40), max_size=12), st.integers(1, 60))
+def test_how_many_are_sketched_at_once_changes_nothing(texts: list[str], chars: int) -> None:
+    expected = greedy(texts, 0.85)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tailtune.services.twins._CHUNK_CHARS", chars)
+        assert greedy(texts, 0.85) == expected
+
+
+def test_memory_does_not_grow_with_the_length_of_texts() -> None:
+    """4,000 texts of 2,000 characters, at 26 bytes a character, would take 200 MB at once."""
+    texts = [f"{i} " + "word " * 400 for i in range(4000)]
+    tracemalloc.start()
+    try:
+        Twins(texts, 0.85)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * 2**20
 
 
 def test_a_template_filled_in_many_times_stays_cheap() -> None:

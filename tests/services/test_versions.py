@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,6 +237,44 @@ def test_data_is_pinned_by_hash(project: Paths) -> None:
     assert versions.pin_data(project) != first
     (project.data / "toy" / "rows.txt").write_text("one\n")
     assert versions.pin_data(project) == first
+
+
+def pinned_files(project: Paths) -> set[str]:
+    """What data.dvc names, from DVC's cache."""
+    digest = str(versions.data_hash(project))
+    listing = project.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    return {entry["relpath"] for entry in json.loads(listing.read_text())}
+
+
+def test_one_use_case_is_pinned_and_the_others_stay_in_the_pin(project: Paths) -> None:
+    other = project.data / "other"
+    other.mkdir()
+    (other / "rows.txt").write_text("theirs\n")
+    first = versions.pin_data(project)
+    shutil.rmtree(other)
+    assert not versions.data_is_pinned(project)
+    assert versions.data_is_pinned(project, "toy")
+    (project.data / "toy/rows.txt").write_text("edited\n")
+    assert not versions.data_is_pinned(project, "toy")
+    assert versions.pin_data(project, "toy") != first
+    assert versions.data_is_pinned(project, "toy")
+    assert pinned_files(project) == {"toy/rows.txt", "other/rows.txt"}
+    (project.data / "toy/more.txt").write_text("more\n")
+    (project.data / "toy/rows.txt").unlink()
+    versions.pin_data(project, "toy")
+    assert pinned_files(project) == {"toy/more.txt", "other/rows.txt"}
+
+
+def test_a_pin_that_the_cache_does_not_know_is_not_replaced_by_less(project: Paths) -> None:
+    (project.root / "models/other").mkdir()
+    (project.root / "models/other/model.yaml").write_text("alpha: 1\n")
+    versions.pin_data(project)
+    before = project.data_dvc.read_bytes()
+    shutil.rmtree(project.root / ".dvc/cache")
+    (project.data / "toy/rows.txt").write_text("edited\n")
+    with pytest.raises(UsageError, match="no rows of other"):
+        versions.pin_data(project, "toy")
+    assert project.data_dvc.read_bytes() == before
 
 
 def test_push_and_pull_round_trip_a_local_remote(project: Paths, tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "ladder": {"rungs": ["tfidf"], "shots": 3, "neighbours": 3, "latency_rows": 30, "max_fit_rows": 200,
                "curve_points": 3},
     "targets": {"accuracy": 0.9, "p99_ms": 9.0, "min_effect": 0.01, "head_room": 2.0, "min_train_rows": 10},
-    "train": {"when": "never", "max_cost_usd": 1, "rank": 2, "alpha": 2, "dropout": 0.1, "modules": ["query"],
-              "epochs": 1, "patience": 1, "batch_rows": 2, "learning_rate": 0.1, "head_learning_rate": 0.2,
-              "max_tokens": 16, "max_rows": 200, "seed": 1, "checkpoint_s": 1.0},
+    "train": {"when": "never", "max_cost_usd": 1, "rank": 2, "alpha": 2, "dropout": 0.1, "token_dropout": 0.2,
+              "modules": ["query"], "epochs": 1, "patience": 1, "batch_rows": 2, "learning_rate": 0.1,
+              "head_learning_rate": 0.2, "max_tokens": 16, "max_rows": 200, "seed": 1, "checkpoint_s": 1.0},
     "evaluate": {"resamples": 200, "latency_rows": 30, "calibration_bins": 5},
     "register": {"model": "m", "promote_if": "not-worse"},
 }  # fmt: skip

@@ -76,3 +76,33 @@ def test_by_default_it_is_the_process_environment(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DO_NOT_TRACK", "1")
     quiet_environment()
     assert os.environ["DO_NOT_TRACK"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "intra.example, localhost"}, "intra.example,localhost,127.0.0.1"),
+        ({"no_proxy": "a.example", "NO_PROXY": "b.example"}, "b.example,a.example,127.0.0.1,localhost"),
+        ({"NO_PROXY": "*"}, "*"),
+        ({"NO_PROXY": "", "no_proxy": ","}, "127.0.0.1,localhost"),
+    ],
+)
+def test_loopback_never_goes_through_a_proxy(given: dict[str, str], after: str) -> None:
+    environ = {"HTTP_PROXY": "http://proxy.example:3128", **given}
+    quiet_environment(environ)
+    assert environ["NO_PROXY"] == environ["no_proxy"] == after
+    assert environ["HTTP_PROXY"] == "http://proxy.example:3128"
+
+
+def test_a_health_check_on_loopback_works_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    import urllib.request
+
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    assert not urllib.request.proxy_bypass("127.0.0.1")
+    quiet_environment()
+    assert urllib.request.proxy_bypass("127.0.0.1:4200")
+    assert urllib.request.proxy_bypass("localhost")

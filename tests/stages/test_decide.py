@@ -60,7 +60,7 @@ def test_a_good_rung_stays_and_training_may_not_spend(paths: Paths) -> None:
     respec(paths, {"targets": {"accuracy": 0.9}})
     measured(paths, rung("tfidf", 0.8), rung("retrieval", 0.95), rung("probe", 0.99))
     found = decide.run(context(paths))
-    assert (found.verdict, found.train.yes, found.best_rung) == ("stay", False, "Retrieval, nearest labelled rows")
+    assert (found.verdict, found.train.yes, found.best_rung) == ("stay", False, "retrieval")
     assert ticket(paths) == {"train": False, "best_rung": "retrieval", "rows_digest": "abc"}
     assert (found.target_accuracy, found.rows_digest) == (0.9, "abc")
 

@@ -162,3 +162,10 @@ def test_progress_names_every_rung(paths: Paths, tmp_path: Path) -> None:
     assert isinstance(given.progress, Heard)
     assert any(line.startswith("encoded 306 rows") for line in given.progress.said)
     assert any(line.startswith("Majority class: ") and line.endswith("on 66 dev rows") for line in given.progress.said)
+
+
+def test_a_saved_rung_notes_what_was_scrubbed_from_its_rows(tmp_path: Path) -> None:
+    paths = make(tmp_path / "p", {"curate": {"scrub_pii": ["ip", "email"]}, "ladder": {"rungs": ["majority"]}})
+    with untracked():
+        ladder.run(context(paths))
+    assert registry.scrubbed(paths.case(NAME).stage("ladder") / "rungs" / "majority") == ("email", "ip")

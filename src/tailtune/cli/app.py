@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,6 +97,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
 ) -> None:
     """Run the whole life as Prefect flows; what is fresh is not done again."""
+    from tailtune.cli.child import run_to_end
     from tailtune.cli.show import print_summary
     from tailtune.spec.load import load_use_case
 
@@ -105,7 +105,7 @@ def run(
     load_use_case(paths, use_case)
     flow = paths.root / "flows" / "lifecycle.py"
     words = [sys.executable, str(flow), use_case, "--parent", str(os.getpid()), *(["--force"] if force else [])]
-    code = subprocess.run(words, cwd=paths.root, check=False).returncode  # noqa: S603 - our own flow, no shell
+    code = run_to_end(words, paths.root)
     print_summary(paths, use_case, stopped=code != 0)
     if code:
         raise typer.Exit(code)

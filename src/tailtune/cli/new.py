@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailtune.cli import aside
 from tailtune.cli.samples import restore_samples
 from tailtune.core.errors import DataError, Fault, TailTuneError, UsageError
 from tailtune.services import sources, store, versions
 from tailtune.spec.load import load_use_case
 from tailtune.spec.model import DataSpec
 from tailtune.spec.paths import Paths
+from tailtune.spec.yaml_lines import LinedYaml
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"truth"})
@@ -37,7 +39,16 @@ def create(
     Raises:
         UsageError: The name is malformed, taken or reserved.
         DataError: The files cannot be used as they are; every fault with its line.
+        BusyError: Another one is at work.
     """
+    with aside.alone(paths):
+        aside.clear(paths)
+        return _create(paths, name, source, test, text=text, label=label, group=group)
+
+
+def _create(
+    paths: Paths, name: str, source: Path, test: Path | None, *, text: str, label: str, group: str | None
+) -> Made:
     _check_name(paths, name)
     test_name = None if test is None else (test.name if test.name != source.name else f"test-{test.name}")
     data = DataSpec(file=source.name, test_file=test_name, text=text, label=label, group=group)
@@ -46,20 +57,19 @@ def create(
     _check_labels(counts, test_counts, source, test)
     restore_samples(paths)
     with _undone_on_error(paths, name):
-        folder = paths.case(name).data
-        folder.mkdir(parents=True)
-        shutil.copyfile(source, folder / source.name)
+        case = aside.build_in(paths, name)
+        shutil.copyfile(source, case.data / source.name)
         if test is not None and test_name is not None:
-            shutil.copyfile(test, folder / test_name)
-        case = paths.case(name)
-        case.folder.mkdir(parents=True)
+            shutil.copyfile(test, case.data / test_name)
         with store.written_whole(case.labels_yaml) as part:
             part.write_text(_labels_yaml(sorted(counts | test_counts)), encoding="utf-8")
         with store.written_whole(case.model_yaml) as part:
             part.write_text(_model_yaml(name, data), encoding="utf-8")
-        load_use_case(paths, name)
+        load_use_case(paths, case.use_case)
+        aside.place_rows(paths, name)
+        versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
+        aside.place_declaration(paths, name)
         versions.add_use_case(paths, name)
-        versions.pin_data(paths)
     return Made(sum(counts.values()) + sum(test_counts.values()), len(counts | test_counts))
 
 
@@ -71,11 +81,26 @@ def _check_name(paths: Paths, name: str) -> None:
     if name in _RESERVED:
         raise UsageError(f"{name}: reserved", f"tailtune new {name}-2 …")
     case = paths.case(name)
-    for taken in (case.folder, case.data):
-        if taken.exists():
-            raise UsageError(
-                f"{paths.shown(taken)}: the name is taken", f"tailtune show {name}, or choose another name"
-            )
+    folder, rows = paths.shown(case.folder), paths.shown(case.data)
+    if case.folder.exists():
+        if name in _declared(paths):
+            raise UsageError(f"{folder}: the name is taken", f"tailtune show {name}, or choose another name")
+        raise UsageError(
+            f"{folder}: the name is taken, but use_cases in {paths.shown(paths.dvc_yaml)} does not have it",
+            f"add `- {name}` to use_cases there, then: tailtune check {name}. "
+            f"Or remove {folder} and {rows} and run this again",
+        )
+    if case.data.exists():
+        raise UsageError(
+            f"{rows}: the name is taken by rows of no use case", f"move {rows} away, or choose another name"
+        )
+
+
+def _declared(paths: Paths) -> set[str]:
+    """The use cases of the stage graph."""
+    shown = paths.shown(paths.dvc_yaml)
+    variables = LinedYaml(paths.dvc_yaml, shown, f"git checkout {shown}").value.get("vars") or []
+    return {name for entry in variables if isinstance(entry, dict) for name in entry.get("use_cases") or []}
 
 
 def _check_labels(counts: dict[str, int], test_counts: dict[str, int], source: Path, test: Path | None) -> None:
@@ -98,6 +123,7 @@ def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        aside.clear(paths)
         shutil.rmtree(paths.case(name).folder, ignore_errors=True)
         shutil.rmtree(paths.case(name).data, ignore_errors=True)
         paths.dvc_yaml.write_bytes(graph)

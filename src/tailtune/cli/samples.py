@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tailtune.cli import aside
 from tailtune.core.errors import UsageError
 from tailtune.services import versions
 from tailtune.spec.paths import Paths
@@ -29,6 +30,8 @@ def write_sample(paths: Paths, name: str) -> Iterator[str]:
         raise UsageError(
             f"{name}: no such sample; there is {', '.join(SAMPLES)}", f"tailtune sample {next(iter(SAMPLES))}"
         )
+    with aside.alone(paths):
+        aside.clear(paths)  # or its half-written rows would be pinned
     if versions.data_is_pinned(paths):
         yield f"data/{name}/ is as data.dvc pins it"
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tailtune.core.reports import REPORTS, DecideReport, RegisterReport, Report
+from tailtune.core.reports import REPORTS, RegisterReport, Report
 from tailtune.services import store
 from tailtune.services.tracking.home import shown
 from tailtune.spec.paths import Paths
@@ -22,28 +22,36 @@ def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:
 
 
 def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
-    """Print the summary with the commands that lead further."""
+    """Print the summary with the commands that lead further.
+
+    Args:
+        paths: The checkout.
+        use_case: Its name.
+        stopped: Whether a run has just ended badly; then nothing of an earlier run is shown as the present verdict.
+    """
     from rich.console import Console
 
+    from tailtune.report.story import Story
     from tailtune.report.summary import Links, summary
 
     case, reports = paths.case(use_case), read_reports(paths, use_case)
     if not reports:
-        print(f"{use_case}: nothing has run yet\nNext:  tailtune run {use_case}")
+        state = "stopped before a stage was done" if stopped else "nothing has run yet"
+        print(f"{use_case}: {state}\nNext:  tailtune run {use_case}")
         return
-    registered = reports.get("register")
-    done = isinstance(registered, RegisterReport) and not stopped
+    story = Story.of(reports, stopped)
+    registered = None if stopped else story.register
     links = Links(
-        page=paths.shown(case.page) if done and case.page.is_file() else "",
+        page=paths.shown(case.page) if registered and case.page.is_file() else "",
         ui="make ui",
         show=f"tailtune show {use_case}",
-        serve=_serve(paths, registered) if done and isinstance(registered, RegisterReport) else "",
+        serve=_serve(paths, registered) if registered else "",
         docs=paths.shown(case.docs / "index.html") if (case.docs / "index.html").is_file() else "",
         dropped=paths.shown(case.dropped) if case.dropped.is_file() else "",
-        failures=paths.shown(case.stage("evaluate") / "failures.jsonl") if done else "",
-        again="" if done else f"tailtune run {use_case}",
+        failures=paths.shown(case.stage("evaluate") / "failures.jsonl") if registered else "",
+        again="" if registered else f"tailtune run {use_case}",
     )
-    Console().print(summary(reports, links))
+    Console().print(summary(reports, links, stopped))
 
 
 def _serve(paths: Paths, registered: RegisterReport) -> str:
@@ -56,10 +64,17 @@ def _serve(paths: Paths, registered: RegisterReport) -> str:
 
 
 def overview(paths: Paths) -> Iterator[str]:
-    """One line per use case."""
+    """One line per use case; what is of an earlier run than the last is no verdict."""
+    from tailtune.report.story import Story
+
     for name in paths.use_cases():
-        reports = read_reports(paths, name)
-        decided, registered = reports.get("decide"), reports.get("register")
-        verdict = decided.verdict if isinstance(decided, DecideReport) else "not run yet"
-        version = f"version {registered.version}" if isinstance(registered, RegisterReport) else ""
-        yield f"{name:30} {verdict:12} {version}".rstrip()
+        story = Story.of(read_reports(paths, name))
+        done, decided, registered = bool(story.reports), story.decide, story.register
+        if story.failed:
+            state = "closed at validate"
+        elif story.left_out:
+            state = f"{story.due} is next"
+        else:
+            state = decided.verdict if decided else "no decision" if done else "not run yet"
+        version = f"version {registered.version}" if registered else ""
+        yield f"{name:30} {state:12} {version}".rstrip()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from tailtune.core.records import Cost
-
 
 def usd_per_1000(mean_ms: float, core_hour_usd: float | None) -> float | None:
     """US dollars for 1,000 rows answered one after the other on one busy core.
@@ -24,13 +20,3 @@ def training_usd(rows: int, epochs: int, rows_per_s: float, machine_hour_usd: fl
     if machine_hour_usd is None or rows_per_s <= 0:
         return None
     return rows * epochs / rows_per_s * machine_hour_usd / 3600
-
-
-def total_usd(costs: Iterable[Cost | None]) -> float | None:
-    """Sum of stage costs; None as soon as one is not known."""
-    total = 0.0
-    for cost in costs:
-        if cost is None or cost.usd is None:
-            return None
-        total += cost.usd
-    return total

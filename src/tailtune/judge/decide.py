@@ -8,6 +8,7 @@ from math import floor, log2
 
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CurvePoint, Paired, RungResult, Verdict
+from tailtune.judge.stats import SIGNIFICANT
 from tailtune.spec.model import TargetsSpec, TrainSpec
 
 NO_ENDPOINT = "prompted language models (no endpoint is declared)"
@@ -125,7 +126,8 @@ def choose_winner(
     gap = comparison.difference
     points = f"{gap.value * 100:+.1f} points ({gap.low * 100:+.1f} to {gap.high * 100:+.1f})"
     shown = f"{points}, McNemar p = {comparison.mcnemar_p:.2g}"
-    if gap.low <= 0:
+    # Both must speak: with few rows that differ, a percentile bootstrap alone is too sure of itself.
+    if gap.low <= 0 or comparison.mcnemar_p >= SIGNIFICANT:
         return Decision(
             yes=False,
             reason=f"the fine-tune is not clearly better than {rung_title}: {shown}; the cheaper one stays",

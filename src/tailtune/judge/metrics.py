@@ -14,6 +14,8 @@ from tailtune.core.records import Answer, Estimate
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion
 from tailtune.judge.stats import percentile_interval, wilson
 
+_BLOCK_COUNTS = 2_000_000  # resampled counts in memory at once, 8 bytes each
+
 
 @dataclass(frozen=True)
 class Score:
@@ -65,31 +67,39 @@ def macro_f1(expected: Sequence[str], values: Sequence[str | None], resamples: i
     """Mean F1 over the labels that occur in `expected`, with a 95 % percentile bootstrap interval over rows.
 
     Resampling rows is done on the cells of the confusion matrix (a multinomial over (expected, answered) pairs),
-    which is the same distribution and costs no row-wise work.
+    which is the same distribution and costs no row-wise work. Memory does not grow with the resamples.
     """
     cells = Counter(zip(expected, values, strict=True))
     labels = sorted(set(expected))
     column = {label: i for i, label in enumerate(labels)}
-    is_expected = np.zeros((len(cells), len(labels)))
-    is_answered = np.zeros_like(is_expected)
-    for i, (label, value) in enumerate(cells):
-        is_expected[i, column[label]] = 1
-        if value in column:
-            is_answered[i, column[value]] = 1
+    is_expected = np.array([column[label] for label, _ in cells])
+    is_answered = np.array([-1 if value is None else column.get(value, -1) for _, value in cells])
+    is_hit = np.where(is_expected == is_answered, is_expected, -1)
     counts = np.array(list(cells.values()))
-    drawn = np.random.default_rng(seed).multinomial(len(expected), counts / counts.sum(), size=resamples)
 
-    def mean_f1(weights: NDArray[np.floating]) -> NDArray[np.float64]:
-        hits = weights @ (is_expected * is_answered)
-        support = weights @ is_expected
-        total = support + weights @ is_answered
+    def mean_f1(weights: NDArray[np.int64]) -> NDArray[np.float64]:
+        hits, support, answered = (_summed(weights, to, len(labels)) for to in (is_hit, is_expected, is_answered))
         with np.errstate(invalid="ignore", divide="ignore"):
-            f1 = np.where(support > 0, 2 * hits / total, np.nan)
+            f1 = np.where(support > 0, 2 * hits / (support + answered), np.nan)
         result: NDArray[np.float64] = np.nanmean(f1, axis=-1)
         return result
 
-    measured = float(mean_f1(counts.astype(np.float64)[None, :])[0])
-    return percentile_interval(measured, mean_f1(drawn.astype(np.float64)), len(expected))
+    measured = float(mean_f1(counts[None, :])[0])
+    # One generator draws block after block what it would draw at once.
+    random, block = np.random.default_rng(seed), max(1, _BLOCK_COUNTS // len(cells))
+    sizes = [min(block, resamples - done) for done in range(0, resamples, block)]
+    drawn = (random.multinomial(len(expected), counts / counts.sum(), size=size) for size in sizes)
+    return percentile_interval(measured, np.concatenate([mean_f1(part) for part in drawn]), len(expected))
+
+
+def _summed(weights: NDArray[np.int64], to: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Sums of columns, shape (n, width): column i goes to column to[i], or nowhere where that is −1."""
+    sums = np.zeros((len(weights), width), dtype=np.int64)
+    order = np.argsort(to, kind="stable")[np.count_nonzero(to < 0) :]
+    if len(order):
+        columns, starts = np.unique(to[order], return_index=True)
+        sums[:, columns] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return sums
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
+from tailtune.judge.stats import SIGNIFICANT
 
 
 def promote(
@@ -19,7 +20,8 @@ def promote(
     Args:
         comparison: Candidate (first) against the present champion (second) on the same test rows; None without one.
         champion: Version that is champion now; None when there is none.
-        rule: `better`: the paired interval lies above 0. `not-worse`: it lies above −min_effect.
+        rule: `better`: the paired interval lies above 0 and McNemar's p is below 0.05 (with few rows that differ, a
+            bootstrap alone is too sure of itself). `not-worse`: the interval lies above −min_effect.
         min_effect: Smallest accuracy difference that matters, 0 to 1.
 
     Raises:
@@ -36,7 +38,29 @@ def promote(
         f"({gap.low * 100:+.1f} to {gap.high * 100:+.1f}) on {gap.rows:,} test rows, "
         f"McNemar p = {comparison.mcnemar_p:.2g}"
     )
-    if gap.low > bar:
+    sure = rule == "not-worse" or comparison.mcnemar_p < SIGNIFICANT
+    if gap.low > bar and sure:
         return Decision(yes=True, reason=f"{'better' if rule == 'better' else 'not worse'}: {shown}")
-    wanted = "above 0" if rule == "better" else f"above {bar * 100:+.1f} points"
+    wanted = f"above 0 and p < {SIGNIFICANT:g}" if rule == "better" else f"above {bar * 100:+.1f} points"
     return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {wanted}")
+
+
+def not_comparable(champion: str, then: str | None, now: str) -> Decision | None:
+    """Whether the champion may have been trained on rows that are test rows now; then nothing is promoted.
+
+    Args:
+        champion: Version that is champion.
+        then: Digest of how its rows were split; None when it was not recorded.
+        now: The same of the candidate.
+
+    Returns:
+        A refusal, or None when both split alike: no row that the champion learned from can be a test row.
+    """
+    if then == now:
+        return None
+    why = "how its rows were split was not recorded" if then is None else "its rows were split differently"
+    return Decision(
+        yes=False,
+        reason=f"not promoted: champion v{champion} cannot be compared, {why}, so it may have learned from today's "
+        f"test rows; to promote this version by hand, move the alias `champion` to it in MLflow (make ui)",
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from tailtune.core.reports import Question
-from tailtune.judge.decide import Evidence, Outcome, fast_enough, last_doubling_gain, needed, pct
+from tailtune.judge.decide import NO_ENDPOINT, Evidence, Outcome, fast_enough, last_doubling_gain, needed, pct
 from tailtune.spec.model import TargetsSpec
+
+CONTEXT = ("zero_shot", "prototypes", "retrieval")
+"""Local rungs that put more before a model: descriptions, examples, neighbours. Nothing is fitted."""
 
 
 def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tuple[Question, ...]:
@@ -27,12 +32,7 @@ def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tup
             f"{best.title} takes {best.latency.p99_ms:.1f} ms; network time of an endpoint was not measured",
         )
     return (
-        Question(
-            question="Can more context solve it?",
-            answer="yes" if outcome.verdict == "stay" else "no",
-            evidence=f"{best.title} {pct(best.accuracy)} against {needed(targets):.1%} needed; "
-            "prompted models were not measured",
-        ),
+        _context(evidence, outcome, targets),
         Question(
             question=f"Are there {targets.min_train_rows:,}+ good labels?",
             answer="yes" if evidence.train_rows >= targets.min_train_rows else "no",
@@ -50,3 +50,22 @@ def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tup
             evidence="no cadence is declared and no history was read",
         ),
     )
+
+
+def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
+    """Yes when a rung that only reads context stays; a fitted rung that stays is no proof of context."""
+    stays = outcome.verdict == "stay"
+    answer: Literal["yes", "no", "unmeasured"] = "no"
+    if stays and outcome.best.name in CONTEXT:
+        answer = "yes"
+    elif not stays and NO_ENDPOINT in evidence.unmeasured:
+        answer = "unmeasured"
+    local = [rung for rung in evidence.rungs if rung.name in CONTEXT]
+    best = max(local, key=lambda rung: rung.accuracy.value, default=None)
+    measured = None if best is None else f"best local context rung: {best.title} {pct(best.accuracy)}"
+    told = [measured or "no local context rung was measured", f"{needed(targets) * 100:.1f} % is needed to stay"]
+    if stays and answer == "no":
+        told.append(f"{outcome.best.title}, fitted to labels, stays")
+    if NO_ENDPOINT in evidence.unmeasured:
+        told.append("prompted models were not measured")
+    return Question(question="Can more context solve it?", answer=answer, evidence="; ".join(told))

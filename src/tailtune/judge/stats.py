@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
 
+SIGNIFICANT = 0.05
+"""Two-sided level below which a paired test speaks."""
 _Z95 = 1.959963984540054
 
 

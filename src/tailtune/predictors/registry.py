@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import TailTuneError
+from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
 
 if TYPE_CHECKING:
     from tailtune.predictors.base import Classifier, Embed, Floats, Rung
+    from tailtune.spec.model import Pii
 
 CARD = "predictor.json"
 
@@ -51,9 +53,25 @@ def title(name: str) -> str:
     return FINE_TUNE.title if name == FINE_TUNE.name else RUNG_KINDS[name].title
 
 
-def write_card(folder: Path, kind: str) -> None:
-    """Note in a predictor's folder which kind it is."""
-    (folder / CARD).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
+def write_card(folder: Path, kind: str, scrub_pii: Iterable[Pii]) -> None:
+    """Note in a predictor's folder which kind it is, and what was scrubbed from the rows it learnt from."""
+    card = {"kind": kind, "scrub_pii": sorted(scrub_pii)}
+    (folder / CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
+
+
+def scrubbed(folder: Path) -> tuple[Pii, ...]:
+    """Kinds of personal data to take out of a text before a saved predictor answers it.
+
+    Raises:
+        TailTuneError: No card, or one that does not say it in words this version knows.
+    """
+    kinds = _card(folder).get("scrub_pii")
+    if not isinstance(kinds, list) or not PII_KINDS.issuperset(kinds):
+        raise TailTuneError(
+            f"{folder / CARD}: scrub_pii is {kinds!r}; expected a list of {', '.join(sorted(PII_KINDS))}",
+            "tailtune run <use-case>",
+        )
+    return tuple(kinds)
 
 
 def load(folder: Path, embed: Embed | None = None) -> Classifier:
@@ -66,10 +84,7 @@ def load(folder: Path, embed: Embed | None = None) -> Classifier:
     Raises:
         TailTuneError: No card, or a kind this version does not know.
     """
-    try:
-        kind = json.loads((folder / CARD).read_text(encoding="utf-8"))["kind"]
-    except FileNotFoundError:
-        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
+    kind = _card(folder)["kind"]
     if kind == FINE_TUNE.name:
         from tailtune.predictors.lora import LoraPredictor
 
@@ -77,6 +92,14 @@ def load(folder: Path, embed: Embed | None = None) -> Classifier:
     if kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
     return RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand())
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
+    return card
 
 
 def _embed_on_demand() -> Embed:

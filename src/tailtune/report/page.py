@@ -42,12 +42,11 @@ FILTERS: Mapping[str, Callable[..., str]] = {
 WORST = 10
 
 
-def render(reports: Mapping[str, Report], generated_for: str = "") -> str:
+def render(reports: Mapping[str, Report]) -> str:
     """The decision page of a use case, of whatever reports there are.
 
     Args:
         reports: Stage name → report; any may be missing.
-        generated_for: What the page was made for (a version, a commit), shown under its title.
 
     Returns:
         One self-contained HTML document: no script, and nothing loaded from anywhere.
@@ -60,7 +59,6 @@ def render(reports: Mapping[str, Report], generated_for: str = "") -> str:
             story=story,
             head=headline(story),
             verdicts=VERDICTS,
-            generated_for=generated_for,
             figures=_figures(story),
             pictures=_pictures(story),
             classes=sorted(story.evaluate.per_class, key=_worst_first) if story.evaluate else [],

@@ -90,7 +90,9 @@ def decision(story: Story, width: int) -> Section | None:
     verdict = Text(VERDICTS[found.verdict], "bold")
     verdict.append(": " + found.reason, "not bold")
     unknown = "; ".join(found.unmeasured) or "some evidence is missing"
-    train = f"{'allowed' if found.train.yes else 'not allowed'}: {found.train.reason}"
+    train = "allowed" if found.train.yes else "not allowed"
+    if found.train.reason != found.reason:
+        train += f": {found.train.reason}"
     if found.train.yes:
         train += f" (estimated cost {usd(found.estimated_train_usd)})"
     return Section(

@@ -62,32 +62,52 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One per use case: the reports there are, those after a closed gate left out as being of an earlier run."""
+    """One per use case: the reports of its newest run, up to the first stage that is not done.
+
+    Attributes:
+        reports: In the order of a model's life, without a gap, all about the same rows.
+        left_out: Stages whose reports are of an earlier run.
+        due: The first stage that is not done; empty when all are, or when a closed gate keeps the rest from running.
+        stopped: Whether a run has just ended badly.
+        use_case: Its name; empty when there is no report.
+    """
 
     reports: tuple[Report, ...]
     left_out: tuple[str, ...] = ()
+    due: str = ""
+    stopped: bool = False
+    use_case: str = ""
 
     @classmethod
-    def of(cls, reports: Mapping[str, Report]) -> Story:
-        """The reports in the order of a model's life.
+    def of(cls, reports: Mapping[str, Report], stopped: bool = False) -> Story:
+        """The reports that belong together; what is of an earlier run is left out by name.
+
+        A stage loses its report when it starts again, so what stands after a gap is of an earlier run; so is a report
+        about other rows than those before it, and whatever follows a closed gate. Times prove nothing: a stage whose
+        inputs did not change keeps its report while those before it are renewed.
 
         Args:
             reports: Stage name → report, any of them missing.
+            stopped: Whether a run has just ended badly.
         """
-        ordered = [reports[stage] for stage in REPORTS if stage in reports]
-        for place, report in enumerate(ordered):
+        there = [stage for stage in REPORTS if stage in reports]
+        name = reports[there[0]].use_case if there else ""
+        kept: list[Report] = []
+        due, digest = "", ""
+        for stage in REPORTS:
+            report = reports.get(stage)
+            if report is None or (digest and report.rows_digest and report.rows_digest != digest):
+                due = stage
+                break
+            kept.append(report)
+            digest = digest or report.rows_digest
             if isinstance(report, ValidateReport) and not report.passed:
-                after = tuple(later.stage for later in ordered[place + 1 :])
-                return cls(tuple(ordered[: place + 1]), after)
-        return cls(tuple(ordered))
+                break
+        told = {report.stage for report in kept}
+        return cls(tuple(kept), tuple(stage for stage in there if stage not in told), due, stopped, name)
 
     def _the(self, kind: type[R]) -> R | None:
         return next((report for report in self.reports if isinstance(report, kind)), None)
-
-    @property
-    def use_case(self) -> str:
-        """Name of the use case; empty when there is no report."""
-        return self.reports[0].use_case if self.reports else ""
 
     @property
     def finished_at(self) -> str:
@@ -137,12 +157,11 @@ class Story:
 
     @property
     def best_rung(self) -> RungResult | None:
-        """The cheaper rung that the decision names, or else the most accurate one on dev."""
-        if self.ladder is None or not self.ladder.rungs:
-            return None
-        named = self.decide.best_rung if self.decide else ""
-        by_name = {rung.name: rung for rung in self.ladder.rungs}
-        return by_name.get(named) or max(self.ladder.rungs, key=lambda rung: _sortable(rung.accuracy.value))
+        """The cheaper rung that the decision names; before there is one, the most accurate on dev."""
+        rungs = self.ladder.rungs if self.ladder else ()
+        if self.decide is not None:
+            return next((rung for rung in rungs if rung.name == self.decide.best_rung), None)
+        return max(rungs, key=lambda rung: _sortable(rung.accuracy.value), default=None)
 
     @property
     def fine_tune(self) -> CandidateResult | None:
@@ -172,8 +191,20 @@ class Story:
 
     @property
     def bill(self) -> Bill:
-        """What the stages used."""
-        return Bill(tuple(BillLine(report.stage, report.cost) for report in self.reports))
+        """What the stages used; a last stage without a cost is the one that is drawing this, and not done yet."""
+        done = self.reports[:-1] if self.reports and self.reports[-1].cost is None else self.reports
+        return Bill(tuple(BillLine(report.stage, report.cost) for report in done))
+
+    @property
+    def old(self) -> bool:
+        """Whether a run ended before it renewed anything, so that every report is of an earlier one."""
+        return self.stopped and not self.due and not self.failed
+
+    @property
+    def provisional(self) -> bool:
+        """Whether there is a verdict and evidence is missing for it."""
+        unfinished = self.failed or self.stopped or self.left_out
+        return self.decide is not None and self.decide.provisional and not unfinished
 
     @property
     def not_measured(self) -> tuple[str, ...]:

@@ -57,18 +57,18 @@ class Links:
     again: str = ""
 
 
-def summary(reports: Mapping[str, Report], shown: Links) -> RenderableType:
+def summary(reports: Mapping[str, Report], shown: Links, stopped: bool = False) -> RenderableType:
     """The whole story of a use case for a terminal, from rows to bill, of whatever reports there are.
 
     Args:
-        reports: Stage name → report; any may be missing. After a closed gate, later ones are of an earlier run
-            and left out.
+        reports: Stage name → report; any may be missing. Those of an earlier run are left out, see `Story.of`.
         shown: Where to look further.
+        stopped: Whether a run has just ended badly: then there is no verdict, only where it stopped.
 
     Returns:
         A renderable that fits 80 columns and uses more where there are; works without colour and without Unicode.
     """
-    return Whole(_Summary(Story.of(reports), shown))
+    return Whole(_Summary(Story.of(reports, stopped), shown))
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,22 @@ class _Summary:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, 140)
-        parts = [_head(self.story), Text(), *_body(self.story, width), *_further(self.shown, self.story, width)]
+        story = self.story
+        body = () if story.old else _body(story, width)
+        parts = [_head(story, self.shown.again), Text(), *body, *_further(self.shown, story, width)]
         yield from console.render(Group(*parts), options.update(width=width))
 
 
-def _head(story: Story) -> RenderableType:
+def _head(story: Story, again: str) -> RenderableType:
     said: Headline = headline(story)
     tone = _TONES[said.tone]
     title = Text(said.title, f"bold {tone}")
-    if story.decide is not None and story.decide.provisional and not story.failed:
+    if story.provisional:
         title.append("  provisional", "yellow not bold")
-    stamp = f" {when(story.finished_at)} " if story.finished_at else None
+    next_ = [Text.assemble("Next:  ", (again, "bold"))] if again and said.tone == "bad" else []
+    stamp = f" {when(story.finished_at)} " if story.finished_at and not story.old else None
     return Panel(
-        Group(title, Text(said.why)),
+        Group(title, Text(said.why), *next_),
         title=Text(f" {story.use_case or 'no reports'} ", "bold"),
         title_align="left",
         subtitle=Text(stamp, "dim") if stamp else None,
@@ -109,13 +112,13 @@ def _body(story: Story, width: int) -> Iterator[RenderableType]:
 
 
 def _further(shown: Links, story: Story, width: int) -> Iterator[RenderableType]:
-    stopped = bool(story.failed)
+    verdict = not (story.failed or story.stopped or story.left_out)
     lines = [
-        ("go on after the correction" if stopped else "go on from here", shown.again),
-        ("decision page", "" if stopped else shown.page),
+        ("go on after the correction" if story.failed else "go on from here", shown.again),
+        ("decision page", shown.page if verdict and story.register else ""),
         ("compare runs in MLflow", shown.ui),
         ("this summary again", shown.show),
-        ("serve the model", shown.serve if story.register else ""),
+        ("serve the model", shown.serve if verdict and story.register else ""),
         ("what was validated", shown.docs if story.validate else ""),
         ("every dropped row", shown.dropped if story.curate else ""),
         ("every wrong answer", shown.failures if story.evaluate else ""),

@@ -35,7 +35,9 @@ class Headline:
 def headline(story: Story) -> Headline:
     """What the reports say in the end: the newest gate speaks."""
     if story.failed:
-        return _stopped(story)
+        return _closed(story)
+    if story.stopped or story.left_out:
+        return _unfinished(story)
     if story.evaluate is not None and story.fine_tune is not None:
         return _tested(story, story.evaluate)
     if story.decide is not None:
@@ -44,7 +46,7 @@ def headline(story: Story) -> Headline:
     return Headline("wait", "No decision yet", f"Finished so far: {done}.")
 
 
-def _stopped(story: Story) -> Headline:
+def _closed(story: Story) -> Headline:
     failed = story.failed
     of = len(story.validate.expectations) if story.validate else len(failed)
     return Headline(
@@ -53,6 +55,20 @@ def _stopped(story: Story) -> Headline:
         f"{len(failed)} of {counted(of, 'check')} failed, so nothing was measured or trained. "
         "Correct the rows below, or the expectation, and run again.",
     )
+
+
+def _unfinished(story: Story) -> Headline:
+    """No verdict: what is there is half a run, or belongs to an earlier one."""
+    done = ", ".join(report.stage for report in story.reports)
+    facts = [f"Finished: {done}." if done else "No stage has finished."]
+    if story.left_out:
+        facts.append(f"Left out, as they are of an earlier run: {', '.join(story.left_out)}.")
+    if not story.stopped:
+        return Headline("wait", f"Not finished: {story.due} is next", " ".join(facts))
+    if story.due:
+        return Headline("bad", f"Stopped at {story.due}", " ".join(["The reason stands above.", *facts]))
+    why = "The reason stands above. All reports are of an earlier run, so they are not told here as news."
+    return Headline("bad", "Stopped before a stage began", why)
 
 
 def _tested(story: Story, found: EvaluateReport) -> Headline:

@@ -1,5 +1,7 @@
 """The model that MLflow loads: texts in, label and confidence out. MLflow runs this file from the model's own folder.
 
+Texts come as people type them; each is cleaned and scrubbed as the rows were that the model learnt from.
+
 Load it anywhere: `mlflow.pyfunc.load_model("models:/<name>@champion").predict(pandas.DataFrame({"text": [...]}))`.
 """
 
@@ -14,6 +16,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from tailtune.predictors.base import Classifier
+    from tailtune.spec.model import Pii
 
 
 # Before our own libraries are imported. spec/settings.py has the full list; the model travels without it.
@@ -30,12 +33,14 @@ class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """One per loaded model. Loads once, answers in order."""
 
     _predictor: Classifier
+    _scrub_pii: tuple[Pii, ...]
 
     def load_context(self, context: Any) -> None:
         """Bring back the predictor; MLflow calls this once, by this very name and argument."""
-        from tailtune.predictors.registry import load
+        from tailtune.predictors.registry import load, scrubbed
 
-        self._predictor = load(Path(context.artifacts["predictor"]))
+        folder = Path(context.artifacts["predictor"])
+        self._predictor, self._scrub_pii = load(folder), scrubbed(folder)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Answer texts.
@@ -48,7 +53,9 @@ class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Returns:
             A frame with the columns `label` and `confidence`, one row per text, in order.
         """
-        answers = self._predictor.answer(_texts(model_input))
+        from tailtune.predictors.prepare import prepared
+
+        answers = self._predictor.answer([prepared(text, self._scrub_pii) for text in _texts(model_input)])
         return pd.DataFrame(
             {
                 "label": pd.Series([answer.value for answer in answers], dtype=object),
@@ -61,8 +68,13 @@ def _texts(given: Any) -> list[str]:
     if isinstance(given, pd.DataFrame):
         if "text" not in given.columns:
             raise ValueError(f"expected a column `text`, found {', '.join(map(str, given.columns)) or 'none'}")
-        return [str(text) for text in given["text"]]
-    return [given] if isinstance(given, str) else [str(text) for text in given]
+        given = given["text"]
+    return [given] if isinstance(given, str) else [_text(text) for text in given]
+
+
+def _text(given: Any) -> str:
+    """A missing text is an empty one, as in the files that are curated."""
+    return given if isinstance(given, str) else "" if pd.isna(given) else str(given)
 
 
 mlflow.models.set_model(TailTuneModel())

@@ -155,3 +155,34 @@ def first_by_id(rows: Sequence[Row], most: int) -> list[Row]:
         return list(rows)
     chosen = set(sorted(row.id for row in rows)[:most])
     return [row for row in rows if row.id in chosen][:most]
+
+
+_NOTE = "rows.json"
+
+
+def note_rows(folder: Path, digest: str) -> None:
+    """Note beside what was fitted which train and dev rows it was fitted on."""
+    write_json(folder / _NOTE, {"rows_digest": digest})
+
+
+def require_same_rows(use_case: str, passed: Path, test: Sequence[Row], **made: Path | str) -> None:
+    """Make sure that what is to be scored on test was fitted on the train rows that belong to this very test.
+
+    Args:
+        use_case: For the next command.
+        passed: Validation's ticket; it holds the digests of the present rows.
+        test: The test rows about to be opened.
+        made: What → the folder with its note, or the digest itself.
+
+    Raises:
+        MissingInputError: Something was fitted on other rows; scored anyway, test rows could be its train rows.
+    """
+    held, hint = read_json(passed, "evaluation", f"tailtune validate {use_case}"), f"tailtune run {use_case}"
+    if held["test_digest"] != rows_digest(test):
+        raise MissingInputError("the test rows are not the ones that validation passed", hint)
+    for what, where in made.items():
+        digest = where if isinstance(where, str) else read_json(where / _NOTE, "evaluation", hint)["rows_digest"]
+        if digest != held["rows_digest"]:
+            raise MissingInputError(
+                f"{what}: made from other rows ({digest}, now {held['rows_digest']}); test would not be unseen", hint
+            )

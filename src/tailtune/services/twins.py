@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -19,7 +19,8 @@ GRAM = 5
 _PERMUTATIONS = 128
 _SEED = 20_111  # fixed: another seed proposes other pairs near the threshold, so decisions would move
 _RECALL = 0.999
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS, _CHUNK_CHARS = 8192, 2_000_000  # sketched at once: some 4 KiB a row and 26 bytes a character
+_SHINGLED, _SHINGLED_CHARS = 4096, 2_000_000  # texts whose shingles are kept: some 100 bytes a character
 _BUCKET_ROWS = 32  # members kept per bucket: a template repeated 100,000 times must not cost a million pairs
 _VERIFIED = 16  # best candidates that are measured exactly
 
@@ -77,13 +78,16 @@ class Twins:
         similarity: Jaccard similarity from which two texts are twins, above 0.5 to 1.
         tick: Called with the number of texts sketched so far.
 
-    Memory is about 400 bytes per text besides the texts. Limit: a pair right at the similarity is missed once
+    Memory is about 400 bytes per text besides the texts, and some 300 MB at most for the texts in work, or what
+    one text of millions of characters needs. Limit: a pair right at the similarity is missed once
     in a thousand times; more often where more than 32 entered texts share a band (a long template filled in).
     """
 
     def __init__(self, texts: Sequence[str], similarity: float, tick: Callable[[int], None] = lambda _: None) -> None:
         self._texts, self._similarity = texts, similarity
-        self._form_shingles = lru_cache(maxsize=4096)(lambda i: shingles(normal(texts[i])))
+        mean_chars = sum(map(len, texts)) // max(1, len(texts))
+        kept = min(_SHINGLED, _SHINGLED_CHARS // max(1, mean_chars))
+        self._form_shingles = lru_cache(maxsize=max(kept, 2 * _VERIFIED))(lambda i: shingles(normal(texts[i])))
         spread = (similarity * (1 - similarity) / _PERMUTATIONS) ** 0.5
         self._worth_measuring = similarity - 4 * spread
         self._bytes, keys = _sketch(texts, rows_per_band(similarity), tick)
@@ -149,9 +153,8 @@ def _sketch(texts: Sequence[str], band_rows: int, tick: Callable[[int], None]) -
     bands = _PERMUTATIONS // band_rows
     small = np.empty((len(texts), _PERMUTATIONS), dtype=np.uint8)
     keys = np.zeros((bands, len(texts)), dtype=np.uint64)
-    for start in range(0, len(texts), _CHUNK_ROWS):
-        chunk = slice(start, min(start + _CHUNK_ROWS, len(texts)))
-        signatures = _signatures([normal(text) for text in texts[chunk]])
+    for chunk, forms in _chunks(texts):
+        signatures = _signatures(forms)
         small[chunk] = signatures & np.uint32(0xFF)
         for band in range(bands):
             key = keys[band, chunk]
@@ -160,6 +163,21 @@ def _sketch(texts: Sequence[str], band_rows: int, tick: Callable[[int], None]) -
                 key ^= key >> np.uint64(29)
         tick(chunk.stop)
     return small, keys
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[slice, list[str]]]:
+    """Places and normal forms of texts that follow each other, as many as memory has room for, at least one."""
+    start, chars = 0, 0
+    forms: list[str] = []
+    for text in texts:
+        form = normal(text)
+        if forms and (len(forms) == _CHUNK_ROWS or chars + len(form) > _CHUNK_CHARS):
+            yield slice(start, start + len(forms)), forms
+            start, chars, forms = start + len(forms), 0, []
+        forms.append(form)
+        chars += len(form)
+    if forms:
+        yield slice(start, start + len(forms)), forms
 
 
 def _signatures(forms: list[str]) -> npt.NDArray[np.uint32]:

@@ -64,20 +64,30 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
     return sorted(changed, key=order.index)
 
 
-def pin_data(paths: Paths) -> str:
+def pin_data(paths: Paths, use_case: str | None = None) -> str:
     """Take the bytes of data/ into DVC's cache and write their hash to data.dvc.
 
+    Args:
+        paths: The checkout.
+        use_case: Renew only its folder; what data.dvc pins for others stays, whether or not their rows are here.
+
     Returns:
-        The hash (DVC's md5 of the folder, with its suffix `.dir`).
+        The hash of all of data/ (DVC's md5 of the folder, with its suffix `.dir`).
 
     Raises:
-        UsageError: There is no data/.
+        UsageError: There is no data/, or pinning would drop the rows of a use case that are not here.
         BusyError: Another process works on this checkout.
     """
     if not paths.data.is_dir():
         raise UsageError(f"{paths.shown(paths.data)}: no such folder", "tailtune sample support-tickets")
     with _repo(paths) as repo:
-        repo.add([str(paths.data)])
+        out = _pinned(repo, paths)
+        if use_case is not None and out is not None and out.get_obj() is not None:
+            repo.add([str(paths.case(use_case).data)])
+        else:
+            if use_case is not None and out is not None:
+                _refuse_gaps(paths)
+            repo.add([str(paths.data)])
     pinned = data_hash(paths)
     if pinned is None:
         raise ServiceError(f"{paths.shown(paths.data_dvc)}: DVC wrote no hash", "dvc add data --verbose")
@@ -93,12 +103,15 @@ def data_hash(paths: Paths) -> str | None:
     return None if pinned is None else str(pinned)
 
 
-def data_is_pinned(paths: Paths) -> bool:
-    """Whether data/ holds exactly the bytes that data.dvc pins."""
-    if data_hash(paths) is None or not paths.data.is_dir():
+def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
+    """Whether data/, or only a use case's folder of it, holds exactly the bytes that data.dvc pins."""
+    folder = paths.data if use_case is None else paths.case(use_case).data
+    if data_hash(paths) is None or not folder.is_dir():
         return False
     with _repo(paths) as repo:
-        return not repo.status(targets=[str(paths.data_dvc)])
+        if not repo.status(targets=[str(paths.data_dvc)]):
+            return True
+        return use_case is not None and _part_is_pinned(_pinned(repo, paths), folder)
 
 
 def add_use_case(paths: Paths, name: str) -> None:
@@ -191,6 +204,31 @@ def _use_cases(paths: Paths) -> list[str]:
     return names
 
 
+def _pinned(repo: Any, paths: Paths) -> Any | None:
+    """What data.dvc pins, as DVC's output; None when nothing is."""
+    if data_hash(paths) is None:
+        return None
+    return next(out for stage in repo.stage.load_all(str(paths.data_dvc)) for out in stage.outs)
+
+
+def _part_is_pinned(out: Any, folder: Path) -> bool:
+    """Whether a folder inside a pinned one is as pinned; False when the cache does not know what is pinned."""
+    if out.get_obj() is None:
+        return False
+    pinned = out.get_obj(filter_info=str(folder))
+    _, _, here = out._build(out.cache, str(folder), out.fs, out.hash_name, dry_run=True, ignore=out.dvcignore)
+    return pinned is not None and bool(pinned.hash_info.value == here.hash_info.value)
+
+
+def _refuse_gaps(paths: Paths) -> None:
+    missing = [name for name in paths.use_cases() if not paths.case(name).data.is_dir()]
+    if missing:
+        raise UsageError(
+            f"data/: no rows of {', '.join(missing)}; pinning data/ now would drop them from data.dvc",
+            "dvc pull data.dvc",
+        )
+
+
 def _stages(repo: Any, use_case: str) -> list[Any]:
     return [stage for stage in repo.index.stages if (getattr(stage, "name", None) or "").endswith(f"@{use_case}")]
 
@@ -233,7 +271,7 @@ def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | Non
 
     cause = _innermost(error)
     text = str(cause).strip()
-    again = f"dvc repro --verbose {use_case or ''}".strip()
+    again = f"dvc repro --verbose {stage}@{use_case}" if stage and use_case else "dvc status --verbose"
     match cause:
         case StageCmdFailedError():
             code = int(found[1]) if (found := re.search(r"exited with (-?\d+)$", text)) else 1

@@ -100,7 +100,7 @@ class TrainSpec(StrictSpec):
     dropout: float = Field(0.0, ge=0, lt=1, description="LoRA dropout; 0 takes a faster path.")
     token_dropout: float = Field(0.1, ge=0, lt=1, description="Share of a row's tokens left out at random in training.")
     modules: tuple[LoraModule, ...] = Field(("query", "key", "value", "dense"), min_length=1, description="Adapted.")
-    epochs: int = Field(4, ge=1, le=100, description="Passes over the train rows at most.")
+    epochs: int = Field(6, ge=1, le=100, description="Passes over the train rows at most.")
     patience: int = Field(3, ge=1, le=100, description="Epochs without a better dev accuracy before stopping.")
     batch_rows: int = Field(64, ge=1, le=4096, description="Rows per optimiser step.")
     learning_rate: float = Field(1.5e-3, gt=0, lt=1, description="Peak rate of the adapter, decays linearly.")

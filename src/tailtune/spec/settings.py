@@ -27,6 +27,8 @@ _QUIET = {
     # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+# Health checks and embedded servers are on this machine; a company's proxy cannot reach them.
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Settings(BaseSettings):
@@ -63,7 +65,8 @@ class Settings(BaseSettings):
 def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
     """Turn telemetry and hub look-ups off and size thread pools, before any library is imported.
 
-    What the user set stays. `TAILTUNE_THREADS` becomes the thread count of OpenMP and BLAS.
+    What the user set stays; the loopback addresses join what `NO_PROXY` holds. `TAILTUNE_THREADS` becomes the thread
+    count of OpenMP and BLAS.
 
     `DO_NOT_TRACK=1` is rewritten to `true`: MLflow heeds only the word.
     """
@@ -72,7 +75,15 @@ def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
         target["DO_NOT_TRACK"] = "true"
     for key, value in _QUIET.items():
         target.setdefault(key, value)
+    _keep_loopback_off_the_proxy(target)
     threads = target.get("TAILTUNE_THREADS", "")
     if threads.isdigit():  # thread pools read these once, when torch and BLAS are imported
         for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             target.setdefault(key, threads)
+
+
+def _keep_loopback_off_the_proxy(environ: MutableMapping[str, str]) -> None:
+    """Both spellings get the same hosts: some libraries read one, some the other, and `*` is every host already."""
+    given = [host.strip() for key in ("NO_PROXY", "no_proxy") for host in environ.get(key, "").split(",")]
+    hosts = list(dict.fromkeys(host for host in (*given, *_LOOPBACK) if host))
+    environ["NO_PROXY"] = environ["no_proxy"] = "*" if "*" in hosts else ",".join(hosts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tailtune.core.progress import Progress
 from tailtune.services.tracking import Tracker
@@ -19,6 +20,8 @@ class Context:
     settings: Settings
     progress: Progress
     tracker: Tracker
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    """Called by the runner once the report is safe: what must outlive a failure until then is removed here."""
 
     @property
     def paths(self) -> CasePaths:

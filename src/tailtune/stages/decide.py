@@ -6,7 +6,6 @@ from tailtune.core.reports import DecideReport, LadderReport
 from tailtune.judge import decide
 from tailtune.judge.costs import training_usd
 from tailtune.judge.questions import questions
-from tailtune.predictors.registry import title
 from tailtune.services import store
 from tailtune.spec.prices import load_prices
 from tailtune.stages.context import Context
@@ -43,7 +42,7 @@ def run(context: Context) -> DecideReport:
         unmeasured=ladder.unmeasured,
         would_change=outcome.would_change,
         questions=questions(evidence, outcome, spec.targets),
-        best_rung=title(outcome.best.name),
+        best_rung=outcome.best.name,
         target_accuracy=spec.targets.accuracy,
         train=train,
         estimated_train_usd=estimated,

@@ -45,6 +45,10 @@ def run(context: Context) -> EvaluateReport:
     case, spec, paths = context.case, context.case.spec.evaluate, context.paths
     ticket = store.read_json(paths.ticket, "evaluation", f"tailtune run {case.name}")
     test = store.read_rows(paths.rows("test"), "test", case.name)
+    made: dict[str, Path | str] = {"decision": ticket["rows_digest"], "ladder": paths.stage("ladder")}
+    if ticket["train"]:
+        made["adapter"] = paths.stage("train")
+    store.require_same_rows(case.name, paths.passed, test, **made)
     expected = [row.label for row in test]
     folders = _folders(context, ticket["best_rung"], ticket["train"])
     scored = _candidates(context, test, ticket["best_rung"], folders)

@@ -51,6 +51,7 @@ def run(context: Context) -> LadderReport:
         rungs.append(result)
         context.progress.say(f"{result.title}: {result.accuracy.value:.1%} on {len(dev):,} dev rows")
     _write_answers(context, dev, answers)
+    store.note_rows(paths.stage("ladder"), digest)
     return LadderReport(
         use_case=case.name,
         stage="ladder",
@@ -98,7 +99,7 @@ def _measure(
     embed.timing = False
     folder = context.paths.stage("ladder") / "rungs" / name
     rung.save(folder)
-    registry.write_card(folder, name)
+    registry.write_card(folder, name, context.case.spec.curate.scrub_pii)
     result = RungResult(
         name=name,
         title=kind.title,

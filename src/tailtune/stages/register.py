@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.errors import MissingInputError, TailTuneError
+from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
     REPORTS,
@@ -21,7 +21,7 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
 )
-from tailtune.judge.promote import promote
+from tailtune.judge.promote import not_comparable, promote
 from tailtune.judge.stats import paired
 from tailtune.predictors import registry as predictors
 from tailtune.predictors.base import Classifier
@@ -32,32 +32,39 @@ from tailtune.services import store, versions
 from tailtune.services.tracking import registry
 from tailtune.services.tracking.bundle import folder_digest
 from tailtune.services.tracking.plan import estimate_values, latency_values
-from tailtune.services.tracking.registry import CHALLENGER, CHAMPION, Version
+from tailtune.services.tracking.registry import CHAMPION, Version
 from tailtune.spec.model import SECTIONS
 from tailtune.stages.context import Context
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
+_SPLITTING = ("data", "curate", "split")
 
 
 def run(context: Context) -> RegisterReport:
     """Register the evaluation's winner, compare it with the champion, set aliases, write the decision page.
 
+    Equal rows, winner and files are one version: then its tags and papers are renewed, and no second one is made.
+
     Raises:
+        UsageError: data/ was edited and not pinned, so nobody could say which rows the version is made from.
         MissingInputError: Evaluation has not run, or the winner's files are gone.
         ServiceError: The tracking store failed.
     """
     case, paths = context.case, context.paths
+    _require_pinned(context)
     evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
     folder = _folder(context, evaluated.winner)
     test = store.read_rows(paths.rows("test"), "test", case.name)
     model = case.spec.register_.model or case.name
-    key = _key(context, evaluated, test, folder)
+    key = _key(evaluated, test, folder)
 
     version = registry.find(context.tracker, model, key)
     fresh = version is None
     if version is None:
         context.progress.at(0, 3, f"registering {predictors.title(evaluated.winner)} as {model}")
         version = _register(context, model, key, evaluated, folder, test[0].text)
+    else:
+        registry.tag(context.tracker, version, _tags(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
     decision, comparison = _settle(context, model, version, folder, test)
     version = registry.get(context.tracker, model, version.version)
@@ -99,10 +106,22 @@ def _folder(context: Context, winner: str) -> Path:
     return folder
 
 
-def _key(context: Context, evaluated: EvaluateReport, test: Sequence[Row], folder: Path) -> str:
-    """Equal exactly when rows, spec, winner and files are: a rerun finds its version instead of making a second."""
-    spec = context.case.spec.digest(_SHAPING)
-    parts = (evaluated.rows_digest, store.rows_digest(test), spec, evaluated.winner, folder_digest(folder))
+def _require_pinned(context: Context) -> None:
+    """A version names its rows by the hash in data.dvc, so what that pins must be what is here."""
+    project, name = context.project, context.case.name
+    if versions.data_hash(project) is None or not context.paths.data.is_dir():
+        return
+    if not versions.data_is_pinned(project, name):
+        raise UsageError(
+            f"{project.shown(context.paths.data)}: not as data.dvc pins it; the version would name rows it was not "
+            "made from",
+            f"dvc add data && tailtune run {name}",
+        )
+
+
+def _key(evaluated: EvaluateReport, test: Sequence[Row], folder: Path) -> str:
+    """Equal exactly when rows, winner and files are: a rerun finds its version instead of making a second."""
+    parts = (evaluated.rows_digest, store.rows_digest(test), evaluated.winner, folder_digest(folder))
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
@@ -110,7 +129,7 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
     winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
     logged = registry.log_model(context.tracker, model, folder, example, _values(winner), winner.name)
     registry.attach(context.tracker, logged.run_id, _papers(context))
-    tags = _tags(context, evaluated, winner) | {registry.KEY: key}
+    tags = _tags(context, evaluated) | {registry.KEY: key}
     accuracy = winner.accuracy
     note = (
         f"{winner.title}: test accuracy {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}) on "
@@ -130,8 +149,9 @@ def _values(winner: CandidateResult) -> dict[str, float | None]:
     }
 
 
-def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) -> dict[str, str]:
+def _tags(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
     """What made the version. Unknown things have no tag."""
+    winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
     root = context.project.root
     commit = versions.git_commit(root)
     decided = _reports(context).get("decide")
@@ -143,6 +163,7 @@ def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) 
         "data_hash": versions.data_hash(context.project),
         "rows_digest": evaluated.rows_digest,
         "spec_hash": context.case.spec.digest(_SHAPING),
+        "split_digest": _split_digest(context),
         "git_commit": commit,
         "use_case": context.case.name,
         "git_dirty": None if commit is None else str(versions.git_dirty(root)).lower(),
@@ -150,27 +171,45 @@ def _tags(context: Context, evaluated: EvaluateReport, winner: CandidateResult) 
     return {name: value for name, value in known.items() if value}
 
 
+def _split_digest(context: Context) -> str:
+    """Equal exactly when rows go to the same splits: then no row that one version learned from tests another."""
+    spec = context.case.spec
+    given = context.paths.data / spec.data.test_file if spec.data.test_file else None
+    held_out = "" if given is None or not given.is_file() else hashlib.sha256(given.read_bytes()).hexdigest()
+    return hashlib.sha256(f"{spec.digest(_SPLITTING)}\x1f{held_out}".encode()).hexdigest()[:16]
+
+
 def _settle(
     context: Context, model: str, version: Version, folder: Path, test: Sequence[Row]
 ) -> tuple[Decision, Paired | None]:
-    """Decide and name, once per version: what is settled stays."""
-    if registry.SETTLED in version.tags:
-        reason = f"already registered as v{version.version}; nothing changes"
-        return Decision(yes=CHAMPION in version.aliases, reason=reason), None
+    """Decide and name. The champion stays what it is, with its reason; any other version meets the gate, each time."""
     champion = registry.holder(context.tracker, model, CHAMPION)
-    if champion is not None and champion.version == version.version:  # killed after the alias was set
-        decision, comparison = Decision(yes=True, reason="it is champion already"), None
-    else:
-        comparison = None if champion is None else _compare(context, champion, folder, test)
-        spec = context.case.spec
-        decision = promote(
-            comparison,
-            None if champion is None else champion.version,
-            spec.register_.promote_if,
-            spec.targets.min_effect,
-        )
-    registry.settle(context.tracker, version, CHAMPION if decision.yes else CHALLENGER, decision.reason)
+    if champion is not None and champion.version == version.version:
+        return _as_settled(version)
+    spec = context.case.spec
+    comparison, refusal = None, None
+    if champion is not None:
+        refusal = not_comparable(champion.version, champion.tags.get("split_digest"), _split_digest(context))
+        comparison = _compare(context, champion, folder, test) if refusal is None else None
+    decision = refusal or promote(
+        comparison,
+        None if champion is None else champion.version,
+        spec.register_.promote_if,
+        spec.targets.min_effect,
+    )
+    registry.settle(context.tracker, version, decision, comparison)
     return decision, comparison
+
+
+def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
+    """What the gate said when it made the champion one, from the version's tags."""
+    tags = version.tags
+    said, compared = tags.get(registry.PROMOTION), tags.get(registry.COMPARISON, "null")
+    if said is None or tags.get(registry.PROMOTED) == "false":
+        reason = f"made champion by hand; the gate had said: {said or 'nothing'}"
+    else:
+        reason = said
+    return Decision(yes=True, reason=reason), None if compared == "null" else Paired.model_validate_json(compared)
 
 
 def _compare(context: Context, champion: Version, folder: Path, test: Sequence[Row]) -> Paired:

@@ -97,7 +97,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     wanted = versions.data_hash(copy.paths)
     if wanted is None:
         raise ServiceError(f"{version.uri}: no data.dvc was recorded, so its rows are not known", "register it again")
-    here = wanted == versions.data_hash(paths) and versions.data_is_pinned(paths)
+    here = wanted == versions.data_hash(paths) and versions.data_is_pinned(paths, name)
     data_from = scratch.restore_data(copy, name, same_as_origin=here)
     progress.say(f"rows from {data_from}")
     scratch.run_until(copy, "evaluate", name)

@@ -36,6 +36,7 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
         tracker = tracking.connect(settings.resolved_tracking_uri(paths), case)
         meter = Meter()
         context = Context(case, settings, progress, tracker)
+        case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
         report, refusal = _outcome(stage, context)
         stamp = {
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -45,6 +46,8 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
         report = report.model_copy(update=stamp)
         tracker.publish(report)
         store.write_report(case.paths.report(name), report)
+        for clean_up in context.afterwards:
+            clean_up()
     if refusal is not None:
         raise refusal
     return report

@@ -56,6 +56,9 @@ LABELS = ("models/${item}/labels.yaml",)
 PRICES = ("models/prices.yaml",)
 TRAIN_DEV = _build("curate/train.parquet", "curate/dev.parquet")
 TEST = _build("curate/test.parquet")
+EARLIER_REPORTS = tuple(
+    f"reports/${{item}}/{name}.json" for name in ("curate", "validate", "ladder", "decide", "train", "evaluate")
+)
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -81,7 +84,7 @@ STAGES: tuple[Stage, ...] = (
         family="training",
         summary="Measure every cheaper rung on the dev rows.",
         run="tailtune.stages.ladder:run",
-        sections=("ladder",),
+        sections=("curate", "ladder"),  # curate: a saved predictor notes what is scrubbed
         reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
         writes=_build("ladder"),
     ),
@@ -99,7 +102,7 @@ STAGES: tuple[Stage, ...] = (
         family="training",
         summary="Train a LoRA adapter, if the decision lets it.",
         run="tailtune.stages.train:run",
-        sections=("train",),
+        sections=("curate", "train"),
         reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
         writes=_build("train"),
     ),
@@ -109,7 +112,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
         run="tailtune.stages.evaluate:run",
         sections=("evaluate", "targets"),
-        reads=(*LABELS, *PRICES, *TEST, *_build("ladder", "train", "decide/ticket.json")),
+        reads=(*LABELS, *PRICES, *TEST, *_build("validate/passed.json", "ladder", "train", "decide/ticket.json")),
         writes=_build("evaluate"),
     ),
     Stage(
@@ -117,8 +120,9 @@ STAGES: tuple[Stage, ...] = (
         family="versioning",
         summary="Register the winner in MLflow; the gate decides who is champion.",
         run="tailtune.stages.register:run",
-        sections=("register", "targets"),
-        reads=(*TEST, *_build("ladder", "train", "evaluate")),
+        sections=("data", "curate", "split", "register", "targets"),
+        # Its page and the papers beside the model quote all reports; the last stage makes nothing stale after it.
+        reads=(*PRICES, *TEST, *_build("ladder", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
     ),
 )

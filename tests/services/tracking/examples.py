@@ -273,7 +273,7 @@ def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str 
         folder = case.paths.stage("ladder") / "rungs" / name
         folder.mkdir(parents=True, exist_ok=True)
         registry.RUNG_KINDS[name].load_class().fit(context).save(folder)
-        registry.write_card(folder, name)
+        registry.write_card(folder, name, case.spec.curate.scrub_pii)
     reports: list[Report] = [report for report in everything(case) if report.stage != "evaluate"]
     result = evaluate(case, at, shift)
     reports.append(result.model_copy(update={"winner": winner, "winner_reason": f"{winner} answers best."}))

@@ -9,7 +9,7 @@ import pytest
 
 from services.tracking import examples
 from services.tracking.conftest import THIRD_PARTY, free_port
-from tailtune.core.errors import ServiceError
+from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.tracking import connect
 from tailtune.services.tracking.home import shown
 from tailtune.spec.load import UseCase, load_use_case
@@ -59,6 +59,15 @@ def test_file_that_is_no_database_is_told(case: UseCase) -> None:
     assert told.value.hint is not None and "move it away" in told.value.hint
 
 
+@pytest.mark.parametrize("who", ["me:secret@", "me@"])
+def test_credentials_in_the_address_are_refused_and_not_shown(case: UseCase, who: str) -> None:
+    with pytest.raises(UsageError, match=r"http://127.0.0.1:9 is given with a user or password") as told:
+        connect(f"http://{who}127.0.0.1:9", case)
+    assert "secret" not in str(told.value)
+    assert told.value.hint is not None
+    assert "MLFLOW_TRACKING_USERNAME" in told.value.hint and "MLFLOW_TRACKING_PASSWORD" in told.value.hint
+
+
 def test_password_is_not_shown() -> None:
     assert shown("https://me:secret@mlflow.example/x") == "https://mlflow.example/x"
     assert shown("sqlite:////a/b.db") == "sqlite:////a/b.db"
@@ -92,3 +101,15 @@ def test_moved_checkout_takes_its_runs_and_files_along(case: UseCase, uri: str, 
     assert names == {"reports/curate.json"}
     again = tracker.publish(examples.ladder(there))
     assert str(moved) in tracker.client.get_run(again).info.artifact_uri
+
+
+def test_locations_behind_a_servers_proxy_are_made_readable_without_it(case: UseCase, uri: str) -> None:
+    tracker = connect(uri, case)
+    old = tracker.client.create_experiment(case.name, "mlflow-artifacts:/1")
+    (case.paths.project.mlflow_store / ".made").unlink()  # as an earlier release left it
+    again = connect(uri, case)
+    run_id = again.publish(examples.curate(case))
+    run = again.client.get_run(run_id)
+    assert run.info.experiment_id == old
+    assert run.info.artifact_uri == f"{case.paths.project.mlflow_store.resolve()}/artifacts/1/{run_id}/artifacts"
+    assert [item.path for item in again.client.list_artifacts(run_id, "reports")] == ["reports/curate.json"]

@@ -121,6 +121,9 @@ def test_torn_publication_is_done_again(case: UseCase, uri: str, tracker: Tracke
     again = connect(uri, case).publish(report)
     assert again != run_id
     assert tracker.client.get_run(run_id).info.status == "KILLED"
+    children = [run for run in runs(tracker) if PARENT in run.data.tags]
+    assert len(children) == len(report.candidates)
+    assert {run.data.tags[PARENT] for run in children} == {again}
 
 
 def test_failed_gate_shows_as_failed(case: UseCase, tracker: Tracker) -> None:

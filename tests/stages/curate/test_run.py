@@ -192,6 +192,41 @@ def test_a_failing_run_leaves_the_rows_of_the_run_before_and_a_killed_one_no_mix
     assert not context.paths.rows("test").exists()
 
 
+@pytest.mark.parametrize(
+    ("thief", "train", "test"),
+    [
+        ("train_rows", ("charged twice", "where is my refund", "no"), ("another text",)),
+        ("test_rows", ("charged twice", "no"), ("another text", "where is my refund")),
+    ],
+)
+def test_a_row_that_vanishes_on_the_way_is_noticed_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thief: str, train: tuple[str, ...], test: tuple[str, ...]
+) -> None:
+    honest = getattr(curate, thief)
+
+    def swallows(raw: Any, spec: Any, drops: Any) -> Any:
+        return (tidy for tidy in honest(raw, spec, drops) if tidy.row.text != "where is my refund")
+
+    files = {
+        name: rows(*((text, "login") for text in texts)) for name, texts in (("r.jsonl", train), ("t.jsonl", test))
+    }
+    context = project(tmp_path, files, data={"test_file": "t.jsonl"})
+    report = curate.run(context)
+    assert (report.rows_read, report.test_rows_read) == (4, len(test))
+    context.paths.dropped.write_text("as it was")
+    monkeypatch.setattr(curate, thief, swallows)
+    with pytest.raises(ValueError, match="4 rows read, but 2 kept"):
+        curate.run(context)
+    assert context.paths.dropped.read_text() == "as it was"
+
+
+def test_a_row_that_de_duplication_loses_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = project(tmp_path, {"r.jsonl": rows(("charged twice", "billing"), ("where is my refund", "refund"))})
+    monkeypatch.setattr(curate.dedupe, "near", lambda tests, unique, *_: unique[1:])
+    with pytest.raises(ValueError, match="2 rows read, but 1 kept"):
+        curate.run(context)
+
+
 def test_everything_dropped_is_a_report_with_nothing_kept(tmp_path: Path) -> None:
     report = curate.run(project(tmp_path, {"r.jsonl": rows(("", "billing"), ("", "login"))}))
     assert (report.rows_kept, report.splits) == (0, {"train": 0, "dev": 0, "test": 0})

@@ -62,6 +62,7 @@ def test_the_spec_reaches_the_artifact(paths: Paths) -> None:
     model = paths.case(NAME).stage("train") / "model"
     assert json.loads((model / "adapter" / "adapter_config.json").read_text())["r"] == 4
     assert json.loads((model / "tailtune.json").read_text())["max_tokens"] == 32
+    assert set(registry.scrubbed(model)) == set(context(paths).case.spec.curate.scrub_pii) != set()
 
 
 def test_checkpoints_are_forgotten_when_the_model_is_saved(paths: Paths) -> None:

@@ -79,6 +79,8 @@ def labels_in(file: Path, spec: DataSpec, shown: str | None = None) -> dict[str,
 
 
 def _format(file: Path, shown: str, hint: str) -> ModuleType:
+    if file.is_dir():
+        raise one_fault(shown, f"a folder; expected a file: {', '.join(FORMATS)}", hint)
     source = FORMATS.get(file.suffix.lower())
     if source is None:
         raise one_fault(shown, f"unknown kind of file; expected {', '.join(FORMATS)}", hint)

@@ -22,8 +22,9 @@ _TRY = """
 import json, sys
 from pathlib import Path
 from tailtune.predictors import registry
+from tailtune.predictors.prepare import prepared
 predictor = registry.load(Path(sys.argv[1]))
-predictor.answer([sys.argv[2]])
+predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
 print(json.dumps({"labels": list(predictor.labels), "modules": sorted(sys.modules)}))
 """
 

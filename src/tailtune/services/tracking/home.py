@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tailtune.core.errors import ServiceError
+from tailtune.core.errors import ServiceError, UsageError
 
 SQLITE = "sqlite:///"
 _TIMEOUT_S = 5.0
-# Every column of MLflow's schema that holds an artifact location; `models:/` and server-proxied ones stay.
+# Every column of MLflow's schema that holds an artifact location; `models:/` ones stay.
 _LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -44,6 +44,7 @@ def reach(uri: str) -> None:
 
     Raises:
         ServiceError: The server does not answer, or the embedded file is no database or not writable.
+        UsageError: The address holds a user or password; MLflow takes these from variables.
     """
     if uri.startswith(("http://", "https://")):
         _reach_server(uri)
@@ -52,6 +53,11 @@ def reach(uri: str) -> None:
 
 
 def _reach_server(uri: str) -> None:
+    if "@" in urlsplit(uri).netloc:
+        raise UsageError(
+            f"TAILTUNE_TRACKING_URI: {shown(uri)} is given with a user or password in it; expected the bare address",
+            "export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…, and leave them out of the address",
+        )
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - http(s) only
             return
@@ -93,13 +99,14 @@ def prepare(uri: str) -> None:
     """Make or migrate the embedded database, and take a moved checkout's artifacts along; nothing for a server.
 
     MLflow crashes when several processes create one SQLite file at once, so the first does it under a lock. It also
-    stores absolute artifact paths, so a store found in another folder than it was made in is rewritten to the new one.
+    stores absolute artifact paths, so a store found in another folder than it was made in is rewritten to the new one;
+    so are locations that only a server with an artifact proxy could read.
     """
     folder = embedded_folder(uri)
     if folder is None:
         return
     marker = folder / ".made"
-    wanted = f"{version('mlflow')}\n{folder.resolve()}\n"
+    wanted = f"{version('mlflow')}\n{folder.resolve()}\nfiles\n"
     if _made(marker) == wanted:
         return
     with locked(folder):
@@ -112,6 +119,7 @@ def prepare(uri: str) -> None:
         before = made.splitlines()[1:2]
         if before and before[0] != str(folder.resolve()):
             _relocate(Path(uri.removeprefix(SQLITE)), before[0], str(folder.resolve()))
+        _relocate(Path(uri.removeprefix(SQLITE)), "mlflow-artifacts:", str(folder.resolve() / "artifacts"))
         marker.write_text(wanted, encoding="utf-8")
 
 

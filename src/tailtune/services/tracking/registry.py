@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.records import Decision
+from tailtune.core.reports import Paired
 from tailtune.services.tracking.bundle import ENTRY, copy_code, needs
 from tailtune.services.tracking.client import fluent, told
 from tailtune.services.tracking.plan import points
@@ -18,7 +20,7 @@ from tailtune.services.tracking.write import NOTE, now_ms
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "tailtune.key"
-SETTLED = "tailtune.promotion"  # written after the aliases: a version without it was left by a killed process
+PROMOTION, PROMOTED, COMPARISON = "tailtune.promotion", "tailtune.promoted", "tailtune.comparison"
 PREDICTOR = "predictor"
 
 
@@ -87,7 +89,7 @@ def holder(tracker: Tracker, model: str, alias: str) -> Version | None:
 
 
 def find(tracker: Tracker, model: str, key: str) -> Version | None:
-    """The version of exactly these rows, spec, winner and files."""
+    """The version of exactly these rows, winner and files."""
     return next((version for version in versions(tracker, model) if version.tags.get(KEY) == key), None)
 
 
@@ -150,13 +152,33 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
     return _version(made, {})
 
 
-def settle(tracker: Tracker, version: Version, alias: str, reason: str) -> None:
-    """Give a version its alias, take `challenger` from a version that became champion, and note the reason."""
+def settle(tracker: Tracker, version: Version, decision: Decision, comparison: Paired | None) -> None:
+    """Note what the gate said, then give a version its alias: a champion always has its reason.
+
+    A version that became champion is no challenger any more.
+    """
+    tag(
+        tracker,
+        version,
+        {
+            PROMOTION: decision.reason[:5000],
+            PROMOTED: str(decision.yes).lower(),
+            COMPARISON: "null" if comparison is None else comparison.model_dump_json(),
+        },
+    )
     with _at(tracker, f"naming {version.uri}"):
+        alias = CHAMPION if decision.yes else CHALLENGER
         tracker.client.set_registered_model_alias(version.model, alias, version.version)
-        if alias == CHAMPION and CHALLENGER in version.aliases:
+        if decision.yes and CHALLENGER in version.aliases:
             tracker.client.delete_registered_model_alias(version.model, CHALLENGER)
-        tracker.client.set_model_version_tag(version.model, version.version, SETTLED, reason[:5000])
+
+
+def tag(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> None:
+    """Write tags of a version that are new or have changed."""
+    with _at(tracker, f"tagging {version.uri}"):
+        for name, value in tags.items():
+            if version.tags.get(name) != value:
+                tracker.client.set_model_version_tag(version.model, version.version, name, value)
 
 
 def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:

@@ -15,7 +15,7 @@ from tailtune.services.tracking.client import open_client, told
 from tailtune.services.tracking.home import embedded_folder, reach
 from tailtune.services.tracking.plan import RunPlan, cost_points
 from tailtune.services.tracking.shapes import plan
-from tailtune.services.tracking.write import NOTE, RunWriter, now_ms
+from tailtune.services.tracking.write import NOTE, PARENT, RunWriter, now_ms
 from tailtune.spec.load import UseCase
 
 if TYPE_CHECKING:
@@ -128,13 +128,18 @@ class Tracker:
         return self._open[stage]
 
     def sweep(self, stage: str, keep: str | None = None) -> None:
-        """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them."""
+        """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them.
+
+        Their children are deleted: the next publication writes them again, and Compare would show each rung twice.
+        """
         here = provenance.checkout(self.case.paths.project.root).replace("'", "")
         for run in self._search(
             f"tags.`tailtune.stage` = '{stage}' and tags.`tailtune.checkout` = '{here}' "
             "and attributes.status = 'RUNNING'"
         ):
-            if run.info.run_id != keep:
+            if run.info.run_id != keep and PARENT not in run.data.tags:
+                for child in self._search(f"tags.`{PARENT}` = '{run.info.run_id}'"):
+                    self.client.delete_run(child.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:

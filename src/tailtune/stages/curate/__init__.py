@@ -30,36 +30,41 @@ def run(context: Context) -> CurateReport:
         DataError: A file cannot be read as the spec says, or rows bear labels that the use case does not
             declare; all of it at once.
     """
-    spec, drops = context.case.spec, Drops()
-    tests, unique = _read(context, drops)
+    spec, drops, read = context.case.spec, Drops(), Counter[str]()
+    tests, unique = _read(context, drops, read)
     kept = dedupe.near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
     splits: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     for tidy in everyone:
         splits[tidy.row.split or "train"].append(tidy.row)
-    _write(context, splits, drops)
-    dropped = drops.counts()
-    test_drops = sum(row.split == "test" for row in drops.rows)
-    return CurateReport(
+    report = CurateReport(  # before anything is written: it refuses counts that do not add up
         use_case=context.case.name,
         stage="curate",
         rows_digest=store.rows_digest(splits["train"], splits["dev"]),
-        rows_read=len(everyone) + len(drops.rows),
+        rows_read=read.total(),
         rows_kept=len(everyone),
-        dropped=dropped,
+        dropped=drops.counts(),
         dropped_examples=drops.examples(),
         changed=_counted(change for tidy in everyone for change in tidy.changes),
         splits={split: len(rows) for split, rows in splits.items()},
         labels=_counted(tidy.row.label for tidy in everyone),
         test_file=spec.data.test_file is not None,
-        test_rows_read=len(tests) + test_drops,
+        test_rows_read=read["test_file"],
         leaked_test_rows=drops.leaked_test_rows(),
     )
+    _write(context, splits, drops)
+    return report
 
 
-def _read(context: Context, drops: Drops) -> tuple[list[Tidy], list[Tidy]]:
-    """Tidy rows of the test file (none without one) and of the training file, the latter without exact repeats."""
+def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy], list[Tidy]]:
+    """Tidy rows of the test file (none without one) and of the training file, the latter without exact repeats.
+
+    Args:
+        context: Of the stage.
+        drops: Takes the other rows.
+        read: Takes the number of rows that each file gave out, by its key in the spec.
+    """
     case, project, spec = context.case, context.project, context.case.spec
     book = LabelBook(case.label_names, project.shown(case.paths.labels_yaml), project.shown(case.paths.data))
     faults: list[Fault] = []
@@ -68,11 +73,12 @@ def _read(context: Context, drops: Drops) -> tuple[list[Tidy], list[Tidy]]:
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(test_rows(_raw(context, spec.data.test_file, book, hint), spec, drops))
+            tests = list(test_rows(_raw(context, spec.data.test_file, book, read, "test_file"), spec, drops))
         except DataError as error:
             faults += error.faults
     try:
-        unique = dedupe.exact(tests, train_rows(_raw(context, spec.data.file, book, hint), spec, drops), drops)
+        raw = _raw(context, spec.data.file, book, read, "file")
+        unique = dedupe.exact(tests, train_rows(raw, spec, drops), drops)
     except DataError as error:
         faults += error.faults
     faults += book.faults()
@@ -81,14 +87,14 @@ def _read(context: Context, drops: Drops) -> tuple[list[Tidy], list[Tidy]]:
     repeats = len(tests) - len({test.form for test in tests})
     if repeats:
         context.progress.say(f"{repeats:,} test rows repeat another test row; they stay, the file is yours")
-    read = len(tests) + len(unique) + len(drops.rows)
-    context.progress.say(f"{read:,} rows read, {len(drops.rows):,} dropped: empty, too short or long, repeated")
+    context.progress.say(f"{read.total():,} rows read, {len(drops.rows):,} dropped: empty, too short or long, repeated")
     return tests, unique
 
 
-def _raw(context: Context, name: str, book: LabelBook, hint: str) -> Iterator[RawRow]:
-    file = context.paths.data / name
+def _raw(context: Context, name: str, book: LabelBook, read: Counter[str], key: str) -> Iterator[RawRow]:
+    file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
     for seen, raw in enumerate(sources.read(file, context.case.spec.data, context.project.shown(file), hint, name)):
+        read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
         book.check(raw.label, raw.origin)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tailtune.core.records import Row
+from tailtune.predictors.prepare.clean import clean
+from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import RawRow
 from tailtune.services.twins import normal
 from tailtune.spec.model import CurateSpec, ModelSpec
-from tailtune.stages.curate.clean import clean
 from tailtune.stages.curate.drops import Dropped, Drops
-from tailtune.stages.curate.scrub import scrub
 from tailtune.stages.curate.split import split_of
 
 

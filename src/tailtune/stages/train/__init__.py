@@ -33,6 +33,8 @@ def run(context: Context) -> TrainReport:
     digest = store.rows_digest(train, dev)
     ladder = _ladder_for(context, digest)
     ticket = store.read_json(paths.ticket, "training", f"tailtune run {case.name}")
+    if ticket["rows_digest"] != digest:
+        raise StaleLadderError("the decision was taken on other rows; take it again", f"tailtune run {case.name}")
     folder = paths.stage("train")
     shutil.rmtree(folder, ignore_errors=True)  # DVC does so too; a model of an earlier run must not be evaluated
     if not ticket["train"]:
@@ -51,10 +53,14 @@ def _ladder_for(context: Context, digest: str) -> LadderReport:
         raise StaleLadderError(f"{shown}: no ladder result; training never skips the baseline", hint)
     ladder = store.read_report(context.paths.report("ladder"), LadderReport, case.name)
     spec_digest = case.spec.digest(BY_NAME["ladder"].sections)
-    for what, held, now in (("rows", ladder.rows_digest, digest), ("spec", ladder.spec_digest, spec_digest)):
+    # DVC reads model.yaml as text; a default that changed with TailTune itself leaves the ladder fresh in its eyes.
+    for what, held, now, next_ in (
+        ("rows", ladder.rows_digest, digest, hint),
+        ("spec", ladder.spec_digest, spec_digest, f"{hint} --force"),
+    ):
         if held != now:
             raise StaleLadderError(
-                f"the ladder was measured on other {what} ({held}, now {now}); measure it again", hint
+                f"the ladder was measured on other {what} ({held}, now {now}); measure it again", next_
             )
     return ladder
 
@@ -66,8 +72,10 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
     case, folder = context.case, context.paths.stage("train") / "model"
     result = fit(_job(context, train, dev), _Teller(context))
     artifact.save(result, case.label_names, folder, max_tokens=case.spec.train.max_tokens)
-    registry.write_card(folder, registry.FINE_TUNE.name)
-    artifact.forget_checkpoints(context.paths.checkpoints)
+    registry.write_card(folder, registry.FINE_TUNE.name, case.spec.curate.scrub_pii)
+    store.note_rows(context.paths.stage("train"), digest)
+    # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
+    context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
     context.progress.say(
         f"best epoch {result.best_epoch}: {result.dev_accuracy:.1%} on dev, {result.rows_s:,.0f} rows/s"
     )

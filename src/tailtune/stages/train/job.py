@@ -51,7 +51,7 @@ class FitJob:
     dropout: float = 0.0
     token_dropout: float = 0.1
     modules: tuple[str, ...] = ("query", "key", "value", "dense")
-    epochs: int = 4
+    epochs: int = 6
     patience: int = 3
     batch_rows: int = 64
     learning_rate: float = 1.5e-3

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tailtune.stages.curate.scrub import iban_ok, luhn, scrub
+from tailtune.predictors.prepare import scrub as scrub_kinds
+from tailtune.predictors.prepare.scrub import KINDS, iban_ok, luhn
+from tailtune.spec.model import PII, Pii
+
+
+def scrub(text: str, kinds: Sequence[Pii] = PII) -> tuple[str, tuple[Pii, ...]]:
+    return scrub_kinds(text, kinds)
+
+
+def test_there_is_a_pattern_for_every_kind_a_spec_may_name() -> None:
+    assert sorted(PII) == sorted(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +130,28 @@ def test_no_text_makes_the_patterns_slow(unit: str) -> None:
     began = time.process_time()
     scrub(text)
     assert time.process_time() - began < 2
+
+
+CUES = [" no.", " no", " nr.", " nr", ".", ":", " is", " number", " no. nr. is:", ". ", " no.:", "(", "+", " "]
+HANG = """
+import sys
+from tailtune.predictors.prepare import scrub
+for tail in sys.argv[1:]:
+    for end in (" 12 x 34567", " 12 x 3456789", "", " 5550188123"):
+        for cue in ("my phone", "call me back at", "tel", "cell"):
+            scrub(cue + tail * 40 + end, ("phone",))
+    scrub("my phone" + tail * (100_000 // len(tail)) + " 12 x 34567", ("phone",))
+print("done")
+"""
+
+
+def test_no_tail_of_a_cue_makes_the_search_hang() -> None:
+    """In a process of its own: time that doubles with every step would never come back."""
+    command = [sys.executable, "-c", HANG, *CUES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["done"], done.stderr
+
+
+@pytest.mark.parametrize("tail", [" no. ", " nr. ", " number is ", ": ", ". ", " no.: ", ".", ":", " is", " no.:"])
+def test_a_cue_may_have_a_tail(tail: str) -> None:
+    assert scrub(f"my phone{tail}5550188123") == (f"my phone{tail}<phone>", ("phone",))

@@ -1,0 +1,56 @@
+"""A text that is served goes through what a row of the training file went through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailtune.predictors.prepare import prepared
+from tailtune.services.sources import RawRow
+from tailtune.spec.model import PII, CurateSpec, DataSpec, ModelSpec
+from tailtune.stages.curate.drops import Drops
+from tailtune.stages.curate.intake import test_rows as rows_of_a_test_file
+from tailtune.stages.curate.intake import train_rows
+
+SPEC = ModelSpec.model_validate(
+    {
+        "task": "classification",
+        "data": DataSpec(file="rows.csv"),
+        "curate": CurateSpec(min_chars=1),
+        **{name: {} for name in ("split", "validate", "ladder", "targets", "train", "evaluate", "register")},
+    }
+)
+PARTS = (
+    "a@b.de",
+    " \t\n",
+    "cafe\u0301",
+    "\u200b",
+    "phone: 5550188123",
+    "4111 1111 1111 1111",
+    "hi",
+    "\ud83d",
+    "10.0.0.1",
+)
+TEXTS = st.text(max_size=20) | st.lists(st.sampled_from(PARTS)).map(" ".join)
+
+
+@given(TEXTS)
+def test_it_is_what_curation_writes(text: str) -> None:
+    raw, drops = [RawRow(text, "label", "rows.csv:1")], Drops()
+    curated = [tidy.row.text for rows in (train_rows, rows_of_a_test_file) for tidy in rows(raw, SPEC, drops)]
+    assert len(curated) == (2 if prepared(text, PII) else 0)
+    assert set(curated) <= {prepared(text, PII)}
+
+
+def test_only_what_was_scrubbed_in_training_is_scrubbed() -> None:
+    assert prepared("  a@b.de\t10.0.0.1 ", ("ip",)) == "a@b.de <ip>"
+    assert prepared("  a@b.de\t10.0.0.1 ", ()) == "a@b.de 10.0.0.1"
+
+
+def test_a_served_model_needs_no_spec_for_it() -> None:
+    script = "import sys, tailtune.predictors.prepare; print([m for m in sys.modules if m.startswith('tailtune.spec')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
