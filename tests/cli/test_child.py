@@ -75,11 +75,14 @@ def run(paths: Paths, clean_up: str) -> Iterator[Terminal]:
 
 
 TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""Makes the terminal the one of the new session, so that Ctrl-C goes to the whole group, then becomes the command."""
+"""Makes the terminal the one of the new session, so that Ctrl-C goes to the whole group, then becomes the command.
+
+A shell starts background jobs with SIGINT ignored, and a test run may be one: the command must not inherit that."""
 
 
 def test_the_flow_cleans_up_for_as_long_as_it_needs(paths: Paths) -> None:
