@@ -88,7 +88,11 @@ def registered(story: Story, width: int) -> Section | None:
     return Section(
         "Registered",
         story.title(found.winner),
-        lines(head, (verb, found.promotion.reason), None if found.promotion.yes else ("champion", holder)),
+        lines(
+            head,
+            (verb, found.promotion.reason.removeprefix("not promoted: ")),
+            None if found.promotion.yes else ("champion", holder),
+        ),
     )
 
 
