@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +55,15 @@ def write_jsonl(path: Path, values: Iterable[dict[str, Any]]) -> int:
             out.write(json.dumps(value, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def write_answers(path: Path, rows: Sequence[Row], answers: Mapping[str, Sequence[str | None]]) -> int:
+    """Write what every predictor answered, one line per row with its origin and label. Returns the number of lines."""
+    lines = (
+        {"id": row.id, "origin": row.origin, "expected": row.label, **{name: answers[name][i] for name in answers}}
+        for i, row in enumerate(rows)
+    )
+    return write_jsonl(path, lines)
 
 
 def write_report(path: Path, report: Report) -> None:

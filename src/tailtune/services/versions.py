@@ -313,10 +313,6 @@ def _missing(names: str, paths: Paths, use_case: str | None) -> UsageError:
     return UsageError(f"{names}: {use_case or 'a stage'} needs it and it is not there", hint)
 
 
-def _is_sample(use_case: str) -> bool:
-    return importlib.util.find_spec(f"tailtune.samples.{use_case.replace('-', '_')}") is not None
-
-
 def _forget_the_dead(rwlock: Path) -> None:
     """Drop what killed processes left in DVC's list of paths in use.
 

@@ -64,7 +64,8 @@ def run(context: Context) -> EvaluateReport:
     values = [answer.value for answer in scored[winner].answers]
     confidence = np.array([answer.confidence for answer in scored[winner].answers])
     failures = _write_failures(context, test, scored, winner, other)
-    _write_answers(context, test, scored)
+    answered = {name: [answer.value for answer in item.answers] for name, item in scored.items()}
+    store.write_answers(paths.stage("evaluate") / "test_answers.jsonl", test, answered)
     return EvaluateReport(
         use_case=case.name,
         stage="evaluate",
@@ -166,16 +167,3 @@ def _write_failures(
         for i in wrong
     )
     return store.write_jsonl(context.paths.stage("evaluate") / "failures.jsonl", lines)
-
-
-def _write_answers(context: Context, test: Sequence[Row], scored: dict[str, Scored]) -> None:
-    lines = (
-        {
-            "id": row.id,
-            "origin": row.origin,
-            "expected": row.label,
-            **{name: item.answers[i].value for name, item in scored.items()},
-        }
-        for i, row in enumerate(test)
-    )
-    store.write_jsonl(context.paths.stage("evaluate") / "test_answers.jsonl", lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tailtune.core.progress import Progress
 from tailtune.core.records import Row
@@ -50,7 +50,7 @@ def run(context: Context) -> LadderReport:
         result, answers[name] = _measure(name, fitting, dev, spec, core_hour, context)
         rungs.append(result)
         context.progress.say(f"{result.title}: {result.accuracy.value:.1%} on {len(dev):,} dev rows")
-    _write_answers(context, dev, answers)
+    store.write_answers(paths.stage("ladder") / "dev_answers.jsonl", dev, answers)
     store.note_rows(paths.stage("ladder"), digest)
     return LadderReport(
         use_case=case.name,
@@ -126,16 +126,3 @@ def _curve(fitting: FitContext, dev: Sequence[Row], points: int, progress: Progr
         right = sum(a.value == label for a, label in zip(probe.answer(texts), labels, strict=True))
         curve.append(CurvePoint(rows=len(rows), accuracy=wilson(right, len(dev))))
     return tuple(curve)
-
-
-def _write_answers(context: Context, dev: Sequence[Row], answers: Mapping[str, Sequence[str | None]]) -> None:
-    lines = (
-        {
-            "id": row.id,
-            "origin": row.origin,
-            "expected": row.label,
-            **{name: answers[name][i] for name in answers},
-        }
-        for i, row in enumerate(dev)
-    )
-    store.write_jsonl(context.paths.stage("ladder") / "dev_answers.jsonl", lines)
