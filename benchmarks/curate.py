@@ -76,7 +76,7 @@ def project(root: Path, count: int) -> None:
     empty = ("curate", "split", "validate", "ladder", "targets", "train", "evaluate", "register")
     spec = {"task": "classification", "data": {"file": "rows.jsonl"}, **{name: {} for name in empty}}
     case.model_yaml.write_text(yaml.safe_dump(spec), encoding="utf-8")
-    case.labels_yaml.write_text(yaml.safe_dump(dict.fromkeys(LABELS, "")), encoding="utf-8")
+    (case.folder / "labels.yaml").write_text(yaml.safe_dump(dict.fromkeys(LABELS, "")), encoding="utf-8")
     with (case.data / "rows.jsonl").open("w", encoding="utf-8") as out:
         for text in texts(count):
             out.write(json.dumps({"text": text, "label": dice.choice(LABELS)}) + "\n")

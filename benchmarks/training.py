@@ -93,19 +93,22 @@ class Stopwatch:
 
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
+    from tailtune.predictors.classification.lora import LoraPredictor
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.predictors.lora import LoraPredictor
     from tailtune.stages.train import artifact
+    from tailtune.stages.train.classes import Classes
     from tailtune.stages.train.job import FitJob
     from tailtune.stages.train.loop import fit
 
     with tempfile.TemporaryDirectory() as scratch:
         job = FitJob(
-            texts=[text for text, _ in data.train],
-            labels=[label for _, label in data.train],
-            dev_texts=[text for text, _ in data.dev],
-            dev_labels=[label for _, label in data.dev],
-            n_classes=len(data.labels),
+            goal=Classes(
+                texts=[text for text, _ in data.train],
+                labels=[label for _, label in data.train],
+                dev_texts=[text for text, _ in data.dev],
+                dev_labels=[label for _, label in data.dev],
+                names=data.labels,
+            ),
             encoder=encoder_path(),
             checkpoint_dir=Path(scratch) / "checkpoints",
             rank=args.rank,
@@ -120,12 +123,13 @@ def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
         seconds = time.perf_counter() - begun
         test = None
         if mode == FULL:
-            artifact.save(result, data.labels, Path(scratch) / "model", max_tokens=job.max_tokens)
+            artifact.save(result, Path(scratch) / "model")
             answered = LoraPredictor.load(Path(scratch) / "model").probabilities([text for text, _ in data.test])
             test = float((answered.argmax(axis=1) == [label for _, label in data.test]).mean())
-    epochs = ", ".join(f"{epoch.dev_accuracy:.3f}" for epoch in result.history)
-    note = f"{result.precision}, epoch {result.best_epoch} kept of dev {epochs}, temperature {result.temperature:.2f}"
-    return Outcome(*watch.speeds(), seconds, peak_mb(), result.dev_accuracy, test, note)
+    epochs = ", ".join(f"{epoch.dev_quality:.3f}" for epoch in result.history)
+    kept = f"epoch {result.best_epoch} kept of dev {epochs}"
+    note = f"{result.precision}, {kept}, temperature {result.objective.temperature:.2f}"
+    return Outcome(*watch.speeds(), seconds, peak_mb(), result.dev_quality, test, note)
 
 
 def run_stock(data: Data, mode: str, args: argparse.Namespace) -> Outcome:

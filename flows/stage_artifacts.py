@@ -11,6 +11,7 @@ import before_prefect  # noqa: F401
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from tailtune.core import reports as r
+from tailtune.core.measures import MEASURES
 from tailtune.report import numbers as n
 from tailtune.services.tracking.home import shown
 from tailtune.spec.paths import Paths
@@ -139,7 +140,7 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
     },
     r.LadderReport: lambda report: {
         "rungs": [_predictor(rung) for rung in report.rungs],
-        "curve": [{"train rows": at.rows, "accuracy": n.with_interval(at.accuracy)} for at in report.curve],
+        "curve": [{"train rows": at.rows, report.rungs[0].metric: n.with_interval(at.quality)} for at in report.curve],
     },
     r.DecideReport: lambda report: {
         "questions": [one.model_dump() for one in report.questions],
@@ -149,9 +150,9 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
     },
     r.EvaluateReport: lambda report: {
         "candidates": [_predictor(one) for one in report.candidates],
-        "weakest classes": [
+        "weakest": [
             {"label": one.label, "rows": one.rows, "precision": n.share(one.precision), "recall": n.share(one.recall)}
-            for one in sorted(report.per_class, key=lambda one: one.f1)[:WORST_CLASSES]
+            for one in sorted((*report.per_class, *report.per_field), key=lambda one: one.f1)[:WORST_CLASSES]
         ],
         "confusions": [one.model_dump() for one in report.confusions],
     },
@@ -161,8 +162,7 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
 def _predictor(one: r.RungResult | r.CandidateResult) -> Row:
     return {
         "name": one.name,
-        "accuracy": n.with_interval(one.accuracy),
-        "macro-F1": n.with_interval(one.macro_f1),
+        **{MEASURES[name].title: n.with_interval(found) for name, found in one.metrics.items()},
         "p50": n.NOT_MEASURED if one.latency is None else n.ms(one.latency.p50_ms),
         "p99": n.NOT_MEASURED if one.latency is None else n.ms(one.latency.p99_ms),
         "USD per 1,000": n.usd(one.usd_per_1000),

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,13 +84,19 @@ def make(root: Path, changes: Mapping[str, Mapping[str, Any]] | None = None, row
     paths = Paths(root)
     case = paths.case(NAME)
     case.folder.mkdir(parents=True)
-    case.labels_yaml.write_text(yaml.safe_dump(LABELS, sort_keys=False), encoding="utf-8")
+    (case.folder / "labels.yaml").write_text(yaml.safe_dump(LABELS, sort_keys=False), encoding="utf-8")
     paths.prices.write_text("as_of: 2026-11-01\ncpu_core_hour_usd: 0.04\nmachine_cores: 2\n", encoding="utf-8")
     graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    paths.dvc_yaml.write_text(graph.replace("- support-tickets", f"- {NAME}"), encoding="utf-8")
+    paths.dvc_yaml.write_text(_with_use_case(graph, "labels.yaml"), encoding="utf-8")
     respec(paths, changes or {})
     curate(paths, list(rows) or sentences())
     return paths
+
+
+def _with_use_case(graph: str, answers: str) -> str:
+    """The stage graph with this one use case instead of the shipped ones."""
+    lines = f"use_cases:\n      {NAME}: {{answers: {answers}}}\n"
+    return re.sub(r"use_cases:\n(      [\w-]+: .*\n)+", lines, graph)
 
 
 def respec(paths: Paths, changes: Mapping[str, Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +55,10 @@ def checkout(root: Path) -> Paths:
     paths.models.mkdir(parents=True)
     shutil.copyfile(ROOT / "models" / "prices.yaml", paths.prices)
     graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    paths.dvc_yaml.write_text(graph.replace("- support-tickets", "- first"), encoding="utf-8")
+    paths.dvc_yaml.write_text(
+        re.sub(r"use_cases:\n(      [\w-]+: .*\n)+", "use_cases:\n      first: {answers: labels.yaml}\n", graph),
+        encoding="utf-8",
+    )
     folder = paths.case("first").folder
     folder.mkdir()
     sections = "".join(

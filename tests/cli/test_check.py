@@ -80,7 +80,7 @@ def test_an_unreadable_file_and_a_folder_are_told(cli: Cli, monkeypatch: pytest.
 def test_spec_faults_of_both_files_come_with_their_lines(cli: Cli) -> None:
     case = cli.paths.case("first")
     case.model_yaml.write_text(case.model_yaml.read_text() + "trian: {}\n", encoding="utf-8")
-    case.labels_yaml.write_text("billing: 1\nlogin: access\n", encoding="utf-8")
+    (case.folder / "labels.yaml").write_text("billing: 1\nlogin: access\n", encoding="utf-8")
     told = refused(cli)
     assert "models/first/model.yaml:11  trian: unknown key; did you mean train?" in told
     assert "models/first/labels.yaml:1  billing: expected a description in words, found 1" in told

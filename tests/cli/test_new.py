@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
 from tailtune.cli import aside
-from tailtune.cli.new import _labels_yaml
 from tailtune.core.errors import ServiceError
 from tailtune.services import versions
 from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.yaml_lines import LinedYaml
+from tailtune.tasks.new_labels import labels_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
@@ -63,9 +63,10 @@ def test_a_file_becomes_a_use_case(cli: Cli, tmp_path: Path, kind: str) -> None:
     assert "15 rows, pinned by data.dvc" in said.out
     case = load_use_case(cli.paths, "mine")
     assert case.spec.data.file == f"my rows.{kind}"
-    assert case.labels == {"billing": "billing", "login": "login", "refund": "refund"}
+    assert case.answers.labels == {"billing": "billing", "login": "login", "refund": "refund"}
     assert (case.paths.data / f"my rows.{kind}").read_bytes() == source.read_bytes()
-    assert "      - first\n      - mine\n" in cli.paths.dvc_yaml.read_text(encoding="utf-8")
+    lines = "      first: {answers: labels.yaml}\n      mine: {answers: labels.yaml}\n"
+    assert lines in cli.paths.dvc_yaml.read_text(encoding="utf-8")
     assert versions.data_is_pinned(cli.paths)
     assert cli("check", "mine").code == 0
 
@@ -185,7 +186,7 @@ def test_a_declaration_that_the_stage_graph_lacks_says_what_to_do(cli: Cli, tmp_
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("mine").folder)
     told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
     assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in told
-    assert "add `- mine` to use_cases there" in told
+    assert "add a line for mine to use_cases there" in told
     assert "remove models/mine and data/mine" in told
 
 
@@ -256,7 +257,7 @@ def test_labels_that_yaml_could_read_as_something_else(cli: Cli, tmp_path: Path)
     source = write(tmp_path / "r.jsonl", rows(1, odd))
     said = cli("new", "odd", "--from", source)
     assert said.code == 0
-    assert set(load_use_case(cli.paths, "odd").labels) == set(odd)
+    assert set(load_use_case(cli.paths, "odd").answers.names) == set(odd)
     assert cli("check", "odd").code == 0, "every row's label is in labels.yaml"
 
 
@@ -266,7 +267,7 @@ def test_numbers_and_truth_values_as_labels(cli: Cli, tmp_path: Path) -> None:
         "".join(json.dumps({"text": f"t{i}", "label": i % 2 == 0 if i < 4 else i % 3}) + "\n" for i in range(9))
     )
     assert cli("new", "numbers", "--from", source).code == 0
-    assert set(load_use_case(cli.paths, "numbers").labels) == {"True", "False", "0", "1", "2"}
+    assert set(load_use_case(cli.paths, "numbers").answers.names) == {"True", "False", "0", "1", "2"}
     assert cli("check", "numbers").code == 0
 
 
@@ -274,5 +275,5 @@ def test_numbers_and_truth_values_as_labels(cli: Cli, tmp_path: Path) -> None:
 @given(st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool), min_size=2))
 def test_any_label_comes_back_from_yaml(tmp_path_factory: pytest.TempPathFactory, labels: set[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "labels.yaml"
-    path.write_text(_labels_yaml(sorted(labels)), encoding="utf-8")
+    path.write_text(labels_yaml(sorted(labels)), encoding="utf-8")
     assert set(LinedYaml(path, "labels.yaml", "").value) == labels

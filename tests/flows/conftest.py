@@ -44,15 +44,14 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
     rung = r.RungResult(
         name="probe",
         title="Probe",
-        accuracy=SOME,
-        macro_f1=SOME,
+        metrics={"accuracy": SOME, "macro_f1": SOME},
         latency=FAST,
         usd_per_1000=None,
         fit_s=1.0,
         fit_rows=80,
     )
     candidate = r.CandidateResult(
-        name="probe", title="Probe", accuracy=SOME, macro_f1=SOME, ece=float("nan"), latency=None
+        name="probe", title="Probe", metrics={"accuracy": SOME, "macro_f1": SOME}, ece=float("nan"), latency=None
     )
     expectation = r.ExpectationResult(
         name="expect_x", subject="text", meaning="Texts are not empty.", passed=False, bad_rows=1, bad_origins=("a:3",)
@@ -68,17 +67,17 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             docs=f"build/{use_case}/validate/passed.json", **common,
         ),
         r.LadderReport(
-            stage="ladder", train_rows=80, dev_rows=100, rungs=(rung,), curve=(r.CurvePoint(rows=80, accuracy=SOME),),
+            stage="ladder", train_rows=80, dev_rows=100, rungs=(rung,), curve=(r.CurvePoint(rows=80, quality=SOME),),
             encode_rows_per_s=100.0, **common,
         ),
         r.DecideReport(
             stage="decide", verdict="stay", reason="good enough", provisional=True, best_rung="probe",
-            target_accuracy=0.9, train=Decision(yes=False, reason="no need"),
+            target=0.9, train=Decision(yes=False, reason="no need"),
             questions=(r.Question(question="q?", answer="yes", evidence="e"),), **common,
         ),
         r.TrainReport(
             stage="train", trained=True, reason="it pays", train_rows=80,
-            epochs=(r.EpochResult(epoch=1, train_loss=1.0, dev_loss=float("nan"), dev_accuracy=0.9, rows_per_s=99.0),),
+            epochs=(r.EpochResult(epoch=1, train_loss=1.0, dev_loss=float("nan"), dev_quality=0.9, rows_per_s=99.0),),
             **common,
         ),
         r.EvaluateReport(
@@ -117,15 +116,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stages[stage.name] = {
             "foreach": "${use_cases}",
             "do": {
-                "cmd": f'sh stage.sh {stage.name} ${{item}} "{outs}"',
-                "params": [{"models/${item}/model.yaml": list(stage.sections)}],
+                "cmd": f'sh stage.sh {stage.name} ${{key}} "{outs}"',
+                "params": [{"models/${key}/model.yaml": list(stage.sections)}],
                 "deps": list(stage.reads),
                 "outs": list(stage.writes),
                 "metrics": [{stage.report: {"cache": False}}],
             },
         }
     with (root / "dvc.yaml").open("w") as out:
-        YAML().dump({"vars": [{"use_cases": ["toy"]}], "stages": stages}, out)
+        YAML().dump({"vars": [{"use_cases": {"toy": {"answers": "labels.yaml"}}}], "stages": stages}, out)
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     with Repo.init(str(root)) as repo:
         repo.add([str(root / "data")])

@@ -14,9 +14,9 @@ from house.tree import ROOT
 
 # fmt: off
 HEAVY = {
-    "git", "great_expectations", "dvc", "jinja2", "matplotlib", "mlflow", "numpy", "pandas", "peft", "prefect",
-    "pyarrow", "rensa", "requests", "safetensors", "scipy", "sklearn", "sqlalchemy", "tokenizers", "torch",
-    "transformers",
+    "dateparser", "dvc", "git", "great_expectations", "jsonschema", "matplotlib", "mlflow", "numpy", "pandas", "peft",
+    "phonenumbers", "prefect", "price_parser", "pyarrow", "rapidfuzz", "rensa", "requests", "safetensors", "scipy",
+    "sklearn", "sqlalchemy", "tokenizers", "torch", "transformers",
 }
 # fmt: on
 START = """

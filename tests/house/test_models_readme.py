@@ -10,9 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from house.tree import MODELS, ROOT
+from tailtune.spec.load import TASKS
 from tailtune.spec.model import SECTIONS, ModelSpec
 from tailtune.spec.prices import PriceSpec
-from tailtune.spec.reference import reference
+from tailtune.spec.reference import own_keys, reference
 
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
 
@@ -33,7 +34,10 @@ def test_the_page_is_renewed() -> None:
 
 def test_every_key_has_one_row_with_a_sentence() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| .* \| ([^|]*) \|$", PAGE, re.MULTILINE)
-    expected = [*keys(ModelSpec), *keys(PriceSpec)]
+    sections = [name for name in SECTIONS if name not in {"task", "description"}]
+    own = [key for task in TASKS.values() for name in sections for key in own_keys(ModelSpec, task.spec, name)]
+    assert {"label", "accuracy", "entities", "field_f1"} <= set(own)
+    expected = [*keys(ModelSpec), *own, *keys(PriceSpec)]
     assert len(expected) > 40
     assert sorted(name for name, _ in rows) == sorted(expected)
     unsaid = [name for name, meaning in rows if not meaning.rstrip().endswith((".", ")"))]

@@ -10,19 +10,21 @@ import pytest
 from pydantic import BaseModel
 
 from house.tree import FLOWS, ROOT, SRC, python_files, syntax
+from tailtune.spec.load import TASKS
 from tailtune.spec.model import ModelSpec
 from tailtune.spec.prices import PriceSpec
 from tailtune.spec.settings import Settings
 
-PAPER = {"ModelSpec.task", "PriceSpec.as_of", "Settings.threads"}
-"""For people, a choice that has one value so far, or obeyed before settings exist (quiet_environment)."""
+PAPER = {"PriceSpec.as_of", "Settings.threads"}
+"""For people, or obeyed before settings exist (quiet_environment)."""
+SPECS = {declared.spec: f"{task}.py" for task, declared in TASKS.items()}
 OWNERS = {
-    ModelSpec: {"spec", "targets", "train", *ModelSpec.model_fields},
+    **{spec: {"spec", "targets", "train", "_spec", *ModelSpec.model_fields} for spec in SPECS},
     PriceSpec: {"prices", "load_prices"},
     Settings: {"settings", "_settings", "Settings"},
 }
 """What code calls a spec, a price list and settings: `settings.threads` counts, `self.threads` elsewhere does not."""
-DECLARED = {ModelSpec: "model.py", PriceSpec: "prices.py", Settings: "settings.py"}
+DECLARED = {**SPECS, PriceSpec: "prices.py", Settings: "settings.py"}
 
 
 def reads(path: Path) -> Iterator[tuple[str, str]]:

@@ -14,12 +14,17 @@ from house.tree import FLOWS, ROOT, SRC, all_imports, imports, outside, python_f
 
 # Library → where below src/tailtune it may be imported. A folder's name ends with a slash.
 ROOMS: dict[str, tuple[str, ...]] = {
+    "dateparser": ("predictors/extraction/values/dates.py",),
     "dvc": ("services/versions.py",),
     "great_expectations": ("stages/validate/",),
     "jinja2": ("report/",),
+    "jsonschema": ("spec/", "predictors/extraction/values/rules.py"),
     "mlflow": ("services/tracking/", "serve/pyfunc.py"),
-    "peft": ("stages/train/", "predictors/lora"),
+    "peft": ("stages/train/", "predictors/adapter"),
     "pydantic_settings": ("spec/settings.py",),
+    "phonenumbers": ("predictors/extraction/values/phones.py",),
+    "price_parser": ("predictors/extraction/values/money.py",),
+    "rapidfuzz": ("predictors/extraction/values/places.py",),
     "rensa": ("services/twins.py",),
     "typer": ("cli/",),
     "yaml": ("spec/yaml_lines.py",),

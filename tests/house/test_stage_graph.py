@@ -10,7 +10,9 @@ from ruamel.yaml import YAML
 
 from house.tree import MODELS, ROOT
 from tailtune.core.reports import REPORTS, Report
+from tailtune.spec.load import load_use_case
 from tailtune.spec.model import SECTIONS
+from tailtune.spec.paths import Paths
 from tailtune.stages.context import Context
 from tailtune.stages.table import BY_NAME, FAMILIES, MODEL, STAGES, Stage, family
 
@@ -40,10 +42,18 @@ def test_the_graph_has_the_stages_of_the_table_in_its_order(graph: dict[str, Any
 
 
 def test_use_cases_are_the_folders_of_models(graph: dict[str, Any]) -> None:
-    declared = [name for entry in graph["vars"] for name in entry.get("use_cases", [])]
+    declared = [name for entry in graph["vars"] for name in entry.get("use_cases", {})]
     folders = sorted(path.name for path in MODELS.iterdir() if path.is_dir())
     assert sorted(declared) == folders == use_cases()
     assert len(set(declared)) == len(declared)
+
+
+def test_the_answers_of_a_use_case_are_those_of_its_task(graph: dict[str, Any]) -> None:
+    declared = {name: held for entry in graph["vars"] for name, held in entry.get("use_cases", {}).items()}
+    for name in use_cases():
+        case = load_use_case(Paths(ROOT), name)
+        assert declared[name] == {"answers": case.spec.ANSWERS}
+        assert case.answers_file.is_file()
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=[stage.name for stage in STAGES])
@@ -52,7 +62,7 @@ def test_a_stage_of_the_graph_is_that_of_the_table(graph: dict[str, Any], stage:
     assert set(there) == {"foreach", "do"}
     assert there["foreach"] == "${use_cases}"
     assert there["do"] == {
-        "cmd": f"tailtune {stage.name} ${{item}}",
+        "cmd": f"tailtune {stage.name} ${{key}}",
         "params": [{MODEL: list(stage.sections)}],
         "deps": list(stage.reads),
         "outs": list(stage.writes),
@@ -65,7 +75,7 @@ def test_dvc_resolves_every_stage_of_every_use_case(resolved: dict[str, Any]) ->
     for name, stage in resolved.items():
         verb, _, case = name.partition("@")
         assert stage.cmd == f"tailtune {verb} {case}"
-        writes = {part.replace("${item}", case) for part in (*BY_NAME[verb].writes, BY_NAME[verb].report)}
+        writes = {part.replace("${key}", case) for part in (*BY_NAME[verb].writes, BY_NAME[verb].report)}
         assert {out.def_path for out in stage.outs} == writes
         assert not any("${" in str(dep.def_path) for dep in stage.deps)
 
@@ -95,7 +105,7 @@ def test_each_file_has_one_writer() -> None:
 
 def test_every_section_of_the_spec_shapes_some_stage() -> None:
     read = {section for stage in STAGES for section in stage.sections}
-    assert read == set(SECTIONS) - {"task", "description"}
+    assert read == set(SECTIONS) - {"description"}
 
 
 def test_every_stage_has_a_report_and_a_function_that_returns_it() -> None:

@@ -14,7 +14,7 @@ def rung(name: str, value: float, low: float | None = None, p99_ms: float = 5.0)
     accuracy = Estimate(value=value, low=value - 0.01 if low is None else low, high=min(1, value + 0.01), rows=1000)
     latency = Latency(p50_ms=1, p95_ms=2, p99_ms=p99_ms, mean_ms=1, rows=200)
     return RungResult(
-        name=name, title=name.title(), accuracy=accuracy, macro_f1=accuracy, latency=latency,
+        name=name, title=name.title(), metrics={"accuracy": accuracy, "macro_f1": accuracy}, latency=latency,
         usd_per_1000=None, fit_s=0, fit_rows=0,
     )  # fmt: skip
 
@@ -22,7 +22,7 @@ def rung(name: str, value: float, low: float | None = None, p99_ms: float = 5.0)
 def curve(*points: tuple[int, float]) -> tuple[CurvePoint, ...]:
     """A learning curve of (rows, accuracy)."""
     return tuple(
-        CurvePoint(rows=rows, accuracy=Estimate(value=value, low=value, high=value, rows=100)) for rows, value in points
+        CurvePoint(rows=rows, quality=Estimate(value=value, low=value, high=value, rows=100)) for rows, value in points
     )
 
 

@@ -24,15 +24,16 @@ from tailtune.judge.decide import (
     verdict,
 )
 from tailtune.judge.stats import paired
-from tailtune.spec.model import TargetsSpec, TrainSpec
+from tailtune.spec.classification import ClassificationTargets
+from tailtune.spec.model import TrainSpec
 
-TARGETS = TargetsSpec(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
+TARGETS = ClassificationTargets(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 TRAIN = TrainSpec(max_cost_usd=Decimal("4.00"))
 
 
 def test_head_room_divides_the_allowed_error() -> None:
     assert needed(TARGETS) == pytest.approx(0.96)
-    assert needed(TargetsSpec(accuracy=0.94, head_room=1)) == pytest.approx(0.94)
+    assert needed(ClassificationTargets(accuracy=0.94, head_room=1)) == pytest.approx(0.94)
 
 
 @pytest.mark.parametrize(
@@ -120,23 +121,23 @@ def test_what_was_not_measured_would_change_the_verdict() -> None:
 @given(st.floats(0.02, 0.999), st.floats(0, 0.3), st.floats(1, 5))
 def test_the_target_that_is_said_to_do_does(value: float, wide: float, head_room: float) -> None:
     shown = evidence(rung("probe", value, low=max(0.0, value - wide)))
-    targets = TargetsSpec(accuracy=0.99999, head_room=head_room)
+    targets = ClassificationTargets(accuracy=0.99999, head_room=head_room)
     told = verdict(shown, targets, TRAIN).would_change[0]
     enough = float(re.findall(r"of ([\d.]+)%", told)[0]) / 100 - 1e-9
     if enough > 0:
-        assert verdict(shown, TargetsSpec(accuracy=enough, head_room=head_room), TRAIN).verdict == "stay"
+        assert verdict(shown, ClassificationTargets(accuracy=enough, head_room=head_room), TRAIN).verdict == "stay"
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0.5, 0.99), st.floats(1, 3))
 def test_a_lower_target_never_turns_stay_away(values: list[float], accuracy: float, head_room: float) -> None:
     shown = evidence(*(rung(f"r{i}", value, low=value) for i, value in enumerate(values)))
-    strict = verdict(shown, TargetsSpec(accuracy=accuracy, head_room=head_room), TRAIN)
-    loose = verdict(shown, TargetsSpec(accuracy=accuracy / 2, head_room=head_room), TRAIN)
+    strict = verdict(shown, ClassificationTargets(accuracy=accuracy, head_room=head_room), TRAIN)
+    loose = verdict(shown, ClassificationTargets(accuracy=accuracy / 2, head_room=head_room), TRAIN)
     assert strict.reason
     if strict.verdict == "stay":
         assert loose.verdict == "stay"
     else:
-        assert strict.best.accuracy.value == max(values)
+        assert strict.best.quality.value == max(values)
 
 
 def test_a_gain_is_scaled_to_a_doubling() -> None:

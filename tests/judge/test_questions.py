@@ -9,12 +9,13 @@ from tailtune.core.reports import Question
 from tailtune.judge.decide import NO_ENDPOINT, Evidence, verdict
 from tailtune.judge.questions import CONTEXT, questions
 from tailtune.predictors.registry import RUNG_KINDS
-from tailtune.spec.model import TargetsSpec, TrainSpec
+from tailtune.spec.classification import ClassificationTargets
+from tailtune.spec.model import TrainSpec
 
-STRICT = TargetsSpec(accuracy=0.94)
+STRICT = ClassificationTargets(accuracy=0.94)
 
 
-def ask(shown: Evidence, targets: TargetsSpec) -> dict[str, Question]:
+def ask(shown: Evidence, targets: ClassificationTargets) -> dict[str, Question]:
     found = questions(shown, verdict(shown, targets, TrainSpec()), targets)
     return dict(zip(("context", "labels", "latency", "format", "cadence"), found, strict=True))
 
@@ -61,7 +62,8 @@ def test_the_context_rungs_are_rungs() -> None:
 
 @pytest.mark.parametrize(("rows", "answer"), [(4999, "no"), (5000, "yes")])
 def test_labels_are_counted_against_the_spec(rows: int, answer: str) -> None:
-    found = ask(evidence(rung("probe", 0.9), train_rows=rows, gain=0.012), TargetsSpec(min_train_rows=5000))["labels"]
+    targets = ClassificationTargets(min_train_rows=5000)
+    found = ask(evidence(rung("probe", 0.9), train_rows=rows, gain=0.012), targets)["labels"]
     assert (found.question, found.answer) == ("Are there 5,000+ good labels?", answer)
     assert (
         found.evidence
@@ -71,19 +73,19 @@ def test_labels_are_counted_against_the_spec(rows: int, answer: str) -> None:
 
 def test_without_a_curve_nothing_is_claimed_of_it() -> None:
     shown = Evidence([rung("probe", 0.9)], curve((100, 0.5)), 100, None, ())
-    assert ask(shown, TargetsSpec())["labels"].evidence == "100 train rows after curation; no learning curve"
+    assert ask(shown, ClassificationTargets())["labels"].evidence == "100 train rows after curation; no learning curve"
 
 
 def test_latency_counts_the_rungs_that_meet_the_target() -> None:
     shown = evidence(rung("tfidf", 0.8, p99_ms=1), rung("probe", 0.9, p99_ms=9))
-    no = ask(shown, TargetsSpec())["latency"]
+    no = ask(shown, ClassificationTargets())["latency"]
     assert (no.answer, no.evidence) == ("no", "no targets.p99_ms is declared")
-    yes = ask(shown, TargetsSpec(p99_ms=5))["latency"]
+    yes = ask(shown, ClassificationTargets(p99_ms=5))["latency"]
     assert yes.answer == "yes"
     assert yes.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it locally; Tfidf takes 1.0 ms")
 
 
 def test_what_nobody_measured_is_called_unmeasured() -> None:
-    found = ask(evidence(rung("probe", 0.9)), TargetsSpec())
+    found = ask(evidence(rung("probe", 0.9)), ClassificationTargets())
     assert found["cadence"].answer == "unmeasured"
     assert found["format"].answer == "yes"

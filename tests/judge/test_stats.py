@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from tailtune.judge.stats import mcnemar, paired, percentile_interval, wilson
+from tailtune.judge.stats import f1, mcnemar, paired, paired_counts, percentile_interval, row_bootstrap, wilson
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,88 @@ def test_a_percentile_interval_holds_its_value_and_skips_what_is_not_a_number() 
     assert (found.low, found.high, found.rows) == (pytest.approx(0.025), pytest.approx(0.975), 9)
     assert percentile_interval(2.0, samples, 9).high == 2.0
     assert percentile_interval(-1.0, samples, 9).low == -1.0
+
+
+def some_counts(random: np.random.Generator, rows: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    counts = random.integers(0, 4, size=(rows, 3))
+    return counts, (counts[:, 1:] == 0).all(axis=1)
+
+
+def test_a_difference_of_f1_by_hand() -> None:
+    """First: 3 right, 1 wrong, 1 missed, F1 = 6 / 8; second: 2 right, 2 wrong, 2 missed, F1 = 4 / 8."""
+    first = (np.array([[2, 0, 0], [1, 1, 1]]), np.array([True, False]))
+    second = (np.array([[1, 1, 1], [1, 1, 1]]), np.array([False, False]))
+    found = paired_counts(first, second, ("a", "b"))
+    assert found.difference.value == pytest.approx(6 / 8 - 4 / 8)
+    assert (found.first, found.second, found.metric) == ("a", "b", "field_f1")
+    assert (found.only_first_right, found.only_second_right, found.mcnemar_p) == (1, 0, 1)
+    assert found.difference.low == pytest.approx(0)  # both resampled rows are the one where the two are equal
+    assert found.difference.high == pytest.approx(0.5)
+
+
+def test_swapping_two_predictors_negates_their_difference() -> None:
+    random = np.random.default_rng(5)
+    first, second = some_counts(random), some_counts(random)
+    one, two = paired_counts(first, second, ("a", "b")), paired_counts(second, first, ("b", "a"))
+    assert one.difference.value == pytest.approx(-two.difference.value)
+    assert one.difference.low == pytest.approx(-two.difference.high)
+    assert one.difference.high == pytest.approx(-two.difference.low)
+    assert one.mcnemar_p == two.mcnemar_p
+    assert (one.only_first_right, one.only_second_right) == (two.only_second_right, two.only_first_right)
+
+
+def test_equal_counts_differ_by_nothing_for_sure() -> None:
+    same = some_counts(np.random.default_rng(6))
+    found = paired_counts(same, same, ("a", "b")).difference
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_pairing_by_row_is_surer_than_two_intervals() -> None:
+    """Two predictors that miss the same hard rows: what they share does not blur their difference."""
+    random = np.random.default_rng(7)
+    hard = random.random(400) < 0.5
+    missed = np.where(hard, 5, 0)
+    slip = (random.random(400) < 0.1).astype(int)
+    first = (np.stack([6 - missed, missed, missed], axis=1), ~hard)
+    second = (np.stack([6 - missed - slip, missed + slip, missed + slip], axis=1), ~hard & (slip == 0))
+    gap = paired_counts(first, second, ("a", "b")).difference
+    assert gap.low > 0
+    assert gap.high - gap.low < 0.02
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 4), (0, 0)])
+def test_counts_that_cannot_be_paired_are_refused(first: int, second: int) -> None:
+    def made(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((rows, 3), int), np.zeros(rows, bool)
+
+    with pytest.raises(ValueError, match="paired_counts needs two equal, non-empty rows"):
+        paired_counts(made(first), made(second), ("a", "b"))
+
+
+def test_resampled_sums_are_those_of_rows_drawn_with_replacement() -> None:
+    columns = np.array([[1, 10], [2, 20], [4, 40]])
+    sums = row_bootstrap(columns, 4000, seed=1)
+    assert sums.shape == (4000, 2)
+    assert (sums[:, 1] == 10 * sums[:, 0]).all(), "a row's columns stay together"
+    assert sums[:, 0].mean() == pytest.approx(7, abs=0.1)
+    assert sums[:, 0].var() == pytest.approx(3 * np.var([1, 2, 4]), rel=0.1)
+    assert np.array_equal(sums, row_bootstrap(columns, 4000, seed=1))
+
+
+def test_blocks_of_resamples_hold_all_rows() -> None:
+    """More rows than one block draws at once: each resample still has as many rows as there are."""
+    sums = row_bootstrap(np.ones((600_000, 1), dtype=np.int64), 3, seed=2)
+    assert sums.tolist() == [[600_000.0]] * 3
+
+
+def test_f1_of_nothing_is_not_a_number() -> None:
+    found = f1(np.array([0.0, 1.0, 0.0]), np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, 0.0]))
+    assert np.isnan(found[0])
+    assert found[1:].tolist() == [0.5, 0.0]
+
+
+def test_a_value_that_is_not_a_number_has_no_interval() -> None:
+    found = percentile_interval(math.nan, np.array([math.nan, math.nan]), 4)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert found.rows == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -67,25 +68,37 @@ class Checkout:
 
     @classmethod
     def make(cls, root: Path) -> Checkout:
+        """A checkout with the tiny classification in it."""
+        made = cls.bare(root)
+        made.bring(rows())
+        made.spec(ladder={"latency_rows": 20, "curve_points": 2}, targets={"accuracy": 0.99, "min_train_rows": 0})
+        made.spec(train={"epochs": 2, "rank": 4, "max_tokens": 32}, evaluate={"latency_rows": 20, "resamples": 200})
+        made.settle()
+        return made
+
+    @classmethod
+    def bare(cls, root: Path) -> Checkout:
         """Copy what a clone holds, without the shipped use cases."""
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(ROOT / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
         (root / "models").mkdir()
         for name in ("models/prices.yaml", ".gitignore", ".dvcignore"):
             shutil.copyfile(ROOT / name, root / name)
-        graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-        (root / "dvc.yaml").write_text(graph.replace("- support-tickets", "- placeholder"), encoding="utf-8")
+        own = "use_cases:\n      placeholder: {answers: labels.yaml}\n"
+        graph = re.sub(r"use_cases:\n(      [\w-]+: .*\n)+", own, (ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+        (root / "dvc.yaml").write_text(graph, encoding="utf-8")
         made = cls(root)
         made.ok("git", "init", "-q")
         made.ok("dvc", "init", "-q")
-        made.bring(rows())
-        made.spec(ladder={"latency_rows": 20, "curve_points": 2}, targets={"accuracy": 0.99, "min_train_rows": 0})
-        made.spec(train={"epochs": 2, "rank": 4, "max_tokens": 32}, evaluate={"latency_rows": 20, "resamples": 200})
-        graph = (root / "dvc.yaml").read_text(encoding="utf-8").replace("      - placeholder\n", "")
-        (root / "dvc.yaml").write_text(graph, encoding="utf-8")
-        made.ok("git", "add", "-A")
-        made.ok("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start")
         return made
+
+    def settle(self) -> None:
+        """Forget the placeholder and commit what there is."""
+        graph = (self.root / "dvc.yaml").read_text(encoding="utf-8")
+        graph = graph.replace("      placeholder: {answers: labels.yaml}\n", "")
+        (self.root / "dvc.yaml").write_text(graph, encoding="utf-8")
+        self.ok("git", "add", "-A")
+        self.ok("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start")
 
     def bring(self, given: list[dict[str, str]]) -> None:
         """Declare the use case from JSONL rows."""

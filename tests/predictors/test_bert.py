@@ -32,6 +32,14 @@ def test_same_hidden_states_as_transformers_without_padding(tiny_encoder: Path) 
     assert torch.allclose(mine, reference(tiny_encoder, ids, None), atol=1e-6)
 
 
+def test_what_is_added_is_normalised_with_the_embeddings(tiny_encoder: Path) -> None:
+    ids, bert = torch.tensor([[101, 2000, 102]]), load_bert(tiny_encoder, torch.float32)
+    assert torch.equal(bert(ids, None, torch.zeros(1, 3, 32)), bert(ids, None))
+    moved = bert.embeddings(ids, torch.full((1, 3, 32), 7.0))
+    assert torch.allclose(moved, bert.embeddings(ids), atol=1e-5), "a constant is what the norm takes out"
+    assert not torch.allclose(bert(ids, None, torch.eye(3, 32)[None]), bert(ids, None), atol=1e-2)
+
+
 def test_a_delta_changes_the_named_weight_only(tiny_encoder: Path) -> None:
     module = "encoder.layer.1.attention.self.key"
     plain = load_bert(tiny_encoder, torch.float32)

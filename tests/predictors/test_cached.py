@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from predictors.contract import embed
+from predictors.classification.contract import embed
 from tailtune.predictors.base import Floats
 from tailtune.predictors.cached import CachedEmbed
 

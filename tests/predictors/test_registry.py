@@ -7,31 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from predictors.contract import context, embed
+from predictors.classification.contract import context, embed
 from tailtune.core.errors import TailTuneError
 from tailtune.predictors import registry
 from tailtune.predictors.base import Rung
+from tailtune.spec import classification
+from tailtune.spec.load import TASKS
 
 
 def test_every_kind_can_be_imported_and_is_named_by_its_key() -> None:
-    assert len(registry.RUNG_KINDS) == 6
+    assert len(registry.RUNG_KINDS) == 10
     for name, kind in registry.RUNG_KINDS.items():
         assert kind.name == name
         assert issubclass(kind.load_class(), Rung)
         assert registry.title(name) == kind.title
-    assert len({kind.title for kind in registry.RUNG_KINDS.values()}) == 6
+    assert len({kind.title for kind in registry.RUNG_KINDS.values()}) == 10
     assert registry.title("lora") == "LoRA fine-tune"
     with pytest.raises(KeyError):
         registry.title("oracle")
 
 
-@pytest.mark.parametrize("name", list(registry.RUNG_KINDS))
+@pytest.mark.parametrize("name", classification.RUNGS)
 def test_a_folder_with_a_card_comes_back_as_its_kind(name: str, tmp_path: Path) -> None:
     kind = registry.RUNG_KINDS[name].load_class()
     kind.fit(context()).save(tmp_path)
-    registry.write_card(tmp_path, name, ("phone", "email"))
+    registry.write_card(tmp_path, registry.RUNG_KINDS[name], ("phone", "email"))
     assert type(registry.load(tmp_path, embed)) is kind
     assert registry.scrubbed(tmp_path) == ("email", "phone")
+
+
+def test_every_task_has_a_fine_tune_of_its_own() -> None:
+    assert list(registry.FINE_TUNES) == list(TASKS)
+    cards = {kind.saved_as or kind.name for kind in registry.FINE_TUNES.values()}
+    assert len(cards) == len(TASKS)
+    assert not cards & set(registry.RUNG_KINDS)
 
 
 def test_a_folder_without_a_card_is_no_predictor(tmp_path: Path) -> None:
@@ -49,7 +58,7 @@ def test_what_to_scrub_is_never_guessed(tmp_path: Path, noted: dict[str, object]
 
 
 def test_nothing_to_scrub_is_an_answer(tmp_path: Path) -> None:
-    registry.write_card(tmp_path, "tfidf", ())
+    registry.write_card(tmp_path, registry.RUNG_KINDS["tfidf"], ())
     assert registry.scrubbed(tmp_path) == ()
 
 

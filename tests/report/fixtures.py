@@ -153,8 +153,7 @@ def ladder() -> LadderReport:
         RungResult(
             name=name,
             title=title,
-            accuracy=estimate(accuracy, 1085),
-            macro_f1=estimate(f1, 1085),
+            metrics={"accuracy": estimate(accuracy, 1085), "macro_f1": estimate(f1, 1085)},
             latency=latency(p50),
             usd_per_1000=usd,
             fit_s=fit_s,
@@ -163,7 +162,7 @@ def ladder() -> LadderReport:
         for name, (title, accuracy, f1, p50, usd, fit_s, fit_rows) in SCORES.items()
     )
     curve = tuple(
-        CurvePoint(rows=rows, accuracy=estimate(value, 1085))
+        CurvePoint(rows=rows, quality=estimate(value, 1085))
         for rows, value in ((1015, 0.802), (2030, 0.856), (4061, 0.891), (8123, 0.913))
     )
     return LadderReport(
@@ -218,7 +217,7 @@ def decide() -> DecideReport:
         ),
         questions=questions,
         best_rung="probe",
-        target_accuracy=0.95,
+        target=0.95,
         train=Decision(yes=True, reason=WHY_TRAIN),
         estimated_train_usd=0.0041,
     )
@@ -231,7 +230,7 @@ def decide_stay() -> DecideReport:
             "verdict": "stay",
             "provisional": False,
             "unmeasured": (),
-            "target_accuracy": 0.85,
+            "target": 0.85,
             "best_rung": "retrieval",
             "reason": WHY_STAY,
             "train": Decision(yes=False, reason=WHY_STAY),
@@ -242,7 +241,7 @@ def decide_stay() -> DecideReport:
 def train() -> TrainReport:
     accuracy = (0.889, 0.921, 0.934, 0.941, 0.939)
     epochs = tuple(
-        EpochResult(epoch=n, train_loss=2.1 / n, dev_loss=0.9 / n + 0.15, dev_accuracy=value, rows_per_s=271.0 - n)
+        EpochResult(epoch=n, train_loss=2.1 / n, dev_loss=0.9 / n + 0.15, dev_quality=value, rows_per_s=271.0 - n)
         for n, value in enumerate(accuracy, start=1)
     )
     return TrainReport(
@@ -275,8 +274,7 @@ def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
         return CandidateResult(
             name=name,
             title=title,
-            accuracy=estimate(accuracy, 1665),
-            macro_f1=estimate(f1, 1665),
+            metrics={"accuracy": estimate(accuracy, 1665), "macro_f1": estimate(f1, 1665)},
             ece=ece,
             latency=latency(p50) if name in ("lora", "probe", "retrieval") else None,
             usd_per_1000=usd,

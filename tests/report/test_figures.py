@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
-import pytest
 from matplotlib.figure import Figure
-from services.tracking import examples
 
 from tailtune.report import figures
-from tailtune.spec.load import UseCase
 
-
-@pytest.fixture
-def case(tmp_path: Path) -> UseCase:
-    return examples.make_case(tmp_path)
+from . import claims, fixtures
 
 
 def words(figure: Figure) -> str:
@@ -25,45 +18,76 @@ def words(figure: Figure) -> str:
     assert png.getvalue().startswith(b"\x89PNG")
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     labels = [t.get_text() for a in figure.axes for t in (*a.get_xticklabels(), *a.get_yticklabels())]
-    return " | ".join([figure.get_suptitle(), *texts, *labels])
+    axes = [name for a in figure.axes for name in (a.get_xlabel(), a.get_ylabel())]
+    return " | ".join([figure.get_suptitle(), *axes, *texts, *labels])
 
 
-def test_accuracy_names_every_rung_and_the_target(case: UseCase) -> None:
-    report = examples.ladder(case)
-    shown = words(figures.accuracy(report.rungs, "dev", 0.95))
-    assert "1,180 dev rows" in shown and "target 95%" in shown
+def test_quality_names_the_measure_every_rung_and_the_target() -> None:
+    report = fixtures.ladder()
+    shown = words(figures.quality(report.rungs, "dev", 0.95))
+    assert "Accuracy on 1,085 dev rows" in shown and "target 95%" in shown
     for rung in report.rungs:
-        assert rung.title in shown and f"{rung.accuracy.value:.1%}" in shown
-    assert "target" not in words(figures.accuracy(report.rungs[:1], "dev"))
+        assert rung.title in shown and f"{rung.quality.value:.1%}" in shown
+    assert "target" not in words(figures.quality(report.rungs[:1], "dev"))
+    assert "Field F1 on 1,512 test rows" in words(figures.quality(claims.evaluate().candidates, "test"))
 
 
-def test_learning_curve_has_every_size(case: UseCase) -> None:
-    shown = words(figures.learning_curve(examples.ladder(case).curve))
-    assert "1,036" in shown and "8,290" in shown and "90.7%" in shown
-    words(figures.learning_curve(examples.ladder(case).curve[:1]))
+def test_learning_curve_has_every_size() -> None:
+    curve = fixtures.ladder().curve
+    shown = words(figures.learning_curve(curve, "Frozen encoder + linear probe", "accuracy"))
+    assert "1,015" in shown and "8,123" in shown and "91.3%" in shown
+    assert "More labels: frozen encoder + linear probe" in shown and "dev accuracy" in shown
+    assert "dev field F1" in words(figures.learning_curve(curve[:1], "a rung", "field_f1"))
 
 
-def test_latency_leaves_untimed_candidates_out(case: UseCase) -> None:
-    first, second, *_ = examples.evaluate(case).candidates
-    shown = words(figures.latency_accuracy((first, second.model_copy(update={"latency": None})), "test"))
-    assert first.title in shown and second.title not in shown
-    words(figures.latency_accuracy((first.model_copy(update={"latency": None}),), "test"))
+def test_latency_leaves_untimed_candidates_out() -> None:
+    first, second, *_ = fixtures.evaluate().candidates
+    shown = words(figures.latency_quality((first, second.model_copy(update={"latency": None})), "test"))
+    assert first.title in shown and second.title not in shown and "accuracy, with 95 % interval" in shown
+    words(figures.latency_quality((first.model_copy(update={"latency": None}),), "test"))
 
 
-def test_confusions_shows_counts_and_f1(case: UseCase) -> None:
-    report = examples.evaluate(case)
+def test_confusions_shows_counts_and_f1() -> None:
+    report = fixtures.evaluate()
     shown = words(figures.confusions(report.confusions, report.per_class))
-    assert "17" in shown and "billing_double_charge  (F1 0.90)" in shown
+    assert f"{fixtures.LABELS[0]}  (F1 0.76)" in shown
+    assert {str(pair.rows) for pair in report.confusions} <= set(shown.split(" | "))
 
 
-def test_confusions_keeps_to_the_worst_labels(case: UseCase) -> None:
-    pair = examples.evaluate(case).confusions[0]
+def test_confusions_says_whether_labels_or_fields_are_confused() -> None:
+    report, found = fixtures.evaluate(), claims.evaluate()
+    assert "Most confused labels" in words(figures.confusions(report.confusions, report.per_class))
+    shown = words(figures.confusions(found.confusions, found.per_field))
+    assert "Most confused fields" in shown and "loss_date  (F1 0.93)" in shown
+
+
+def test_field_f1_has_the_weakest_twenty_on_top() -> None:
+    found = claims.evaluate().per_field
+    ranked = sorted(found, key=lambda one: one.f1)
+    figure = figures.field_f1(found)
+    shown = words(figure)
+    assert "20 of 45" in shown
+    assert all(f"{one.label}  (" in shown for one in ranked[:20])
+    assert not any(f"{one.label}  (" in shown for one in ranked[20:])
+    lengths = [bar.get_width() for bar in sorted(figure.axes[0].patches, key=lambda bar: bar.get_y())]
+    assert lengths == [one.f1 for one in ranked[:20]]
+
+
+def test_field_f1_draws_no_value_for_what_was_not_measured() -> None:
+    first, second, *_ = claims.evaluate().per_field
+    nan = float("nan")
+    shown = words(figures.field_f1((first.model_copy(update={"f1": nan, "f1_other": nan}), second)))
+    assert "n/a" in shown and "nan" not in shown and f"{second.f1:.2f}" in shown
+
+
+def test_confusions_keeps_to_the_worst_labels() -> None:
+    pair = fixtures.evaluate().confusions[0]
     many = [pair.model_copy(update={"expected": f"a{i}", "answered": f"b{i}", "rows": i + 1}) for i in range(30)]
     shown = words(figures.confusions(many))
     assert "15 of 60" in shown and "a29" in shown and "a0 " not in shown
 
 
-def test_calibration_leaves_empty_bins_out(case: UseCase) -> None:
-    bins = examples.evaluate(case).calibration
+def test_calibration_leaves_empty_bins_out() -> None:
+    bins = fixtures.evaluate().calibration
     empty = bins[0].model_copy(update={"confidence": float("nan"), "accuracy": float("nan"), "rows": 0})
     words(figures.calibration((empty, *bins[1:])))

@@ -10,9 +10,10 @@ import pytest
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import ClassResult, Confusion, Report
+from tailtune.report.numbers import with_interval
 from tailtune.report.page import render
 
-from . import fixtures
+from . import claims, fixtures
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 HOSTILE = "</td><script>alert('x')</script>\"' onload=\"y"
@@ -56,6 +57,9 @@ class Outline(HTMLParser):
         fixtures.stay(),
         fixtures.stopped(),
         {**fixtures.whole(), "evaluate": fixtures.evaluate_lost()},
+        *claims.parts(),
+        claims.stay(),
+        {**claims.whole(), "evaluate": claims.evaluate_lost()},
     ],
 )
 def test_every_page_is_balanced_and_needs_no_network(reports: dict[str, Report]) -> None:
@@ -99,6 +103,58 @@ def test_every_rung_and_every_label_is_on_the_page() -> None:
         assert label in text
 
 
+def test_an_extraction_is_told_in_its_own_measures() -> None:
+    text = Outline(render(claims.whole())).text
+    for said in (
+        "reaches a field F1 of 97.4 %, 10.2 points more than the best cheaper way",
+        "field F1 97.4 % target 97.0 %",
+        "answered wholly right 63.4 % 95 % interval 61.0–65.8",
+        "valid against the schema 100.0 % 95 % interval 99.7–100.0",
+        "Micro F1 over all field values",
+        "Field F1 against the median time of one answer",
+        "Field F1 of frozen encoder + linear token head by number of train rows",
+        "dev field F1",
+        "+10.2 points (+9.7 to +10.7) of field F1, McNemar p < 0.0001",
+        "832 rows only the first got wholly right",
+        "whole object Share of rows in which every field is right 63.4 % (61.0–65.8) 9.2 % (7.7–10.7)",
+        "schema-valid Share of rows whose answer is valid against the schema 100.0 % (99.7–100.0)",
+        "Fields of one kind: the value of the one was given for the other.",
+        "estimated_damage claimed_amount 31",
+        "553 test rows in all not wholly right.",
+        "45 fields.",
+        "estimated_damage 214",
+        "odometer_reading 2",
+    ):
+        assert said in text, said
+    assert "answered right" not in text
+    assert "ccuracy of" not in text
+
+
+def test_what_a_story_does_not_hold_has_no_place_on_its_page() -> None:
+    labels, fields = Outline(render(fixtures.whole())).text, Outline(render(claims.whole())).text
+    assert "Label by label" in labels and "Label by label" not in fields
+    assert "Field by field" in fields and "Field by field" not in labels
+    for only in ("In every measure", "Values that their text does not say", "wholly right", "Fields of one kind"):
+        assert only in fields and only not in labels, only
+
+
+def test_every_field_has_its_kind_its_numbers_and_an_interval() -> None:
+    rows = re.findall(r'<tr><th scope="row" class="field">(.*?)</tr>', render(claims.whole()), re.S)
+    told = [" ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", row).split()) for row in rows]
+    found = sorted(claims.per_field(), key=lambda one: one.f1)
+    assert len(told) == len(found) == 45
+    for line, one in zip(told, found, strict=True):
+        figures = f"{one.precision:.2f} {one.recall:.2f} {one.f1:.2f} {one.f1_other:.2f}"
+        exact, rest = with_interval(one.exact), f"{one.format_correct:.2f} {one.value_correct:.2f}"
+        assert line == f"{one.label} {one.kind} {one.rows:,} {figures} {exact} {rest}"
+
+
+def test_a_share_of_few_values_is_not_shown_as_none() -> None:
+    html = render(claims.whole())
+    assert re.search(r"odometer_reading</th><td[^>]*>2</td><td[^>]*>&lt;0\.1 %</td>", html)
+    assert '>towed</th><td class="n">0<' not in html
+
+
 def test_labels_stand_worst_first_and_unmeasured_ones_before_all() -> None:
     unmeasured = ClassResult(label="zz", rows=0, precision=math.nan, recall=math.nan, f1=math.nan, f1_other=math.nan)
     found = fixtures.evaluate()
@@ -117,6 +173,13 @@ def test_pictures_have_names_and_descriptions() -> None:
         "Accuracy by number of train rows",
         "How often right, by how sure",
     ]
+    fields = Outline(render(claims.whole())).attributes
+    assert [value for tag, name, value in fields if tag == "svg" and name == "aria-label"] == [
+        "Field F1 of every rung with its 95 % interval",
+        "Field F1 against the median time of one answer",
+        "Field F1 by number of train rows",
+        "How often right, by how sure",
+    ]
     hidden = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-hidden"]
     assert len(named) + len(hidden) == page.tags.count("svg")
     assert "Retrieval, nearest labelled rows 90.4 % (88.6–92.2)" in page.text
@@ -127,7 +190,7 @@ def test_a_better_rung_lies_further_right() -> None:
 
     rungs = fixtures.ladder().rungs
     marks = re.findall(r'<circle cx="([\d.]+)"', whiskers(rungs, 0.95, "probe"))
-    near = [rung.accuracy.value for rung in rungs if rung.accuracy.value > 0.5]
+    near = [rung.quality.value for rung in rungs if rung.quality.value > 0.5]
     assert len(marks) == len(near)
     places = [float(mark) for mark in marks]
     assert sorted(range(len(near)), key=near.__getitem__) == sorted(range(len(near)), key=places.__getitem__)
@@ -146,7 +209,12 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         fixtures.decide().model_copy(update={"reason": HOSTILE}),
     )
     stopped = fixtures.reports(fixtures.curate(), failed.model_copy(update={"expectations": (closed,)}))
-    for reports in (told, stopped):
+    field = claims.per_field()[0].model_copy(update={"label": HOSTILE, "kind": "<b>"})
+    fielded = claims.whole() | fixtures.reports(
+        claims.evaluate().model_copy(update={"per_field": (field,)}),
+        claims.curate().model_copy(update={"unaligned": {HOSTILE: 3}}),
+    )
+    for reports in (told, stopped, fielded):
         html = render(reports)
         page = Outline(html)
         assert "script" not in page.tags
@@ -158,7 +226,7 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
 def test_what_is_not_measured_or_known_says_so() -> None:
     nothing = Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
     ladder = fixtures.ladder()
-    blank = {"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None}
+    blank = {"metrics": {"accuracy": nothing, "macro_f1": nothing}, "usd_per_1000": None}
     rungs = tuple(rung.model_copy(update=blank) for rung in ladder.rungs)
     reports = fixtures.reports(
         fixtures.curate().model_copy(update={"cost": None}),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tailtune.core.reports import REPORTS, Report
 from tailtune.report.story import Story
 from tailtune.report.verdict import headline
 
-from . import fixtures
+from . import claims, fixtures
 
 STAGES = list(REPORTS)
 
@@ -73,7 +75,7 @@ def test_the_best_rung_is_the_one_that_the_decision_names() -> None:
     assert stay.best_rung is not None
     assert stay.ladder is not None
     assert stay.best_rung.name == "retrieval"
-    assert max(stay.ladder.rungs, key=lambda rung: rung.accuracy.value).name == "probe", "or this test proves nothing"
+    assert max(stay.ladder.rungs, key=lambda rung: rung.quality.value).name == "probe", "or this test proves nothing"
 
 
 def test_before_a_decision_the_best_rung_is_the_most_accurate() -> None:
@@ -81,6 +83,24 @@ def test_before_a_decision_the_best_rung_is_the_most_accurate() -> None:
     assert best is not None
     assert best.name == "probe"
     assert Story.of({}).best_rung is None
+
+
+def test_the_measure_is_that_of_what_was_scored() -> None:
+    measured = fixtures.reports(claims.curate(), claims.validate(), claims.ladder())
+    assert Story.of(fixtures.whole()).metric == "accuracy"
+    assert Story.of(claims.whole()).metric == Story.of(measured).metric == "field_f1"
+    assert Story.of({}).metric == ""
+
+
+def test_labels_and_fields_alike_stand_worst_first_and_unmeasured_ones_before_all() -> None:
+    assert Story.of(fixtures.whole()).parts[0].label == fixtures.LABELS[0]
+    found = claims.evaluate()
+    unmeasured = found.per_field[7].model_copy(update={"f1": math.nan})
+    fields = (*found.per_field[:7], unmeasured, *found.per_field[8:])
+    parts = Story.of({**claims.whole(), "evaluate": found.model_copy(update={"per_field": fields})}).parts
+    assert parts[0] == unmeasured
+    assert [one.f1 for one in parts[1:]] == sorted(one.f1 for one in fields if one is not unmeasured)
+    assert Story.of({}).parts == ()
 
 
 def test_a_decision_that_names_no_rung_of_the_ladder_has_no_best_rung() -> None:

@@ -8,13 +8,14 @@ import math
 import pytest
 from rich.console import Console
 
+from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Report
 from tailtune.report.scale import Scale
 from tailtune.report.summary import Links, summary
 from tailtune.report.terminal import Whisker, continued
 
-from . import fixtures
+from . import claims, fixtures
 
 SHOWN = Links(
     page="build/support-tickets/register/decision.html",
@@ -44,7 +45,7 @@ def flat(reports: dict[str, Report], width: int = 120, stopped: bool = False) ->
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-@pytest.mark.parametrize("case", [fixtures.whole, fixtures.stay, fixtures.stopped])
+@pytest.mark.parametrize("case", [fixtures.whole, fixtures.stay, fixtures.stopped, claims.whole, claims.stay])
 def test_lines_fit_and_carry_no_escapes_or_trailing_blanks(case: object, width: int) -> None:
     assert callable(case)
     lines = drawn(case(), width).splitlines()
@@ -86,7 +87,76 @@ def test_the_whole_story_is_told() -> None:
         assert said in text, said
 
 
-@pytest.mark.parametrize("reports", fixtures.parts(), ids=len)
+def test_labels_keep_the_columns_they_always_had() -> None:
+    text = drawn(fixtures.whole()).splitlines()
+    heads = [line.split() for line in text if line.startswith(("  rung ", "  model "))]
+    times = ["p50", "ms", "p99", "ms", "$/1,000"]
+    assert heads == [
+        ["rung", "accuracy,", "95", "%", "55", "95", "%", "F1", *times, "labels"],
+        ["model", "accuracy,", "95", "%", "89", "96", "%", "F1", *times, "ECE"],
+    ]
+    assert "measure, 95 %" not in "\n".join(text), "both measures have their columns"
+
+
+def test_the_story_of_an_extraction_is_told_in_its_own_measures() -> None:
+    text = flat(claims.whole())
+    for said in (
+        "Use the fine-tune provisional",
+        "the fine-tune reaches a field F1 of 97.4 %, 10.2 points more than the best cheaper way",
+        "It reaches the target of 97.0 %. It answers 63.4 % of rows wholly right.",
+        "Rows 45 fields",
+        "not found 552 values that their text does not say: estimated_damage 214 · loss_date 161",
+        "policy_number 22 · loss_time 9 · 2 more fields",
+        "rung field F1, 95 %",
+        "exact p50 ms",
+        "dev field F1 94.1 % → 96.6 % → 97.2 % → 97.4 % (kept)",
+        "whole object 63.4 % (61.0–65.8) 9.2 % (7.7–10.7) Share of rows in which every field is right.",
+        "schema-valid 100.0 % (99.7–100.0)",
+        "difference +10.2 points (+9.7 to +10.7) of field F1, McNemar p < 0.0001",
+        "wholly right alone: LoRA fine-tune 832, Frozen encoder + linear token head 12",
+        "weakest F1 peril 0.84 · repair_estimate 0.84 · report_date 0.85",
+        "ECE 0.018",
+    ):
+        assert said in text, said
+    for strange in ("accuracy,", "labels)", "right,", "macro-F1"):
+        assert strange not in text, strange
+
+
+def test_every_measure_of_winner_and_other_stands_under_the_test() -> None:
+    lines = drawn(claims.whole(), 80).splitlines()
+    table = lines[lines.index("  measure, 95 %    lora                  token_probe") + 1 :]
+    named = [line[2:17].strip() for line in table[: table.index("")]]
+    metrics = claims.evaluate().candidates[0].metrics
+    assert len(metrics) > 2
+    assert named == [MEASURES[name].title for name in list(metrics)[1:]]
+
+
+def test_without_a_comparison_only_the_winners_measures_are_listed() -> None:
+    text = flat(claims.stay(), 80)
+    assert "measure, 95 % token_probe field precision" in text
+    assert "it answers" not in text
+    assert "token head reaches a field F1 of 87.2 %. It answers 9.2 % of rows wholly right." in text
+
+
+def test_a_measure_that_one_of_two_lacks_is_not_made_up() -> None:
+    found = claims.evaluate()
+    *others, probe = found.candidates
+    poorer = probe.model_copy(update={"metrics": {"field_f1": probe.quality}})
+    reports = {**claims.whole(), "evaluate": found.model_copy(update={"candidates": (*others, poorer)})}
+    assert "whole object 63.4 % (61.0–65.8) n/a" in flat(reports, 80)
+
+
+def test_rows_without_unaligned_values_say_nothing_of_them() -> None:
+    reports = {**claims.whole(), "curate": claims.curate().model_copy(update={"unaligned": {"towed": 0}})}
+    assert "not found" not in flat(reports)
+
+
+def test_a_lost_fine_tune_is_compared_in_the_measure() -> None:
+    text = flat({**claims.whole(), "evaluate": claims.evaluate_lost()})
+    assert "it reaches a field F1 of 87.2 % and the fine-tune 87.3 %: the fine-tune did not earn its keep" in text
+
+
+@pytest.mark.parametrize("reports", [*fixtures.parts(), *claims.parts()], ids=len)
 def test_every_part_of_a_story_can_be_told(reports: dict[str, Report]) -> None:
     text = flat(reports)
     assert ("Bill" in text) == bool(reports)
@@ -183,7 +253,8 @@ def test_a_version_kept_out_by_the_gate_is_named() -> None:
 def test_unknown_costs_and_unmeasured_figures_are_never_zero() -> None:
     ladder = fixtures.ladder()
     nothing = Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
-    rung = ladder.rungs[0].model_copy(update={"accuracy": nothing, "macro_f1": nothing, "usd_per_1000": None})
+    blank = {"metrics": {"accuracy": nothing, "macro_f1": nothing}, "usd_per_1000": None}
+    rung = ladder.rungs[0].model_copy(update=blank)
     reports = fixtures.reports(
         fixtures.curate().model_copy(update={"cost": fixtures.cost(6.2, None)}),
         fixtures.validate().model_copy(update={"cost": None}),

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tailtune.samples.dice import Dice
+from tailtune.samples.grammar import choose
 from tailtune.samples.support_tickets import Written, bank, duplicates, write
 from tailtune.samples.support_tickets.calendar import LAUNCH, stamp
-from tailtune.samples.support_tickets.dice import Dice
-from tailtune.samples.support_tickets.grammar import choose, fill
+from tailtune.samples.support_tickets.grammar import fill
 from tailtune.samples.support_tickets.slots import SLOTS
 
 LABELS = Path(__file__).parents[2] / "models" / "support-tickets" / "labels.yaml"

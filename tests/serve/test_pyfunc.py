@@ -78,7 +78,7 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert {"mlflow", "numpy", "pandas", "scikit-learn"} <= names
     assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
     carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
-    assert Path("tailtune/predictors/tfidf.py") in carried
+    assert Path("tailtune/predictors/classification/tfidf.py") in carried
     prepare = Path("tailtune/predictors/prepare")
     assert {prepare / "__init__.py", prepare / "clean.py", prepare / "scrub.py"} <= carried
     assert not [path for path in carried if {"stages", "services", "report", "spec"} & set(path.parts)]
@@ -90,7 +90,7 @@ RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset m
 
 def curated(case: UseCase, raw: str) -> str:  # noqa: F811
     """What curation makes of a text, by the stage's own code."""
-    (tidy,) = train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case.spec, Drops())
+    (tidy,) = train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case, Drops())
     return tidy.row.text
 
 
@@ -138,7 +138,7 @@ def test_only_what_the_card_names_is_scrubbed(
 
     listening = Listening()
     monkeypatch.setattr(predictors, "load", lambda folder: listening)
-    predictors.write_card(tmp_path, "tfidf", kinds)
+    predictors.write_card(tmp_path, predictors.RUNG_KINDS["tfidf"], kinds)
     model = TailTuneModel()
     model.load_context(SimpleNamespace(artifacts={"predictor": str(tmp_path)}))
     frame = model.predict(None, pd.DataFrame({"text": [" a@b.de called\tfrom 0049 30 9018200", None]}))

@@ -10,22 +10,23 @@ import pytest
 from tailtune.core.errors import DataError
 from tailtune.services import sources
 from tailtune.services.sources import RawRow, lines
-from tailtune.spec.model import DataSpec
+from tailtune.spec.classification import ClassificationData
+from tailtune.tasks.classification import columns_of
 
 HEAD = b"text,label\n"
 
 
-def spec(**keys: str) -> DataSpec:
-    return DataSpec(file="rows.csv", **keys)
+def spec(**keys: str) -> sources.Columns:
+    return columns_of(ClassificationData(file="rows.csv", **keys))
 
 
-def read(tmp_path: Path, name: str, content: bytes, given: DataSpec | None = None) -> list[RawRow]:
+def read(tmp_path: Path, name: str, content: bytes, given: sources.Columns | None = None) -> list[RawRow]:
     file = tmp_path / name
     file.write_bytes(content)
     return list(sources.read(file, given or spec(), f"data/x/{name}", hint="tailtune check x"))
 
 
-def faults(tmp_path: Path, name: str, content: bytes, given: DataSpec | None = None) -> list[str]:
+def faults(tmp_path: Path, name: str, content: bytes, given: sources.Columns | None = None) -> list[str]:
     with pytest.raises(DataError) as caught:
         read(tmp_path, name, content, given)
     assert caught.value.hint == "tailtune check x"

@@ -21,38 +21,39 @@ from tailtune.spec.paths import Paths
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
+TOY = "      toy: {answers: labels.yaml}\n"
 DVC_YAML = """\
 # Kept: this comment.
 vars:
   - use_cases:
-      - toy
+      toy: {answers: labels.yaml}
 
 stages:
   first:
     foreach: ${use_cases}
     do:
-      cmd: cat data/${item}/rows.txt > build/${item}/first.txt && echo first ran && echo aside >&2
+      cmd: cat data/${key}/rows.txt > build/${key}/first.txt && echo first ran && echo aside >&2
       params:
-        - models/${item}/model.yaml:
+        - models/${key}/model.yaml:
             - alpha
       deps:
-        - data/${item}
+        - data/${key}
       outs:
-        - build/${item}/first.txt
+        - build/${key}/first.txt
       metrics:
-        - reports/${item}/first.json:
+        - reports/${key}/first.json:
             cache: false
   second:  # kept: this one too
     foreach: ${use_cases}
     do:
-      cmd: sh second.sh ${item}
+      cmd: sh second.sh ${key}
       params:
-        - models/${item}/model.yaml:
+        - models/${key}/model.yaml:
             - beta
       deps:
-        - build/${item}/first.txt
+        - build/${key}/first.txt
       outs:
-        - build/${item}/second.txt
+        - build/${key}/second.txt
 """
 
 
@@ -71,7 +72,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     (root / "models/toy/model.yaml").write_text("alpha: 1\nbeta: 1\nother: 1\n")
     (root / "data/toy/rows.txt").write_text("one\n")
     (root / "dvc.yaml").write_text(
-        DVC_YAML.replace("echo aside >&2", "echo aside >&2 && echo '{}' > reports/${item}/first.json")
+        DVC_YAML.replace("echo aside >&2", "echo aside >&2 && echo '{}' > reports/${key}/first.json")
     )
     (root / "second.sh").write_text("cp build/$1/first.txt build/$1/second.txt\n")
     (root / ".gitignore").write_text("/data/\n/build/\n")
@@ -136,7 +137,7 @@ def test_missing_files_name_the_next_command(project: Paths) -> None:
     with pytest.raises(UsageError, match="data/toy") as caught:
         versions.reproduce(project, "first", "toy")
     assert caught.value.hint == "dvc pull data.dvc"
-    text = project.dvc_yaml.read_text().replace("- toy", "- support-tickets")
+    text = project.dvc_yaml.read_text().replace("toy: {", "support-tickets: {")
     project.dvc_yaml.write_text(text)
     (project.models / "toy").rename(project.models / "support-tickets")
     with pytest.raises(UsageError, match="data/support-tickets") as caught:
@@ -155,7 +156,7 @@ def test_a_broken_dvc_yaml_is_an_error_with_a_place(project: Paths) -> None:
     with pytest.raises((UsageError, ServiceError), match=r"dvc\.yaml"):
         versions.reproduce(project, "first", "toy")
     with pytest.raises(UsageError, match=r"dvc\.yaml"):
-        versions.add_use_case(project, "new")
+        versions.add_use_case(project, "new", "labels.yaml")
 
 
 def test_no_dvc_repository(tmp_path: Path) -> None:
@@ -299,19 +300,19 @@ def test_push_and_pull_round_trip_a_local_remote(project: Paths, tmp_path: Path)
 
 def test_a_new_use_case_is_one_line_of_dvc_yaml(project: Paths) -> None:
     before = project.dvc_yaml.read_text()
-    versions.add_use_case(project, "claims")
-    versions.add_use_case(project, "claims")
+    versions.add_use_case(project, "claims", "schema.json")
+    versions.add_use_case(project, "claims", "schema.json")
     after = project.dvc_yaml.read_text()
-    assert after == before.replace("      - toy\n", "      - toy\n      - claims\n")
+    assert after == before.replace(TOY, f"{TOY}      claims: {{answers: schema.json}}\n")
     (project.models / "claims").mkdir()
     (project.models / "claims/model.yaml").write_text("alpha: 1\nbeta: 1\n")
     assert versions.is_stale(project, "claims") == ["first", "second"]
 
 
 def test_a_use_case_list_that_is_not_a_block_is_left_to_the_person(project: Paths) -> None:
-    project.dvc_yaml.write_text("vars:\n  - use_cases: [toy]\nstages: {}\n")
+    project.dvc_yaml.write_text("vars:\n  - use_cases: {toy: {answers: a}}\nstages: {}\n")
     with pytest.raises(UsageError, match="by hand"):
-        versions.add_use_case(project, "claims")
+        versions.add_use_case(project, "claims", "schema.json")
 
 
 def test_git_says_which_code(project: Paths, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from spec.examples import LABELS_YAML, MODEL_YAML, project
 from tailtune.core.errors import SpecError, UsageError
+from tailtune.spec.classification import LabelSet
 from tailtune.spec.load import load_use_case
 
 
@@ -20,10 +21,10 @@ def faults(root: Path, model: str = MODEL_YAML, labels: str | bytes = LABELS_YAM
 
 def test_a_use_case_has_its_spec_labels_and_paths(tmp_path: Path) -> None:
     case = load_use_case(project(tmp_path, labels="login: access\nbilling:\n'1': \"\"\n"), "tickets")
-    assert case.labels == {"login": "access", "billing": "", "1": ""}
-    assert case.label_names == ("login", "billing", "1")
+    assert case.answers == LabelSet({"login": "access", "billing": "", "1": ""})
+    assert case.answers.names == ("login", "billing", "1")
     assert case.spec.data.file == "rows.csv"
-    assert case.paths.labels_yaml == tmp_path / "models/tickets/labels.yaml"
+    assert case.answers_file == tmp_path / "models/tickets/labels.yaml"
 
 
 def test_faults_of_both_files_come_together(tmp_path: Path) -> None:
@@ -45,12 +46,23 @@ def test_sections_with_an_alias_suggest_too(tmp_path: Path, section: str, near: 
 
 def test_a_section_left_out_says_what_to_write(tmp_path: Path) -> None:
     text = MODEL_YAML.replace("validate: {}\n", "").replace("data:\n  file: rows.csv\n", "")
-    text = text.replace("task: classification\n", "")
     assert sorted(faults(tmp_path, text)) == [
         "models/tickets/model.yaml:1  data: missing",
-        "models/tickets/model.yaml:1  task: missing",
         "models/tickets/model.yaml:1  validate: missing; write `validate: {}` for the defaults",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "1  task: missing; expected one of classification, extraction"),
+        ("task: extracton\n", "1  task: no such task: 'extracton'; did you mean extraction?"),
+        ("task: [a]\n", "1  task: no such task: ['a']; expected one of classification, extraction"),
+    ],
+)
+def test_a_use_case_of_no_known_task_is_told_which_there_are(tmp_path: Path, line: str, told: str) -> None:
+    text = MODEL_YAML.replace("task: classification\n", line)
+    assert faults(tmp_path, text) == [f"models/tickets/model.yaml:{told}"]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +82,7 @@ def test_labels_that_cannot_be_used(tmp_path: Path, labels: str | bytes, told: s
 
 def test_missing_labels_are_a_fault(tmp_path: Path) -> None:
     paths = project(tmp_path)
-    paths.case("tickets").labels_yaml.unlink()
+    paths.case("tickets").folder.joinpath("labels.yaml").unlink()
     with pytest.raises(SpecError, match=r"models/tickets/labels\.yaml  no such file"):
         load_use_case(paths, "tickets")
 

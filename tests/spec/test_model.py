@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from spec.examples import MODEL_YAML, project
 from tailtune.core.errors import SpecError
-from tailtune.spec.load import load_use_case
-from tailtune.spec.model import RUNGS, SECTIONS, ModelSpec, RungName
+from tailtune.spec import classification, extraction
+from tailtune.spec.classification import ClassificationSpec
+from tailtune.spec.load import TASKS, load_use_case
+from tailtune.spec.model import SECTIONS, ModelSpec
 from tailtune.spec.yaml_lines import known_keys
 
 EMPTY: dict[str, Any] = {name: {} for name in SECTIONS} | {
@@ -23,7 +25,7 @@ EMPTY: dict[str, Any] = {name: {} for name in SECTIONS} | {
 
 
 def spec(**sections: Any) -> ModelSpec:
-    return ModelSpec.model_validate(EMPTY | sections)
+    return ClassificationSpec.model_validate(EMPTY | sections)
 
 
 # A value other than the default of every key, so that each is seen to reach its digest.
@@ -46,7 +48,7 @@ CHANGED: dict[str, dict[str, Any]] = {
 def test_the_examples_cover_every_key_of_every_section() -> None:
     assert set(CHANGED) == set(SECTIONS) - {"task", "description"}
     for section, keys in CHANGED.items():
-        assert sorted(keys) == sorted(known_keys(ModelSpec, (section,))), section
+        assert sorted(keys) == sorted(known_keys(ClassificationSpec, (section,))), section
 
 
 @pytest.mark.parametrize(("section", "key"), [(s, k) for s, keys in CHANGED.items() for k in keys])
@@ -137,7 +139,9 @@ def test_money_is_exact() -> None:
 def test_rungs_in_the_spec_are_the_rungs_there_are() -> None:
     from tailtune.predictors.registry import RUNG_KINDS
 
-    assert tuple(RUNG_KINDS) == RUNGS == get_args(RungName)
+    assert tuple(RUNG_KINDS) == (*classification.RUNGS, *extraction.RUNGS)
+    for task in (classification, extraction):
+        assert get_args(task.RungName) == task.RUNGS
 
 
 def test_every_key_says_what_it_means() -> None:
@@ -150,6 +154,6 @@ def test_every_key_says_what_it_means() -> None:
             else:
                 yield name, field.description
 
-    found = list(fields(ModelSpec))
-    assert len(found) > 40
+    found = [pair for declared in TASKS.values() for pair in fields(declared.spec)]
+    assert len(found) > 90
     assert [name for name, text in found if not (text or "").endswith(".")] == []

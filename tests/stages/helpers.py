@@ -70,7 +70,7 @@ def project(
     spec |= {name: dict(sections.get(name, {})) for name in _SECTIONS}
     case.folder.mkdir(parents=True, exist_ok=True)
     case.model_yaml.write_text(yaml.safe_dump(spec), encoding="utf-8")
-    case.labels_yaml.write_text(yaml.safe_dump(dict.fromkeys(labels, "")), encoding="utf-8")
+    (case.folder / "labels.yaml").write_text(yaml.safe_dump(dict.fromkeys(labels, "")), encoding="utf-8")
     paths.prices.write_text("as_of: 2026-01-01\n", encoding="utf-8")
     paths.dvc_yaml.write_text("stages: {}\n", encoding="utf-8")
     case.data.mkdir(parents=True, exist_ok=True)

@@ -28,14 +28,14 @@ def rung(name: str, value: float, p99_ms: float = 5.0) -> RungResult:
     accuracy = Estimate(value=value, low=value - 0.01, high=min(value + 0.01, 1), rows=500)
     latency = Latency(p50_ms=1, p95_ms=2, p99_ms=p99_ms, mean_ms=p99_ms / 3, rows=200)
     return RungResult(
-        name=name, title=name, accuracy=accuracy, macro_f1=accuracy, latency=latency, usd_per_1000=p99_ms,
-        fit_s=p99_ms, fit_rows=10,
+        name=name, title=name, metrics={"accuracy": accuracy, "macro_f1": accuracy}, latency=latency,
+        usd_per_1000=p99_ms, fit_s=p99_ms, fit_rows=10,
     )  # fmt: skip
 
 
 def measured(paths: Paths, *rungs: RungResult, **changes: Any) -> LadderReport:
     """Write a ladder report: 8,000 train rows, 1,000 rows/s, a flat curve."""
-    points = tuple(CurvePoint(rows=n, accuracy=Estimate(value=0.8, low=0.8, high=0.8, rows=9)) for n in (4000, 8000))
+    points = tuple(CurvePoint(rows=n, quality=Estimate(value=0.8, low=0.8, high=0.8, rows=9)) for n in (4000, 8000))
     known: dict[str, Any] = {
         "rows_digest": "abc", "train_rows": 8000, "dev_rows": 500, "encode_rows_per_s": 1000.0, "rungs": rungs,
         "curve": points, "unmeasured": (NO_ENDPOINT,),
@@ -62,7 +62,7 @@ def test_a_good_rung_stays_and_training_may_not_spend(paths: Paths) -> None:
     found = decide.run(context(paths))
     assert (found.verdict, found.train.yes, found.best_rung) == ("stay", False, "retrieval")
     assert ticket(paths) == {"train": False, "best_rung": "retrieval", "rows_digest": "abc"}
-    assert (found.target_accuracy, found.rows_digest) == (0.9, "abc")
+    assert (found.target, found.rows_digest) == (0.9, "abc")
 
 
 def test_short_rungs_let_training_spend_at_its_estimated_price(paths: Paths) -> None:

@@ -17,6 +17,7 @@ from tailtune.core.reports import DecideReport, EvaluateReport, TrainReport
 from tailtune.judge.stats import mcnemar
 from tailtune.predictors import registry
 from tailtune.services import store
+from tailtune.spec.classification import RUNGS
 from tailtune.spec.paths import Paths
 from tailtune.stages import evaluate
 
@@ -41,7 +42,7 @@ def test_the_fine_tune_and_every_rung_answer_every_test_row(
 ) -> None:
     test = rows_of(paths, "test")
     assert report.test_rows == len(test) == 54
-    assert [item.name for item in report.candidates] == ["lora", *registry.RUNG_KINDS]
+    assert [item.name for item in report.candidates] == ["lora", *RUNGS]
     assert [(a["id"], a["origin"], a["expected"]) for a in answers] == [(r.id, r.origin, r.label) for r in test]
 
 
@@ -49,9 +50,9 @@ def test_the_figures_follow_from_the_answers(report: EvaluateReport, answers: li
     expected = [answer["expected"] for answer in answers]
     for item in report.candidates:
         said = [answer[item.name] for answer in answers]
-        assert item.accuracy.value == np.mean([a == b for a, b in zip(said, expected, strict=True)])
+        assert item.quality.value == np.mean([a == b for a, b in zip(said, expected, strict=True)])
         macro = f1_score(expected, said, average="macro", labels=sorted(set(expected)), zero_division=0)
-        assert item.macro_f1.value == pytest.approx(macro)
+        assert item.metrics["macro_f1"].value == pytest.approx(macro)
         assert 0 <= item.ece <= 1
     timed = {item.name for item in report.candidates if item.latency is not None}
     assert timed == {"lora", best(report)}
@@ -130,7 +131,7 @@ def test_a_verdict_to_stay_trains_nothing_and_the_rung_wins(paths: Paths, tmp_pa
     ticket = json.loads(other.case(NAME).ticket.read_text(encoding="utf-8"))
     assert evaluated.winner == ticket["best_rung"]
     assert evaluated.comparison is None
-    assert [item.name for item in evaluated.candidates] == list(registry.RUNG_KINDS)
+    assert [item.name for item in evaluated.candidates] == list(RUNGS)
     assert evaluated.winner_reason == f"nothing was trained; {registry.title(evaluated.winner)} answers"
     assert all(math.isnan(item.f1_other) for item in evaluated.per_class)
     failures = jsonl(other.case(NAME).stage("evaluate") / "failures.jsonl")

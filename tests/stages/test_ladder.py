@@ -32,6 +32,7 @@ from tailtune.judge.decide import NO_ENDPOINT
 from tailtune.predictors import registry
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.services import store
+from tailtune.spec.classification import RUNGS
 from tailtune.spec.paths import Paths
 from tailtune.stages import ladder
 
@@ -48,10 +49,10 @@ def report(paths: Paths) -> LadderReport:
 
 def test_every_rung_is_measured_on_every_dev_row(paths: Paths, report: LadderReport) -> None:
     dev = rows_of(paths, "dev")
-    assert [rung.name for rung in report.rungs] == list(registry.RUNG_KINDS)
+    assert [rung.name for rung in report.rungs] == list(RUNGS)
     assert report.dev_rows == len(dev) == 66
     assert report.train_rows == len(rows_of(paths, "train")) == 240
-    assert {rung.accuracy.rows for rung in report.rungs} == {66}
+    assert {rung.quality.rows for rung in report.rungs} == {66}
     assert {rung.latency.rows for rung in report.rungs} == {20}
     assert report.unmeasured == (NO_ENDPOINT,)
     assert report.rows_digest == store.rows_digest(rows_of(paths, "train"), dev)
@@ -66,16 +67,16 @@ def test_the_figures_follow_from_the_answers(paths: Paths, report: LadderReport)
         said = [answer[rung.name] for answer in answers]
         right = sum(a == b for a, b in zip(said, expected, strict=True))
         known = binomtest(right, len(dev)).proportion_ci(method="wilson")
-        assert rung.accuracy.value == right / len(dev)
-        assert (rung.accuracy.low, rung.accuracy.high) == pytest.approx((known.low, known.high))
+        assert rung.quality.value == right / len(dev)
+        assert (rung.quality.low, rung.quality.high) == pytest.approx((known.low, known.high))
         macro = f1_score(expected, said, average="macro", labels=sorted(set(expected)), zero_division=0)
-        assert rung.macro_f1.value == pytest.approx(macro)
+        assert rung.metrics["macro_f1"].value == pytest.approx(macro)
         assert rung.usd_per_1000 == pytest.approx(rung.latency.mean_ms * 0.04 / 3600)
         assert rung.title == registry.title(rung.name)
 
 
 def test_labels_help_and_the_floor_is_the_floor(report: LadderReport) -> None:
-    accuracy = {rung.name: rung.accuracy.value for rung in report.rungs}
+    accuracy = {rung.name: rung.quality.value for rung in report.rungs}
     assert accuracy["majority"] < 0.35
     assert min(accuracy["tfidf"], accuracy["retrieval"], accuracy["probe"]) > 0.7
     needs = {rung.name: rung.fit_rows for rung in report.rungs}
@@ -91,7 +92,7 @@ def test_saved_rungs_answer_as_they_were_measured(paths: Paths) -> None:
     embed = CachedEmbed(Encoder.load().embed)
     with untracked():
         embed.remember(texts, embed.plain(texts))
-    for name in registry.RUNG_KINDS:
+    for name in RUNGS:
         loaded = registry.load(folder / "rungs" / name, embed)
         same = np.mean([a.value == b[name] for a, b in zip(loaded.answer(texts), answers, strict=True)])
         assert same >= 65 / 66, name  # the encoder's batches differ: one near tie may turn
@@ -103,7 +104,7 @@ def test_saved_rungs_answer_as_they_were_measured(paths: Paths) -> None:
 def test_the_curve_ends_at_the_probe_on_all_rows(report: LadderReport) -> None:
     assert [point.rows for point in report.curve] == [60, 120, 240]
     probe = next(rung for rung in report.rungs if rung.name == "probe")
-    assert report.curve[-1].accuracy == probe.accuracy
+    assert report.curve[-1].quality.value == probe.quality.value
 
 
 def test_no_test_row_is_opened(paths: Paths, tmp_path: Path) -> None:

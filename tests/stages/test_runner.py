@@ -81,7 +81,7 @@ def test_a_report_is_stamped_written_and_tracked(paths: Paths, stage: Callable[.
     case = paths.case(NAME)
     assert store.read_report(case.report("curate"), CurateReport, NAME) == report == published.reports[0]
     spec = load_use_case(paths, NAME).spec
-    assert report.spec_digest == spec.digest(("data", "curate", "split"))
+    assert report.spec_digest == spec.digest(("task", "data", "curate", "split"))
     assert report.finished_at.endswith("+00:00")
     assert report.cost is not None
     assert report.cost.usd == pytest.approx(report.cost.wall_s * 0.08 / 3600, abs=1e-7)

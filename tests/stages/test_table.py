@@ -13,12 +13,12 @@ from tailtune.spec.model import SECTIONS
 from tailtune.stages.table import BY_NAME, FAMILIES, STAGES, Stage, family
 
 # Written by people or by nobody's stage; everything else that is read must have been written before.
-GIVEN = ("data/${item}", "models/${item}/labels.yaml", "models/prices.yaml")
+GIVEN = ("data/${key}", "models/${key}/${item.answers}", "models/prices.yaml")
 
 
 def test_stages_reports_and_verbs_are_the_same_names_in_the_same_order() -> None:
     assert [stage.name for stage in STAGES] == list(REPORTS) == list(BY_NAME)
-    assert [stage.report for stage in STAGES] == [f"reports/${{item}}/{name}.json" for name in REPORTS]
+    assert [stage.report for stage in STAGES] == [f"reports/${{key}}/{name}.json" for name in REPORTS]
 
 
 def test_a_stage_reads_only_what_an_earlier_stage_wrote() -> None:

@@ -24,6 +24,7 @@ cli = typer.Typer(
 )
 UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
 INTERRUPTED = 130
+TASK = "classification"
 LIFE, STAGE = "The life of a model", "Single stages, in order"
 
 
@@ -58,17 +59,32 @@ def new(
     ],
     source: Annotated[Path, typer.Option("--from", help="CSV, JSONL or Parquet file with labelled rows.")],
     test: Annotated[Path | None, typer.Option(help="File with the test rows; else test is split off by hash.")] = None,
+    task: Annotated[str, typer.Option(help="What kind of answer a text gets: classification, extraction.")] = TASK,
     text: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
-    label: Annotated[str, typer.Option(help="Column that holds the label.")] = "label",
+    label: Annotated[str | None, typer.Option(help="Classification: column with the label [label].")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
+    entities: Annotated[str | None, typer.Option(help="Extraction: column with spans [entities].")] = None,
+    fields: Annotated[str | None, typer.Option(help="Extraction: column with field values [fields].")] = None,
+    intent: Annotated[str | None, typer.Option(help="Extraction: column with a word for the whole [intent].")] = None,
+    schema: Annotated[Path | None, typer.Option(help="Extraction: JSON Schema; without one it is proposed.")] = None,
 ) -> None:
     """Bring your own data: declare a use case from a file."""
     from tailtune.cli.new import create
+    from tailtune.tasks.declare import Wanted
 
-    made = create(Paths.find(), name, source, test, text=text, label=label, group=group)
-    print(f"models/{name}/model.yaml  written; read it, it says what will happen")
-    print(f"models/{name}/labels.yaml {made.labels} labels; better descriptions make a better zero-shot rung")
-    print(f"data/{name}/              {made.rows:,} rows, pinned by data.dvc")
+    wanted = Wanted(
+        name=name,
+        source=source,
+        test=test,
+        text=text,
+        label=label,
+        group=group,
+        entities=entities,
+        fields=fields,
+        intent=intent,
+        schema=schema,
+    )
+    print("\n".join(create(Paths.find(), task, wanted)))
     print(f"Next:  tailtune run {name}")
 
 
@@ -83,7 +99,7 @@ def check(use_case: UseCaseName) -> None:
 
 
 @cli.command(rich_help_panel=LIFE)
-def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tickets")]) -> None:
+def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tickets or insurance-claims.")]) -> None:
     """Write the data of a shipped use case (the same bytes on every machine)."""
     from tailtune.cli.samples import write_sample
 

@@ -18,7 +18,7 @@ class Row:
     Attributes:
         id: Content hash of the raw text and label; the same row has the same id in every run.
         text: What the model reads.
-        label: The label as given, one of the use case's label set.
+        label: The expected answer in its task's own writing: a label of the set, or an annotation as JSON.
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
@@ -37,7 +37,8 @@ class Answer:
     """One per row and predictor: what the predictor said, and what it cost.
 
     Attributes:
-        value: The predicted label; None when the answer was not valid (an unusable reply is not an error).
+        value: The answer in its task's own writing: a label, or a JSON object; None when it was not valid (an
+            unusable reply is not an error).
         confidence: Probability given to the value, 0 to 1; NaN when the predictor has none.
         usd: Price paid to somebody else for this answer (an endpoint); None when unknown, 0 for local work.
     """
@@ -45,6 +46,10 @@ class Answer:
     value: str | None
     confidence: float
     usd: float | None = 0.0
+
+    def columns(self) -> dict[str, str | float | None]:
+        """The answer as a served model gives it: column → text or number."""
+        return {"label": self.value, "confidence": self.confidence}
 
 
 class Record(BaseModel):

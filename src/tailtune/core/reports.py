@@ -39,7 +39,13 @@ class CurateReport(Report):
     dropped_examples: tuple[DroppedExample, ...] = Field((), description="A few per reason; all are in dropped.jsonl.")
     changed: dict[str, int] = Field(default_factory=dict, description="What was rewritten in kept rows → rows.")
     splits: dict[str, int]
-    labels: dict[str, int] = Field(description="Label → kept rows, most frequent first.")
+    labels: dict[str, int] = Field(
+        description="Label → kept rows; field → kept rows with a value. Most frequent first."
+    )
+    unit: str = Field("label", description="What the keys of labels are, one of them: label, field.")
+    unaligned: dict[str, int] = Field(
+        default_factory=dict, description="Field → kept rows whose value was not found in the text."
+    )
     test_file: bool = Field(description="True when the user gave the test split.")
     test_rows_read: int = Field(0, description="Of rows_read, those from the given test file.")
     leaked_test_rows: int = Field(0, description="Test-file rows whose text (near-)stood in the training file.")
@@ -74,16 +80,32 @@ class ValidateReport(Report):
     docs: str = Field(description="Data Docs index, relative to the project root.")
 
 
-class RungResult(Record):
-    """One per rung: how one predictor did on the dev rows."""
+class Scored(Record):
+    """One per predictor and set of rows."""
 
     name: str
     title: str
-    accuracy: Estimate
-    macro_f1: Estimate
+    metrics: dict[str, Estimate] = Field(
+        min_length=1, description="Measure (core/measures.py) → estimate; the first is what the target is about."
+    )
+    usd_per_1000: float | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
+    invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+
+    @property
+    def metric(self) -> str:
+        """The measure that the target is about."""
+        return next(iter(self.metrics))
+
+    @property
+    def quality(self) -> Estimate:
+        """What the target is held against."""
+        return self.metrics[self.metric]
+
+
+class RungResult(Scored):
+    """One per rung: how one predictor did on the dev rows."""
+
     latency: Latency
-    usd_per_1000: float | None = Field(description="US dollars per 1,000 rows; null when not known.")
-    invalid_rows: int = 0
     fit_s: float = Field(description="Seconds to fit (or index) on the train rows.")
     fit_rows: int = Field(description="Labelled rows it needs to answer.")
 
@@ -92,7 +114,7 @@ class CurvePoint(Record):
     """One per training size of the cheap proxy."""
 
     rows: int
-    accuracy: Estimate
+    quality: Estimate
 
 
 class LadderReport(Report):
@@ -105,7 +127,8 @@ class LadderReport(Report):
         description="Pace of the encoder on these rows; training's cost is estimated from it."
     )
     rungs: tuple[RungResult, ...]
-    curve: tuple[CurvePoint, ...] = Field(description="Linear probe by number of train rows.")
+    curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
+    curve_rung: str = Field("probe", description="Which one.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")
 
 
@@ -127,7 +150,8 @@ class DecideReport(Report):
     would_change: tuple[str, ...] = Field((), description="What would change the verdict, as sentences.")
     questions: tuple[Question, ...] = ()
     best_rung: str
-    target_accuracy: float
+    metric: str = Field("accuracy", description="The measure that the target is about.")
+    target: float
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: float | None = None
 
@@ -138,7 +162,7 @@ class EpochResult(Record):
     epoch: int
     train_loss: float
     dev_loss: float
-    dev_accuracy: float
+    dev_quality: float = Field(description="Of the measure that the target is about.")
     rows_per_s: float
 
 
@@ -149,6 +173,7 @@ class TrainReport(Report):
     reason: str
     train_rows: int = 0
     dev_rows: int = 0
+    metric: str = Field("accuracy", description="The measure of every dev_quality.")
     trainable_parameters: int = 0
     epochs: tuple[EpochResult, ...] = ()
     best_epoch: int = 0
@@ -159,17 +184,11 @@ class TrainReport(Report):
     resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
 
 
-class CandidateResult(Record):
+class CandidateResult(Scored):
     """One per predictor scored on test."""
 
-    name: str
-    title: str
-    accuracy: Estimate
-    macro_f1: Estimate
     ece: float = Field(description="Expected calibration error, 15 equal-mass bins, 0 to 1; NaN without confidence.")
     latency: Latency | None = Field(description="Of the saved artifact, one row at a time; null when not timed here.")
-    usd_per_1000: float | None = None
-    invalid_rows: int = 0
 
 
 class Paired(Record):
@@ -177,10 +196,11 @@ class Paired(Record):
 
     first: str
     second: str
-    difference: Estimate = Field(description="accuracy(first) − accuracy(second), paired bootstrap interval.")
+    metric: str = Field("accuracy", description="The measure that the difference is of.")
+    difference: Estimate = Field(description="metric(first) − metric(second), paired bootstrap interval.")
     only_first_right: int
     only_second_right: int
-    mcnemar_p: float = Field(description="Exact McNemar test, two-sided.")
+    mcnemar_p: float = Field(description="Exact McNemar test over rows answered wholly right, two-sided.")
 
 
 class ClassResult(Record):
@@ -194,8 +214,19 @@ class ClassResult(Record):
     f1_other: float = Field(description="F1 of the candidate that did not win; NaN when there was none.")
 
 
+class FieldResult(ClassResult):
+    """One per field: the winner on test. `label` is the field, `rows` those with an expected value."""
+
+    kind: str = Field(description="Of the field: text, date, money, choice, …")
+    exact: Estimate = Field(description="Rows, empty ones included, in which the field is right.")
+    format_correct: float = Field(
+        description="Share of the given values that have the field's format; NaN without any."
+    )
+    value_correct: float = Field(description="Share of the given values that mean the right thing; NaN without any.")
+
+
 class Confusion(Record):
-    """One per ordered pair of labels the winner mixed up."""
+    """One per ordered pair the winner mixed up: labels; or fields of one kind, a value found in the other's place."""
 
     expected: str
     answered: str
@@ -218,7 +249,8 @@ class EvaluateReport(Report):
     comparison: Paired | None = Field(None, description="Fine-tune against the best cheaper rung; null without one.")
     winner: str
     winner_reason: str
-    per_class: tuple[ClassResult, ...] = ()
+    per_class: tuple[ClassResult, ...] = Field((), description="Classification: one per label, worst first.")
+    per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log2
 
+from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CurvePoint, Paired, RungResult, Verdict
 from tailtune.judge.stats import SIGNIFICANT
@@ -20,10 +21,11 @@ class Evidence:
 
     Attributes:
         rungs: Measured rungs, cheapest first; at least one.
-        curve: The linear probe by number of train rows, ascending.
+        curve: A cheap rung by number of train rows, ascending.
         train_rows: Good labelled rows after curation, dev and test not counted.
         estimated_usd: What training is expected to cost; None when no price is declared.
         unmeasured: Rungs that were not measured, in words.
+        narrow: What is known of the answers' format, in words.
     """
 
     rungs: Sequence[RungResult]
@@ -31,6 +33,7 @@ class Evidence:
     train_rows: int
     estimated_usd: float | None
     unmeasured: tuple[str, ...]
+    narrow: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ def verdict(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outco
     4. Otherwise a fine-tune can pay.
     """
     fast = [rung for rung in evidence.rungs if fast_enough(rung, targets)]
-    best = max(fast or evidence.rungs, key=lambda rung: rung.accuracy.value)
+    best = max(fast or evidence.rungs, key=lambda rung: rung.quality.value)
     change = _would_change(best, evidence, targets)
-    staying = next((rung for rung in fast if meets_with_head_room(rung.accuracy, targets)), None)
+    staying = next((rung for rung in fast if meets_with_head_room(rung.quality, targets)), None)
     if staying is not None:
         return Outcome("stay", _why_stay(staying, targets), staying, change)
     short = _why_not(best, targets)
@@ -79,13 +82,13 @@ def verdict(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outco
 
 
 def needed(targets: TargetsSpec) -> float:
-    """Accuracy a cheaper rung must show: error at most target error / head_room."""
-    return 1 - (1 - targets.accuracy) / targets.head_room
+    """Quality a cheaper rung must show: error at most target error / head_room."""
+    return 1 - (1 - targets.quality) / targets.head_room
 
 
-def meets_with_head_room(accuracy: Estimate, targets: TargetsSpec) -> bool:
+def meets_with_head_room(quality: Estimate, targets: TargetsSpec) -> bool:
     """The measured error leaves head-room, and even the interval's low end reaches the target."""
-    return accuracy.value >= needed(targets) and accuracy.low >= targets.accuracy
+    return quality.value >= needed(targets) and quality.low >= targets.quality
 
 
 def fast_enough(rung: RungResult, targets: TargetsSpec) -> bool:
@@ -94,11 +97,11 @@ def fast_enough(rung: RungResult, targets: TargetsSpec) -> bool:
 
 
 def last_doubling_gain(curve: Sequence[CurvePoint]) -> float | None:
-    """Accuracy gained by the last step of the curve, scaled to a doubling of rows; None without such a step."""
+    """Quality gained by the last step of the curve, scaled to a doubling of rows; None without such a step."""
     if len(curve) < 2 or curve[-1].rows <= curve[-2].rows:
         return None
     before, after = curve[-2], curve[-1]
-    return (after.accuracy.value - before.accuracy.value) / log2(after.rows / before.rows)
+    return (after.quality.value - before.quality.value) / log2(after.rows / before.rows)
 
 
 def may_train(outcome: Outcome, train: TrainSpec) -> Decision:
@@ -147,25 +150,26 @@ def pct(estimate: Estimate) -> str:
 
 def _why_stay(rung: RungResult, targets: TargetsSpec) -> str:
     return (
-        f"{rung.title} reaches {pct(rung.accuracy)}: at or above {needed(targets):.1%}, "
-        f"the target {targets.accuracy:.1%} with head-room {targets.head_room:g}"
+        f"{rung.title} reaches {pct(rung.quality)}: at or above {needed(targets):.1%}, "
+        f"the target {targets.quality:.1%} with head-room {targets.head_room:g}"
     )
 
 
 def _why_not(rung: RungResult, targets: TargetsSpec) -> str:
     """Why not even the best rung does, in the order in which `verdict` asks."""
-    reached = f"{rung.title} reaches {pct(rung.accuracy)}"
+    reached = f"{rung.title} reaches {pct(rung.quality)}"
     if not fast_enough(rung, targets):
         return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_ms:.1f} ms"
-    if rung.accuracy.value < needed(targets):
-        return f"{reached}, short of {needed(targets):.1%} (target {targets.accuracy:.1%} with head-room)"
-    return f"{reached}, but the low end of its interval is short of the target {targets.accuracy:.1%}"
+    if rung.quality.value < needed(targets):
+        return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
+    return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
 
 
 def _would_change(best: RungResult, evidence: Evidence, targets: TargetsSpec) -> tuple[str, ...]:
-    enough = max(0.0, min(best.accuracy.low, 1 - (1 - best.accuracy.value) * targets.head_room))
+    enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     slow = "" if fast_enough(best, targets) else f" with a latency target of {best.latency.p99_ms:.1f} ms or more"
     # Rounded down: at exactly the printed target the rung must do.
-    lines = [f"a target accuracy of {floor(enough * 1000) / 1000:.1%} or less{slow}: {best.title} would do"]
+    measure = MEASURES[targets.METRIC].title
+    lines = [f"a target {measure} of {floor(enough * 1000) / 1000:.1%} or less{slow}: {best.title} would do"]
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)

@@ -5,33 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Estimate
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion
+from tailtune.judge.scores import Score
 from tailtune.judge.stats import percentile_interval, wilson
 
 _BLOCK_COUNTS = 2_000_000  # resampled counts in memory at once, 8 bytes each
-
-
-@dataclass(frozen=True)
-class Score:
-    """One per predictor and set of rows.
-
-    Attributes:
-        right: Whether each row was answered right, shape (n,).
-        ece: Expected calibration error, 0 to 1; NaN when a confidence is missing.
-        invalid_rows: Rows without a valid answer; they count as not right, and are counted here.
-    """
-
-    right: NDArray[np.bool_]
-    accuracy: Estimate
-    macro_f1: Estimate
-    ece: float
-    invalid_rows: int
 
 
 def score(
@@ -56,8 +39,10 @@ def score(
     confidence = np.array([answer.confidence for answer in answers], dtype=np.float64)
     return Score(
         right=right,
-        accuracy=wilson(int(right.sum()), len(expected)),
-        macro_f1=macro_f1(expected, values, resamples, seed),
+        metrics={
+            "accuracy": wilson(int(right.sum()), len(expected)),
+            "macro_f1": macro_f1(expected, values, resamples, seed),
+        },
         ece=calibration_error(calibration(confidence, right, bins)),
         invalid_rows=values.count(None),
     )

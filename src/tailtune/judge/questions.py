@@ -8,7 +8,7 @@ from tailtune.core.reports import Question
 from tailtune.judge.decide import NO_ENDPOINT, Evidence, Outcome, fast_enough, last_doubling_gain, needed, pct
 from tailtune.spec.model import TargetsSpec
 
-CONTEXT = ("zero_shot", "prototypes", "retrieval")
+CONTEXT = ("zero_shot", "prototypes", "retrieval", "template")
 """Local rungs that put more before a model: descriptions, examples, neighbours. Nothing is fitted."""
 
 
@@ -42,7 +42,7 @@ def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tup
         Question(
             question="Is the format narrow, and does constrained decoding already fix it?",
             answer="yes",
-            evidence="a closed label set: every local rung answers with a valid label by construction",
+            evidence=evidence.narrow,
         ),
         Question(
             question="Must behaviour change monthly or more often?",
@@ -61,8 +61,8 @@ def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
     elif not stays and NO_ENDPOINT in evidence.unmeasured:
         answer = "unmeasured"
     local = [rung for rung in evidence.rungs if rung.name in CONTEXT]
-    best = max(local, key=lambda rung: rung.accuracy.value, default=None)
-    measured = None if best is None else f"best local context rung: {best.title} {pct(best.accuracy)}"
+    best = max(local, key=lambda rung: rung.quality.value, default=None)
+    measured = None if best is None else f"best local context rung: {best.title} {pct(best.quality)}"
     told = [measured or "no local context rung was measured", f"{needed(targets) * 100:.1f} % is needed to stay"]
     if stays and answer == "no":
         told.append(f"{outcome.best.title}, fitted to labels, stays")

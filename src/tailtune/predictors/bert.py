@@ -94,13 +94,23 @@ class Bert:
         """The same encoder, its dense maps laid out for the backward pass too."""
         return replace(self, layers=tuple(layer.for_training() for layer in self.layers))
 
-    def embeddings(self, ids: Tensor) -> Tensor:
-        """Token and position embeddings, normalised: ids (n, t) → (n, t, width)."""
-        return self.embedding_norm(functional.embedding(ids, self.words) + self.positions[: ids.shape[1]])
+    def embeddings(self, ids: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Token and position embeddings, and `extra` (n, t, width) ones, normalised: ids (n, t) → (n, t, width)."""
+        x = functional.embedding(ids, self.words) + self.positions[: ids.shape[1]]
+        return self.embedding_norm(x if extra is None else x + extra.to(x.dtype))
 
-    def __call__(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        """Encode ids (n, t) int64 with mask (n, t) bool, or None when nothing is padded, to (n, t, width)."""
-        x = self.embeddings(ids)
+    def __call__(self, ids: Tensor, mask: Tensor | None, extra: Tensor | None = None) -> Tensor:
+        """Encode token ids.
+
+        Args:
+            ids: (n, t) int64.
+            mask: (n, t) bool, True = real token; None when nothing is padded.
+            extra: (n, t, width) added to the embeddings: what a task tells of each token besides its id.
+
+        Returns:
+            Hidden states (n, t, width).
+        """
+        x = self.embeddings(ids, extra)
         bias = None if mask is None else additive(mask, x.dtype)
         for layer in self.layers:
             attended = layer.attention_out(attention(layer.qkv(x), self.heads, bias))

@@ -13,7 +13,7 @@ from tailtune.core.errors import TailTuneError
 from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
 
 if TYPE_CHECKING:
-    from tailtune.predictors.base import Classifier, Embed, Floats, Rung
+    from tailtune.predictors.base import Embed, Floats, Predictor, Rung
     from tailtune.spec.model import Pii
 
 CARD = "predictor.json"
@@ -21,41 +21,59 @@ CARD = "predictor.json"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One per kind of predictor: its name in specs, its title for people, where its class is."""
+    """One per kind of predictor.
+
+    Attributes:
+        name: In specs, folders and reports.
+        title: For people.
+        where: Its class, `module:Class` below predictors/.
+        saved_as: What its folder's card says; its name, unless several tasks call theirs by one name.
+    """
 
     name: str
     title: str
     where: str
+    saved_as: str = ""
 
-    def load_class(self) -> type[Rung]:
+    def load_class(self) -> Any:
         """Import the class."""
         module, _, name = self.where.partition(":")
-        loaded: type[Rung] = getattr(importlib.import_module(f"tailtune.predictors.{module}"), name)
-        return loaded
+        return getattr(importlib.import_module(f"tailtune.predictors.{module}"), name)
 
 
-FINE_TUNE = Kind("lora", "LoRA fine-tune", "lora:LoraPredictor")
+FINE_TUNE, FINE_TUNE_TITLE = "lora", "LoRA fine-tune"
+"""What every task calls its fine-tune."""
+FINE_TUNES: Mapping[str, Kind] = {
+    "classification": Kind(FINE_TUNE, FINE_TUNE_TITLE, "classification.lora:LoraPredictor"),
+    "extraction": Kind(FINE_TUNE, FINE_TUNE_TITLE, "extraction.lora:LoraExtractor", "lora-extraction"),
+}
+"""Task → its fine-tune."""
 RUNG_KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("majority", "Majority class", "majority:Majority"),
-        Kind("tfidf", "TF-IDF + linear", "tfidf:Tfidf"),
-        Kind("zero_shot", "Zero-shot by label description", "zero_shot:ZeroShot"),
-        Kind("prototypes", "Few-shot prototypes", "prototypes:Prototypes"),
-        Kind("retrieval", "Retrieval, nearest labelled rows", "retrieval:Retrieval"),
-        Kind("probe", "Frozen encoder + linear probe", "probe:Probe"),
+        Kind("majority", "Majority class", "classification.majority:Majority"),
+        Kind("tfidf", "TF-IDF + linear", "classification.tfidf:Tfidf"),
+        Kind("zero_shot", "Zero-shot by label description", "classification.zero_shot:ZeroShot"),
+        Kind("prototypes", "Few-shot prototypes", "classification.prototypes:Prototypes"),
+        Kind("retrieval", "Retrieval, nearest labelled rows", "classification.retrieval:Retrieval"),
+        Kind("probe", "Frozen encoder + linear probe", "classification.probe:Probe"),
+        Kind("blank", "Nothing said", "extraction.rungs.blank:Blank"),
+        Kind("patterns", "Patterns and gazetteers", "extraction.rungs.patterns:Patterns"),
+        Kind("template", "Nearest example as template", "extraction.rungs.template:Template"),
+        Kind("token_probe", "Frozen encoder + token head", "extraction.rungs.token_probe:TokenProbe"),
     )
 }
+"""Name → rung, of all tasks: no two rungs share a name."""
 
 
 def title(name: str) -> str:
     """What people call a predictor."""
-    return FINE_TUNE.title if name == FINE_TUNE.name else RUNG_KINDS[name].title
+    return FINE_TUNE_TITLE if name == FINE_TUNE else RUNG_KINDS[name].title
 
 
-def write_card(folder: Path, kind: str, scrub_pii: Iterable[Pii]) -> None:
+def write_card(folder: Path, kind: Kind, scrub_pii: Iterable[Pii]) -> None:
     """Note in a predictor's folder which kind it is, and what was scrubbed from the rows it learnt from."""
-    card = {"kind": kind, "scrub_pii": sorted(scrub_pii)}
+    card = {"kind": kind.saved_as or kind.name, "scrub_pii": sorted(scrub_pii)}
     (folder / CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
 
 
@@ -74,7 +92,7 @@ def scrubbed(folder: Path) -> tuple[Pii, ...]:
     return tuple(kinds)
 
 
-def load(folder: Path, embed: Embed | None = None) -> Classifier:
+def load(folder: Path, embed: Embed | None = None) -> Predictor:
     """Bring back a saved predictor.
 
     Args:
@@ -85,13 +103,14 @@ def load(folder: Path, embed: Embed | None = None) -> Classifier:
         TailTuneError: No card, or a kind this version does not know.
     """
     kind = _card(folder)["kind"]
-    if kind == FINE_TUNE.name:
-        from tailtune.predictors.lora import LoraPredictor
-
-        return LoraPredictor.load(folder)
+    for tuned in FINE_TUNES.values():
+        if kind == (tuned.saved_as or tuned.name):
+            loaded: Predictor = tuned.load_class().load(folder)
+            return loaded
     if kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
-    return RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand())
+    rung: Rung[Any] = RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand())
+    return rung
 
 
 def _card(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from tailtune.core.reports import CalibrationBin, ClassResult, CurvePoint, RungResult
+from tailtune.report.measured import capital, title
 from tailtune.report.numbers import count, milliseconds, ms, percent, share, with_interval
 from tailtune.report.scale import Scale
 from tailtune.report.svg import Point, clipped, dot, label, line, path, picture, tag
@@ -18,8 +19,8 @@ TOP, FOOT = 22.0, 252.0
 
 
 def whiskers(rungs: Sequence[RungResult], target: float | None, best: str) -> Markup:
-    """Accuracy of every rung as a dot with its 95 % interval, and the target as a dashed line."""
-    scale = Scale.around([rung.accuracy for rung in rungs], target)
+    """Quality of every rung as a dot with its 95 % interval, and the target as a dashed line."""
+    scale = Scale.around([rung.quality for rung in rungs], target)
     row, top = 40.0, 26.0
     foot = top + row * len(rungs)
 
@@ -35,15 +36,16 @@ def whiskers(rungs: Sequence[RungResult], target: float | None, best: str) -> Ma
         y = top + row * place + 16
         kind = "best" if rung.name == best else ""
         parts.append(label((8, y), clipped(rung.title, 36), f"name {kind}"))
-        parts.append(label((WIDTH - 8, y), with_interval(rung.accuracy), f"value {kind}", "end"))
+        parts.append(label((WIDTH - 8, y), with_interval(rung.quality), f"value {kind}", "end"))
         parts += _whisker(rung, scale, across, y + 12, kind)
-    told = "; ".join(f"{rung.title} {with_interval(rung.accuracy)}" for rung in rungs)
-    return picture(WIDTH, foot + 26, "Accuracy of every rung with its 95 % interval", told, *parts)
+    told = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
+    named = f"{capital(title(rungs[0].metric))} of every rung with its 95 % interval"
+    return picture(WIDTH, foot + 26, named, told, *parts)
 
 
 def _whisker(rung: RungResult, scale: Scale, across: object, y: float, kind: str) -> list[Markup]:
     assert callable(across)  # noqa: S101
-    found = rung.accuracy
+    found = rung.quality
     if math.isnan(found.value):
         return [label((8, y + 4), "not measured", "dim")]
     if scale.place(found.value) < 0:
@@ -63,10 +65,10 @@ def _upright_target(x: float, lanes: Sequence[tuple[float, float]], target: floa
 
 
 def speed(rungs: Sequence[RungResult], target: float | None, best: str) -> Markup:
-    """Accuracy against the median time of one answer, time on a logarithmic axis."""
-    seen = [r for r in rungs if r.latency.p50_ms > 0 and not math.isnan(r.accuracy.value)]
-    scale = Scale.around([rung.accuracy for rung in seen], target)
-    near = [r for r in seen if scale.place(r.accuracy.value) >= 0]
+    """Quality against the median time of one answer, time on a logarithmic axis."""
+    seen = [r for r in rungs if r.latency.p50_ms > 0 and not math.isnan(r.quality.value)]
+    scale = Scale.around([rung.quality for rung in seen], target)
+    near = [r for r in seen if scale.place(r.quality.value) >= 0]
     if not near:
         return Markup("")
     times = [rung.latency.p50_ms for rung in near]
@@ -83,12 +85,13 @@ def speed(rungs: Sequence[RungResult], target: float | None, best: str) -> Marku
         parts.append(line((x, TOP), (x, FOOT), "grid"))
         parts.append(label((x, FOOT + 16), f"{milliseconds(10.0**power).removesuffix('.0')} ms", "dim", anchor))
     taken: list[Point] = []
-    for rung in sorted(near, key=lambda r: -r.accuracy.value):
+    for rung in sorted(near, key=lambda r: -r.quality.value):
         kind = "best" if rung.name == best else ""
-        point = at(rung.latency.p50_ms, rung.accuracy.value)
+        point = at(rung.latency.p50_ms, rung.quality.value)
         parts += [dot(point, 4.5, f"mark {kind}"), _beside(point, rung.name, kind, taken)]
-    told = "; ".join(f"{r.title} {share(r.accuracy.value)} in {ms(r.latency.p50_ms)}" for r in near)
-    return picture(WIDTH, FOOT + 26, "Accuracy against the median time of one answer", told, *parts)
+    told = "; ".join(f"{r.title} {share(r.quality.value)} in {ms(r.latency.p50_ms)}" for r in near)
+    named = f"{capital(title(near[0].metric))} against the median time of one answer"
+    return picture(WIDTH, FOOT + 26, named, told, *parts)
 
 
 def _beside(point: Point, name: str, kind: str, taken: list[Point]) -> Markup:
@@ -115,12 +118,12 @@ def _rows(scale: Scale, target: float | None) -> list[Markup]:
     return parts
 
 
-def curve(points: Sequence[CurvePoint], target: float | None) -> Markup:
-    """Accuracy of the cheap proxy by number of train rows, each with its interval."""
-    seen = [p for p in points if p.rows > 0 and not math.isnan(p.accuracy.value)]
+def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Markup:
+    """Quality of the cheap proxy by number of train rows, each with its interval."""
+    seen = [p for p in points if p.rows > 0 and not math.isnan(p.quality.value)]
     if len(seen) < 2:
         return Markup("")
-    scale = Scale.around([point.accuracy for point in seen], target)
+    scale = Scale.around([point.quality for point in seen], target)
     least, most = math.log(seen[0].rows), math.log(max(point.rows for point in seen))
     span = most - least or 1.0
 
@@ -128,19 +131,19 @@ def curve(points: Sequence[CurvePoint], target: float | None) -> Markup:
         return LEFT + 22 + (math.log(rows) - least) / span * (RIGHT - LEFT - 50)
 
     parts = _rows(scale, target)
-    banded = [p for p in seen if not (math.isnan(p.accuracy.low) or math.isnan(p.accuracy.high))]
-    upper = [(across(p.rows), _up(scale, p.accuracy.high)) for p in banded]
-    lower = [(across(p.rows), _up(scale, p.accuracy.low)) for p in reversed(banded)]
+    banded = [p for p in seen if not (math.isnan(p.quality.low) or math.isnan(p.quality.high))]
+    upper = [(across(p.rows), _up(scale, p.quality.high)) for p in banded]
+    lower = [(across(p.rows), _up(scale, p.quality.low)) for p in reversed(banded)]
     if banded:
         parts.append(path([*upper, *lower], "band", closed=True))
-    line_points = [(across(p.rows), _up(scale, p.accuracy.value)) for p in seen]
+    line_points = [(across(p.rows), _up(scale, p.quality.value)) for p in seen]
     parts.append(path(line_points, "trace"))
     for point, place in zip(seen, line_points, strict=True):
         parts.append(dot(place, 4.5, "mark"))
-        parts.append(label((place[0], place[1] + 20), percent(point.accuracy.value), "value", "middle"))
+        parts.append(label((place[0], place[1] + 20), percent(point.quality.value), "value", "middle"))
         parts.append(label((place[0], FOOT + 16), count(point.rows), "dim", "middle"))
-    told = "; ".join(f"{count(p.rows)} rows {with_interval(p.accuracy)}" for p in seen)
-    return picture(WIDTH, FOOT + 26, "Accuracy by number of train rows", told, *parts)
+    told = "; ".join(f"{count(p.rows)} rows {with_interval(p.quality)}" for p in seen)
+    return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", told, *parts)
 
 
 def calibration(bins: Sequence[CalibrationBin]) -> Markup:
@@ -166,7 +169,7 @@ def calibration(bins: Sequence[CalibrationBin]) -> Markup:
 
 
 def strip(found: ClassResult) -> Markup:
-    """A label's F1 from 0 to 1 as a dot, the other candidate's as a ring. The numbers stand beside it."""
+    """The F1 of a label or field from 0 to 1 as a dot, the other candidate's as a ring. The numbers stand beside it."""
     if math.isnan(found.f1):
         return Markup("")
     parts = [line((5, 8), (115, 8), "grid")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.records import Estimate
@@ -12,8 +13,11 @@ from tailtune.core.reports import (
     ClassResult,
     Confusion,
     CurvePoint,
+    FieldResult,
     RungResult,
 )
+from tailtune.report.measured import capital, inline, title
+from tailtune.report.story import worst_first
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,19 +27,20 @@ Scored = RungResult | CandidateResult
 
 INK, MUTED, GRID, LEAD = "#1f2933", "#6b7785", "#e3e8ee", "#b8c2cc"
 BLUE, GREEN, RED = "#2563a8", "#1b7f5c", "#c2410c"
-_WORST_LABELS = 15
+_MOST_CONFUSED = 15
+_WORST_FIELDS = 20
 
 
-def accuracy(results: Sequence[Scored], split: str, target: float | None = None) -> Figure:
-    """Accuracy of each rung or candidate with its 95 % interval, best on top, and the target as a line."""
-    shown = sorted(results, key=lambda result: result.accuracy.value)
-    rows = shown[0].accuracy.rows
-    figure, axes = _sheet(8.0, 1.5 + 0.42 * len(shown), f"Accuracy on {rows:,} {split} rows, with 95 % intervals")
+def quality(results: Sequence[Scored], split: str, target: float | None = None) -> Figure:
+    """The first measure of each rung or candidate with its 95 % interval, best on top, and the target as a line."""
+    shown = sorted(results, key=lambda result: result.quality.value)
+    named = f"{capital(title(shown[0].metric))} on {shown[0].quality.rows:,} {split} rows, with 95 % intervals"
+    figure, axes = _sheet(8.0, 1.5 + 0.42 * len(shown), named)
     for at, result in enumerate(shown):
         best = result is shown[-1]
-        _interval(axes, at, result.accuracy, GREEN if best else BLUE)
+        _interval(axes, at, result.quality, GREEN if best else BLUE)
         axes.annotate(
-            f"{result.accuracy.value:.1%}",
+            f"{result.quality.value:.1%}",
             (1.02, at),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -47,19 +52,26 @@ def accuracy(results: Sequence[Scored], split: str, target: float | None = None)
     if target is not None:
         axes.axvline(target, color=RED, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"target {target:.0%}", (target, len(shown) - 0.45), color=RED, fontsize=9, ha="right")
-    axes.set_xlim(max(0.0, min(r.accuracy.low for r in shown) - 0.05), 1.0)
+    axes.set_xlim(max(0.0, min(r.quality.low for r in shown) - 0.05), 1.0)
     _percent(axes.xaxis)
     return figure
 
 
-def learning_curve(points: Sequence[CurvePoint]) -> Figure:
-    """Accuracy of the linear probe by number of train rows, with its interval as a band."""
-    figure, axes = _sheet(7.0, 4.0, "More labels: linear probe by number of train rows (dev accuracy, 95 %)")
+def learning_curve(points: Sequence[CurvePoint], rung: str, metric: str) -> Figure:
+    """Quality of a cheap rung by number of train rows, with its interval as a band.
+
+    Args:
+        points: One per number of rows.
+        rung: Title of the rung that was fitted.
+        metric: The measure of the points.
+    """
+    figure, axes = _sheet(7.0, 4.0, f"More labels: {inline(rung)}")
+    axes.set_ylabel(f"dev {title(metric)}, with 95 % interval")
     ordered = sorted(points, key=lambda point: point.rows)
     sizes = [point.rows for point in ordered]
-    values = [point.accuracy.value for point in ordered]
+    values = [point.quality.value for point in ordered]
     axes.fill_between(
-        sizes, [p.accuracy.low for p in ordered], [p.accuracy.high for p in ordered], color=BLUE, alpha=0.15, lw=0
+        sizes, [p.quality.low for p in ordered], [p.quality.high for p in ordered], color=BLUE, alpha=0.15, lw=0
     )
     axes.plot(sizes, values, color=BLUE, marker="o", linewidth=2)
     for size, value in zip(sizes, values, strict=True):
@@ -73,53 +85,82 @@ def learning_curve(points: Sequence[CurvePoint]) -> Figure:
     return figure
 
 
-def latency_accuracy(results: Sequence[Scored], split: str) -> Figure:
-    """Accuracy against the 99th percentile of latency: upper left is better. Untimed ones are left out."""
+def latency_quality(results: Sequence[Scored], split: str) -> Figure:
+    """Quality against the 99th percentile of latency: upper left is better. Untimed ones are left out."""
     timed = sorted(
-        ((r.latency.p99_ms, r) for r in results if r.latency is not None), key=lambda pair: -pair[1].accuracy.value
+        ((r.latency.p99_ms, r) for r in results if r.latency is not None), key=lambda pair: -pair[1].quality.value
     )
-    figure, axes = _sheet(9.0, 4.4, f"What an answer takes, and how often it is right ({split} rows)")
+    figure, axes = _sheet(9.0, 4.4, f"What an answer takes, and how good it is ({split} rows)")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
+    near = timed and max(p99 for p99, _ in timed) < 8 * min(p99 for p99, _ in timed)
+    axes.xaxis.set_minor_formatter("{x:g}" if near else "")
     axes.set_xlabel("p99 latency of one row, milliseconds (log scale; left is faster)")
-    axes.set_ylabel("accuracy, with 95 % interval")
+    axes.set_ylabel(f"{title(results[0].metric)}, with 95 % interval")
     axes.margins(x=0.1, y=0.12)
     for p99, result in timed:
         colour = GREEN if result is timed[0][1] else BLUE
-        arms = _arms(result.accuracy)
-        axes.errorbar(p99, result.accuracy.value, yerr=arms, fmt="o", color=colour, markersize=7, elinewidth=1.2)
+        arms = _arms(result.quality)
+        axes.errorbar(p99, result.quality.value, yerr=arms, fmt="o", color=colour, markersize=7, elinewidth=1.2)
     _percent(axes.yaxis)
-    _names_beside(axes, [(p99, r.accuracy.value, f"{r.title}, {p99:.3g} ms") for p99, r in timed])
+    _names_beside(axes, [(p99, r.quality.value, f"{r.title}, {p99:.3g} ms") for p99, r in timed])
     return figure
 
 
-def confusions(pairs: Sequence[Confusion], classes: Sequence[ClassResult] = ()) -> Figure:
-    """Heat map of the labels that take part in most confusions: rows expected, columns answered."""
+def confusions(pairs: Sequence[Confusion], parts: Sequence[ClassResult] = ()) -> Figure:
+    """Heat map of the labels, or fields, that take part in most confusions: rows expected, columns answered.
+
+    Args:
+        pairs: What was answered for what.
+        parts: Results of the labels or fields, for the F1 beside a name.
+    """
     weight: dict[str, int] = {}
     for pair in pairs:
         for label in (pair.expected, pair.answered):
             weight[label] = weight.get(label, 0) + pair.rows
-    labels = sorted(sorted(weight, key=lambda label: -weight[label])[:_WORST_LABELS])
+    labels = sorted(sorted(weight, key=lambda label: -weight[label])[:_MOST_CONFUSED])
     place = {label: at for at, label in enumerate(labels)}
     grid = [[0] * len(labels) for _ in labels]
     for pair in pairs:
         if pair.expected in place and pair.answered in place:
             grid[place[pair.expected]][place[pair.answered]] += pair.rows
     side = 2.6 + 0.36 * len(labels)
-    figure, axes = _sheet(side + 1.2, side, f"Most confused labels: wrong test rows ({len(labels)} of {len(weight)})")
+    things = "fields" if any(isinstance(part, FieldResult) for part in parts) else "labels"
+    figure, axes = _sheet(side + 1.2, side, f"Most confused {things}: wrong test rows ({len(labels)} of {len(weight)})")
     most = max(max(row) for row in grid) or 1
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=most, aspect="equal")
     for y, row in enumerate(grid):
         for x, rows in enumerate(row):
             if rows:
                 axes.text(x, y, str(rows), ha="center", va="center", color="white" if rows > most / 2 else INK)
-    f1 = {result.label: result.f1 for result in classes}
+    f1 = {part.label: part.f1 for part in parts}
     names = [f"{label}  (F1 {f1[label]:.2f})" if label in f1 else label for label in labels]
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), names)
     axes.set_xlabel("answered")
     axes.set_ylabel("expected")
     axes.grid(visible=False)
+    return figure
+
+
+def field_f1(fields: Sequence[FieldResult]) -> Figure:
+    """F1 of the weakest fields as bars, the weakest on top, and of the other candidate as a stroke."""
+    shown = worst_first(fields)[:_WORST_FIELDS]
+    named = f"Weakest fields: F1 on test rows ({len(shown)} of {len(fields)})"
+    figure, axes = _sheet(7.5, 1.4 + 0.3 * len(shown), named)
+    places = range(len(shown))
+    axes.barh(places, [0.0 if isnan(f.f1) else f.f1 for f in shown], color=BLUE, height=0.62)
+    others = [(f.f1_other, at) for at, f in enumerate(shown) if not isnan(f.f1_other)]
+    if others:
+        x, y = zip(*others, strict=True)
+        axes.plot(x, y, "|", color=RED, markersize=13, markeredgewidth=2, label="the other candidate")
+        figure.legend(loc="outside lower right", frameon=False)
+    for at, field in enumerate(shown):
+        value = "n/a" if isnan(field.f1) else f"{field.f1:.2f}"
+        axes.annotate(value, (1.02, at), xycoords=("axes fraction", "data"), va="center", color=INK)
+    axes.set_yticks(places, [f"{field.label}  ({field.kind}, {field.rows:,} rows)" for field in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tailtune.core.reports import ClassResult
+from tailtune.report.measured import of, right, title
 from tailtune.report.numbers import (
     count,
     counted,
@@ -17,18 +17,18 @@ from tailtune.report.numbers import (
 )
 from tailtune.report.prose import Line, Section, lines
 from tailtune.report.story import Story
-from tailtune.report.tables import costs, predictors
+from tailtune.report.tables import costs, measures, predictors
 
 
 def training(story: Story, width: int) -> Section | None:
-    """Epochs, pace, dev accuracy and cost, or why nothing was trained."""
+    """Epochs, pace, quality on dev and cost, or why nothing was trained."""
     found = story.train
     if found is None:
         return None
     if not found.trained:
         return Section("Training", "", lines(f"Nothing was trained: {found.reason}"))
     steps = " → ".join(
-        f"{share(one.dev_accuracy)}{' (kept)' if one.epoch == found.best_epoch else ''}" for one in found.epochs
+        f"{share(one.dev_quality)}{' (kept)' if one.epoch == found.best_epoch else ''}" for one in found.epochs
     )
     spent = found.cost
     price = f"{duration(spent.wall_s)}, {usd(spent.usd)}" if spent else "cost not known"
@@ -39,7 +39,7 @@ def training(story: Story, width: int) -> Section | None:
         f"{counted(found.train_rows, 'row')}, {count(found.trainable_parameters)} trainable parameters",
         lines(
             pace,
-            ("dev accuracy", steps) if steps else None,
+            (f"dev {title(found.metric)}", steps) if steps else None,
             ("stopped early", found.stopped) if found.stopped else None,
             resumed,
         ),
@@ -53,27 +53,26 @@ def test(story: Story, width: int) -> Section | None:
         return None
     pair = found.comparison
     shown = [one for one in found.candidates if pair is None or one.name in (pair.first, pair.second)]
-    target = story.decide.target_accuracy if story.decide else None
+    target = story.decide.target if story.decide else None
     told: list[Line] = []
     if pair is not None:
         first, second = story.title(pair.first), story.title(pair.second)
-        gap = f"{points_with_interval(pair.difference)}, McNemar {p_value(pair.mcnemar_p)}"
+        gap = f"{points_with_interval(pair.difference)}{of(pair.metric)}, McNemar {p_value(pair.mcnemar_p)}"
         told.append(("difference", gap))
         only = f"{first} {count(pair.only_first_right)}, {second} {count(pair.only_second_right)}"
-        told.append(("alone right", only))
+        parted = right(shown[0].metrics) if shown else "right"
+        told.append(("alone right", only) if parted == "right" else (parted, f"alone: {only}"))
     won = Text.assemble((story.title(found.winner), "bold green"), f": {found.winner_reason}")
     told.append(("winner", won))
-    worst = [f"{one.label} {plain(one.f1, 2)}" for one in sorted(found.per_class, key=_f1)[:3]]
+    worst = [f"{one.label} {plain(one.f1, 2)}" for one in story.parts[:3]]
     told.append(("weakest", "F1 " + " · ".join(worst)) if worst else None)
     winner = story.candidate(found.winner)
     ece = f"ECE {plain(winner.ece)}" if winner else "n/a"
     told.append(("calibration", f"{ece}: mean gap between confidence and accuracy; 0 is perfect"))
     table = () if not shown else (predictors(shown, target, found.winner, width),)
-    return Section("Test", f"opened once, {counted(found.test_rows, 'row')}", (*table, *lines(*told)))
-
-
-def _f1(one: ClassResult) -> float:
-    return one.f1 if one.f1 == one.f1 else -1.0
+    more = measures(shown if pair else [winner] if winner else [], width)
+    parts = (*table, *lines(*told)) if more is None else (*table, Text(), more, Text(), *lines(*told))
+    return Section("Test", f"opened once, {counted(found.test_rows, 'row')}", parts)
 
 
 def registered(story: Story, width: int) -> Section | None:

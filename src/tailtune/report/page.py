@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tailtune import __version__
-from tailtune.core.reports import ClassResult, Report
-from tailtune.report import charts, numbers
-from tailtune.report.numbers import duration, milliseconds, ms, percent, points, share, usd
-from tailtune.report.story import Story
+from tailtune.core.records import Estimate
+from tailtune.core.reports import CandidateResult, Report
+from tailtune.report import charts, measured, numbers
+from tailtune.report.measured import OWNERS, phrase
+from tailtune.report.numbers import bounds, duration, milliseconds, ms, percent, points, share, usd
+from tailtune.report.story import Story, worst_first
 from tailtune.report.tables import total_usd
 from tailtune.report.verdict import VERDICTS, headline
 
@@ -37,6 +38,10 @@ FILTERS: Mapping[str, Callable[..., str]] = {
         numbers.when,
         numbers.with_interval,
         numbers.words,
+        measured.capital,
+        measured.inline,
+        measured.meaning,
+        measured.title,
     )
 }
 WORST = 10
@@ -61,9 +66,12 @@ def render(reports: Mapping[str, Report]) -> str:
             verdicts=VERDICTS,
             figures=_figures(story),
             pictures=_pictures(story),
-            classes=sorted(story.evaluate.per_class, key=_worst_first) if story.evaluate else [],
+            classes=worst_first(story.evaluate.per_class) if story.evaluate else (),
+            fields=worst_first(story.evaluate.per_field) if story.evaluate else (),
             worst=WORST,
+            compared=_compared(story),
             strip=charts.strip,
+            measured=measured,
             total_usd=total_usd(story.bill),
             program=f"TailTune {__version__}",
         )
@@ -82,33 +90,45 @@ def _environment() -> Environment:
     return environment
 
 
-def _worst_first(found: ClassResult) -> tuple[float, str]:
-    return (-1.0 if math.isnan(found.f1) else found.f1, found.label)
+def _compared(story: Story) -> list[CandidateResult]:
+    """Who stands side by side in every measure: both sides of the comparison, or the winner alone."""
+    found = story.evaluate
+    if found is None:
+        return []
+    pair = found.comparison
+    names = (pair.first, pair.second) if pair else (found.winner,)
+    return [one for name in names if (one := story.candidate(name))]
 
 
 def _pictures(story: Story) -> dict[str, Any]:
-    target = story.decide.target_accuracy if story.decide else None
+    target = story.decide.target if story.decide else None
     best = story.best_rung.name if story.best_rung else ""
     rungs = story.ladder.rungs if story.ladder else ()
     return {
         "whiskers": charts.whiskers(rungs, target, best) if rungs else "",
         "speed": charts.speed(rungs, target, best) if rungs else "",
-        "curve": charts.curve(story.ladder.curve, target) if story.ladder else "",
+        "curve": charts.curve(story.ladder.curve, target, story.metric) if story.ladder else "",
         "calibration": charts.calibration(story.evaluate.calibration) if story.evaluate else "",
     }
+
+
+def _interval(found: Estimate) -> tuple[str, str]:
+    return share(found.value), f"95 % interval {bounds(found)}"
 
 
 def _figures(story: Story) -> list[tuple[str, str, str]]:
     """The few numbers an owner asks for first: name, value, and what it is held against."""
     found: list[tuple[str, str, str]] = []
-    target = story.decide.target_accuracy if story.decide else None
+    target = story.decide.target if story.decide else None
     aim = f"target {share(target)}" if target is not None else ""
     winner = story.candidate(story.evaluate.winner) if story.evaluate else None
     best = story.best_rung
     if winner is not None:
-        found.append(("answered right", share(winner.accuracy.value), aim))
+        found.append((phrase(winner.metric).figure, share(winner.quality.value), aim))
+        owned = [name for name in OWNERS if name in winner.metrics and name != winner.metric]
+        found += [(phrase(name).figure, *_interval(winner.metrics[name])) for name in owned]
     elif best is not None:
-        found.append(("best cheaper way, right", share(best.accuracy.value), aim))
+        found.append((f"best cheaper way, {phrase(best.metric).short}", share(best.quality.value), aim))
     pair = story.evaluate.comparison if story.evaluate else None
     if pair is not None:
         gap = pair.difference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
-from tailtune.core.reports import ExpectationResult
+from tailtune.core.reports import CurateReport, ExpectationResult
 from tailtune.report.numbers import (
     count,
     counted,
@@ -18,9 +18,11 @@ from tailtune.report.story import Story
 from tailtune.report.tables import predictors
 from tailtune.report.verdict import VERDICTS
 
+MOST = 6
+
 
 def rows(story: Story, width: int) -> Section | None:
-    """Rows in, rows kept, rows dropped by reason."""
+    """Rows in, rows kept, rows dropped by reason, and values that their texts do not say."""
     found = story.curate
     if found is None:
         return None
@@ -33,13 +35,24 @@ def rows(story: Story, width: int) -> Section | None:
     leaked = f"{counted(found.leaked_test_rows, 'given test row')} also stood in the training file"
     return Section(
         "Rows",
-        counted(len(found.labels), "label"),
+        counted(len(found.labels), found.unit),
         lines(
             kept,
             (f"dropped {count(sum(found.dropped.values()))}", gone) if gone else None,
+            (f"not found {count(sum(found.unaligned.values()))}", _not_found(found))
+            if any(found.unaligned.values())
+            else None,
             Text(leaked, "yellow") if found.leaked_test_rows else None,
         ),
     )
+
+
+def _not_found(found: CurateReport) -> str:
+    """Which fields' values do not stand in the text, most often first."""
+    fields = sorted(((name, rows) for name, rows in found.unaligned.items() if rows), key=lambda item: -item[1])
+    shown = " · ".join(f"{name} {count(rows)}" for name, rows in fields[:MOST])
+    more = f" · {counted(len(fields) - MOST, 'more field')}" if len(fields) > MOST else ""
+    return f"values that their text does not say: {shown}{more}"
 
 
 def checks(story: Story, width: int) -> Section | None:
@@ -73,7 +86,7 @@ def ladder(story: Story, width: int) -> Section | None:
     found = story.ladder
     if found is None:
         return None
-    target = story.decide.target_accuracy if story.decide else None
+    target = story.decide.target if story.decide else None
     best = story.best_rung.name if story.best_rung else ""
     note = f"cheaper rungs on {counted(found.dev_rows, 'dev row')}"
     aim = f", target {share(target)} at ┊" if target is not None else ""

@@ -10,6 +10,7 @@ from tailtune.core.records import Cost
 from tailtune.core.reports import (
     REPORTS,
     CandidateResult,
+    ClassResult,
     CurateReport,
     DecideReport,
     EvaluateReport,
@@ -23,6 +24,7 @@ from tailtune.core.reports import (
 )
 
 R = TypeVar("R", bound=Report)
+C = TypeVar("C", bound=ClassResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +159,11 @@ class Story:
 
     @property
     def best_rung(self) -> RungResult | None:
-        """The cheaper rung that the decision names; before there is one, the most accurate on dev."""
+        """The cheaper rung that the decision names; before there is one, the best on dev."""
         rungs = self.ladder.rungs if self.ladder else ()
         if self.decide is not None:
             return next((rung for rung in rungs if rung.name == self.decide.best_rung), None)
-        return max(rungs, key=lambda rung: _sortable(rung.accuracy.value), default=None)
+        return max(rungs, key=lambda rung: _sortable(rung.quality.value), default=None)
 
     @property
     def fine_tune(self) -> CandidateResult | None:
@@ -188,6 +190,21 @@ class Story:
             *(self.ladder.rungs if self.ladder else ()),
         )
         return next((one.title for one in known if one.name == name), name)
+
+    @property
+    def metric(self) -> str:
+        """The measure that all quality here is of; empty while nothing was measured."""
+        scored = (
+            *(self.evaluate.candidates if self.evaluate else ()),
+            *(self.ladder.rungs if self.ladder else ()),
+        )
+        return scored[0].metric if scored else ""
+
+    @property
+    def parts(self) -> tuple[ClassResult, ...]:
+        """Labels and fields on test, worst first, unmeasured ones before all."""
+        found = (*self.evaluate.per_class, *self.evaluate.per_field) if self.evaluate else ()
+        return worst_first(found)
 
     @property
     def bill(self) -> Bill:
@@ -218,6 +235,11 @@ class Story:
             stages = ", ".join(self.bill.unknown)
             found.append(f"Dollars of {stages}: no price is declared for them.")
         return tuple(dict.fromkeys(found))
+
+
+def worst_first(found: Iterable[C]) -> tuple[C, ...]:
+    """Labels or fields by F1, unmeasured ones before all."""
+    return tuple(sorted(found, key=lambda one: (_sortable(one.f1), one.label)))
 
 
 def _sortable(value: float) -> float:

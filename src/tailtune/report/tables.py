@@ -1,4 +1,4 @@
-"""The summary's tables: rungs, test candidates, the bill."""
+"""The summary's tables: rungs, test candidates, further measures, the bill."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from tailtune.core.records import Latency
-from tailtune.core.reports import CandidateResult, RungResult
-from tailtune.report.numbers import bounds, count, duration, memory, milliseconds, percent, plain, usd
+from tailtune.core.records import Estimate, Latency
+from tailtune.core.reports import CandidateResult, RungResult, Scored
+from tailtune.report.measured import further, measure, next_to, title
+from tailtune.report.numbers import (
+    NOT_MEASURED,
+    bounds,
+    count,
+    duration,
+    memory,
+    milliseconds,
+    percent,
+    plain,
+    usd,
+    with_interval,
+)
 from tailtune.report.scale import Scale
 from tailtune.report.story import Bill
 from tailtune.report.terminal import Axis, Whisker
@@ -24,29 +36,65 @@ def predictors(
 
     Args:
         rows: Rungs of the ladder, or candidates on test; one of a kind.
-        target: The accuracy aimed at, as a dotted line.
+        target: What the first measure should reach, as a dotted line.
         best: Name of the row to stress.
         width: Columns of the terminal; from 100 on there is room for titles, below for names.
     """
-    scale = Scale.around([row.accuracy for row in rows], target)
+    scale = Scale.around([row.quality for row in rows], target)
     rungs = any(isinstance(row, RungResult) for row in rows)
+    second = next_to(rows[0].metrics)
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("  rung" if rungs else "  model", no_wrap=True, overflow="ellipsis")
-    table.add_column("accuracy, 95 %", no_wrap=True)
+    table.add_column(f"{title(rows[0].metric)}, 95 %", no_wrap=True)
     table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
-    last = "labels" if rungs else "ECE"
-    for name in ("F1", "p50 ms", "p99 ms", "$/1,000", last):
+    shown = (measure(second).short,) if second else ()
+    for name in (*shown, "p50 ms", "p99 ms", "$/1,000", "labels" if rungs else "ECE"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         style = "bold green" if row.name == best else ""
         name = row.title if width >= WIDE else row.name
-        quality = f"{percent(row.accuracy.value):>5} ({bounds(row.accuracy)})"
-        figures = [percent(row.macro_f1.value), *_time(row.latency), _price(row.usd_per_1000)]
+        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
+        figures = [_second(row, second)] if second else []
+        figures += [*_time(row.latency), _price(row.usd_per_1000)]
         figures.append(count(row.fit_rows) if isinstance(row, RungResult) else plain(row.ece))
-        whisker = Whisker(row.accuracy, scale, target, style or "cyan")
+        whisker = Whisker(row.quality, scale, target, style or "cyan")
         mark = "▸ " if row.name == best else "  "
         table.add_row(Text(mark + name), Text(quality), whisker, *figures, style=style)
     return table
+
+
+def _second(row: Scored, name: str) -> str:
+    return percent(row.metrics[name].value) if name in row.metrics else NOT_MEASURED
+
+
+def measures(rows: Sequence[Scored], width: int) -> Table | None:
+    """Measures that have no column of their own, each with its interval, predictors side by side.
+
+    Args:
+        rows: Predictors; the first decides which measures there are.
+        width: Columns of the terminal; from 100 on there is room for what a measure means.
+
+    Returns:
+        None where all measures have their columns already.
+    """
+    names = further(rows[0].metrics) if rows else ()
+    if not names:
+        return None
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  measure, 95 %", no_wrap=True)
+    for row in rows:
+        table.add_column(row.name, no_wrap=True)
+    if width >= WIDE:
+        table.add_column("", style="dim", overflow="fold")
+    for name in names:
+        known = [_aligned(row.metrics[name]) if name in row.metrics else NOT_MEASURED for row in rows]
+        told = [measure(name).meaning] if width >= WIDE else []
+        table.add_row("  " + title(name), *known, *told)
+    return table
+
+
+def _aligned(found: Estimate) -> str:
+    return " " * (5 - len(percent(found.value))) + with_interval(found)
 
 
 def _time(latency: Latency | None) -> tuple[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tailtune.core.reports import EvaluateReport, Verdict
+from tailtune.core.reports import CandidateResult, EvaluateReport, Verdict
+from tailtune.report.measured import WHOLE, inline, reached
 from tailtune.report.numbers import counted, points, sentence, share
 from tailtune.report.story import Story
 
@@ -79,9 +80,9 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
     facts = f"On {counted(found.test_rows, 'test row')} kept back until the end, "
     if winner.name == tuned.name:
         title = "Use the fine-tune"
-        facts += f"the fine-tune answers {share(tuned.accuracy.value)} right"
+        facts += f"the fine-tune {reached(tuned.metric, tuned.quality.value)}"
         if comparison is not None:
-            other = _inline(story.title(comparison.second))
+            other = inline(story.title(comparison.second))
             facts += f", {_gap(comparison.difference.value)} the best cheaper way ({other}). "
             low, high = comparison.difference.low, comparison.difference.high
             within = f"95 % interval {points(low)} to {points(high)} points"
@@ -89,23 +90,24 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
         else:
             facts += "."
     else:
-        title = f"Stay with {_inline(winner.title)}"
-        facts += f"it answers {share(winner.accuracy.value)} right and the fine-tune "
-        facts += f"{share(tuned.accuracy.value)}: the fine-tune did not earn its keep."
-    title += _target_gap(story, winner.accuracy.value)
-    return Headline("good", title, facts + _against_target(story, winner.accuracy.value) + _kept_out(story))
+        title = f"Stay with {inline(winner.title)}"
+        facts += f"it {reached(winner.metric, winner.quality.value)} and the fine-tune "
+        facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
+    title += _target_gap(story, winner.quality.value)
+    facts += _against_target(story, winner.quality.value) + _wholly(winner)
+    return Headline("good", title, facts + _kept_out(story))
 
 
 def _decided(story: Story) -> Headline:
     decide = story.decide
     assert decide is not None  # noqa: S101  (the caller looked)
-    best = _inline(story.title(decide.best_rung))
+    best = inline(story.title(decide.best_rung))
     title = f"Stay with {best}" if decide.verdict == "stay" else VERDICTS[decide.verdict]
     why = sentence(decide.reason)
     winner = story.candidate(story.evaluate.winner) if story.evaluate else None
     if winner is not None and story.evaluate is not None:
-        right = f"{_inline(winner.title)} answers {share(winner.accuracy.value)} right"
-        why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {right}."
+        does = f"{inline(winner.title)} {reached(winner.metric, winner.quality.value)}"
+        why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
     return Headline("wait" if decide.verdict == "not-yet" else "good", title, why + _kept_out(story))
 
 
@@ -119,21 +121,22 @@ def _kept_out(story: Story) -> str:
 
 
 def _target_gap(story: Story, value: float) -> str:
-    missing = story.decide.target_accuracy - value if story.decide else 0.0
+    missing = story.decide.target - value if story.decide else 0.0
     return f"; the target is {missing * 100:.1f} points away" if missing > 0 else ""
 
 
 def _against_target(story: Story, value: float) -> str:
     if story.decide is None or value != value:
         return ""
-    target = story.decide.target_accuracy
+    target = story.decide.target
     return f" It {'reaches' if value >= target else 'does not reach'} the target of {share(target)}."
+
+
+def _wholly(winner: CandidateResult) -> str:
+    """A sentence where an answer can be right in part: how often it is right in all."""
+    found = winner.metrics.get(WHOLE)
+    return "" if found is None or winner.metric == WHOLE else f" It {reached(WHOLE, found.value)}."
 
 
 def _gap(difference: float) -> str:
     return f"{abs(difference) * 100:.1f} points {'more' if difference >= 0 else 'less'} than"
-
-
-def _inline(title: str) -> str:
-    """A title inside a sentence: its first letter small, unless it is an abbreviation."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]

@@ -1,4 +1,4 @@
-"""The model that MLflow loads: texts in, label and confidence out. MLflow runs this file from the model's own folder.
+"""The model that MLflow loads: texts in, labels or JSON objects out. MLflow runs this file from the model's own folder.
 
 Texts come as people type them; each is cleaned and scrubbed as the rows were that the model learnt from.
 
@@ -15,7 +15,7 @@ import mlflow
 import pandas as pd
 
 if TYPE_CHECKING:
-    from tailtune.predictors.base import Classifier
+    from tailtune.predictors.base import Predictor
     from tailtune.spec.model import Pii
 
 
@@ -32,7 +32,7 @@ for _key, _value in {
 class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """One per loaded model. Loads once, answers in order."""
 
-    _predictor: Classifier
+    _predictor: Predictor
     _scrub_pii: tuple[Pii, ...]
 
     def load_context(self, context: Any) -> None:
@@ -51,15 +51,22 @@ class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             params: Unused.
 
         Returns:
-            A frame with the columns `label` and `confidence`, one row per text, in order.
+            One row per text, in order. A classifier's columns are `label` and `confidence`; an extractor's are `json`
+            (the object), `confidence` (of its least sure field), and per field, as JSON, `confidences` and `reasons`.
         """
         from tailtune.predictors.prepare import prepared
 
-        answers = self._predictor.answer([prepared(text, self._scrub_pii) for text in _texts(model_input)])
+        texts = _texts(model_input)
+        # Without a text there is no answer to tell the columns from; an empty text has one.
+        asked = [prepared(text, self._scrub_pii) for text in texts or [""]]
+        answers = [answer.columns() for answer in self._predictor.answer(asked)]
+        numbers = {name for name, value in answers[0].items() if isinstance(value, float)}
         return pd.DataFrame(
             {
-                "label": pd.Series([answer.value for answer in answers], dtype=object),
-                "confidence": pd.Series([answer.confidence for answer in answers], dtype="float64"),
+                name: pd.Series(
+                    [answer[name] for answer in answers][: len(texts)], dtype="float64" if name in numbers else object
+                )
+                for name in answers[0]
             }
         )
 

@@ -114,22 +114,28 @@ def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
         return use_case is not None and _part_is_pinned(_pinned(repo, paths), folder)
 
 
-def add_use_case(paths: Paths, name: str) -> None:
-    """Add a name to `vars: - use_cases:` of dvc.yaml; comments and layout stay. A known name changes nothing.
+def add_use_case(paths: Paths, name: str, answers: str) -> None:
+    """Add a use case to `vars: - use_cases:` of dvc.yaml; comments and layout stay. A known name changes nothing.
+
+    Args:
+        paths: The checkout.
+        name: Of the use case.
+        answers: The file beside its model.yaml that says what an answer may be.
 
     Raises:
-        UsageError: dvc.yaml has no such list in block form.
+        UsageError: dvc.yaml has no such mapping in block form.
     """
     if name in _use_cases(paths):
         return
     text = paths.dvc_yaml.read_text(encoding="utf-8")
-    block = re.search(r"^[ \t]*- use_cases:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n)*(?:([ \t]*- )[^\n]*\n)+", text, re.MULTILINE)
+    listed = r"^[ \t]*- use_cases:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n)*(?:([ \t]*)[\w-]+:[ \t]*\{[^\n]*\n)+"
+    block = re.search(listed, text, re.MULTILINE)
     if block is None:
         raise UsageError(
-            f"{paths.shown(paths.dvc_yaml)}: expected a list `use_cases:` under vars, one name a line",
-            f"add `- {name}` to it by hand",
+            f"{paths.shown(paths.dvc_yaml)}: expected `use_cases:` under vars, one use case a line",
+            f"add `{name}: {{answers: {answers}}}` to it by hand",
         )
-    changed = f"{text[: block.end()]}{block[1]}{name}\n{text[block.end() :]}"
+    changed = f"{text[: block.end()]}{block[1]}{name}: {{answers: {answers}}}\n{text[block.end() :]}"
     part = paths.dvc_yaml.with_name(f".dvc.yaml.{os.getpid()}.part")
     part.write_text(changed, encoding="utf-8")
     part.replace(paths.dvc_yaml)
@@ -290,7 +296,8 @@ def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | Non
         case NotDvcRepoError():
             return UsageError(f"{paths.root}: no DVC repository", "dvc init")
     if "does not exist as" in text or ("not found" in text and "stage" in text.lower()):
-        return UsageError(f"{paths.shown(paths.dvc_yaml)}: {text}", f"add `- {use_case}` to use_cases in dvc.yaml")
+        shown = paths.shown(paths.dvc_yaml)
+        return UsageError(f"{shown}: {text}", f"add a line for {use_case} to use_cases in {shown}")
     return ServiceError(f"DVC: {text or type(cause).__name__}", again)
 
 

@@ -1,34 +1,63 @@
-"""Read one use case: model.yaml and labels.yaml, all faults at once."""
+"""Read one use case: model.yaml and the file that says what an answer may be, all faults at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
 
 from tailtune.core.errors import Fault, SpecError, UsageError
+from tailtune.spec.classification import ClassificationSpec, load_labels
+from tailtune.spec.extraction import ExtractionSpec
 from tailtune.spec.model import ModelSpec
 from tailtune.spec.paths import CasePaths, Paths
+from tailtune.spec.schema import load_schema
 from tailtune.spec.yaml_lines import LinedYaml
+
+
+class Answers(Protocol):
+    """What an answer may be: a label set, a schema, later whatever a third task declares."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What rows are counted by: labels, fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One per task: how its use cases are declared.
+
+    Attributes:
+        spec: The shape of model.yaml.
+        load_answers: Reads `spec.ANSWERS`, given the file, how errors name it, and their hint.
+    """
+
+    spec: type[ModelSpec]
+    load_answers: Callable[[Path, str, str], Answers]
+
+
+TASKS: dict[str, Declared] = {
+    "classification": Declared(ClassificationSpec, load_labels),
+    "extraction": Declared(ExtractionSpec, load_schema),
+}
+"""Task → how it is declared. tasks/ holds what each one does; a test compares the two."""
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """One per declared use case: its name, spec, labels and paths.
-
-    Attributes:
-        labels: Label → description, in file order. A description may be empty.
-    """
+    """One per declared use case: its name, spec, what an answer may be, and its paths."""
 
     name: str
     spec: ModelSpec
-    labels: Mapping[str, str]
+    answers: Answers
     paths: CasePaths
 
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """The label set, in file order."""
-        return tuple(self.labels)
+    def answers_file(self) -> Path:
+        """The file that says what an answer may be."""
+        return self.paths.folder / self.spec.ANSWERS
 
 
 def load_use_case(paths: Paths, name: str) -> UseCase:
@@ -36,7 +65,7 @@ def load_use_case(paths: Paths, name: str) -> UseCase:
 
     Raises:
         UsageError: No such use case; names the nearest.
-        SpecError: Faults in model.yaml or labels.yaml, each with file:line.
+        SpecError: Faults in model.yaml or in what it names, each with file:line.
     """
     case = paths.case(name)
     if not case.model_yaml.is_file():
@@ -46,29 +75,35 @@ def load_use_case(paths: Paths, name: str) -> UseCase:
         raise UsageError(f"models/{name}/model.yaml: no use case `{name}`; {meant}", "tailtune list")
     hint = f"tailtune check {name}"
     faults: list[Fault] = []
+    lined = LinedYaml(case.model_yaml, paths.shown(case.model_yaml), hint)
+    declared = _declared(lined)
     spec: ModelSpec | None = None
-    labels: dict[str, str] = {}
+    answers: Answers | None = None
     try:
-        spec = LinedYaml(case.model_yaml, paths.shown(case.model_yaml), hint).parse(ModelSpec)
+        spec = lined.parse(declared.spec)
     except SpecError as error:
         faults += error.faults
+    file = case.folder / declared.spec.ANSWERS
     try:
-        labels = _labels(LinedYaml(case.labels_yaml, paths.shown(case.labels_yaml), hint))
+        answers = declared.load_answers(file, paths.shown(file), hint)
     except SpecError as error:
         faults += error.faults
-    if faults or spec is None:
+    if faults or spec is None or answers is None:
         raise SpecError(faults, hint)
-    return UseCase(name, spec, labels, case)
+    return UseCase(name, spec, answers, case)
 
 
-def _labels(lined: LinedYaml) -> dict[str, str]:
-    faults = [
-        lined.fault((key,), f"expected a description in words, found {value!r}")
-        for key, value in lined.value.items()
-        if not isinstance(value, str | None)
-    ]
-    if len(lined.value) < 2:
-        faults.append(lined.fault((), f"expected at least 2 labels, found {len(lined.value)}"))
-    if faults:
-        raise SpecError(faults, lined.hint)
-    return {str(key): value or "" for key, value in lined.value.items()}
+def _declared(lined: LinedYaml) -> Declared:
+    """How the use case's task is declared.
+
+    Raises:
+        SpecError: It names none that there is.
+    """
+    given = lined.value.get("task")
+    if isinstance(given, str) and given in TASKS:
+        return TASKS[given]
+    if "task" not in lined.value:
+        raise SpecError([lined.fault((), f"task: missing; expected one of {', '.join(TASKS)}")], lined.hint)
+    near = get_close_matches(str(given), TASKS, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(TASKS)}"
+    raise SpecError([lined.fault(("task",), f"no such task: {given!r}; {meant}")], lined.hint)

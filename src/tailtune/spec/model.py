@@ -1,16 +1,18 @@
-"""What a use case is: the shape of `models/<use-case>/model.yaml`. The one place that knows its keys."""
+"""What every use case declares, whatever its task: the shape of `models/<use-case>/model.yaml`.
+
+`spec/` is the one place that knows its keys. What only one task knows stands in that task's own file beside this one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RungName = Literal["majority", "tfidf", "zero_shot", "prototypes", "retrieval", "probe"]
-RUNGS: tuple[RungName, ...] = ("majority", "tfidf", "zero_shot", "prototypes", "retrieval", "probe")
 Pii = Literal["email", "phone", "card", "iban", "ip"]
 PII: tuple[Pii, ...] = ("email", "phone", "card", "iban", "ip")
 LoraModule = Literal["query", "key", "value", "dense"]
@@ -28,7 +30,6 @@ class DataSpec(StrictSpec):
     file: str = Field(description="CSV, JSONL or Parquet file with the labelled rows.")
     test_file: str | None = Field(None, description="File with the test rows; without one, test is split off by hash.")
     text: str = Field("text", description="Column that holds the text.")
-    label: str = Field("label", description="Column that holds the label.")
     group: str | None = Field(None, description="Column whose equal values must stay in one split (customer, thread).")
 
 
@@ -58,7 +59,6 @@ class ValidateSpec(StrictSpec):
     """What curated rows must satisfy before anything is measured. Read by validate."""
 
     min_rows: int = Field(200, ge=10, description="Fewer curated rows in all fail.")
-    min_rows_per_class: int = Field(8, ge=2, description="Fewer train rows for a label fail.")
     max_leak_share: float = Field(
         0.05, ge=0, le=1, description="Share of given test rows that may also stand (nearly) in the training file."
     )
@@ -68,26 +68,34 @@ class ValidateSpec(StrictSpec):
 class LadderSpec(StrictSpec):
     """Which cheaper rungs are measured. Read by ladder."""
 
-    rungs: tuple[RungName, ...] = Field(RUNGS, min_length=1, description="Rungs, cheapest first.")
-    shots: int = Field(10, ge=1, le=1000, description="Labelled examples per class for the prototypes rung.")
-    neighbours: int = Field(10, ge=1, le=1000, description="Nearest labelled rows that retrieval looks at.")
+    rungs: tuple[str, ...] = Field(min_length=1, description="Rungs, cheapest first.")
     latency_rows: int = Field(200, ge=20, le=10_000, description="Dev rows timed one at a time.")
     max_fit_rows: int = Field(
         50_000, ge=100, description="Train rows a rung is fitted on at most; the rest is counted."
     )
-    curve_points: int = Field(4, ge=2, le=8, description="Sizes on the learning curve of the linear probe.")
+    curve_points: int = Field(4, ge=2, le=8, description="Sizes on the learning curve of a cheap rung.")
 
 
 class TargetsSpec(StrictSpec):
-    """What the product needs. Read by decide."""
+    """What the product needs. Read by decide.
 
-    accuracy: float = Field(0.95, gt=0, lt=1, description="Share of rows that must be answered right.")
+    Attributes:
+        METRIC: The measure (core/measures.py) that the target is about, and the key that holds the target.
+    """
+
+    METRIC: ClassVar[str]
+
     p99_ms: float | None = Field(None, gt=0, description="Slowest acceptable answer, 99th percentile, milliseconds.")
-    min_effect: float = Field(0.005, ge=0, lt=0.5, description="Smallest accuracy gain worth having.")
+    min_effect: float = Field(0.005, ge=0, lt=0.5, description="Smallest gain in quality worth having.")
     head_room: float = Field(
         1.5, ge=1, description="A cheaper rung must have error ≤ target error / head_room to stay."
     )
     min_train_rows: int = Field(5000, ge=0, description="Good labels from which a fine-tune is expected to pay.")
+
+    @property
+    @abstractmethod
+    def quality(self) -> float:
+        """What must be reached, 0 to 1."""
 
 
 class TrainSpec(StrictSpec):
@@ -101,10 +109,10 @@ class TrainSpec(StrictSpec):
     token_dropout: float = Field(0.1, ge=0, lt=1, description="Share of a row's tokens left out at random in training.")
     modules: tuple[LoraModule, ...] = Field(("query", "key", "value", "dense"), min_length=1, description="Adapted.")
     epochs: int = Field(6, ge=1, le=100, description="Passes over the train rows at most.")
-    patience: int = Field(3, ge=1, le=100, description="Epochs without a better dev accuracy before stopping.")
+    patience: int = Field(3, ge=1, le=100, description="Epochs without a better dev quality before stopping.")
     batch_rows: int = Field(64, ge=1, le=4096, description="Rows per optimiser step.")
     learning_rate: float = Field(1.5e-3, gt=0, lt=1, description="Peak rate of the adapter, decays linearly.")
-    head_learning_rate: float = Field(1e-2, gt=0, lt=1, description="Peak rate of the classification head.")
+    head_learning_rate: float = Field(1e-2, gt=0, lt=1, description="Peak rate of the head.")
     max_tokens: int = Field(128, ge=8, le=512, description="Longer texts are cut.")
     max_rows: int = Field(100_000, ge=100, description="Train rows used at most, chosen by hash; the rest is counted.")
     seed: int = Field(17, ge=0, description="Of weights and row order.")
@@ -130,9 +138,15 @@ class RegisterSpec(StrictSpec):
 
 
 class ModelSpec(StrictSpec):
-    """One per use case: everything that shapes its models, declared."""
+    """One per use case: everything that shapes its models, declared.
 
-    task: Literal["classification"] = Field(description="What kind of answer a row gets.")
+    Attributes:
+        ANSWERS: The file beside model.yaml that says what an answer may be.
+    """
+
+    ANSWERS: ClassVar[str]
+
+    task: str = Field(description="What kind of answer a row gets.")
     description: str = Field("", description="One sentence for people.")
     data: DataSpec
     curate: CurateSpec
@@ -150,6 +164,11 @@ class ModelSpec(StrictSpec):
         if self.split.dev_share + test > 0.6:
             raise ValueError(f"split: dev_share + test_share is {self.split.dev_share + test:.2f}; leave train ≥ 0.4")
         return self
+
+    @property
+    def metric(self) -> str:
+        """The measure (core/measures.py) that the target is about."""
+        return self.targets.METRIC
 
     def section(self, name: str) -> dict[str, object]:
         """One top-level section as plain values, for DVC params, MLflow and digests.

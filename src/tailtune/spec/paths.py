@@ -95,11 +95,6 @@ class CasePaths:
         return self.folder / "model.yaml"
 
     @property
-    def labels_yaml(self) -> Path:
-        """The label set with descriptions."""
-        return self.folder / "labels.yaml"
-
-    @property
     def data(self) -> Path:
         """The raw rows."""
         return self.project.data / self.use_case

@@ -12,14 +12,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tailtune.spec.load import TASKS
 from tailtune.spec.model import ModelSpec
 from tailtune.spec.prices import PriceSpec
 
 _HEAD = """\
 # What a use case declares
 
-One folder a use case: `model.yaml` and `labels.yaml` (label → what belongs to it, one sentence each; the zero-shot rung
-reads the sentences). One `prices.yaml` for all. An unknown key is an error that tells the line and the nearest key.
+One folder a use case: `model.yaml`, and the file that says what an answer may be. For a classification that is
+`labels.yaml` (label → what belongs to it, one sentence each; the zero-shot rung reads the sentences), for an extraction
+`schema.json` (JSON Schema 2020-12, [how it is read](../docs/guides/extract-objects.md)). One `prices.yaml` for all. An
+unknown key is an error that tells the line and the nearest key.
 
     tailtune check USE-CASE     validates spec, labels, prices and rows; changes nothing
     tailtune new NAME …         writes a folder like these from a file of labelled rows
@@ -40,11 +43,33 @@ _NAMES: dict[type, str] = {
 
 def reference() -> str:
     """The whole page, ending in a newline; equal for equal specs."""
-    sections = [(name, model) for name, field in _fields(ModelSpec) if (model := _model(field)) is not None]
-    chapters: list[tuple[str, type[BaseModel]]] = [("## model.yaml", ModelSpec)]
-    chapters += [(f"### {name}", model) for name, model in sections]
-    chapters += [("## prices.yaml", PriceSpec)]
-    return "\n".join([_HEAD, *(f"{title}\n\n{_sentence(model)}\n\n{_table(model)}" for title, model in chapters)])
+    chapters = [_chapter("## model.yaml", ModelSpec)]
+    chapters += [_chapter(f"### {name}", model) for name, model in _sections(ModelSpec)]
+    for task, declared in TASKS.items():
+        chapters.append(f"## task: {task}\n\n{_sentence(declared.spec)} Besides the keys above:\n")
+        chapters += [
+            _chapter(f"### {name} of {task}", model, own)
+            for name, model in _sections(declared.spec)
+            if (own := own_keys(ModelSpec, declared.spec, name))
+        ]
+    chapters.append(_chapter("## prices.yaml", PriceSpec))
+    return "\n".join([_HEAD, *chapters])
+
+
+def own_keys(shared: type[BaseModel], spec: type[BaseModel], section: str) -> list[str]:
+    """Keys that a task adds to a section, or gives another default or other words."""
+    before, after = (dict(_fields(dict(_sections(model))[section])) for model in (shared, spec))
+    return [
+        name for name, field in after.items() if name not in before or _row(name, before[name]) != _row(name, field)
+    ]
+
+
+def _sections(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
+    return [(name, section) for name, field in _fields(model) if (section := _model(field)) is not None]
+
+
+def _chapter(title: str, model: type[BaseModel], only: list[str] | None = None) -> str:
+    return f"{title}\n\n{_sentence(model)}\n\n{_table(model, only)}"
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
@@ -57,11 +82,11 @@ def _model(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _sentence(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip()
+    return (model.__doc__ or "").partition("\n\n")[0].strip()
 
 
-def _table(model: type[BaseModel]) -> str:
-    rows = [_row(name, field) for name, field in _fields(model)]
+def _table(model: type[BaseModel], only: list[str] | None) -> str:
+    rows = [_row(name, field) for name, field in _fields(model) if only is None or name in only]
     lines = [_COLUMNS, tuple("---" for _ in _COLUMNS), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 

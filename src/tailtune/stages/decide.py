@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tailtune import tasks
 from tailtune.core.reports import DecideReport, LadderReport
 from tailtune.judge import decide
 from tailtune.judge.costs import training_usd
@@ -25,7 +26,8 @@ def run(context: Context) -> DecideReport:
     rows = min(ladder.train_rows, spec.train.max_rows)
     pace = ladder.encode_rows_per_s / TRAINING_PER_ENCODING
     estimated = training_usd(rows, spec.train.epochs, pace, load_prices(context.project).machine_hour_usd)
-    evidence = decide.Evidence(ladder.rungs, ladder.curve, ladder.train_rows, estimated, ladder.unmeasured)
+    narrow = tasks.of(case).narrow
+    evidence = decide.Evidence(ladder.rungs, ladder.curve, ladder.train_rows, estimated, ladder.unmeasured, narrow)
     outcome = decide.verdict(evidence, spec.targets, spec.train)
     train = decide.may_train(outcome, spec.train)
     # Nothing that changes from run to run may stand in the ticket: a new ticket makes training stale.
@@ -43,7 +45,8 @@ def run(context: Context) -> DecideReport:
         would_change=outcome.would_change,
         questions=questions(evidence, outcome, spec.targets),
         best_rung=outcome.best.name,
-        target_accuracy=spec.targets.accuracy,
+        metric=spec.metric,
+        target=spec.targets.quality,
         train=train,
         estimated_train_usd=estimated,
     )

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from tailtune import tasks
 from tailtune.core.errors import MissingInputError
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, Paired
 from tailtune.judge.costs import usd_per_1000
 from tailtune.judge.decide import choose_winner
-from tailtune.judge.metrics import Score, calibration, confusions, per_class, score
-from tailtune.judge.stats import paired
+from tailtune.judge.scores import Score
 from tailtune.predictors import registry
-from tailtune.predictors.base import Classifier
+from tailtune.predictors.base import Predictor
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
@@ -24,14 +22,14 @@ from tailtune.services import store
 from tailtune.spec.prices import load_prices
 from tailtune.stages.context import Context
 
-FINE_TUNE = registry.FINE_TUNE.name
+FINE_TUNE = registry.FINE_TUNE
 
 
 @dataclass(frozen=True)
 class Scored:
     """One per candidate: its answers on test and what they are worth."""
 
-    answers: list[Answer]
+    answers: Sequence[Answer]
     score: Score
     result: CandidateResult
 
@@ -49,11 +47,10 @@ def run(context: Context) -> EvaluateReport:
     if ticket["train"]:
         made["adapter"] = paths.stage("train")
     store.require_same_rows(case.name, paths.passed, test, **made)
-    expected = [row.label for row in test]
     folders = _folders(context, ticket["best_rung"], ticket["train"])
     scored = _candidates(context, test, ticket["best_rung"], folders)
     best = registry.title(ticket["best_rung"])
-    comparison = _compare(scored, ticket["best_rung"], spec.resamples)
+    comparison = _compare(context, scored, ticket["best_rung"])
     latency = scored[FINE_TUNE].result.latency if FINE_TUNE in scored else None
     p99 = None if latency is None else latency.p99_ms
     decision = choose_winner(comparison, best, p99, case.spec.targets.p99_ms)
@@ -61,8 +58,8 @@ def run(context: Context) -> EvaluateReport:
     other = None if comparison is None else (ticket["best_rung"] if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {registry.title(winner)}; {decision.reason}")
 
-    values = [answer.value for answer in scored[winner].answers]
-    confidence = np.array([answer.confidence for answer in scored[winner].answers])
+    won, beside = scored[winner], None if other is None else scored[other].answers
+    details = tasks.of(case).details(case, test, won.answers, beside, won.score, spec.calibration_bins)
     failures = _write_failures(context, test, scored, winner, other)
     answered = {name: [answer.value for answer in item.answers] for name, item in scored.items()}
     store.write_answers(paths.stage("evaluate") / "test_answers.jsonl", test, answered)
@@ -75,9 +72,10 @@ def run(context: Context) -> EvaluateReport:
         comparison=comparison,
         winner=winner,
         winner_reason=decision.reason,
-        per_class=per_class(expected, values, [a.value for a in scored[other].answers] if other else None),
-        confusions=confusions(expected, values),
-        calibration=calibration(confidence, scored[winner].score.right, spec.calibration_bins),
+        per_class=details.per_class,
+        per_field=details.per_field,
+        confusions=details.confusions,
+        calibration=details.calibration,
         failures=failures,
     )
 
@@ -113,7 +111,7 @@ def _candidates(context: Context, test: Sequence[Row], best_rung: str, folders: 
 def _score_one(
     context: Context,
     name: str,
-    predictor: Classifier,
+    predictor: Predictor,
     test: Sequence[Row],
     embed: CachedEmbed,
     timed: bool,
@@ -122,7 +120,7 @@ def _score_one(
     prices = load_prices(context.project)
     core_hour = None if prices.cpu_core_hour_usd is None else float(prices.cpu_core_hour_usd)
     answers = predictor.answer([row.text for row in test])
-    scored = score([row.label for row in test], answers, spec.resamples, spec.calibration_bins)
+    scored = tasks.of(context.case).score(context.case, test, answers, spec.resamples, spec.calibration_bins)
     latency = None
     if timed:
         embed.timing = True
@@ -132,8 +130,7 @@ def _score_one(
     result = CandidateResult(
         name=name,
         title=registry.title(name),
-        accuracy=scored.accuracy,
-        macro_f1=scored.macro_f1,
+        metrics=scored.metrics,
         ece=scored.ece,
         latency=latency,
         usd_per_1000=None if latency is None else usd_per_1000(latency.mean_ms, core_hour),
@@ -142,28 +139,23 @@ def _score_one(
     return Scored(answers, scored, result)
 
 
-def _compare(scored: dict[str, Scored], best_rung: str, resamples: int) -> Paired | None:
+def _compare(context: Context, scored: dict[str, Scored], best_rung: str) -> Paired | None:
     if FINE_TUNE not in scored:
         return None
-    first, second = scored[FINE_TUNE].score.right, scored[best_rung].score.right
-    return paired(first, second, (FINE_TUNE, best_rung), resamples)
+    first, second = scored[FINE_TUNE].score, scored[best_rung].score
+    return tasks.of(context.case).compare(first, second, (FINE_TUNE, best_rung), context.case.spec.evaluate.resamples)
 
 
 def _write_failures(
     context: Context, test: Sequence[Row], scored: dict[str, Scored], winner: str, other: str | None
 ) -> int:
     """Every test row the winner got wrong, the most confident mistakes first."""
-    wrong = [i for i, right in enumerate(scored[winner].score.right) if not right]
-    wrong.sort(key=lambda i: -scored[winner].answers[i].confidence)
+    task, won = tasks.of(context.case), scored[winner]
+    wrong = [i for i, right in enumerate(won.score.right) if not right]
+    wrong.sort(key=lambda i: -won.answers[i].confidence)
+    others = {} if other is None else {other: scored[other].answers}
     lines = (
-        {
-            "origin": test[i].origin,
-            "text": test[i].text,
-            "expected": test[i].label,
-            "answered": scored[winner].answers[i].value,
-            "confidence": round(scored[winner].answers[i].confidence, 4),
-            **({} if other is None else {f"{other}_answered": scored[other].answers[i].value}),
-        }
+        task.failure(context.case, test[i], won.answers[i], {name: answers[i] for name, answers in others.items()})
         for i in wrong
     )
     return store.write_jsonl(context.paths.stage("evaluate") / "failures.jsonl", lines)

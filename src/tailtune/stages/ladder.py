@@ -5,28 +5,31 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from tailtune import tasks
+from tailtune.core.measures import MEASURES
 from tailtune.core.progress import Progress
-from tailtune.core.records import Row
+from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.costs import usd_per_1000
 from tailtune.judge.decide import NO_ENDPOINT
-from tailtune.judge.metrics import score
-from tailtune.judge.stats import wilson
 from tailtune.predictors import registry
 from tailtune.predictors.base import FitContext, Rung
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
-from tailtune.predictors.probe import Probe
 from tailtune.predictors.timing import time_rows
 from tailtune.services import store
 from tailtune.spec.model import LadderSpec
 from tailtune.spec.prices import load_prices
 from tailtune.stages.context import Context
 
+CURVE_RESAMPLES = 500
+
 
 def run(context: Context) -> LadderReport:
-    """Fit, score, time and save each rung; then the learning curve of the linear probe.
+    """Fit, score, time and save each rung; then the learning curve of a cheap one.
 
     Raises:
         MissingInputError: Curation or validation has not run.
@@ -42,14 +45,15 @@ def run(context: Context) -> LadderReport:
     shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
-    fitting = FitContext(fit_rows, case.labels, embed, spec.shots, spec.neighbours)
+    fitting = tasks.of(case).fitting(case, fit_rows, embed)
     rungs: list[RungResult] = []
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
         context.progress.at(len(rungs), len(spec.rungs), registry.title(name))
         result, answers[name] = _measure(name, fitting, dev, spec, core_hour, context)
         rungs.append(result)
-        context.progress.say(f"{result.title}: {result.accuracy.value:.1%} on {len(dev):,} dev rows")
+        reached = f"{MEASURES[result.metric].title} {result.quality.value:.1%}"
+        context.progress.say(f"{result.title}: {reached} on {len(dev):,} dev rows")
     store.write_answers(paths.stage("ladder") / "dev_answers.jsonl", dev, answers)
     store.note_rows(paths.stage("ladder"), digest)
     return LadderReport(
@@ -61,7 +65,8 @@ def run(context: Context) -> LadderReport:
         fit_rows_capped=len(train) - len(fit_rows),
         encode_rows_per_s=round(pace, 1),
         rungs=tuple(rungs),
-        curve=_curve(fitting, dev, spec.curve_points, context.progress),
+        curve=_curve(context, fitting, dev, rungs),
+        curve_rung=tasks.of(case).curve_rung,
         unmeasured=(NO_ENDPOINT,),
     )
 
@@ -88,10 +93,10 @@ def _measure(
 ) -> tuple[RungResult, list[str | None]]:
     kind = registry.RUNG_KINDS[name]
     start = time.perf_counter()
-    rung: Rung = kind.load_class().fit(fitting)
+    rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = score([row.label for row in dev], answers)
+    scored = tasks.of(context.case).score(context.case, dev, answers)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - ours, a few lines up
     embed.timing = True
@@ -99,12 +104,11 @@ def _measure(
     embed.timing = False
     folder = context.paths.stage("ladder") / "rungs" / name
     rung.save(folder)
-    registry.write_card(folder, name, context.case.spec.curate.scrub_pii)
+    registry.write_card(folder, kind, context.case.spec.curate.scrub_pii)
     result = RungResult(
         name=name,
         title=kind.title,
-        accuracy=scored.accuracy,
-        macro_f1=scored.macro_f1,
+        metrics=scored.metrics,
         latency=latency,
         usd_per_1000=usd_per_1000(latency.mean_ms, core_hour),
         invalid_rows=scored.invalid_rows,
@@ -114,15 +118,25 @@ def _measure(
     return result, [answer.value for answer in answers]
 
 
-def _curve(fitting: FitContext, dev: Sequence[Row], points: int, progress: Progress) -> tuple[CurvePoint, ...]:
-    """The probe on 1/2^(k-1) … 1/2, all of the train rows; subsets are nested and chosen by content hash."""
+def _curve(
+    context: Context, fitting: FitContext, dev: Sequence[Row], measured: Sequence[RungResult]
+) -> tuple[CurvePoint, ...]:
+    """A cheap rung on 1/2^(k-1) … 1/2, all of the train rows; subsets are nested and chosen by content hash.
+
+    Where the rung is on the ladder, what was measured there is the last point.
+    """
+    case, points, task = context.case, context.case.spec.ladder.curve_points, tasks.of(context.case)
     ordered = sorted(fitting.rows, key=lambda row: row.id)
-    texts, labels = [row.text for row in dev], [row.label for row in dev]
+    texts = [row.text for row in dev]
+    whole = next((rung.quality for rung in measured if rung.name == task.curve_rung), None)
     curve = []
     for step in range(points):
         rows = ordered[: max(2, len(ordered) >> (points - 1 - step))]
-        progress.at(step, points, f"learning curve, {len(rows):,} rows")
-        probe = Probe.fit(FitContext(rows, fitting.labels, fitting.embed, fitting.shots, fitting.neighbours))
-        right = sum(a.value == label for a, label in zip(probe.answer(texts), labels, strict=True))
-        curve.append(CurvePoint(rows=len(rows), accuracy=wilson(right, len(dev))))
+        context.progress.at(step, points, f"learning curve, {len(rows):,} rows")
+        if whole is not None and len(rows) == len(ordered):
+            curve.append(CurvePoint(rows=len(rows), quality=whole))
+            continue
+        rung: Rung[Any] = registry.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
+        answers: Sequence[Answer] = rung.answer(texts)
+        curve.append(CurvePoint(rows=len(rows), quality=task.score(case, dev, answers, CURVE_RESAMPLES).quality))
     return tuple(curve)

@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tailtune import tasks
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
+from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
     REPORTS,
@@ -22,9 +21,9 @@ from tailtune.core.reports import (
     Report,
 )
 from tailtune.judge.promote import not_comparable, promote
-from tailtune.judge.stats import paired
+from tailtune.judge.scores import Score
 from tailtune.predictors import registry as predictors
-from tailtune.predictors.base import Classifier
+from tailtune.predictors.base import Predictor
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.report import page
@@ -95,7 +94,7 @@ def run(context: Context) -> RegisterReport:
 
 
 def _folder(context: Context, winner: str) -> Path:
-    if winner == predictors.FINE_TUNE.name:
+    if winner == predictors.FINE_TUNE:
         folder = context.paths.stage("train") / "model"
     else:
         folder = context.paths.stage("ladder") / "rungs" / winner
@@ -127,21 +126,23 @@ def _key(evaluated: EvaluateReport, test: Sequence[Row], folder: Path) -> str:
 
 def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
     winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
-    logged = registry.log_model(context.tracker, model, folder, example, _values(winner), winner.name)
+    task, names = tasks.of(context.case), len(context.case.answers.names)
+    stored = registry.Stored(folder, example, winner.name, task.model_type, {f"{task.noun}s": names})
+    logged = registry.log_model(context.tracker, model, stored, _values(winner))
     registry.attach(context.tracker, logged.run_id, _papers(context))
     tags = _tags(context, evaluated) | {registry.KEY: key}
-    accuracy = winner.accuracy
+    found, measure = winner.quality, MEASURES[winner.metric].title
     note = (
-        f"{winner.title}: test accuracy {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%}) on "
+        f"{winner.title}: test {measure} {found.value:.1%} ({found.low:.1%} to {found.high:.1%}) on "
         f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
     )
     return registry.create(context.tracker, model, logged, tags, note)
 
 
 def _values(winner: CandidateResult) -> dict[str, float | None]:
+    measured = [estimate_values(name, estimate) for name, estimate in winner.metrics.items()]
     return {
-        **estimate_values("accuracy", winner.accuracy),
-        **estimate_values("macro_f1", winner.macro_f1),
+        **{name: value for values in measured for name, value in values.items()},
         **latency_values(winner.latency),
         "ece": winner.ece,
         "usd_per_1000": winner.usd_per_1000,
@@ -157,8 +158,7 @@ def _tags(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
     decided = _reports(context).get("decide")
     known: Mapping[str, str | None] = {
         "winner": winner.name,
-        "accuracy": f"{winner.accuracy.value:.4f}",
-        "macro_f1": f"{winner.macro_f1.value:.4f}",
+        **{name: f"{estimate.value:.4f}" for name, estimate in winner.metrics.items()},
         "verdict": decided.verdict if isinstance(decided, DecideReport) else None,
         "data_hash": versions.data_hash(context.project),
         "rows_digest": evaluated.rows_digest,
@@ -221,20 +221,20 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
-            second = _right(predictors.load(there, embed), test)
+            second = _scored(context, predictors.load(there, embed), test)
         except (OSError, KeyError, ValueError) as error:
             raise TailTuneError(
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
             ) from error
-    first = _right(predictors.load(folder, embed), test)
+    first = _scored(context, predictors.load(folder, embed), test)
     names = ("candidate", f"champion v{champion.version}")
-    return paired(first, second, names)
+    return tasks.of(context.case).compare(first, second, names)
 
 
-def _right(predictor: Classifier, test: Sequence[Row]) -> NDArray[np.bool_]:
+def _scored(context: Context, predictor: Predictor, test: Sequence[Row]) -> Score:
     answers = predictor.answer([row.text for row in test])
-    return np.array([answer.value == row.label for answer, row in zip(answers, test, strict=True)], dtype=np.bool_)
+    return tasks.of(context.case).score(context.case, test, answers)
 
 
 def _reports(context: Context) -> dict[str, Report]:
@@ -251,7 +251,7 @@ def _papers(context: Context) -> dict[str, Path]:
     paths, project = context.paths, context.project
     papers = {
         "spec/model.yaml": paths.model_yaml,
-        "spec/labels.yaml": paths.labels_yaml,
+        f"spec/{context.case.spec.ANSWERS}": context.case.answers_file,
         "spec/prices.yaml": project.prices,
         "spec/data.dvc": project.data_dvc,
         "spec/dvc.yaml": project.dvc_yaml,

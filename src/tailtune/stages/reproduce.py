@@ -12,7 +12,7 @@ from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport
 from tailtune.services import scratch, store, versions
 from tailtune.services.tracking import connect, registry
-from tailtune.spec.load import load_use_case
+from tailtune.spec.load import TASKS, load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 
@@ -121,14 +121,15 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
 
 
 def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement, ...]:
-    """The recorded winner's accuracy and macro-F1, then and now; none when it was not measured again."""
+    """The recorded winner's measures, then and now; none when it was not measured again."""
     before = _candidate(recorded, recorded.winner)
     now = _candidate(again, recorded.winner)
     if before is None or now is None:
         return ()
-    return (
-        Agreement(metric="accuracy", recorded=before.accuracy.value, again=now.accuracy.value),
-        Agreement(metric="macro_f1", recorded=before.macro_f1.value, again=now.macro_f1.value),
+    return tuple(
+        Agreement(metric=name, recorded=estimate.value, again=now.metrics[name].value)
+        for name, estimate in before.metrics.items()
+        if name in now.metrics
     )
 
 
@@ -141,7 +142,7 @@ def _lay_out(spec: Path, into: Paths, name: str) -> None:
     case = into.case(name)
     places = {
         "model.yaml": case.model_yaml,
-        "labels.yaml": case.labels_yaml,
+        **{declared.spec.ANSWERS: case.folder / declared.spec.ANSWERS for declared in TASKS.values()},
         "prices.yaml": into.prices,
         "dvc.yaml": into.dvc_yaml,
         "data.dvc": into.data_dvc,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tailtune.core.reports import Report
     from tailtune.stages.context import Context
 
-MODEL = "models/${item}/model.yaml"
+MODEL = "models/${key}/model.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class Stage:
         summary: One line for `tailtune --help` and the docs.
         run: Where the function is, `module:function`; imported only when the stage runs.
         sections: Spec sections it reads; editing another section leaves it fresh.
-        reads: Its DVC dependencies; `${item}` stands for the use case.
-        writes: Its DVC outputs besides `reports/${item}/<name>.json`.
+        reads: Its DVC dependencies; `${key}` stands for the use case, `${item.answers}` for the file that says what an
+            answer may be.
+        writes: Its DVC outputs besides `reports/${key}/<name>.json`.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Stage:
     @property
     def report(self) -> str:
         """The metrics file, as in dvc.yaml."""
-        return f"reports/${{item}}/{self.name}.json"
+        return f"reports/${{key}}/{self.name}.json"
 
     def load(self) -> Callable[[Context], Report]:
         """Import the stage's function."""
@@ -49,15 +50,15 @@ class Stage:
 
 
 def _build(*parts: str) -> tuple[str, ...]:
-    return tuple(f"build/${{item}}/{part}" for part in parts)
+    return tuple(f"build/${{key}}/{part}" for part in parts)
 
 
-LABELS = ("models/${item}/labels.yaml",)
+ANSWERS = ("models/${key}/${item.answers}",)
 PRICES = ("models/prices.yaml",)
 TRAIN_DEV = _build("curate/train.parquet", "curate/dev.parquet")
 TEST = _build("curate/test.parquet")
 EARLIER_REPORTS = tuple(
-    f"reports/${{item}}/{name}.json" for name in ("curate", "validate", "ladder", "decide", "train", "evaluate")
+    f"reports/${{key}}/{name}.json" for name in ("curate", "validate", "ladder", "decide", "train", "evaluate")
 )
 
 STAGES: tuple[Stage, ...] = (
@@ -66,8 +67,8 @@ STAGES: tuple[Stage, ...] = (
         family="curation",
         summary="Clean, scrub, de-duplicate and split the rows; every dropped row has a reason.",
         run="tailtune.stages.curate:run",
-        sections=("data", "curate", "split"),
-        reads=(*LABELS, "data/${item}"),
+        sections=("task", "data", "curate", "split"),
+        reads=(*ANSWERS, "data/${key}"),
         writes=_build("curate/train.parquet", "curate/dev.parquet", "curate/test.parquet", "curate/dropped.jsonl"),
     ),
     Stage(
@@ -76,7 +77,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Hold the Great Expectations suite and the leakage gate against the curated rows.",
         run="tailtune.stages.validate:run",
         sections=("data", "curate", "validate"),
-        reads=(*LABELS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
+        reads=(*ANSWERS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
         writes=_build("validate"),
     ),
     Stage(
@@ -85,7 +86,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Measure every cheaper rung on the dev rows.",
         run="tailtune.stages.ladder:run",
         sections=("curate", "ladder"),  # curate: a saved predictor notes what is scrubbed
-        reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
+        reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
         writes=_build("ladder"),
     ),
     Stage(
@@ -94,7 +95,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Say, before money is spent, whether a fine-tune can pay.",
         run="tailtune.stages.decide:run",
         sections=("targets", "train"),
-        reads=(*PRICES, "reports/${item}/ladder.json"),
+        reads=(*PRICES, "reports/${key}/ladder.json"),
         writes=_build("decide"),
     ),
     Stage(
@@ -103,7 +104,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Train a LoRA adapter, if the decision lets it.",
         run="tailtune.stages.train:run",
         sections=("curate", "train"),
-        reads=(*LABELS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
+        reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
         writes=_build("train"),
     ),
     Stage(
@@ -112,7 +113,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
         run="tailtune.stages.evaluate:run",
         sections=("evaluate", "targets"),
-        reads=(*LABELS, *PRICES, *TEST, *_build("validate/passed.json", "ladder", "train", "decide/ticket.json")),
+        reads=(*ANSWERS, *PRICES, *TEST, *_build("validate/passed.json", "ladder", "train", "decide/ticket.json")),
         writes=_build("evaluate"),
     ),
     Stage(
@@ -122,7 +123,7 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.stages.register:run",
         sections=("data", "curate", "split", "register", "targets"),
         # Its page and the papers beside the model quote all reports; the last stage makes nothing stale after it.
-        reads=(*PRICES, *TEST, *_build("ladder", "train", "evaluate"), *EARLIER_REPORTS),
+        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
     ),
 )

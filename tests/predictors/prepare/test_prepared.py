@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
-from tailtune.spec.model import PII, CurateSpec, DataSpec, ModelSpec
+from tailtune.spec.classification import ClassificationSpec, LabelSet
+from tailtune.spec.load import UseCase
+from tailtune.spec.model import PII
+from tailtune.spec.paths import Paths
 from tailtune.stages.curate.drops import Drops
 from tailtune.stages.curate.intake import test_rows as rows_of_a_test_file
 from tailtune.stages.curate.intake import train_rows
 
-SPEC = ModelSpec.model_validate(
+SPEC = ClassificationSpec.model_validate(
     {
         "task": "classification",
-        "data": DataSpec(file="rows.csv"),
-        "curate": CurateSpec(min_chars=1),
+        "data": {"file": "rows.csv"},
+        "curate": {"min_chars": 1},
         **{name: {} for name in ("split", "validate", "ladder", "targets", "train", "evaluate", "register")},
     }
 )
+CASE = UseCase("x", SPEC, LabelSet({"label": ""}), Paths(Path()).case("x"))
 PARTS = (
     "a@b.de",
     " \t\n",
@@ -40,7 +45,7 @@ TEXTS = st.text(max_size=20) | st.lists(st.sampled_from(PARTS)).map(" ".join)
 @given(TEXTS)
 def test_it_is_what_curation_writes(text: str) -> None:
     raw, drops = [RawRow(text, "label", "rows.csv:1")], Drops()
-    curated = [tidy.row.text for rows in (train_rows, rows_of_a_test_file) for tidy in rows(raw, SPEC, drops)]
+    curated = [tidy.row.text for rows in (train_rows, rows_of_a_test_file) for tidy in rows(raw, CASE, drops)]
     assert len(curated) == (2 if prepared(text, PII) else 0)
     assert set(curated) <= {prepared(text, PII)}
 

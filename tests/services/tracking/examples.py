@@ -56,7 +56,7 @@ def make_case(root: Path, name: str = "support-tickets") -> UseCase:
     """A small project with curated rows in it."""
     folder = root / "models" / name
     folder.mkdir(parents=True)
-    (root / "dvc.yaml").write_text(f"vars:\n  - use_cases:\n      - {name}\nstages: {{}}\n")
+    (root / "dvc.yaml").write_text(f"vars:\n  - use_cases:\n      {name}: {{answers: labels.yaml}}\nstages: {{}}\n")
     (root / "models" / "prices.yaml").write_text("as_of: 2026-11-01\ncpu_core_hour_usd: 0.04\n")
     (folder / "model.yaml").write_text(MODEL_YAML)
     (folder / "labels.yaml").write_text("".join(f"{label}: About {label}.\n" for label in LABELS))
@@ -148,8 +148,10 @@ def ladder(case: UseCase, at: str = "2026-11-20T10:01:00+00:00", shift: float = 
             RungResult(
                 name=name,
                 title=title,
-                accuracy=estimate(accuracy + shift, 0.018),
-                macro_f1=estimate(macro_f1 + shift, 0.02),
+                metrics={
+                    "accuracy": estimate(accuracy + shift, 0.018),
+                    "macro_f1": estimate(macro_f1 + shift, 0.02),
+                },
                 latency=latency(p50),
                 usd_per_1000=p50 / 3_600 * 0.08,
                 fit_s=fit_s,
@@ -158,7 +160,7 @@ def ladder(case: UseCase, at: str = "2026-11-20T10:01:00+00:00", shift: float = 
             for name, title, accuracy, macro_f1, p50, fit_s, fit_rows in _RUNGS
         ),
         curve=tuple(
-            CurvePoint(rows=rows, accuracy=estimate(value, 0.02))
+            CurvePoint(rows=rows, quality=estimate(value, 0.02))
             for rows, value in ((1036, 0.842), (2072, 0.871), (4145, 0.893), (8290, 0.907))
         ),
         unmeasured=("prompted language models (no endpoint is declared)",),
@@ -178,7 +180,7 @@ def decide(case: UseCase, at: str = "2026-11-20T10:02:10+00:00") -> DecideReport
             Question(question="Are there 5,000+ good labels?", answer="yes", evidence="8,290 rows"),
         ),
         best_rung="probe",
-        target_accuracy=0.95,
+        target=0.95,
         train=Decision(yes=True, reason="a fine-tune can pay"),
         estimated_train_usd=0.008,
     )
@@ -198,7 +200,7 @@ def train(case: UseCase, at: str = "2026-11-20T10:05:00+00:00", trained: bool = 
         trainable_parameters=884_736,
         epochs=tuple(
             EpochResult(
-                epoch=i, train_loss=2.1 / i**1.3, dev_loss=1.4 / i, dev_accuracy=0.88 + 0.016 * i, rows_per_s=251.0
+                epoch=i, train_loss=2.1 / i**1.3, dev_loss=1.4 / i, dev_quality=0.88 + 0.016 * i, rows_per_s=251.0
             )
             for i in range(1, 5)
         ),
@@ -218,8 +220,10 @@ def evaluate(case: UseCase, at: str = "2026-11-20T10:06:00+00:00", shift: float 
             CandidateResult(
                 name=name,
                 title=title,
-                accuracy=estimate(min(0.99, accuracy + shift), 0.011, 1740),
-                macro_f1=estimate(min(0.99, macro_f1 + shift), 0.013, 1740),
+                metrics={
+                    "accuracy": estimate(min(0.99, accuracy + shift), 0.011, 1740),
+                    "macro_f1": estimate(min(0.99, macro_f1 + shift), 0.013, 1740),
+                },
                 ece=0.021,
                 latency=latency(p50),
                 usd_per_1000=p50 / 3_600 * 0.08,
@@ -260,7 +264,7 @@ def everything(case: UseCase) -> tuple[Report, ...]:
 def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str = "2026-11-20T10:06:00+00:00") -> None:
     """Real, tiny rungs on disk and the reports up to evaluation, so that `register` can run."""
     from tailtune.predictors import registry
-    from tailtune.predictors.base import FitContext
+    from tailtune.predictors.classification.base import ClassifyContext
 
     embed = None
     if winner == "probe":
@@ -268,12 +272,14 @@ def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str 
 
         embed = Encoder.load().embed
     train_rows = store.read_rows(case.paths.rows("train"), "train", case.name)
-    context = FitContext(train_rows, case.labels, embed or (lambda _texts: None), 5, 5)  # type: ignore[arg-type,return-value]
+    known = embed or (lambda _texts: None)
+    labels = case.answers.labels  # type: ignore[attr-defined]
+    context = ClassifyContext(rows=train_rows, labels=labels, embed=known, shots=5, neighbours=5)  # type: ignore[arg-type]
     for name in ("majority", winner):
         folder = case.paths.stage("ladder") / "rungs" / name
         folder.mkdir(parents=True, exist_ok=True)
         registry.RUNG_KINDS[name].load_class().fit(context).save(folder)
-        registry.write_card(folder, name, case.spec.curate.scrub_pii)
+        registry.write_card(folder, registry.RUNG_KINDS[name], case.spec.curate.scrub_pii)
     reports: list[Report] = [report for report in everything(case) if report.stage != "evaluate"]
     result = evaluate(case, at, shift)
     reports.append(result.model_copy(update={"winner": winner, "winner_reason": f"{winner} answers best."}))

@@ -53,7 +53,7 @@ def test_figures_and_tables_are_there(case: UseCase, tracker: Tracker, tmp_path:
     found = {item.path for item in tracker.client.list_artifacts(run_id)}
     assert {"per_class.json", "confusions.json", "calibration.json", "figures", "failures", "reports"} <= found
     drawn = {Path(item.path).name for item in tracker.client.list_artifacts(run_id, "figures")}
-    assert drawn == {"accuracy.png", "latency_accuracy.png", "confusions.png", "calibration.png"}
+    assert drawn == {"quality.png", "latency_quality.png", "confusions.png", "calibration.png"}
     table = json.loads(Path(tracker.client.download_artifacts(run_id, "per_class.json", str(tmp_path))).read_text())
     assert table["columns"][0] == "label" and len(table["data"]) == 5
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tailtune.services.sources import RawRow
-from tailtune.spec.model import ModelSpec
+from tailtune.spec.classification import ClassificationSpec, LabelSet
+from tailtune.spec.load import UseCase
+from tailtune.spec.paths import Paths
 from tailtune.stages.curate.drops import Drops
 from tailtune.stages.curate.intake import row_id, test_rows, train_rows
 
@@ -14,9 +17,10 @@ EMPTY: dict[str, Any] = {
 }
 
 
-def spec(**curate: Any) -> ModelSpec:
+def spec(**curate: Any) -> UseCase:
     data = {"file": "r.csv", "test_file": "t.csv"}
-    return ModelSpec.model_validate({"task": "classification", "data": data, "curate": curate, **EMPTY})
+    spec = ClassificationSpec.model_validate({"task": "classification", "data": data, "curate": curate, **EMPTY})
+    return UseCase("x", spec, LabelSet({"a": ""}), Paths(Path()).case("x"))
 
 
 def raw(*texts: str) -> list[RawRow]:

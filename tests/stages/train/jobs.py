@@ -1,4 +1,4 @@
-"""Toy jobs: three classes told apart by their words, learned in a second."""
+"""Toy jobs, learned in a second: three classes told apart by their words; claims with a few fields."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tailtune.core.annotations import Annotation, Span
+from tailtune.spec.schema import schema_from
+from tailtune.stages.train.classes import Classes
+from tailtune.stages.train.fields import Fields
 from tailtune.stages.train.job import FitJob
 
 _WORDS = (
@@ -27,16 +31,17 @@ def rows(n: int, seed: int) -> tuple[list[str], list[int]]:
     return texts, labels
 
 
-def toy_job(encoder: Path, checkpoints: Path, **changes: Any) -> FitJob:
-    """48 train rows in batches of 8, 24 dev rows, 3 epochs."""
+def toy_classes(**changes: Any) -> Classes:
+    """48 train rows, 24 dev rows."""
     texts, labels = rows(48, seed=1)
     dev_texts, dev_labels = rows(24, seed=2)
+    return replace(Classes(texts, labels, dev_texts, dev_labels, LABELS), **changes)
+
+
+def toy_job(encoder: Path, checkpoints: Path, **changes: Any) -> FitJob:
+    """The toy classes in batches of 8, 3 epochs."""
     job = FitJob(
-        texts=texts,
-        labels=labels,
-        dev_texts=dev_texts,
-        dev_labels=dev_labels,
-        n_classes=3,
+        goal=toy_classes(),
         encoder=encoder,
         checkpoint_dir=checkpoints,
         rank=4,
@@ -50,3 +55,60 @@ def toy_job(encoder: Path, checkpoints: Path, **changes: Any) -> FitJob:
         checkpoint_s=1e9,
     )
     return replace(job, **changes)
+
+
+SCHEMA = schema_from(
+    {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "amount", "items", "peril", "police"],
+        "properties": {
+            "name": {"type": ["string", "null"]},
+            "amount": {"type": ["integer", "null"]},
+            "items": {"type": "array", "items": {"type": "string"}},
+            "peril": {"enum": ["fire", "water", None]},
+            "police": {"type": "boolean"},
+        },
+    }
+)
+_NAMES = ("Ann Lee", "Bob", "Zoë O'Hara", "Max Power")
+_ITEMS = ("bike", "sofa", "old lamp")
+_PERILS = {"fire": "flames and smoke", "water": "a burst pipe", None: "something"}
+
+
+def claims(n: int, seed: int) -> tuple[list[str], list[Annotation]]:
+    """Texts of ten to twenty words with a name, an amount, two items; half of them have each."""
+    random = np.random.default_rng(seed)
+    texts, labels = [], []
+    for _ in range(n):
+        text, spans, values = "", [], {}
+        peril = list(_PERILS)[random.integers(0, 3)]
+        police = bool(random.random() < 0.5)
+        values["peril"], values["police"] = peril, police
+        for lead, field, value in (
+            ("reported by", "name", random.choice(_NAMES)),
+            ("for $", "amount", str(random.integers(10, 9999))),
+            ("broken:", "items", random.choice(_ITEMS)),
+            ("broken:", "items", random.choice(_ITEMS)),
+        ):
+            if random.random() < 0.5:
+                continue
+            text += f" {lead} "
+            spans.append(Span(len(text), len(text) + len(value), field))
+            text += str(value)
+            if field == "items":
+                values.setdefault("items", []).append(str(value))
+            else:
+                values[field] = int(value) if field == "amount" else str(value)
+        text += f" due to {_PERILS[peril]}, {'police came' if police else 'nobody came'}"
+        texts.append(text)
+        labels.append(Annotation({name: value for name, value in values.items() if value is not None}, tuple(spans)))
+    return texts, labels
+
+
+def toy_fields(**changes: Any) -> Fields:
+    """48 train rows, 24 dev rows."""
+    texts, labels = claims(48, seed=1)
+    dev_texts, dev_labels = claims(24, seed=2)
+    return replace(Fields(SCHEMA, texts, labels, dev_texts, dev_labels), **changes)

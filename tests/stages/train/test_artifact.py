@@ -12,7 +12,7 @@ from transformers import BertModel
 from stages.train.jobs import LABELS, rows, toy_job
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import mean_pool
-from tailtune.predictors.lora import LoraPredictor
+from tailtune.predictors.classification.lora import LoraPredictor
 from tailtune.predictors.tokens import Tokens, pad
 from tailtune.stages.train import artifact
 from tailtune.stages.train.job import FitResult
@@ -28,7 +28,7 @@ def result(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> FitR
 
 @pytest.fixture
 def folder(result: FitResult, tmp_path: Path) -> Path:
-    artifact.save(result, LABELS, tmp_path / "model", max_tokens=32)
+    artifact.save(result, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -58,7 +58,11 @@ def test_the_predictor_answers_as_pefts_own_loader_does(result: FitResult, folde
     with torch.inference_mode():
         hidden = model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
         vectors = functional.normalize(mean_pool(hidden, mask), dim=1)
-        theirs = (functional.linear(vectors, *result.model.head) / result.temperature).softmax(dim=1).numpy()
+        theirs = (
+            (functional.linear(vectors, *result.objective.heads.values()) / result.objective.temperature)
+            .softmax(dim=1)
+            .numpy()
+        )
     assert predictor.labels == LABELS
     assert mine.shape == (len(TEXTS), 3) and mine.dtype == np.float32
     assert np.allclose(mine.sum(axis=1), 1, atol=1e-5)
@@ -75,7 +79,7 @@ def test_one_text_is_answered_as_among_others(folder: Path, tiny_encoder: Path) 
 
 def test_saving_again_replaces_the_old_folder(result: FitResult, folder: Path) -> None:
     (folder / "stale.json").write_text("{}")
-    artifact.save(result, LABELS, folder, max_tokens=32)
+    artifact.save(result, folder)
     assert not (folder / "stale.json").exists()
     assert not folder.with_name("model.partial").exists()
 
@@ -84,8 +88,3 @@ def test_a_missing_file_is_named(folder: Path, tiny_encoder: Path) -> None:
     (folder / "head.safetensors").unlink()
     with pytest.raises(MissingInputError, match=r"head\.safetensors missing"):
         LoraPredictor.load(folder, tiny_encoder)
-
-
-def test_labels_must_fit_the_classes(result: FitResult, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="2 labels for 3 classes"):
-        artifact.save(result, LABELS[:2], tmp_path / "model", max_tokens=32)

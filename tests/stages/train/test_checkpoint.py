@@ -8,7 +8,7 @@ from tailtune.stages.train import checkpoint
 from tailtune.stages.train.checkpoint import Position
 from tailtune.stages.train.job import EpochStats
 
-STATS = EpochStats(epoch=1, train_loss=0.5, dev_loss=0.4, dev_accuracy=0.9, rows_s=300.0, seconds=12.0)
+STATS = EpochStats(epoch=1, train_loss=0.5, dev_loss=0.4, dev_quality=0.9, dev_error=0.01, rows_s=300.0, seconds=12.0)
 
 
 def at(step: int, digest: str = "d") -> Position:

@@ -4,8 +4,11 @@ from tailtune.stages.train.job import EpochStats
 from tailtune.stages.train.keeping import epochs_without_gain, keep, mean_rows_s
 
 
-def history(*accuracies: float, rows_s: float = 100.0) -> tuple[EpochStats, ...]:
-    return tuple(EpochStats(at, 0.1, 0.2, value, rows_s, 1.0) for at, value in enumerate(accuracies, start=1))
+def history(*accuracies: float, dev_rows: int = 1000, rows_s: float = 100.0) -> tuple[EpochStats, ...]:
+    return tuple(
+        EpochStats(at, 0.1, 0.2, value, (value * (1 - value) / dev_rows) ** 0.5, rows_s, 1.0)
+        for at, value in enumerate(accuracies, start=1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ def history(*accuracies: float, rows_s: float = 100.0) -> tuple[EpochStats, ...]
 def test_the_last_epoch_that_dev_cannot_tell_from_the_best(
     accuracies: tuple[float, ...], dev_rows: int, kept: int
 ) -> None:
-    assert keep(history(*accuracies), dev_rows).epoch == kept
+    assert keep(history(*accuracies, dev_rows=dev_rows)).epoch == kept
 
 
 def test_gain_counts_from_the_first_time_the_best_was_reached() -> None:

@@ -8,27 +8,28 @@ from torch.nn import functional
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.bert import mean_pool
-from tailtune.stages.train.model import LoraClassifier, LoraShape
+from tailtune.stages.train.classes import sentence_vectors
+from tailtune.stages.train.model import AdaptedEncoder, LoraShape
 
 IDS = torch.tensor([[101, 2000, 2001, 2002, 102], [101, 3000, 102, 0, 0], [101, 2500, 2600, 102, 0]])
 MASK = IDS != 0
 
 
-def build(encoder: Path, modules: tuple[str, ...], dropout: float = 0.0) -> LoraClassifier:
+def build(encoder: Path, modules: tuple[str, ...], dropout: float = 0.0) -> AdaptedEncoder:
     torch.manual_seed(5)
-    model = LoraClassifier(encoder, 3, LoraShape(4, 8, dropout, modules), torch.float32, "cpu")
+    model = AdaptedEncoder(encoder, LoraShape(4, 8, dropout, modules), torch.float32, "cpu")
     with torch.no_grad():
         model.adapter.add_(0.1 * torch.randn_like(model.adapter))  # lora_B starts at 0 and would hide faults
     return model
 
 
-def by_peft(model: LoraClassifier) -> torch.Tensor:
+def by_peft(model: AdaptedEncoder) -> torch.Tensor:
     model.peft.eval()
     hidden = model.peft(input_ids=IDS, attention_mask=MASK.long()).last_hidden_state
     return functional.normalize(mean_pool(hidden, MASK), dim=1)
 
 
-def peft_gradients(model: LoraClassifier) -> dict[int, torch.Tensor]:
+def peft_gradients(model: AdaptedEncoder) -> dict[int, torch.Tensor]:
     """Gradients by the address of the weight, which is a view of the flat vector."""
     return {p.data_ptr(): p.grad.flatten() for p in model.peft.parameters() if p.grad is not None}
 
@@ -38,7 +39,7 @@ def peft_gradients(model: LoraClassifier) -> dict[int, torch.Tensor]:
 )
 def test_forward_and_gradients_equal_pefts(tiny_encoder: Path, modules: tuple[str, ...]) -> None:
     model = build(tiny_encoder, modules)
-    mine, theirs = model.vectors(IDS, MASK, training=True), by_peft(model)
+    mine, theirs = sentence_vectors(model, IDS, MASK, training=True), by_peft(model)
     assert torch.allclose(mine, theirs, atol=1e-6)
     upstream = torch.randn(mine.shape, generator=torch.Generator().manual_seed(1))
     mine.backward(upstream)
@@ -56,9 +57,9 @@ def test_forward_and_gradients_equal_pefts(tiny_encoder: Path, modules: tuple[st
 def test_dropout_perturbs_training_only_and_is_right_on_average(tiny_encoder: Path) -> None:
     model = build(tiny_encoder, ("query", "key", "value", "dense"), dropout=0.2)
     with torch.no_grad():
-        exact = model.vectors(IDS, MASK)
-        assert torch.equal(exact, model.vectors(IDS, MASK))
-        samples = torch.stack([model.vectors(IDS, MASK, training=True) for _ in range(200)])
+        exact = sentence_vectors(model, IDS, MASK)
+        assert torch.equal(exact, sentence_vectors(model, IDS, MASK))
+        samples = torch.stack([sentence_vectors(model, IDS, MASK, training=True) for _ in range(200)])
     assert (samples[0] - exact).abs().max() > 1e-4
     assert functional.cosine_similarity(samples.mean(dim=0), exact).min() > 0.99
 
@@ -66,3 +67,21 @@ def test_dropout_perturbs_training_only_and_is_right_on_average(tiny_encoder: Pa
 def test_modules_that_the_encoder_lacks_are_refused(tiny_encoder: Path) -> None:
     with pytest.raises((TrainingError, ValueError), match="nothing_like_it"):
         build(tiny_encoder, ("nothing_like_it",))
+
+
+def test_what_is_added_to_embeddings_and_its_gradient_equal_pefts(tiny_encoder: Path) -> None:
+    model = build(tiny_encoder, ("query", "key", "value", "dense"))
+    model.peft.eval()
+    words = model.peft.get_base_model().embeddings.word_embeddings.weight.detach()
+    mine, theirs = (
+        torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(2)).requires_grad_() for _ in range(2)
+    )
+    ours = model.hidden(IDS, MASK, mine)[MASK]
+    pefts = model.peft(inputs_embeds=words[IDS] + theirs, attention_mask=MASK.long()).last_hidden_state[MASK]
+    assert torch.allclose(ours, pefts, atol=1e-5)
+    assert not torch.allclose(ours, model.hidden(IDS, MASK)[MASK], atol=1e-2)
+    upstream = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1))
+    ours.backward(upstream)
+    pefts.backward(upstream)
+    assert mine.grad is not None and theirs.grad is not None
+    assert torch.allclose(mine.grad[MASK], theirs.grad[MASK], atol=1e-5)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.train.jobs import rows, toy_job
+from stages.train.jobs import rows, toy_classes, toy_job
 from tailtune.core.errors import TrainingError
 from tailtune.stages.train import checkpoint
 from tailtune.stages.train.job import FitResult, Progress
@@ -31,21 +31,24 @@ def ignore(progress: Progress) -> None:
 
 
 def weights(result: FitResult) -> torch.Tensor:
-    return torch.cat([tensor.flatten() for _, tensor in sorted(result.model.state().items())])
+    """Adapter and heads in one row."""
+    return torch.cat([tensor.detach().flatten() for tensor in (result.model.adapter, *result.objective.heads.values())])
 
 
 def test_it_learns_and_reports(tiny_encoder: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
     texts, labels = rows(192, seed=3)
-    result = fit(toy_job(tiny_encoder, tmp_path, texts=texts, labels=labels, epochs=4, patience=4), told.append)
-    assert result.dev_accuracy >= 0.9
-    assert result.dev_accuracy == result.history[result.best_epoch - 1].dev_accuracy
+    result = fit(
+        toy_job(tiny_encoder, tmp_path, goal=toy_classes(texts=texts, labels=labels), epochs=4, patience=4), told.append
+    )
+    assert result.dev_quality >= 0.9
+    assert result.dev_quality == result.history[result.best_epoch - 1].dev_quality
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert [epoch.epoch for epoch in result.history] == [1, 2, 3, 4]
     assert result.stopped is None and result.resumed_at_step == 0
-    assert 0.05 < result.temperature < 20
+    assert 0.05 < result.objective.temperature < 20
     assert told[-1].rows_done == told[-1].rows_total == 4 * 192
-    assert told[0].dev_accuracy is None and told[-1].dev_accuracy == result.history[-1].dev_accuracy
+    assert told[0].dev_quality is None and told[-1].dev_quality == result.history[-1].dev_quality
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -95,12 +98,12 @@ def test_the_kept_weights_are_that_epochs(tiny_encoder: Path, tmp_path: Path) ->
     assert found is not None
     position, tensors = found
     assert position.epoch == 1
-    spoilt = tensors | {"now.head_weight": -tensors["now.head_weight"], "now.head_bias": tensors["now.head_bias"] - 50}
-    first = replace(position.history[0], dev_accuracy=1.0)
+    spoilt = tensors | {"now.head.weight": -tensors["now.head.weight"], "now.head.bias": tensors["now.head.bias"] - 50}
+    first = replace(position.history[0], dev_quality=1.0)
     checkpoint.save(job.checkpoint_dir, replace(position, batch=5, history=(first,)), spoilt)
     result = fit(job, ignore)
     assert result.best_epoch == 1 and len(result.history) == 2
-    assert torch.equal(result.model.head_weight.detach(), tensors["best.head_weight"])
+    assert torch.equal(result.objective.heads["weight"].detach(), tensors["best.head.weight"])
 
 
 def test_patience_ends_the_run(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_patience_ends_the_run(tiny_encoder: Path, tmp_path: Path) -> None:
     job = toy_job(tiny_encoder, tmp_path, learning_rate=1e-12, head_learning_rate=1e-12, epochs=9, patience=2)
     result = fit(job, ignore)
     assert len(result.history) == 3
-    assert result.stopped == "no better dev accuracy for 2 epochs"
+    assert result.stopped == "no better dev quality for 2 epochs"
 
 
 def test_the_stop_rule_sees_seconds_and_its_reason_is_kept(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -131,7 +134,7 @@ def test_a_loss_that_is_not_a_number_ends_with_what_to_do(tiny_encoder: Path, tm
 
 
 def test_bad_rows_are_all_said_at_once(tiny_encoder: Path, tmp_path: Path) -> None:
-    job = toy_job(tiny_encoder, tmp_path, dev_texts=[], dev_labels=[3])
+    job = toy_job(tiny_encoder, tmp_path, goal=toy_classes(dev_texts=[], dev_labels=[3]))
     with pytest.raises(TrainingError, match=r"dev: no rows[\s\S]*0 texts but 1 labels[\s\S]*\[3\] are outside 0 to 2"):
         fit(job, ignore)
 
@@ -145,6 +148,6 @@ def test_checkpoints_fall_within_an_epoch(tiny_encoder: Path, tmp_path: Path) ->
 
 
 def _digest(job) -> str:
-    from tailtune.stages.train.inputs import digest
+    from tailtune.stages.train.digest import digest
 
     return digest(job)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from tailtune.predictors.prepare.moves import Edit, Moves, apply
 
 if TYPE_CHECKING:  # a served model carries this file, and no spec
     from tailtune.spec.model import Pii
@@ -70,16 +72,30 @@ def scrub(text: str, kinds: Iterable[Pii]) -> tuple[str, tuple[Pii, ...]]:
     Returns:
         The text, and the kinds that were found in it.
     """
-    found = []
+    scrubbed, found, _ = scrub_mapped(text, kinds)
+    return scrubbed, found
+
+
+def scrub_mapped(text: str, kinds: Iterable[Pii]) -> tuple[str, tuple[Pii, ...], tuple[Moves, ...]]:
+    """As `scrub`, and where every character went.
+
+    Returns:
+        The text, the kinds that were found in it, and the moves of spans, to be made in this order.
+    """
+    found: list[Pii] = []
+    moves = []
     wanted = set(kinds)
     digits = len(_DIGIT.findall(text))
-    for kind, (least, replace) in _SCRUBBERS.items():
-        if kind in wanted and digits >= least:
-            replaced = replace(text)
-            if replaced != text:
-                found.append(kind)
-                text = replaced
-    return text, tuple(found)
+    for kind, (least, passes) in _SCRUBBERS.items():
+        if kind not in wanted or digits < least:
+            continue
+        for find in passes:
+            edits = list(find(text))
+            if edits:
+                text = apply(text, edits)
+                moves.append(Moves(edits))
+                found += [kind] if kind not in found else []
+    return text, tuple(found), tuple(moves)
 
 
 def luhn(digits: str) -> bool:
@@ -98,12 +114,13 @@ def iban_ok(iban: str) -> bool:
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
-def _emails(text: str) -> str:
-    return _EMAIL.sub("<email>", text) if "@" in text else text
+def _emails(text: str) -> Iterator[Edit]:
+    for match in _EMAIL.finditer(text) if "@" in text else ():
+        yield Edit(*match.span(), "<email>")
 
 
-def _ibans(text: str) -> str:
-    def token(match: re.Match[str]) -> str:
+def _ibans(text: str) -> Iterator[Edit]:
+    for match in _IBAN.finditer(text):
         # The pattern may have run into the next word; the country says where the number ends.
         given = match.group()
         length = _IBAN_LENGTHS.get(given[:2].upper(), 0)
@@ -112,53 +129,57 @@ def _ibans(text: str) -> str:
         while seen < len(taken):
             seen += given[end] not in " -"
             end += 1
-        if not iban_ok(taken) or given[end : end + 1].isalnum():
-            return given
-        return "<iban>" + given[end:]
-
-    return _IBAN.sub(token, text)
+        if iban_ok(taken) and not given[end : end + 1].isalnum():
+            yield Edit(match.start(), match.start() + end, "<iban>")
 
 
-def _cards(text: str) -> str:
-    def token(match: re.Match[str]) -> str:
+def _cards(text: str) -> Iterator[Edit]:
+    for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match.group())
-        return "<card>" if _ISSUERS.fullmatch(digits) and luhn(digits) else match.group()
+        if _ISSUERS.fullmatch(digits) and luhn(digits):
+            yield Edit(*match.span(), "<card>")
 
-    return _CARD.sub(token, text)
+
+def _ipv4s(text: str) -> Iterator[Edit]:
+    return _addresses(_IPV4, text) if text.count(".") >= 3 else iter(())
 
 
-def _ips(text: str) -> str:
-    def token(match: re.Match[str]) -> str:
+def _ipv6s(text: str) -> Iterator[Edit]:
+    return _addresses(_IPV6, text) if text.count(":") >= 2 else iter(())
+
+
+def _addresses(pattern: re.Pattern[str], text: str) -> Iterator[Edit]:
+    for match in pattern.finditer(text):
         given = match.group()
         try:
             ipaddress.ip_address(given)
         except ValueError:
-            return given
+            continue
         # `::` and `a::b` are more often code than addresses.
-        return "<ip>" if "." in given or sum(map(str.isdigit, given)) > 0 else given
-
-    if text.count(".") >= 3:
-        text = _IPV4.sub(token, text)
-    return _IPV6.sub(token, text) if text.count(":") >= 2 else text
+        if "." in given or sum(map(str.isdigit, given)) > 0:
+            yield Edit(*match.span(), "<ip>")
 
 
-def _phones(text: str) -> str:
-    def token(match: re.Match[str]) -> str:
+def _phones(text: str) -> Iterator[Edit]:
+    for match in _PHONE.finditer(text):
         digits = sum(map(str.isdigit, match.group()))
         before = text[max(0, match.start() - 40) : match.start()]
-        return "<phone>" if 8 <= digits <= 15 and not _OTHER_NUMBER.search(before) else match.group()
-
-    text = _PHONE.sub(token, text)
-    return _CUED.sub(r"\g<cue><phone>", text)
+        if 8 <= digits <= 15 and not _OTHER_NUMBER.search(before):
+            yield Edit(*match.span(), "<phone>")
 
 
-# Kind → digits without which it cannot be there, and how it is replaced. In this order: the longest and surest
+def _cued_phones(text: str) -> Iterator[Edit]:
+    for match in _CUED.finditer(text):
+        yield Edit(*match.span("number"), "<phone>")
+
+
+# Kind → digits without which it cannot be there, and the passes that find it. In this order: the longest and surest
 # shapes first, so that a phone number is never cut out of a card.
-_SCRUBBERS: dict[Pii, tuple[int, Callable[[str], str]]] = {
-    "email": (0, _emails),
-    "iban": (5, _ibans),
-    "card": (13, _cards),
-    "ip": (1, _ips),
-    "phone": (7, _phones),
+_SCRUBBERS: dict[Pii, tuple[int, tuple[Callable[[str], Iterator[Edit]], ...]]] = {
+    "email": (0, (_emails,)),
+    "iban": (5, (_ibans,)),
+    "card": (13, (_cards,)),
+    "ip": (1, (_ipv4s, _ipv6s)),
+    "phone": (7, (_phones, _cued_phones)),
 }
 KINDS: frozenset[Pii] = frozenset(_SCRUBBERS)

@@ -1,12 +1,10 @@
 """The sample use case `support-tickets`: tickets to Hallwick, an invented planning tool for service teams."""
 
-import json
-import os
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailtune.samples.files import write_lines
 from tailtune.samples.support_tickets.calendar import stamp
 from tailtune.samples.support_tickets.generate import Ticket, generate
 
@@ -38,8 +36,8 @@ def write(data: Path) -> Written:
     """
     made = generate()
     tickets, truth = data / "support-tickets" / "tickets.jsonl", data / "truth" / "support-tickets.jsonl"
-    _write_lines(tickets, (_ticket(line, one) for line, one in enumerate(made, start=1)))
-    _write_lines(truth, (_truth(line, one) for line, one in enumerate(made, start=1)))
+    write_lines(tickets, (_ticket(line, one) for line, one in enumerate(made, start=1)))
+    write_lines(truth, (_truth(line, one) for line, one in enumerate(made, start=1)))
     wrong = sum(one.label != one.true_label for one in made)
     return Written(tickets, truth, len(made), wrong, dict(sorted(Counter(one.kind for one in made).items())))
 
@@ -56,15 +54,3 @@ def _truth(line: int, one: Ticket) -> dict[str, object]:
         "near_duplicate_of": one.near_duplicate_of,
         "kind": one.kind,
     }
-
-
-def _write_lines(path: Path, rows: Iterable[dict[str, object]]) -> None:
-    """Writes JSON lines to a file beside `path`, then puts it in place at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

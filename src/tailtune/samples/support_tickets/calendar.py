@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tailtune.samples.support_tickets.dice import Dice
+from tailtune.samples.dice import Dice
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 181

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tailtune.samples.dice import Dice
 from tailtune.samples.support_tickets.bank import Bank, Category
-from tailtune.samples.support_tickets.dice import Dice
 from tailtune.samples.support_tickets.grammar import fill, sentence
 
 BACKGROUND_SHARE = 0.03

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from zlib import crc32
 
-from tailtune.samples.support_tickets.dice import Dice
+from tailtune.samples.dice import Dice
 from tailtune.samples.support_tickets.noise import with_typos
 
 SHINGLE_CHARS = 5

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from tailtune.samples.dice import Dice
 from tailtune.samples.support_tickets import calendar, duplicates, noise
 from tailtune.samples.support_tickets.bank import Bank, Category, load
 from tailtune.samples.support_tickets.compose import Moment, contrast, dress, plain
-from tailtune.samples.support_tickets.dice import Dice
 from tailtune.samples.support_tickets.grammar import fill
 
 SEED = 20260504

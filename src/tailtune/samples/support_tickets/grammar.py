@@ -3,27 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from tailtune.samples.support_tickets.dice import Dice
+from tailtune.samples.dice import Dice
+from tailtune.samples.grammar import capital, choose
 from tailtune.samples.support_tickets.slots import SLOTS, plan_pair
 
-_ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)(\^?)\}")
 _SPACES = re.compile(r" +")
 _NO_MATTER: Mapping[str, str] = {}
-
-
-def choose(phrase: str, dice: Dice) -> str:
-    """Picks one branch of every (a|b), innermost first."""
-    while "(" in phrase:
-        phrase, found = _ALTERNATIVES.subn(lambda match: dice.pick(match[1].split("|")), phrase)
-        if not found:
-            raise ValueError(f"unbalanced parentheses in phrase: {phrase!r}")
-    return phrase
-
-
-def capital(text: str) -> str:
-    """Raises the first letter and leaves the rest."""
-    return text[:1].upper() + text[1:]
 
 
 def fill(phrase: str, dice: Dice, launched: bool, matter: Mapping[str, str] = _NO_MATTER) -> str:

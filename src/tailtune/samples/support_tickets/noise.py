@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from tailtune.samples.support_tickets.dice import Dice
+from tailtune.samples.dice import Dice
 
 TYPO_SHARE = 0.13
 EMPTY_TEXTS = ("", "", " ", "   ", "\n", "\t", " \n \n", "\u00a0", "\u200b ")

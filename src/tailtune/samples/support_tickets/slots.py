@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from tailtune.samples.dice import Dice
 from tailtune.samples.support_tickets.bank import load
-from tailtune.samples.support_tickets.dice import Dice
 
 PLANS = ("Starter", "Team", "Business")
 PLANS_AFTER_LAUNCH = ("Spark", "Grow", "Fleet")

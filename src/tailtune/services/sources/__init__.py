@@ -6,7 +6,7 @@ Faults are collected, the first 20 are told at once with file and line, and no r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,6 @@ from typing import Any
 
 from tailtune.services.sources import delimited, jsonl, parquet
 from tailtune.services.sources.faults import Faults, one_fault
-from tailtune.spec.model import DataSpec
 
 FORMATS: dict[str, ModuleType] = {".csv": delimited, ".jsonl": jsonl, ".parquet": parquet}
 HINT = "correct the file, then run the same command again"
@@ -26,7 +25,7 @@ class RawRow:
 
     Attributes:
         text: As it stands in the file; empty where the file holds null.
-        label: Without surrounding white space; numbers and truth values as Python writes them.
+        label: As `Columns.read_label` wrote it.
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
         group: Value of the group column; None without one.
     """
@@ -37,12 +36,29 @@ class RawRow:
     group: str | None = None
 
 
-def read(file: Path, spec: DataSpec, shown: str, hint: str = HINT, name: str | None = None) -> Iterator[RawRow]:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One per use case: which columns its files have, and how a row's label is read from them.
+
+    Attributes:
+        text: Column that holds the text.
+        label: Columns that the label is made of.
+        read_label: Given their values, the place of the row and the faults so far, the label in the task's writing.
+        group: Column whose equal values stay in one split; None without one.
+    """
+
+    text: str
+    label: tuple[str, ...]
+    read_label: Callable[[Sequence[Any], int, Faults], str]
+    group: str | None = None
+
+
+def read(file: Path, columns: Columns, shown: str, hint: str = HINT, name: str | None = None) -> Iterator[RawRow]:
     """Stream the rows of a file.
 
     Args:
         file: A CSV (commas, header, UTF-8), JSONL or Parquet file.
-        spec: Which columns hold text, label and group.
+        columns: Which columns hold text, label and group.
         shown: How faults name the file.
         hint: The next command that faults show.
         name: How origins name the file; its own name by default.
@@ -52,7 +68,7 @@ def read(file: Path, spec: DataSpec, shown: str, hint: str = HINT, name: str | N
             been given out by then.
     """
     source = _format(file, shown, hint)
-    return _rows(source, file, spec, Faults(shown, hint, source.PLACE), name or file.name)
+    return _rows(source, file, columns, Faults(shown, hint, source.PLACE), name or file.name)
 
 
 def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
@@ -68,13 +84,13 @@ def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
     return columns
 
 
-def labels_in(file: Path, spec: DataSpec, shown: str | None = None) -> dict[str, int]:
+def labels_in(file: Path, columns: Columns, shown: str | None = None) -> dict[str, int]:
     """Label → rows, most frequent first, then by name.
 
     Raises:
         DataError: As in `read`.
     """
-    counts = Counter(row.label for row in read(file, spec, shown or str(file)))
+    counts = Counter(row.label for row in read(file, columns, shown or str(file)))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -91,15 +107,16 @@ def _format(file: Path, shown: str, hint: str) -> ModuleType:
     return source
 
 
-def _rows(source: ModuleType, file: Path, spec: DataSpec, faults: Faults, name: str) -> Iterator[RawRow]:
-    wanted = (spec.text, spec.label, *(() if spec.group is None else (spec.group,)))
+def _rows(source: ModuleType, file: Path, columns: Columns, faults: Faults, name: str) -> Iterator[RawRow]:
+    wanted = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
+    end = 1 + len(columns.label)
     records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
     seen = 0
     for number, values in records(file, wanted, faults):
         seen += 1
-        text = _text(values[0], spec.text, number, faults)
-        label = _label(values[1], spec.label, number, faults)
-        group = _group(values[2], str(spec.group), number, faults) if len(values) > 2 else None
+        text = _text(values[0], columns.text, number, faults)
+        label = columns.read_label(values[1:end], number, faults)
+        group = _group(values[end], str(columns.group), number, faults) if len(values) > end else None
         if not faults.count:
             yield RawRow(text, label, f"{name}:{source.PLACE}{number}", group)
     if not seen and not faults.count:
@@ -114,6 +131,11 @@ def _text(value: Any, column: str, number: int, faults: Faults) -> str:
         faults.add(number, f"`{column}` is {_shown(value)}; expected a string")
         return ""
     return value
+
+
+def one_label(column: str) -> Callable[[Sequence[Any], int, Faults], str]:
+    """Reads a label that stands in one column: without surrounding white space, numbers as Python writes them."""
+    return lambda values, number, faults: _label(values[0], column, number, faults)
 
 
 def _label(value: Any, column: str, number: int, faults: Faults) -> str:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, version
 from pathlib import Path
@@ -24,8 +25,9 @@ from pathlib import Path
 from tailtune.predictors import registry
 from tailtune.predictors.prepare import prepared
 predictor = registry.load(Path(sys.argv[1]))
-predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
-print(json.dumps({"labels": list(predictor.labels), "modules": sorted(sys.modules)}))
+answers = predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
+columns = {name: type(value).__name__ for name, value in answers[0].columns().items()}
+print(json.dumps({"columns": columns, "modules": sorted(sys.modules)}))
 """
 
 
@@ -34,12 +36,12 @@ class Needs:
     """One per saved predictor.
 
     Attributes:
-        labels: What it can answer.
+        columns: What an answer is made of: column → `str` or `float`.
         modules: Our modules it loaded to answer.
         requirements: Packages those import, `name==version`.
     """
 
-    labels: tuple[str, ...]
+    columns: Mapping[str, str]
     modules: tuple[str, ...]
     requirements: tuple[str, ...]
 
@@ -73,7 +75,7 @@ def needs(predictor: Path, example: str) -> Needs:
     files = [_file(name) for name in ours] + [ENTRY]
     imported = {top for file in files for top in _imports(file)} & ({name.partition(".")[0] for name in loaded})
     always = _imports(ENTRY) - {"tailtune"}
-    return Needs(tuple(told["labels"]), ours, _requirements(imported | always, ENCODER_MODULE in loaded))
+    return Needs(told["columns"], ours, _requirements(imported | always, ENCODER_MODULE in loaded))
 
 
 def copy_code(modules: tuple[str, ...], into: Path) -> Path:

@@ -104,4 +104,9 @@ def metric_name(name: str) -> str:
 def columns(records: Sequence[Any]) -> dict[str, Sequence[object]]:
     """Flat pydantic records as a table."""
     names = list(type(records[0]).model_fields) if records else []
-    return {name: [getattr(record, name) for record in records] for name in names}
+    return {name: [_flat(getattr(record, name)) for record in records] for name in names}
+
+
+def _flat(value: object) -> object:
+    """An estimate as its value: a table has one figure a cell."""
+    return value.value if isinstance(value, Estimate) else value

@@ -93,23 +93,38 @@ def find(tracker: Tracker, model: str, key: str) -> Version | None:
     return next((version for version in versions(tracker, model) if version.tags.get(KEY) == key), None)
 
 
-def log_model(
-    tracker: Tracker, model: str, predictor: Path, example: str, values: Mapping[str, float | None], rung: str
-) -> Logged:
+@dataclass(frozen=True)
+class Stored:
+    """One per predictor about to be stored.
+
+    Attributes:
+        predictor: Folder with the saved predictor.
+        example: A text for the model's input example.
+        rung: Its kind.
+        model_type: MLflow's word for its task.
+        params: What else the UI shows of it.
+    """
+
+    predictor: Path
+    example: str
+    rung: str
+    model_type: str
+    params: Mapping[str, int | str]
+
+
+def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str, float | None]) -> Logged:
     """Put a predictor's files into MLflow as a pyfunc that any MLflow user can load.
 
     Args:
         tracker: Of the use case.
         model: Registered model's name.
-        predictor: Folder with the saved predictor.
-        example: A text for the model's input example.
+        stored: What is stored.
         values: Metrics of the run and the model: the winner's on test.
-        rung: Its kind.
 
     Raises:
         ServiceError: The predictor does not answer from its files, or MLflow cannot be written.
     """
-    needed = needs(predictor, example)
+    needed = needs(stored.predictor, stored.example)
     with _at(tracker, f"storing {model}") as mlflow, tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
         from mlflow.entities import Metric, Param
 
@@ -119,17 +134,17 @@ def log_model(
             info = mlflow.pyfunc.log_model(
                 name=model,
                 python_model=str(ENTRY),
-                artifacts={PREDICTOR: str(predictor)},
+                artifacts={PREDICTOR: str(stored.predictor)},
                 code_paths=[str(code)],
                 pip_requirements=list(needed.requirements),
-                signature=_signature(),
-                input_example=_example(example),
-                params={"rung": rung, "labels": len(needed.labels)},
+                signature=_signature(needed.columns),
+                input_example=_example(stored.example),
+                params={"rung": stored.rung, **stored.params},
                 tags={"tailtune.use_case": tracker.case.name},
-                model_type="classifier",
+                model_type=stored.model_type,
             )
         metrics = [Metric(p.name, p.value, now_ms(), 0, info.model_id, run_id=run_id) for p in points(values)]
-        tracker.client.log_batch(run_id, metrics, [Param("split", "test"), Param("rung", rung)])
+        tracker.client.log_batch(run_id, metrics, [Param("split", "test"), Param("rung", stored.rung)])
     return Logged(run_id, info.model_id)
 
 
@@ -278,13 +293,14 @@ def _version(item: Any, named: Mapping[str, list[str]]) -> Version:
     )
 
 
-def _signature() -> Any:
+def _signature(columns: Mapping[str, str]) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
+    kinds = {"float": DataType.double}
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text")]),
-        outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "confidence")]),
+        outputs=Schema([ColSpec(kinds.get(kind, DataType.string), name) for name, kind in columns.items()]),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tailtune.core.measures import MEASURES
 from tailtune.core.records import Split
 from tailtune.core.reports import (
     CandidateResult,
@@ -45,8 +46,7 @@ def plan(report: Report, case: UseCase) -> RunPlan:
 def quality(result: RungResult | CandidateResult) -> dict[str, float | None]:
     """The columns every scored predictor shares."""
     return {
-        **estimate_values("accuracy", result.accuracy),
-        **estimate_values("macro_f1", result.macro_f1),
+        **{name: v for metric, found in result.metrics.items() for name, v in estimate_values(metric, found).items()},
         **latency_values(result.latency),
         "usd_per_1000": result.usd_per_1000,
         "invalid_rows": result.invalid_rows,
@@ -61,6 +61,7 @@ def curate(report: CurateReport, case: UseCase) -> RunPlan:
     values |= {f"changed/{what}": rows for what, rows in report.changed.items()}
     dropped: Table = {"reason": list(report.dropped), "rows": list(report.dropped.values())}
     labels: Table = {"label": list(report.labels), "rows": list(report.labels.values())}
+    values |= {f"unaligned/{field}": rows for field, rows in report.unaligned.items()}
     return RunPlan(
         name="curate",
         note=f"{report.rows_kept:,} of {report.rows_read:,} rows kept. Why the others were dropped: `dropped.json`.",
@@ -104,14 +105,16 @@ def validate(report: ValidateReport, case: UseCase) -> RunPlan:
 
 def ladder(report: LadderReport, case: UseCase) -> RunPlan:
     """A parent with one child per rung, and the learning curve by number of train rows."""
+    measure = report.rungs[0].metric
+    curve_rung = next((rung.title for rung in report.rungs if rung.name == report.curve_rung), report.curve_rung)
     curve = tuple(
-        point for at in report.curve for point in points(estimate_values("curve_accuracy", at.accuracy), step=at.rows)
+        point for at in report.curve for point in points(estimate_values(f"curve_{measure}", at.quality), step=at.rows)
     )
-    best = max(report.rungs, key=lambda rung: rung.accuracy.value)
+    best = max(report.rungs, key=lambda rung: rung.quality.value)
     note = (
         f"{len(report.rungs)} rungs on the same {report.dev_rows:,} dev rows; "
-        f"best is **{best.title}** with accuracy {best.accuracy.value:.3f} "
-        f"({best.accuracy.low:.3f} to {best.accuracy.high:.3f}). "
+        f"best is **{best.title}** with {MEASURES[measure].title} {best.quality.value:.3f} "
+        f"({best.quality.low:.3f} to {best.quality.high:.3f}). "
         "Open the nested runs, select some and press Compare."
     )
     if report.unmeasured:
@@ -131,9 +134,9 @@ def ladder(report: LadderReport, case: UseCase) -> RunPlan:
         + curve,
         splits=TRAIN_DEV,
         figures={
-            "figures/accuracy.png": partial(figures.accuracy, report.rungs, "dev", case.spec.targets.accuracy),
-            "figures/learning_curve.png": partial(figures.learning_curve, report.curve),
-            "figures/latency_accuracy.png": partial(figures.latency_accuracy, report.rungs, "dev"),
+            "figures/quality.png": partial(figures.quality, report.rungs, "dev", case.spec.targets.quality),
+            "figures/learning_curve.png": partial(figures.learning_curve, report.curve, curve_rung, measure),
+            "figures/latency_quality.png": partial(figures.latency_quality, report.rungs, "dev"),
         },
         children=tuple(_rung(rung) for rung in report.rungs),
     )
@@ -161,7 +164,7 @@ def decide(report: DecideReport, case: UseCase) -> RunPlan:
         params=_section(case, "targets") | {"best_rung": report.best_rung, "may_train": str(report.train.yes).lower()},
         metrics=points(
             {
-                "target_accuracy": report.target_accuracy,
+                f"target_{report.metric}": report.target,
                 "estimated_train_usd": report.estimated_train_usd,
                 "unmeasured": len(report.unmeasured),
             }
@@ -184,7 +187,7 @@ def train(report: TrainReport, case: UseCase) -> RunPlan:
             {
                 "train_loss": epoch.train_loss,
                 "dev_loss": epoch.dev_loss,
-                "dev_accuracy": epoch.dev_accuracy,
+                f"dev_{report.metric}": epoch.dev_quality,
                 "rows_per_s": epoch.rows_per_s,
             },
             step=epoch.epoch,
@@ -198,7 +201,7 @@ def train(report: TrainReport, case: UseCase) -> RunPlan:
         | {"split": "dev", "rung": "lora", "fit_rows": str(report.train_rows), "precision": report.precision},
         metrics=points(
             {
-                "accuracy": None if best is None else best.dev_accuracy,
+                report.metric: None if best is None else best.dev_quality,
                 "train_rows": report.train_rows,
                 "dev_rows": report.dev_rows,
                 "trainable_parameters": report.trainable_parameters,
@@ -226,11 +229,14 @@ def evaluate(report: EvaluateReport, case: UseCase) -> RunPlan:
             "only_second_right": report.comparison.only_second_right,
         }
     drawn: dict[str, Callable[[], Any]] = {
-        "figures/accuracy.png": partial(figures.accuracy, report.candidates, "test", case.spec.targets.accuracy),
-        "figures/latency_accuracy.png": partial(figures.latency_accuracy, report.candidates, "test"),
+        "figures/quality.png": partial(figures.quality, report.candidates, "test", case.spec.targets.quality),
+        "figures/latency_quality.png": partial(figures.latency_quality, report.candidates, "test"),
     }
     if report.confusions:
-        drawn["figures/confusions.png"] = partial(figures.confusions, report.confusions, report.per_class)
+        parts = report.per_class or report.per_field
+        drawn["figures/confusions.png"] = partial(figures.confusions, report.confusions, parts)
+    if report.per_field:
+        drawn["figures/field_f1.png"] = partial(figures.field_f1, report.per_field)
     if report.calibration:
         drawn["figures/calibration.png"] = partial(figures.calibration, report.calibration)
     failures = case.paths.stage("evaluate") / "failures.jsonl"
@@ -244,6 +250,7 @@ def evaluate(report: EvaluateReport, case: UseCase) -> RunPlan:
             name: table
             for name, table in (
                 ("per_class.json", columns(report.per_class)),
+                ("per_field.json", columns(report.per_field)),
                 ("confusions.json", columns(report.confusions)),
                 ("calibration.json", columns(report.calibration)),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from tailtune import tasks
 from tailtune.core.errors import DataError, Fault
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport
@@ -14,7 +15,7 @@ from tailtune.stages.context import Context
 from tailtune.stages.curate import dedupe
 from tailtune.stages.curate.drops import Drops
 from tailtune.stages.curate.intake import Tidy, test_rows, train_rows
-from tailtune.stages.curate.labels import LabelBook
+from tailtune.tasks.base import Book
 
 _BATCH_ROWS = 8192
 _TICK_ROWS = 20_000
@@ -30,7 +31,8 @@ def run(context: Context) -> CurateReport:
         DataError: A file cannot be read as the spec says, or rows bear labels that the use case does not
             declare; all of it at once.
     """
-    spec, drops, read = context.case.spec, Drops(), Counter[str]()
+    task, spec = tasks.of(context.case), context.case.spec
+    drops, read = Drops.of(task.reasons), Counter[str]()
     tests, unique = _read(context, drops, read)
     kept = dedupe.near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
@@ -48,7 +50,9 @@ def run(context: Context) -> CurateReport:
         dropped_examples=drops.examples(),
         changed=_counted(change for tidy in everyone for change in tidy.changes),
         splits={split: len(rows) for split, rows in splits.items()},
-        labels=_counted(tidy.row.label for tidy in everyone),
+        unit=task.noun,
+        labels=_counted(name for tidy in everyone for name in task.counted(tidy.row.label)),
+        unaligned=_counted(name for tidy in everyone for name in task.unaligned(context.case, tidy.row.label)),
         test_file=spec.data.test_file is not None,
         test_rows_read=read["test_file"],
         leaked_test_rows=drops.leaked_test_rows(),
@@ -65,20 +69,20 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
         drops: Takes the other rows.
         read: Takes the number of rows that each file gave out, by its key in the spec.
     """
-    case, project, spec = context.case, context.project, context.case.spec
-    book = LabelBook(case.label_names, project.shown(case.paths.labels_yaml), project.shown(case.paths.data))
+    case, spec = context.case, context.case.spec
+    book = tasks.of(case).book(case)
     faults: list[Fault] = []
     hint = f"tailtune check {case.name}"
     tests: list[Tidy] = []
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(test_rows(_raw(context, spec.data.test_file, book, read, "test_file"), spec, drops))
+            tests = list(test_rows(_raw(context, spec.data.test_file, book, read, "test_file"), case, drops))
         except DataError as error:
             faults += error.faults
     try:
         raw = _raw(context, spec.data.file, book, read, "file")
-        unique = dedupe.exact(tests, train_rows(raw, spec, drops), drops)
+        unique = dedupe.exact(tests, train_rows(raw, case, drops), drops)
     except DataError as error:
         faults += error.faults
     faults += book.faults()
@@ -87,13 +91,15 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     repeats = len(tests) - len({test.form for test in tests})
     if repeats:
         context.progress.say(f"{repeats:,} test rows repeat another test row; they stay, the file is yours")
-    context.progress.say(f"{read.total():,} rows read, {len(drops.rows):,} dropped: empty, too short or long, repeated")
+    why = ", ".join(reason.replace("_", " ") for reason in drops.counts()) or "no reason"
+    context.progress.say(f"{read.total():,} rows read, {len(drops.rows):,} dropped so far: {why}")
     return tests, unique
 
 
-def _raw(context: Context, name: str, book: LabelBook, read: Counter[str], key: str) -> Iterator[RawRow]:
+def _raw(context: Context, name: str, book: Book, read: Counter[str], key: str) -> Iterator[RawRow]:
     file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
-    for seen, raw in enumerate(sources.read(file, context.case.spec.data, context.project.shown(file), hint, name)):
+    columns = tasks.of(context.case).columns(context.case.spec)
+    for seen, raw in enumerate(sources.read(file, columns, context.project.shown(file), hint, name)):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")

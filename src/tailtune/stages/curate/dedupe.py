@@ -14,6 +14,7 @@ from tailtune.stages.curate.drops import Dropped, Drops
 from tailtune.stages.curate.intake import Tidy
 
 _TICK_ROWS = 20_000
+_NAMED_CHARS = 80
 
 
 def exact(tests: Sequence[Tidy], rows: Iterable[Tidy], drops: Drops) -> list[Tidy]:
@@ -80,6 +81,7 @@ def near(
 
 def _repeat(tidy: Tidy, reason: str, of: Sequence[Tidy]) -> Dropped:
     other = of[0].row
-    relabelled = "" if other.label == tidy.row.label else f" (labelled {other.label})"
+    named = other.label if len(other.label) <= _NAMED_CHARS else "otherwise"
+    relabelled = "" if other.label == tidy.row.label else f" (labelled {named})"
     origins = tuple(twin.row.origin for twin in of)
     return Dropped(tidy.row.origin, reason, f"of {other.origin}{relabelled}", tidy.row.label, origins)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tailtune.core.records import Split
 from tailtune.core.reports import DroppedExample
 
-# Reason → what it means, in the order in which a row meets them.
+# Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
 REASONS: dict[str, str] = {
     "empty": "no text is left after cleaning",
     "too_short": "fewer characters than curate.min_chars",
@@ -22,6 +22,7 @@ REASONS: dict[str, str] = {
     "near_duplicate": "nearly the same text stands earlier",
 }
 _EXAMPLES = 5
+_BEFORE_OWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,35 @@ class Dropped:
 
 @dataclass
 class Drops:
-    """One per curation: every dropped row, in the order in which rows were dropped."""
+    """One per curation: every dropped row, in the order in which rows were dropped.
 
+    Attributes:
+        reasons: The reasons there are, those of the task among them.
+    """
+
+    reasons: Mapping[str, str] = field(default_factory=lambda: REASONS)
     rows: list[Dropped] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, own: Mapping[str, str]) -> Drops:
+        """An empty one that knows a task's own reasons too."""
+        first, rest = list(REASONS)[:_BEFORE_OWN], list(REASONS)[_BEFORE_OWN:]
+        return cls({**{r: REASONS[r] for r in first}, **own, **{r: REASONS[r] for r in rest}})
 
     def add(self, dropped: Dropped) -> None:
         """Count a dropped row."""
-        if dropped.reason not in REASONS:
-            raise ValueError(f"unknown reason {dropped.reason}; expected one of {', '.join(REASONS)}")
+        if dropped.reason not in self.reasons:
+            raise ValueError(f"unknown reason {dropped.reason}; expected one of {', '.join(self.reasons)}")
         self.rows.append(dropped)
 
     def counts(self) -> dict[str, int]:
-        """Reason → rows, reasons that occurred, in the order of REASONS."""
+        """Reason → rows, reasons that occurred, in the order in which a row meets them."""
         counts = Counter(row.reason for row in self.rows)
-        return {reason: counts[reason] for reason in REASONS if counts[reason]}
+        return {reason: counts[reason] for reason in self.reasons if counts[reason]}
 
     def examples(self) -> tuple[DroppedExample, ...]:
         """The first five of each reason."""
-        shown: dict[str, list[DroppedExample]] = {reason: [] for reason in REASONS}
+        shown: dict[str, list[DroppedExample]] = {reason: [] for reason in self.reasons}
         for row in self.rows:
             if len(shown[row.reason]) < _EXAMPLES:
                 shown[row.reason].append(DroppedExample(origin=row.origin, reason=row.reason, detail=row.detail))

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tailtune import tasks
 from tailtune.core.records import Row
 from tailtune.predictors.prepare.clean import clean
-from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import RawRow
 from tailtune.services.twins import normal
-from tailtune.spec.model import CurateSpec, ModelSpec
+from tailtune.spec.load import UseCase
+from tailtune.spec.model import CurateSpec
 from tailtune.stages.curate.drops import Dropped, Drops
 from tailtune.stages.curate.split import split_of
+from tailtune.tasks.base import Tidied
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +34,43 @@ class Tidy:
     changes: tuple[str, ...]
 
 
-def train_rows(raw: Iterable[RawRow], spec: ModelSpec, drops: Drops) -> Iterator[Tidy]:
-    """Tidy the rows of the training file, and deal out their splits; short, long and empty ones are dropped."""
+def train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[Tidy]:
+    """Tidy the rows of the training file, and deal out their splits; short, long and unusable ones are dropped."""
+    spec, task = case.spec, tasks.of(case)
     for given in raw:
         cleaned, changes = clean(given.text)
         reason = _length(cleaned, spec.curate)
-        if reason is None:
-            scrubbed, kinds = scrub(cleaned, spec.curate.scrub_pii)
-            changes += kinds
-            reason = _length(scrubbed, spec.curate)  # a token may be shorter or longer than what it stands for
-            cleaned = scrubbed
         if reason is not None:
             drops.add(Dropped(given.origin, reason, _detail(reason, cleaned, spec.curate), given.label))
             continue
-        form = normal(cleaned)
+        made = task.tidied(case, given, cleaned, changes)
+        # A token may be shorter or longer than what it stands for.
+        reason = _length(made.text, spec.curate) or made.reason
+        if reason:
+            detail = made.detail or _detail(reason, made.text, spec.curate)
+            drops.add(Dropped(given.origin, reason, detail, given.label))
+            continue
+        form = normal(made.text)
         split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
-        row = Row(row_id(given), cleaned, given.label, given.origin, split, given.group)
-        yield Tidy(row, form_digest(form), changes)
+        row = Row(row_id(given), made.text, made.label, given.origin, split, given.group)
+        yield Tidy(row, form_digest(form), made.changes)
 
 
-def test_rows(raw: Iterable[RawRow], spec: ModelSpec, drops: Drops) -> Iterator[Tidy]:
-    """Tidy the rows of the given test file: all of them stay in test, save the empty ones."""
+def test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[Tidy]:
+    """Tidy the rows of the given test file: all of them stay in test, save empty and unusable ones."""
+    task = tasks.of(case)
     seen: Counter[str] = Counter()
     for given in raw:
         cleaned, changes = clean(given.text)
-        if not cleaned:
-            drops.add(Dropped(given.origin, "empty", "", given.label, split="test"))
+        made = task.tidied(case, given, cleaned, changes) if cleaned else Tidied("", given.label, reason="empty")
+        if made.reason:
+            drops.add(Dropped(given.origin, made.reason, made.detail, given.label, split="test"))
             continue
-        scrubbed, kinds = scrub(cleaned, spec.curate.scrub_pii)
         name = row_id(given)
         seen[name] += 1
         unique = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        row = Row(unique, scrubbed, given.label, given.origin, "test", given.group)
-        yield Tidy(row, form_digest(normal(scrubbed)), changes + kinds)
+        row = Row(unique, made.text, made.label, given.origin, "test", given.group)
+        yield Tidy(row, form_digest(normal(made.text)), made.changes)
 
 
 def row_id(given: RawRow) -> str:

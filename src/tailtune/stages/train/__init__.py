@@ -17,7 +17,7 @@ from tailtune.stages.context import Context
 from tailtune.stages.table import BY_NAME
 
 if TYPE_CHECKING:
-    from tailtune.stages.train.job import FitJob, FitResult, Progress
+    from tailtune.stages.train.job import FitJob, Progress
 
 
 def run(context: Context) -> TrainReport:
@@ -71,13 +71,13 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 
     case, folder = context.case, context.paths.stage("train") / "model"
     result = fit(_job(context, train, dev), _Teller(context))
-    artifact.save(result, case.label_names, folder, max_tokens=case.spec.train.max_tokens)
-    registry.write_card(folder, registry.FINE_TUNE.name, case.spec.curate.scrub_pii)
+    artifact.save(result, folder)
+    registry.write_card(folder, registry.FINE_TUNES[case.spec.task], case.spec.curate.scrub_pii)
     store.note_rows(context.paths.stage("train"), digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
     context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
     context.progress.say(
-        f"best epoch {result.best_epoch}: {result.dev_accuracy:.1%} on dev, {result.rows_s:,.0f} rows/s"
+        f"best epoch {result.best_epoch}: {result.dev_quality:.1%} on dev, {result.rows_s:,.0f} rows/s"
     )
     return TrainReport(
         use_case=case.name,
@@ -87,13 +87,14 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
         reason="the decision lets training spend",
         train_rows=len(train),
         dev_rows=len(dev),
-        trainable_parameters=_trainable(result),
+        metric=case.spec.metric,
+        trainable_parameters=result.trainable,
         epochs=tuple(
             EpochResult(
                 epoch=item.epoch,
                 train_loss=item.train_loss,
                 dev_loss=item.dev_loss,
-                dev_accuracy=item.dev_accuracy,
+                dev_quality=item.dev_quality,
                 rows_per_s=item.rows_s,
             )
             for item in result.history
@@ -101,7 +102,7 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
         best_epoch=result.best_epoch,
         rows_per_s=result.rows_s,
         precision=result.precision,
-        temperature=result.temperature,
+        temperature=result.objective.temperature,
         stopped=result.stopped or "",
         resumed_from_step=result.resumed_at_step,
     )
@@ -110,14 +111,11 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
     from tailtune.stages.train.job import FitJob
+    from tailtune.stages.train.objective import goal_of
 
-    spec, position = context.case.spec.train, {label: i for i, label in enumerate(context.case.labels)}
+    spec = context.case.spec.train
     return FitJob(
-        texts=[row.text for row in train],
-        labels=[position[row.label] for row in train],
-        dev_texts=[row.text for row in dev],
-        dev_labels=[position[row.label] for row in dev],
-        n_classes=len(position),
+        goal=goal_of(context.case, train, dev),
         encoder=encoder_path(),
         checkpoint_dir=context.paths.checkpoints,
         rank=spec.rank,
@@ -158,15 +156,11 @@ class _Teller:
     def __call__(self, now: Progress) -> None:
         what = f"epoch {now.epoch}/{now.epochs}, {now.rows_s:,.0f} rows/s, loss {now.loss:.3f}"
         self._context.progress.at(now.rows_done, now.rows_total, what)
-        # After the last step of the last epoch, dev_accuracy is still the epoch's before; the dev pass tells once more.
+        # After the last step of the last epoch, dev_quality is still the epoch's before; the dev pass tells once more.
         over = now.rows_done == now.rows_total == self._rows_done
         finished, self._rows_done = now.epoch if over else now.epoch - 1, now.rows_done
-        if now.dev_accuracy is None or finished <= self._told:
+        if now.dev_quality is None or finished <= self._told:
             return
         self._told = finished
-        self._context.progress.say(f"epoch {finished}: {now.dev_accuracy:.1%} on dev, loss {now.loss:.3f}")
-        self._context.tracker.live("train", "accuracy", now.dev_accuracy, finished)
-
-
-def _trainable(result: FitResult) -> int:
-    return sum(parameter.numel() for parameter in result.model.parameters() if parameter.requires_grad)
+        self._context.progress.say(f"epoch {finished}: {now.dev_quality:.1%} on dev, loss {now.loss:.3f}")
+        self._context.tracker.live("train", self._context.case.spec.metric, now.dev_quality, finished)

@@ -15,7 +15,7 @@ from torch import Tensor
 from tailtune.core.errors import TrainingError
 from tailtune.stages.train.job import EpochStats
 
-FORMAT = 1
+FORMAT = 2
 _TENSORS, _STATE, _PREFIX, _PARTIAL = "tensors.safetensors", "state.json", "step-", ".partial"
 
 

@@ -3,29 +3,29 @@
 from tailtune.stages.train.job import EpochStats
 
 
-def keep(history: tuple[EpochStats, ...], dev_rows: int) -> EpochStats:
-    """The last epoch whose dev accuracy lies within one standard error of the best.
+def keep(history: tuple[EpochStats, ...]) -> EpochStats:
+    """The last epoch whose dev quality lies within one standard error of the best.
 
     A few hundred or thousand noisy dev rows cannot tell 93.4 % from 92.6 %; the later epoch learned at a lower rate and
     is the better one on test (docs/adr/004-training-engine.md). An epoch that is really worse is never kept.
 
     Args:
         history: At least one finished epoch, in order.
-        dev_rows: Rows behind each dev accuracy.
     """
-    best = max(epoch.dev_accuracy for epoch in history)
-    error = (best * (1 - best) / max(1, dev_rows)) ** 0.5
-    return [epoch for epoch in history if epoch.dev_accuracy >= best - error][-1]
+    best = _best(history)
+    return [epoch for epoch in history if epoch.dev_quality >= best.dev_quality - best.dev_error][-1]
 
 
 def epochs_without_gain(history: tuple[EpochStats, ...]) -> int:
-    """Epochs since the highest dev accuracy was first reached; 0 before the first epoch."""
-    if not history:
-        return 0
-    best = max(history, key=lambda epoch: epoch.dev_accuracy)  # the first among equals
-    return history[-1].epoch - best.epoch
+    """Epochs since the highest dev quality was first reached; 0 before the first epoch."""
+    return history[-1].epoch - _best(history).epoch if history else 0
 
 
 def mean_rows_s(history: tuple[EpochStats, ...]) -> float:
     """Train rows per second over all epochs: their harmonic mean, as epochs are of equal size."""
     return len(history) / sum(1 / max(epoch.rows_s, 1e-9) for epoch in history)
+
+
+def _best(history: tuple[EpochStats, ...]) -> EpochStats:
+    """The first among equals."""
+    return max(history, key=lambda epoch: epoch.dev_quality)

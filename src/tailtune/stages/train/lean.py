@@ -95,6 +95,7 @@ def encode(
     adapters: Mapping[tuple[int, str], Adapter],
     ids: Tensor,
     mask: Tensor | None,
+    extra: Tensor | None = None,
     *,
     scale: float,
     dropout: float = 0.0,
@@ -106,6 +107,7 @@ def encode(
         adapters: By layer number and map: `qkv`, `attention_out`, `up` or `down`.
         ids: (n, t) int64.
         mask: (n, t) bool, True = real token; None when nothing is padded.
+        extra: (n, t, width) added to the embeddings; gradients flow back into it.
         scale: alpha / rank.
         dropout: On each adapter's input; 0 takes the fused path.
 
@@ -113,7 +115,7 @@ def encode(
         Hidden states (n, t, width).
     """
     n, t = ids.shape
-    x = bert.embeddings(ids).view(n * t, bert.width)
+    x = bert.embeddings(ids, extra).view(n * t, bert.width)
     bias = None if mask is None else additive(mask, x.dtype)
     for at, layer in enumerate(bert.layers):
         qkv = adapted(x, layer.qkv, adapters.get((at, "qkv")), scale, dropout)

@@ -1,4 +1,7 @@
-"""The training loop: batches in, best epoch out, and a run that a kill costs at most a checkpoint interval."""
+"""The training loop: batches in, best epoch out, and a run that a kill costs at most a checkpoint interval.
+
+It knows no task: what is learnt on top of the encoder is the job's goal (objective.py).
+"""
 
 import time
 from collections.abc import Callable
@@ -6,38 +9,36 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.memory import keep_freed_memory
 from tailtune.predictors.threads import settle_threads
-from tailtune.predictors.tokens import pad
 from tailtune.stages.train import checkpoint
-from tailtune.stages.train.batches import epoch_batches, micro_batches, thinned
-from tailtune.stages.train.calibrate import fit_temperature
+from tailtune.stages.train.batches import epoch_batches
 from tailtune.stages.train.checkpoint import Position
+from tailtune.stages.train.digest import digest
 from tailtune.stages.train.hardware import pick_device, pick_dtype
-from tailtune.stages.train.inputs import Inputs, digest, read_inputs
 from tailtune.stages.train.job import EpochStats, FitJob, FitResult, Progress
 from tailtune.stages.train.keeping import epochs_without_gain, keep, mean_rows_s
-from tailtune.stages.train.model import LoraClassifier, LoraShape
+from tailtune.stages.train.model import AdaptedEncoder, LoraShape
+from tailtune.stages.train.objective import Objective, Visit
 from tailtune.stages.train.schedule import Optimiser
-from tailtune.stages.train.scoring import dev_logits, train_vectors
 
 _SETTLE_S = 20.0
 _RECENT = 0.95
+_ADAPTER, _HEAD = "adapter", "head."
 
 
 def fit(job: FitJob, on_progress: Callable[[Progress], None]) -> FitResult:
-    """Train one adapter and head, resuming from `job.checkpoint_dir` when it holds a checkpoint of this very job.
+    """Train one adapter and its heads, resuming from `job.checkpoint_dir` when it holds a checkpoint of this very job.
 
     Args:
-        job: Data and hyperparameters.
+        job: Goal and hyperparameters.
         on_progress: Called after every optimiser step and every dev pass; what it raises ends the run, resumably.
 
     Returns:
-        The model with the best epoch's weights, its temperature, and how the run went. Checkpoints stay on disk: call
-        `checkpoint.clear` once the artifact is saved.
+        Encoder and heads with the best epoch's weights, calibrated, and how the run went. Checkpoints stay on disk:
+        call `checkpoint.clear` once the artifact is saved.
 
     Raises:
         TrainingError: A loss that is not a number, rows that cannot be trained on, or a full disk.
@@ -72,17 +73,18 @@ class _Run:
         self._settle()
         torch.manual_seed(job.seed)
         shape = LoraShape(job.rank, job.alpha, job.dropout, job.modules)
-        self.model = LoraClassifier(job.encoder, job.n_classes, shape, self.dtype, self.device)
-        self.inputs: Inputs = read_inputs(job, self.model.max_positions)
-        self.steps_per_epoch = len(epoch_batches(self.inputs.lengths, job.batch_rows, job.seed, 0))
-        self.optimiser = Optimiser(job, self.model, self.steps_per_epoch * job.epochs)
-        self.best: dict[str, Tensor] = self.model.state()
+        self.model = AdaptedEncoder(job.encoder, shape, self.dtype, self.device)
+        self.objective: Objective = job.goal.begin(job, self.model)
+        self.steps_per_epoch = len(epoch_batches(self.objective.lengths, job.batch_rows, job.seed, 0))
+        heads = list(self.objective.heads.values())
+        self.optimiser = Optimiser(job, self.model.adapter, heads, self.steps_per_epoch * job.epochs)
+        self.best: dict[str, Tensor] = self._weights()
         self.stopped: str | None = None
         self.rows_s = 0.0
         found = checkpoint.load(job.checkpoint_dir, digest(job))
         if found is None:
             self.at = Position(digest(job))
-            self.model.start_head(train_vectors(self.model, self.inputs), self.inputs.labels)
+            self.objective.start(self.model)
         else:
             self.at, tensors = found
             self._restore(tensors)
@@ -98,7 +100,7 @@ class _Run:
 
     def _epoch(self) -> None:
         """The rest of one epoch, a dev pass, a checkpoint."""
-        batches = epoch_batches(self.inputs.lengths, self.job.batch_rows, self.job.seed, self.at.epoch)
+        batches = epoch_batches(self.objective.lengths, self.job.batch_rows, self.job.seed, self.at.epoch)
         for batch in batches[self.at.batch :]:
             self._step(batch)
             if self._asked_to_stop():
@@ -113,12 +115,8 @@ class _Run:
     def _step(self, batch: list[int]) -> None:
         """One optimiser step on one batch, in parts that fit the cache."""
         begun, loss_sum = time.monotonic(), 0.0
-        job, texts = self.job, [self.inputs.ids[row] for row in batch]
-        thin = dict(zip(batch, thinned(texts, job.token_dropout, job.seed, self.at.epoch, self.at.batch), strict=True))
-        for rows in micro_batches(batch, self.inputs.lengths):
-            ids, mask = pad([thin[row] for row in rows])
-            target = torch.tensor([self.inputs.labels[row] for row in rows], device=self.device)
-            loss = functional.cross_entropy(self.model.logits(ids, mask, training=True), target, reduction="sum")
+        visit = Visit(self.job.seed, self.at.epoch, self.at.batch)
+        for loss in self.objective.losses(self.model, batch, visit):
             (loss / len(batch)).backward()
             loss_sum += float(loss.detach())
         if loss_sum != loss_sum or loss_sum == float("inf"):
@@ -142,25 +140,25 @@ class _Run:
 
     def _finish_epoch(self) -> None:
         """Score dev, remember the best weights, move to the next epoch."""
-        logits = dev_logits(self.model, self.inputs)
-        target = torch.tensor(self.inputs.dev_labels)
+        dev = self.objective.score(self.model)
         stats = EpochStats(
             epoch=self.at.epoch + 1,
             train_loss=self.at.loss_sum / max(1, self.at.loss_rows),
-            dev_loss=float(functional.cross_entropy(logits, target)),
-            dev_accuracy=float((logits.argmax(dim=1) == target).float().mean()),
+            dev_loss=dev.loss,
+            dev_quality=dev.quality,
+            dev_error=dev.error,
             rows_s=self.at.loss_rows / max(self.at.epoch_s, 1e-9),
             seconds=self.clock.total_s(),
         )
         history = (*self.at.history, stats)
-        if keep(history, len(self.inputs.dev_labels)) is stats:
-            self.best = self.model.state()
+        if keep(history) is stats:
+            self.best = self._weights()
         self.at = Position(self.at.digest, epoch=self.at.epoch + 1, step=self.at.step, history=history)
         self._tell()
 
     def _save(self) -> None:
         """Write a checkpoint that a later attempt goes on from exactly."""
-        tensors = {f"now.{name}": tensor for name, tensor in self.model.state().items()}
+        tensors = {f"now.{name}": tensor for name, tensor in self._weights().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         tensors |= self.optimiser.tensors() | {"random": torch.get_rng_state()}
         position = replace(self.at, seconds=self.clock.total_s())
@@ -171,10 +169,23 @@ class _Run:
         def named(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
-        self.model.load_state(named("now."))
+        self._set_weights(named("now."))
         self.best = named("best.")
         self.optimiser.restore(tensors)
         torch.set_rng_state(tensors["random"])
+
+    def _weights(self) -> dict[str, Tensor]:
+        """A copy of everything trained, by name, on the CPU."""
+        named = {_ADAPTER: self.model.adapter}
+        named |= {f"{_HEAD}{name}": tensor for name, tensor in self.objective.heads.items()}
+        return {name: tensor.detach().cpu().clone() for name, tensor in named.items()}
+
+    def _set_weights(self, weights: dict[str, Tensor]) -> None:
+        """Put a copy made by `_weights` back, in place."""
+        with torch.no_grad():
+            self.model.adapter.copy_(weights[_ADAPTER])
+            for name, tensor in self.objective.heads.items():
+                tensor.copy_(weights[f"{_HEAD}{name}"])
 
     def _settle(self) -> None:
         """A neighbour may have come or gone."""
@@ -190,11 +201,11 @@ class _Run:
     def _patience_is_over(self) -> bool:
         if epochs_without_gain(self.at.history) < self.job.patience:
             return False
-        self.stopped = f"no better dev accuracy for {self.job.patience} epochs"
+        self.stopped = f"no better dev quality for {self.job.patience} epochs"
         return True
 
     def _tell(self) -> None:
-        rows, history = len(self.inputs.labels), self.at.history
+        rows, history = len(self.objective.lengths), self.at.history
         done = self.at.epoch * rows + self.at.loss_rows
         self.on_progress(
             Progress(
@@ -205,20 +216,20 @@ class _Run:
                 rows_s=self.rows_s,
                 left_s=(self.job.epochs * rows - done) / max(self.rows_s, 1e-9),
                 loss=self.at.loss_sum / self.at.loss_rows if self.at.loss_rows else history[-1].train_loss,
-                dev_accuracy=history[-1].dev_accuracy if history else None,
+                dev_quality=history[-1].dev_quality if history else None,
             )
         )
 
     def _result(self) -> FitResult:
         history = self.at.history
-        best = keep(history, len(self.inputs.dev_labels))
-        self.model.load_state(self.best)
-        logits = dev_logits(self.model, self.inputs)
+        best = keep(history)
+        self._set_weights(self.best)
+        self.objective.calibrate(self.model)
         return FitResult(
             model=self.model,
-            temperature=fit_temperature(logits, torch.tensor(self.inputs.dev_labels)),
+            objective=self.objective,
             best_epoch=best.epoch,
-            dev_accuracy=best.dev_accuracy,
+            dev_quality=best.dev_quality,
             dev_loss=best.dev_loss,
             history=history,
             stopped=self.stopped,

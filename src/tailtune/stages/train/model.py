@@ -1,23 +1,19 @@
-"""The trained classifier: a frozen encoder, a peft LoRA adapter and a linear head on the unit sentence vector."""
+"""What every task trains: a frozen encoder with a peft LoRA adapter. Heads on top are the objective's own."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
-from torch.nn import functional
 from transformers import AutoModel
 from transformers.utils import logging
 
 from tailtune.core.errors import TrainingError
-from tailtune.predictors.bert import load_bert, mean_pool
+from tailtune.predictors.bert import load_bert
 from tailtune.stages.train.lean import Adapter, Part, encode
-
-HEAD_SCALE = 20.0
-"""Logits are this many times the cosine to a class prototype at the start."""
 
 _MAPS = {  # our stacked map → peft's modules within one layer, in stacking order
     "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
@@ -48,14 +44,14 @@ class _Slot:
     up_shapes: tuple[tuple[int, int], ...]
 
 
-class LoraClassifier:
-    """Encoder with adapter and head; all adapter weights are views of one flat float32 vector.
+class AdaptedEncoder:
+    """Encoder with adapter; all adapter weights are views of one flat float32 vector.
 
     One vector means one cast to bf16 for each step, one gradient and one optimiser tensor, while peft's modules go on
     seeing (and saving) their own weights.
     """
 
-    def __init__(self, encoder: Path, n_classes: int, shape: LoraShape, dtype: torch.dtype, device: str) -> None:
+    def __init__(self, encoder: Path, shape: LoraShape, dtype: torch.dtype, device: str) -> None:
         """Build on the frozen encoder at `encoder`; torch's global seed decides the adapter's first weights."""
         config = LoraConfig(
             r=shape.rank,
@@ -65,7 +61,6 @@ class LoraClassifier:
         )
         self.peft: PeftModel = _with_adapter(encoder, config)
         self.shape = shape
-        self.n_classes = n_classes
         self.device = device
         self._bert = load_bert(encoder, dtype).to(device).for_training()
         self._slots, tensors = self._collect()
@@ -73,8 +68,6 @@ class LoraClassifier:
             raise TrainingError(f"train.modules: none of {', '.join(shape.modules)} is a layer of {encoder}")
         self.adapter = torch.cat([t.detach().flatten() for t in tensors]).to(device).requires_grad_()
         self._share(tensors)
-        self.head_weight = torch.zeros(n_classes, self._bert.width, device=device, requires_grad=True)
-        self.head_bias = torch.zeros(n_classes, device=device, requires_grad=True)
 
     @property
     def max_positions(self) -> int:
@@ -82,48 +75,25 @@ class LoraClassifier:
         return self._bert.max_positions
 
     @property
-    def head(self) -> tuple[Tensor, Tensor]:
-        """The head's trainable weight (classes, width) and bias (classes,)."""
-        return self.head_weight, self.head_bias
+    def width(self) -> int:
+        """Hidden size (384 for MiniLM)."""
+        return self._bert.width
 
-    def parameters(self) -> tuple[Tensor, ...]:
-        """Everything that is trained; the frozen encoder is not among it."""
-        return self.adapter, *self.head
+    def hidden(
+        self, ids: Tensor, mask: Tensor | None, extra: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """Hidden states of ids (n, t) → (n, t, width), in the dtype that the encoder computes in.
 
-    def state(self) -> dict[str, Tensor]:
-        """A copy of everything trained, by name, on the CPU."""
-        named = {"adapter": self.adapter, "head_weight": self.head_weight, "head_bias": self.head_bias}
-        return {name: tensor.detach().cpu().clone() for name, tensor in named.items()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Put a copy made by `state` back, in place."""
-        with torch.no_grad():
-            self.adapter.copy_(state["adapter"])
-            self.head_weight.copy_(state["head_weight"])
-            self.head_bias.copy_(state["head_bias"])
-
-    def vectors(self, ids: Tensor, mask: Tensor | None, *, training: bool = False) -> Tensor:
-        """Unit sentence vectors of ids (n, t) → (n, width) float32."""
+        Args:
+            ids: Token ids, on any device.
+            mask: (n, t) bool, True = real token; None when nothing is padded.
+            extra: (n, t, width) added to the embeddings.
+            training: Whether dropout is on.
+        """
         ids, mask = ids.to(self.device), None if mask is None else mask.to(self.device)
         dropout = self.shape.dropout if training else 0.0
         scale = self.shape.alpha / self.shape.rank
-        hidden = encode(self._bert, self._adapters(), ids, mask, scale=scale, dropout=dropout)
-        return functional.normalize(mean_pool(hidden, mask), dim=1)
-
-    def logits(self, ids: Tensor, mask: Tensor | None, *, training: bool = False) -> Tensor:
-        """Class scores of ids (n, t) → (n, classes) float32."""
-        return functional.linear(self.vectors(ids, mask, training=training), self.head_weight, self.head_bias)
-
-    def start_head(self, vectors: Tensor, labels: Sequence[int]) -> None:
-        """Set the head to the class prototypes: the unit mean of each class's vectors (n, width).
-
-        Classes without rows keep a zero prototype.
-        """
-        target = torch.tensor(labels)
-        sums = torch.zeros(self.n_classes, vectors.shape[1]).index_add_(0, target, vectors.cpu())
-        with torch.no_grad():
-            self.head_weight.copy_(functional.normalize(sums, dim=1) * HEAD_SCALE)
-            self.head_bias.zero_()
+        return encode(self._bert, self._adapters(), ids, mask, extra, scale=scale, dropout=dropout)
 
     def _adapters(self) -> dict[tuple[int, str], Adapter]:
         """The flat vector as adapters, in the encoder's dtype; gradients flow back into the one vector."""

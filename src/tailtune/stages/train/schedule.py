@@ -1,12 +1,11 @@
-"""The optimiser and its learning rates; the only two tensors it steps are the adapter's flat vector and the head."""
+"""The optimiser and its learning rates; the tensors it steps are the adapter's flat vector and the heads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from tailtune.stages.train.job import FitJob
-from tailtune.stages.train.model import LoraClassifier
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -20,16 +19,16 @@ def rate_share(step: int, steps: int, warmup_share: float) -> float:
 
 
 class Optimiser:
-    """AdamW with a rate of its own for the head."""
+    """AdamW with a rate of its own for the heads."""
 
-    def __init__(self, job: FitJob, model: LoraClassifier, steps: int) -> None:
-        """Plan `steps` updates of `model`."""
+    def __init__(self, job: FitJob, adapter: Tensor, heads: Sequence[Tensor], steps: int) -> None:
+        """Plan `steps` updates of the adapter and the heads."""
         self._peaks = (job.learning_rate, job.head_learning_rate)
         self._steps, self._warmup_share = steps, job.warmup_share
-        self._parameters = [model.adapter, *model.head]
+        self._parameters = [adapter, *heads]
         groups = [
-            {"params": [model.adapter], "weight_decay": job.weight_decay},
-            {"params": list(model.head), "weight_decay": 0.0},
+            {"params": [adapter], "weight_decay": job.weight_decay},
+            {"params": list(heads), "weight_decay": 0.0},
         ]
         self._adamw = torch.optim.AdamW(groups, lr=job.learning_rate, fused=True)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 
+from tailtune import tasks
 from tailtune.core.errors import GateError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
 from tailtune.services import store
 from tailtune.stages.context import Context
 from tailtune.stages.validate import docs, gx, leaks, tables
-from tailtune.stages.validate.suite import expectations
+from tailtune.stages.validate.suite import TABLES, expectations
 
 
 def run(context: Context) -> ValidateReport:
@@ -28,8 +29,9 @@ def run(context: Context) -> ValidateReport:
     suite = expectations(case)
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
     found = _leaks(context, rows)
-    results = gx.check(case.name, suite, tables.build(case, rows, found), paths.docs)
-    index = docs.finish(paths.docs, case.name, suite, results)
+    own = tasks.of(case).tables(case, rows)
+    results = gx.check(case.name, suite, tables.build(case, rows, found, own.frames), paths.docs)
+    index = docs.finish(paths.docs, case.name, suite, results, TABLES | dict(own.grains))
     failed = [result for result in results if not result.passed]
     report = ValidateReport(
         use_case=case.name,

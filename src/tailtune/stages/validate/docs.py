@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 from tailtune.core.reports import ExpectationResult
-from tailtune.stages.validate.suite import TABLES, Expected
+from tailtune.tasks.expect import Expected
 
 # Scripts and styles from elsewhere, images from elsewhere, and the newsletter's footer.
 _FOREIGN = re.compile(
@@ -36,8 +36,21 @@ ul { list-style: none; } .sticky .nav li { display: inline-block; }
 </style>"""
 
 
-def finish(folder: Path, use_case: str, suite: Sequence[Expected], results: Sequence[ExpectationResult]) -> Path:
+def finish(
+    folder: Path,
+    use_case: str,
+    suite: Sequence[Expected],
+    results: Sequence[ExpectationResult],
+    grains: Mapping[str, str],
+) -> Path:
     """Rewrite the pages in a folder and write the index.
+
+    Args:
+        folder: Where Great Expectations wrote its pages.
+        use_case: Its name.
+        suite: What was expected.
+        results: What was found, in the order of the suite.
+        grains: Table → its grain.
 
     Returns:
         The index.
@@ -47,18 +60,24 @@ def finish(folder: Path, use_case: str, suite: Sequence[Expected], results: Sequ
         html = _FOREIGN.sub("", page.read_text(encoding="utf-8"))
         page.write_text(html.replace("</head>", f"{_STYLE}</head>", 1), encoding="utf-8")
     index = folder / "index.html"
-    index.write_text(_index(folder, use_case, suite, results), encoding="utf-8")
+    index.write_text(_index(folder, use_case, suite, results, grains), encoding="utf-8")
     return index
 
 
-def _index(folder: Path, use_case: str, suite: Sequence[Expected], results: Sequence[ExpectationResult]) -> str:
+def _index(
+    folder: Path,
+    use_case: str,
+    suite: Sequence[Expected],
+    results: Sequence[ExpectationResult],
+    grains: Mapping[str, str],
+) -> str:
     held = sum(result.passed for result in results)
     title = f"<title>Data Docs: {escape(use_case)}</title>"
     parts = [
         f"<!doctype html><html lang=en><head><meta charset=utf-8>{title}{_STYLE}</head>",
         f"<body><h1>{escape(use_case)}: {held} of {len(results)} expectations hold</h1>",
     ]
-    for table, grain in TABLES.items():
+    for table, grain in grains.items():
         lines = [_line(result) for expected, result in zip(suite, results, strict=True) if expected.table == table]
         if not lines:
             continue

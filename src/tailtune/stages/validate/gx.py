@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tailtune.core.reports import ExpectationResult
 from tailtune.stages.validate.offenders import SHOWN, offenders
-from tailtune.stages.validate.suite import Expected, Table
+from tailtune.tasks.expect import Expected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ _SPELT_OUT = 3  # lines of a table that are told in full, whether they fail or n
 
 
 def check(
-    name: str, suite: Sequence[Expected], tables: Mapping[Table, pd.DataFrame], docs: Path
+    name: str, suite: Sequence[Expected], tables: Mapping[str, pd.DataFrame], docs: Path
 ) -> tuple[ExpectationResult, ...]:
     """Hold every expectation against its table.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tailtune.stages.validate.suite import Expected
+from tailtune.tasks.expect import Expected
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
 
+from tailtune import tasks
 from tailtune.spec.load import UseCase
+from tailtune.tasks.expect import Expected, column
 
-Table = Literal["rows", "measured", "classes", "splits", "curation"]
-# Table → its grain, for people.
-TABLES: dict[Table, str] = {
+# Table → its grain, for people; a task adds its own.
+TABLES: dict[str, str] = {
     "rows": "One per curated row of any split.",
     "measured": "One per curated row, without the rows of a given test file.",
-    "classes": "One per label of the label set.",
     "splits": "One per split.",
     "curation": "One for the whole curation.",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One per expectation.
-
-    Attributes:
-        table: What it is about.
-        kind: Great Expectations' type.
-        subject: Column, or the table where it is about all of it.
-        meaning: One sentence a person reads.
-        arguments: As Great Expectations takes them.
-    """
-
-    table: Table
-    kind: str
-    subject: str
-    meaning: str
-    arguments: Mapping[str, Any]
-
-
 def expectations(case: UseCase) -> tuple[Expected, ...]:
     """The suite of a use case, in the order in which people read it."""
-    return (*_shape(case), *_content(case), *_leakage(case), *_amounts(case))
-
-
-def _column(table: Table, kind: str, column: str, meaning: str, **arguments: Any) -> Expected:
-    return Expected(table, kind, column, meaning, {"column": column, **arguments})
+    own = tasks.of(case).expectations(case)
+    return (*_shape(case), *_content(case), *_leakage(case), *_amounts(case), *own)
 
 
 def _shape(case: UseCase) -> Iterator[Expected]:
@@ -64,25 +40,17 @@ def _shape(case: UseCase) -> Iterator[Expected]:
         f"There are at least {least:,} curated rows.",
         {"min_value": least},
     )
-    for column in ("id", "text", "label", "origin"):
-        yield _column("rows", "expect_column_values_to_not_be_null", column, f"Every row has {_a(column)}.")
-    for column in ("text", "label"):
-        yield _column("rows", "expect_column_values_to_be_of_type", column, f"Every {column} is a string.", type_="str")
-    yield _column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
+    for name in ("id", "text", "label", "origin"):
+        yield column("rows", "expect_column_values_to_not_be_null", name, f"Every row has {_a(name)}.")
+    for name in ("text", "label"):
+        yield column("rows", "expect_column_values_to_be_of_type", name, f"Every {name} is a string.", type_="str")
+    yield column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
 
 
 def _content(case: UseCase) -> Iterator[Expected]:
-    file = case.paths.project.shown(case.paths.labels_yaml)
-    yield _column(
-        "rows",
-        "expect_column_values_to_be_in_set",
-        "label",
-        f"Every label is one of the {len(case.labels)} in {file}.",
-        value_set=list(case.label_names),
-    )
     shortest, longest = case.spec.curate.min_chars, case.spec.curate.max_chars
     given = "" if case.spec.data.test_file is None else ", rows of the given test file aside"
-    yield _column(
+    yield column(
         "measured",
         "expect_column_value_lengths_to_be_between",
         "text",
@@ -101,11 +69,11 @@ LEAKS: dict[str, str] = {
 
 
 def _leakage(case: UseCase) -> Iterator[Expected]:
-    for column, meaning in LEAKS.items():
-        yield _column("rows", "expect_column_values_to_be_null", column, meaning)
+    for name, meaning in LEAKS.items():
+        yield column("rows", "expect_column_values_to_be_null", name, meaning)
     if case.spec.data.test_file is not None:
         share = case.spec.validate_.max_leak_share
-        yield _column(
+        yield column(
             "curation",
             "expect_column_values_to_be_between",
             "leaked_test_share",
@@ -116,15 +84,8 @@ def _leakage(case: UseCase) -> Iterator[Expected]:
 
 def _amounts(case: UseCase) -> Iterator[Expected]:
     spec = case.spec.validate_
-    yield _column("splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1)
-    yield _column(
-        "classes",
-        "expect_column_values_to_be_between",
-        "train_rows",
-        f"Every label has at least {spec.min_rows_per_class} train rows.",
-        min_value=spec.min_rows_per_class,
-    )
-    yield _column(
+    yield column("splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1)
+    yield column(
         "curation",
         "expect_column_values_to_be_between",
         "dropped_share",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tailtune.core.errors import MissingInputError
 from tailtune.core.records import SPLITS, Row
 from tailtune.spec.load import UseCase
-from tailtune.stages.validate.suite import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 LEAK_REASONS = ("in_test_file", "near_test_file")
 
 
-def build(case: UseCase, rows: list[Row], leaks: dict[str, Column]) -> dict[Table, pd.DataFrame]:
+def build(
+    case: UseCase, rows: list[Row], leaks: dict[str, Column], own: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
     """All tables. Column `origin` says, in each, what a failing line is called.
 
     Args:
         case: The use case.
         rows: Curated rows of all splits.
         leaks: Columns of the leakage gate, as long as the rows.
+        own: The task's own tables.
     """
     import pandas as pd
 
@@ -39,19 +42,10 @@ def build(case: UseCase, rows: list[Row], leaks: dict[str, Column]) -> dict[Tabl
     return {
         "rows": everyone,
         "measured": measured.reset_index(drop=True),
-        "classes": _classes(case, everyone),
         "splits": _splits(everyone),
         "curation": _curation(case, everyone),
+        **own,
     }
-
-
-def _classes(case: UseCase, everyone: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    counts = everyone.loc[everyone["split"] == "train", "label"].value_counts()
-    rows = [int(counts.get(label, 0)) for label in case.label_names]
-    origins = [f"{label} ({n} train rows)" for label, n in zip(case.label_names, rows, strict=True)]
-    return pd.DataFrame({"label": list(case.label_names), "train_rows": rows, "origin": origins})
 
 
 def _splits(everyone: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Predictors that answer a text with one label of a closed set."""

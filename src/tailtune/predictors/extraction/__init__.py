@@ -1,0 +1,1 @@
+"""Predictors of the task `extraction`: one JSON object for each text."""

@@ -1,0 +1,34 @@
+"""Values: read from what a text says, held against their schema, compared, assembled to an object, found in a text.
+
+Pure functions: no clock, file or network. Libraries that read dates, numbers and the like are imported at first use.
+"""
+
+from __future__ import annotations
+
+from tailtune.predictors.extraction.values.align import Aligned, align
+from tailtune.predictors.extraction.values.assemble import Candidate, Chosen, assemble
+from tailtune.predictors.extraction.values.checks import SpanFault, span_faults
+from tailtune.predictors.extraction.values.meaning import canonical, conform, equal, means
+from tailtune.predictors.extraction.values.normalise import normalise
+from tailtune.predictors.extraction.values.outcome import Normalised
+from tailtune.predictors.extraction.values.propose import propose_schema
+from tailtune.predictors.extraction.values.rules import object_valid, valid
+
+__all__ = [
+    "Aligned",
+    "Candidate",
+    "Chosen",
+    "Normalised",
+    "SpanFault",
+    "align",
+    "assemble",
+    "canonical",
+    "conform",
+    "equal",
+    "means",
+    "normalise",
+    "object_valid",
+    "propose_schema",
+    "span_faults",
+    "valid",
+]

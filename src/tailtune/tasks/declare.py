@@ -1,0 +1,100 @@
+"""What `tailtune new` writes for a use case: its model.yaml, and the file that says what an answer may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One per `tailtune new`: what was asked for. Columns that are None were not named.
+
+    Attributes:
+        source: File with labelled rows.
+        test: File with test rows; None splits them off.
+        test_name: What the test file is called among the data; it may share the source's name.
+        schema: File with the schema of the objects.
+    """
+
+    name: str
+    source: Path
+    test: Path | None = None
+    test_name: str | None = None
+    text: str = "text"
+    label: str | None = None
+    group: str | None = None
+    entities: str | None = None
+    fields: str | None = None
+    intent: str | None = None
+    schema: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One per new use case: what is written, and what is told.
+
+    Attributes:
+        model_yaml: The spec.
+        answers: The file that says what an answer may be.
+        rows: Labelled rows of all files.
+        names: Labels or fields.
+        told: Lines for the person who called.
+    """
+
+    model_yaml: str
+    answers: str
+    rows: int
+    names: int
+    told: Sequence[str] = ()
+
+
+def model_yaml(wanted: Wanted, task: str, data: Mapping[str, str | None], sections: Mapping[str, Sequence[str]]) -> str:
+    """The text of a model.yaml.
+
+    Args:
+        wanted: What was asked for.
+        task: The task's name.
+        data: Keys of the section `data` besides files, text and group; None leaves one out.
+        sections: Section → its lines, in order; one without lines takes the defaults.
+    """
+    files = {"file": wanted.source.name, "test_file": wanted.test_name, "text": wanted.text, **data}
+    files["group"] = wanted.group
+    lines = [f"  {key}: {quoted(value)}" for key, value in files.items() if value is not None]
+    head = [
+        f"# What the use case is, declared. Fields: models/README.md. Check: tailtune check {wanted.name}",
+        f"task: {task}",
+        'description: ""',
+        "",
+        "data:",
+        *lines,
+    ]
+    body = []
+    for section, held in sections.items():
+        body += ["", f"{section}:" if held else f"{section}: {{}}", *(f"  {line}" for line in held)]
+    return "\n".join([*head, *body]) + "\n"
+
+
+def words(name: str) -> str:
+    """A code name as words."""
+    return re.sub(r"[_\-\s]+", " ", name).strip()
+
+
+def quoted(text: str) -> str:
+    """As a YAML scalar; quoted whenever YAML could read it as something else."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z _]*[A-Za-z]", text) and text.lower() not in {
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+    }:
+        return text
+    # JSON's escapes are YAML's; the rest are line breaks and control characters that only YAML knows.
+    json_text = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json_text)

@@ -1,0 +1,133 @@
+"""The task `extraction`: one JSON object for each text, valid against the use case's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tailtune.core.annotations import Annotation
+from tailtune.core.errors import Fault
+from tailtune.core.records import Answer, Row
+from tailtune.core.reports import Paired
+from tailtune.judge.scores import Score
+from tailtune.predictors.base import Embed, FitContext
+from tailtune.services.sources import Columns, RawRow
+from tailtune.spec.extraction import ExtractionSpec
+from tailtune.spec.load import UseCase
+from tailtune.spec.model import ModelSpec
+from tailtune.spec.schema import ObjectSchema
+from tailtune.tasks.base import Details, Tables, Task, Tidied
+from tailtune.tasks.declare import Declaration, Wanted
+from tailtune.tasks.expect import Expected
+from tailtune.tasks.extraction import annotate, gate, marks, new_schema, scoring
+from tailtune.tasks.extraction.book import FieldBook
+from tailtune.tasks.extraction.reading import INTENT, columns_of, reader
+
+_READ_BY_SCHEMA = {"email": "email", "phone": "phone"}  # kind of field → kind of personal data
+
+
+@dataclass(frozen=True)
+class ExtractionTask(Task):
+    """One JSON object for each text."""
+
+    name: str = "extraction"
+    noun: str = "field"
+    curve_rung: str = "token_probe"
+    model_type: str = "extractor"
+    narrow: str = "a strict schema: every local rung answers with a valid object by construction"
+    reasons: Mapping[str, str] = field(default_factory=lambda: annotate.REASONS)
+
+    def declare(self, wanted: Wanted) -> Declaration:
+        """The given schema, or one proposed from the data."""
+        return new_schema.declare(wanted)
+
+    def columns(self, spec: ModelSpec) -> Columns:
+        """Text, the declared columns of labels, group."""
+        data = _spec(spec).data
+        return Columns(data.text, columns_of(data), reader(data), data.group)
+
+    def book(self, case: UseCase) -> FieldBook:
+        """Holds fields and enum values against schema.json."""
+        project = case.paths.project
+        return FieldBook(schema_of(case), project.shown(case.answers_file), project.shown(case.paths.data))
+
+    def tidied(self, case: UseCase, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> Tidied:
+        """Scrub the text, move the spans with it, and find the values that have no span."""
+        return annotate.tidied(schema_of(case), raw, case.spec.curate.scrub_pii, changes)
+
+    def counted(self, label: str) -> Iterable[str]:
+        """The fields that have a value."""
+        return tuple(Annotation.decode(label).values)
+
+    def unaligned(self, case: UseCase, label: str) -> Iterable[str]:
+        """Fields whose value was not found in the text: they have a value, are no choice, and have no span."""
+        return annotate.unaligned(schema_of(case), label)
+
+    def faults(self, case: UseCase) -> Iterator[Fault]:
+        """Personal data that is scrubbed and asked for; an intent that the schema does not have."""
+        spec, schema, shown = _spec(case.spec), schema_of(case), case.paths.project.shown(case.paths.model_yaml)
+        for found in schema.fields:
+            kind = _READ_BY_SCHEMA.get(found.kind)
+            if kind is not None and kind in spec.curate.scrub_pii:
+                yield Fault(shown, f"curate.scrub_pii: {kind} would scrub away the values of field `{found.name}`")
+        if spec.data.intent is not None and INTENT not in {found.name for found in schema.classified}:
+            yield Fault(shown, f"data.intent: {case.spec.ANSWERS} has no enum `{INTENT}` for it")
+
+    def expectations(self, case: UseCase) -> Iterator[Expected]:
+        """Spans inside their texts and apart, values valid and found, fields with enough rows."""
+        return gate.expectations(case, _spec(case.spec).validate_)
+
+    def tables(self, case: UseCase, rows: Sequence[Row]) -> Tables:
+        """Spans, values and fields of the curated rows."""
+        return gate.tables(schema_of(case), rows)
+
+    def fitting(self, case: UseCase, rows: Sequence[Row], embed: Embed) -> FitContext:
+        """The schema beside rows and encoder."""
+        from tailtune.predictors.extraction.rungs.base import ExtractContext
+
+        return ExtractContext(rows=rows, embed=embed, schema=schema_of(case))
+
+    def score(
+        self, case: UseCase, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
+    ) -> Score:
+        """Field F1 and its companions."""
+        return scoring.score(schema_of(case), rows, answers, resamples, bins)
+
+    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
+        """Difference of field F1, paired by row; McNemar over wholly right objects."""
+        return scoring.compare(first, second, names, resamples)
+
+    def details(
+        self,
+        case: UseCase,
+        rows: Sequence[Row],
+        answers: Sequence[Answer],
+        other: Sequence[Answer] | None,
+        score: Score,
+        bins: int,
+    ) -> Details:
+        """Per field, confusions between fields of a kind, calibration of field answers."""
+        return scoring.details(schema_of(case), rows, answers, other, score, bins)
+
+    def failure(self, case: UseCase, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+        """The fields that are wrong, and the text marked up."""
+        schema = schema_of(case)
+        return marks.failure(schema, scoring.rules(schema), row, answer, others)
+
+
+def schema_of(case: UseCase) -> ObjectSchema:
+    """The schema of an extraction use case.
+
+    Raises:
+        TypeError: The use case is of another task.
+    """
+    if not isinstance(case.answers, ObjectSchema):
+        raise TypeError(f"expected the schema of an extraction, got {type(case.answers).__name__}")
+    return case.answers
+
+
+def _spec(spec: ModelSpec) -> ExtractionSpec:
+    if not isinstance(spec, ExtractionSpec):
+        raise TypeError(f"expected the spec of an extraction, got {type(spec).__name__}")
+    return spec

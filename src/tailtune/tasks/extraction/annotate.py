@@ -1,0 +1,112 @@
+"""From a raw label to an annotation: spans move with their text, values are normalised and, without a span, found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tailtune.core.annotations import Annotation, Span
+from tailtune.services.sources import RawRow
+from tailtune.spec.schema import ObjectSchema
+from tailtune.tasks.base import Tidied
+from tailtune.tasks.extraction.reading import INTENT, RawLabel
+
+if TYPE_CHECKING:
+    from tailtune.spec.model import Pii
+
+# Reason → what it means, in the order in which a row meets them.
+REASONS: dict[str, str] = {
+    "span_outside": "a span begins or ends outside its text",
+    "span_empty": "a span covers nothing",
+    "span_overlap": "two spans overlap or cross",
+    "span_bytes": "offsets count bytes where characters are meant",
+    "bad_value": "a value is not valid against its field of the schema",
+}
+
+
+def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> Tidied:
+    """Text and annotation as curation writes them, or why the row cannot be used.
+
+    Args:
+        schema: What an object may be.
+        raw: As it stands in the file; its label is a `RawLabel`.
+        scrub_pii: Kinds of personal data to scrub.
+        changes: What cleaning changed.
+    """
+    from tailtune.predictors.extraction.values import span_faults
+    from tailtune.predictors.prepare import prepared_with
+
+    given = RawLabel.decode(raw.label)
+    faults = span_faults(raw.text, given.spans)
+    if faults:
+        return Tidied(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
+    text, spans, kinds = prepared_with(raw.text, given.spans, scrub_pii)
+    faults = span_faults(text, spans)  # two spans inside one scrubbed stretch are now one place
+    if faults:
+        return Tidied(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
+    annotation, wrong = _annotation(schema, text, tuple(sorted(spans)), given)
+    if wrong:
+        return Tidied(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
+    return Tidied(text, annotation.encode(), changes + tuple(kinds))
+
+
+def unaligned(schema: ObjectSchema, label: str) -> tuple[str, ...]:
+    """Fields of an annotation whose value must stand in the text and has no span."""
+    held = Annotation.decode(label)
+    found = {span.label for span in held.spans}
+    return tuple(name for name in held.values if schema[name].spanned and name not in found)
+
+
+def _annotation(
+    schema: ObjectSchema, text: str, spans: tuple[Span, ...], given: RawLabel
+) -> tuple[Annotation, list[str]]:
+    """The annotation, and what is wrong with its values."""
+    from tailtune.predictors.extraction.values import align
+
+    said = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
+    values, wrong = _given_values(schema, said)
+    surfaces: dict[str, list[str]] = {}
+    for span in spans:
+        surfaces.setdefault(span.label, []).append(span.of(text))
+    if given.values is None:
+        read, unread = _read_values(schema, surfaces)
+        values, wrong = {**read, **values}, [*wrong, *unread]
+    homeless = {name: value for name, value in values.items() if schema[name].spanned and name not in surfaces}
+    if homeless:
+        spans = tuple(sorted((*spans, *align(schema, text, homeless, taken=spans).spans)))
+    return Annotation(values, spans), wrong
+
+
+def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
+    from tailtune.predictors.extraction.values import conform
+
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name, value in said.items():
+        made = conform(schema[name], value)
+        if not made.ok:
+            wrong.append(f"{name}: {made.reason}")
+        elif made.value not in (None, []):
+            values[name] = made.value
+    return values, wrong
+
+
+def _read_values(schema: ObjectSchema, surfaces: Mapping[str, list[str]]) -> tuple[dict[str, Any], list[str]]:
+    """Values read from what spans cover; fields that others count from come first."""
+    from tailtune.predictors.extraction.values import normalise
+
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    ordered = sorted(surfaces, key=lambda name: schema[name].relative_to is not None)
+    for name in ordered:
+        field = schema[name]
+        anchor = values.get(field.relative_to or "")
+        since = date.fromisoformat(anchor) if isinstance(anchor, str) else None
+        made = [normalise(field, surface, since) for surface in surfaces[name]]
+        wrong += [f"{name}: {one.reason}" for one in made if not one.ok]
+        read = [one.value for one in made if one.ok]
+        if read:
+            values[name] = [one for at, one in enumerate(read) if one not in read[:at]] if field.many else read[0]
+    return values, wrong

@@ -1,0 +1,46 @@
+"""Fields and values that the schema does not know: all of them at once, with the rows that bear them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tailtune.core.errors import Fault
+from tailtune.spec.schema import ObjectSchema
+from tailtune.tasks.base import Book
+from tailtune.tasks.extraction.reading import INTENT, RawLabel
+from tailtune.tasks.labels import LabelBook
+
+
+class FieldBook(Book):
+    """One per reading of files: holds every row's fields, and the values of enums, against the schema.
+
+    Args:
+        schema: What is declared.
+        declared_in: How faults name its file.
+        data: How faults name the folder that origins are relative to.
+    """
+
+    def __init__(self, schema: ObjectSchema, declared_in: str, data: str) -> None:
+        self._names = LabelBook(schema.names, declared_in, data, "field")
+        self._values = {
+            field.name: LabelBook(field.choices, declared_in, data, f"{field.name} value")
+            for field in schema.classified
+            if field.choices
+        }
+        self.seen = self._names.seen
+
+    def check(self, label: str, origin: str) -> None:
+        """Note a row's fields, and what its enums say."""
+        raw = RawLabel.decode(label)
+        for name in sorted(raw.names):
+            self._names.check(name, origin)
+        said = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
+        for name, value in said.items():
+            if name in self._values:
+                self._values[name].check(str(value), origin)
+
+    def faults(self) -> Iterator[Fault]:
+        """A fault per unknown field, then per unknown value."""
+        yield from self._names.faults()
+        for book in self._values.values():
+            yield from book.faults()

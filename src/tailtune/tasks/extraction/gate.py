@@ -1,0 +1,112 @@
+"""What curated extraction rows must satisfy: spans inside their texts and apart, values valid and found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tailtune.core.annotations import Annotation, Span
+from tailtune.core.records import Row
+from tailtune.spec.extraction import ExtractionValidate
+from tailtune.spec.load import UseCase
+from tailtune.spec.schema import ObjectSchema
+from tailtune.tasks.base import Tables
+from tailtune.tasks.expect import Expected, column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GRAINS = {
+    "spans": "One per span of a curated row.",
+    "values": "One per value of a curated row.",
+    "fields": "One per field of the schema.",
+    "alignment": "One for all values that must stand in their text.",
+}
+_NULL = "expect_column_values_to_be_null"
+_BETWEEN = "expect_column_values_to_be_between"
+
+
+def expectations(case: UseCase, spec: ExtractionValidate) -> Iterator[Expected]:
+    """The part of the suite about spans and values."""
+    file, names = case.paths.project.shown(case.answers_file), list(case.answers.names)
+    known = f"is one of the {len(names)} fields in {file}."
+    in_set = "expect_column_values_to_be_in_set"
+    yield column("spans", in_set, "field", f"What a span is about {known}", value_set=names)
+    yield column("spans", _BETWEEN, "start", "Every span begins inside its text.", min_value=0)
+    yield column("spans", _BETWEEN, "left", "Every span ends inside its text.", min_value=0)
+    yield column("spans", _BETWEEN, "length", "Every span covers something.", min_value=1)
+    yield column("spans", _NULL, "overlaps", "No two spans of a row overlap or cross.")
+    yield column("values", in_set, "field", f"What a value is of {known}", value_set=names)
+    yield column("values", _NULL, "invalid", f"Every value is valid against its field in {file}.")
+    yield column(
+        "alignment",
+        _BETWEEN,
+        "unaligned_share",
+        f"At most {spec.max_unaligned_share:.1%} of the values are not found in their text.",
+        max_value=spec.max_unaligned_share,
+    )
+    yield column(
+        "fields",
+        _BETWEEN,
+        "train_rows",
+        f"Every field has a value in at least {spec.min_rows_per_field} train rows.",
+        min_value=spec.min_rows_per_field,
+    )
+
+
+def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
+    """The tables that those expectations are about."""
+    import pandas as pd
+
+    from tailtune.predictors.extraction.values import valid
+
+    fields = {field.name: field for field in schema.fields}
+    spans: list[tuple[str, str, int, int, int, str | None]] = []
+    values: list[tuple[str, str, str | None]] = []
+    counts: Counter[str] = Counter()
+    wanted = missing = 0
+    for row in rows:
+        held = Annotation.decode(row.label)
+        spans += [(row.origin, *facts) for facts in _spans(row.text, held.spans)]
+        found = {span.label for span in held.spans}
+        for name, value in held.values.items():
+            field = fields.get(name)
+            wrong = None if field is None or valid(field, value) else str(value)
+            values.append((row.origin, name, wrong))
+            counts[name] += row.split == "train"
+            if field is not None and field.spanned:
+                wanted += 1
+                missing += name not in found
+    share = missing / wanted if wanted else 0.0
+    train = [counts[name] for name in schema.names]
+    said = [f"{name} ({n} train rows)" for name, n in zip(schema.names, train, strict=True)]
+    frames = {
+        "spans": _frame(spans, ("origin", "field", "start", "left", "length", "overlaps")),
+        "values": _frame(values, ("origin", "field", "invalid")),
+        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": said}),
+        "alignment": pd.DataFrame(
+            {"unaligned_share": [share], "origin": [f"{missing:,} of {wanted:,} values not found in their text"]}
+        ),
+    }
+    return Tables(GRAINS, frames)
+
+
+def _spans(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, int, int, int, str | None]]:
+    """For each span: field, start, characters left after it, characters covered, and which earlier one it overlaps."""
+    reached, owner = 0, ""
+    for span in sorted(spans):
+        overlapped = owner if span.start < reached else None
+        yield span.label, span.start, len(text) - span.end, span.end - span.start, overlapped
+        if span.end > reached:
+            reached, owner = span.end, span.label
+
+
+def _frame(rows: Sequence[tuple[object, ...]], names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(names))
+    for name in ("overlaps", "invalid"):
+        if name in names:
+            frame[name] = frame[name].astype(object)
+    return frame

@@ -1,0 +1,69 @@
+"""A new classification use case, from a file with one label per row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.services import sources
+from tailtune.tasks.declare import Declaration, Wanted, model_yaml, quoted, words
+
+_LABEL = "label"
+
+
+def declare(wanted: Wanted) -> Declaration:
+    """Read the files' labels and write down what the use case is.
+
+    Raises:
+        UsageError: A column or file was named that this task has none of.
+        DataError: The files cannot be used as they are; every fault with its line.
+    """
+    strange = {"--entities": wanted.entities, "--fields": wanted.fields, "--intent": wanted.intent}
+    strange["--schema"] = None if wanted.schema is None else str(wanted.schema)
+    named = [option for option, value in strange.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"{', '.join(named)}: a classification has one label a row, named by --label",
+            f"tailtune new {wanted.name} --task extraction …",
+        )
+    label = wanted.label or _LABEL
+    columns = sources.Columns(wanted.text, (label,), sources.one_label(label), wanted.group)
+    counts = sources.labels_in(wanted.source, columns)
+    test_counts = {} if wanted.test is None else sources.labels_in(wanted.test, columns)
+    _check(counts, test_counts, wanted.source, wanted.test)
+    names = sorted(counts | test_counts)
+    sections = {
+        "curate": ["near_duplicate_similarity: 0.85"],
+        "split": ["dev_share: 0.1"],
+        "validate": ["min_rows_per_class: 8"],
+        "ladder": ["shots: 10", "neighbours: 10"],
+        "targets": ["accuracy: 0.95"],
+        "train": ["when: auto"],
+        "evaluate": [],
+        "register": [],
+    }
+    return Declaration(
+        model_yaml(wanted, "classification", {"label": label}, sections),
+        labels_yaml(names),
+        sum(counts.values()) + sum(test_counts.values()),
+        len(names),
+        [f"{len(names)} labels; better descriptions make a better zero-shot rung"],
+    )
+
+
+def _check(counts: dict[str, int], test_counts: dict[str, int], source: Path, test: Path | None) -> None:
+    faults = []
+    if len(counts) < 2:
+        faults.append(
+            Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {', '.join(counts)}")
+        )
+    for label in sorted(set(test_counts) - set(counts)):
+        faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
+    if faults:
+        raise DataError(faults[:20], "correct the file, or name another column with --label")
+
+
+def labels_yaml(labels: list[str]) -> str:
+    """The text of a labels.yaml: each label described by its own words."""
+    lines = ["# label: what belongs to it, in words. The zero-shot rung reads these; better words, better rung."]
+    return "\n".join([*lines, *(f"{quoted(label)}: {quoted(words(label))}" for label in labels)]) + "\n"
