@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,28 @@ def test_a_sample_is_written_pinned_and_not_written_again(cli: Cli, written: lis
     assert cli.paths.data_dvc.read_bytes() == pin
 
 
+def test_the_rows_of_other_samples_are_made_too_for_one_pin_covers_all(
+    cli: Cli, written: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(data: Path) -> int:
+        (data / "other").mkdir(parents=True)
+        write(data / "other" / "rows.csv", rows())
+        return 7
+
+    monkeypatch.setitem(SAMPLES, "other", other)
+    shutil.copytree(cli.paths.case("first").folder, cli.paths.case("other").folder)
+    (cli.paths.case("first").data / "rows.csv").unlink()
+    said = cli("sample", "first")
+    assert said.out == (
+        "data/other/ holds 7 rows; data.dvc pins them together\ndata/first/ holds 12 rows; data.dvc was updated\n"
+    )
+    assert versions.data_is_pinned(cli.paths, "other")
+
+
 def test_no_such_sample_names_those_there_are(cli: Cli) -> None:
     said = cli("sample", "nothing")
     assert said.code == 2
-    assert "nothing: no such sample; there is support-tickets, first" in said.err
+    assert "nothing: no such sample; there is support-tickets, insurance-claims, first" in said.err
     assert said.err.endswith("Next:  tailtune sample support-tickets\n")
 
 

@@ -12,10 +12,23 @@ from tailtune.core.errors import GateError, UsageError
 from tailtune.spec.settings import Settings
 from tailtune.stages.curate.drops import REASONS
 from tailtune.stages.table import STAGES
+from tailtune.tasks.extraction.annotate import REASONS as OWN_REASONS
 
 DERIVED = ("build/", "reports/", "data/", "mlflow/store/", ".run/", ".venv", ".dvc/cache/", "models/my-tickets/")
 TOP = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
-SHORT = ("services/", "stages/", "judge/", "report/", "serve/", "predictors/", "spec/", "core/", "cli/", "samples/")
+SHORT = (
+    "services/",
+    "stages/",
+    "tasks/",
+    "judge/",
+    "report/",
+    "serve/",
+    "predictors/",
+    "spec/",
+    "core/",
+    "cli/",
+    "samples/",
+)
 
 
 def anchors(text: str) -> set[str]:
@@ -96,6 +109,12 @@ def test_every_reason_for_dropping_a_row_is_in_the_guide() -> None:
     text = pages()["docs/guides/bring-your-own-data.md"].partition("## What happens to your rows")[2]
     told = [name for row in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
     assert sorted(told) == sorted(REASONS)
+
+
+def test_every_reason_of_extraction_is_in_its_guide() -> None:
+    text = pages()["docs/guides/extract-objects.md"].partition("## What happens to your rows")[2]
+    told = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert told == list(OWN_REASONS)
 
 
 def test_the_readme_names_every_stage_in_order() -> None:

@@ -163,6 +163,8 @@ import json, sys, mlflow, pandas as pd
 mlflow.set_tracking_uri(f"sqlite:///{sys.argv[1]}")
 model = mlflow.pyfunc.load_model(sys.argv[2])
 print(model.metadata.signature.outputs.input_names())
+needed = open(mlflow.pyfunc.get_model_dependencies(sys.argv[2])).read().split()
+print(sorted(line.partition("==")[0] for line in needed))
 texts = ["or-4321 of 4 May 2026 for $75, please refund", "", "caf\u00e9 \U0001f525 nothing here"]
 for row in model.predict(pd.DataFrame({"text": texts})).to_dict("records"):
     print(json.dumps(row))
@@ -172,7 +174,9 @@ for row in model.predict(pd.DataFrame({"text": texts})).to_dict("records"):
         [sys.executable, "-W", "ignore", "-c", script, str(store), checkout.report("register")["uri"]],
         capture_output=True, text=True, cwd=checkout.root, env=checkout.env, check=True,
     )  # fmt: skip
-    columns, *rows = done.stdout.splitlines()
+    columns, needed, *rows = done.stdout.splitlines()
+    for name in ("dateparser", "jsonschema", "phonenumbers", "price-parser", "torch"):
+        assert f"'{name}'" in needed, f"{name} is imported late, and a served model needs it all the same"
     assert columns == "['json', 'confidence', 'confidences', 'reasons']"
     from jsonschema import Draft202012Validator
 

@@ -81,6 +81,10 @@ class ExtractionTargets(TargetsSpec):
 class ExtractionTrain(TrainSpec):
     """When and how an adapter is trained. Read by train."""
 
+    rank: int = Field(32, ge=1, le=256, description="LoRA rank r.")
+    alpha: int = Field(64, ge=1, le=1024, description="LoRA scale is alpha / rank.")
+    token_dropout: float = Field(0.1, ge=0, lt=1, description="Share of a row's tokens hidden by [MASK] in training.")
+    head_learning_rate: float = Field(5e-3, gt=0, lt=1, description="Peak rate of the heads.")
     max_tokens: int = Field(256, ge=16, le=512, description="Tokens of a window; a longer text takes several.")
 
 

@@ -62,7 +62,7 @@ def test_scores_are_those_of_each_field_alone() -> None:
         for at, (weight, bias) in enumerate(
             zip(heads["field.weight"].split(sizes), heads["field.bias"].split(sizes), strict=True)
         ):
-            shares = (own @ heads["field.query"][at] / 32**0.5).softmax(dim=0)
+            shares = (own @ heads["field.query"][at]).softmax(dim=0)
             expected = weight @ (shares @ own) + bias
             assert torch.allclose(found.classes[at][row], expected, atol=1e-5)
 
@@ -85,8 +85,8 @@ def test_the_loss_is_cross_entropy_where_there_is_a_target() -> None:
     classes = torch.tensor([[2, NOWHERE], [0, 1]])
     words = torch.cat([found.tags[0], found.tags[1, :1]])
     expected = functional.cross_entropy(words, torch.tensor([1, 2, 0, 5]), reduction="sum") / 3
-    expected += 0.1 * functional.cross_entropy(found.classes[0], torch.tensor([2, 0]), reduction="sum")
-    expected += 0.1 * functional.cross_entropy(found.classes[1][1:], torch.tensor([1]))
+    expected += 0.3 * functional.cross_entropy(found.classes[0], torch.tensor([2, 0]), reduction="sum")
+    expected += 0.3 * functional.cross_entropy(found.classes[1][1:], torch.tensor([1]))
     assert torch.allclose(loss(found, tags, classes, mean_words=3.0), expected, atol=1e-5)
 
 

@@ -17,7 +17,7 @@ from tailtune.predictors.encoder import encoder_path
 from tailtune.predictors.extraction.encode import TokenStates
 from tailtune.predictors.extraction.heads import Layout, TextScores, score
 from tailtune.predictors.extraction.reading import Calibration, Reading, read
-from tailtune.predictors.extraction.values import assemble
+from tailtune.predictors.extraction.values import LATE_IMPORTS, assemble
 from tailtune.predictors.extraction.windows import Packed, Windows
 from tailtune.predictors.memory import keep_freed_memory
 from tailtune.spec.schema import ObjectSchema, load_schema
@@ -27,6 +27,8 @@ SCHEMA, CALIBRATION = "schema.json", "calibration"
 
 class LoraExtractor:
     """Encoder with merged LoRA weights, heads, and the schema; fp32, on the CPU."""
+
+    late_imports = LATE_IMPORTS
 
     def __init__(
         self, states: TokenStates, heads: dict[str, Tensor], schema: ObjectSchema, calibration: Calibration

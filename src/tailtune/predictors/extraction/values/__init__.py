@@ -14,7 +14,11 @@ from tailtune.predictors.extraction.values.outcome import Normalised
 from tailtune.predictors.extraction.values.propose import propose_schema
 from tailtune.predictors.extraction.values.rules import object_valid, valid
 
+LATE_IMPORTS = ("dateparser", "jsonschema", "phonenumbers", "price_parser")
+"""Libraries that some texts need and others do not; whoever carries an extractor elsewhere takes all of them."""
+
 __all__ = [
+    "LATE_IMPORTS",
     "Aligned",
     "Candidate",
     "Chosen",
