@@ -143,4 +143,34 @@ def test_a_value_that_no_reading_makes_valid_puts_the_row_aside(values: dict[str
 
 
 def test_every_reason_is_told() -> None:
-    assert set(REASONS) == {"span_outside", "span_empty", "span_overlap", "span_bytes", "bad_value"}
+    assert set(REASONS) == {
+        "span_outside",
+        "span_empty",
+        "span_overlap",
+        "span_bytes",
+        "span_scrubbed",
+        "bad_value",
+    }
+
+
+def test_a_field_that_the_schema_lacks_is_left_to_the_book() -> None:
+    row = made("some text", values={"colour": "red"})
+    assert (row.reason, row.detail) == ("bad_value", "no such field: colour")
+
+
+def test_a_span_says_the_value_that_the_fields_leave_out() -> None:
+    found = annotation(made("Ann on 4 May 2026", ("name", "Ann"), values={"loss_date": "2026-05-04"}))
+    assert found.values == {"name": "Ann", "loss_date": "2026-05-04"}
+    assert {span.label for span in found.spans} == {"name", "loss_date"}
+
+
+def test_a_place_of_what_is_chosen_is_no_span() -> None:
+    found = annotation(made("fire in the hall", ("peril", "fire")))
+    assert found.values == {"peril": "fire"}
+    assert found.spans == ()
+
+
+def test_what_scrubbing_would_change_in_a_span_puts_the_row_aside() -> None:
+    row = made("my card 4111 1111 1111 1111", ("name", "4111 1111 1111 1111"), scrub=("card",))
+    assert row.reason == "span_scrubbed"
+    assert "card; take it out of curate.scrub_pii" in row.detail

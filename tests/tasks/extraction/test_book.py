@@ -9,8 +9,8 @@ SCHEMA = ObjectSchema(
     {},
     (
         FieldSpec("loss_date", "date", {}),
-        FieldSpec("peril", "choice", {}, choices=("fire", "water")),
-        FieldSpec("intent", "choice", {}, choices=("report", "ask")),
+        FieldSpec("peril", "choice", {"enum": ["fire", "water"]}, choices=("fire", "water")),
+        FieldSpec("intent", "choice", {"enum": ["report", "ask"]}, choices=("report", "ask")),
         FieldSpec("injuries", "flag", {}),
     ),
 )
@@ -45,3 +45,7 @@ def test_a_value_that_the_enum_lacks_is_told_with_the_nearest() -> None:
         "data/x/r.jsonl:2  intent value `shout` is not in models/x/schema.json, which has 2 intent values "
         "(1 row: r.jsonl:2)",
     ]
+
+
+def test_a_value_is_read_as_curation_reads_it() -> None:
+    assert faults(RawLabel((), {"peril": " Fire"})) == []

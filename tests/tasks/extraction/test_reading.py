@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,43 @@ def test_fields_and_intents_of_the_wrong_shape_are_faults_of_the_file(tmp_path: 
         "data/x/r.jsonl:1  `fields` is list [1]; expected an object: field → value",
         "data/x/r.jsonl:1  `intent` is NoneType None; expected a word for the whole text",
     ]
+
+
+def test_what_says_nothing_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(
+        '{"text": "a", "fields": {"a": NaN, "b": " ", "c": [], "d": ["", null], "e": [" x", ""], "f": 0}}\n'
+    )
+    data = ExtractionData(file="r.jsonl", fields="fields")
+    columns = sources.Columns("text", columns_of(data), reader(data))
+    (row,) = sources.read(file, columns, "r.jsonl")
+    assert RawLabel.decode(row.label).values == {"e": [" x"], "f": 0}
+
+
+def test_parquet_holds_dates_and_decimals(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "r.parquet"
+    fields = [
+        {"day": dt.date(2026, 5, 4), "at": dt.datetime(2026, 5, 4, 14, 5), "sum": Decimal("2.50"), "n": Decimal(3)}
+    ]
+    pq.write_table(pa.table({"text": ["a"], "fields": fields}), file)
+    data = ExtractionData(file="r.parquet", fields="fields")
+    (row,) = sources.read(file, sources.Columns("text", columns_of(data), reader(data)), "r.parquet")
+    assert RawLabel.decode(row.label).values == {"day": "2026-05-04", "at": "2026-05-04T14:05:00", "sum": 2.5, "n": 3}
+
+
+@pytest.mark.parametrize("value", ["Infinity", "1" + "0" * 40])
+def test_numbers_without_bounds_are_faults(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(f'{{"text": "a", "fields": {{"a": {value}}}}}\n')
+    data = ExtractionData(file="r.jsonl", fields="fields")
+    with pytest.raises(DataError, match="a number without bounds"):
+        list(sources.read(file, sources.Columns("text", columns_of(data), reader(data)), "r.jsonl"))
+
+
+def test_half_a_surrogate_pair_is_a_fault(tmp_path: Path) -> None:
+    data = ExtractionData(file="r.jsonl", fields="fields")
+    (fault,) = faults(tmp_path, data, {"text": "a", "fields": {"a": "x \ud83d y"}})
+    assert "half a surrogate pair" in fault

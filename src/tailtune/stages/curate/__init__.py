@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tailtune import tasks
-from tailtune.core.errors import DataError, Fault
+from tailtune.core.errors import DataError, Fault, SpecError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport
 from tailtune.services import sources, store
@@ -28,10 +28,14 @@ def run(context: Context) -> CurateReport:
         The counts; they add up.
 
     Raises:
+        SpecError: The spec and what an answer may be contradict each other.
         DataError: A file cannot be read as the spec says, or rows bear labels that the use case does not
             declare; all of it at once.
     """
     task, spec = tasks.of(context.case), context.case.spec
+    contradictions = list(task.faults(context.case))
+    if contradictions:
+        raise SpecError(contradictions, f"tailtune check {context.case.name}")
     drops, read = Drops.of(task.reasons), Counter[str]()
     tests, unique = _read(context, drops, read)
     kept = dedupe.near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)

@@ -21,6 +21,7 @@ REASONS: dict[str, str] = {
     "span_empty": "a span covers nothing",
     "span_overlap": "two spans overlap or cross",
     "span_bytes": "offsets count bytes where characters are meant",
+    "span_scrubbed": "`curate.scrub_pii` would change what a span covers",
     "bad_value": "a value is not valid against its field of the schema",
 }
 
@@ -38,10 +39,16 @@ def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes:
     from tailtune.predictors.prepare import prepared_with
 
     given = RawLabel.decode(raw.label)
+    strange = sorted(given.names.difference(schema.names))
+    if strange:  # told as faults of the files, all at once, once they are read to the end
+        return Tidied(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
     faults = span_faults(raw.text, given.spans)
     if faults:
         return Tidied(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
     text, spans, kinds = prepared_with(raw.text, given.spans, scrub_pii)
+    scrubbed = _scrubbed(raw.text, given.spans, kinds)
+    if scrubbed:
+        return Tidied(text, raw.label, reason="span_scrubbed", detail=scrubbed)
     faults = span_faults(text, spans)  # two spans inside one scrubbed stretch are now one place
     if faults:
         return Tidied(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
@@ -69,13 +76,29 @@ def _annotation(
     surfaces: dict[str, list[str]] = {}
     for span in spans:
         surfaces.setdefault(span.label, []).append(span.of(text))
-    if given.values is None:
-        read, unread = _read_values(schema, surfaces)
-        values, wrong = {**read, **values}, [*wrong, *unread]
+    unsaid = {name: covered for name, covered in surfaces.items() if name not in said}
+    read, unread = _read_values(schema, unsaid, values)
+    values, wrong = {**values, **read}, [*wrong, *unread]
+    # What is chosen is read from the whole text: a place of it would be one that no head can answer with.
+    spans = tuple(span for span in spans if schema[span.label].spanned)
     homeless = {name: value for name, value in values.items() if schema[name].spanned and name not in surfaces}
     if homeless:
         spans = tuple(sorted((*spans, *align(schema, text, homeless, taken=spans).spans)))
     return Annotation(values, spans), wrong
+
+
+def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str:
+    """Which span's value scrubbing would change; empty when none is."""
+    from tailtune.predictors.prepare.clean import clean
+    from tailtune.predictors.prepare.scrub import scrub
+
+    for span in spans if kinds else ():
+        found = scrub(clean(span.of(text))[0], kinds)[1]
+        if found:
+            return (
+                f"span {span.start}–{span.end} ({span.label}) holds {', '.join(found)}; take it out of curate.scrub_pii"
+            )
+    return ""
 
 
 def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -93,16 +116,17 @@ def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[s
     return values, wrong
 
 
-def _read_values(schema: ObjectSchema, surfaces: Mapping[str, list[str]]) -> tuple[dict[str, Any], list[str]]:
+def _read_values(
+    schema: ObjectSchema, surfaces: Mapping[str, list[str]], known: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
     """Values read from what spans cover; fields that others count from come first."""
     from tailtune.predictors.extraction.values import normalise
 
     values: dict[str, Any] = {}
     wrong: list[str] = []
-    ordered = sorted(surfaces, key=lambda name: schema[name].relative_to is not None)
-    for name in ordered:
+    for name in sorted(surfaces, key=lambda name: _depth(schema, name)):
         field = schema[name]
-        anchor = values.get(field.relative_to or "")
+        anchor = {**known, **values}.get(field.relative_to or "")
         since = date.fromisoformat(anchor) if isinstance(anchor, str) else None
         made = [normalise(field, surface, since) for surface in surfaces[name]]
         wrong += [f"{name}: {one.reason}" for one in made if not one.ok]
@@ -110,3 +134,11 @@ def _read_values(schema: ObjectSchema, surfaces: Mapping[str, list[str]]) -> tup
         if read:
             values[name] = [one for at, one in enumerate(read) if one not in read[:at]] if field.many else read[0]
     return values, wrong
+
+
+def _depth(schema: ObjectSchema, name: str) -> int:
+    """How many fields a date counts from, one after the other; a circle ends after all of them."""
+    depth, at = 0, schema[name].relative_to
+    while at is not None and depth < len(schema.fields):
+        depth, at = depth + 1, schema[at].relative_to
+    return depth

@@ -22,22 +22,24 @@ class FieldBook(Book):
 
     def __init__(self, schema: ObjectSchema, declared_in: str, data: str) -> None:
         self._names = LabelBook(schema.names, declared_in, data, "field")
+        self._fields = {field.name: field for field in schema.classified if field.choices}
         self._values = {
-            field.name: LabelBook(field.choices, declared_in, data, f"{field.name} value")
-            for field in schema.classified
-            if field.choices
+            name: LabelBook(field.choices, declared_in, data, f"{name} value") for name, field in self._fields.items()
         }
         self.seen = self._names.seen
 
     def check(self, label: str, origin: str) -> None:
         """Note a row's fields, and what its enums say."""
+        from tailtune.predictors.extraction.values import conform
+
         raw = RawLabel.decode(label)
         for name in sorted(raw.names):
             self._names.check(name, origin)
         said = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
         for name, value in said.items():
             if name in self._values:
-                self._values[name].check(str(value), origin)
+                made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
+                self._values[name].check(str(made.value if made.ok else value), origin)
 
     def faults(self) -> Iterator[Fault]:
         """A fault per unknown field, then per unknown value."""

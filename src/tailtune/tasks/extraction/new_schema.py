@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tailtune.core.annotations import Span
+from tailtune.core.annotations import Annotation, Span
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
@@ -23,6 +23,7 @@ from tailtune.tasks.extraction.reading import ENTITIES, FIELDS, INTENT, RawLabel
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
+_FEW = 12  # rows; of these about 8 are train rows, the least that the gate takes
 
 
 def declare(wanted: Wanted) -> Declaration:
@@ -44,7 +45,7 @@ def declare(wanted: Wanted) -> Declaration:
     text, schema = _schema(wanted, columns)
     rows = _hold_against(wanted, columns, schema)
     return Declaration(
-        model_yaml(wanted, "extraction", named, _sections(schema)),
+        model_yaml(wanted, "extraction", named, _sections(wanted, columns, schema)),
         text,
         rows,
         len(schema.fields),
@@ -107,8 +108,8 @@ def _hold_against(wanted: Wanted, columns: Columns, schema: ObjectSchema) -> int
     return rows
 
 
-def _sections(schema: ObjectSchema) -> dict[str, list[str]]:
-    asked = {field.kind for field in schema.fields}
+def _sections(wanted: Wanted, columns: Columns, schema: ObjectSchema) -> dict[str, list[str]]:
+    asked = {str(field.kind) for field in schema.fields} | _labelled_pii(wanted, columns)
     scrubbed = [kind for kind in PII if kind not in asked]
     return {
         "curate": [f"scrub_pii: [{', '.join(scrubbed)}]"],
@@ -122,20 +123,37 @@ def _sections(schema: ObjectSchema) -> dict[str, list[str]]:
     }
 
 
+def _labelled_pii(wanted: Wanted, columns: Columns) -> set[str]:
+    """Kinds of personal data that stand in labelled values: scrubbed, they would be learnt as `<email>`."""
+    from tailtune.predictors.prepare.scrub import scrub
+
+    found: set[str] = set()
+    for row in islice(sources.read(wanted.source, columns, str(wanted.source)), _LOOKED_AT):
+        label = RawLabel.decode(row.label)
+        said = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
+        for value in said:
+            found.update(scrub(value, PII)[1])
+    return found
+
+
 def _told(wanted: Wanted, columns: Columns, schema: ObjectSchema) -> Iterator[str]:
     """What a person wants to know before the first run: the fields, values without a place, rows of no use."""
     kind = "as given" if wanted.schema is not None else "proposed from the data; read it, it decides what is valid"
     yield f"{len(schema.fields)} fields, {len(schema.spanned)} of them stand in the text; {kind}"
     looked = wanted_values = 0
     unusable: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     homeless: Counter[str] = Counter()
     names = {field.name for field in schema.spanned}
     for row in islice(sources.read(wanted.source, columns, str(wanted.source)), _LOOKED_AT):
         looked += 1
         made = annotate.tidied(schema, row, (), ())
         if made.reason:
-            unusable[made.reason] += 1
+            # Of a bad value the detail begins with its field: one field that fails in many rows is worth a look.
+            field = made.detail.partition(":")[0] if made.reason == "bad_value" else ""
+            unusable[f"{made.reason} {field}".strip()] += 1
             continue
+        seen.update(list(Annotation.decode(made.label).values))
         wanted_values += len(names.intersection(_fields_of(row)))
         homeless.update(annotate.unaligned(schema, made.label))
     rows = f"of the first {looked:,} rows" if looked == _LOOKED_AT else f"of {looked:,} rows"
@@ -143,6 +161,9 @@ def _told(wanted: Wanted, columns: Columns, schema: ObjectSchema) -> Iterator[st
         yield f"{homeless.total():,} of {wanted_values:,} values {rows} are not found in their text: {_most(homeless)}"
     if unusable:
         yield f"{unusable.total():,} {rows} cannot be used: {_most(unusable)}"
+    rare = {name: seen[name] for name in schema.names if seen[name] < _FEW}
+    if rare and looked >= _FEW:
+        yield f"few rows {rows.removeprefix('of ')} have these, and the gate asks for more: {_most(rare)}"
 
 
 def _fields_of(row: RawRow) -> set[str]:

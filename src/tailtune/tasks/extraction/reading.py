@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from tailtune.core.annotations import Span, canonical
@@ -21,7 +24,8 @@ class RawLabel:
 
     Attributes:
         spans: In the order of the file.
-        values: Field → value as given, null ones left out; None without such a column.
+        values: Field → value as given, missing ones (null, NaN, blank, an empty list) left out; None without such a
+            column.
         intent: None without such a column.
     """
 
@@ -60,7 +64,10 @@ def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], str]:
         spans = () if data.entities is None else _spans(next(given), data.entities, number, faults)
         fields = None if data.fields is None else _fields(next(given), data.fields, number, faults)
         intent = None if data.intent is None else _intent(next(given), data.intent, number, faults)
-        return RawLabel(spans, fields, intent).encode()
+        label = RawLabel(spans, fields, intent).encode()
+        if not label.isascii() and not _encodable(label):
+            faults.add(number, "the label holds half a surrogate pair; expected valid Unicode")
+        return label
 
     return read
 
@@ -89,7 +96,37 @@ def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, A
     if not isinstance(value, dict):
         faults.add(number, f"`{column}` is {_shown(value)}; expected an object: field → value")
         return {}
-    return {str(name): held for name, held in value.items() if held is not None}
+    try:
+        plain = {str(name): _plain(held) for name, held in value.items()}
+    except ValueError as error:
+        faults.add(number, f"`{column}` holds {error}")
+        return {}
+    return {name: held for name, held in plain.items() if held is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; None where it says nothing.
+
+    Raises:
+        ValueError: JSON has nothing for it.
+    """
+    if isinstance(value, list | tuple):
+        return [held for held in map(_plain, value) if held is not None] or None
+    if isinstance(value, dict):
+        return {str(name): _plain(held) for name, held in value.items()}
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, date):  # and datetime, which is one
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if (isinstance(value, float) and math.isinf(value)) or (isinstance(value, int) and abs(value) >= 1 << 63):
+        raise ValueError("a number without bounds; expected a finite one of at most 18 digits")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise ValueError(f"{_shown(value)}; expected text, numbers, truth values, lists or null")
 
 
 def _intent(value: Any, column: str, number: int, faults: Faults) -> str | None:
@@ -110,6 +147,14 @@ def _parsed(value: Any, column: str, number: int, faults: Faults) -> Any:
     except (ValueError, RecursionError) as error:
         faults.add(number, f"`{column}` is no JSON: {error}")
         return None
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(value: Any) -> bool:
