@@ -53,24 +53,28 @@ def project(
     files: Mapping[str, bytes],
     labels: Sequence[str] = LABELS,
     data: Mapping[str, Any] | None = None,
+    schema: Mapping[str, Any] | None = None,
     **sections: Mapping[str, Any],
 ) -> Context:
-    """Write a project with one use case and return the context a stage gets.
+    """Write a project with one use case and return the context a stage gets: an extraction where a schema is given.
 
     Args:
         root: Becomes the project root.
         files: Name in the use case's data folder → content. The first is the training file.
         labels: The label set.
         data: Keys of the data section; `file` is the first of files unless given.
+        schema: Of the objects.
         sections: Other sections of model.yaml; the defaults where not given.
     """
     paths = Paths(root)
     case = paths.case(NAME)
-    spec = {"task": "classification", "data": {"file": next(iter(files), "rows.jsonl"), **(data or {})}}
+    task = "classification" if schema is None else "extraction"
+    spec = {"task": task, "data": {"file": next(iter(files), "rows.jsonl"), **(data or {})}}
     spec |= {name: dict(sections.get(name, {})) for name in _SECTIONS}
     case.folder.mkdir(parents=True, exist_ok=True)
     case.model_yaml.write_text(yaml.safe_dump(spec), encoding="utf-8")
     (case.folder / "labels.yaml").write_text(yaml.safe_dump(dict.fromkeys(labels, "")), encoding="utf-8")
+    (case.folder / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
     paths.prices.write_text("as_of: 2026-01-01\n", encoding="utf-8")
     paths.dvc_yaml.write_text("stages: {}\n", encoding="utf-8")
     case.data.mkdir(parents=True, exist_ok=True)
