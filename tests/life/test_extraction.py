@@ -175,7 +175,7 @@ for row in model.predict(pd.DataFrame({"text": texts})).to_dict("records"):
         capture_output=True, text=True, cwd=checkout.root, env=checkout.env, check=True,
     )  # fmt: skip
     columns, needed, *rows = done.stdout.splitlines()
-    for name in ("dateparser", "jsonschema", "phonenumbers", "price-parser", "torch"):
+    for name in ("dateparser", "jsonschema", "phonenumbers", "price-parser"):
         assert f"'{name}'" in needed, f"{name} is imported late, and a served model needs it all the same"
     assert columns == "['json', 'confidence', 'confidences', 'reasons']"
     from jsonschema import Draft202012Validator

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 from predictors.tiny import write_tiny_encoder
+
+from tailtune.predictors.encoder import has_fast_bf16
+from tailtune.stages.train import loop
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +16,8 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def threads_that_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the command line sets it: the number of threads stays what it is, so that equal runs are equal to the bit."""
+def the_same_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal runs are equal to the bit: threads stay as many as they are, as the command line has it, and the precision
+    is what the processor has, not what a timing beside other tests finds."""
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setattr(loop, "pick_dtype", lambda device: torch.bfloat16 if has_fast_bf16() else torch.float32)

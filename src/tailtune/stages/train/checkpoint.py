@@ -15,7 +15,7 @@ from torch import Tensor
 from tailtune.core.errors import TrainingError
 from tailtune.stages.train.job import EpochStats
 
-FORMAT = 2
+FORMAT = 3
 _TENSORS, _STATE, _PREFIX, _PARTIAL = "tensors.safetensors", "state.json", "step-", ".partial"
 
 
@@ -25,6 +25,7 @@ class Position:
 
     Attributes:
         digest: Of everything that decides the result: rows, labels, hyperparameters, encoder.
+        precision: What the encoder computes in, fp32 or bf16: chosen by a short timing, which a busy machine may turn.
         epoch: 0 for the first pass.
         batch: Batches of this epoch already learned from.
         step: Optimiser steps taken over all epochs.
@@ -36,6 +37,7 @@ class Position:
     """
 
     digest: str
+    precision: str = ""
     epoch: int = 0
     batch: int = 0
     step: int = 0

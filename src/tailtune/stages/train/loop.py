@@ -26,6 +26,7 @@ from tailtune.stages.train.schedule import Optimiser
 
 _SETTLE_S = 20.0
 _RECENT = 0.95
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _ADAPTER, _HEAD = "adapter", "head."
 
 
@@ -69,7 +70,10 @@ class _Run:
         begun = time.monotonic()
         self.job, self.on_progress, self.threads = job, on_progress, threads
         self.device = pick_device()
-        self.dtype = pick_dtype(self.device)
+        found = checkpoint.load(job.checkpoint_dir, digest(job))
+        # A resumed run goes on in the precision it began in.
+        self.dtype = _DTYPES[found[0].precision] if found else pick_dtype(self.device)
+        self.precision = next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
         self._settle()
         torch.manual_seed(job.seed)
         shape = LoraShape(job.rank, job.alpha, job.dropout, job.modules)
@@ -81,9 +85,8 @@ class _Run:
         self.best: dict[str, Tensor] = self._weights()
         self.stopped: str | None = None
         self.rows_s = 0.0
-        found = checkpoint.load(job.checkpoint_dir, digest(job))
         if found is None:
-            self.at = Position(digest(job))
+            self.at = Position(digest(job), self.precision)
             self.objective.start(self.model)
         else:
             self.at, tensors = found
@@ -153,7 +156,7 @@ class _Run:
         history = (*self.at.history, stats)
         if keep(history) is stats:
             self.best = self._weights()
-        self.at = Position(self.at.digest, epoch=self.at.epoch + 1, step=self.at.step, history=history)
+        self.at = Position(self.at.digest, self.precision, epoch=self.at.epoch + 1, step=self.at.step, history=history)
         self._tell()
 
     def _save(self) -> None:
@@ -236,6 +239,6 @@ class _Run:
             resumed_at_step=self.resumed_at_step,
             rows_s=mean_rows_s(history),
             seconds=self.clock.total_s(),
-            precision="bf16" if self.dtype == torch.bfloat16 else "fp32",
+            precision=self.precision,
             device=self.device,
         )
