@@ -153,9 +153,8 @@ def _write_failures(
     task, won = tasks.of(context.case), scored[winner]
     wrong = [i for i, right in enumerate(won.score.right) if not right]
     wrong.sort(key=lambda i: -won.answers[i].confidence)
-    others = {} if other is None else {other: scored[other].answers}
     lines = (
-        task.failure(context.case, test[i], won.answers[i], {name: answers[i] for name, answers in others.items()})
+        task.failure(context.case, test[i], won.answers[i], {} if other is None else {other: scored[other].answers[i]})
         for i in wrong
     )
     return store.write_jsonl(context.paths.stage("evaluate") / "failures.jsonl", lines)

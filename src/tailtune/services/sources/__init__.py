@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from tailtune.services.sources import delimited, jsonl, parquet
-from tailtune.services.sources.faults import Faults, one_fault
+from tailtune.services.sources.faults import Faults, encodable, one_fault
+from tailtune.services.sources.faults import shown as quoted
 
 FORMATS: dict[str, ModuleType] = {".csv": delimited, ".jsonl": jsonl, ".parquet": parquet}
 HINT = "correct the file, then run the same command again"
@@ -128,7 +129,7 @@ def _text(value: Any, column: str, number: int, faults: Faults) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        faults.add(number, f"`{column}` is {_shown(value)}; expected a string")
+        faults.add(number, f"`{column}` is {quoted(value)}; expected a string")
         return ""
     return value
 
@@ -142,33 +143,20 @@ def _label(value: Any, column: str, number: int, faults: Faults) -> str:
     if isinstance(value, int):  # and bool, which is one
         return str(value)
     if not isinstance(value, str | None):
-        faults.add(number, f"`{column}` is {_shown(value)}; expected a label: a string, or a whole number")
+        faults.add(number, f"`{column}` is {quoted(value)}; expected a label: a string, or a whole number")
         return ""
     label = (value or "").strip()
     if not label:
         faults.add(number, f"`{column}` is {'null' if value is None else 'empty'}; expected a label on every row")
-    elif not label.isascii() and not _encodable(label):
+    elif not label.isascii() and not encodable(label):
         faults.add(number, f"`{column}` holds half a surrogate pair; expected a label in valid Unicode")
     return label
 
 
 def _group(value: Any, column: str, number: int, faults: Faults) -> str | None:
     if isinstance(value, list | dict):
-        faults.add(number, f"`{column}` is {_shown(value)}; expected one value to group rows by")
+        faults.add(number, f"`{column}` is {quoted(value)}; expected one value to group rows by")
         return None
     if value is None or value == "":
         return None
     return str(value).encode("utf-8", "replace").decode()
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(value: Any) -> str:
-    short = repr(value)
-    return f"{type(value).__name__} {short if len(short) <= 40 else short[:37] + '…'}"

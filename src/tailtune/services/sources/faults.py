@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from tailtune.core.errors import DataError, Fault
 
@@ -63,3 +64,18 @@ def missing(name: str, columns: Sequence[str]) -> str:
 def one_fault(shown: str, what: str, hint: str) -> DataError:
     """An error about the file as a whole."""
     return DataError([Fault(shown, what)], hint)
+
+
+def shown(value: Any, most: int = 40) -> str:
+    """A value as faults quote it: its type, and at most so many characters."""
+    short = repr(value)
+    return f"{type(value).__name__} {short if len(short) <= most else short[: most - 3] + '…'}"
+
+
+def encodable(text: str) -> bool:
+    """Whether a text is valid Unicode: no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

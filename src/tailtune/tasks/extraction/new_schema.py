@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from tailtune.core.annotations import Annotation, Span
@@ -72,7 +71,8 @@ def _schema(wanted: Wanted, columns: Columns) -> tuple[str, ObjectSchema]:
     """The schema as text and as read."""
     if wanted.schema is not None:
         hint = "correct the schema, then run the same command again"
-        return _text(wanted.schema), load_schema(wanted.schema, str(wanted.schema), hint)
+        schema = load_schema(wanted.schema, str(wanted.schema), hint)
+        return wanted.schema.read_text(encoding="utf-8"), schema
     from tailtune.predictors.extraction.values import propose_schema
 
     def given() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
@@ -82,10 +82,6 @@ def _schema(wanted: Wanted, columns: Columns) -> tuple[str, ObjectSchema]:
 
     document = {"title": wanted.name, **propose_schema(given())}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
 
 
 def _hold_against(wanted: Wanted, columns: Columns, schema: ObjectSchema) -> int:

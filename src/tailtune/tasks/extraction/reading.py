@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from tailtune.core.annotations import Span, canonical
-from tailtune.services.sources.faults import Faults
+from tailtune.services.sources.faults import Faults, encodable, shown
 from tailtune.spec.extraction import ExtractionData
 
 ENTITIES, FIELDS, INTENT = "entities", "fields", "intent"
+_SHOWN_CHARS = 60
 _ENTITY = "expected a list of objects {start, end, label}: offsets are whole numbers, counted in characters"
 
 
@@ -65,7 +66,7 @@ def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], str]:
         fields = None if data.fields is None else _fields(next(given), data.fields, number, faults)
         intent = None if data.intent is None else _intent(next(given), data.intent, number, faults)
         label = RawLabel(spans, fields, intent).encode()
-        if not label.isascii() and not _encodable(label):
+        if not label.isascii() and not encodable(label):
             faults.add(number, "the label holds half a surrogate pair; expected valid Unicode")
         return label
 
@@ -77,13 +78,13 @@ def _spans(value: Any, column: str, number: int, faults: Faults) -> tuple[Span, 
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        faults.add(number, f"`{column}` is {_shown(value)}; {_ENTITY}")
+        faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; {_ENTITY}")
         return ()
     spans = []
     for item in value:
         start, end, label = (item.get(key) for key in ("start", "end", "label"))
         if not (_whole(start) and _whole(end) and isinstance(label, str) and label):
-            faults.add(number, f"`{column}` holds {_shown(item)}; {_ENTITY}")
+            faults.add(number, f"`{column}` holds {shown(item, _SHOWN_CHARS)}; {_ENTITY}")
             return ()
         spans.append(Span(start, end, label))
     return tuple(spans)
@@ -94,7 +95,7 @@ def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, A
     if value is None:
         return {}
     if not isinstance(value, dict):
-        faults.add(number, f"`{column}` is {_shown(value)}; expected an object: field → value")
+        faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected an object: field → value")
         return {}
     try:
         plain = {str(name): _plain(held) for name, held in value.items()}
@@ -126,13 +127,13 @@ def _plain(value: Any) -> Any:
         raise ValueError("a number without bounds; expected a finite one of at most 18 digits")
     if value is None or isinstance(value, bool | int | float):
         return value
-    raise ValueError(f"{_shown(value)}; expected text, numbers, truth values, lists or null")
+    raise ValueError(f"{shown(value, _SHOWN_CHARS)}; expected text, numbers, truth values, lists or null")
 
 
 def _intent(value: Any, column: str, number: int, faults: Faults) -> str | None:
     if isinstance(value, str) and value.strip():
         return value.strip()
-    faults.add(number, f"`{column}` is {_shown(value)}; expected a word for the whole text")
+    faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected a word for the whole text")
     return None
 
 
@@ -149,18 +150,5 @@ def _parsed(value: Any, column: str, number: int, faults: Faults) -> Any:
         return None
 
 
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    short = repr(value)
-    return f"{type(value).__name__} {short if len(short) <= 60 else short[:57] + '…'}"
