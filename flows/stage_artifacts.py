@@ -41,6 +41,8 @@ def text(report: r.Report) -> str:
     lines = [f"## {report.stage} of {report.use_case}", *_TEXT[type(report)](report)]
     if report.cost is not None:
         price = "" if report.cost.usd is None else f", {n.usd(report.cost.usd)}"
+        if report.cost.bought_usd != 0:
+            price += f", answers bought {n.usd(report.cost.bought_usd)}"
         lines.append(f"{n.duration(report.cost.wall_s)}, {n.memory(report.cost.peak_memory_mb)}{price}")
     return "\n\n".join(lines) + "\n"
 
@@ -87,6 +89,27 @@ def _ladder(report: r.LadderReport) -> Iterable[str]:
     yield from (f"- not measured: {why}" for why in report.unmeasured)
 
 
+def _prompt(report: r.PromptReport) -> Iterable[str]:
+    names = ", ".join(f"{name} ({role})" for name, role in report.models.items()) or "no language model is declared"
+    yield f"{n.counted(len(report.rungs), 'prompted rung')}: {names}."
+    if report.rungs:
+        yield f"{n.usd(report.usd_spent)} paid for {n.counted(report.rows_bought, 'answer')}."
+    if report.rows_saved_share is not None:
+        yield f"{n.share(report.rows_saved_share)} of a full evaluation's rows were not needed."
+    yield from (f"- not needed: {rung}, {why}" for rung, why in report.not_needed.items())
+    yield from (f"- not measured: {why}" for why in report.unmeasured)
+    yield from (f"- {note}" for note in report.notes)
+
+
+def _diagnose(report: r.DiagnoseReport) -> Iterable[str]:
+    if report.rung is None:
+        yield "No prompted rung was measured, so there is nothing to diagnose."
+    else:
+        yield f"`{report.rung}` failed on {n.count(report.failures)} of {n.counted(report.rows, 'row')}."
+    yield from (f"- {one.reason} ({n.with_interval(one.share)}): {one.action}" for one in report.classes)
+    yield from (f"- not measured: {why}" for why in report.unmeasured)
+
+
 def _decide(report: r.DecideReport) -> Iterable[str]:
     yield f"**{report.verdict}**{' (provisional)' if report.provisional else ''}: {report.reason}"
     yield f"Training {'may' if report.train.yes else 'may not'} spend: {report.train.reason}"
@@ -104,6 +127,12 @@ def _evaluate(report: r.EvaluateReport) -> Iterable[str]:
     if (paired := report.comparison) is not None:
         difference = f"{n.points_with_interval(paired.difference)}, {n.p_value(paired.mcnemar_p)}"
         yield f"{paired.first} against {paired.second}: {difference}"
+    yield from _final(report)
+
+
+def _final(report: r.EvaluateReport) -> Iterable[str]:
+    if report.final is not None:
+        yield f"**{report.final.verdict}**{' (provisional)' if report.final.provisional else ''}: {report.final.reason}"
 
 
 def _register(report: r.RegisterReport) -> Iterable[str]:
@@ -116,6 +145,8 @@ _TEXT: dict[type[r.Report], Callable[[Any], Iterable[str]]] = {
     r.CurateReport: _curate,
     r.ValidateReport: _validate,
     r.LadderReport: _ladder,
+    r.PromptReport: _prompt,
+    r.DiagnoseReport: _diagnose,
     r.DecideReport: _decide,
     r.TrainReport: _train,
     r.EvaluateReport: _evaluate,
@@ -142,8 +173,22 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
         "rungs": [_predictor(rung) for rung in report.rungs],
         "curve": [{"train rows": at.rows, report.rungs[0].metric: n.with_interval(at.quality)} for at in report.curve],
     },
+    r.PromptReport: lambda report: {
+        "rungs": [{**_predictor(rung), **_bought(rung)} for rung in report.rungs],
+    },
+    r.DiagnoseReport: lambda report: {
+        "failures": [
+            {"reason": one.reason, "fault": one.fault, "rows": one.rows, "share": n.with_interval(one.share)}
+            for one in report.classes
+        ],
+        "examples": [
+            {"reason": one.reason, **example.model_dump()} for one in report.classes for example in one.examples
+        ],
+        "mixed up": [one.model_dump() for one in report.mixed_up],
+    },
     r.DecideReport: lambda report: {
-        "questions": [one.model_dump() for one in report.questions],
+        "questions": [{**one.model_dump(exclude={"figures"}), "figures": _figures(one)} for one in report.questions],
+        "roads": _roads(report.economics),
     },
     r.TrainReport: lambda report: {
         "epochs": [{name: _plain(value) for name, value in one.model_dump().items()} for one in report.epochs],
@@ -167,6 +212,38 @@ def _predictor(one: r.RungResult | r.CandidateResult) -> Row:
         "p99": n.NOT_MEASURED if one.latency is None else n.ms(one.latency.p99_ms),
         "USD per 1,000": n.usd(one.usd_per_1000),
     }
+
+
+def _bought(rung: r.PromptedRung) -> Row:
+    gap = rung.comparison.difference if rung.comparison else None
+    return {
+        "model": rung.model,
+        "prompt": rung.prompt if rung.prompt_version is None else f"{rung.prompt} v{rung.prompt_version}",
+        "rows": f"{n.count(rung.quality.rows)} of {n.count(rung.of_rows)}",
+        "settled": rung.settled,
+        "usable": n.count(rung.quality.rows - rung.invalid_rows),
+        "against the best before": n.NOT_MEASURED if gap is None else n.points_with_interval(gap),
+        "p, corrected": n.NOT_MEASURED if rung.p_adjusted is None else n.p_value(rung.p_adjusted),
+        "USD": n.usd(rung.usd),
+    }
+
+
+def _figures(question: r.Question) -> str:
+    return ", ".join(n.figure(name, value) for name, value in question.figures.items())
+
+
+def _roads(economics: r.Economics | None) -> list[Row]:
+    return [
+        {
+            "road": road.title,
+            "quality": n.NOT_MEASURED if road.quality is None else n.share(road.quality),
+            "once": n.dollars(road.one_off_usd),
+            "a month": n.dollars(road.monthly_usd),
+            "a request": n.usd(road.request_usd),
+            "in all": n.dollars(road.total_usd),
+        }
+        for road in (economics.roads if economics else ())
+    ]
 
 
 def _plain(value: float) -> str | int:

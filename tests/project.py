@@ -57,7 +57,9 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "split": {},
     "validate": {},
     "ladder": {"latency_rows": 20, "curve_points": 3, "shots": 3, "neighbours": 5},
+    "prompt": {},
     "targets": {"accuracy": 0.999, "min_train_rows": 0},
+    "value": {},
     "train": {"epochs": 1, "rank": 4, "batch_rows": 32, "max_tokens": 32},
     "evaluate": {"latency_rows": 20, "resamples": 200},
     "register": {},
@@ -138,6 +140,7 @@ class Published:
 
     reports: list[Report] = field(default_factory=list)
     points: list[tuple[str, str, float, int]] = field(default_factory=list)
+    texts: dict[str, list[str]] = field(default_factory=dict)
 
     def publish(self, report: Report) -> str:
         self.reports.append(report)
@@ -145,6 +148,14 @@ class Published:
 
     def live(self, stage: str, name: str, value: float, step: int) -> None:
         self.points.append((stage, name, value, step))
+
+    def prompts(self, templates: Mapping[str, str]) -> Mapping[str, int]:
+        """As MLflow's prompt registry: a version per text, from 1."""
+        for name, text in templates.items():
+            known = self.texts.setdefault(name, [])
+            if text not in known:
+                known.append(text)
+        return {name: self.texts[name].index(text) + 1 for name, text in templates.items()}
 
 
 def context(paths: Paths) -> Context:
@@ -180,7 +191,7 @@ def lived(factory: pytest.TempPathFactory) -> Paths:
     """A project that went through ladder, decide, train and evaluate. Read only: copy it to change it."""
     if not _LIVED:
         paths = make(factory.mktemp("lived") / "project")
-        run(paths, "ladder", "decide", "train", "evaluate")
+        run(paths, "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
         _LIVED.append(paths)
     return _LIVED[0]
 

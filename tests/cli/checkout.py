@@ -63,7 +63,18 @@ def checkout(root: Path) -> Paths:
     folder.mkdir()
     sections = "".join(
         f"{name}: {{}}\n"
-        for name in ("curate", "split", "validate", "ladder", "targets", "train", "evaluate", "register")
+        for name in (
+            "curate",
+            "split",
+            "validate",
+            "ladder",
+            "prompt",
+            "targets",
+            "value",
+            "train",
+            "evaluate",
+            "register",
+        )
     )
     (folder / "model.yaml").write_text(f"task: classification\ndata: {{file: rows.csv}}\n{sections}", encoding="utf-8")
     (folder / "labels.yaml").write_text("billing: money\nlogin: access\nrefund: money back\n", encoding="utf-8")

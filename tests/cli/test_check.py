@@ -31,11 +31,57 @@ def test_a_good_use_case_says_what_was_checked_and_changes_nothing(cli: Cli) -> 
     assert said.out.splitlines() == [
         "models/first/model.yaml   ok",
         "models/first/labels.yaml  ok, 3 labels",
+        "models/first/prompts/     none; write starting prompts: tailtune prompts first",
         "data/first/rows.csv  ok, 12 rows, 3 labels",
         "Next:  tailtune run first",
     ]
     assert tree(cli.paths.root) == before
     assert {path: path.stat().st_mtime_ns for path in cli.paths.root.rglob("*")} == everything
+
+
+MODEL = "prompt: {rungs: [lm_zero_shot], models: [{name: small, endpoint: 'http://127.0.0.1:9/v1'}]}"
+
+
+def prompted(cli: Cli, text: str | None) -> None:
+    """A use case with a model, and one prompt or none."""
+    case = cli.paths.case("first")
+    declared = case.model_yaml.read_text(encoding="utf-8").replace("prompt: {}", MODEL)
+    case.model_yaml.write_text(declared, encoding="utf-8")
+    if text is not None:
+        case.prompts.mkdir()
+        (case.prompts / "zero_shot.md").write_text(text, encoding="utf-8")
+
+
+def test_prompts_are_held_against_what_they_may_name(cli: Cli) -> None:
+    prompted(cli, "## User\n{% for one in labels %}{{ one.name }}{% endfor %}\n{{ txt }}\n")
+    told = refused(cli)
+    assert "models/first/prompts/zero_shot.md:3  {{ txt }}: no such variable; did you mean text?" in told
+    assert told.splitlines()[-1] == "Next:  tailtune check first"
+
+
+def test_a_declared_model_needs_its_prompts(cli: Cli) -> None:
+    prompted(cli, None)
+    told = refused(cli)
+    assert "models/first/prompts/zero_shot.md: no such file, and the rung lm_zero_shot sends it" in told
+    assert told.splitlines()[-1] == "Next:  tailtune prompts first"
+
+
+def test_a_price_that_is_not_declared_is_told_before_anything_is_bought(cli: Cli) -> None:
+    prompted(cli, "## User\n{{ text }}\n")
+    case = cli.paths.case("first")
+    text = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(text.replace("{name: small,", "{name: small, price: smal,"), encoding="utf-8")
+    assert "prompt.models: small has price `smal`, not in models/prices.yaml" in refused(cli)
+
+
+def test_labels_that_prompts_have_no_words_for_are_named(cli: Cli) -> None:
+    prompted(cli, "## User\n{{ text }}\n")
+    (cli.paths.case("first").folder / "labels.yaml").write_text(
+        "billing: money\nlogin: Login\nrefund:\n", encoding="utf-8"
+    )
+    lines = cli("check", "first").out.splitlines()
+    assert "models/first/prompts/     ok, 1 prompt" in lines
+    assert "models/first/labels.yaml  2 without a description, which prompts read: login, refund" in lines
 
 
 def test_the_test_file_is_read_too(cli: Cli) -> None:
@@ -82,7 +128,7 @@ def test_spec_faults_of_both_files_come_with_their_lines(cli: Cli) -> None:
     case.model_yaml.write_text(case.model_yaml.read_text() + "trian: {}\n", encoding="utf-8")
     (case.folder / "labels.yaml").write_text("billing: 1\nlogin: access\n", encoding="utf-8")
     told = refused(cli)
-    assert "models/first/model.yaml:11  trian: unknown key; did you mean train?" in told
+    assert "models/first/model.yaml:13  trian: unknown key; did you mean train?" in told
     assert "models/first/labels.yaml:1  billing: expected a description in words, found 1" in told
     assert told.splitlines()[-1] == "Next:  tailtune check first"
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
 from tailtune.cli import aside
 from tailtune.core.errors import ServiceError
+from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.services import versions
 from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
@@ -61,6 +62,7 @@ def test_a_file_becomes_a_use_case(cli: Cli, tmp_path: Path, kind: str) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[-1] == "Next:  tailtune run mine"
     assert "15 rows, pinned by data.dvc" in said.out
+    assert "models/mine/prompts/     4 starting prompts for language models" in said.out.splitlines()
     case = load_use_case(cli.paths, "mine")
     assert case.spec.data.file == f"my rows.{kind}"
     assert case.answers.labels == {"billing": "billing", "login": "login", "refund": "refund"}
@@ -68,7 +70,11 @@ def test_a_file_becomes_a_use_case(cli: Cli, tmp_path: Path, kind: str) -> None:
     lines = "      first: {answers: labels.yaml}\n      mine: {answers: labels.yaml}\n"
     assert lines in cli.paths.dvc_yaml.read_text(encoding="utf-8")
     assert versions.data_is_pinned(cli.paths)
-    assert cli("check", "mine").code == 0
+    assert sorted(path.stem for path in case.paths.prompts.iterdir()) == sorted(PROMPTS)
+    checked = cli("check", "mine")
+    assert checked.code == 0
+    assert "models/mine/prompts/     ok, 4 prompts" in checked.out.splitlines()
+    assert "3 without a description, which prompts read: billing, login, refund" in checked.out
 
 
 def test_columns_groups_and_a_test_file_of_the_same_name(cli: Cli, tmp_path: Path) -> None:

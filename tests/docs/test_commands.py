@@ -26,6 +26,7 @@ GROUPS = {
     ("prefect", "deployment", "schedule"),
     ("prefect", "work-pool"),
     ("prefect", "worker"),
+    ("tailtune", "cost"),
 }
 """Programs and commands that take a further word to be a command."""
 

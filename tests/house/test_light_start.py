@@ -14,9 +14,10 @@ from house.tree import ROOT
 
 # fmt: off
 HEAVY = {
-    "dateparser", "dvc", "git", "great_expectations", "jsonschema", "matplotlib", "mlflow", "numpy", "pandas", "peft",
-    "phonenumbers", "prefect", "price_parser", "pyarrow", "rapidfuzz", "rensa", "requests", "safetensors", "scipy",
-    "sklearn", "sqlalchemy", "tokenizers", "torch", "transformers",
+    "cleanlab", "dateparser", "dvc", "gepa", "git", "great_expectations", "httpx2", "jsonschema", "llguidance",
+    "matplotlib", "mlflow", "numpy", "openai", "pandas", "peft", "phonenumbers", "prefect", "price_parser", "pyarrow",
+    "rapidfuzz", "rensa", "requests", "safetensors", "scipy", "sklearn", "sqlalchemy", "tokenizers", "torch",
+    "transformers",
 }
 # fmt: on
 START = """

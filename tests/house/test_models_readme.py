@@ -13,7 +13,7 @@ from house.tree import MODELS, ROOT
 from tailtune.spec.load import TASKS
 from tailtune.spec.model import SECTIONS, ModelSpec
 from tailtune.spec.prices import PriceSpec
-from tailtune.spec.reference import own_keys, reference
+from tailtune.spec.reference import entry_of, own_keys, reference
 
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
 
@@ -25,6 +25,8 @@ def keys(model: type[BaseModel]) -> list[str]:
         found.append(field.alias or name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found += keys(field.annotation)
+        if entry := entry_of(field):
+            found += keys(entry)
     return found
 
 

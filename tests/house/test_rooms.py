@@ -14,18 +14,24 @@ from house.tree import FLOWS, ROOT, SRC, all_imports, imports, outside, python_f
 
 # Library → where below src/tailtune it may be imported. A folder's name ends with a slash.
 ROOMS: dict[str, tuple[str, ...]] = {
+    "cleanlab": ("services/label_issues.py",),
     "dateparser": ("predictors/extraction/values/dates.py",),
     "dvc": ("services/versions.py",),
     "great_expectations": ("stages/validate/",),
-    "jinja2": ("report/",),
+    "gepa": ("predictors/prompted/",),
+    "httpx2": ("services/endpoint/",),
+    "jinja2": ("report/", "predictors/prompted/"),
     "jsonschema": ("spec/", "predictors/extraction/values/rules.py"),
+    "llguidance": ("predictors/prompted/",),
     "mlflow": ("services/tracking/", "serve/pyfunc.py"),
+    "openai": ("services/endpoint/",),
     "peft": ("stages/train/", "predictors/adapter"),
     "pydantic_settings": ("spec/settings.py",),
     "phonenumbers": ("predictors/extraction/values/phones.py",),
     "price_parser": ("predictors/extraction/values/money.py",),
     "rapidfuzz": ("predictors/extraction/values/places.py",),
     "rensa": ("services/twins.py",),
+    "sqlite3": ("services/endpoint/", "services/tracking/"),
     "typer": ("cli/",),
     "yaml": ("spec/yaml_lines.py",),
 }

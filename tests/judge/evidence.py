@@ -1,22 +1,61 @@
-"""Rungs and evidence in a line each, for tests of the gates."""
+"""Rungs, prices and evidence in a line each, for tests of the gates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CurvePoint, RungResult
-from tailtune.judge.decide import Evidence
+from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
+from tailtune.judge.cadence import Cadence
+from tailtune.judge.economy import Setting
+from tailtune.judge.evidence import Evidence
+from tailtune.judge.stats import mcnemar
+from tailtune.spec.prices import PriceSpec
+from tailtune.spec.value import ValueSpec
+
+PRICES = PriceSpec(
+    as_of=date(2026, 11, 1), cpu_core_hour_usd=Decimal("0.04"), serving_cores=2, person_hour_usd=Decimal(75),
+    label_usd=Decimal("0.08"), storage_gb_month_usd=Decimal("0.023"),
+)  # fmt: skip
 
 
-def rung(name: str, value: float, low: float | None = None, p99_ms: float = 5.0) -> RungResult:
-    """A measured rung; the interval is ± 1 point unless its low end is given."""
-    accuracy = Estimate(value=value, low=value - 0.01 if low is None else low, high=min(1, value + 0.01), rows=1000)
-    latency = Latency(p50_ms=1, p95_ms=2, p99_ms=p99_ms, mean_ms=1, rows=200)
+def around(value: float, low: float | None = None, rows: int = 1000) -> Estimate:
+    """± 1 point, unless the low end is given."""
+    return Estimate(value=value, low=value - 0.01 if low is None else low, high=min(1, value + 0.01), rows=rows)
+
+
+def took(p99_ms: float, **parts: float) -> Latency:
+    return Latency(p50_ms=1, p95_ms=2, p99_ms=p99_ms, mean_ms=sum(parts.values()) or 1, rows=200, parts=parts)
+
+
+def rung(
+    name: str, value: float, low: float | None = None, p99_ms: float = 5.0, fit_rows: int = 0, invalid_rows: int = 0
+) -> RungResult:
+    """A measured local rung."""
+    accuracy = around(value, low)
     return RungResult(
-        name=name, title=name.title(), metrics={"accuracy": accuracy, "macro_f1": accuracy}, latency=latency,
-        usd_per_1000=None, fit_s=0, fit_rows=0,
+        name=name, title=name.title(), metrics={"accuracy": accuracy, "macro_f1": accuracy}, latency=took(p99_ms),
+        usd_per_1000=0.00001, fit_s=0, fit_rows=fit_rows, invalid_rows=invalid_rows,
     )  # fmt: skip
+
+
+def prompted(
+    value: float, usd_per_1000: float | None = 0.5, low: float | None = None, p99_ms: float = 800.0, **changes: Any
+) -> PromptedRung:
+    """A measured prompt whose tokens vary by ± 2 %."""
+    accuracy = around(value, low)
+    known: dict[str, Any] = {
+        "name": "lm_retrieval", "title": "Retrieval prompt", "metrics": {"accuracy": accuracy, "macro_f1": accuracy},
+        "latency": took(p99_ms, connect=2.0, tls=8.0, wait=290.0, server=200.0, body=10.0),
+        "usd_per_1000": usd_per_1000, "fit_s": 0, "fit_rows": 8000, "model": "small", "role": "base",
+        "prompt": "retrieval", "prompt_digest": "0" * 12, "settled": "all rows", "of_rows": 1000,
+        "usd_low": None if usd_per_1000 is None else usd_per_1000 * 0.98,
+        "usd_high": None if usd_per_1000 is None else usd_per_1000 * 1.02,
+    }  # fmt: skip
+    return PromptedRung(**(known | changes))
 
 
 def curve(*points: tuple[int, float]) -> tuple[CurvePoint, ...]:
@@ -26,13 +65,48 @@ def curve(*points: tuple[int, float]) -> tuple[CurvePoint, ...]:
     )
 
 
+def setting(
+    per_day: float = 10_000, error_usd: float | None = 0.02, cadence_days: float | None = 90, **changes: Any
+) -> Setting:
+    """A declared volume, and prices for everything; a year."""
+    value = ValueSpec(requests_per_day=per_day, error_usd=error_usd)
+    known: dict[str, Any] = {
+        "value": value, "prices": PRICES, "cadence_days": cadence_days, "train_rows": 8000, "train_usd": 0.02,
+    }  # fmt: skip
+    return Setting(**(known | changes))
+
+
 def evidence(
     *rungs: RungResult,
     train_rows: int = 8000,
     gain: float = 0.0,
     usd: float | None = 0.02,
     unmeasured: Sequence[str] = (),
+    worth: Setting | None = None,
+    cadence: Cadence | None = None,
 ) -> Evidence:
     """Evidence whose learning curve gained `gain` with its last doubling."""
     points = curve((train_rows // 2, 0.8), (train_rows, 0.8 + gain))
-    return Evidence(rungs, points, train_rows, usd, tuple(unmeasured))
+    return Evidence(
+        rungs, points, train_rows, usd, tuple(unmeasured), setting=worth, cadence=cadence or Cadence(90, None)
+    )
+
+
+def candidate(
+    name: str, value: float, p99_ms: float = 5.0, usd_per_1000: float | None = None, invalid_rows: int = 0
+) -> CandidateResult:
+    """A candidate on 3,000 test rows."""
+    return CandidateResult(
+        name=name, title="LoRA fine-tune" if name == "lora" else name.title(),
+        metrics={"accuracy": around(value, rows=3000)}, ece=0.1, latency=took(p99_ms), usd_per_1000=usd_per_1000,
+        invalid_rows=invalid_rows,
+    )  # fmt: skip
+
+
+def against(only_first: int, only_second: int, rows: int = 3000, half: float = 0.005) -> Paired:
+    """A comparison from the rows that one side alone got right; the interval is ± `half`."""
+    gap = (only_first - only_second) / rows
+    return Paired(
+        first="lora", second="probe", difference=Estimate(value=gap, low=gap - half, high=gap + half, rows=rows),
+        only_first_right=only_first, only_second_right=only_second, mcnemar_p=mcnemar(only_first, only_second),
+    )  # fmt: skip

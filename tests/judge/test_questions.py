@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from judge.evidence import curve, evidence, rung
-from tailtune.core.reports import Question
-from tailtune.judge.decide import NO_ENDPOINT, Evidence, verdict
+from judge.evidence import curve, evidence, prompted, rung, took
+from tailtune.core.reports import DiagnoseReport, FailureClass, Question
+from tailtune.judge.cadence import Cadence
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.questions import CONTEXT, questions
+from tailtune.judge.stats import wilson
+from tailtune.judge.verdict import verdict
 from tailtune.predictors.registry import RUNG_KINDS
 from tailtune.spec.classification import ClassificationTargets
 from tailtune.spec.model import TrainSpec
 
 STRICT = ClassificationTargets(accuracy=0.94)
+NO_MODEL = "prompted models"
 
 
 def ask(shown: Evidence, targets: ClassificationTargets) -> dict[str, Question]:
@@ -22,28 +28,28 @@ def ask(shown: Evidence, targets: ClassificationTargets) -> dict[str, Question]:
 
 @pytest.mark.parametrize("name", CONTEXT)
 def test_context_solves_it_when_a_rung_that_fits_nothing_stays(name: str) -> None:
-    found = ask(evidence(rung(name, 0.99), rung("probe", 0.995), unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    found = ask(evidence(rung(name, 0.99), rung("probe", 0.995), unmeasured=[NO_MODEL]), STRICT)["context"]
     assert found.answer == "yes"
     assert found.evidence == (
         f"best local context rung: {name.title()} 99.0 % (98.0–100.0); 96.0 % is needed to stay; "
-        "prompted models were not measured"
+        "not measured: prompted models"
     )
 
 
 @pytest.mark.parametrize("name", ["majority", "tfidf", "probe"])
 def test_a_fitted_rung_that_stays_is_no_proof_of_context(name: str) -> None:
-    found = ask(evidence(rung("retrieval", 0.9), rung(name, 0.99), unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    found = ask(evidence(rung("retrieval", 0.9), rung(name, 0.99), unmeasured=[NO_MODEL]), STRICT)["context"]
     assert found.answer == "no"
-    assert f"; {name.title()}, fitted to labels, stays; prompted models were not measured" in found.evidence
+    assert f"; {name.title()}, fitted to labels, stays; not measured: prompted models" in found.evidence
 
 
 def test_while_nothing_stays_prompted_models_could_still_solve_it() -> None:
     rungs = rung("prototypes", 0.8), rung("retrieval", 0.9), rung("probe", 0.95)
-    open_ = ask(evidence(*rungs, unmeasured=[NO_ENDPOINT]), STRICT)["context"]
+    open_ = ask(evidence(*rungs, unmeasured=[NO_MODEL]), STRICT)["context"]
     assert (open_.answer, open_.evidence) == (
         "unmeasured",
         "best local context rung: Retrieval 90.0 % (89.0–91.0); 96.0 % is needed to stay; "
-        "prompted models were not measured",
+        "not measured: prompted models",
     )
     known = ask(evidence(*rungs), STRICT)["context"]
     assert known.answer == "no"
@@ -79,13 +85,108 @@ def test_without_a_curve_nothing_is_claimed_of_it() -> None:
 def test_latency_counts_the_rungs_that_meet_the_target() -> None:
     shown = evidence(rung("tfidf", 0.8, p99_ms=1), rung("probe", 0.9, p99_ms=9))
     no = ask(shown, ClassificationTargets())["latency"]
-    assert (no.answer, no.evidence) == ("no", "no targets.p99_ms is declared")
+    assert (no.answer, no.evidence) == (
+        "no",
+        "no targets.p99_ms is declared; the time of an endpoint was not measured",
+    )
     yes = ask(shown, ClassificationTargets(p99_ms=5))["latency"]
     assert yes.answer == "yes"
-    assert yes.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it locally; Tfidf takes 1.0 ms")
+    assert yes.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it; Tfidf takes 1.0 ms")
+    assert (yes.figures["target_p99_ms"], yes.figures["best_rung_p99_ms"]) == (5, 1)
 
 
-def test_what_nobody_measured_is_called_unmeasured() -> None:
-    found = ask(evidence(rung("probe", 0.9)), ClassificationTargets())
-    assert found["cadence"].answer == "unmeasured"
-    assert found["format"].answer == "yes"
+def test_it_says_whether_the_network_is_slow_and_what_a_local_model_saves() -> None:
+    """connect 2, tls 8, wait 290 of which the server's 200, body 10: 110 ms of network."""
+    found = ask(evidence(rung("probe", 0.9), prompted(0.95)), ClassificationTargets(p99_ms=900))["latency"]
+    assert "takes 510 ms on average: network 110 ms, model 200 ms, so the model is the slow part" in found.evidence
+    assert found.evidence.endswith("a local model (Probe) would save 509 ms of that")
+    assert found.figures["network_ms"] == 110
+    assert found.figures["model_ms"] == 200
+    assert found.figures["saved_by_local_ms"] == 509
+
+
+def test_where_the_server_does_not_tell_nobody_guesses() -> None:
+    silent = prompted(0.95, latency=took(800, connect=2.0, tls=8.0, wait=290.0, body=10.0))
+    found = ask(evidence(rung("probe", 0.9), silent), ClassificationTargets())["latency"]
+    assert "20 ms of connecting and transfer, 290 ms of waiting, of which the server does not tell" in found.evidence
+    assert "model_ms" not in found.figures
+    assert found.figures["wait_ms"] == 290
+
+
+def test_a_prompt_that_stays_is_context() -> None:
+    found = ask(evidence(rung("probe", 0.9), prompted(0.99)), STRICT)["context"]
+    assert found.answer == "yes"
+    assert "best prompt: Retrieval prompt (small) 99.0 % (98.0–100.0)" in found.evidence
+    assert found.figures == {"needed_share": pytest.approx(0.96), "target_share": 0.94, "best_prompt_share": 0.99}
+
+
+def test_what_the_diagnosis_found_is_evidence() -> None:
+    classes = [
+        FailureClass(fault=fault, reason=reason, rows=rows, share=wilson(rows, 40), action="do")  # type: ignore[arg-type]
+        for fault, reason, rows in (
+            ("model", "model too weak", 20),
+            ("context", "retrieval missed", 12),
+            ("context", "no example", 8),
+        )
+    ]
+    diagnosis = DiagnoseReport(
+        use_case="toy", stage="diagnose", rung="x", rows=500, failures=40, classes=tuple(classes)
+    )
+    shown = replace(evidence(rung("probe", 0.9), prompted(0.92)), diagnosis=diagnosis)
+    found = ask(shown, STRICT)["context"]
+    assert "of 40 failures of the best prompt 20 are the context's fault; retrieval missed the evidence in 12" in (
+        found.evidence
+    )
+    assert found.figures["failures_by_context_rows"] == 20
+    assert found.figures["retrieval_missed_rows"] == 12
+
+
+def test_without_a_prompt_the_format_is_what_the_task_says() -> None:
+    found = ask(replace(evidence(rung("probe", 0.9)), narrow="a closed set"), STRICT)["format"]
+    assert (found.answer, found.evidence, found.figures) == ("yes", "a closed set", {})
+
+
+def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
+    free = prompted(0.9, invalid_rows=60)
+    other = prompted(0.95, name="lm_strong", model="large", invalid_rows=1)
+    held = prompted(0.93, name="lm_constrained", constrained=True)
+    found = ask(evidence(rung("probe", 0.9), free, held, other), STRICT)["format"]
+    assert found.answer == "yes"
+    assert (
+        "without constrained decoding 94.0 % (92.4–95.3) of small's answers are usable, right 90.0 %" in found.evidence
+    )
+    assert "with it 100.0 % (99.6–100.0) of small's answers are usable, right 93.0 %" in found.evidence
+    assert found.figures == {
+        "free_usable_share": 0.94, "free_right_share": 0.9, "constrained_usable_share": 1,
+        "constrained_right_share": 0.93,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("held", "validity", "answer"), [(None, None, "unmeasured"), (5, None, "no"), (5, 0.99, "yes"), (None, 0.9, "yes")]
+)
+def test_constrained_decoding_may_not_fix_it(held: int | None, validity: float | None, answer: str) -> None:
+    rungs = [prompted(0.9, invalid_rows=60)]
+    rungs += [] if held is None else [prompted(0.93, name="lm_constrained", constrained=True, invalid_rows=held)]
+    targets = STRICT.model_copy(update={"validity": validity})
+    assert ask(evidence(rung("probe", 0.9), *rungs), targets)["format"].answer == answer
+
+
+@pytest.mark.parametrize(
+    ("cadence", "answer"),
+    [(Cadence(), "unmeasured"), (Cadence(14), "yes"), (Cadence(90, 7), "no"), (Cadence(None, 7), "yes")],
+)
+def test_cadence_declared_and_seen(cadence: Cadence, answer: str) -> None:
+    found = ask(evidence(rung("probe", 0.9), cadence=cadence), STRICT)["cadence"]
+    assert found.answer == answer
+    assert ("speaks against a fine-tune" in found.evidence) == (answer == "yes")
+    known = {"declared_days": cadence.declared_days, "seen_days": cadence.seen_days}
+    assert found.figures == {name: days for name, days in known.items() if days is not None}
+
+
+def test_every_figure_has_a_unit() -> None:
+    shown = evidence(rung("probe", 0.9), prompted(0.95, invalid_rows=3), cadence=Cadence(90, 60))
+    found = ask(shown, ClassificationTargets(p99_ms=5))
+    names = [name for question in found.values() for name in question.figures]
+    assert len(names) > 10
+    assert all(name.endswith(("_ms", "_share", "_rows", "_days", "_points")) for name in names), names

@@ -13,18 +13,25 @@ from tailtune.predictors import registry
 from tailtune.predictors.base import Rung
 from tailtune.spec import classification
 from tailtune.spec.load import TASKS
+from tailtune.spec.prompting import PROMPT_RUNGS
 
 
 def test_every_kind_can_be_imported_and_is_named_by_its_key() -> None:
-    assert len(registry.RUNG_KINDS) == 10
+    assert len(registry.RUNG_KINDS) == 17
     for name, kind in registry.RUNG_KINDS.items():
         assert kind.name == name
         assert issubclass(kind.load_class(), Rung)
         assert registry.title(name) == kind.title
-    assert len({kind.title for kind in registry.RUNG_KINDS.values()}) == 10
+    assert len({kind.title for kind in registry.RUNG_KINDS.values()}) == 17
     assert registry.title("lora") == "LoRA fine-tune"
     with pytest.raises(KeyError):
         registry.title("oracle")
+
+
+def test_every_prompted_rung_has_a_kind_of_the_same_class() -> None:
+    assert [name for name in registry.RUNG_KINDS if name.startswith("lm_")] == list(PROMPT_RUNGS)
+    assert len({registry.RUNG_KINDS[name].where for name in PROMPT_RUNGS}) == 1
+    assert registry.title("lm_chain_of_thought") == "Prompt, step by step"
 
 
 @pytest.mark.parametrize("name", classification.RUNGS)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import copy_context
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from tailtune.core.records import Answer
-from tailtune.predictors.timing import WARM_UP_ROWS, time_rows
+from tailtune.predictors.classification.base import Classifier
+from tailtune.predictors.encoder import Encoder
+from tailtune.predictors.extraction.encode import TokenStates
+from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, part, time_rows
 
 
 class Slow:
@@ -49,3 +54,124 @@ def test_percentiles_on_a_clock_that_tells_known_times(monkeypatch: pytest.Monke
     known = [round(float(q), 3) for q in np.percentile(spent, [50, 95, 99])]
     assert [found.p50_ms, found.p95_ms, found.p99_ms] == known
     assert found.mean_ms == pytest.approx(50.5)
+
+
+class Clock:
+    """Moves only when a predictor says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def passes(self, ms: float) -> None:
+        self.now_s += ms / 1000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    made = Clock()
+    monkeypatch.setattr("tailtune.predictors.timing.time.perf_counter", made)
+    yield made
+
+
+class Parted:
+    """1 ms unmarked, 8 ms infer with 2 ms tokenise inside, 4 ms decode; ten times that for a long text."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        times = 10 if texts[0] == "long" else 1
+        self._clock.passes(1 * times)
+        with part("infer"):
+            self._clock.passes(3 * times)
+            with part("tokenise"):
+                self._clock.passes(2 * times)
+            self._clock.passes(3 * times)
+        with part("decode"):
+            self._clock.passes(4 * times)
+        return [Answer("x", 1.0)]
+
+
+def test_the_inner_part_is_charged_and_what_is_not_marked_is_decode(clock: Clock) -> None:
+    found = time_rows(Parted(clock), ["short"])
+    assert found.parts == pytest.approx({"tokenise": 2, "infer": 6, "decode": 5})
+
+
+def test_parts_are_means_and_add_up_to_the_mean(clock: Clock) -> None:
+    found = time_rows(Parted(clock), ["short", "long"])
+    assert found.parts == pytest.approx({"tokenise": 11, "infer": 33, "decode": 27.5})
+    assert sum(found.parts.values()) == pytest.approx(found.mean_ms)
+
+
+def test_a_predictor_that_marks_nothing_decodes() -> None:
+    found = time_rows(Slow(), ["5"])
+    assert found.parts["decode"] == found.mean_ms >= 5
+    assert found.parts["tokenise"] == found.parts["infer"] == 0
+
+
+class Failing:
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        with part("infer"):
+            raise ValueError(texts[0])
+
+
+def test_an_error_goes_on_and_leaves_nobody_timing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailtune.predictors.timing.WARM_UP_ROWS", 0)
+    with pytest.raises(ValueError, match="a"):
+        time_rows(Failing(), ["a"])
+    assert part("infer") is part("decode"), "a watch still runs"
+
+
+class Elsewhere:
+    """Another thread works on something else meanwhile, marked too."""
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        seen: list[bool] = []
+        other = Thread(target=lambda: seen.append(part("infer") is part("decode")))
+        other.start()
+        other.join()
+        assert seen == [True], "the other thread was timed"
+        assert copy_context().run(lambda: part("infer") is not part("infer")), "nobody times here"
+        return [Answer("x", 1.0)]
+
+
+def test_other_threads_are_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailtune.predictors.timing.WARM_UP_ROWS", 0)
+    assert set(time_rows(Elsewhere(), ["a"]).parts) == set(PARTS)
+
+
+class OfEncoder(Classifier):
+    labels = ("a", "b")
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = self._encoder.embed(texts)
+        return np.tile(np.array([[0.5, 0.5]], dtype=np.float32), (len(vectors), 1))
+
+
+class OfStates:
+    def __init__(self, states: TokenStates) -> None:
+        self._states = states
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        rows = self._states.windows(texts)
+        self._states.each(rows, lambda *_: time.sleep(0.02))
+        return [Answer("x", 1.0)]
+
+
+def test_the_encoder_says_what_is_tokenising_and_what_is_inference(tiny_encoder) -> None:
+    found = time_rows(OfEncoder(Encoder.load(tiny_encoder)), ["a card that was not sent"] * 3)
+    assert all(found.parts[name] > 0 for name in PARTS)
+    assert sum(found.parts.values()) == pytest.approx(found.mean_ms, abs=0.002)
+
+
+def test_what_is_made_of_the_states_of_words_is_not_inference(tiny_encoder) -> None:
+    found = time_rows(OfStates(TokenStates.load(tiny_encoder)), ["a card that was not sent"] * 3)
+    assert found.parts["tokenise"] > 0
+    assert found.parts["infer"] > 0
+    assert found.parts["decode"] >= 20

@@ -12,6 +12,7 @@ from tailtune.core.reports import (
     CurateReport,
     CurvePoint,
     DecideReport,
+    DiagnoseReport,
     DroppedExample,
     EpochResult,
     EvaluateReport,
@@ -19,6 +20,7 @@ from tailtune.core.reports import (
     FieldResult,
     LadderReport,
     Paired,
+    PromptReport,
     Question,
     RegisterReport,
     Report,
@@ -27,7 +29,7 @@ from tailtune.core.reports import (
     ValidateReport,
 )
 
-from .fixtures import NAN, cost, estimate, latency, reports
+from .basics import LOCAL, NAN, cost, estimate, latency, reports
 
 CASE = "insurance-claims"
 KINDS = {
@@ -129,7 +131,7 @@ def ladder() -> LadderReport:
             name=name,
             title=title,
             metrics=metrics(f1, whole, DEV),
-            latency=latency(p50),
+            latency=latency(p50, LOCAL if name == "token_probe" else None),
             usd_per_1000=usd,
             fit_s=fit_s,
             fit_rows=fit_rows,
@@ -147,6 +149,17 @@ def ladder() -> LadderReport:
         curve_rung="token_probe",
         unmeasured=("prompted language models (no endpoint is declared)",),
     )
+
+
+def prompt() -> PromptReport:
+    """No model is declared: nothing is prompted."""
+    return PromptReport(
+        **_stamp("prompt", 5, 0.3), dev_rows=1000, unmeasured=("prompted language models (none is declared)",)
+    )
+
+
+def diagnose() -> DiagnoseReport:
+    return DiagnoseReport(**_stamp("diagnose", 5, 0.3))
 
 
 def decide() -> DecideReport:
@@ -211,7 +224,7 @@ def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
             title=title,
             metrics=metrics(f1 - 0.002, whole, TEST),
             ece=NAN if name == "patterns" else 0.018,
-            latency=latency(p50) if name in ("lora", "token_probe") else None,
+            latency=latency(p50, LOCAL) if name in ("lora", "token_probe") else None,
             usd_per_1000=usd,
         )
         for name, (title, f1, whole, p50, usd, _, _) in {**tuned, **SCORES}.items()
@@ -310,12 +323,14 @@ def register() -> RegisterReport:
 
 
 def whole() -> dict[str, Report]:
-    return reports(curate(), validate(), ladder(), decide(), train(), evaluate(), register())
+    return reports(curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), evaluate(), register())
 
 
 def stay() -> dict[str, Report]:
     kept = register().model_copy(update={"winner": "token_probe"})
-    return reports(curate(), validate(), ladder(), decide_stay(), train_refused(), evaluate_stay(), kept)
+    return reports(
+        curate(), validate(), ladder(), prompt(), diagnose(), decide_stay(), train_refused(), evaluate_stay(), kept
+    )
 
 
 def parts() -> list[dict[str, Report]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from tailtune.core.records import Cost, Decision, Estimate, Latency
+from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import (
     CalibrationBin,
     CandidateResult,
@@ -14,12 +14,14 @@ from tailtune.core.reports import (
     CurateReport,
     CurvePoint,
     DecideReport,
+    DiagnoseReport,
     DroppedExample,
     EpochResult,
     EvaluateReport,
     ExpectationResult,
     LadderReport,
     Paired,
+    PromptReport,
     Question,
     RegisterReport,
     Report,
@@ -28,7 +30,9 @@ from tailtune.core.reports import (
     ValidateReport,
 )
 
-NAN = math.nan
+from .basics import LOCAL, NAN, cost, estimate, latency, reports
+
+__all__ = ["NAN", "cost", "estimate", "latency", "reports"]
 CASE = "support-tickets"
 AREAS = ("billing", "access", "data export", "subscription", "mobile app", "delivery", "account", "security")
 KINDS = ("refund", "question", "error", "cancel", "change", "missing", "slow")
@@ -50,21 +54,6 @@ WHY_STAY = (
     "Retrieval, nearest labelled rows reaches 90.4 % (88.6–92.2): at or above 90.0%, "
     "the target 85.0% with head-room 1.5"
 )
-
-
-def estimate(value: float, rows: int) -> Estimate:
-    """A share with a normal-theory interval; NaN stays NaN."""
-    half = 1.96 * math.sqrt(max(value * (1 - value), 0) / rows) if value == value else NAN
-    return Estimate(value=value, low=max(value - half, 0.0), high=min(value + half, 1.0), rows=rows)
-
-
-def latency(p50: float) -> Latency:
-    return Latency(p50_ms=p50, p95_ms=p50 * 1.6, p99_ms=p50 * 2.3, mean_ms=p50 * 1.1, rows=200)
-
-
-def cost(wall_s: float, usd: float | None = -1.0) -> Cost:
-    price = wall_s * 0.1 / 3600 if usd == -1.0 else usd
-    return Cost(wall_s=wall_s, cpu_s=wall_s * 1.8, peak_memory_mb=612 + wall_s * 8, usd=price)
 
 
 def _stamp(minute: int) -> dict[str, str]:
@@ -154,7 +143,7 @@ def ladder() -> LadderReport:
             name=name,
             title=title,
             metrics={"accuracy": estimate(accuracy, 1085), "macro_f1": estimate(f1, 1085)},
-            latency=latency(p50),
+            latency=latency(p50, LOCAL if p50 > 1 else None),
             usd_per_1000=usd,
             fit_s=fit_s,
             fit_rows=fit_rows,
@@ -178,6 +167,20 @@ def ladder() -> LadderReport:
         curve=curve,
         unmeasured=("prompted language model: no endpoint is configured",),
     )
+
+
+NO_MODEL = "prompted language models (none is declared in prompt.models)"
+
+
+def prompt() -> PromptReport:
+    """No model is declared: nothing is prompted."""
+    digest = {"rows_digest": "9f2c51e07ab34d18", "spec_digest": "11aa22bb33cc44dd"}
+    return PromptReport(**_stamp(34), **digest, stage="prompt", cost=cost(0.3), dev_rows=1000, unmeasured=(NO_MODEL,))
+
+
+def diagnose() -> DiagnoseReport:
+    digest = {"rows_digest": "9f2c51e07ab34d18", "spec_digest": "55ee66ff77008899"}
+    return DiagnoseReport(**_stamp(34), **digest, stage="diagnose", cost=cost(0.3))
 
 
 def decide() -> DecideReport:
@@ -276,7 +279,7 @@ def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
             title=title,
             metrics={"accuracy": estimate(accuracy, 1665), "macro_f1": estimate(f1, 1665)},
             ece=ece,
-            latency=latency(p50) if name in ("lora", "probe", "retrieval") else None,
+            latency=latency(p50, LOCAL) if name in ("lora", "probe", "retrieval") else None,
             usd_per_1000=usd,
         )
 
@@ -375,17 +378,15 @@ def register() -> RegisterReport:
     )
 
 
-def reports(*parts: Report) -> dict[str, Report]:
-    return {part.stage: part for part in parts}
-
-
 def whole() -> dict[str, Report]:
-    return reports(curate(), validate(), ladder(), decide(), train(), evaluate(), register())
+    return reports(curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), evaluate(), register())
 
 
 def stay() -> dict[str, Report]:
     kept = register().model_copy(update={"winner": "retrieval"})
-    return reports(curate(), validate(), ladder(), decide_stay(), train_refused(), evaluate_stay(), kept)
+    return reports(
+        curate(), validate(), ladder(), prompt(), diagnose(), decide_stay(), train_refused(), evaluate_stay(), kept
+    )
 
 
 def stopped() -> dict[str, Report]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tailtune.report import figures
 
-from . import claims, fixtures
+from . import claims, fixtures, lives
 
 
 def words(figure: Figure) -> str:
@@ -91,3 +91,29 @@ def test_calibration_leaves_empty_bins_out() -> None:
     bins = fixtures.evaluate().calibration
     empty = bins[0].model_copy(update={"confidence": float("nan"), "accuracy": float("nan"), "rows": 0})
     words(figures.calibration((empty, *bins[1:])))
+
+
+def test_quality_takes_prompted_rungs_and_says_on_how_many_rows() -> None:
+    reports = lives.stay()
+    shown = words(figures.quality(reports["prompt"].rungs, "dev", 0.9))
+    assert "Accuracy on 200 to 450 dev rows" in shown and "Prompt with retrieved examples" in shown
+
+
+def test_cost_quality_has_every_priced_rung_and_the_target() -> None:
+    reports = lives.tune()
+    rungs = (*reports["ladder"].rungs, *reports["prompt"].rungs)
+    figure = figures.cost_quality(rungs, "dev", 0.93)
+    assert figure is not None
+    shown = words(figure)
+    assert all(rung.title in shown for rung in rungs)
+    assert "Best prompt, stronger model, $7.10" in shown and "target 93%" in shown
+    assert "US dollars per 1,000 answers" in shown
+
+
+def test_cost_quality_leaves_out_what_has_no_price_and_is_none_without_any() -> None:
+    unpriced = lives.not_yet()["prompt"].rungs
+    figure = figures.cost_quality((*fixtures.ladder().rungs, *unpriced), "dev")
+    assert figure is not None and unpriced[0].title not in words(figure)
+    assert figures.cost_quality(unpriced, "dev") is None
+    free = fixtures.ladder().rungs[0].model_copy(update={"usd_per_1000": 0.0})
+    assert figures.cost_quality((free,), "dev") is None

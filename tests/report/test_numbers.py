@@ -111,3 +111,38 @@ def test_a_reason_becomes_a_sentence() -> None:
     assert numbers.sentence(" better than before ") == "Better than before."
     assert numbers.sentence("Done!") == "Done!"
     assert numbers.sentence("") == "No reason was given."
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(12345.6, "$12,346"), (-3.2, "−$3.20"), (-1200.0, "−$1,200"), (0.0, "$0"), (None, "not known"), (math.nan, "n/a")],
+)
+def test_sums_have_a_sign_and_no_cents_where_they_are_large(value: float | None, said: str) -> None:
+    assert numbers.dollars(value) == said
+
+
+def test_a_price_has_its_interval_where_that_says_more() -> None:
+    assert numbers.priced(0.42, 0.40, 0.44) == "$0.42 (0.40–0.44)"
+    assert numbers.priced(0.42, 0.42, 0.42) == "$0.42" == numbers.priced(0.42, None, None)
+    assert numbers.priced(None, None, None) == "not known"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("network_ms", 212.0, "network 212 ms"),
+        ("retrieval_hit_share", 0.94, "retrieval hit 94.0 %"),
+        ("train_rows", 8123.0, "train 8,123 rows"),
+        ("seen_days", 74.2, "seen 74 days"),
+        ("token_price_usd", 0.3, "token price $0.30"),
+        ("strange", 3.14159, "strange 3.142"),
+        ("usable_share", math.nan, "usable n/a"),
+        ("ms", 3.0, "ms 3"),
+    ],
+)
+def test_a_figure_is_shown_in_the_unit_of_its_name(name: str, value: float, said: str) -> None:
+    assert numbers.figure(name, value) == said
+
+
+def test_never_is_no_volume() -> None:
+    assert [numbers.volume(one) for one in (6000.4, math.inf, math.nan)] == ["6,000", "no volume", "no volume"]

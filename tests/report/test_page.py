@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -14,40 +13,7 @@ from tailtune.report.numbers import with_interval
 from tailtune.report.page import render
 
 from . import claims, fixtures
-
-VOID = {"meta", "br", "link", "img", "hr", "input"}
-HOSTILE = "</td><script>alert('x')</script>\"' onload=\"y"
-
-
-class Outline(HTMLParser):
-    """Collects tags, ids and words, and fails on a tag that is closed out of turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str | None]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+from .outline import HOSTILE, Outline
 
 
 @pytest.mark.parametrize(
@@ -111,7 +77,7 @@ def test_an_extraction_is_told_in_its_own_measures() -> None:
         "answered wholly right 63.4 % 95 % interval 61.0–65.8",
         "valid against the schema 100.0 % 95 % interval 99.7–100.0",
         "Micro F1 over all field values",
-        "Field F1 against the median time of one answer",
+        "Field F1 against cost: up is better",
         "Field F1 of frozen encoder + linear token head by number of train rows",
         "dev field F1",
         "+10.2 points (+9.7 to +10.7) of field F1, McNemar p < 0.0001",
@@ -168,15 +134,15 @@ def test_pictures_have_names_and_descriptions() -> None:
     page = Outline(render(fixtures.whole()))
     named = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
     assert named == [
+        "Accuracy against the cost of 1,000 answers",
         "Accuracy of every rung with its 95 % interval",
-        "Accuracy against the median time of one answer",
         "Accuracy by number of train rows",
         "How often right, by how sure",
     ]
     fields = Outline(render(claims.whole())).attributes
     assert [value for tag, name, value in fields if tag == "svg" and name == "aria-label"] == [
+        "Field F1 against the cost of 1,000 answers",
         "Field F1 of every rung with its 95 % interval",
-        "Field F1 against the median time of one answer",
         "Field F1 by number of train rows",
         "How often right, by how sure",
     ]
@@ -248,8 +214,10 @@ def test_a_closed_gate_is_all_the_page_speaks_of() -> None:
     assert "Stopped: the rows do not pass" in text
     assert "expect_column_values_to_be_in_set" in text
     assert "tickets.jsonl:1377" in text
-    assert "The cheaper ways" not in text
-    assert "Left out, as they are of an earlier run: ladder, decide, train, evaluate, register." in text
+    assert "Every way, measured" not in text
+    assert (
+        "Left out, as they are of an earlier run: ladder, prompt, diagnose, decide, train, evaluate, register." in text
+    )
 
 
 def test_an_unfinished_life_gives_no_verdict_and_names_what_it_leaves_out() -> None:
@@ -259,7 +227,7 @@ def test_an_unfinished_life_gives_no_verdict_and_names_what_it_leaves_out() -> N
     assert "Not finished: ladder is next" in text
     assert "Use the fine-tune" not in text
     assert "provisional" not in text
-    assert "Left out, as they are of an earlier run: decide, train, evaluate, register." in text
+    assert "Left out, as they are of an earlier run: prompt, diagnose, decide, train, evaluate, register." in text
 
 
 def test_the_rung_that_stays_is_marked_though_another_is_more_accurate() -> None:

@@ -126,5 +126,6 @@ def test_a_life_with_a_gap_is_not_finished() -> None:
     said = headline(Story.of(without("train")))
     assert (said.tone, said.title) == ("wait", "Not finished: train is next")
     assert said.why == (
-        "Finished: curate, validate, ladder, decide. Left out, as they are of an earlier run: evaluate, register."
+        "Finished: curate, validate, ladder, prompt, diagnose, decide. "
+        "Left out, as they are of an earlier run: evaluate, register."
     )

@@ -315,6 +315,34 @@ def test_a_use_case_list_that_is_not_a_block_is_left_to_the_person(project: Path
         versions.add_use_case(project, "claims", "schema.json")
 
 
+def test_git_says_when_files_changed(project: Paths, tmp_path: Path) -> None:
+    files = [project.root / "models/toy/model.yaml", project.root / "data.dvc", project.root / "models/toy/prompts"]
+    before = versions.changes(project.root, files)
+    assert len(before) == len(_log(project, *files))
+    (files[0]).write_text("alpha: 7\n")
+    (project.root / "README.md").write_text("not one of them\n")
+    for name in ("models", "README.md"):
+        _commit(project, name)
+    after = versions.changes(project.root, files)
+    assert after[: len(before)] == before and len(after) == len(before) + 1
+    assert all(moment.tzinfo is not None for moment in after)
+    assert versions.changes(project.root, files[2:]) == []
+    assert versions.changes(tmp_path, [tmp_path / "x"]) == []
+
+
+def _log(project: Paths, *files: Path) -> list[str]:
+    return subprocess.run(
+        ["git", "-C", str(project.root), "log", "--format=%H", "--", *map(str, files)],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+
+
+def _commit(project: Paths, name: str) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", str(project.root), "add", name], check=True)
+    subprocess.run(["git", "-C", str(project.root), *who, "commit", "-q", "-m", name], check=True)
+
+
 def test_git_says_which_code(project: Paths, tmp_path: Path) -> None:
     commit = versions.git_commit(project.root)
     assert commit is not None

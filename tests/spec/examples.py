@@ -19,6 +19,8 @@ train:
   max_cost_usd: 4.00
 evaluate: {}
 register: {}
+prompt: {}
+value: {}
 """
 LABELS_YAML = "billing: money\nlogin: access\n"
 

@@ -36,7 +36,13 @@ CHANGED: dict[str, dict[str, Any]] = {
     "validate": {"min_rows": 20, "min_rows_per_class": 3, "max_leak_share": 0.3, "max_dropped_share": 0.4},
     "ladder": {"rungs": ["tfidf"], "shots": 3, "neighbours": 3, "latency_rows": 30, "max_fit_rows": 200,
                "curve_points": 3},
-    "targets": {"accuracy": 0.9, "p99_ms": 9.0, "min_effect": 0.01, "head_room": 2.0, "min_train_rows": 10},
+    "prompt": {"models": [{"name": "small", "endpoint": "http://127.0.0.1:1/v1"}], "rungs": ["lm_few_shot"],
+               "shots": 3, "max_cost_usd": 2, "stop": "never", "batch_rows": 10, "min_rows": 10, "max_rows": 10,
+               "optimise_calls": 20},
+    "targets": {"accuracy": 0.9, "p99_ms": 9.0, "min_effect": 0.01, "head_room": 2.0, "min_train_rows": 10,
+                "validity": 0.9},
+    "value": {"requests_per_day": 1.0, "error_usd": 1.0, "horizon_months": 3, "change_every_days": 3.0,
+              "prompt_hours_per_change": 3.0, "retrain_hours_per_change": 3.0, "new_labels_per_change": 3},
     "train": {"when": "never", "max_cost_usd": 1, "rank": 2, "alpha": 2, "dropout": 0.1, "token_dropout": 0.2,
               "modules": ["query"], "epochs": 1, "patience": 1, "batch_rows": 2, "learning_rate": 0.1,
               "head_learning_rate": 0.2, "max_tokens": 16, "max_rows": 200, "seed": 1, "checkpoint_s": 1.0},
@@ -97,6 +103,15 @@ def test_specs_are_frozen() -> None:
         ("targets", "accuracy", 1),
         ("targets", "accuracy", float("nan")),
         ("targets", "head_room", 0.9),
+        ("targets", "validity", 1.1),
+        ("prompt", "models", [{"name": "Small!", "endpoint": "http://127.0.0.1:1/v1"}]),
+        ("prompt", "models", [{"name": "small"}]),
+        ("prompt", "models", [{"name": "small", "endpoint": "http://a/v1", "folder": "lm"}]),
+        ("prompt", "models", [{"name": "small", "endpoint": "ftp://a/v1"}]),
+        ("prompt", "models", [{"name": "small", "endpoint": "http://a/v1", "key_env": "sk-123"}]),
+        ("prompt", "rungs", ["lm_magic"]),
+        ("prompt", "max_cost_usd", 0),
+        ("value", "requests_per_day", 0),
         ("train", "when", "sometimes"),
         ("train", "max_cost_usd", 0),
         ("train", "rank", 2.5),
@@ -132,14 +147,37 @@ def test_splits_must_leave_rows_to_train_on(tmp_path: Path) -> None:
         load_use_case(paths, "tickets")
 
 
+ONE = {"name": "small", "endpoint": "http://127.0.0.1:1/v1"}
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ([ONE, {**ONE, "role": "strong"}], "name small stands twice"),
+        ([ONE, {**ONE, "name": "other"}], "role base stands twice"),
+        ([{**ONE, "role": "strong"}], "one must have the role base"),
+    ],
+)
+def test_language_models_are_one_of_each_role(models: list[dict[str, str]], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        spec(prompt={"models": models})
+
+
+def test_a_language_model_is_called_by_its_name_unless_told_otherwise() -> None:
+    named = spec(prompt={"models": [ONE, {**ONE, "name": "large", "role": "strong", "model": "vendor/large-2"}]}).prompt
+    assert [named.model("base").called, named.model("strong").called] == ["small", "vendor/large-2"]  # type: ignore[union-attr]
+    assert spec().prompt.model("base") is None
+
+
 def test_money_is_exact() -> None:
     assert spec(train={"max_cost_usd": 4.10}).train.max_cost_usd == Decimal("4.1")
 
 
 def test_rungs_in_the_spec_are_the_rungs_there_are() -> None:
     from tailtune.predictors.registry import RUNG_KINDS
+    from tailtune.spec.prompting import PROMPT_RUNGS
 
-    assert tuple(RUNG_KINDS) == (*classification.RUNGS, *extraction.RUNGS)
+    assert tuple(RUNG_KINDS) == (*classification.RUNGS, *extraction.RUNGS, *PROMPT_RUNGS)
     for task in (classification, extraction):
         assert get_args(task.RungName) == task.RUNGS
 

@@ -56,3 +56,12 @@ def test_the_shipped_prices_hold() -> None:
     from tailtune.spec.paths import Paths
 
     assert load_prices(Paths(Path(__file__).parents[2])).machine_hour_usd is not None
+
+
+def test_tokens_are_reckoned_with_those_that_were_cached(tmp_path: Path) -> None:
+    text = "as_of: 2026-11-01\ntokens:\n  small: {input_usd_per_million: 1, output_usd_per_million: 4}\n"
+    price = load(tmp_path, text).tokens["small"]
+    assert price.usd(1_000_000, 500_000) == pytest.approx(3.0)
+    assert price.usd(1_000_000, 0, 400_000) == pytest.approx(1.0), "no other price is declared for cached ones"
+    cheap = price.model_copy(update={"cached_input_usd_per_million": price.input_usd_per_million / 10})
+    assert cheap.usd(1_000_000, 0, 400_000) == pytest.approx(0.64)

@@ -18,7 +18,7 @@ from tailtune.stages.context import Context
 
 NAME = "tickets"
 LABELS = ("billing", "login", "refund")
-_SECTIONS = ("curate", "split", "validate", "ladder", "targets", "train", "evaluate", "register")
+_SECTIONS = ("curate", "split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register")
 
 
 class NoTracker:

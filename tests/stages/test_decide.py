@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from project import NAME, context, make, respec
 
 from tailtune.core.errors import MissingInputError
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CurvePoint, LadderReport, RungResult
-from tailtune.judge.decide import NO_ENDPOINT
+from tailtune.core.reports import CurvePoint, DiagnoseReport, LadderReport, PromptedRung, PromptReport, RungResult
 from tailtune.services import store
 from tailtune.spec.paths import Paths
 from tailtune.stages import decide
+
+NO_MODEL = "prompted language models (none is declared in prompt.models)"
 
 
 @pytest.fixture
@@ -34,15 +37,34 @@ def rung(name: str, value: float, p99_ms: float = 5.0) -> RungResult:
 
 
 def measured(paths: Paths, *rungs: RungResult, **changes: Any) -> LadderReport:
-    """Write a ladder report: 8,000 train rows, 1,000 rows/s, a flat curve."""
+    """Write a ladder report: 8,000 train rows, 1,000 rows/s, a flat curve; no model is prompted."""
     points = tuple(CurvePoint(rows=n, quality=Estimate(value=0.8, low=0.8, high=0.8, rows=9)) for n in (4000, 8000))
     known: dict[str, Any] = {
         "rows_digest": "abc", "train_rows": 8000, "dev_rows": 500, "encode_rows_per_s": 1000.0, "rungs": rungs,
-        "curve": points, "unmeasured": (NO_ENDPOINT,),
+        "curve": points,
     }  # fmt: skip
     report = LadderReport(use_case=NAME, stage="ladder", **(known | changes))
     store.write_report(paths.case(NAME).report("ladder"), report)
+    asked(paths, unmeasured=(NO_MODEL,))
     return report
+
+
+def asked(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
+    """Write what prompt and diagnose report."""
+    known: dict[str, Any] = {"use_case": NAME, "rows_digest": digest}
+    prompt = PromptReport(stage="prompt", rungs=rungs, unmeasured=unmeasured, **known)
+    store.write_report(paths.case(NAME).report("prompt"), prompt)
+    store.write_report(paths.case(NAME).report("diagnose"), DiagnoseReport(stage="diagnose", **known))
+
+
+def prompted(value: float, usd_per_1000: float | None = 1.0, **changes: Any) -> PromptedRung:
+    low, high = (None, None) if usd_per_1000 is None else (usd_per_1000 * 0.95, usd_per_1000 * 1.05)
+    known: dict[str, Any] = {
+        **rung("lm_retrieval", value, 300).model_dump(), "model": "small", "role": "base", "prompt": "retrieval",
+        "prompt_digest": "0" * 12, "settled": "all rows", "of_rows": 500, "usd_per_1000": usd_per_1000, "usd": 0.5,
+        "usd_low": low, "usd_high": high,
+    }  # fmt: skip
+    return PromptedRung(**(known | changes))
 
 
 def ticket(paths: Paths) -> dict[str, Any]:
@@ -111,11 +133,101 @@ def test_what_was_not_measured_makes_the_verdict_provisional(paths: Paths) -> No
     measured(paths, rung("probe", 0.9))
     found = decide.run(context(paths))
     assert found.provisional
-    assert found.unmeasured == (NO_ENDPOINT,)
-    assert f"measuring {NO_ENDPOINT}" in found.would_change
+    assert found.unmeasured == (NO_MODEL,)
+    assert f"measuring {NO_MODEL}" in found.would_change
     assert len(found.questions) == 5
-    measured(paths, rung("probe", 0.9), unmeasured=())
+    asked(paths, prompted(0.8))
     assert not decide.run(context(paths)).provisional
+
+
+@pytest.mark.parametrize("missing", ["prompt", "diagnose"])
+def test_without_the_prompts_reports_nothing_is_decided(paths: Paths, missing: str) -> None:
+    measured(paths, rung("probe", 0.9))
+    paths.case(NAME).report(missing).unlink()
+    with pytest.raises(MissingInputError, match=f"no report of {missing} yet"):
+        decide.run(context(paths))
+
+
+def test_reports_of_other_rows_are_refused(paths: Paths) -> None:
+    measured(paths, rung("probe", 0.9))
+    asked(paths, prompted(0.99), digest="other")
+    with pytest.raises(MissingInputError, match=r"prompt\.json: made from other rows \(other\)") as caught:
+        decide.run(context(paths))
+    assert caught.value.hint == f"tailtune run {NAME}"
+    assert not paths.case(NAME).ticket.exists()
+
+
+def test_a_prompt_can_be_the_rung_that_stays(paths: Paths) -> None:
+    respec(paths, {"targets": {"accuracy": 0.9}})
+    measured(paths, rung("probe", 0.91))
+    asked(paths, prompted(0.96))
+    found = decide.run(context(paths))
+    assert (found.verdict, found.best_rung) == ("stay", "lm_retrieval")
+    assert ticket(paths)["best_rung"] == "lm_retrieval"
+    assert found.economics is None
+
+
+def test_a_prompt_without_one_usable_figure_is_passed_over(paths: Paths) -> None:
+    nothing = Estimate(value=float("nan"), low=float("nan"), high=float("nan"), rows=9)
+    measured(paths, rung("probe", 0.9))
+    asked(paths, prompted(0.9, metrics={"accuracy": nothing}))
+    found = decide.run(context(paths))
+    assert (found.best_rung, found.provisional) == ("probe", True)
+    assert found.unmeasured == ("lm_retrieval: nothing it answered can be scored",)
+
+
+def declared(paths: Paths, **value: Any) -> None:
+    respec(paths, {"targets": {"accuracy": 0.9}, "value": value})
+    paths.prices.write_text(
+        "as_of: 2026-11-01\ncpu_core_hour_usd: 0.04\nmachine_cores: 2\nserving_cores: 2\nperson_hour_usd: 75\n"
+        "label_usd: 0.08\nstorage_gb_month_usd: 0.02\n",
+        encoding="utf-8",
+    )
+
+
+def test_a_declared_volume_puts_both_roads_into_the_report(paths: Paths) -> None:
+    declared(paths, requests_per_day=50_000, error_usd=0.01, change_every_days=90)
+    measured(paths, rung("probe", 0.85))
+    asked(paths, prompted(0.96, usd_per_1000=2.0))
+    found = decide.run(context(paths))
+    assert (found.verdict, found.best_rung) == ("fine-tune", "lm_retrieval")  # it meets the target, and is dear
+    assert found.economics is not None
+    assert found.economics.unknown == ()
+    prompt, probe, tuned = found.economics.roads
+    assert (prompt.name, probe.name, tuned.name) == ("lm_retrieval", "probe", "lora")
+    lines = {line.what: line.usd for line in tuned.lines}
+    assert lines["training"] == found.estimated_train_usd
+    assert lines["evaluation"] == 0.5
+    assert lines["storage"] is not None and lines["storage"] > 0
+    assert any("requests a day" in line for line in found.would_change)
+
+
+def test_without_a_cadence_the_costs_are_not_known(paths: Paths) -> None:
+    declared(paths, requests_per_day=50_000, error_usd=0.01)
+    measured(paths, rung("probe", 0.85))
+    found = decide.run(context(paths))
+    assert found.economics is not None and found.economics.net_value is None
+    assert found.economics.unknown == ("value.change_every_days, how often behaviour changes",)
+    assert found.questions[4].answer == "unmeasured"
+
+
+def test_the_cadence_is_seen_in_the_history_of_prompts_answers_and_data(paths: Paths) -> None:
+    measured(paths, rung("probe", 0.9))
+    git(paths, "init", "-q")
+    for month in (1, 2, 3, 4):
+        labels = paths.case(NAME).folder / "labels.yaml"
+        labels.write_text(labels.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        git(paths, "add", "models", at=f"2026-0{month}-10T12:00:00Z")
+        git(paths, "commit", "-q", "-m", "labels", at=f"2026-0{month}-10T12:00:00Z")
+    found = decide.run(context(paths))
+    assert found.questions[4].answer == "no"
+    assert found.questions[4].figures == {"seen_days": 31}
+
+
+def git(paths: Paths, *words: str, at: str = "2026-01-01T00:00:00Z") -> None:
+    who = {f"GIT_{who}_{what}": "a" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    when = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
+    subprocess.run(["git", "-C", str(paths.root), *words], check=True, env={**os.environ, **who, **when})
 
 
 def test_a_second_decision_on_other_timings_gives_the_same_ticket_to_the_byte(paths: Paths) -> None:

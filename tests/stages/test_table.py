@@ -13,7 +13,7 @@ from tailtune.spec.model import SECTIONS
 from tailtune.stages.table import BY_NAME, FAMILIES, STAGES, Stage, family
 
 # Written by people or by nobody's stage; everything else that is read must have been written before.
-GIVEN = ("data/${key}", "models/${key}/${item.answers}", "models/prices.yaml")
+GIVEN = ("data/${key}", "models/${key}/${item.answers}", "models/${key}/prompts", "models/prices.yaml")
 
 
 def test_stages_reports_and_verbs_are_the_same_names_in_the_same_order() -> None:
@@ -46,7 +46,7 @@ def test_a_stage_can_be_loaded_and_its_sections_exist(stage: Stage) -> None:
 def test_families_are_the_stages_without_a_gap() -> None:
     assert FAMILIES == ("curation", "validation", "training", "evaluation", "versioning")
     assert [stage for name in FAMILIES for stage in family(name)] == list(STAGES)
-    assert [stage.name for stage in family("training")] == ["ladder", "decide", "train"]
+    assert [stage.name for stage in family("training")] == ["ladder", "prompt", "diagnose", "decide", "train"]
     assert family("gardening") == ()
 
 

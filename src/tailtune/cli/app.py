@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tailtune import __version__
+from tailtune.cli.cost import cost
 from tailtune.core.errors import UsageError
 from tailtune.spec.paths import Paths
 from tailtune.stages.table import BY_NAME, STAGES
@@ -138,6 +139,35 @@ def show(use_case: UseCaseName) -> None:
     print_summary(paths, use_case)
 
 
+@cli.command(rich_help_panel=LIFE)
+def prompts(use_case: UseCaseName) -> None:
+    """Write the starting prompts that are missing; what is there stays."""
+    from tailtune.cli.prompts import write_missing
+
+    for line in write_missing(Paths.find(), use_case):
+        print(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def verdict(
+    use_case: UseCaseName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with its evidence.")] = False,
+    expect: Annotated[
+        str | None, typer.Option(help="End with exit code 3 unless it is this: stay, fine-tune, not-yet.")
+    ] = None,
+) -> None:
+    """Print the verdict of the last run, for scripts and CI."""
+    from tailtune.cli.verdict import as_expected, told, verdict_of
+    from tailtune.spec.load import load_use_case
+
+    paths = Paths.find()
+    load_use_case(paths, use_case)
+    found = verdict_of(paths, use_case)
+    print(told(found, as_json))
+    if not as_expected(found["verdict"], expect):
+        raise typer.Exit(3)
+
+
 @cli.command("list", rich_help_panel=LIFE)
 def list_() -> None:
     """List the use cases of this checkout."""
@@ -163,6 +193,9 @@ def reproduce(
         raise typer.Exit(3)
 
 
+cli.add_typer(cost, name="cost", rich_help_panel=LIFE)
+
+
 def _stage_verb(name: str) -> Callable[[str], None]:
     def verb(use_case: UseCaseName) -> None:
         from tailtune.report.progress import ConsoleProgress
@@ -177,5 +210,24 @@ def _stage_verb(name: str) -> Callable[[str], None]:
     return verb
 
 
+def _prompt(
+    use_case: UseCaseName,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it would cost; ask nothing.")] = False,
+    repeats: Annotated[
+        int | None, typer.Option(help="Ask the best prompt this often again, past kept answers; say how they vary.")
+    ] = None,
+) -> None:
+    from tailtune.cli import prompting
+
+    if estimate:
+        print("\n".join(prompting.estimate(Paths.find(), use_case)))
+    elif repeats is not None:
+        print("\n".join(prompting.repeat(Paths.find(), use_case, repeats)))
+    else:
+        _stage_verb("prompt")(use_case)
+
+
+_prompt.__doc__ = BY_NAME["prompt"].summary
 for _stage in STAGES:
-    cli.command(_stage.name, rich_help_panel=STAGE)(_stage_verb(_stage.name))
+    _verb = _prompt if _stage.name == "prompt" else _stage_verb(_stage.name)
+    cli.command(_stage.name, rich_help_panel=STAGE)(_verb)

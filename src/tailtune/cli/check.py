@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from tailtune import tasks
 from tailtune.core.errors import DataError, Fault, SpecError
+from tailtune.predictors.prompted.codec import undescribed
+from tailtune.predictors.prompted.templates import load_templates
+from tailtune.report.numbers import counted
 from tailtune.services import sources
 from tailtune.spec.load import UseCase, load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.prices import load_prices
+from tailtune.stages.models import price_faults
 from tailtune.tasks.base import Book
+
+_NAMED = 10  # labels or fields that a line names
 
 
 def examine(paths: Paths, name: str) -> list[str]:
     """Lines that say what was checked.
 
     Raises:
-        SpecError: Faults in the spec, in what an answer may be, or in the prices.
+        SpecError: Faults in the spec, in what an answer may be, in prompts, or in the prices.
+        MissingInputError: A prompt that a declared model is sent is not there.
         DataError: Faults in the rows of either file, and names that are not declared or that no row has; all at once.
     """
     case = load_use_case(paths, name)
-    load_prices(paths)
+    prices = load_prices(paths)
     task, hint = tasks.of(case), f"tailtune check {name}"
-    contradictions = list(task.faults(case))
+    contradictions = [*task.faults(case), *price_faults(case, prices)]
     if contradictions:
         raise SpecError(contradictions, hint)
     answers = paths.shown(case.answers_file)
@@ -30,6 +37,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     lines = [
         f"{f'models/{name}/model.yaml':{width}}  ok",
         f"{answers:{width}}  ok, {len(case.answers.names)} {noun}",
+        *_prompts(case, width),
     ]
     book = task.book(case)
     faults: list[Fault] = []
@@ -48,6 +56,27 @@ def examine(paths: Paths, name: str) -> list[str]:
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
     if faults:
         raise DataError(faults, hint)
+    return lines
+
+
+def _prompts(case: UseCase, width: int) -> list[str]:
+    """Lines about the prompts, and about what they have no words for.
+
+    Raises:
+        MissingInputError: A prompt that a declared model is sent is not there.
+        SpecError: Faults in prompts.
+    """
+    shown = f"{case.paths.project.shown(case.paths.prompts)}/"
+    if not case.spec.prompt.models and not case.paths.prompts.is_dir():
+        return [f"{shown:{width}}  none; write starting prompts: tailtune prompts {case.name}"]
+    codec = tasks.of(case).codec(case)
+    lines = [f"{shown:{width}}  ok, {counted(len(load_templates(case, codec)), 'prompt')}"]
+    bare = undescribed(codec)
+    if bare:
+        answers = case.paths.project.shown(case.answers_file)
+        more = f" and {len(bare) - _NAMED} more" if len(bare) > _NAMED else ""
+        named = ", ".join(bare[:_NAMED]) + more
+        lines.append(f"{answers:{width}}  {len(bare)} without a description, which prompts read: {named}")
     return lines
 
 

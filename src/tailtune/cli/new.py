@@ -24,7 +24,7 @@ _RESERVED = frozenset({"truth"})
 
 
 def create(paths: Paths, task: str, wanted: Wanted) -> list[str]:
-    """Declare a use case: spec, what an answer may be, rows, the pin of data/, the stage graph. All of it or nothing.
+    """Declare a use case: spec, what answers may be, prompts, rows, the pin of data/, the stage graph. All or nothing.
 
     Returns:
         Lines that say what was written.
@@ -40,12 +40,13 @@ def create(paths: Paths, task: str, wanted: Wanted) -> list[str]:
         aside.clear(paths)
         made = _create(paths, task, wanted)
     spec, answers = f"models/{wanted.name}/model.yaml", f"models/{wanted.name}/{DECLARED[task].spec.ANSWERS}"
-    width = max(len(spec), len(answers))
+    width, prompts = max(len(spec), len(answers)), TASKS[task].prompts("")
     told = list(made.told) or [""]
     return [
         f"{spec:{width}}  written; read it, it says what will happen",
         f"{answers:{width}}  {told[0]}",
         *(" " * (width + 2) + line for line in told[1:]),
+        f"{f'models/{wanted.name}/prompts/':{width}}  {len(prompts)} starting prompts for language models",
         f"{f'data/{wanted.name}/':{width}}  {made.rows:,} rows, pinned by data.dvc",
     ]
 
@@ -63,7 +64,10 @@ def _create(paths: Paths, task: str, wanted: Wanted) -> Declaration:
         shutil.copyfile(source, case.data / source.name)
         if test is not None and wanted.test_name is not None:
             shutil.copyfile(test, case.data / wanted.test_name)
-        for file, text in ((case.folder / answers, made.answers), (case.model_yaml, made.model_yaml)):
+        case.prompts.mkdir()
+        prompts = {case.prompts / f"{prompt}.md": text for prompt, text in TASKS[task].prompts("").items()}
+        declared = {case.folder / answers: made.answers, case.model_yaml: made.model_yaml, **prompts}
+        for file, text in declared.items():
             with store.written_whole(file) as part:
                 part.write_text(text, encoding="utf-8")
         load_use_case(paths, case.use_case)

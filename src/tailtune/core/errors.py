@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class TailTuneError(Exception):
@@ -88,6 +89,48 @@ class ServiceError(TailTuneError):
     """A server or library at the rim failed: MLflow, DVC, a remote. Trying again later may end otherwise."""
 
     exit_code = 4
+
+
+class EndpointError(ServiceError):
+    """A language model's endpoint does not answer, refuses the key, or knows no such model."""
+
+
+class BudgetReachedError(TailTuneError):
+    """The spending limit was reached; everything answered until then is kept.
+
+    Args:
+        replies: Place of the request → its reply (core/language.py).
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str, replies: Mapping[int, Any]) -> None:
+        super().__init__(message, hint)
+        self.replies = dict(replies)
+
+
+class AskedOutError(BudgetReachedError):
+    """The spending limit was reached while a prompted rung answered.
+
+    Args:
+        asked: Place of the text → what was answered (predictors/prompted/rung.py).
+    """
+
+    def __init__(self, message: str, hint: str, asked: Mapping[int, Any]) -> None:
+        super().__init__(message, hint, {place: one.reply for place, one in asked.items()})
+        self.asked = dict(asked)
+
+
+class ContextTooLongError(TailTuneError):
+    """A prompt is longer than the language model can take.
+
+    Args:
+        place: Of the request.
+    """
+
+    def __init__(self, message: str, hint: str, place: int = 0) -> None:
+        super().__init__(message, hint)
+        self.place = place
 
 
 class TrainingError(TailTuneError):

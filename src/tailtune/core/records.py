@@ -75,6 +75,11 @@ class Latency(Record):
     p99_ms: float
     mean_ms: float
     rows: int
+    parts: dict[str, float] = Field(
+        default_factory=dict,
+        description="Mean milliseconds by part. Local: tokenise, infer, decode. Endpoint: connect, tls, wait (to the "
+        "first byte), body, and server, the part of wait that the server itself reports.",
+    )
 
 
 class Cost(Record):
@@ -84,6 +89,9 @@ class Cost(Record):
     cpu_s: float = Field(ge=0, description="Processor seconds, children included.")
     peak_memory_mb: float = Field(ge=0, description="Largest resident memory, MiB.")
     usd: float | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
+    bought_usd: float | None = Field(
+        0.0, description="Paid to endpoints besides; null when the cost of an answer is not known."
+    )
 
 
 class Decision(Record):

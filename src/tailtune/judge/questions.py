@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, TypeVar
 
-from tailtune.core.reports import Question
-from tailtune.judge.decide import NO_ENDPOINT, Evidence, Outcome, fast_enough, last_doubling_gain, needed, pct
+from tailtune.core.records import Latency
+from tailtune.core.reports import PromptedRung, Question, RungResult
+from tailtune.judge.cadence import OFTEN_DAYS
+from tailtune.judge.constraints import (
+    fast_enough,
+    last_doubling_gain,
+    needed,
+    quality_value,
+    usable_enough,
+    validity,
+)
+from tailtune.judge.evidence import Evidence
+from tailtune.judge.verdict import Outcome
+from tailtune.judge.weighing import row_right
+from tailtune.judge.wording import pct
 from tailtune.spec.model import TargetsSpec
 
+R = TypeVar("R", bound=RungResult)
 CONTEXT = ("zero_shot", "prototypes", "retrieval", "template")
 """Local rungs that put more before a model: descriptions, examples, neighbours. Nothing is fitted."""
+_MISSED = "retrieval missed"  # as judge/diagnose.py calls it
 
 
 def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tuple[Question, ...]:
     """The mission's five questions with what was measured for each."""
-    best = outcome.best
-    gain = last_doubling_gain(evidence.curve)
-    climbing = (
-        "no learning curve"
-        if gain is None
-        else f"the last doubling of labels gained the probe {gain * 100:+.1f} points"
-    )
-    fast = [rung.title for rung in evidence.rungs if fast_enough(rung, targets)]
-    if targets.p99_ms is None:
-        latency = Question(question="Is latency critical?", answer="no", evidence="no targets.p99_ms is declared")
-    else:
-        latency = Question(
-            question="Is latency critical?",
-            answer="yes",
-            evidence=f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it locally; "
-            f"{best.title} takes {best.latency.p99_ms:.1f} ms; network time of an endpoint was not measured",
-        )
     return (
         _context(evidence, outcome, targets),
-        Question(
-            question=f"Are there {targets.min_train_rows:,}+ good labels?",
-            answer="yes" if evidence.train_rows >= targets.min_train_rows else "no",
-            evidence=f"{evidence.train_rows:,} train rows after curation; {climbing}",
-        ),
-        latency,
-        Question(
-            question="Is the format narrow, and does constrained decoding already fix it?",
-            answer="yes",
-            evidence=evidence.narrow,
-        ),
-        Question(
-            question="Must behaviour change monthly or more often?",
-            answer="unmeasured",
-            evidence="no cadence is declared and no history was read",
-        ),
+        _labels(evidence, targets),
+        _latency(evidence, outcome, targets),
+        _format(evidence, targets),
+        _cadence(evidence),
     )
 
 
@@ -56,16 +43,161 @@ def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
     """Yes when a rung that only reads context stays; a fitted rung that stays is no proof of context."""
     stays = outcome.verdict == "stay"
     answer: Literal["yes", "no", "unmeasured"] = "no"
-    if stays and outcome.best.name in CONTEXT:
+    if stays and _reads_context(outcome.best):
         answer = "yes"
-    elif not stays and NO_ENDPOINT in evidence.unmeasured:
+    elif not stays and evidence.unmeasured:
         answer = "unmeasured"
-    local = [rung for rung in evidence.rungs if rung.name in CONTEXT]
-    best = max(local, key=lambda rung: rung.quality.value, default=None)
-    measured = None if best is None else f"best local context rung: {best.title} {pct(best.quality)}"
-    told = [measured or "no local context rung was measured", f"{needed(targets) * 100:.1f} % is needed to stay"]
+    local = _best(rung for rung in evidence.rungs if rung.name in CONTEXT)
+    prompted = _best(_prompted(evidence))
+    told = [f"best local context rung: {local.title} {pct(local.quality)}" if local else _NO_LOCAL]
+    if prompted is not None:
+        told.append(f"best prompt: {prompted.title} ({prompted.model}) {pct(prompted.quality)}")
+    told.append(f"{needed(targets) * 100:.1f} % is needed to stay")
     if stays and answer == "no":
         told.append(f"{outcome.best.title}, fitted to labels, stays")
-    if NO_ENDPOINT in evidence.unmeasured:
-        told.append("prompted models were not measured")
-    return Question(question="Can more context solve it?", answer=answer, evidence="; ".join(told))
+    figures = {"needed_share": needed(targets), "target_share": targets.quality}
+    if local is not None:
+        figures["best_local_context_share"] = local.quality.value
+    if prompted is not None:
+        figures["best_prompt_share"] = prompted.quality.value
+    found = evidence.diagnosis
+    if found is not None and found.failures:
+        missed = sum(one.rows for one in found.classes if one.reason == _MISSED)
+        context = sum(one.rows for one in found.classes if one.fault == "context")
+        told.append(f"of {found.failures:,} failures of the best prompt {context:,} are the context's fault")
+        figures |= {"failures_rows": found.failures, "failures_by_context_rows": context}
+        if missed:
+            told.append(f"retrieval missed the evidence in {missed:,}")
+            figures["retrieval_missed_rows"] = missed
+    if evidence.unmeasured:
+        told.append(f"not measured: {', '.join(evidence.unmeasured)}")
+    return Question(question="Can more context solve it?", answer=answer, evidence="; ".join(told), figures=figures)
+
+
+def _labels(evidence: Evidence, targets: TargetsSpec) -> Question:
+    gain = last_doubling_gain(evidence.curve)
+    climbing = (
+        "no learning curve"
+        if gain is None
+        else f"the last doubling of labels gained the probe {gain * 100:+.1f} points"
+    )
+    figures = {"train_rows": float(evidence.train_rows), "wanted_rows": float(targets.min_train_rows)}
+    if gain is not None:
+        figures["gain_by_last_doubling_points"] = gain
+    return Question(
+        question=f"Are there {targets.min_train_rows:,}+ good labels?",
+        answer="yes" if evidence.train_rows >= targets.min_train_rows else "no",
+        evidence=f"{evidence.train_rows:,} train rows after curation; {climbing}",
+        figures=figures,
+    )
+
+
+def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
+    """Where the time goes: the network or the model of the best prompt, and what a local rung would save."""
+    best, prompted = outcome.best, _best(_prompted(evidence))
+    told, figures = [], {"best_rung_p99_ms": best.latency.p99_ms}
+    if targets.p99_ms is None:
+        told.append("no targets.p99_ms is declared")
+    else:
+        fast = [rung for rung in evidence.rungs if fast_enough(rung, targets)]
+        told.append(
+            f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it; "
+            f"{best.title} takes {best.latency.p99_ms:.1f} ms"
+        )
+        figures["target_p99_ms"] = targets.p99_ms
+    if prompted is None:
+        told.append("the time of an endpoint was not measured")
+    else:
+        words, parts = _where(prompted.latency)
+        told.append(f"{prompted.title} takes {prompted.latency.mean_ms:,.0f} ms on average{words}")
+        figures |= {"prompt_mean_ms": prompted.latency.mean_ms, **parts}
+        local = _best(rung for rung in evidence.rungs if not isinstance(rung, PromptedRung))
+        if local is not None and local.latency.mean_ms < prompted.latency.mean_ms:
+            saved = prompted.latency.mean_ms - local.latency.mean_ms
+            told.append(f"a local model ({local.title}) would save {saved:,.0f} ms of that")
+            figures["saved_by_local_ms"] = saved
+    return Question(
+        question="Is latency critical, and is the model the slow part?",
+        answer="no" if targets.p99_ms is None else "yes",
+        evidence="; ".join(told),
+        figures=figures,
+    )
+
+
+def _where(latency: Latency) -> tuple[str, dict[str, float]]:
+    """Network and model of an endpoint, in words and figures; what a server does not tell cannot be told apart."""
+    parts = latency.parts
+    if "wait" not in parts:
+        return "", {f"{name}_ms": value for name, value in parts.items()}
+    around = parts.get("connect", 0.0) + parts.get("tls", 0.0) + parts.get("body", 0.0)
+    if "server" not in parts:
+        told = (
+            f": {around:,.0f} ms of connecting and transfer, {parts['wait']:,.0f} ms of waiting, of which the server "
+        )
+        return f"{told}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
+    network = around + parts["wait"] - parts["server"]
+    slow = "the network" if network > parts["server"] else "the model"
+    told = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {slow} is the slow part"
+    return told, {"network_ms": network, "model_ms": parts["server"]}
+
+
+def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
+    """Usable answers with decoding held to the schema and without, of the same prompt and model."""
+    question = "Is the format narrow, and does constrained decoding already fix it?"
+    held = next((rung for rung in _prompted(evidence) if rung.constrained), None)
+    free = _best(rung for rung in _prompted(evidence) if not rung.constrained and _same_prompt(rung, held))
+    told = [evidence.narrow] if evidence.narrow else []
+    figures: dict[str, float] = {}
+    for rung, how, name in ((free, "without constrained decoding", "free"), (held, "with it", "constrained")):
+        if rung is not None:
+            told.append(
+                f"{how} {pct(validity(rung))} of {rung.model}'s answers are usable, right {pct(row_right(rung))}"
+            )
+            figures |= {f"{name}_usable_share": validity(rung).value, f"{name}_right_share": row_right(rung).value}
+    last = held or free
+    answer: Literal["yes", "no", "unmeasured"] = "yes"
+    if last is not None and not (usable_enough(last, targets) if targets.validity else last.invalid_rows == 0):
+        answer = "no" if held is not None else "unmeasured"
+        told += [] if held is not None else ["constrained decoding was not measured"]
+    return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
+
+
+def _same_prompt(rung: PromptedRung, held: PromptedRung | None) -> bool:
+    return held is None or (rung.prompt_digest, rung.model) == (held.prompt_digest, held.model)
+
+
+def _cadence(evidence: Evidence) -> Question:
+    question, cadence = "Must behaviour change monthly or more often?", evidence.cadence
+    declared = cadence.declared_days
+    told = [
+        "no cadence is declared (value.change_every_days)"
+        if declared is None
+        else f"a change every {declared:,.0f} days is declared",
+        "the git history of prompts, answers file and data shows too little to tell"
+        if cadence.seen_days is None
+        else f"a change every {cadence.seen_days:,.0f} days is seen in the git history of its files",
+    ]
+    figures = {
+        name: days for name, days in (("declared_days", declared), ("seen_days", cadence.seen_days)) if days is not None
+    }
+    if cadence.days is None:
+        return Question(question=question, answer="unmeasured", evidence="; ".join(told))
+    if cadence.often:
+        told.append(f"every {OFTEN_DAYS:.0f} days or more often speaks against a fine-tune")
+    answer: Literal["yes", "no"] = "yes" if cadence.often else "no"
+    return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
+
+
+_NO_LOCAL = "no local context rung was measured"
+
+
+def _prompted(evidence: Evidence) -> list[PromptedRung]:
+    return [rung for rung in evidence.rungs if isinstance(rung, PromptedRung)]
+
+
+def _reads_context(rung: RungResult) -> bool:
+    return rung.name in CONTEXT or isinstance(rung, PromptedRung)
+
+
+def _best(rungs: Iterable[R]) -> R | None:
+    return max(rungs, key=quality_value, default=None)

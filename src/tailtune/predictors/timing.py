@@ -1,9 +1,12 @@
-"""Latency of a predictor, one row at a time."""
+"""Latency of a predictor, one row at a time, and where in it the time goes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +14,65 @@ from tailtune.core.records import Latency
 from tailtune.predictors.base import Predictor
 
 WARM_UP_ROWS = 5
+
+Part = Literal["tokenise", "infer", "decode"]
+PARTS: tuple[Part, ...] = ("tokenise", "infer", "decode")
+
+
+class _Stopwatch:
+    """Always charges exactly one part, so that the parts add up to the whole."""
+
+    __slots__ = ("_current", "_since", "spent_s")
+
+    def __init__(self) -> None:
+        self.spent_s: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
+        self._current: Part = "decode"
+        self._since = time.perf_counter()
+
+    def turn_to(self, name: Part) -> Part:
+        """Charge what passed to the part that ran; from now on charge `name`. Returns the part that ran."""
+        before = self._current
+        self.stop()
+        self._current = name
+        return before
+
+    def stop(self) -> None:
+        """Charge what passed."""
+        now = time.perf_counter()
+        self.spent_s[self._current] += now - self._since
+        self._since = now
+
+
+class _Timed:
+    """One part while somebody times; the part around it goes on after it."""
+
+    __slots__ = ("_before", "_name", "_watch")
+
+    def __init__(self, watch: _Stopwatch, name: Part) -> None:
+        self._watch, self._name = watch, name
+
+    def __enter__(self) -> None:
+        self._before = self._watch.turn_to(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.turn_to(self._before)
+
+
+_running: ContextVar[_Stopwatch | None] = ContextVar("_running", default=None)
+_NOT_TIMED: AbstractContextManager[None] = nullcontext()
+
+
+def part(name: Part) -> AbstractContextManager[None]:
+    """Mark which part of an answer a block is. Parts may stand inside each other; the inner one is charged.
+
+    Costs 0.2 microseconds when nobody times.
+
+    Args:
+        name: tokenise, text to what the model reads; infer, from there to scores: encoder, heads, neighbours looked up;
+            decode, scores to the answer, which is also whatever is not marked.
+    """
+    watch = _running.get()
+    return _NOT_TIMED if watch is None else _Timed(watch, name)
 
 
 def time_rows(predictor: Predictor, texts: Sequence[str]) -> Latency:
@@ -20,14 +82,39 @@ def time_rows(predictor: Predictor, texts: Sequence[str]) -> Latency:
         predictor: Whom to time.
         texts: At least one; how many there are is how well p99 is known.
 
+    Returns:
+        Percentiles and mean. `parts` adds up to `mean_ms`; what a predictor does not mark with `part` is decode, so
+        that one without a model (the blank object) has nothing else.
+
     Limit: a busy machine shows in p99; the mean is what usd_per_1000 is made of.
     """
     for text in texts[:WARM_UP_ROWS]:
         predictor.answer([text])
     spent = np.empty(len(texts))
+    parts_s = dict.fromkeys(PARTS, 0.0)
     for i, text in enumerate(texts):
-        start = time.perf_counter()
-        predictor.answer([text])
-        spent[i] = (time.perf_counter() - start) * 1000
+        watch = _answered(predictor, text)
+        spent[i] = sum(watch.spent_s.values()) * 1000
+        for name in PARTS:
+            parts_s[name] += watch.spent_s[name]
     p50, p95, p99 = (round(float(q), 3) for q in np.percentile(spent, [50, 95, 99]))
-    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, mean_ms=round(float(spent.mean()), 3), rows=len(texts))
+    return Latency(
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        mean_ms=round(float(spent.mean()), 3),
+        rows=len(texts),
+        parts={name: round(seconds * 1000 / len(texts), 3) for name, seconds in parts_s.items()},
+    )
+
+
+def _answered(predictor: Predictor, text: str) -> _Stopwatch:
+    """One answer, timed; no other thread or task sees the watch."""
+    watch = _Stopwatch()
+    token = _running.set(watch)
+    try:
+        predictor.answer([text])
+        watch.stop()
+    finally:
+        _running.reset(token)
+    return watch

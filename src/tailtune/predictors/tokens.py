@@ -7,6 +7,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tailtune.predictors.timing import part
+
 BATCH_TOKENS = 1024
 """Padded tokens of an inference batch: measured best on CPU (32 to 128 short texts; larger falls out of cache)."""
 
@@ -25,9 +27,10 @@ class Tokens:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, `[CLS]` and `[SEP]` included, at most `max_tokens` each."""
-        if len(texts) == 1:
-            return [self._tokenizer.encode(texts[0]).ids]
-        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        with part("tokenise"):
+            if len(texts) == 1:
+                return [self._tokenizer.encode(texts[0]).ids]
+            return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
 
 def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:

@@ -14,9 +14,11 @@ from tailtune.core.reports import (
     Confusion,
     CurvePoint,
     FieldResult,
+    PromptedRung,
     RungResult,
 )
 from tailtune.report.measured import capital, inline, title
+from tailtune.report.numbers import dollars
 from tailtune.report.story import worst_first
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _WORST_FIELDS = 20
 def quality(results: Sequence[Scored], split: str, target: float | None = None) -> Figure:
     """The first measure of each rung or candidate with its 95 % interval, best on top, and the target as a line."""
     shown = sorted(results, key=lambda result: result.quality.value)
-    named = f"{capital(title(shown[0].metric))} on {shown[0].quality.rows:,} {split} rows, with 95 % intervals"
+    named = f"{capital(title(shown[0].metric))} on {_counted(shown)} {split} rows, with 95 % intervals"
     figure, axes = _sheet(8.0, 1.5 + 0.42 * len(shown), named)
     for at, result in enumerate(shown):
         best = result is shown[-1]
@@ -55,6 +57,12 @@ def quality(results: Sequence[Scored], split: str, target: float | None = None) 
     axes.set_xlim(max(0.0, min(r.quality.low for r in shown) - 0.05), 1.0)
     _percent(axes.xaxis)
     return figure
+
+
+def _counted(results: Sequence[Scored]) -> str:
+    """On how many rows: prompted rungs are asked no more than settles the question."""
+    rows = [result.quality.rows for result in results]
+    return f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
 
 
 def learning_curve(points: Sequence[CurvePoint], rung: str, metric: str) -> Figure:
@@ -103,8 +111,50 @@ def latency_quality(results: Sequence[Scored], split: str) -> Figure:
         arms = _arms(result.quality)
         axes.errorbar(p99, result.quality.value, yerr=arms, fmt="o", color=colour, markersize=7, elinewidth=1.2)
     _percent(axes.yaxis)
-    _names_beside(axes, [(p99, r.quality.value, f"{r.title}, {p99:.3g} ms") for p99, r in timed])
+    _names_beside(axes, [(p99, r.quality.value, f"{r.title}, {p99:.3g} ms") for p99, r in timed], 4.4)
     return figure
+
+
+def cost_quality(results: Sequence[Scored], split: str, target: float | None = None) -> Figure | None:
+    """Quality against US dollars per 1,000 answers: upper left is better. Those without a price are left out.
+
+    Args:
+        results: Rungs, local and prompted, or candidates; prompted ones have an interval of their price as well.
+        split: Whose rows they answered.
+        target: What quality should reach, as a line.
+
+    Returns:
+        None when nothing has a price above 0: a logarithmic axis has no place for it.
+    """
+    priced = [(r.usd_per_1000, r) for r in results if r.usd_per_1000 and not isnan(r.quality.value)]
+    if not priced:
+        return None
+    priced.sort(key=lambda pair: -pair[1].quality.value)
+    height = 1.8 + 0.36 * max(len(priced), 7)
+    figure, axes = _sheet(9.0, height, f"What an answer costs, and how good it is ({split} rows)")
+    axes.set_xscale("log")
+    axes.set_xlabel("US dollars per 1,000 answers, with 95 % interval (log scale; left is cheaper)")
+    axes.set_ylabel(f"{title(results[0].metric)}, with 95 % interval")
+    axes.margins(x=0.1, y=0.12)
+    for usd, result in priced:
+        colour = GREEN if result is priced[0][1] else BLUE
+        arms = _arms(result.quality)
+        axes.errorbar(
+            usd, result.quality.value, yerr=arms, xerr=_price_arms(result, usd), fmt="o", color=colour, markersize=7,
+            elinewidth=1.2,
+        )  # fmt: skip
+    if target is not None:
+        axes.axhline(target, color=RED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.text(0.005, target, f"target {target:.0%}", transform=axes.get_yaxis_transform(), color=RED, va="bottom")
+    _percent(axes.yaxis)
+    _names_beside(axes, [(usd, r.quality.value, f"{r.title}, {dollars(usd)}") for usd, r in priced], height)
+    return figure
+
+
+def _price_arms(result: Scored, usd: float) -> list[list[float]] | None:
+    if not isinstance(result, PromptedRung) or result.usd_low is None or result.usd_high is None:
+        return None
+    return [[max(usd - max(result.usd_low, usd / 100), 0.0)], [max(result.usd_high - usd, 0.0)]]
 
 
 def confusions(pairs: Sequence[Confusion], parts: Sequence[ClassResult] = ()) -> Figure:
@@ -210,10 +260,10 @@ def _arms(estimate: Estimate) -> list[list[float]]:
     return [[estimate.value - estimate.low], [estimate.high - estimate.value]]
 
 
-def _names_beside(axes: Axes, items: Sequence[tuple[float, float, str]]) -> None:
+def _names_beside(axes: Axes, items: Sequence[tuple[float, float, str]], height: float) -> None:
     """Names in a column on the right, highest on top, pushed apart where two would overlap, a line to each point."""
     low, high = axes.get_ylim()
-    step = 0.07  # of the height: one line of text
+    step = 0.31 / height  # of the height: one line of text
     below = 1.05 + step
     for x, y, name in sorted(items, key=lambda item: -item[1]):
         below = min((y - low) / (high - low), below - step)

@@ -93,4 +93,11 @@ def capital(text: str) -> str:
 
 def inline(text: str) -> str:
     """A title inside a sentence: its first letter small, unless it is an abbreviation."""
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+    first = text.partition(" ")[0]
+    return text if any(letter.isupper() for letter in first[1:]) else text[:1].lower() + text[1:]
+
+
+def called(text: str) -> str:
+    """A predictor's title inside a sentence: `the prompt with retrieved examples`, `frozen encoder + linear probe`."""
+    told = inline(text)
+    return f"the {told}" if told.startswith(("prompt", "best prompt")) else told

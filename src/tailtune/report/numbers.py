@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from tailtune.core.records import Estimate
@@ -104,6 +105,44 @@ def usd(value: float | None) -> str:
     return f"${value:.{min(digits, 5)}f}"
 
 
+def dollars(value: float | None) -> str:
+    """A sum of US dollars, signed where it is lost, without cents from 100 dollars up: `$12,346`, `−$3.20`.
+
+    Args:
+        value: Dollars; None when a price is not known, NaN when not measured.
+    """
+    if value is None or math.isnan(value):
+        return usd(value)
+    text = f"${abs(value):,.0f}" if abs(value) >= 99.5 else usd(abs(value))
+    return f"−{text}" if value < 0 else text
+
+
+def dollars_between(estimate: Estimate) -> str:
+    """The 95 % interval of a sum of US dollars: `$5,020 to $11,930`."""
+    return f"{dollars(estimate.low)} to {dollars(estimate.high)}"
+
+
+def priced(value: float | None, low: float | None, high: float | None) -> str:
+    """US dollars with their 95 % interval, where there is one that is wider than the figures: `$0.42 (0.40–0.44)`."""
+    if value is None or low is None or high is None or usd(low) == usd(high):
+        return usd(value)
+    return f"{usd(value)} ({usd(low).removeprefix('$')}–{usd(high).removeprefix('$')})"
+
+
+def volume(per_day: float) -> str:
+    """Requests a day: `6,000`; `no volume` for never, which is written as infinite or NaN."""
+    return f"{per_day:,.0f}" if math.isfinite(per_day) else "no volume"
+
+
+def figure(name: str, value: float) -> str:
+    """A named figure in the unit that its name ends in: `network_ms`, 212 → `network 212 ms`."""
+    told, _, unit = name.rpartition("_")
+    shown = _UNITS.get(unit)
+    if shown is None or not told:
+        return f"{words(name)} {NOT_MEASURED if math.isnan(value) else f'{value:,.4g}'}"
+    return f"{words(told)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
+
+
 def milliseconds(value: float) -> str:
     """Milliseconds without unit: `0.04`, `1.6`, `210`."""
     if math.isnan(value):
@@ -166,3 +205,15 @@ def sentence(text: str) -> str:
     if not text:
         return "No reason was given."
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "ms": ms,
+    "s": duration,
+    "usd": dollars,
+    "share": share,
+    "points": lambda value: f"{points(value)} points",
+    "rows": lambda value: f"{value:,.0f} rows",
+    "days": lambda value: f"{value:,.0f} days",
+    "tokens": lambda value: f"{value:,.0f} tokens",
+}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 from rich.text import Text
 
+from tailtune.report.evidence import changes
 from tailtune.report.measured import of, right, title
 from tailtune.report.numbers import (
     count,
@@ -67,12 +70,20 @@ def test(story: Story, width: int) -> Section | None:
     worst = [f"{one.label} {plain(one.f1, 2)}" for one in story.parts[:3]]
     told.append(("weakest", "F1 " + " · ".join(worst)) if worst else None)
     winner = story.candidate(found.winner)
-    ece = f"ECE {plain(winner.ece)}" if winner else "n/a"
-    told.append(("calibration", f"{ece}: mean gap between confidence and accuracy; 0 is perfect"))
+    told.append(("calibration", _calibration(winner.ece if winner else nan)))
+    if found.final is not None:
+        told.append(("verdict", found.final.reason) if found.final.reason != found.winner_reason else None)
+        told += changes(found.final.would_change)
     table = () if not shown else (predictors(shown, target, found.winner, width),)
     more = measures(shown if pair else [winner] if winner else [], width)
     parts = (*table, *lines(*told)) if more is None else (*table, Text(), more, Text(), *lines(*told))
     return Section("Test", f"opened once, {counted(found.test_rows, 'row')}", parts)
+
+
+def _calibration(ece: float) -> str:
+    if isnan(ece):
+        return "not measured: it states no confidence"
+    return f"ECE {plain(ece)}: mean gap between confidence and accuracy; 0 is perfect"
 
 
 def registered(story: Story, width: int) -> Section | None:

@@ -8,14 +8,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tailtune import __version__
-from tailtune.core.records import Estimate
-from tailtune.core.reports import CandidateResult, Report
-from tailtune.report import charts, measured, numbers
-from tailtune.report.measured import OWNERS, phrase
-from tailtune.report.numbers import bounds, duration, milliseconds, ms, percent, points, share, usd
+from tailtune.core.reports import CandidateResult, Economics, Report
+from tailtune.report import charts, evidence, measured, money, numbers, slowness, svg
+from tailtune.report.key_figures import figures
+from tailtune.report.scale import Scale
 from tailtune.report.story import Story, worst_first
-from tailtune.report.tables import total_usd
-from tailtune.report.verdict import VERDICTS, headline
+from tailtune.report.tables import SETTLED, spent_line, total_usd
+from tailtune.report.verdict import FINALS, VERDICTS, headline
+from tailtune.report.ways import Kind, undominated, ways
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     function.__name__: function
@@ -23,7 +23,9 @@ FILTERS: Mapping[str, Callable[..., str]] = {
         numbers.bounds,
         numbers.count,
         numbers.counted,
+        numbers.dollars,
         numbers.duration,
+        numbers.figure,
         numbers.memory,
         numbers.milliseconds,
         numbers.ms,
@@ -32,6 +34,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
         numbers.plain,
         numbers.points,
         numbers.points_with_interval,
+        numbers.priced,
         numbers.sentence,
         numbers.share,
         numbers.usd,
@@ -42,9 +45,12 @@ FILTERS: Mapping[str, Callable[..., str]] = {
         measured.inline,
         measured.meaning,
         measured.title,
+        spent_line,
+        svg.ticked,
     )
 }
 WORST = 10
+KINDS: Mapping[Kind, str] = {"local": "runs on your machine", "prompted": "a prompted model", "tuned": "the fine-tune"}
 
 
 def render(reports: Mapping[str, Report]) -> str:
@@ -64,16 +70,21 @@ def render(reports: Mapping[str, Report]) -> str:
             story=story,
             head=headline(story),
             verdicts=VERDICTS,
-            figures=_figures(story),
-            pictures=_pictures(story),
+            finals=FINALS,
+            figures=figures(story),
             classes=worst_first(story.evaluate.per_class) if story.evaluate else (),
             fields=worst_first(story.evaluate.per_field) if story.evaluate else (),
             worst=WORST,
             compared=_compared(story),
             strip=charts.strip,
+            share_bar=charts.whisker_strip,
+            full=Scale(0.0, 1.0),
             measured=measured,
             total_usd=total_usd(story.bill),
             program=f"TailTune {__version__}",
+            **_measured(story),
+            **_bought(story),
+            **_roads(story),
         )
     )
 
@@ -100,50 +111,74 @@ def _compared(story: Story) -> list[CandidateResult]:
     return [one for name in names if (one := story.candidate(name))]
 
 
-def _pictures(story: Story) -> dict[str, Any]:
-    target = story.decide.target if story.decide else None
-    best = story.best_rung.name if story.best_rung else ""
-    rungs = story.ladder.rungs if story.ladder else ()
+def _measured(story: Story) -> dict[str, Any]:
+    """What the sections on rungs, time and labels show."""
+    found, target = ways(story), story.decide.target if story.decide else None
+    best = _marked(story)
+    timed = slowness.shown(story)
+    placed = charts.drawn(found, target)[0]
+    kinds = {way.kind for way in placed}
+    aim = [] if target is None else [("aim", f"target {numbers.share(target)}")]
+    families = {family for way in timed if way.latency for family in slowness.families(way.latency)}
     return {
-        "whiskers": charts.whiskers(rungs, target, best) if rungs else "",
-        "speed": charts.speed(rungs, target, best) if rungs else "",
-        "curve": charts.curve(story.ladder.curve, target, story.metric) if story.ladder else "",
-        "calibration": charts.calibration(story.evaluate.calibration) if story.evaluate else "",
+        "ways": found,
+        "best": best,
+        "tuned": any(way.kind == "tuned" for way in found),
+        "kinds": [*((kind, name) for kind, name in KINDS.items() if kind in kinds), *aim],
+        "unpriced": [way.title for way in found if placed and way.usd is None],
+        "families": [(family, name) for family, name in slowness.FAMILIES.items() if family in families],
+        "slowness": slowness.told(story),
+        "time_rows": [(way.title, slowness.split(way.latency)) for way in timed if way.latency],
+        "pictures": {
+            "whiskers": charts.whiskers([way.scored for way in found], target, best) if found else "",
+            "trade_off": charts.trade_off(found, target, best),
+            "edge": len(undominated(placed)) > 1,
+            "times": charts.time_parts(timed) if any(way.kind == "prompted" for way in timed) else "",
+            "curve": charts.curve(story.ladder.curve, target, story.metric) if story.ladder else "",
+            "calibration": charts.calibration(story.evaluate.calibration) if story.evaluate else "",
+            "break_even": charts.break_even(economics) if (economics := _economics(story)) else "",
+        },
     }
 
 
-def _interval(found: Estimate) -> tuple[str, str]:
-    return share(found.value), f"95 % interval {bounds(found)}"
+def _marked(story: Story) -> str:
+    """Who answers in the end: the winner of the test, before it the best rung."""
+    if story.evaluate is not None:
+        return story.evaluate.winner
+    return story.best_rung.name if story.best_rung else ""
 
 
-def _figures(story: Story) -> list[tuple[str, str, str]]:
-    """The few numbers an owner asks for first: name, value, and what it is held against."""
-    found: list[tuple[str, str, str]] = []
-    target = story.decide.target if story.decide else None
-    aim = f"target {share(target)}" if target is not None else ""
-    winner = story.candidate(story.evaluate.winner) if story.evaluate else None
-    best = story.best_rung
-    if winner is not None:
-        found.append((phrase(winner.metric).figure, share(winner.quality.value), aim))
-        owned = [name for name in OWNERS if name in winner.metrics and name != winner.metric]
-        found += [(phrase(name).figure, *_interval(winner.metrics[name])) for name in owned]
-    elif best is not None:
-        found.append((f"best cheaper way, {phrase(best.metric).short}", share(best.quality.value), aim))
-    pair = story.evaluate.comparison if story.evaluate else None
-    if pair is not None:
-        gap = pair.difference
-        found.append(
-            ("fine-tune over cheaper", f"{points(gap.value)} points", f"{points(gap.low)} to {points(gap.high)}")
-        )
-    latency = (winner.latency if winner else None) or (best.latency if best and not winner else None)
-    if latency is not None:
-        found.append(("time of one answer", ms(latency.p50_ms), f"slowest 1 %: {milliseconds(latency.p99_ms)} ms"))
-    price = winner or best
-    if price is not None:
-        found.append(("1,000 answers cost", usd(price.usd_per_1000), "on this machine"))
-    if story.curate is not None:
-        kept = percent(story.curate.rows_kept / story.curate.rows_read) if story.curate.rows_read else "n/a"
-        found.append(("rows kept", numbers.count(story.curate.rows_kept), f"{kept} % of those read"))
-    if story.bill.lines:
-        found.append(("this whole run cost", total_usd(story.bill), duration(story.bill.wall_s)))
-    return found
+def _bought(story: Story) -> dict[str, Any]:
+    """What the table of bought answers shows."""
+    rungs = story.prompt.rungs if story.prompt else ()
+    dropped = [
+        (rung.title, f"{numbers.counted(rung.examples_dropped, 'example')} left out, so that prompts fit the model")
+        for rung in rungs
+        if rung.examples_dropped
+    ]
+    return {
+        "settled": SETTLED,
+        "saved": evidence.saved,
+        "spent": evidence.spent,
+        "unneeded": evidence.unneeded,
+        "corrected": any(rung.p_adjusted is not None for rung in rungs),
+        "early": any(way.stopped_early for way in ways(story)),
+        "rung_notes": [*((rung.title, note) for rung in rungs for note in rung.notes), *dropped],
+    }
+
+
+def _roads(story: Story) -> dict[str, Any]:
+    """What the section on money shows."""
+    economics = _economics(story)
+    drawn = money.straights(economics) if economics else ()
+    return {
+        "economics": economics,
+        "worth": tuple(money.told(economics)) if economics else (),
+        "cost_rows": money.side_by_side(economics) if economics else (),
+        "over": money.over,
+        "series": [(f"series {name}", road.road.title) for name, road in zip(charts.SERIES, drawn, strict=False)],
+    }
+
+
+def _economics(story: Story) -> Economics | None:
+    return story.verdict.economics if story.verdict else None

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tailtune.core.reports import CurateReport, ExpectationResult
+from tailtune.report.evidence import changes
 from tailtune.report.numbers import (
     count,
     counted,
@@ -108,6 +109,7 @@ def decision(story: Story, width: int) -> Section | None:
         train += f": {found.train.reason}"
     if found.train.yes:
         train += f" (estimated cost {usd(found.estimated_train_usd)})"
+    final = story.evaluate.final if story.evaluate else None
     return Section(
         "Decision",
         "before any training money",
@@ -115,5 +117,6 @@ def decision(story: Story, width: int) -> Section | None:
             verdict,
             (Text("provisional", "yellow"), "not measured: " + unknown) if found.provisional else None,
             ("training", train),
+            *(() if final else changes(found.would_change)),
         ),
     )

@@ -6,60 +6,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tailtune.core.records import Cost
 from tailtune.core.reports import (
     REPORTS,
     CandidateResult,
     ClassResult,
     CurateReport,
     DecideReport,
+    DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
+    FinalVerdict,
     LadderReport,
+    PromptReport,
     RegisterReport,
     Report,
     RungResult,
     TrainReport,
     ValidateReport,
 )
+from tailtune.report.bill import Bill, BillLine
 
 R = TypeVar("R", bound=Report)
 C = TypeVar("C", bound=ClassResult)
-
-
-@dataclass(frozen=True, slots=True)
-class BillLine:
-    """One per stage that ran: what it used; None when nobody counted."""
-
-    stage: str
-    cost: Cost | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """One per story: the stages' costs and their sums."""
-
-    lines: tuple[BillLine, ...]
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds of all counted stages together."""
-        return sum(line.cost.wall_s for line in self.lines if line.cost)
-
-    @property
-    def known_usd(self) -> float:
-        """Dollars of the stages whose dollars are known."""
-        return sum(line.cost.usd for line in self.lines if line.cost and line.cost.usd is not None)
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """Stages whose dollars are not known."""
-        return tuple(line.stage for line in self.lines if line.cost is None or line.cost.usd is None)
-
-    @property
-    def usd(self) -> float | None:
-        """Dollars of all stages; None as long as one of them is not known."""
-        return None if self.unknown or not self.lines else self.known_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +100,16 @@ class Story:
         return self._the(LadderReport)
 
     @property
+    def prompt(self) -> PromptReport | None:
+        """What the prompted models reported."""
+        return self._the(PromptReport)
+
+    @property
+    def diagnose(self) -> DiagnoseReport | None:
+        """What became of the best prompt's failures."""
+        return self._the(DiagnoseReport)
+
+    @property
     def decide(self) -> DecideReport | None:
         """What the decision reported."""
         return self._the(DecideReport)
@@ -158,12 +136,32 @@ class Story:
         return tuple(e for e in found.expectations if not e.passed) if found and not found.passed else ()
 
     @property
+    def rungs(self) -> tuple[RungResult, ...]:
+        """Every rung measured on dev: local ones first, then prompted ones, each cheapest first."""
+        return (*(self.ladder.rungs if self.ladder else ()), *(self.prompt.rungs if self.prompt else ()))
+
+    @property
     def best_rung(self) -> RungResult | None:
-        """The cheaper rung that the decision names; before there is one, the best on dev."""
-        rungs = self.ladder.rungs if self.ladder else ()
+        """The rung that the decision names; before there is one, the best on dev."""
         if self.decide is not None:
-            return next((rung for rung in rungs if rung.name == self.decide.best_rung), None)
-        return max(rungs, key=lambda rung: _sortable(rung.quality.value), default=None)
+            return next((rung for rung in self.rungs if rung.name == self.decide.best_rung), None)
+        return max(self.rungs, key=lambda rung: _sortable(rung.quality.value), default=None)
+
+    @property
+    def verdict(self) -> FinalVerdict | None:
+        """The verdict that holds: the test's, before it the decision's; None without either, or when it is old."""
+        if self.failed or self.stopped or self.left_out or self.decide is None:
+            return None
+        if self.evaluate is not None and self.evaluate.final is not None:
+            return self.evaluate.final
+        found = self.decide
+        return FinalVerdict(
+            verdict=found.verdict,
+            reason=found.reason,
+            provisional=found.provisional,
+            would_change=found.would_change,
+            economics=found.economics,
+        )
 
     @property
     def fine_tune(self) -> CandidateResult | None:
@@ -173,7 +171,7 @@ class Story:
         comparison = self.evaluate.comparison
         if comparison is not None:
             return self.candidate(comparison.first)
-        rungs = {rung.name for rung in self.ladder.rungs} if self.ladder else set()
+        rungs = {rung.name for rung in self.rungs}
         trained = self.train is not None and self.train.trained
         strangers = [c for c in self.evaluate.candidates if c.name not in rungs]
         return strangers[0] if trained and strangers else None
@@ -187,17 +185,14 @@ class Story:
         """What people call a predictor; the name itself when no report says."""
         known: Iterable[RungResult | CandidateResult] = (
             *(self.evaluate.candidates if self.evaluate else ()),
-            *(self.ladder.rungs if self.ladder else ()),
+            *self.rungs,
         )
         return next((one.title for one in known if one.name == name), name)
 
     @property
     def metric(self) -> str:
         """The measure that all quality here is of; empty while nothing was measured."""
-        scored = (
-            *(self.evaluate.candidates if self.evaluate else ()),
-            *(self.ladder.rungs if self.ladder else ()),
-        )
+        scored = (*(self.evaluate.candidates if self.evaluate else ()), *self.rungs)
         return scored[0].metric if scored else ""
 
     @property
@@ -220,20 +215,28 @@ class Story:
     @property
     def provisional(self) -> bool:
         """Whether there is a verdict and evidence is missing for it."""
-        unfinished = self.failed or self.stopped or self.left_out
-        return self.decide is not None and self.decide.provisional and not unfinished
+        return self.verdict is not None and self.verdict.provisional
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the verdict lacks, in words; empty when nothing does."""
+        told = (self.prompt, self.decide)
+        return tuple(dict.fromkeys(why for report in told if report is not None for why in report.unmeasured))
 
     @property
     def not_measured(self) -> tuple[str, ...]:
         """Everything a reader could take for measured that was not, as sentences."""
-        found = [*(self.ladder.unmeasured if self.ladder else ()), *(self.decide.unmeasured if self.decide else ())]
+        told = (self.ladder, self.prompt, self.diagnose, self.decide)
+        found = [why for report in told if report is not None for why in report.unmeasured]
         if self.failed:
             found.append("Every rung, the decision and the test: the run stopped at validation.")
         elif self.evaluate is None:
             found.append("Quality on the test rows: the test split has not been opened.")
-        if self.bill.unknown:
-            stages = ", ".join(self.bill.unknown)
-            found.append(f"Dollars of {stages}: no price is declared for them.")
+        if self.bill.unpriced:
+            found.append(f"Dollars of {', '.join(self.bill.unpriced)}: no price is declared for them.")
+        if self.bill.untold:
+            stages = ", ".join(self.bill.untold)
+            found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was told.")
         return tuple(dict.fromkeys(found))
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.reports import Report
-from tailtune.report import outcome, proof
+from tailtune.report import evidence, outcome, proof
 from tailtune.report.numbers import when
 from tailtune.report.prose import Section
 from tailtune.report.story import Story
@@ -23,9 +23,12 @@ SECTIONS: tuple[Callable[[Story, int], Section | None], ...] = (
     proof.rows,
     proof.checks,
     proof.ladder,
+    evidence.prompted,
+    evidence.failures,
     proof.decision,
     outcome.training,
     outcome.test,
+    evidence.both_roads,
     outcome.registered,
     outcome.bill,
 )

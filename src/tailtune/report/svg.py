@@ -57,3 +57,11 @@ def path(points: Sequence[Point], class_: str, closed: bool = False) -> Markup:
 def clipped(text: str, most: int) -> str:
     """A text of at most so many characters."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def ticked(text: str) -> Markup:
+    """Text whose parts between backticks are code; all of it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a tick without its partner is a tick
+        return Markup(escape(text))  # noqa: S704
+    return Markup("").join(tag("code", part) if place % 2 else escape(part) for place, part in enumerate(parts))

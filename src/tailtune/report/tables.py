@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import nan
 
 from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CandidateResult, RungResult, Scored
+from tailtune.core.reports import CandidateResult, PromptedRung, RungResult, Scored, Settled
+from tailtune.report.bill import Bill, BillLine
 from tailtune.report.measured import further, measure, next_to, title
 from tailtune.report.numbers import (
     NOT_MEASURED,
@@ -23,10 +25,18 @@ from tailtune.report.numbers import (
     with_interval,
 )
 from tailtune.report.scale import Scale
-from tailtune.report.story import Bill
 from tailtune.report.terminal import Axis, Whisker
 
 WIDE = 100
+SETTLED: Mapping[Settled, str] = {
+    "stays": "meets the target",
+    "falls short": "cannot meet it",
+    "better": "clearly better",
+    "not better": "not better enough",
+    "all rows": "asked every row",
+    "budget": "money ran out",
+}
+"""Why buying stopped, in a few words."""
 
 
 def predictors(
@@ -60,6 +70,38 @@ def predictors(
         whisker = Whisker(row.quality, scale, target, style or "cyan")
         mark = "▸ " if row.name == best else "  "
         table.add_row(Text(mark + name), Text(quality), whisker, *figures, style=style)
+    return table
+
+
+def prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width: int) -> Table:
+    """Prompted rungs side by side: quality with its interval drawn, time, price, usable answers and rows bought.
+
+    Args:
+        rows: Prompted rungs, at least one.
+        target: What the first measure should reach, as a dotted line.
+        best: Name of the row to stress.
+        width: Columns of the terminal; from 100 on there is room for titles and why buying stopped.
+    """
+    scale = Scale.around([row.quality for row in rows], target)
+    wide = width >= WIDE
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("  prompt", no_wrap=True, overflow="ellipsis")
+    table.add_column(f"{measure(rows[0].metric).short}, 95 %", no_wrap=True)
+    table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
+    for name in ("p50 ms", "$/1,000", "usable", "rows"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("stopped", no_wrap=True)
+    for row in rows:
+        style = "bold green" if row.name == best else ""
+        name = row.title if wide else row.name.removeprefix("lm_")
+        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
+        whisker = Whisker(row.quality, scale, target, style or "cyan")
+        usable = 1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan
+        figures = [milliseconds(row.latency.p50_ms), _price(row.usd_per_1000), percent(usable), count(row.quality.rows)]
+        mark = "▸ " if row.name == best else "  "
+        told = [SETTLED[row.settled]] if wide else []
+        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *told, style=style)
     return table
 
 
@@ -129,14 +171,21 @@ def costs(bill: Bill) -> Table:
             bar,
             duration(cost.cpu_s),
             memory(cost.peak_memory_mb),
-            usd(cost.usd),
+            spent_line(line),
         )
     return table
+
+
+def spent_line(line: BillLine) -> str:
+    """Dollars of a stage; a lower bound where only some are known."""
+    if line.usd is not None or not line.known_usd:
+        return usd(line.usd)
+    return f"{usd(line.known_usd)} + not known"
 
 
 def total_usd(bill: Bill) -> str:
     """The sum in dollars; a lower bound, named as such, when some stage's dollars are not known."""
     if bill.usd is not None:
         return usd(bill.usd)
-    known = len(bill.lines) - len(bill.unknown)
+    known = bill.known_usd or len(bill.lines) > len(bill.unknown)
     return f"{usd(bill.known_usd)} + not known" if known else usd(None)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tailtune.core.reports import CandidateResult, EvaluateReport, Verdict
-from tailtune.report.measured import WHOLE, inline, reached
+from tailtune.core.reports import CandidateResult, EvaluateReport, PromptedRung, Verdict
+from tailtune.report import money
+from tailtune.report.measured import WHOLE, called, reached
 from tailtune.report.numbers import counted, points, sentence, share
 from tailtune.report.story import Story
 
 Tone = Literal["good", "wait", "bad"]
 VERDICTS: dict[Verdict, str] = {
-    "stay": "Stay with a cheaper way",
+    "stay": "Stay with what needs no training",
     "fine-tune": "A fine-tune can pay",
     "not-yet": "Not yet",
 }
+FINALS: dict[Verdict, str] = {"stay": "stay", "fine-tune": "use the fine-tune", "not-yet": "not yet"}
+"""The same after the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ def headline(story: Story) -> Headline:
         return _closed(story)
     if story.stopped or story.left_out:
         return _unfinished(story)
+    if story.evaluate is not None and story.evaluate.final is not None and story.evaluate.final.verdict == "not-yet":
+        return _not_yet(story, story.evaluate)
     if story.evaluate is not None and story.fine_tune is not None:
         return _tested(story, story.evaluate)
     if story.decide is not None:
@@ -82,33 +87,58 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
         title = "Use the fine-tune"
         facts += f"the fine-tune {reached(tuned.metric, tuned.quality.value)}"
         if comparison is not None:
-            other = inline(story.title(comparison.second))
-            facts += f", {_gap(comparison.difference.value)} the best cheaper way ({other}). "
+            facts += f", {_gap(comparison.difference.value)} {_the_best(story, comparison.second)}. "
             low, high = comparison.difference.low, comparison.difference.high
             within = f"95 % interval {points(low)} to {points(high)} points"
             facts += f"That is {'more than' if low > 0 else 'no more than'} chance explains ({within})."
         else:
             facts += "."
     else:
-        title = f"Stay with {inline(winner.title)}"
+        title = f"Stay with {called(winner.title)}"
         facts += f"it {reached(winner.metric, winner.quality.value)} and the fine-tune "
         facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
     title += _target_gap(story, winner.quality.value)
     facts += _against_target(story, winner.quality.value) + _wholly(winner)
-    return Headline("good", title, facts + _kept_out(story))
+    return Headline("good", title, facts + _worth(story) + _kept_out(story))
+
+
+def _not_yet(story: Story, found: EvaluateReport) -> Headline:
+    assert found.final is not None  # noqa: S101  (the caller looked)
+    why = sentence(found.final.reason)
+    winner = story.candidate(found.winner)
+    if winner is not None:
+        does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
+        why += f" Until then {does} on {counted(found.test_rows, 'test row')} kept back until the end."
+    return Headline("wait", VERDICTS["not-yet"], why + _worth(story) + _kept_out(story))
+
+
+def _the_best(story: Story, name: str) -> str:
+    """What the fine-tune is held against: a prompt need not be cheaper."""
+    title = called(story.title(name))
+    if any(rung.name == name and isinstance(rung, PromptedRung) for rung in story.rungs):
+        return title if title.startswith("the best prompt") else f"the best prompt ({title.removeprefix('the ')})"
+    return f"the best cheaper way ({title})"
+
+
+def _worth(story: Story) -> str:
+    """What the verdict is worth in dollars, where that was reckoned."""
+    economics = story.verdict.economics if story.verdict else None
+    told = next(money.told(economics), "") if economics is not None and economics.net_value is not None else ""
+    return f" {told}" if told else ""
 
 
 def _decided(story: Story) -> Headline:
-    decide = story.decide
-    assert decide is not None  # noqa: S101  (the caller looked)
-    best = inline(story.title(decide.best_rung))
-    title = f"Stay with {best}" if decide.verdict == "stay" else VERDICTS[decide.verdict]
-    why = sentence(decide.reason)
+    found, decide = story.verdict, story.decide
+    assert found is not None and decide is not None  # noqa: S101  (the caller looked)
     winner = story.candidate(story.evaluate.winner) if story.evaluate else None
+    stays = winner.name if winner is not None else decide.best_rung
+    title = f"Stay with {called(story.title(stays))}" if found.verdict == "stay" else VERDICTS[found.verdict]
+    why = sentence(found.reason)
     if winner is not None and story.evaluate is not None:
-        does = f"{inline(winner.title)} {reached(winner.metric, winner.quality.value)}"
+        does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
-    return Headline("wait" if decide.verdict == "not-yet" else "good", title, why + _kept_out(story))
+    tone: Tone = "wait" if found.verdict == "not-yet" else "good"
+    return Headline(tone, title, why + _worth(story) + _kept_out(story))
 
 
 def _kept_out(story: Story) -> str:

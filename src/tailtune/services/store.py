@@ -84,6 +84,19 @@ def read_json(path: Path, needed_by: str, written_by: str) -> Any:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
 
 
+def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, Any]]:
+    """Read one JSON object per line that an earlier stage wrote.
+
+    Raises:
+        MissingInputError: The file is not there; the hint names the stage that writes it.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
+
+
 def read_report(path: Path, kind: type[R], use_case: str) -> R:
     """Read a stage report.
 

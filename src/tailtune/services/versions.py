@@ -9,8 +9,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,15 @@ def git_commit(root: Path) -> str | None:
 def git_dirty(root: Path) -> bool:
     """Whether code, flows, specs or data pins differ from the commit; False without git."""
     return bool(_git(root, "status", "--porcelain", "--", *(name for name in CODE_PATHS if (root / name).exists())))
+
+
+def changes(root: Path, files: Sequence[Path]) -> list[datetime]:
+    """When any of some files or folders was changed by a commit, oldest first; empty without git.
+
+    Limit: merges and renames count as git counts them; a history that was cut off when cloned shows its end only.
+    """
+    known = [str(file.relative_to(root)) for file in files]
+    return sorted(map(datetime.fromisoformat, _git(root, "log", "--format=%cI", "--", *known).split()))
 
 
 def _git(root: Path, *words: str) -> str:

@@ -11,17 +11,15 @@ from abc import abstractmethod
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from tailtune.spec.prompting import PromptSpec
+from tailtune.spec.strict import StrictSpec
+from tailtune.spec.value import ValueSpec
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
 PII: tuple[Pii, ...] = ("email", "phone", "card", "iban", "ip")
 LoraModule = Literal["query", "key", "value", "dense"]
-
-
-class StrictSpec(BaseModel):
-    """Base of every spec: frozen, nothing unknown allowed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DataSpec(StrictSpec):
@@ -91,6 +89,9 @@ class TargetsSpec(StrictSpec):
         1.5, ge=1, description="A cheaper rung must have error ≤ target error / head_room to stay."
     )
     min_train_rows: int = Field(5000, ge=0, description="Good labels from which a fine-tune is expected to pay.")
+    validity: float | None = Field(
+        None, gt=0, le=1, description="Share of answers that must be usable; null asks none."
+    )
 
     @property
     @abstractmethod
@@ -153,7 +154,9 @@ class ModelSpec(StrictSpec):
     split: SplitSpec
     validate_: ValidateSpec = Field(alias="validate")
     ladder: LadderSpec
+    prompt: PromptSpec
     targets: TargetsSpec
+    value: ValueSpec
     train: TrainSpec
     evaluate: EvaluateSpec
     register_: RegisterSpec = Field(alias="register")

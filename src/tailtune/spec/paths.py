@@ -68,6 +68,11 @@ class Paths:
         """The embedded tracking store."""
         return self.root / "mlflow" / "store"
 
+    @property
+    def answers(self) -> Path:
+        """What language models answered, so that a rerun costs nothing; outlives `make clean`."""
+        return self.root / ".answers" / "answers.sqlite"
+
     def use_cases(self) -> list[str]:
         """Names of the declared use cases, sorted."""
         return sorted(path.parent.name for path in self.models.glob("*/model.yaml"))
@@ -116,6 +121,11 @@ class CasePaths:
     def dropped(self) -> Path:
         """Every row that curation dropped."""
         return self.stage("curate") / "dropped.jsonl"
+
+    @property
+    def prompts(self) -> Path:
+        """The prompt templates, one Markdown file each."""
+        return self.folder / "prompts"
 
     @property
     def passed(self) -> Path:

@@ -7,9 +7,30 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from tailtune.spec.model import StrictSpec
 from tailtune.spec.paths import Paths
+from tailtune.spec.strict import StrictSpec
 from tailtune.spec.yaml_lines import LinedYaml
+
+
+class TokenPrice(StrictSpec):
+    """What a language model's tokens cost, US dollars for a million."""
+
+    input_usd_per_million: Decimal = Field(ge=0, description="Tokens of the prompt.")
+    output_usd_per_million: Decimal = Field(ge=0, description="Tokens of the answer.")
+    cached_input_usd_per_million: Decimal | None = Field(
+        None, ge=0, description="Tokens of the prompt that the endpoint had cached; as input when null."
+    )
+
+    def usd(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> float:
+        """US dollars of one answer; `cached_input_tokens` are a part of `input_tokens`."""
+        cached = (
+            self.input_usd_per_million
+            if self.cached_input_usd_per_million is None
+            else (self.cached_input_usd_per_million)
+        )
+        fresh = input_tokens - cached_input_tokens
+        total = fresh * self.input_usd_per_million + cached_input_tokens * cached
+        return float(total + output_tokens * self.output_usd_per_million) / 1_000_000
 
 
 class PriceSpec(StrictSpec):
@@ -18,6 +39,11 @@ class PriceSpec(StrictSpec):
     as_of: date = Field(description="Day on which these prices were looked up.")
     cpu_core_hour_usd: Decimal | None = Field(None, ge=0, description="One processor core for an hour.")
     machine_cores: int = Field(2, ge=1, description="Cores of the machine that runs the stages.")
+    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own, day and night.")
+    person_hour_usd: Decimal | None = Field(None, ge=0, description="An hour of a person's work.")
+    label_usd: Decimal | None = Field(None, ge=0, description="One labelled row.")
+    storage_gb_month_usd: Decimal | None = Field(None, ge=0, description="A gigabyte kept for a month.")
+    tokens: dict[str, TokenPrice] = Field(default_factory=dict, description="Language model → price of its tokens.")
 
     @property
     def machine_hour_usd(self) -> float | None:

@@ -21,7 +21,8 @@ _HEAD = """\
 
 One folder a use case: `model.yaml`, and the file that says what an answer may be. For a classification that is
 `labels.yaml` (label → what belongs to it, one sentence each; the zero-shot rung reads the sentences), for an extraction
-`schema.json` (JSON Schema 2020-12, [how it is read](../docs/guides/extract-objects.md)). One `prices.yaml` for all. An
+`schema.json` (JSON Schema 2020-12, [how it is read](../docs/guides/extract-objects.md)). Beside them `prompts/`, the
+prompts of language models ([how they are written](../docs/guides/prompted-models.md)). One `prices.yaml` for all. An
 unknown key is an error that tells the line and the nearest key.
 
     tailtune check USE-CASE     validates spec, labels, prices and rows; changes nothing
@@ -44,7 +45,8 @@ _NAMES: dict[type, str] = {
 def reference() -> str:
     """The whole page, ending in a newline; equal for equal specs."""
     chapters = [_chapter("## model.yaml", ModelSpec)]
-    chapters += [_chapter(f"### {name}", model) for name, model in _sections(ModelSpec)]
+    for name, model in _sections(ModelSpec):
+        chapters += [_chapter(f"### {name}", model), *_entries(model)]
     for task, declared in TASKS.items():
         chapters.append(f"## task: {task}\n\n{_sentence(declared.spec)} Besides the keys above:\n")
         chapters += [
@@ -52,8 +54,21 @@ def reference() -> str:
             for name, model in _sections(declared.spec)
             if (own := own_keys(ModelSpec, declared.spec, name))
         ]
-    chapters.append(_chapter("## prices.yaml", PriceSpec))
+    chapters += [_chapter("## prices.yaml", PriceSpec), *_entries(PriceSpec)]
     return "\n".join([_HEAD, *chapters])
+
+
+def _entries(model: type[BaseModel]) -> list[str]:
+    """A chapter for each key that holds a list or mapping of further sections."""
+    return [_chapter(f"#### each of {name}", entry) for name, field in _fields(model) if (entry := entry_of(field))]
+
+
+def entry_of(field: FieldInfo) -> type[BaseModel] | None:
+    """What a list or mapping holds, where that has keys of its own."""
+    if get_origin(field.annotation) not in (tuple, dict):
+        return None
+    held = [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return held[0] if held else None
 
 
 def own_keys(shared: type[BaseModel], spec: type[BaseModel], section: str) -> list[str]:
@@ -109,8 +124,8 @@ def _without_none(kind: Any) -> Any:
 
 
 def _type(kind: Any) -> str:
-    if get_origin(kind) is tuple:
-        return "list"
+    if get_origin(kind) in (tuple, dict):
+        return "list" if get_origin(kind) is tuple else "mapping"
     if get_origin(kind) is Literal:
         return "word"
     return _NAMES[kind]
@@ -126,6 +141,8 @@ def _default(field: FieldInfo) -> str:
         return f"`[{', '.join(map(str, value))}]`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if value == {}:
+        return "`{}`"
     return '`""`' if value == "" else f"`{value}`"
 
 

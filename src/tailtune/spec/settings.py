@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -40,6 +41,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="Threads of OpenMP and BLAS in a stage; all cores when unset.")
     mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server.")
+    answers: Path | None = Field(
+        None, description="File that keeps language models' answers; .answers/answers.sqlite of the project when unset."
+    )
     progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:
@@ -56,6 +60,10 @@ class Settings(BaseSettings):
                 for item in error.errors()
             ]
             raise UsageError("\n".join(lines), "set it to one of these, or unset it") from None
+
+    def answers_file(self, paths: Paths) -> Path:
+        """Where language models' answers are kept."""
+        return self.answers or paths.answers
 
     def resolved_tracking_uri(self, paths: Paths) -> str:
         """The tracking URI to use: the given one, or the embedded SQLite file."""

@@ -14,7 +14,6 @@ from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.costs import usd_per_1000
-from tailtune.judge.decide import NO_ENDPOINT
 from tailtune.predictors import registry
 from tailtune.predictors.base import FitContext, Rung
 from tailtune.predictors.cached import CachedEmbed
@@ -67,7 +66,6 @@ def run(context: Context) -> LadderReport:
         rungs=tuple(rungs),
         curve=_curve(context, fitting, dev, rungs),
         curve_rung=tasks.of(case).curve_rung,
-        unmeasured=(NO_ENDPOINT,),
     )
 
 

@@ -17,6 +17,7 @@ from tailtune.core.reports import (
     DecideReport,
     EvaluateReport,
     Paired,
+    PromptReport,
     RegisterReport,
     Report,
 )
@@ -28,12 +29,14 @@ from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.report import page
 from tailtune.services import store, versions
-from tailtune.services.tracking import registry
+from tailtune.services.tracking import prompts, registry
 from tailtune.services.tracking.bundle import folder_digest
 from tailtune.services.tracking.plan import estimate_values, latency_values
 from tailtune.services.tracking.registry import CHAMPION, Version
 from tailtune.spec.model import SECTIONS
+from tailtune.spec.prompting import PROMPT_RUNGS
 from tailtune.stages.context import Context
+from tailtune.stages.models import language_models
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
 _SPLITTING = ("data", "curate", "split")
@@ -66,6 +69,7 @@ def run(context: Context) -> RegisterReport:
         registry.tag(context.tracker, version, _tags(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
     decision, comparison = _settle(context, model, version, folder, test)
+    _name_prompt(context, evaluated.winner)
     version = registry.get(context.tracker, model, version.version)
     champion = registry.holder(context.tracker, model, CHAMPION)
     report = RegisterReport(
@@ -97,7 +101,8 @@ def _folder(context: Context, winner: str) -> Path:
     if winner == predictors.FINE_TUNE:
         folder = context.paths.stage("train") / "model"
     else:
-        folder = context.paths.stage("ladder") / "rungs" / winner
+        stage = "prompt" if winner in PROMPT_RUNGS else "ladder"
+        folder = context.paths.stage(stage) / "rungs" / winner
     if not (folder / predictors.CARD).is_file():
         raise MissingInputError(
             f"{context.project.shown(folder)}: the winner's files are not there", f"tailtune run {context.case.name}"
@@ -201,6 +206,15 @@ def _settle(
     return decision, comparison
 
 
+def _name_prompt(context: Context, winner: str) -> None:
+    """The prompt of a winning rung is in production; when something else answers, none is."""
+    report = _reports(context).get("prompt")
+    if isinstance(report, PromptReport) and report.rungs:
+        rung = next((one for one in report.rungs if one.name == winner), None)
+        prompt, version = (None, None) if rung is None else (rung.prompt, rung.prompt_version)
+        prompts.put_in_production(context.tracker, prompt, version)
+
+
 def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
     """What the gate said when it made the champion one, from the version's tags."""
     tags = version.tags
@@ -218,16 +232,16 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
     embed.remember(texts, encoder.embed(texts))
-    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch, language_models(context) as models:
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
-            second = _scored(context, predictors.load(there, embed), test)
+            second = _scored(context, models.connected(predictors.load(there, embed)), test)
         except (OSError, KeyError, ValueError) as error:
             raise TailTuneError(
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
             ) from error
-    first = _scored(context, predictors.load(folder, embed), test)
+        first = _scored(context, models.connected(predictors.load(folder, embed)), test)
     names = ("candidate", f"champion v{champion.version}")
     return tasks.of(context.case).compare(first, second, names)
 
@@ -258,4 +272,5 @@ def _papers(context: Context) -> dict[str, Path]:
         "spec/dvc.lock": project.dvc_yaml.with_name("dvc.lock"),
         "decision.html": paths.page,
     }
+    papers |= {f"spec/prompts/{path.name}": path for path in sorted(paths.prompts.glob("*.md"))}
     return papers | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}

@@ -151,6 +151,8 @@ def _lay_out(spec: Path, into: Paths, name: str) -> None:
         if (spec / paper).is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(spec / paper, place)
+    if (spec / "prompts").is_dir():
+        shutil.copytree(spec / "prompts", case.prompts, dirs_exist_ok=True)
 
 
 def _caveats(

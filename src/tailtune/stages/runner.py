@@ -38,10 +38,11 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
         context = Context(case, settings, progress, tracker)
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
         report, refusal = _outcome(stage, context)
+        cost = meter.cost(prices.machine_hour_usd)
         stamp = {
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "spec_digest": case.spec.digest(stage.sections),
-            "cost": meter.cost(prices.machine_hour_usd),
+            "cost": cost.model_copy(update={"bought_usd": getattr(report, "usd_spent", 0.0)}),
         }
         report = report.model_copy(update=stamp)
         tracker.publish(report)

@@ -53,13 +53,16 @@ def _build(*parts: str) -> tuple[str, ...]:
     return tuple(f"build/${{key}}/{part}" for part in parts)
 
 
+def _reports(*stages: str) -> tuple[str, ...]:
+    return tuple(f"reports/${{key}}/{stage}.json" for stage in stages)
+
+
 ANSWERS = ("models/${key}/${item.answers}",)
 PRICES = ("models/prices.yaml",)
+PROMPTS = ("models/${key}/prompts",)
 TRAIN_DEV = _build("curate/train.parquet", "curate/dev.parquet")
 TEST = _build("curate/test.parquet")
-EARLIER_REPORTS = tuple(
-    f"reports/${{key}}/{name}.json" for name in ("curate", "validate", "ladder", "decide", "train", "evaluate")
-)
+EARLIER_REPORTS = _reports("curate", "validate", "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -90,12 +93,30 @@ STAGES: tuple[Stage, ...] = (
         writes=_build("ladder"),
     ),
     Stage(
+        name="prompt",
+        family="training",
+        summary="Measure prompted language models on the dev rows, no further than the question needs.",
+        run="tailtune.stages.prompt:run",
+        sections=("curate", "ladder", "prompt", "targets"),
+        reads=(*ANSWERS, *PRICES, *PROMPTS, *TRAIN_DEV, *_build("validate/passed.json", "ladder"), *_reports("ladder")),
+        writes=_build("prompt"),
+    ),
+    Stage(
+        name="diagnose",
+        family="training",
+        summary="Say of each failure of the best prompt whether the model, the context or the label is at fault.",
+        run="tailtune.stages.diagnose:run",
+        sections=("curate", "prompt"),
+        reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("ladder", "prompt"), *_reports("prompt")),
+        writes=_build("diagnose"),
+    ),
+    Stage(
         name="decide",
         family="training",
         summary="Say, before money is spent, whether a fine-tune can pay.",
         run="tailtune.stages.decide:run",
-        sections=("targets", "train"),
-        reads=(*PRICES, "reports/${key}/ladder.json"),
+        sections=("targets", "value", "train"),
+        reads=(*PRICES, *_reports("ladder", "prompt", "diagnose")),
         writes=_build("decide"),
     ),
     Stage(
@@ -112,8 +133,14 @@ STAGES: tuple[Stage, ...] = (
         family="evaluation",
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
         run="tailtune.stages.evaluate:run",
-        sections=("evaluate", "targets"),
-        reads=(*ANSWERS, *PRICES, *TEST, *_build("validate/passed.json", "ladder", "train", "decide/ticket.json")),
+        sections=("evaluate", "prompt", "targets", "value"),
+        reads=(
+            *ANSWERS,
+            *PRICES,
+            *TEST,
+            *_build("validate/passed.json", "ladder", "prompt", "train", "decide/ticket.json"),
+            *_reports("ladder", "prompt", "diagnose", "decide"),
+        ),
         writes=_build("evaluate"),
     ),
     Stage(
@@ -123,7 +150,7 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.stages.register:run",
         sections=("data", "curate", "split", "register", "targets"),
         # Its page and the papers beside the model quote all reports; the last stage makes nothing stale after it.
-        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "train", "evaluate"), *EARLIER_REPORTS),
+        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
     ),
 )

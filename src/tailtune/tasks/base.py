@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
+from tailtune.judge.diagnose import Part
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
+from tailtune.predictors.prompted.codec import Codec
 from tailtune.services.sources import Columns, RawRow
 from tailtune.spec.load import UseCase
 from tailtune.spec.model import ModelSpec
@@ -23,7 +25,9 @@ from tailtune.tasks.declare import Declaration, Wanted
 from tailtune.tasks.expect import Expected
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,25 @@ class Details:
     per_field: tuple[FieldResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One per wrongly answered row: what was said to it.
+
+    Attributes:
+        answer: The prompted model's answer.
+        strong: The stronger model's, to the same prompt; None when it was not asked.
+        local: The best local rung's; None when there is none.
+        suspect: Whether confident learning calls the row's label unlikely.
+        shown: Labels of the examples that the prompt showed; None when they are not known.
+    """
+
+    answer: Answer
+    strong: Answer | None = None
+    local: Answer | None = None
+    suspect: bool = False
+    shown: Sequence[str] | None = None
 
 
 class Book(ABC):
@@ -157,6 +180,26 @@ class Task(ABC):
         """What a rung may learn from."""
 
     @abstractmethod
+    def codec(self, case: UseCase) -> Codec:
+        """Between rows and language models: what a prompt may name, how an example is written, how a reply is read."""
+
+    @abstractmethod
+    def prompts(self, description: str) -> Mapping[str, str]:
+        """Starting prompts: name → text of the prompt file.
+
+        Args:
+            description: What the use case is for, as in model.yaml; may be empty.
+        """
+
+    @abstractmethod
+    def outcomes(self, score: Score) -> NDArray[np.int64]:
+        """Items of each row that were right, wrong and missed, shape (n, 3): what micro F1 is made of."""
+
+    @abstractmethod
+    def most_items(self, case: UseCase) -> int:
+        """Items that a row usually has at most: the scale of its outcomes when rows are bought one after the other."""
+
+    @abstractmethod
     def score(
         self, case: UseCase, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
     ) -> Score:
@@ -188,3 +231,7 @@ class Task(ABC):
             answer: The winner's answer.
             others: Other predictor → its answer.
         """
+
+    @abstractmethod
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+        """The parts of an answer that are wrong, with what others say to them; at least one where the answer is."""

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
 from tailtune.judge import metrics
+from tailtune.judge.diagnose import Part
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.classification.base import ClassifyContext
+from tailtune.predictors.classification.replies import LabelCodec
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import Columns, RawRow, one_label
 from tailtune.spec.classification import ClassificationData, ClassificationSpec, LabelSet
 from tailtune.spec.load import UseCase
 from tailtune.spec.model import ModelSpec
-from tailtune.tasks import new_labels
-from tailtune.tasks.base import Details, Tables, Task, Tidied
+from tailtune.tasks import new_labels, new_prompts
+from tailtune.tasks.base import Details, Said, Tables, Task, Tidied
 from tailtune.tasks.declare import Declaration, Wanted
 from tailtune.tasks.expect import Expected, column
 from tailtune.tasks.labels import LabelBook
@@ -101,6 +104,23 @@ class Classification(Task):
             rows=rows, embed=embed, labels=_labels(case), shots=ladder.shots, neighbours=ladder.neighbours
         )
 
+    def codec(self, case: UseCase) -> LabelCodec:
+        """Reads `{"label": "…"}`, and what models say instead."""
+        return LabelCodec(_labels(case))
+
+    def prompts(self, description: str) -> Mapping[str, str]:
+        """Categories with their descriptions, and rules for texts that fit two or none."""
+        return new_prompts.of_labels(description)
+
+    def outcomes(self, score: Score) -> NDArray[np.int64]:
+        """(1, 0, 0) for a right answer, (0, 1, 1) for any other, so that micro F1 is accuracy."""
+        right = score.right.astype(np.int64)
+        return np.stack([right, 1 - right, 1 - right], axis=1)
+
+    def most_items(self, case: UseCase) -> int:
+        """A row has one label."""
+        return 1
+
     def score(
         self, case: UseCase, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
     ) -> Score:
@@ -139,6 +159,22 @@ class Classification(Task):
             "confidence": round(answer.confidence, 4),
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
+
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+        """The label."""
+        answered = said.answer.value
+        part = Part(
+            name="",
+            expected=row.label,
+            answered=answered,
+            strong=None if said.strong is None else said.strong.value,
+            strong_right=None if said.strong is None else said.strong.value == row.label,
+            local=None if said.local is None else said.local.value,
+            suspect=said.suspect,
+            evidence=None if said.shown is None else row.label in said.shown,
+            pair=None if answered is None else (row.label, answered),
+        )
+        return (part,)
 
 
 def _spec(spec: ModelSpec) -> ClassificationSpec:

@@ -24,7 +24,10 @@ SPEC = ClassificationSpec.model_validate(
         "task": "classification",
         "data": {"file": "rows.csv"},
         "curate": {"min_chars": 1},
-        **{name: {} for name in ("split", "validate", "ladder", "targets", "train", "evaluate", "register")},
+        **{
+            name: {}
+            for name in ("split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register")
+        },
     }
 )
 CASE = UseCase("x", SPEC, LabelSet({"label": ""}), Paths(Path()).case("x"))

@@ -38,7 +38,9 @@ curate: {}
 split: {}
 validate: {}
 ladder: {}
+prompt: {}
 targets: {accuracy: 0.95, p99_ms: 50}
+value: {}
 train: {rank: 16, epochs: 4}
 evaluate: {}
 register: {}

@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from services.tracking import examples
+from services.tracking import examples, prompted
 from tailtune.core.records import Cost, Decision
-from tailtune.core.reports import REPORTS, RegisterReport
-from tailtune.services.tracking.plan import cost_points, metric_name, points
+from tailtune.core.reports import REPORTS, Question, RegisterReport
+from tailtune.services.tracking.plan import columns, cost_points, cost_tags, metric_name, points
 from tailtune.services.tracking.shapes import plan
 from tailtune.spec.load import UseCase
 
@@ -28,7 +28,7 @@ def test_every_kind_of_report_has_a_shape(case: UseCase) -> None:
         winner="probe",
         page="decision.html",
     )
-    reports = (*examples.everything(case), registered)
+    reports = (*examples.everything(case), prompted.prompt(case), prompted.diagnose(case), registered)
     assert {report.stage for report in reports} == set(REPORTS)
     for report in reports:
         assert plan(report, case).name
@@ -50,10 +50,25 @@ def test_rungs_candidates_and_training_share_their_metric_names(case: UseCase) -
 
 
 def test_what_is_not_known_is_not_logged() -> None:
-    assert [p.name for p in points({"a": None, "b": math.nan, "c": 0.0})] == ["c"]
-    cost = Cost(wall_s=1, cpu_s=1, peak_memory_mb=1, usd=None)
+    assert [p.name for p in points({"a": None, "b": math.nan, "c": 0.0, "d": math.inf})] == ["c"]
+    cost = Cost(wall_s=1, cpu_s=1, peak_memory_mb=1, usd=None, bought_usd=None)
     assert {p.name for p in cost_points(cost)} == {"cost_wall_s", "cost_cpu_s", "cost_peak_memory_mb"}
-    assert cost_points(None) == ()
+    assert cost_tags(cost) == {"tailtune.cost_unknown": "cost_usd, cost_bought_usd"}
+    assert cost_points(None) == () and cost_tags(None) == {}
+
+
+def test_what_was_bought_is_beside_what_the_machine_cost() -> None:
+    cost = Cost(wall_s=1, cpu_s=1, peak_memory_mb=1, usd=0.002, bought_usd=0.0)
+    assert {p.name: p.value for p in cost_points(cost)}.items() >= {"cost_usd": 0.002, "cost_bought_usd": 0.0}.items()
+    assert cost_tags(cost) == {}
+
+
+def test_a_tables_cell_is_a_figure_or_a_text(case: UseCase) -> None:
+    question = Question(question="Q?", answer="yes", evidence="e", figures={"rows": 8290.0, "share": 0.25})
+    assert columns([question])["figures"] == ["rows 8290, share 0.25"]
+    decided = examples.decide(case).model_copy(update={"questions": (question,)})
+    found = {point.name: point.value for point in plan(decided, case).metrics}
+    assert (found["evidence/rows"], found["evidence/share"]) == (8290.0, 0.25)
 
 
 def test_failing_gate_is_a_failed_run_that_says_why(case: UseCase) -> None:

@@ -13,7 +13,7 @@ from tailtune.stages.curate.intake import row_id, test_rows, train_rows
 given_test_rows = test_rows
 del test_rows  # pytest would take it for a test
 EMPTY: dict[str, Any] = {
-    name: {} for name in ("split", "validate", "ladder", "targets", "train", "evaluate", "register")
+    name: {} for name in ("split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register")
 }
 
 

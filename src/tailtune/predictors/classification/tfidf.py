@@ -12,6 +12,7 @@ from tailtune.predictors.arrays import load_arrays, save_arrays
 from tailtune.predictors.base import Embed, Floats
 from tailtune.predictors.classification.base import ClassifierRung, ClassifyContext, label_index, softmax
 from tailtune.predictors.classification.linear import fit_linear
+from tailtune.predictors.timing import part
 
 STRENGTH = 20.0
 _NO_WORD = " "  # never found in a text
@@ -45,7 +46,8 @@ class Tfidf(ClassifierRung):
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
-        features = self._vectorizer.transform(texts)
+        with part("tokenise"):
+            features = self._vectorizer.transform(texts)
         return softmax(np.asarray(features @ self._weights.T) + self._intercepts)
 
     @property

@@ -15,6 +15,7 @@ from tailtune.predictors.extraction.heads import KIND
 from tailtune.predictors.extraction.windows import Packed, Windowed, Windows, pack
 from tailtune.predictors.memory import keep_freed_memory
 from tailtune.predictors.threads import settled
+from tailtune.predictors.timing import part
 from tailtune.predictors.tokens import BATCH_TOKENS, by_length
 
 
@@ -70,8 +71,10 @@ class TokenStates:
         """
         with torch.inference_mode(), settled(len(rows)):
             for numbers in batches(rows):
-                packed = pack([rows[number] for number in numbers])
-                on_batch(numbers, packed, self.of(packed))
+                with part("infer"):
+                    packed = pack([rows[number] for number in numbers])
+                    states = self.of(packed)
+                on_batch(numbers, packed, states)
 
     def token_states(self, texts: Sequence[str]) -> list[tuple[Windowed, Tensor]]:
         """Each text's words with their states (1 + words, width) float32, `[CLS]` first."""

@@ -20,6 +20,7 @@ from tailtune.predictors.extraction.reading import Calibration, Reading, read
 from tailtune.predictors.extraction.values import LATE_IMPORTS, assemble
 from tailtune.predictors.extraction.windows import Packed, Windows
 from tailtune.predictors.memory import keep_freed_memory
+from tailtune.predictors.timing import part
 from tailtune.spec.schema import ObjectSchema, load_schema
 
 SCHEMA, CALIBRATION = "schema.json", "calibration"
@@ -83,7 +84,8 @@ class LoraExtractor:
         found: dict[int, TextScores] = {}
 
         def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
-            split = score(self._heads, self.layout, states, packed.present).of_texts([rows[at] for at in numbers])
+            with part("infer"):
+                split = score(self._heads, self.layout, states, packed.present).of_texts([rows[at] for at in numbers])
             found.update(zip(numbers, split, strict=True))
 
         self._states.each(rows, keep)

@@ -14,6 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from tailtune.predictors.extraction.writing import NONE, kind_of
+from tailtune.predictors.timing import part
 from tailtune.predictors.tokens import pad
 
 Ints = NDArray[np.int64]
@@ -102,10 +103,11 @@ class Windows:
 
     def __call__(self, texts: Sequence[str]) -> list[Windowed]:
         """Tokens and words of each text; a text without words has one window and no words."""
-        if len(texts) == 1:
-            return [self._windowed(texts[0], self._tokenizer.encode(texts[0]))]
-        found = self._tokenizer.encode_batch(list(texts))
-        return [self._windowed(text, encoding) for text, encoding in zip(texts, found, strict=True)]
+        with part("tokenise"):
+            if len(texts) == 1:
+                return [self._windowed(texts[0], self._tokenizer.encode(texts[0]))]
+            found = self._tokenizer.encode_batch(list(texts))
+            return [self._windowed(text, encoding) for text, encoding in zip(texts, found, strict=True)]
 
     def _id(self, token: str) -> int:
         found = self._tokenizer.token_to_id(token)

@@ -28,7 +28,7 @@ predictor = registry.load(Path(sys.argv[1]))
 for late in getattr(predictor, "late_imports", ()):  # what this one text may not need, and the next one does
     importlib.import_module(late)
 answers = predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
-columns = {name: type(value).__name__ for name, value in answers[0].columns().items()}
+columns = {name: "str" if value is None else type(value).__name__ for name, value in answers[0].columns().items()}
 print(json.dumps({"columns": columns, "modules": sorted(sys.modules)}))
 """
 

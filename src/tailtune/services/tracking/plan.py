@@ -14,6 +14,7 @@ from tailtune.core.records import Cost, Estimate, Latency, Split
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COST_UNKNOWN = "tailtune.cost_unknown"
 Table = Mapping[str, Sequence[object]]  # column → values, all of one length
 
 
@@ -57,11 +58,14 @@ class RunPlan:
 
 
 def points(values: Mapping[str, float | None], step: int = 0) -> tuple[Point, ...]:
-    """Metrics of the values that are known: null and NaN are not logged, never 0."""
+    """Metrics of the values that are known: null and NaN are not logged, never 0.
+
+    Infinity is not logged either: MLflow would keep the largest number there is, and its charts show nothing else.
+    """
     return tuple(
         Point(metric_name(name), float(value), step)
         for name, value in values.items()
-        if value is not None and not math.isnan(value)
+        if value is not None and math.isfinite(value)
     )
 
 
@@ -71,7 +75,7 @@ def estimate_values(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def latency_values(latency: Latency | None) -> dict[str, float]:
-    """Latency percentiles as metrics, in milliseconds; nothing when it was not timed."""
+    """Latency percentiles and the mean of each part as metrics, in milliseconds; nothing when it was not timed."""
     if latency is None:
         return {}
     return {
@@ -79,6 +83,7 @@ def latency_values(latency: Latency | None) -> dict[str, float]:
         "latency_p95_ms": latency.p95_ms,
         "latency_p99_ms": latency.p99_ms,
         "latency_mean_ms": latency.mean_ms,
+        **{f"latency_{part}_ms": mean_ms for part, mean_ms in latency.parts.items()},
     }
 
 
@@ -92,8 +97,16 @@ def cost_points(cost: Cost | None) -> tuple[Point, ...]:
             "cost_cpu_s": cost.cpu_s,
             "cost_peak_memory_mb": cost.peak_memory_mb,
             "cost_usd": cost.usd,
+            "cost_bought_usd": cost.bought_usd,
         }
     )
+
+
+def cost_tags(cost: Cost | None) -> dict[str, str]:
+    """Which dollars of the stage are not known, by name: a metric that is missing does not say why."""
+    known = {} if cost is None else {"cost_usd": cost.usd, "cost_bought_usd": cost.bought_usd}
+    unknown = [name for name, usd in known.items() if usd is None]
+    return {COST_UNKNOWN: ", ".join(unknown)} if unknown else {}
 
 
 def metric_name(name: str) -> str:
@@ -108,5 +121,7 @@ def columns(records: Sequence[Any]) -> dict[str, Sequence[object]]:
 
 
 def _flat(value: object) -> object:
-    """An estimate as its value: a table has one figure a cell."""
+    """An estimate as its value, named figures as words: a table has one figure or text a cell."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {figure:g}" for name, figure in value.items())
     return value.value if isinstance(value, Estimate) else value

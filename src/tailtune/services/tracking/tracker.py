@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import ServiceError
 from tailtune.core.reports import RegisterReport, Report
-from tailtune.services.tracking import datasets, provenance
+from tailtune.services.tracking import datasets, prompts, provenance
 from tailtune.services.tracking.client import open_client, told
 from tailtune.services.tracking.home import embedded_folder, reach
-from tailtune.services.tracking.plan import RunPlan, cost_points
+from tailtune.services.tracking.plan import RunPlan, cost_points, cost_tags
 from tailtune.services.tracking.shapes import plan
 from tailtune.services.tracking.write import NOTE, PARENT, RunWriter, now_ms
 from tailtune.spec.load import UseCase
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 2.0
 _GUIDE = (
-    "**How to read this experiment.** One run per stage of the model's life: curate, validate, ladder, decide, train, "
-    "evaluate, register. *ladder* holds one nested run per rung (scored on dev), *evaluate* one per candidate (scored "
-    "on test). Quality, latency and price have the same names everywhere: select runs and press **Compare**. What each "
-    "stage cost is in `cost_*`."
+    "**How to read this experiment.** One run per stage of the model's life: curate, validate, ladder, prompt, "
+    "diagnose, decide, train, evaluate, register. *ladder* and *prompt* hold one nested run per rung (scored on dev), "
+    "*evaluate* one per candidate (scored on test). Quality, latency and price have the same names everywhere: select "
+    "runs and press **Compare**. What each stage cost is in `cost_*`; the run *ledger* adds it up by version."
 )
 
 
@@ -105,9 +106,21 @@ class Tracker:
             shape = replace(
                 shape,
                 metrics=shape.metrics + cost_points(report.cost),
+                tags={**shape.tags, **cost_tags(report.cost)},
                 texts={f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
             )
             return self._writer(report, shape, key).write(shape, run_id)
+
+    def prompts(self, templates: Mapping[str, str]) -> Mapping[str, int]:
+        """Register prompt texts, by their files' names without ending; returns the same names → version.
+
+        Equal texts keep their version; the alias `current` names the one that stands in the file now.
+
+        Raises:
+            UsageError: A text is longer than the registry takes.
+            ServiceError: MLflow could not be written.
+        """
+        return prompts.register(self, templates)
 
     def live(self, stage: str, name: str, value: float, step: int) -> None:
         """Show a metric while the stage runs, as `live/<name>` of the run that `publish` will finish.

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailtune.core.annotations import Annotation
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
+from tailtune.judge.diagnose import Part
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
+from tailtune.predictors.prompted.codec import Codec
 from tailtune.services.sources import Columns, RawRow
 from tailtune.spec.extraction import ExtractionSpec
 from tailtune.spec.load import UseCase
 from tailtune.spec.model import ModelSpec
 from tailtune.spec.schema import ObjectSchema
-from tailtune.tasks.base import Details, Tables, Task, Tidied
+from tailtune.tasks import new_prompts
+from tailtune.tasks.base import Details, Said, Tables, Task, Tidied
 from tailtune.tasks.declare import Declaration, Wanted
 from tailtune.tasks.expect import Expected
-from tailtune.tasks.extraction import annotate, gate, marks, new_schema, scoring
+from tailtune.tasks.extraction import annotate, gate, marks, new_schema, parts, scoring
 from tailtune.tasks.extraction.book import FieldBook
 from tailtune.tasks.extraction.reading import INTENT, columns_of, reader
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _READ_BY_SCHEMA = {"email": "email", "phone": "phone"}  # kind of field → kind of personal data
 
@@ -88,6 +95,24 @@ class ExtractionTask(Task):
 
         return ExtractContext(rows=rows, embed=embed, schema=schema_of(case))
 
+    def codec(self, case: UseCase) -> Codec:
+        """Reads an object with the schema's fields."""
+        from tailtune.predictors.extraction.replies import ObjectCodec
+
+        return ObjectCodec(schema_of(case))
+
+    def prompts(self, description: str) -> Mapping[str, str]:
+        """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
+        return new_prompts.of_objects(description)
+
+    def outcomes(self, score: Score) -> NDArray[np.int64]:
+        """Values that were right, wrong and missed, over all fields of a row."""
+        return scoring.outcomes(score)
+
+    def most_items(self, case: UseCase) -> int:
+        """One value for each field; a row with long lists, which may have more, leaves most of the others empty."""
+        return len(schema_of(case).fields)
+
     def score(
         self, case: UseCase, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
     ) -> Score:
@@ -114,6 +139,11 @@ class ExtractionTask(Task):
         """The fields that are wrong, and the text marked up."""
         schema = schema_of(case)
         return marks.failure(schema, scoring.rules(schema), row, answer, others)
+
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+        """The fields that are wrong; the whole object where there is none."""
+        schema = schema_of(case)
+        return parts.wrong_parts(schema, scoring.rules(schema), row, said)
 
 
 def schema_of(case: UseCase) -> ObjectSchema:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tailtune.core.annotations import Annotation
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
@@ -31,6 +34,15 @@ def compare(first: Score, second: Score, names: tuple[str, str], resamples: int)
     """
     one, two = _tallied(first), _tallied(second)
     return paired_counts((one.tally.outcomes, one.right), (two.tally.outcomes, two.right), names, resamples=resamples)
+
+
+def outcomes(score: Score) -> NDArray[np.int64]:
+    """Values right, wrong and missed of each row, shape (n, 3).
+
+    Raises:
+        TypeError: The score is not one of extractions.
+    """
+    return _tallied(score).tally.outcomes
 
 
 def details(

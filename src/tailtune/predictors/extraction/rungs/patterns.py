@@ -17,6 +17,7 @@ from tailtune.predictors.extraction.rungs.lexicon import Lexicon
 from tailtune.predictors.extraction.rungs.odds import Odds
 from tailtune.predictors.extraction.rungs.words import Words
 from tailtune.predictors.extraction.values import Candidate
+from tailtune.predictors.timing import part
 from tailtune.spec.schema import ObjectSchema
 
 _AROUND = 4  # words on each side that count wherever they stand
@@ -62,17 +63,18 @@ class Patterns(Extractor):
 
     def found(self, texts: Sequence[str]) -> list[Found]:
         """Fields given to candidates, and keywords' choices."""
-        return [self._read(Words.of(text)) for text in texts]
+        return [self._read(_words_of(text)) for text in texts]
 
     def _read(self, words: Words) -> Found:
-        terms = terms_of(words)
-        chosen = {name: known.choose(terms) for name, known in self._keywords.items()}
-        candidates = self._lexicon.candidates(words)
-        if not candidates:
-            return Found((), chosen, dict.fromkeys(self._names, 1.0))
-        about = [f"{name}={chosen[name].value}" for name in _topics(self.schema)]
-        items = [features(words, first, after, (*reasons, *about)) for (first, after), reasons in candidates.items()]
-        shares = self._odds.probabilities(items)
+        with part("infer"):
+            terms = terms_of(words)
+            chosen = {name: known.choose(terms) for name, known in self._keywords.items()}
+            candidates = self._lexicon.candidates(words)
+            if not candidates:
+                return Found((), chosen, dict.fromkeys(self._names, 1.0))
+            about = [f"{name}={chosen[name].value}" for name in _topics(self.schema)]
+            items = [features(words, *place, (*reasons, *about)) for place, reasons in candidates.items()]
+            shares = self._odds.probabilities(items)
         absent = dict(zip(self._names, (1 - shares[:, 1:].max(axis=0)).tolist(), strict=True))
         return Found(tuple(self._given(words, list(candidates), shares)), chosen, absent)
 
@@ -121,6 +123,11 @@ class Patterns(Extractor):
         }
         odds = Odds(known, arrays["odds.weights"], arrays["odds.prior"])
         return cls(schema, Lexicon.from_json(meta["lexicon"]), odds, keywords, meta["rows"])
+
+
+def _words_of(text: str) -> Words:
+    with part("tokenise"):
+        return Words.of(text)
 
 
 def _some(rows: Sequence[Row], texts: Sequence[Words]) -> Iterator[int]:

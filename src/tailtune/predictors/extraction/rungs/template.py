@@ -15,6 +15,7 @@ from tailtune.predictors.extraction.rungs.aligning import Aligner
 from tailtune.predictors.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.predictors.extraction.rungs.words import Words
 from tailtune.predictors.extraction.values import Candidate, Chosen
+from tailtune.predictors.timing import part
 from tailtune.spec.schema import ObjectSchema
 
 NEIGHBOURS = 20
@@ -48,8 +49,9 @@ class Template(Extractor):
         queries, found = self._embed(texts), []
         k = min(NEIGHBOURS, len(self._examples))
         for start in range(0, len(texts), _BLOCK_ROWS):
-            similarity = queries[start : start + _BLOCK_ROWS] @ self._index.T
-            nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+            with part("infer"):
+                similarity = queries[start : start + _BLOCK_ROWS] @ self._index.T
+                nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             for text, columns, cosines in zip(texts[start:], nearest, similarity, strict=False):
                 order = columns[np.lexsort((columns, -cosines[columns]))].tolist()
                 found.append(self._read(text, order, np.exp(cosines[order] * SHARPNESS)))

@@ -15,6 +15,7 @@ from tailtune.predictors.extraction.rungs.base import ExtractContext, Extractor,
 from tailtune.predictors.extraction.rungs.fitting import fit_heads, items_of
 from tailtune.predictors.extraction.rungs.frozen import FrozenStates
 from tailtune.predictors.extraction.windows import Packed
+from tailtune.predictors.timing import part
 from tailtune.spec.schema import ObjectSchema
 
 
@@ -43,7 +44,8 @@ class TokenProbe(Extractor):
         found: dict[int, Found] = {}
 
         def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
-            scores = score(self._heads, self._layout, states, packed.present)
+            with part("infer"):
+                scores = score(self._heads, self._layout, states, packed.present)
             for number, one in zip(numbers, scores.of_texts([rows[number] for number in numbers]), strict=True):
                 reading = read(self._layout, one, Calibration())
                 found[number] = Found(reading.found, reading.chosen, reading.absent)

@@ -1,0 +1,72 @@
+"""`tailtune prompt --estimate` and `--repeats`: what prompting will cost, and how much answers vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tailtune.spec.paths import Paths
+
+if TYPE_CHECKING:
+    from tailtune.stages.context import Context
+
+
+def estimate(paths: Paths, use_case: str) -> Iterator[str]:
+    """What asking every rung every row would cost; nothing is asked.
+
+    Raises:
+        MissingInputError: Curation has not run, or a prompt file is missing.
+        SpecError: A prompt file or a price is not as it must be.
+    """
+    from tailtune.services import store
+    from tailtune.stages.prompt import NO_MODEL, bought_order
+    from tailtune.stages.prompt.forecast import lines, said
+    from tailtune.stages.prompt.measuring import kitchen_of
+
+    with _context(paths, use_case) as context:
+        case = context.case
+        if not case.spec.prompt.models:
+            yield f"{use_case}: nothing to estimate: {NO_MODEL}"
+            return
+        train = store.read_rows(case.paths.rows("train"), "train", use_case)
+        dev = store.read_rows(case.paths.rows("dev"), "dev", use_case)
+        with kitchen_of(context, train) as kitchen:
+            forecasts = kitchen.forecasts(bought_order(context, dev))
+    yield from lines(forecasts)
+    yield said(forecasts, case.spec.prompt)
+
+
+def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:
+    """Ask the best prompt's rows again, past the kept answers, and say how much the answers differ.
+
+    Raises:
+        UsageError: Less than two repeats.
+        MissingInputError: No prompted rung was measured.
+    """
+    from tailtune.report.numbers import share, usd, with_interval
+    from tailtune.stages.prompt.variance import variance
+
+    with _context(paths, use_case) as context:
+        found = variance(context, repeats)
+    yield f"{found.rung} ({found.model}), {found.rows:,} dev rows, asked {len(found.qualities)} times"
+    if found.qualities:
+        yield f"quality of each: {', '.join(share(value) for value in found.qualities)}"
+    if len(found.qualities) > 1:
+        yield f"rows whose answer changed: {with_interval(found.changed)}"
+    paid = "not known" if found.usd is None else usd(found.usd)
+    yield f"paid: {paid}{'' if found.whole else '; the limit was reached'}"
+
+
+@contextmanager
+def _context(paths: Paths, use_case: str) -> Iterator[Context]:
+    """What a stage is handed, without running one."""
+    from tailtune.report.progress import ConsoleProgress
+    from tailtune.services import tracking
+    from tailtune.spec.load import load_use_case
+    from tailtune.spec.settings import Settings
+    from tailtune.stages.context import Context
+
+    settings, case = Settings(), load_use_case(paths, use_case)
+    with ConsoleProgress("prompt", case.spec.description, settings.progress) as progress:
+        yield Context(case, settings, progress, tracking.connect(settings.resolved_tracking_uri(paths), case))

@@ -1,0 +1,74 @@
+"""`tailtune verdict`: what was decided, for machines and for CI."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from tailtune.cli.show import read_reports
+from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.reports import Verdict
+from tailtune.report.story import Story
+from tailtune.spec.paths import Paths
+
+EXPECTED: tuple[Verdict, ...] = get_args(Verdict)
+
+
+def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
+    """The verdict of the last run as JSON values: after the test where test was opened, before it otherwise.
+
+    Raises:
+        MissingInputError: The last run did not come to a verdict, or there was none.
+    """
+    story = Story.of(read_reports(paths, use_case))
+    decided, evaluated = story.decide, story.evaluate
+    if decided is None:
+        at = f"it stopped at {story.due}" if story.reports else "nothing has run yet"
+        raise MissingInputError(f"{use_case}: no verdict; {at}", f"tailtune run {use_case}")
+    final = None if evaluated is None else evaluated.final
+    said = decided if final is None else final
+    economics = said.economics
+    page = paths.case(use_case).page
+    return {
+        "use_case": use_case,
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "provisional": said.provisional,
+        "stage": "decide" if final is None else "evaluate",
+        "would_change": list(said.would_change),
+        "unmeasured": list(story.not_measured),
+        "best_rung": decided.best_rung,
+        "winner": None if evaluated is None else evaluated.winner,
+        "metric": decided.metric,
+        "target": decided.target,
+        "questions": [question.model_dump(mode="json") for question in decided.questions],
+        "economics": None if economics is None else economics.model_dump(mode="json"),
+        "page": paths.shown(page) if page.is_file() else None,
+        "finished_at": story.finished_at,
+    }
+
+
+def as_expected(found: str, expected: str | None) -> bool:
+    """Whether the verdict is the one that was asked for; any is when none was.
+
+    Raises:
+        UsageError: There is no such verdict.
+    """
+    if expected is not None and expected not in EXPECTED:
+        raise UsageError(
+            f"--expect {expected}: no such verdict; there is {', '.join(EXPECTED)}", "tailtune verdict --help"
+        )
+    return expected is None or found == expected
+
+
+def told(found: dict[str, Any], as_json: bool) -> str:
+    """The verdict as a person reads it, or as JSON."""
+    if as_json:
+        return json.dumps(found, indent=2, ensure_ascii=False)
+    lines = [
+        f"{found['use_case']}: {found['verdict']}{' (provisional)' if found['provisional'] else ''}",
+        found["reason"],
+    ]
+    lines += [f"would change it: {line}" for line in found["would_change"]]
+    lines += [f"not measured: {line}" for line in found["unmeasured"]]
+    return "\n".join(lines)

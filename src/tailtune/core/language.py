@@ -1,0 +1,100 @@
+"""What a language model is asked and says, wherever it runs: an endpoint, or a causal model in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One per turn of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One per request. Equal requests to equal models have equal keys in the cache.
+
+    Attributes:
+        messages: The prompt.
+        schema: JSON Schema that the answer must satisfy, when decoding is constrained; None leaves it free.
+        sample: 0 for the one answer that counts; 1, 2, … ask again to see how much answers vary.
+    """
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None = None
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One per answered request, milliseconds. What was not seen is None: a kept-alive connection has no connect.
+
+    Attributes:
+        total_ms: From sending to the last byte, waiting for a free slot and retries not counted.
+        parts: connect, tls, wait (to the first byte), body, server (told by the server itself, part of wait); for local
+            models tokenise, infer, decode.
+    """
+
+    total_ms: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One per request that was answered.
+
+    Attributes:
+        text: What the model said; None when it refused or said nothing.
+        finish: stop, length, content_filter or what the server says.
+        input_tokens: Of the prompt; None when no usage was told.
+        output_tokens: Of the answer; None when no usage was told.
+        cached_input_tokens: Part of input_tokens that the endpoint had cached.
+        usd: At list price; None when tokens or price are not known, 0 for local work.
+        timing: Of the request that was answered, also when the answer comes from the cache.
+        from_cache: Whether it was kept from an earlier run, so that it costs nothing now.
+        retries: Requests sent again before it was answered.
+        note: What was done otherwise than asked, e.g. that a schema was refused; empty mostly.
+    """
+
+    text: str | None
+    finish: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int = 0
+    usd: float | None = None
+    timing: Timing = Timing(0.0)
+    from_cache: bool = False
+    retries: int = 0
+    note: str = ""
+
+
+OnReply = Callable[[int, Reply], None]
+
+
+class LanguageModel(Protocol):
+    """Answers requests; order is kept."""
+
+    @property
+    def name(self) -> str:
+        """As declared."""
+
+    def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
+        """One reply per request, in order.
+
+        Args:
+            asks: The requests.
+            on_reply: Called in this thread with (place, reply) as each is answered, in any order.
+
+        Raises:
+            BudgetReachedError: Money ran out; what was answered is in it, and in the cache.
+            ContextTooLongError: A prompt does not fit.
+            EndpointError: The endpoint does not answer, refuses the key, or knows no such model.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, or an estimate that is rather too high."""

@@ -1,0 +1,199 @@
+"""The verdict once test was opened: does the fine-tune replace the best cheaper rung? Pure, and with its reason.
+
+A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired interval lies
+above 0 and McNemar's p is below 0.05. *Not clearly worse*: it lies above −min_effect. *Pays*: the net value over the
+rung is positive with a probability of 95 %; known only where volume, error cost, cadence and prices are declared. The
+first row that holds decides:
+
+| | fine-tune | what holds | verdict |
+| --- | --- | --- | --- |
+| 1 | not trained | | as decided before training, unless test contradicts it: then not yet |
+| 2 | serves | clearly better; and it pays, or that is not known | fine-tune |
+| 3 | serves | not clearly worse, and it pays: a dear or slow prompt is replaced | fine-tune |
+| 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
+| 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
+| 6 | any | the rung does not serve either | not yet |
+| 7 | any | otherwise, ties too | stay |
+
+Without known dollars 2 and 7 are all there is for two that serve: better, or the cheaper one stays. With them a gain
+that is not worth its costs is no reason to change, and equal quality at a lower cost is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tailtune.core.records import Decision, Estimate
+from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
+from tailtune.judge.constraints import labels_lacking, meets_with_head_room, servable, shortcomings
+from tailtune.judge.economy import Option, Setting
+from tailtune.judge.evidence import Evidence
+from tailtune.judge.stats import SIGNIFICANT
+from tailtune.judge.turning import target_line, turning_points
+from tailtune.judge.weighing import Weighed, assumed, economics, on_test, option, request_price, roads_beside
+from tailtune.judge.wording import months, pct, points, usd_between
+from tailtune.judge.worth import SURE, Worth, paired_gain, price_of
+from tailtune.spec.model import TargetsSpec
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """One per evaluation: the two candidates that the verdict is about, on test.
+
+    Attributes:
+        rung: The best cheaper rung.
+        fine_tune: None when nothing was trained.
+        comparison: Fine-tune (first) against rung (second); None without a fine-tune.
+        price: Of a request to the rung, US dollars, as bought on test; None when it was not bought there.
+    """
+
+    rung: CandidateResult
+    fine_tune: CandidateResult | None = None
+    comparison: Paired | None = None
+    price: Estimate | None = None
+
+
+def final_verdict(
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: TargetsSpec
+) -> tuple[Decision, FinalVerdict]:
+    """Who won on test, and the verdict.
+
+    Args:
+        tested: What was measured on test.
+        decided: The decision before training.
+        evidence: What it was made of.
+        targets: What the product needs.
+
+    Returns:
+        Yes when the fine-tune is the winner; and the verdict, provisional as the decision was.
+    """
+    if tested.fine_tune is None or tested.comparison is None:
+        return _untrained(tested, decided, evidence, targets)
+    ruled = rule(tested, evidence, targets)
+    change = [target_line(tested.rung, targets)]
+    if evidence.setting is not None:
+        change += turning_points(
+            evidence.setting, lambda other: rule(tested, replace(evidence, setting=other), targets)[0]
+        )
+    change += [f"measuring {name}" for name in evidence.unmeasured]
+    verdict, decision = ruled
+    return decision, FinalVerdict(
+        verdict=verdict,
+        reason=decision.reason,
+        provisional=decided.provisional,
+        would_change=tuple(change),
+        economics=_economics(tested, evidence, targets),
+    )
+
+
+def rule(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> tuple[Verdict, Decision]:
+    """Rows 2 to 7 of the table and nothing else: the verdict, and whether the fine-tune won."""
+    assert tested.fine_tune is not None  # noqa: S101 - row 1 is told elsewhere
+    weighed = weigh_on_test(tested, evidence)
+    worth = None if weighed is None else weighed.worth()
+    wins = winner(tested, worth, targets, evidence.setting)
+    if wins.yes:
+        return "fine-tune", wins
+    lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
+    if lacking and max(tested.fine_tune.quality.value, tested.rung.quality.value) < targets.quality:
+        reason = f"{wins.reason}; neither reaches the target {targets.quality:.1%}: {lacking}"
+        return "not-yet", Decision(yes=False, reason=reason)
+    if not servable(tested.rung, targets):
+        missed = f"{tested.rung.title} cannot be served: {shortcomings(tested.rung, targets)}"
+        return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {missed}")
+    return "stay", wins
+
+
+def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: Setting | None) -> Decision:
+    """Whether the fine-tune beat the best cheaper rung on test. Ties stay with the cheaper one.
+
+    Args:
+        tested: Both, and their comparison.
+        worth: Of the fine-tune over the rung; None when not known.
+        targets: What the product needs.
+        setting: Volume and prices, as far as they are declared.
+    """
+    tuned, rung, comparison = tested.fine_tune, tested.rung, tested.comparison
+    assert tuned is not None  # noqa: S101 - there is somebody to judge
+    assert comparison is not None  # noqa: S101 - of both
+    gap, serves = comparison.difference, servable(tuned, targets)
+    shown = f"{points(gap)}, McNemar p = {comparison.mcnemar_p:.2g}"
+    value = "" if worth is None else _value(worth, setting)
+    # Both must speak: with few rows that differ, a percentile bootstrap alone is too sure of itself.
+    better = gap.low > 0 and comparison.mcnemar_p < SIGNIFICANT
+    pays = worth is not None and worth.probability >= SURE
+    if serves and better and (pays or worth is None):
+        return Decision(yes=True, reason=f"the fine-tune beats {rung.title} by {shown}{value}")
+    if serves and pays and gap.low > -targets.min_effect:
+        return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
+    if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
+        missed = shortcomings(rung, targets)
+        return Decision(yes=True, reason=f"the fine-tune reaches {pct(tuned.quality)}; {rung.title} is out: {missed}")
+    if better and not serves:
+        return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but {shortcomings(tuned, targets)}")
+    if better:
+        return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but does not surely pay{value}")
+    unclear = f"the fine-tune is not clearly better than {rung.title}: {shown}; the cheaper one stays{value}"
+    return Decision(yes=False, reason=unclear)
+
+
+def weigh_on_test(tested: OnTest, evidence: Evidence) -> Weighed | None:
+    """The fine-tune against the rung in dollars, as measured on test; None when something is not known."""
+    held = _held(tested, evidence)
+    price = tested.price or request_price(held)
+    if evidence.setting is None or price is None or tested.comparison is None or tested.fine_tune is None:
+        return None
+    return Weighed(
+        tuned=_tuned(tested.fine_tune, held),
+        other=on_test(option(held), tested.rung, price),
+        gain=paired_gain(tested.comparison),
+        saved=price_of(price),
+        setting=evidence.setting,
+    )
+
+
+def _untrained(
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: TargetsSpec
+) -> tuple[Decision, FinalVerdict]:
+    """As decided; unless the rung that stays for its quality is clearly below the target on test."""
+    verdict, reason = decided.verdict, decided.reason
+    on_dev = meets_with_head_room(_held(tested, evidence).quality, targets)
+    if verdict == "stay" and on_dev and tested.rung.quality.high < targets.quality:
+        verdict = "not-yet"
+        reason = (
+            f"{tested.rung.title} met the target on dev, but on test it reaches {pct(tested.rung.quality)}, short of "
+            f"{targets.quality:.1%}: find out how test differs from dev before anything is decided"
+        )
+    nobody = Decision(yes=False, reason=f"nothing was trained; {tested.rung.title} answers")
+    return nobody, FinalVerdict(
+        verdict=verdict,
+        reason=reason,
+        provisional=decided.provisional,
+        would_change=decided.would_change,
+        economics=decided.economics,
+    )
+
+
+def _economics(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> Economics | None:
+    """All roads: both that were tested with their figures on test, another with its figures on dev."""
+    if evidence.setting is None or tested.fine_tune is None:
+        return None
+    held = _held(tested, evidence)
+    first, *others = roads_beside(held, evidence.rungs, targets, evidence.setting)
+    first = on_test(first, tested.rung, tested.price)
+    weighed = weigh_on_test(tested, evidence)
+    return economics([first, *others], _tuned(tested.fine_tune, held), weighed, evidence.setting)
+
+
+def _held(tested: OnTest, evidence: Evidence) -> RungResult:
+    return next(rung for rung in evidence.rungs if rung.name == tested.rung.name)
+
+
+def _tuned(found: CandidateResult, held: RungResult) -> Option:
+    return on_test(assumed(held, 1.0, ""), found, None)
+
+
+def _value(worth: Worth, setting: Setting | None) -> str:
+    """What it is worth, as the end of a sentence."""
+    over = "" if setting is None else f" over {months(setting.value.horizon_months)}"
+    return f"; its net value{over} is {usd_between(worth.net)}, positive with {worth.probability:.1%}"

@@ -1,0 +1,173 @@
+"""The ledger: which version each cost belongs to, what labels cost, how long a change took."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tailtune.core.ledger import CATEGORIES, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
+
+_HOUR_MS = 3_600_000
+_MONTH_DAYS = 365.25 / 12
+_GB = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One per cost that a person adds: what was used, before it is priced.
+
+    Attributes:
+        hours: Of a person.
+        usd: Paid, US dollars.
+        rows: Labelled; priced only when neither hours nor dollars say what they cost.
+    """
+
+    hours: float = 0.0
+    usd: float = 0.0
+    rows: int = 0
+
+
+def priced(amount: Amount, person_hour_usd: float | None, label_usd: float | None) -> float | None:
+    """US dollars of what a person added; None when a price that is needed is not declared."""
+    if amount.hours and person_hour_usd is None:
+        return None
+    if amount.hours or amount.usd or not amount.rows:
+        return amount.usd + amount.hours * (person_hour_usd or 0.0)
+    return None if label_usd is None else amount.rows * label_usd
+
+
+def storage(kept_bytes: int, days: int, gb_month_usd: float | None, at_ms: int) -> Entry:
+    """What keeping files cost until now.
+
+    Args:
+        kept_bytes: Bytes there are now.
+        days: Whole days since the first of them.
+        gb_month_usd: Price of 10⁹ bytes for a month; None leaves the dollars unknown.
+        at_ms: Now.
+
+    Limit: today's size is taken for the whole time, which is too much while files grow.
+    """
+    usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * days / _MONTH_DAYS
+    return Entry(at_ms=at_ms, category="storage", what="storage", usd=usd)
+
+
+def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) -> Ledger:
+    """The bill of every version.
+
+    A cost belongs to the first version registered after it; what came after the last version belongs to the next.
+
+    Args:
+        use_case: Its name.
+        metric: The measure of every quality.
+        facts: What is recorded.
+        label_usd: Price of a labelled row; None leaves labels that nobody entered unknown.
+
+    Returns:
+        A bill per version, oldest first, and one for the next. Dollars that are not known are counted, never guessed.
+    """
+    versions = sorted(facts.versions, key=lambda one: one.made_ms)
+    windows = _windows(facts.entries, versions)
+    for window, entry in zip(windows, _labels(facts.curated, versions, windows, label_usd), strict=True):
+        if entry is not None:
+            window.append(entry)
+    bills = [_bill(version, window, versions, facts) for version, window in zip(versions, windows, strict=False)]
+    bills.append(Bill(version=None, lines=_lines(windows[-1]), total=_line(windows[-1])))
+    everything = [entry for window in windows for entry in window]
+    return Ledger(
+        use_case=use_case,
+        metric=metric,
+        bills=tuple(bills),
+        lines=_lines(everything),
+        total=_line(everything),
+        unknown=_unknown(everything),
+        unmeasured=() if "monitor" in facts.stages else ("drift checks: none has run yet",),
+    )
+
+
+def _windows(entries: Iterable[Entry], versions: Sequence[Made]) -> list[list[Entry]]:
+    """Entries by the version they belong to; the last list is for the next one."""
+    places = {version.version: place for place, version in enumerate(versions)}
+    windows: list[list[Entry]] = [[] for _ in range(len(versions) + 1)]
+    for entry in sorted(entries, key=lambda one: one.at_ms):
+        after = sum(version.made_ms < entry.at_ms for version in versions)
+        windows[places.get(entry.version or "", after)].append(entry)
+    return windows
+
+
+def _labels(
+    curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: float | None
+) -> list[Entry | None]:
+    """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered."""
+    found: list[Entry | None] = []
+    paid = 0
+    for version, window in zip((*versions, None), windows, strict=True):
+        paid += sum(entry.rows for entry in window)
+        read = _read(curated, version, versions)
+        bought = 0 if read is None else read.rows_read - paid
+        if read is None or bought <= 0:
+            found.append(None)
+            continue
+        paid += bought
+        usd = None if label_usd is None else bought * label_usd
+        what = "rows × label price"
+        found.append(Entry(at_ms=read.at_ms, category="labelling", what=what, usd=usd, rows=bought))
+    return found
+
+
+def _read(curated: Sequence[Curated], version: Made | None, versions: Sequence[Made]) -> Curated | None:
+    """The curation a version was made from: the newest of its rows before it. The next one's: the newest after all."""
+    if version is None:
+        last = versions[-1].made_ms if versions else -1
+        fitting = [one for one in curated if one.at_ms > last]
+    else:
+        fitting = [one for one in curated if one.rows_digest == version.rows_digest and one.at_ms <= version.made_ms]
+    return max(fitting, key=lambda one: one.at_ms, default=None)
+
+
+def _bill(version: Made, window: Sequence[Entry], versions: Sequence[Made], facts: Facts) -> Bill:
+    before = [one for one in versions if one.made_ms < version.made_ms]
+    best = max((one.quality for one in before if one.quality is not None), default=None)
+    gained = None if best is None or version.quality is None else version.quality - best
+    total = _line(window)
+    worth = gained is not None and gained > 0 and total.usd is not None
+    return Bill(
+        version=version.version,
+        lines=_lines(window),
+        total=total,
+        quality=version.quality,
+        gained=gained,
+        usd_per_point=total.known_usd / (gained * 100) if worth and gained is not None else None,
+        cycle_hours=_cycle_hours(version, before, facts) if version.promoted else None,
+    )
+
+
+def _cycle_hours(version: Made, before: Sequence[Made], facts: Facts) -> float | None:
+    """From the first reading of rows that are new since the last champion, or an earlier complaint, to the version."""
+    since = max((one.made_ms for one in before if one.promoted), default=-1)
+    read = min((one.began_ms for one in facts.curated if one.rows_digest == version.rows_digest), default=None)
+    starts = [] if read is None or read <= since else [read]
+    latest = starts[0] if starts else version.made_ms
+    starts += [at for at in facts.complaints_ms if since < at <= latest]
+    return (version.made_ms - min(starts)) / _HOUR_MS if starts else None
+
+
+def _lines(entries: Iterable[Entry]) -> dict[Category, Line]:
+    parts: dict[Category, list[Entry]] = {}
+    for entry in entries:
+        parts.setdefault(entry.category, []).append(entry)
+    return {category: _line(parts[category]) for category in CATEGORIES if category in parts}
+
+
+def _line(entries: Sequence[Entry]) -> Line:
+    return Line(
+        known_usd=sum(entry.usd for entry in entries if entry.usd is not None),
+        unknown=sum(entry.usd is None for entry in entries),
+        hours=sum(entry.hours for entry in entries),
+        rows=sum(entry.rows for entry in entries),
+    )
+
+
+def _unknown(entries: Iterable[Entry]) -> tuple[str, ...]:
+    counted = Counter(f"{entry.category}: {entry.what}" for entry in entries if entry.usd is None)
+    return tuple(what if times == 1 else f"{what} ({times} times)" for what, times in counted.items())

@@ -1,0 +1,242 @@
+"""A prompted language model as a rung: texts in, answers out, and what each of them took."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLongError
+from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
+from tailtune.core.records import Answer
+from tailtune.predictors.base import Embed, FitContext, Rung
+from tailtune.predictors.prompted.codec import Codec, Problem
+from tailtune.predictors.prompted.codecs import codec_from
+from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
+from tailtune.predictors.prompted.fitting import Fitter, Prompt
+from tailtune.predictors.prompted.opening import open_model
+from tailtune.predictors.prompted.templates import Template
+from tailtune.spec.prompting import LanguageModelSpec
+
+_CARD = "prompt.json"
+_REFUSED = ("content_filter", "refusal")
+_REASONING_TOKENS = 80  # two or three short sentences
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptContext(FitContext):
+    """One per prompted rung: what it is made of.
+
+    Attributes:
+        name: The rung.
+        template: Its prompt.
+        codec: Between rows and replies.
+        model: Who answers.
+        spec: What was declared of the model.
+        shots: Examples of a prompt.
+        choice: How they are chosen.
+        reasoning: Whether a reply reasons before it answers.
+    """
+
+    name: str
+    template: Template
+    codec: Codec
+    model: LanguageModel | None
+    spec: LanguageModelSpec
+    shots: int = 8
+    choice: Choice = "none"
+    reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One per text that was asked.
+
+    Attributes:
+        answer: What the reply says; its value is None when the reply could not be used.
+        reply: What came back.
+        problem: Why the reply could not be used; empty when it could.
+        examples_dropped: Examples that did not fit into the model's context.
+    """
+
+    answer: Answer
+    reply: Reply
+    problem: Problem = ""
+    examples_dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Prompted(Rung[PromptContext]):
+    """A language model with a prompt.
+
+    Limit: it has no probability for its answers, so its calibration is not measured.
+
+    Attributes:
+        name: The rung.
+        template: The prompt.
+        codec: Between rows and replies.
+        spec: What was declared of the model.
+        examples: Chooses what the prompt shows.
+        constrained: Whether answers are held to the schema while they are written.
+        reasoning: Whether a reply reasons before it answers.
+    """
+
+    name: str
+    template: Template
+    codec: Codec
+    spec: LanguageModelSpec
+    examples: Examples
+    constrained: bool = False
+    reasoning: bool = False
+    _opened: list[LanguageModel] = field(default_factory=list, repr=False, compare=False)
+
+    @classmethod
+    def fit(cls, context: PromptContext) -> Prompted:
+        """Choose the examples."""
+        held = context
+        examples = fit_examples(held.choice, held.rows, held.codec, held.embed, held.shots, held.seed)
+        model = [] if held.model is None else [held.model]
+        return cls(held.name, held.template, held.codec, held.spec, examples, reasoning=held.reasoning, _opened=model)
+
+    def asked(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[Asked]:
+        """Ask the model for each text.
+
+        Args:
+            texts: What to answer.
+            sample: 0 for the answer that counts; 1, 2, … ask again, past what was kept.
+            on_reply: Called with (place of the text, reply) as each is answered, in any order.
+
+        Raises:
+            AskedOutError: Money ran out; what was answered is in it.
+            ContextTooLongError: A text does not fit, without any example.
+            EndpointError: The endpoint does not answer; what was answered is kept in the cache, if there is one.
+        """
+        fitter = self._fitter()
+        prompts, replies = fitter.prompts(texts), dict[int, Reply]()
+        while waiting := [place for place in range(len(texts)) if place not in replies]:
+            hears = _Hears(waiting, replies, on_reply)
+            asks = [Ask(prompts[place].messages, self._schema, sample) for place in waiting]
+            try:
+                for place, reply in enumerate(self._model().ask(asks, hears)):
+                    replies.setdefault(waiting[place], reply)
+            except BudgetReachedError as error:
+                replies |= {waiting[place]: reply for place, reply in error.replies.items()}
+                asked = {place: self._read(texts[place], prompts[place], replies[place]) for place in sorted(replies)}
+                raise AskedOutError(error.message, error.hint or "", asked) from error
+            except ContextTooLongError as error:
+                fitter.shorten(
+                    prompts, [place for place in waiting if place not in replies], waiting[error.place], error
+                )
+        return [self._read(text, prompts[place], replies[place]) for place, text in enumerate(texts)]
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order; each with its price, unknown when the endpoint or its price does not tell."""
+        return [one.answer for one in self.asked(texts)]
+
+    def examples_for(self, texts: Sequence[str]) -> list[list[Example]]:
+        """The examples that the prompt of each text shows."""
+        return [list(prompt.examples) for prompt in self._fitter().prompts(texts)]
+
+    def expected_tokens(self, texts: Sequence[str]) -> tuple[int, int]:
+        """Tokens of all prompts, and of all answers, before anything is asked; rather too high."""
+        count = self._model().count_tokens
+        prompts = sum(prompt.tokens for prompt in self._fitter().prompts(texts))
+        schema = 0 if self._schema is None else count(json.dumps(self._schema))  # most servers put it into the prompt
+        shown = [one.answer for held in self.examples.near(texts[:1]) for one in held] or [self._blank()]
+        answer = math.ceil(sum(map(count, shown)) / len(shown)) + (_REASONING_TOKENS if self.reasoning else 0)
+        return prompts + schema * len(texts), min(answer, self.spec.max_output_tokens) * len(texts)
+
+    def using(self, model: LanguageModel, spec: LanguageModelSpec) -> Prompted:
+        """The same prompt, asked of another model; or of the same, opened with a cache and a purse."""
+        name = "lm_strong" if spec.role == "strong" else self.name
+        return replace(self, name=name, spec=spec, _opened=[model])
+
+    def held(self) -> Prompted:
+        """The same prompt, answers held to the schema while they are written."""
+        return replace(self, name="lm_constrained", constrained=True)
+
+    def with_template(self, template: Template) -> Prompted:
+        """The same examples and model with another prompt."""
+        return replace(self, name="lm_optimised", template=template)
+
+    @property
+    def fit_rows(self) -> int:
+        """Labelled rows that its examples are chosen from."""
+        return self.examples.fit_rows
+
+    @property
+    def note(self) -> str:
+        """What a reader of its figures should know of its examples; empty mostly."""
+        return self.examples.note
+
+    def save(self, folder: Path) -> None:
+        """Write prompt, examples and what was declared of the model: the name of a key's variable, never the key."""
+        self.examples.save(folder)
+        card = {
+            "name": self.name,
+            "template": {"name": self.template.name, "system": self.template.system, "user": self.template.user},
+            "codec": self.codec.card(),
+            "spec": self.spec.model_dump(mode="json"),
+            "constrained": self.constrained,
+            "reasoning": self.reasoning,
+        }
+        (folder / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, embed: Embed) -> Prompted:
+        """Read what `save` wrote; the model is opened when the first text comes, without cache and limit."""
+        card: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        return cls(
+            card["name"],
+            Template(**card["template"]),
+            codec_from(card["codec"]),
+            LanguageModelSpec.model_validate(card["spec"]),
+            load_examples(folder, embed),
+            card["constrained"],
+            card["reasoning"],
+        )
+
+    def _model(self) -> LanguageModel:
+        if not self._opened:
+            self._opened.append(open_model(self.spec))
+        return self._opened[0]
+
+    def _fitter(self) -> Fitter:
+        return Fitter(self.template, self.codec.variables(), self.examples, self.spec, self._model().count_tokens)
+
+    @property
+    def _schema(self) -> dict[str, Any] | None:
+        return self.codec.schema(self.reasoning) if self.constrained else None
+
+    def _blank(self) -> str:
+        """About as long as an answer, where no example shows one."""
+        properties = self.codec.schema(False)["properties"]
+        longest = {name: max(map(str, one.get("enum", ["a few words"])), key=len) for name, one in properties.items()}
+        return json.dumps(longest)
+
+    def _read(self, text: str, prompt: Prompt, reply: Reply) -> Asked:
+        """The answer in a reply; one that was cut off counts only if its JSON is whole."""
+        if reply.text is None or not reply.text.strip():
+            read = self.codec.read("", text)
+            problem: Problem = "refused" if reply.text is None and reply.finish in _REFUSED else "empty"
+        else:
+            read = self.codec.read(reply.text, text)
+            problem = read.problem
+        if reply.finish == "length" and (problem or "}" not in (reply.text or "")):
+            read, problem = self.codec.read("", text), "cut off"
+        return Asked(replace(read.answer, usd=reply.usd), reply, problem, prompt.dropped)
+
+
+class _Hears:
+    """Keeps each reply as it comes, at the place of its text."""
+
+    def __init__(self, places: Sequence[int], replies: dict[int, Reply], then: OnReply | None) -> None:
+        self._places, self._replies, self._then = list(places), replies, then
+
+    def __call__(self, place: int, reply: Reply) -> None:
+        self._replies[self._places[place]] = reply
+        if self._then is not None:
+            self._then(self._places[place], reply)

@@ -1,0 +1,144 @@
+"""Answers kept between runs, in one SQLite file: what was paid for once is not paid for again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tailtune.core.errors import BusyError, TailTuneError
+from tailtune.core.language import Reply, Timing
+
+_FORMAT = 1  # of the tables; the file tells its own
+_MARK = 0x7A11  # this application's, so that another program's file is not written into
+_WAIT_S = 30.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, text TEXT, finish TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER,
+    cached_input_tokens INTEGER NOT NULL, usd REAL, total_ms REAL NOT NULL, parts TEXT NOT NULL,
+    retries INTEGER NOT NULL, note TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (server TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (server, form)) WITHOUT ROWID;
+"""
+
+
+class AnswerCache:
+    """Kept answers; safe with several threads and processes at once. The file is made when it is first needed.
+
+    Args:
+        path: The SQLite file.
+
+    Limit: on a network file system SQLite's locks may not hold between machines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._open: sqlite3.Connection | None = None
+
+    def get(self, key: str) -> Reply | None:
+        """The reply under a key, with the timing it had, marked as from the cache.
+
+        Raises:
+            TailTuneError: The file cannot be read.
+        """
+        found = self._run("SELECT * FROM answers WHERE key = ?", key)
+        return _reply(found[0]) if found else None
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Keep a reply, in place of what was kept under the key.
+
+        Raises:
+            TailTuneError: The file cannot be written.
+        """
+        tokens = (reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
+        timing = (reply.timing.total_ms, json.dumps(dict(reply.timing.parts)))
+        values = (key, reply.text, reply.finish, *tokens, reply.usd, *timing, reply.retries, reply.note)
+        places = ", ".join("?" * len(values))
+        self._run(f"INSERT OR REPLACE INTO answers VALUES ({places})", *values)  # noqa: S608
+
+    def refused(self, server: str) -> frozenset[str]:
+        """The forms of constrained decoding that a server has refused."""
+        return frozenset(form for (form,) in self._run("SELECT form FROM refused WHERE server = ?", server))
+
+    def note_refused(self, server: str, form: str) -> None:
+        """Remember that a server refuses a form, so that the answers it gave instead are found again."""
+        self._run("INSERT OR IGNORE INTO refused VALUES (?, ?)", server, form)
+
+    def rows(self) -> int:
+        """Answers that are kept."""
+        return int(self._run("SELECT count(*) FROM answers")[0][0])
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+
+    def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, self._told():
+            if self._open is None:
+                self._open = self._opened()
+            with self._open:
+                return self._open.execute(statement, values).fetchall()
+
+    def _opened(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        held = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
+        try:
+            (mark,), (known,) = (
+                held.execute("PRAGMA application_id").fetchone(),
+                held.execute("PRAGMA user_version").fetchone(),
+            )
+            tables = held.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables and (mark, known) != (_MARK, _FORMAT):
+                raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
+            held.execute("PRAGMA journal_mode = WAL")
+            held.execute("PRAGMA synchronous = NORMAL")  # a crash of this process loses nothing
+            if not tables:
+                held.executescript(
+                    f"BEGIN IMMEDIATE; PRAGMA application_id={_MARK}; PRAGMA user_version={_FORMAT};{_TABLES}COMMIT;"
+                )
+        except BaseException:
+            held.close()
+            raise
+        return held
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            said = str(error)
+            if "locked" in said or "busy" in said:
+                raise BusyError(
+                    f"{self._path}: another process has held the file of kept answers for {_WAIT_S:.0f} seconds",
+                    "run again when it has finished",
+                ) from None
+            raise self._unusable(said) from error
+        except sqlite3.DatabaseError as error:  # the file is there, and is something else or damaged
+            with suppress(sqlite3.Error):
+                self.close()
+            raise TailTuneError(f"{self._path}: no longer readable as kept answers: {error}", self._remedy()) from error
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+
+    def _unusable(self, said: str) -> TailTuneError:
+        return TailTuneError(
+            f"{self._path}: answers cannot be kept there: {said}",
+            "make room or the folder writable, or set TAILTUNE_ANSWERS to another file; then run again",
+        )
+
+    def _remedy(self) -> str:
+        return f"mv {self._path} {self._path}.old, then run again; what it held is asked and paid for again"
+
+
+def _reply(row: tuple[Any, ...]) -> Reply:
+    _, text, finish, given, written, cached, usd, total_ms, parts, retries, note = row
+    timing = Timing(total_ms, json.loads(parts))
+    return Reply(text, finish, given, written, cached, usd, timing, from_cache=True, retries=retries, note=note)

@@ -1,0 +1,202 @@
+"""Makes prompted rungs: those that stand on their own from a prompt file, the others from the best of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailtune import tasks
+from tailtune.core.errors import MissingInputError
+from tailtune.core.language import LanguageModel
+from tailtune.core.records import Answer, Row
+from tailtune.predictors.base import Embed, FitContext
+from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.prompted.codec import Codec
+from tailtune.predictors.prompted.recipes import RECIPES, build
+from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.templates import Template
+from tailtune.services import store
+from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.stages.context import Context
+from tailtune.stages.models import LanguageModels
+from tailtune.stages.prompt.buying import Bought
+from tailtune.stages.prompt.forecast import Forecast, forecast
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """One per rung that is not made.
+
+    Attributes:
+        why: For people.
+        lacking: Whether something is missing for it, so that it counts as not measured; otherwise it is not needed.
+    """
+
+    why: str
+    lacking: bool
+
+
+@dataclass
+class Kitchen:
+    """One per stage run: everything that a prompted rung is made of."""
+
+    context: Context
+    train: Sequence[Row]
+    codec: Codec
+    templates: Mapping[str, Template]
+    models: LanguageModels
+
+    def make(self, name: str, bought: Mapping[str, Bought]) -> Prompted | NotMade:
+        """A rung, ready to be asked.
+
+        Args:
+            name: Which.
+            bought: The rungs before it; the others are made of the best of these.
+
+        Returns:
+            The rung; or why it is not needed, or what is missing for it.
+        """
+        if name in RECIPES:
+            return self._own(name)
+        best = best_prompt(bought)
+        if best is None:
+            return NotMade("no prompt was measured before it", lacking=True)
+        made = {"lm_constrained": self._held, "lm_strong": self._strong, "lm_optimised": self._optimised}[name]
+        return made(bought[best])
+
+    def forecasts(self, rows: Sequence[Row]) -> list[Forecast]:
+        """What each declared rung would take; those made of the best are reckoned as the dearest of the others."""
+        spec = self.context.case.spec.prompt
+        made = {name: self._own(name) for name in spec.rungs if name in RECIPES}
+        found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
+        dearest = max(made, key=lambda name: sum(made[name].expected_tokens([rows[0].text])), default=None)
+        if dearest is None:
+            return found
+        if "lm_constrained" in spec.rungs:
+            held = made[dearest].held()
+            found.append(forecast("lm_constrained", held, rows, self.models.price(held.spec)))
+        strong = spec.model("strong")
+        if "lm_strong" in spec.rungs and strong is not None:
+            other = made[dearest].using(self._opened(strong), strong)
+            found.append(forecast("lm_strong", other, rows, self.models.price(strong)))
+        return found
+
+    def local_answers(self, name: str, rows: Sequence[Row]) -> list[Answer]:
+        """What a local rung answered to dev rows, as the ladder wrote it down.
+
+        Raises:
+            MissingInputError: The ladder's answers are not there, or of other rows.
+        """
+        path = self.context.paths.stage("ladder") / "dev_answers.jsonl"
+        held = {
+            line["id"]: line for line in store.read_jsonl(path, "prompt", f"tailtune ladder {self.context.case.name}")
+        }
+        missing = [row.origin for row in rows if name not in held.get(row.id, {})]
+        if missing:
+            shown = self.context.project.shown(path)
+            raise MissingInputError(
+                f"{shown}: no answer of {name} to {len(missing):,} dev rows, first {missing[0]}",
+                f"tailtune ladder {self.context.case.name}",
+            )
+        return [Answer(held[row.id][name], float("nan")) for row in rows]
+
+    def _own(self, name: str) -> Prompted:
+        if name not in self._made:
+            spec = self.context.case.spec.prompt
+            base = spec.model("base")
+            assert base is not None  # noqa: S101 - the spec sees to it where there is any model
+            self._made[name] = build(
+                name, self.templates, self.codec, self._fitting, self._opened(base), base, spec.shots
+            )
+        return self._made[name]
+
+    def _held(self, best: Bought) -> Prompted | NotMade:
+        if best.rung.spec.structured == "none" and best.rung.spec.folder is None:
+            return NotMade(f"{best.rung.spec.name} knows no constrained decoding (structured: none)", lacking=True)
+        if not any(one.problem for one in best.asked):
+            return NotMade("every answer of the best prompt was usable", lacking=False)
+        return best.rung.held()
+
+    def _strong(self, best: Bought) -> Prompted | NotMade:
+        strong = self.context.case.spec.prompt.model("strong")
+        if strong is None:
+            return NotMade("no model has the role strong", lacking=True)
+        return best.rung.using(self._opened(strong), strong)
+
+    def _optimised(self, best: Bought) -> Prompted | NotMade:
+        from tailtune.predictors.prompted.optimise import optimise
+
+        context, spec = self.context, self.context.case.spec.prompt
+        task, case = tasks.of(context.case), context.case
+        reflect = spec.model("strong") or best.rung.spec
+
+        def right(row: Row, answer: Answer) -> float:
+            return float(task.score(case, [row], [answer], resamples=1).quality.value)
+
+        context.progress.at(0, spec.optimise_calls, "optimising the best prompt")
+        rows = self._held_out
+        found = optimise(best.rung, rows, right, self._opened(reflect), spec.optimise_calls, self._fitting.seed)
+        if found.digest == best.rung.template.digest:
+            return NotMade("the optimiser found no better prompt on train rows", lacking=False)
+        return best.rung.with_template(found)
+
+    def _opened(self, spec: LanguageModelSpec) -> LanguageModel:
+        if spec.name not in self._open:
+            self._open[spec.name] = self.models.open(spec)
+        return self._open[spec.name]
+
+    @cached_property
+    def _held_out(self) -> list[Row]:
+        """Train rows that no prompt shows: the optimiser scores on them, and an example would give them away."""
+        spec = self.context.case.spec.prompt
+        if "lm_optimised" not in spec.rungs:
+            return []
+        most = min(spec.optimise_calls, len(self.train) // 5)
+        return sorted(self.train, key=lambda row: row.id, reverse=True)[:most]
+
+    @cached_property
+    def _shown(self) -> list[Row]:
+        """Train rows that a prompt may show."""
+        out = {row.id for row in self._held_out}
+        rows = [row for row in self.train if row.id not in out]
+        return store.first_by_id(rows, self.context.case.spec.ladder.max_fit_rows)
+
+    @cached_property
+    def _made(self) -> dict[str, Prompted]:
+        return {}
+
+    @cached_property
+    def _open(self) -> dict[str, LanguageModel]:
+        return {}
+
+    @cached_property
+    def _fitting(self) -> FitContext:
+        """Train rows that a prompt may show; they are encoded when a rung first looks for near ones."""
+        case = self.context.case
+        rows = self._shown
+        return tasks.of(case).fitting(case, rows, lambda texts: self._embed(texts))
+
+    @cached_property
+    def _embed(self) -> Embed:
+        """The encoder; each text is encoded once, and nothing is loaded before the first."""
+        from tailtune.predictors.encoder import Encoder
+
+        encoder = Encoder.load()
+        cached = CachedEmbed(encoder.embed)
+        texts, at = [row.text for row in self._shown], self.context.progress.at
+        cached.remember(texts, encoder.embed(texts, lambda done, total: at(done, total, "encoding examples")))
+        return cached
+
+
+def best_prompt(bought: Mapping[str, Bought]) -> str | None:
+    """The best rung of the base model by quality; the earlier and cheaper of equals."""
+    base = {name: held for name, held in bought.items() if held.count and held.rung.spec.role == "base"}
+    return max(base, key=lambda name: quality(base[name]), default=None)
+
+
+def quality(held: Bought) -> float:
+    """Micro F1 over the rows that were bought."""
+    right, wrong, missed = held.outcomes.sum(axis=0)
+    size = 2 * right + wrong + missed
+    return float(2 * right / size) if size else 0.0

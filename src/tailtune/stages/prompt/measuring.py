@@ -1,0 +1,142 @@
+"""The whole measuring: open the models, tell what it will cost, buy, and write down what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from tailtune import tasks
+from tailtune.core.records import Row
+from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
+from tailtune.predictors import registry
+from tailtune.predictors.prompted.templates import load_templates
+from tailtune.services import store
+from tailtune.spec.prices import load_prices
+from tailtune.stages.context import Context
+from tailtune.stages.models import language_models
+from tailtune.stages.prompt.buying import Bought
+from tailtune.stages.prompt.campaign import Campaign
+from tailtune.stages.prompt.forecast import Forecast, said, total
+from tailtune.stages.prompt.kitchen import Kitchen, best_prompt
+from tailtune.stages.prompt.results import adjusted, compared, result
+
+ANSWERS = "answers.jsonl"
+
+
+@contextmanager
+def kitchen_of(context: Context, train: Sequence[Row]) -> Iterator[Kitchen]:
+    """Everything that prompted rungs are made of, for as long as the models are open."""
+    case = context.case
+    codec = tasks.of(case).codec(case)
+    templates = load_templates(case, codec)
+    with language_models(context) as models:
+        yield Kitchen(context, train, codec, templates, models)
+
+
+def measure(
+    context: Context, report: PromptReport, ladder: LadderReport, train: Sequence[Row], rows: Sequence[Row]
+) -> PromptReport:
+    """Buy what is needed and fill the report.
+
+    Args:
+        context: The stage's.
+        report: As far as it is known.
+        ladder: The local rungs.
+        train: Rows that prompts may show.
+        rows: Dev rows in the order in which they are bought.
+    """
+    with kitchen_of(context, train) as kitchen:
+        forecasts = kitchen.forecasts(rows)
+        context.progress.say(said(forecasts, context.case.spec.prompt))
+        campaign = Campaign(kitchen, rows)
+        campaign.run(ladder, forecasts)
+        versions = context.tracker.prompts({name: one.text for name, one in kitchen.templates.items()})
+        spent = kitchen.models.purse.spent_usd
+    rungs = _results(context, campaign, versions)
+    _save(context, campaign)
+    best = best_prompt(campaign.bought)
+    return report.model_copy(
+        update={
+            "rungs": rungs,
+            "best": best,
+            "usd_spent": spent,
+            "usd_estimated": total(forecasts),
+            "rows_bought": sum(held.count for held in campaign.bought.values()),
+            **_saved(campaign, rungs, forecasts),
+            "not_needed": campaign.not_needed,
+            "unmeasured": tuple(campaign.unmeasured) + _unknown_costs(rungs),
+            "notes": _lost(kitchen),
+        }
+    )
+
+
+def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) -> tuple[PromptedRung, ...]:
+    found, hour = [], load_prices(context.project).cpu_core_hour_usd
+    for name, held in campaign.bought.items():
+        against = campaign.against[name]
+        rung = result(
+            context.case, name, held, versions.get(held.rung.template.name), None if hour is None else float(hour)
+        )
+        pair = compared(context.case, held, against.answers(), (name, against.name))
+        found.append(rung.model_copy(update={"comparison": pair}))
+    return adjusted(found)
+
+
+def _save(context: Context, campaign: Campaign) -> None:
+    """The rungs as they can be brought back, and every answer that was bought."""
+    folder = context.paths.stage("prompt")
+    for name, held in campaign.bought.items():
+        rung = folder / "rungs" / name
+        rung.mkdir(parents=True)
+        held.rung.save(rung)
+        registry.write_card(rung, registry.RUNG_KINDS[name], context.case.spec.curate.scrub_pii)
+    store.write_jsonl(folder / ANSWERS, _lines(campaign.rows, campaign.bought))
+
+
+def _lines(rows: Sequence[Row], bought: Mapping[str, Bought]) -> Iterator[dict[str, str | None]]:
+    for place, row in enumerate(rows):
+        said_ = {name: held.asked[place].answer.value for name, held in bought.items() if place < held.count}
+        if said_:
+            yield {"id": row.id, "origin": row.origin, "expected": row.label, **said_}
+
+
+def _saved(campaign: Campaign, rungs: Sequence[PromptedRung], forecasts: Sequence[Forecast]) -> dict[str, float | None]:
+    """Shares of a full evaluation of all rungs that could be measured, which buying less has saved.
+
+    Dollars of rows that were not bought: as those that were; of a rung without any, as forecast.
+    """
+    expected = {one.name: one.usd for one in forecasts}
+    rows, dollars = 0, 0.0
+    paid: float | None = 0.0
+    for rung in rungs:
+        rows += rung.of_rows
+        if rung.usd is None or paid is None:
+            paid = None
+        else:
+            paid += rung.usd
+            dollars += rung.usd / rung.quality.rows * rung.of_rows
+    for name in campaign.not_needed:
+        rows += len(campaign.rows)
+        more = expected.get(name)
+        paid = None if more is None else paid
+        dollars += more or 0.0
+    bought = sum(rung.quality.rows for rung in rungs)
+    return {
+        "rows_saved_share": 1 - bought / rows if rows else None,
+        "usd_saved_share": 1 - paid / dollars if paid is not None and dollars > 0 else None,
+    }
+
+
+def _lost(kitchen: Kitchen) -> tuple[str, ...]:
+    """Requests that may have been charged without an answer."""
+    lost = kitchen.models.purse.lost_requests
+    told = f"{lost:,} requests were lost on the way; the endpoint may have charged them, and they are in no sum here"
+    return (told,) if lost else ()
+
+
+def _unknown_costs(rungs: Sequence[PromptedRung]) -> tuple[str, ...]:
+    return tuple(
+        f"cost of {rung.title}: {rung.unpriced_rows:,} answers without usage or price"
+        for rung in rungs
+        if rung.usd is None
+    )

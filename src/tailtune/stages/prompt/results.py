@@ -1,0 +1,97 @@
+"""From bought answers to what the report says of a rung."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from tailtune import tasks
+from tailtune.core.records import Answer, Estimate, Latency
+from tailtune.core.reports import Paired, PromptedRung
+from tailtune.judge.corrections import holm
+from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.sequential import quality_sequence
+from tailtune.predictors import registry
+from tailtune.predictors.prompted.replied import latency, price
+from tailtune.spec.load import UseCase
+from tailtune.stages.prompt.buying import Bought
+
+
+def result(case: UseCase, name: str, bought: Bought, version: int | None, core_hour_usd: float | None) -> PromptedRung:
+    """How one rung did on the rows that were bought for it. A local model costs its processor time.
+
+    The interval of a rung that was stopped by what its answers said is a confidence sequence; its other measures keep
+    the interval of a fixed sample.
+    """
+    rung, asked = bought.rung, bought.asked
+    rows = list(bought.rows[: bought.count])
+    scored = tasks.of(case).score(case, rows, [one.answer for one in asked])
+    metrics = dict(scored.metrics)
+    if bought.early:
+        metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, tasks.of(case).most_items(case))
+    usd = [one.reply.usd for one in asked]
+    timed = latency(asked)
+    cost = price(usd) if rung.spec.folder is None else own_price(timed, core_hour_usd)
+    return PromptedRung(
+        name=name,
+        title=registry.title(name),
+        metrics=metrics,
+        usd_per_1000=None if cost is None else cost.value,
+        invalid_rows=scored.invalid_rows,
+        latency=timed,
+        fit_s=0.0,
+        fit_rows=rung.fit_rows,
+        model=rung.spec.name,
+        role=rung.spec.role,
+        prompt=rung.template.name,
+        prompt_digest=rung.template.digest,
+        prompt_version=version,
+        constrained=rung.constrained,
+        settled=bought.settled,
+        of_rows=len(bought.rows),
+        usd=None if cost is None else math.fsum(one for one in usd if one is not None),
+        usd_low=None if cost is None else cost.low,
+        usd_high=None if cost is None else cost.high,
+        input_tokens=_mean([one.reply.input_tokens for one in asked]),
+        output_tokens=_mean([one.reply.output_tokens for one in asked]),
+        unpriced_rows=usd.count(None),
+        cached_rows=sum(one.reply.from_cache for one in asked),
+        retries=sum(one.reply.retries for one in asked),
+        invalid=dict(Counter(one.problem for one in asked if one.problem)),
+        examples_dropped=sum(one.examples_dropped for one in asked),
+        notes=tuple(dict.fromkeys(note for note in (rung.note, *(one.reply.note for one in asked)) if note)),
+    )
+
+
+def compared(case: UseCase, bought: Bought, other: Sequence[Answer], names: tuple[str, str]) -> Paired:
+    """A rung against the best before it, over the first rows that both have."""
+    rows = list(bought.rows[: min(bought.count, len(other))])
+    task = tasks.of(case)
+    first, second = (
+        task.score(case, rows, answers[: len(rows)]) for answers in ([one.answer for one in bought.asked], list(other))
+    )
+    return task.compare(first, second, names)
+
+
+def adjusted(rungs: Sequence[PromptedRung]) -> tuple[PromptedRung, ...]:
+    """The same rungs, the p-values of their comparisons corrected over all of them (Holm, 1979)."""
+    held = [rung for rung in rungs if rung.comparison is not None]
+    corrected = dict(zip((rung.name for rung in held), holm([_p(rung) for rung in held]), strict=True))
+    return tuple(rung.model_copy(update={"p_adjusted": corrected.get(rung.name)}) for rung in rungs)
+
+
+def _p(rung: PromptedRung) -> float:
+    assert rung.comparison is not None  # noqa: S101 - filtered above
+    return rung.comparison.mcnemar_p
+
+
+def own_price(timed: Latency, core_hour_usd: float | None) -> Estimate | None:
+    """US dollars for 1,000 answers of a model on this machine, one busy core; None when no price is declared."""
+    value = usd_per_1000(timed.mean_ms, core_hour_usd)
+    return None if value is None else Estimate(value=value, low=value, high=value, rows=timed.rows)
+
+
+def _mean(values: Sequence[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

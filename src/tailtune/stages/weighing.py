@@ -1,0 +1,105 @@
+"""What decide and evaluate weigh: the reports of rungs, prompts and their failures, what is declared, and prices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from tailtune import tasks
+from tailtune.core.errors import MissingInputError
+from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport
+from tailtune.judge.cadence import Cadence, seen_days
+from tailtune.judge.costs import training_usd
+from tailtune.judge.economy import Setting
+from tailtune.judge.evidence import Evidence
+from tailtune.services import sizes, store, versions
+from tailtune.spec.prices import load_prices
+from tailtune.stages.context import Context
+
+# A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
+TRAINING_PER_ENCODING = 4.0
+_GB, _DAY_S = 1e9, 86_400
+
+
+def training_cost(context: Context) -> float | None:
+    """US dollars that a training is expected to cost, at the pace of the ladder; None when no price is declared.
+
+    Raises:
+        MissingInputError: The ladder has not run.
+    """
+    case, spec = context.case, context.case.spec.train
+    ladder = store.read_report(context.paths.report("ladder"), LadderReport, case.name)
+    pace = ladder.encode_rows_per_s / TRAINING_PER_ENCODING
+    rows = min(ladder.train_rows, spec.max_rows)
+    return training_usd(rows, spec.epochs, pace, load_prices(context.project).machine_hour_usd)
+
+
+def gather(context: Context, estimated: float | None) -> tuple[Evidence, str]:
+    """Everything that a verdict is made of before training, and the digest of the rows it is about.
+
+    Args:
+        context: Of a stage after the diagnosis.
+        estimated: What a training is expected to cost.
+
+    Raises:
+        MissingInputError: A stage before has not run, or ran on other rows.
+    """
+    case, paths = context.case, context.paths
+    ladder = store.read_report(paths.report("ladder"), LadderReport, case.name)
+    prompt = store.read_report(paths.report("prompt"), PromptReport, case.name)
+    diagnosis = store.read_report(paths.report("diagnose"), DiagnoseReport, case.name)
+    for report in (prompt, diagnosis):
+        if report.rows_digest != ladder.rows_digest:
+            shown = context.project.shown(paths.report(report.stage))
+            raise MissingInputError(
+                f"{shown}: made from other rows ({report.rows_digest}) than the ladder ({ladder.rows_digest})",
+                f"tailtune run {case.name}",
+            )
+    measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
+    empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
+    cadence = _cadence(context)
+    bought = _sum(rung.usd for rung in prompt.rungs)
+    evidence = Evidence(
+        rungs=(*ladder.rungs, *measured),
+        curve=ladder.curve,
+        train_rows=ladder.train_rows,
+        estimated_usd=estimated,
+        unmeasured=tuple(dict.fromkeys((*ladder.unmeasured, *prompt.unmeasured, *empty))),
+        narrow=tasks.of(case).narrow,
+        cadence=cadence,
+        diagnosis=diagnosis,
+        setting=_setting(context, cadence, ladder.train_rows, estimated, bought),
+    )
+    return evidence, ladder.rows_digest
+
+
+def _setting(
+    context: Context, cadence: Cadence, train_rows: int, estimated: float | None, bought: float | None
+) -> Setting | None:
+    """Volume and prices; None when no volume is declared."""
+    value, paths = context.case.spec.value, context.paths
+    if value.requests_per_day is None:
+        return None
+    kept = sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)
+    return Setting(
+        value=value,
+        prices=load_prices(context.project),
+        cadence_days=cadence.days,
+        train_rows=train_rows,
+        train_usd=estimated,
+        measured_usd=bought,
+        kept_gb=kept / _GB,
+    )
+
+
+def _cadence(context: Context) -> Cadence:
+    """Declared, and as the history of prompts, answers file and pinned data shows it."""
+    paths, project = context.paths, context.project
+    files = (paths.prompts, context.case.answers_file, project.data_dvc)
+    changed = versions.changes(project.root, files)
+    return Cadence(context.case.spec.value.change_every_days, seen_days([one.timestamp() / _DAY_S for one in changed]))
+
+
+def _sum(parts: Iterable[float | None]) -> float | None:
+    known = list(parts)
+    return None if None in known else math.fsum(part for part in known if part is not None)

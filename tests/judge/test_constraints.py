@@ -1,0 +1,83 @@
+"""What a candidate must meet, one constraint at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from judge.evidence import candidate, curve, prompted, rung
+from tailtune.core.records import Estimate
+from tailtune.judge.constraints import (
+    fast_enough,
+    labels_lacking,
+    last_doubling_gain,
+    meets_with_head_room,
+    needed,
+    servable,
+    shortcomings,
+    usable_enough,
+    validity,
+)
+from tailtune.judge.stats import wilson
+from tailtune.spec.classification import ClassificationTargets
+
+TARGETS = ClassificationTargets(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
+
+
+def test_head_room_divides_the_allowed_error() -> None:
+    assert needed(TARGETS) == pytest.approx(0.96)
+    assert needed(ClassificationTargets(accuracy=0.94, head_room=1)) == pytest.approx(0.94)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "meets"), [(0.96, 0.94, True), (0.959, 0.95, False), (0.97, 0.939, False), (0.99, 0.98, True)]
+)
+def test_head_room_wants_the_value_and_the_low_end(value: float, low: float, meets: bool) -> None:
+    assert meets_with_head_room(Estimate(value=value, low=low, high=1, rows=9), TARGETS) is meets
+
+
+def test_a_gain_is_scaled_to_a_doubling() -> None:
+    assert last_doubling_gain(curve((100, 0.5), (200, 0.6))) == pytest.approx(0.1)
+    assert last_doubling_gain(curve((9, 0.1), (100, 0.5), (400, 0.6))) == pytest.approx(0.05)
+    assert last_doubling_gain(curve((100, 0.6), (200, 0.5))) == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("points", [(), ((100, 0.5),), ((2, 0.5), (2, 0.6))])
+def test_a_curve_without_a_step_has_no_gain(points: tuple[tuple[int, float], ...]) -> None:
+    assert last_doubling_gain(curve(*points)) is None
+
+
+def test_without_a_target_or_a_timing_everybody_is_fast_enough() -> None:
+    tight = TARGETS.model_copy(update={"p99_ms": 10.0})
+    assert fast_enough(rung("probe", 0.5, p99_ms=1e9), TARGETS)
+    assert fast_enough(candidate("probe", 0.9).model_copy(update={"latency": None}), tight)
+    assert [fast_enough(rung("probe", 0.9, p99_ms=ms), tight) for ms in (10.0, 10.01)] == [True, False]
+
+
+def test_the_network_of_an_endpoint_counts() -> None:
+    """Its own work of 200 ms would be fast enough."""
+    assert not fast_enough(prompted(0.99, p99_ms=310), TARGETS.model_copy(update={"p99_ms": 300.0}))
+
+
+def test_unusable_answers_are_counted_with_an_interval() -> None:
+    found = prompted(0.97, invalid_rows=20)
+    assert validity(found) == wilson(980, 1000)
+    strict = TARGETS.model_copy(update={"validity": 0.99})
+    assert usable_enough(found, TARGETS) and not usable_enough(found, strict)
+    assert usable_enough(prompted(0.97, invalid_rows=10), strict)
+    assert usable_enough(rung("probe", 0.9), strict.model_copy(update={"validity": 1.0}))
+
+
+def test_what_is_missed_is_said_all_of_it() -> None:
+    strict = TARGETS.model_copy(update={"validity": 0.99, "p99_ms": 300.0})
+    found = prompted(0.97, invalid_rows=20)
+    assert not servable(found, strict)
+    assert shortcomings(found, strict) == (
+        "its p99 800.00 ms misses 300 ms and only 98.0% of its answers can be used, 99.0% must be"
+    )
+    assert servable(rung("probe", 0.5), strict) and shortcomings(rung("probe", 0.5), strict) == ""
+
+
+@pytest.mark.parametrize(("rows", "gain", "lacks"), [(4999, 0.006, True), (5000, 0.006, False), (4999, 0.005, False)])
+def test_labels_lack_when_they_are_few_and_more_would_help(rows: int, gain: float, lacks: bool) -> None:
+    assert bool(labels_lacking(rows, curve((rows, 0.8), (rows * 2, 0.8 + gain - 1e-12)), TARGETS)) is lacks
+    assert labels_lacking(rows, (), TARGETS) == ""

@@ -1,0 +1,232 @@
+"""Every row of the table after the test, with the reason that is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from judge.evidence import against, candidate, evidence, prompted, rung, setting
+from tailtune.core.records import Decision, Estimate
+from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
+from tailtune.judge.evidence import Evidence
+from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
+from tailtune.judge.stats import paired
+from tailtune.judge.weighing import FINE_TUNE, FINE_TUNE_TITLE
+from tailtune.predictors import registry
+from tailtune.spec.classification import ClassificationTargets
+
+TARGETS = ClassificationTargets(accuracy=0.94, min_effect=0.005, min_train_rows=5000)
+LOCAL = evidence(rung("probe", 0.9))
+PROMPT = "lm_retrieval"
+
+
+def gap(value: float, low: float, high: float) -> Paired:
+    """About 3,080 rows; the counts are those of a clear gain."""
+    difference = Estimate(value=value, low=low, high=high, rows=3080)
+    return Paired(
+        first="lora", second="probe", difference=difference, only_first_right=90, only_second_right=52, mcnemar_p=0.0215
+    )
+
+
+def measured(comparison: Paired | None, tuned_ms: float = 4.0, **changes: Any) -> OnTest:
+    return OnTest(
+        **({"rung": candidate("probe", 0.9), "fine_tune": candidate("lora", 0.95, tuned_ms), "comparison": comparison}
+        | changes)
+    )  # fmt: skip
+
+
+def decided(shown: Evidence = LOCAL, **changes: Any) -> DecideReport:
+    known: dict[str, Any] = {
+        "use_case": "toy", "stage": "decide", "verdict": "fine-tune", "reason": "why", "provisional": False,
+        "best_rung": shown.rungs[0].name, "target": 0.94, "train": Decision(yes=True, reason="why"),
+    }  # fmt: skip
+    return DecideReport(**(known | changes))
+
+
+def judged(
+    found: OnTest, shown: Evidence = LOCAL, targets: ClassificationTargets = TARGETS, **changes: Any
+) -> tuple[Decision, FinalVerdict]:
+    return final_verdict(found, decided(shown, **changes), shown, targets)
+
+
+def test_the_fine_tune_is_called_as_predictors_call_it() -> None:
+    assert (FINE_TUNE, FINE_TUNE_TITLE) == (registry.FINE_TUNE, registry.FINE_TUNE_TITLE)
+
+
+def test_a_clear_gain_wins_and_says_by_how_much() -> None:
+    won, final = judged(measured(gap(0.0123, 0.004, 0.021)))
+    assert won == Decision(
+        yes=True, reason="the fine-tune beats Probe by +1.2 points (+0.4 to +2.1), McNemar p = 0.021"
+    )
+    assert (final.verdict, final.reason, final.provisional) == ("fine-tune", won.reason, False)
+    assert final.economics is None
+
+
+@pytest.mark.parametrize("low", [0.0, -0.001])
+def test_ties_stay_with_the_cheaper_one(low: float) -> None:
+    won, final = judged(measured(gap(0.01, low, 0.02)))
+    assert not won.yes
+    assert won.reason.startswith("the fine-tune is not clearly better than Probe: +1.0 points")
+    assert final.verdict == "stay"
+
+
+def test_a_winner_must_keep_the_latency_target() -> None:
+    fast = TARGETS.model_copy(update={"p99_ms": 10.0})
+    won, final = judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.01), targets=fast)
+    assert (won.yes, final.verdict) == (False, "stay")
+    assert won.reason.endswith(
+        "is better (+1.0 points (+0.5 to +2.0), McNemar p = 0.021) but its p99 10.01 ms misses 10 ms"
+    )
+    assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.0), targets=fast)[0].yes
+    assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=1e9))[0].yes
+
+
+def test_a_winner_must_give_usable_answers() -> None:
+    strict = TARGETS.model_copy(update={"validity": 1.0})
+    rude = candidate("lora", 0.95, invalid_rows=1)
+    assert not judged(measured(gap(0.01, 0.005, 0.02), fine_tune=rude), targets=strict)[0].yes
+    assert judged(measured(gap(0.01, 0.005, 0.02), fine_tune=rude))[0].yes
+
+
+def test_few_discordant_rows_are_not_a_clear_gain() -> None:
+    """4 against 0 of 300: the bootstrap's low end is above 0, the exact test is not convinced."""
+    found = paired(np.ones(300, dtype=bool), np.arange(300) >= 4, ("lora", "probe"))
+    assert found.difference.low > 0 and found.mcnemar_p > 0.05
+    assert not judged(measured(found))[0].yes
+
+
+def test_a_slow_rung_is_replaced_by_an_equal_that_reaches_the_target() -> None:
+    fast = TARGETS.model_copy(update={"p99_ms": 100.0})
+    slow = candidate(PROMPT, 0.95, p99_ms=800.0)
+    shown = evidence(prompted(0.95))
+    won, final = judged(measured(gap(0.0, -0.01, 0.01), rung=slow), shown, fast)
+    assert (won.yes, final.verdict) == (True, "fine-tune")
+    assert won.reason.startswith("the fine-tune reaches 95.0 % (94.0–96.0); Lm_Retrieval is out: its p99 800.00 ms")
+    short = measured(gap(0.0, -0.01, 0.01), rung=slow, fine_tune=candidate("lora", 0.93))
+    won, final = judged(short, shown, fast)
+    assert (won.yes, final.verdict) == (False, "not-yet")
+    assert final.reason.endswith("Lm_Retrieval cannot be served: its p99 800.00 ms misses 100 ms")
+
+
+def test_neither_reaches_the_target_and_labels_are_few() -> None:
+    few = evidence(rung("probe", 0.9), train_rows=3000, gain=0.02)
+    short = measured(gap(0.01, -0.001, 0.02), fine_tune=candidate("lora", 0.93))
+    won, final = judged(short, few)
+    assert (won.yes, final.verdict) == (False, "not-yet")
+    assert "neither reaches the target 94.0%: 3,000 good labels are fewer than 5,000" in final.reason
+    assert judged(measured(gap(0.01, -0.001, 0.02)), few)[1].verdict == "stay"
+    assert judged(short)[1].verdict == "stay"
+    assert judged(replace(short, comparison=gap(0.01, 0.002, 0.02)), few)[1].verdict == "fine-tune"
+
+
+def dear(per_day: float, error_usd: float = 0.02) -> Evidence:
+    return evidence(prompted(0.95, usd_per_1000=3.0), worth=setting(per_day, error_usd))
+
+
+def priced(comparison: Paired, quality: float = 0.95) -> OnTest:
+    price = Estimate(value=0.003, low=0.00295, high=0.00305, rows=3000)
+    return measured(comparison, rung=candidate(PROMPT, quality, p99_ms=800.0, usd_per_1000=3.0), price=price)
+
+
+def test_a_dear_prompt_is_replaced_by_an_equal() -> None:
+    even = against(60, 60, half=0.004)
+    won, final = judged(priced(even), dear(10_000))
+    assert (won.yes, final.verdict) == (True, "fine-tune")
+    assert won.reason.startswith("the fine-tune is not clearly worse than Lm_Retrieval (+0.0 points")
+    assert won.reason.endswith("positive with 100.0%")
+    assert judged(priced(even), evidence(prompted(0.95, usd_per_1000=3.0)))[1].verdict == "stay"
+
+
+def test_but_not_by_one_that_may_be_worse_than_the_minimum_effect() -> None:
+    assert judged(priced(against(60, 60, half=0.006)), dear(10_000))[1].verdict == "stay"
+
+
+def test_and_not_where_it_does_not_surely_pay() -> None:
+    won, final = judged(priced(against(60, 60, half=0.004)), dear(300))
+    assert (won.yes, final.verdict) == (False, "stay")
+    assert "the cheaper one stays; its net value over 12 months is −$" in won.reason
+    (line,) = [one for one in final.would_change if "requests a day" in one]
+    volume = float(line.split()[1].replace(",", ""))
+    assert line == f"at {volume:,.0f} requests a day the fine-tune wins; you have 300"
+    assert judged(priced(against(60, 60, half=0.004)), dear(volume))[1].verdict == "fine-tune"
+    assert judged(priced(against(60, 60, half=0.004)), dear(volume * 0.9))[1].verdict == "stay"
+
+
+def test_a_gain_that_is_not_worth_its_costs_is_no_reason_to_change() -> None:
+    won, final = judged(priced(against(120, 60)), dear(100, error_usd=0.001))
+    assert (won.yes, final.verdict) == (False, "stay")
+    assert "the fine-tune is better (+2.0 points" in won.reason
+    assert "but does not surely pay; its net value over 12 months is −$" in won.reason
+
+
+def test_a_gain_that_pays_wins_and_both_roads_are_shown_as_tested() -> None:
+    won, final = judged(priced(against(120, 60), quality=0.93), dear(10_000))
+    assert won.yes
+    assert final.economics is not None
+    first, *_, tuned = final.economics.roads
+    assert (first.name, first.quality, first.request_usd) == (PROMPT, 0.93, 0.003)
+    assert (tuned.name, tuned.quality) == ("lora", 0.95)
+    net = final.economics.net_value
+    assert net is not None and net.low < net.value < net.high and net.rows == 3000
+    # errors follow the paired rows, tokens the bought answers
+    fixed = 700.8 + 365.25 / 90 * (150 + 8.02 - 75) + 0.02
+    assert net.value == pytest.approx(3_652_500 * (0.003 + 0.02 * 0.02) - fixed)
+    assert final.economics.probability == 1.0
+
+
+def test_what_is_not_known_leaves_quality_to_decide() -> None:
+    shown = evidence(prompted(0.95, usd_per_1000=None), worth=setting())
+    found = replace(priced(against(120, 60)), price=None)
+    assert weigh_on_test(found, shown) is None
+    won, final = judged(found, shown)
+    assert won.yes and "net value" not in won.reason
+    assert final.economics is not None and final.economics.net_value is None
+    assert final.economics.unknown == ("what a request to Retrieval prompt costs",)
+
+
+def test_nothing_trained_leaves_the_decision() -> None:
+    probe = candidate("probe", 0.97)
+    shown = evidence(rung("probe", 0.97))
+    won, final = judged(OnTest(probe), shown, verdict="stay", provisional=True, would_change=("x",))
+    assert won == Decision(yes=False, reason="nothing was trained; Probe answers")
+    assert (final.verdict, final.reason, final.provisional, final.would_change) == ("stay", "why", True, ("x",))
+
+
+@pytest.mark.parametrize(("quality", "verdict"), [(0.929, "not-yet"), (0.931, "stay")])
+def test_a_rung_that_does_not_hold_on_test_does_not_stay(quality: float, verdict: str) -> None:
+    """Its interval is ± 1 point, the target 94 %."""
+    won, final = judged(OnTest(candidate("probe", quality)), evidence(rung("probe", 0.97)), verdict="stay")
+    assert (won.yes, final.verdict) == (False, verdict)
+    assert (final.reason == "why") == (verdict == "stay")
+
+
+def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:
+    assert judged(OnTest(candidate("probe", 0.9)), LOCAL, verdict="stay")[1].verdict == "stay"
+
+
+def test_what_was_not_measured_is_named() -> None:
+    shown = evidence(rung("probe", 0.9), unmeasured=["prompted models"])
+    final = judged(measured(gap(0.0123, 0.004, 0.021)), shown, provisional=True)[1]
+    assert final.provisional
+    assert final.would_change == ("a target accuracy of 85.0% or less: Probe would do", "measuring prompted models")
+
+
+def test_whole_rows_count_in_dollars_where_the_target_is_of_parts() -> None:
+    """An extraction's error is a row that is not wholly right, whatever its F1."""
+
+    def extracted(name: str, f1: float, exact: float) -> CandidateResult:
+        measures = {"field_f1": Estimate(value=f1, low=f1, high=f1, rows=3000)}
+        measures["exact_match"] = Estimate(value=exact, low=exact, high=exact, rows=3000)
+        return candidate(name, f1).model_copy(update={"metrics": measures})
+
+    found = replace(
+        priced(against(300, 60)), rung=extracted(PROMPT, 0.95, 0.5), fine_tune=extracted("lora", 0.96, 0.58)
+    )
+    shown = dear(10_000)
+    weighed = weigh_on_test(found, shown)
+    assert weighed is not None
+    assert (weighed.other.wrong, weighed.tuned.wrong) == (0.5, pytest.approx(0.42))
+    assert weighed.gain.value == pytest.approx(0.08)

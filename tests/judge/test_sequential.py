@@ -1,0 +1,296 @@
+"""Confidence sequences against simulation with known truth; looks against the gates; the order against its promise."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from judge.outcomes import FIELDS, drawn, drawn_pair, extracted, of_right, true_f1
+from tailtune.core.records import Row
+from tailtune.judge.betting import Shares, f1_high, f1_low, gap_low
+from tailtune.judge.constraints import meets_with_head_room, needed
+from tailtune.judge.sequential import difference_sequence, look, quality_sequence, stratified
+from tailtune.judge.stats import f1, paired_counts
+from tailtune.spec.classification import ClassificationTargets
+
+LOOKS = range(50, 1001, 50)
+
+
+@pytest.mark.parametrize("quality", [0.7, 0.97])
+def test_accuracy_is_held_at_every_look_at_once(quality: float) -> None:
+    """400 runs, 20 looks each; a Wilson interval looked at so often misses the truth in 20 of 100 runs."""
+    random, held = np.random.default_rng(21), 0
+    for _ in range(400):
+        outcomes = drawn(random, 1000, quality)
+        looks = [quality_sequence(outcomes[:rows], 1) for rows in LOOKS]
+        held += all(one.low <= quality <= one.high for one in looks)
+    assert held >= 380
+
+
+def test_a_ratio_of_means_is_held_at_every_look_at_once() -> None:
+    random, truth, held = np.random.default_rng(22), true_f1(0.85), 0
+    for _ in range(200):
+        outcomes = extracted(random, 600, 0.85)
+        looks = [quality_sequence(outcomes[:rows], FIELDS) for rows in range(50, 601, 50)]
+        held += all(one.low <= truth <= one.high for one in looks)
+    assert held >= 190
+
+
+def test_a_difference_is_held_at_every_look_at_once() -> None:
+    random, held = np.random.default_rng(23), 0
+    for _ in range(200):
+        pair = drawn_pair(random, 1000, 0.93, 0.9)
+        looks = [difference_sequence(pair[0][:rows], pair[1][:rows], 1) for rows in range(100, 1001, 100)]
+        held += all(one.low <= 0.03 <= one.high for one in looks)
+    assert held >= 190
+
+
+def test_a_difference_of_ratios_is_held_at_every_look_at_once() -> None:
+    random, truth, held = np.random.default_rng(24), true_f1(0.9) - true_f1(0.8), 0
+    for _ in range(150):
+        first, second = extracted(random, 400, 0.9), extracted(random, 400, 0.8)
+        looks = [difference_sequence(first[:rows], second[:rows], FIELDS) for rows in range(100, 401, 100)]
+        held += all(one.low <= truth <= one.high for one in looks)
+    assert held >= 143
+
+
+def test_it_is_no_wider_than_it_must_be() -> None:
+    """At most twice as wide as the Wilson interval of the same 1,000 rows: the price of looking whenever one likes."""
+    found = quality_sequence(of_right(np.arange(1000) < 900), 1)
+    assert 0.0372 < found.high - found.low < 2 * 0.0372
+
+
+def test_each_side_has_half_of_the_error() -> None:
+    """Simulated coverage is too coarse to see a level that is twice too large; this is not."""
+    first, second = drawn_pair(np.random.default_rng(3), 400, 0.9, 0.85)
+    ours, theirs = (Shares(one[:, 0].astype(float), np.ones(400), np.ones(400)) for one in (first, second))
+    found = quality_sequence(first, 1, 0.04)
+    assert (found.low, found.high) == pytest.approx((f1_low(ours, 0.02), f1_high(ours, 0.02)))
+    gap = difference_sequence(first, second, 1, 0.04)
+    # 5 % of a side's 0.02 go to where the other's own quality lies, which changes nothing with one item a row.
+    assert gap.low == pytest.approx(gap_low(ours, theirs, (0.0, 1.0), 0.019))
+    assert gap.high == pytest.approx(-gap_low(theirs, ours, (0.0, 1.0), 0.019))
+
+
+OUTCOMES = st.lists(
+    st.sampled_from([(1, 0, 0), (0, 1, 1), (0, 0, 1), (0, 1, 0), (3, 1, 0), (2, 0, 2), (0, 0, 0)]),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(OUTCOMES, OUTCOMES)
+def test_the_value_is_micro_f1_within_its_interval(first: list[tuple[int, ...]], second: list[tuple[int, ...]]) -> None:
+    rows = min(len(first), len(second))
+    one, two = np.array(first[:rows]), np.array(second[:rows])
+    found, gap = quality_sequence(one, 4), difference_sequence(one, two, 4)
+    sums = one.sum(axis=0, dtype=np.float64)
+    known = float(f1(sums[:1], sums[:1] + sums[1:2], sums[:1] + sums[2:])[0])
+    assert found.value == pytest.approx(known, nan_ok=True)
+    assert math.isnan(known) or 0 <= found.low <= found.value <= found.high <= 1
+    if not math.isnan(gap.value):
+        names = ("a", "b")
+        whole = np.zeros(rows, dtype=bool)
+        assert gap.value == pytest.approx(
+            paired_counts((one, whole), (two, whole), names, resamples=2).difference.value
+        )
+        assert -1 <= gap.low <= gap.value <= gap.high <= 1
+        turned = difference_sequence(two, one, 4)
+        assert (turned.low, turned.high) == pytest.approx((-gap.high, -gap.low))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_with_one_item_a_row_the_other_sides_own_quality_does_not_matter(pairs: list[tuple[bool, bool]]) -> None:
+    """Rows that both have right, or both wrong, pay the same bet: only right − right counts."""
+    first, second = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
+    alike = first == second
+    found = difference_sequence(of_right(first), of_right(second), 1)
+    moved = difference_sequence(of_right(first & ~alike), of_right(second & ~alike), 1)
+    assert (found.value, found.low, found.high) == pytest.approx((moved.value, moved.low, moved.high))
+    assert found.value == pytest.approx(float(first.mean() - second.mean()))
+
+
+def test_a_loose_bound_costs_certainty_and_never_the_value() -> None:
+    """What a row may hold at most is all that is known of it before it is seen."""
+    outcomes = of_right(np.ones(100, dtype=bool))
+    tight, loose = quality_sequence(outcomes, 1), quality_sequence(outcomes, 5)
+    assert tight.value == loose.value == 1
+    assert loose.low < tight.low - 0.05
+
+
+@pytest.mark.parametrize(("right", "rows"), [(True, 1), (False, 1), (True, 500), (False, 500)])
+def test_all_alike(right: bool, rows: int) -> None:
+    found = quality_sequence(of_right(np.full(rows, right)), 1)
+    assert found.value == float(right)
+    assert found.rows == rows
+    if right:
+        assert found.high == 1
+        assert (found.low < 0.1) if rows == 1 else (0.97 < found.low < 1)
+    else:
+        assert found.low == 0
+        assert (found.high > 0.9) if rows == 1 else (0 < found.high < 0.03)
+
+
+def test_nothing_measured_is_not_a_number() -> None:
+    for nothing in (np.empty((0, 3), dtype=np.int64), np.zeros((5, 3), dtype=np.int64)):
+        found, gap = quality_sequence(nothing, 1), difference_sequence(nothing, nothing, 1)
+        assert all(math.isnan(x) for x in (found.value, found.low, found.high, gap.value, gap.low, gap.high))
+        assert found.rows == len(nothing)
+        assert look(nothing, nothing, most_items=1, needed=0.9, target=0.8, min_effect=0.01).settled is None
+
+
+def test_a_row_with_more_than_the_most_weighs_as_much_as_the_most() -> None:
+    """A model that lists a hundred items must neither break the bound nor drown the other rows."""
+    usual = [(4, 0, 0)] * 50
+    endless, most = np.array([*usual, (0, 100, 0)]), np.array([*usual, (0, 8, 0)])
+    found, same = quality_sequence(endless, 4), quality_sequence(most, 4)
+    assert (found.value, found.low, found.high) == pytest.approx((same.value, same.low, same.high))
+    assert quality_sequence(endless, 50).value < found.value
+
+
+def test_what_are_no_outcomes_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        quality_sequence(np.array([[1, -1, 0]]), 1)
+    with pytest.raises(ValueError, match=r"expected \(n, 3\)"):
+        difference_sequence(np.ones((3, 3), int), np.ones((4, 3), int), 3)
+
+
+TARGETS = ClassificationTargets(accuracy=0.9, head_room=1.5, min_effect=0.01)
+
+
+def looked(first: np.ndarray, best: np.ndarray | None = None, alpha: float = 0.05 / 6) -> tuple[str | None, int]:
+    """Why and after how many rows a rung is settled when looked at every 50 rows."""
+    for rows in LOOKS:
+        seen = look(
+            first[:rows],
+            None if best is None else best[:rows],
+            most_items=1,
+            needed=needed(TARGETS),
+            target=TARGETS.quality,
+            min_effect=TARGETS.min_effect,
+            alpha=alpha,
+        )
+        if seen.settled is not None:
+            return seen.settled, rows
+    return None, 1000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_plain_is_settled_early(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    assert looked(drawn(random, 1000, 0.99))[0] == "stays"
+    short, rows = looked(drawn(random, 1000, 0.7))
+    assert short == "falls short"
+    assert rows <= 150
+    high, low = drawn_pair(random, 1000, 0.8, 0.7)
+    for first, best, expected in ((high, low, "better"), (low, high, "not better")):
+        settled, rows = looked(first, best)
+        assert settled == expected
+        assert rows <= 300
+
+
+def test_what_falls_short_is_still_compared() -> None:
+    """That a rung cannot stay says nothing of whether it is the best: a close comparison goes on."""
+    random = np.random.default_rng(8)
+    close, best = drawn_pair(random, 200, 0.72, 0.71)
+    seen = look(close, best, most_items=1, needed=0.93, target=0.9, min_effect=0.01)
+    assert seen.quality.high < 0.93
+    assert seen.difference is not None
+    assert seen.difference.low <= 0 < 0.01 <= seen.difference.high
+    assert seen.settled is None
+    assert look(close, None, most_items=1, needed=0.93, target=0.9, min_effect=0.01).settled == "falls short"
+
+
+def test_staying_needs_no_comparison() -> None:
+    same = of_right(np.ones(300, dtype=bool))
+    assert look(same, same, most_items=1, needed=0.93, target=0.9, min_effect=0.0).settled == "stays"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0.5, 0.99), st.floats(1, 3))
+def test_a_rung_stays_exactly_when_the_gate_says_so(rows: int, right: float, target: float, room: float) -> None:
+    targets = ClassificationTargets(accuracy=target, head_room=room)
+    bar = needed(targets)
+    outcomes = of_right(np.arange(rows) < round(right * rows))
+    seen = look(outcomes, None, most_items=1, needed=bar, target=target, min_effect=0.01)
+    assert (seen.settled == "stays") == meets_with_head_room(seen.quality, targets)
+    assert (seen.settled == "falls short") == (seen.quality.high < bar)
+
+
+def test_a_rung_that_is_just_no_better_is_seldom_called_better() -> None:
+    """300 runs of 10 looks at two equals, at 5 %: peeking with McNemar's test would err in about 20 of 100."""
+    random, wrong = np.random.default_rng(31), 0
+    for _ in range(300):
+        first, best = drawn(random, 500, 0.8), drawn(random, 500, 0.8)
+        looks = (difference_sequence(first[:rows], best[:rows], 1) for rows in range(50, 501, 50))
+        wrong += any(one.low > 0 for one in looks)
+    assert wrong <= 12
+
+
+def test_a_look_is_quick() -> None:
+    """Not a benchmark: an order of magnitude, so that a look never costs what a request does."""
+    random = np.random.default_rng(1)
+    first, best = extracted(random, 1000, 0.9), extracted(random, 1000, 0.8)
+    start = time.process_time()
+    look(first, best, most_items=FIELDS, needed=0.99, target=0.98, min_effect=0.01)
+    assert time.process_time() - start < 0.5
+
+
+def row(label: str, number: int) -> Row:
+    return Row(hashlib.sha256(f"{label} {number}".encode()).hexdigest()[:16], "text", label, f"rows.jsonl:{number}")
+
+
+SIZES = {"many": 400, "some": 97, "few": 40, "rare": 3, "once": 1}
+
+
+def made(sizes: dict[str, int]) -> list[Row]:
+    return [row(label, number) for label, count in sizes.items() for number in range(count)]
+
+
+def one_key(label: str) -> tuple[str, ...]:
+    return (label,)
+
+
+def test_every_beginning_holds_each_class_in_proportion() -> None:
+    rows = made(SIZES)
+    order = stratified(rows, one_key)
+    assert sorted(order) == list(range(len(rows)))
+    for upto in range(1, len(rows) + 1):
+        counts = Counter(rows[place].label for place in order[:upto])
+        for label, size in SIZES.items():
+            # The rounding of all five classes moves the beginning by four rows at most, and a class by one besides.
+            assert abs(counts[label] - size * upto / len(rows)) <= 1 + 4 * size / len(rows)
+
+
+def test_rare_classes_are_not_kept_for_the_end() -> None:
+    """Of 400 classes with one row each, a tenth stands in the first tenth: half-way places would hold them all back."""
+    rows = made({**{f"rare {number}": 1 for number in range(400)}, "many": 3600})
+    first = stratified(rows, one_key)[:400]
+    assert 25 <= sum(rows[place].label != "many" for place in first) <= 55
+
+
+def test_the_order_is_the_rows_own() -> None:
+    """It hangs on contents alone, and rows that are added to one class leave the order within the others."""
+    rows = made(SIZES)
+    order = [rows[place] for place in stratified(rows, one_key)]
+    turned = rows[::-1]
+    assert [turned[place] for place in stratified(turned, one_key)] == order
+    more = made({**SIZES, "many": 500})
+    again = [more[place] for place in stratified(more, one_key)]
+    assert [r for r in again if r.label == "some"] == [r for r in order if r.label == "some"]
+
+
+def test_rows_with_many_keys_stand_in_the_order_of_their_hashes() -> None:
+    rows = made(SIZES)
+    order = stratified(rows, lambda label: (label, "more") if label == "few" else (label,))
+    assert [rows[place].id for place in order] == sorted(one.id for one in rows)
+    assert stratified([], one_key) == []

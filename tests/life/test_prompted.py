@@ -1,0 +1,125 @@
+"""Three lives with a prompted model that speaks the real protocol: stay, fine-tune, not yet."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles.conduct import Conduct
+from doubles.endpoint import Double
+from doubles.skill import Skilled
+from project import NAME, copy, respec
+from stages.prompt.prompted import declare, measured, truth
+
+from tailtune.core.reports import DecideReport, DiagnoseReport, EvaluateReport, PromptReport, RegisterReport
+from tailtune.services import store
+from tailtune.spec.paths import Paths
+from tailtune.stages.table import STAGES
+
+pytestmark = pytest.mark.slow
+AFTER = [stage.name for stage in STAGES][[stage.name for stage in STAGES].index("prompt") :]
+DEAR = {"small": (150.0, 300.0), "large": (500.0, 900.0)}
+
+
+def live(paths: Paths, *stages: str) -> None:
+    """Run stages as a person does, each as its own process, tracked in the project's own store."""
+    for stage in stages:
+        done = subprocess.run(
+            [sys.executable, "-m", "tailtune", stage, NAME],
+            cwd=paths.root, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{stage}: {done.stdout}{done.stderr}"
+
+
+def report(paths: Paths, kind: Any, stage: str) -> Any:
+    return store.read_report(paths.case(NAME).report(stage), kind, NAME)
+
+
+def verdict(paths: Paths, *options: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tailtune", "verdict", NAME, "--json", *options],
+        cwd=paths.root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_retrieval_suffices_and_the_verdict_is_to_stay(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    skill = Skilled(truth(), base=0.5, evidence=1.0)
+    with Double(skill, Conduct(headers={"openai-processing-ms": "1"})) as double:
+        declare(paths, double.url, shots=12, targets={"accuracy": 0.8, "min_train_rows": 0})
+        live(paths, *AFTER)
+        prompted = report(paths, PromptReport, "prompt")
+        assert prompted.best == "lm_retrieval"
+        decided = report(paths, DecideReport, "decide")
+        assert (decided.verdict, decided.best_rung, decided.train.yes) == ("stay", "lm_retrieval", False)
+        asked = len(double.seen)
+        evaluated = report(paths, EvaluateReport, "evaluate")
+        assert evaluated.winner == "lm_retrieval" and evaluated.final.verdict == "stay"
+        winner = next(one for one in evaluated.candidates if one.name == "lm_retrieval")
+        assert winner.quality.rows == evaluated.test_rows and winner.usd_per_1000 > 0
+        assert {"wait", "server", "body"} <= set(winner.latency.parts)
+        registered = report(paths, RegisterReport, "register")
+        assert registered.aliases == ("champion",)
+        page = paths.case(NAME).page.read_text(encoding="utf-8")
+        assert "Stay with the prompt with retrieved examples" in page
+        assert verdict(paths, "--expect", "stay")[0] == 0
+        code, said = verdict(paths, "--expect", "fine-tune")
+        assert (code, said["verdict"], said["best_rung"]) == (3, "stay", "lm_retrieval")
+
+        from mlflow import pyfunc, set_tracking_uri
+        from mlflow.tracking import MlflowClient
+
+        uri = f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
+        client = MlflowClient(uri)
+        assert client.get_prompt_version_by_alias(f"{NAME}.retrieval", "production").version == 1
+        set_tracking_uri(uri)
+        served = pyfunc.load_model(registered.uri).predict(["i lost my card"])
+        assert list(served["label"]) and len(double.seen) > asked
+
+
+def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    skill = Skilled(truth(), base=0.4, strong=0.9, evidence=0.6)
+    with Double(skill) as double:
+        rungs = ["lm_zero_shot", "lm_retrieval", "lm_strong"]
+        declare(paths, double.url, strong=True, rungs=rungs, targets={"accuracy": 0.99, "min_train_rows": 0})
+        live(paths, *AFTER)
+        diagnosed = report(paths, DiagnoseReport, "diagnose")
+        assert diagnosed.failures == sum(one.rows for one in diagnosed.classes) > 0
+        assert max(diagnosed.classes, key=lambda one: one.rows).fault == "model"
+        decided = report(paths, DecideReport, "decide")
+        assert decided.verdict == "fine-tune" and decided.train.yes and not decided.provisional
+        evaluated = report(paths, EvaluateReport, "evaluate")
+        assert evaluated.comparison is not None and evaluated.final is not None
+        page = paths.case(NAME).page.read_text(encoding="utf-8")
+        assert "model too weak" in page.lower()
+
+
+def test_few_labels_and_a_climbing_curve_are_not_yet(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    with Double(Skilled(truth(), base=0.4, evidence=0.6)) as double:
+        declare(paths, double.url, targets={"accuracy": 0.99, "min_train_rows": 5000, "min_effect": 0.001})
+        live(paths, "prompt", "diagnose", "decide")
+        decided = report(paths, DecideReport, "decide")
+        assert decided.verdict == "not-yet" and not decided.train.yes
+        assert "label" in decided.reason
+
+
+def test_without_an_endpoint_the_verdict_is_provisional(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    respec(paths, {})
+    live(paths, "prompt", "diagnose", "decide")
+    decided = report(paths, DecideReport, "decide")
+    assert decided.provisional
+    assert any("prompt.models" in line for line in decided.unmeasured)

