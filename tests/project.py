@@ -91,6 +91,7 @@ def make(root: Path, changes: Mapping[str, Mapping[str, Any]] | None = None, row
     graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     paths.dvc_yaml.write_text(_with_use_case(graph, "labels.yaml"), encoding="utf-8")
     respec(paths, changes or {})
+    write_prompts(paths)
     curate(paths, list(rows) or sentences())
     return paths
 
@@ -106,6 +107,16 @@ def respec(paths: Paths, changes: Mapping[str, Mapping[str, Any]]) -> None:
     sections = {name: {**usual, **changes.get(name, {})} for name, usual in SECTIONS.items()}
     text = yaml.safe_dump({"task": "classification", **sections}, sort_keys=False)
     paths.case(NAME).model_yaml.write_text(text, encoding="utf-8")
+
+
+def write_prompts(paths: Paths) -> None:
+    """Starting prompts, as `tailtune new` writes them."""
+    from tailtune import tasks
+
+    case = load_use_case(paths, NAME)
+    case.paths.prompts.mkdir(exist_ok=True)
+    for name, text in tasks.of(case).prompts("Sort what bank customers write.").items():
+        (case.paths.prompts / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def curate(paths: Paths, rows: Sequence[Row]) -> None:

@@ -130,6 +130,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "prefect.yaml", root / "prefect.yaml")
     (root / "models/toy/labels.yaml").write_text("a: one\nb: two\n")
+    shutil.copytree(ROOT / "models/support-tickets/prompts", root / "models/toy/prompts")
     (root / "data/toy/rows.jsonl").write_text("{}\n")
     (root / ".gitignore").write_text("/data/\n/build/\n")
     for stage, report in sample_reports("toy").items():

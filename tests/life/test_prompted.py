@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from doubles.conduct import Conduct
 from doubles.endpoint import Double
@@ -80,7 +81,7 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(
         client = MlflowClient(uri)
         assert client.get_prompt_version_by_alias(f"{NAME}.retrieval", "production").version == 1
         set_tracking_uri(uri)
-        served = pyfunc.load_model(registered.uri).predict(["i lost my card"])
+        served = pyfunc.load_model(registered.uri).predict(pd.DataFrame({"text": ["i lost my card"]}))
         assert list(served["label"]) and len(double.seen) > asked
 
 

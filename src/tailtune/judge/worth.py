@@ -119,7 +119,8 @@ def _break_even(each: float, drawn: Floats, days: float, fixed_usd: float, rows:
 def _from(each: float, days: float, fixed_usd: float) -> float:
     """Requests a day from which what each of them saves pays for what is fixed."""
     if each > 0:
-        return max(0.0, fixed_usd / (days * each))
+        volume = fixed_usd / (days * float(each))  # numpy's own division would warn where it overflows
+        return max(0.0, volume) if math.isfinite(volume) else math.nan
     return 0.0 if each == 0 and fixed_usd < 0 else math.nan
 
 

@@ -322,6 +322,8 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _missing(names: str, paths: Paths, use_case: str | None) -> UsageError:
     hint = f"tailtune run {use_case}" if use_case else "dvc pull"
+    if names.endswith("/prompts"):
+        hint = f"tailtune prompts {use_case}"
     if any(Path(name).parts[:1] == ("data",) for name in names.split(", ")):
         shipped = (
             importlib.util.find_spec(f"tailtune.samples.{(use_case or '').replace('-', '_')}") if use_case else None

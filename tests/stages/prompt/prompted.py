@@ -16,11 +16,9 @@ from doubles.endpoint import Double
 from doubles.skill import Skill, Skilled
 from project import NAME, copy, make, respec, rows_of, run, sentences
 
-from tailtune import tasks
 from tailtune.core.records import SPLITS
 from tailtune.core.reports import CurateReport, PromptReport, ValidateReport
 from tailtune.services import store
-from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
 
 HALF = ("lm_zero_shot", "lm_retrieval")
@@ -37,7 +35,6 @@ def measured(factory: pytest.TempPathFactory) -> Paths:
     """A project that went through the ladder. Read only: copy it to change it."""
     if not _MEASURED:
         paths = make(factory.mktemp("measured") / "project")
-        write_prompts(paths)
         price(paths)
         run(paths, "ladder")
         write_earlier_reports(paths)
@@ -60,14 +57,6 @@ def write_earlier_reports(paths: Paths) -> None:
         use_case=NAME, stage="validate", rows_digest=digest, rows_read=kept, passed=True, expectations=(), docs=""
     )
     store.write_report(case.report("validate"), validated)
-
-
-def write_prompts(paths: Paths) -> None:
-    """Starting prompts, as `tailtune new` writes them."""
-    folder, case = paths.case(NAME).prompts, load_use_case(paths, NAME)
-    folder.mkdir(exist_ok=True)
-    for name, text in tasks.of(case).prompts("Sort what bank customers write.").items():
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def price(paths: Paths, **tokens: tuple[float, float]) -> None:
