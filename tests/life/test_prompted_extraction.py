@@ -72,7 +72,9 @@ def test_random_weights_held_to_the_schema_are_always_valid(measured: Checkout, 
     model = {"name": "random", "folder": str(folder.relative_to(measured.root)), "context_tokens": 4096,
              "max_output_tokens": 200, "concurrency": 16}  # fmt: skip
     rungs = ["lm_zero_shot", "lm_constrained"]
-    measured.spec(prompt={"models": [model], "rungs": rungs, "min_rows": 20, "batch_rows": 20, "max_rows": 20})
+    measured.spec(
+        prompt={"models": [model], "rungs": rungs, "min_rows": 20, "batch_rows": 20, "max_rows": 20, "stop": "never"}
+    )
     measured.ok("tailtune", "prompt", NAME)
     free, held = measured.report("prompt")["rungs"]
     assert free["invalid_rows"] >= 15, "random weights write hardly any JSON by themselves"
