@@ -74,8 +74,8 @@ class Campaign:
                 self._buy(name)
             except BudgetReachedError:
                 limit = f"the limit of {usd(float(spec.max_cost_usd))} (prompt.max_cost_usd) is reached"
-                held = self.bought[name].count
-                after = f" after {held:,} of {len(self.rows):,} rows" if held else ""
+                held = self.bought.get(name)
+                after = f" after {held.count:,} of {len(self.rows):,} rows" if held and held.count else ""
                 self.unmeasured += [f"{registry.title(name)}: {limit}{after}"]
                 self.unmeasured += [f"{registry.title(other)}: {limit}" for other in spec.rungs[place + 1 :]]
                 break
