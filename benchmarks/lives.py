@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -127,8 +128,11 @@ def _copy(root: Path) -> None:
     if not source.is_dir():
         raise SystemExit(f"data/{NAME}: no rows; run `tailtune sample {NAME}` first")
     shutil.copytree(source, root / "data" / NAME)
-    shutil.rmtree(root / "models" / "insurance-claims")
-    graph = (root / "dvc.yaml").read_text("utf-8").replace("      insurance-claims: {answers: schema.json}\n", "")
+    graph = (root / "dvc.yaml").read_text("utf-8")
+    for other in (path.parent for path in (root / "models").glob("*/model.yaml")):
+        if other.name != NAME:
+            shutil.rmtree(other)
+            graph = re.sub(rf"^      {other.name}: .*\n", "", graph, flags=re.MULTILINE)
     (root / "dvc.yaml").write_text(graph, encoding="utf-8")
 
 
