@@ -68,12 +68,29 @@ def last_doubling_gain(curve: Sequence[CurvePoint]) -> float | None:
     return (after.quality.value - before.quality.value) / log2(after.rows / before.rows)
 
 
+def lately_gained(curve: Sequence[CurvePoint]) -> float | None:
+    """Quality gained by a doubling of rows over the last two steps of the curve, or its only one; None without one.
+
+    One step alone is too noisy to rest a verdict on: with few labels there are few dev rows too, and on 300 of them a
+    difference of two points is within chance.
+    """
+    if len(curve) < 3 or curve[-1].rows <= curve[-3].rows:
+        return last_doubling_gain(curve)
+    before, after = curve[-3], curve[-1]
+    return (after.quality.value - before.quality.value) / log2(after.rows / before.rows)
+
+
 def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: TargetsSpec) -> str:
     """Why labels come before a fine-tune, in words; empty when there are enough, or more would gain too little."""
-    gain = last_doubling_gain(curve)
+    gain = lately_gained(curve)
     if train_rows >= targets.min_train_rows or gain is None or gain <= targets.min_effect:
         return ""
+    each = (
+        "the last two doublings of labels still gained {} points each"
+        if len(curve) > 2
+        else ("the last doubling of labels still gained {} points")
+    )
     return (
         f"{train_rows:,} good labels are fewer than {targets.min_train_rows:,}, "
-        f"and the last doubling of labels still gained {gain * 100:+.1f} points: label more rows first"
+        f"and {each.format(f'{gain * 100:+.1f}')}: label more rows first"
     )

@@ -39,8 +39,8 @@ def wilson(right: int, rows: int) -> Estimate:
 
 
 def percentile_interval(value: float, samples: NDArray[np.float64], rows: int) -> Estimate:
-    """A value with the 2.5 % and 97.5 % quantiles of its bootstrap samples; a value that is NaN has no interval."""
-    if math.isnan(value):
+    """A value with the 2.5 % and 97.5 % quantiles of its bootstrap samples; where either is NaN there is no interval."""
+    if math.isnan(value) or np.isnan(samples).all():
         return Estimate(value=value, low=value, high=value, rows=rows)
     low, high = (float(q) for q in np.nanquantile(samples, [0.025, 0.975]))
     return Estimate(value=value, low=min(low, value), high=max(high, value), rows=rows)
