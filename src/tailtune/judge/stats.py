@@ -39,7 +39,7 @@ def wilson(right: int, rows: int) -> Estimate:
 
 
 def percentile_interval(value: float, samples: NDArray[np.float64], rows: int) -> Estimate:
-    """A value with the 2.5 % and 97.5 % quantiles of its bootstrap samples; where either is NaN there is no interval."""
+    """A value with the 2.5 % and 97.5 % quantiles of its bootstrap samples; none where either is NaN."""
     if math.isnan(value) or np.isnan(samples).all():
         return Estimate(value=value, low=value, high=value, rows=rows)
     low, high = (float(q) for q in np.nanquantile(samples, [0.025, 0.975]))
