@@ -162,7 +162,7 @@ def _plain(found: Ledger, economics: Economics | None) -> dict[str, Any]:
         "total": _line(found.total),
         "unknown": list(found.unknown),
         "unmeasured": list(found.unmeasured),
-        "economics": None if economics is None else _finite(economics.model_dump()),
+        "economics": None if economics is None else finite(economics.model_dump()),
     }
 
 
@@ -175,11 +175,12 @@ def _line(line: Line) -> dict[str, Any]:
     return {"usd": line.usd, **line.model_dump()}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """JSON values with null for what is no finite number: JSON has none."""
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: finite(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
+from tailtune.cli.bill import finite
 from tailtune.cli.show import read_reports
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.reports import Verdict
@@ -64,7 +65,7 @@ def as_expected(found: str, expected: str | None) -> bool:
 def told(found: dict[str, Any], as_json: bool) -> str:
     """The verdict as a person reads it, or as JSON."""
     if as_json:
-        return json.dumps(found, indent=2, ensure_ascii=False)
+        return json.dumps(finite(found), indent=2, ensure_ascii=False, allow_nan=False)
     lines = [
         f"{found['use_case']}: {found['verdict']}{' (provisional)' if found['provisional'] else ''}",
         found["reason"],

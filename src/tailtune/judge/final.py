@@ -9,7 +9,7 @@ first row that holds decides:
 | --- | --- | --- | --- |
 | 1 | not trained | | as decided before training, unless test contradicts it: then not yet |
 | 2 | serves | clearly better; and it pays, or that is not known | fine-tune |
-| 3 | serves | not clearly worse, and it pays: a dear or slow prompt is replaced | fine-tune |
+| 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
 | 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
 | 6 | any | the rung does not serve either | not yet |
@@ -124,7 +124,8 @@ def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: S
     pays = worth is not None and worth.probability >= SURE
     if serves and better and (pays or worth is None):
         return Decision(yes=True, reason=f"the fine-tune beats {rung.title} by {shown}{value}")
-    if serves and pays and gap.low > -targets.min_effect:
+    keeps = tuned.quality.value >= targets.quality or rung.quality.value < targets.quality  # quality before dollars
+    if serves and pays and keeps and gap.low > -targets.min_effect:
         return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
     if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
         missed = shortcomings(rung, targets)

@@ -65,7 +65,7 @@ class LanguageModels:
 
     def price(self, spec: LanguageModelSpec) -> TokenPrice | None:
         """What its tokens cost; None when no price is declared."""
-        return None if spec.price is None else self.prices.tokens[spec.price]
+        return None if spec.price is None else self.prices.tokens.get(spec.price)
 
 
 @contextmanager

@@ -85,6 +85,15 @@ def test_a_rung_that_stays_ends_the_buying(tmp_path: Path, tmp_path_factory: Fac
         assert report.rows_saved_share is not None and report.rows_saved_share >= 2 / 3
 
 
+def test_a_rung_that_stays_with_its_last_row_ends_the_buying_as_well(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    with asking(tmp_path_factory, tmp_path / "project", Skilled(truth(), base=1.0)) as (paths, double):
+        declare(paths, double.url, targets={"accuracy": 0.9, "min_train_rows": 0}, min_rows=1000)
+        report = prompt(paths)
+        assert [(rung.name, rung.quality.rows) for rung in report.rungs] == [("lm_zero_shot", dev_rows(paths))]
+        assert set(report.not_needed) == {"lm_retrieval"}
+        assert report.rows_saved_share == 0.5
+
+
 def test_a_local_rung_that_stays_buys_nothing(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
         declare(paths, double.url, targets={"accuracy": 0.3, "min_train_rows": 0})

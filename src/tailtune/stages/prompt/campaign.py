@@ -12,7 +12,7 @@ from tailtune.core.errors import BudgetReachedError
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
-from tailtune.judge.constraints import needed, servable
+from tailtune.judge.constraints import meets_with_head_room, needed, servable
 from tailtune.predictors import registry
 from tailtune.report.numbers import usd
 from tailtune.stages.prompt.buying import Bought, Known, Outcomes, Question, Side, buy
@@ -56,6 +56,7 @@ class Campaign:
         against: Rung → the best one before it.
         not_needed: Rung → why it was not bought.
         unmeasured: What could not be measured, with the reason.
+        stopped: Of not_needed, those that a rung before them that stays made needless.
     """
 
     kitchen: Kitchen
@@ -64,6 +65,7 @@ class Campaign:
     against: dict[str, Standing] = field(default_factory=dict)
     not_needed: dict[str, str] = field(default_factory=dict)
     unmeasured: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     def run(self, ladder: LadderReport, forecasts: Sequence[Forecast]) -> None:
         """Buy rung after rung until nothing more can change the verdict, or the money ends."""
@@ -82,20 +84,24 @@ class Campaign:
             if name in self.bought and self._stays(name) and spec.stop == "settled":
                 for other in spec.rungs[place + 1 :]:
                     self._skip(other, f"{registry.title(name)} meets the target with head-room")
+                    self.stopped.append(other)
                 break
         self._drop_empty()
 
     def _stays(self, name: str) -> bool:
         """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
-        case, held = self.kitchen.context.case, self.bought[name]
-        return held.settled == "stays" and servable(result(case, name, held, None, None), case.spec.targets)
+        case = self.kitchen.context.case
+        found, targets = result(case, name, self.bought[name], None, None), case.spec.targets
+        return meets_with_head_room(found.quality, targets) and servable(found, targets)
 
     def _skip(self, name: str, why: str) -> None:
         self.not_needed[name] = why
         self.kitchen.context.progress.say(f"{registry.title(name)}: not needed, {why}")
 
     def _drop_empty(self) -> None:
-        for name in [name for name, held in self.bought.items() if not held.count]:
+        """What the limit cut short before a first look says nothing: it is named as not measured, and no rung."""
+        least = min(self.kitchen.context.case.spec.prompt.min_rows, len(self.rows))
+        for name in [name for name, held in self.bought.items() if held.count < least]:
             del self.bought[name]
 
     def _buy(self, name: str) -> None:

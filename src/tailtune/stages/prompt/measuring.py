@@ -108,19 +108,20 @@ def _saved(campaign: Campaign, rungs: Sequence[PromptedRung], forecasts: Sequenc
     expected = {one.name: one.usd for one in forecasts}
     rows, dollars = 0, 0.0
     paid: float | None = 0.0
-    for rung in rungs:
+    whole = [rung for rung in rungs if rung.settled != "budget"]  # money that ran out has saved nothing
+    for rung in whole:
         rows += rung.of_rows
         if rung.usd is None or paid is None:
             paid = None
         else:
             paid += rung.usd
             dollars += rung.usd / rung.quality.rows * rung.of_rows
-    for name in campaign.not_needed:
+    for name in campaign.stopped:
         rows += len(campaign.rows)
         more = expected.get(name)
         paid = None if more is None else paid
         dollars += more or 0.0
-    bought = sum(rung.quality.rows for rung in rungs)
+    bought = sum(rung.quality.rows for rung in whole)
     return {
         "rows_saved_share": 1 - bought / rows if rows else None,
         "usd_saved_share": 1 - paid / dollars if paid is not None and dollars > 0 else None,
