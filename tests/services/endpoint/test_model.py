@@ -66,9 +66,15 @@ def test_without_a_price_the_cost_is_unknown(double: Double) -> None:
     assert reply.usd is None
 
 
-@pytest.mark.parametrize("kind", ["empty", "null"])
-def test_a_model_that_says_nothing_has_no_text(double: Double, kind: str) -> None:
-    double.conduct.next(Mishap(kind))
+def test_an_answer_without_choices_is_a_failure_and_not_kept(double: Double, cache: AnswerCache) -> None:
+    double.conduct.next(Mishap("empty"))
+    with endpoint(double, cache) as model, pytest.raises(EndpointError, match="no choices"):
+        model.ask([ask("one")])
+    assert cache.rows() == 0
+
+
+def test_a_model_that_says_nothing_has_no_text(double: Double) -> None:
+    double.conduct.next(Mishap("null"))
     with endpoint(double) as model:
         (reply,) = model.ask([ask("one")])
     assert reply.text is None

@@ -10,9 +10,13 @@ from tailtune.services.endpoint.wire import fault_of
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"choices": []}', ""),
+        (b'{"choices": []}', "no choices"),
+        (b"{}", "no choices"),
+        (b'{"detail": "rate limited"}', "no choices"),
+        (b'{"object": "list", "data": []}', ""),
+        (b'{"choices": [{"finish_reason": "error", "message": {}}]}', "ended in an error"),
         (b'{"choices": [{"message": {}}], "error": {"message": "partly"}}', ""),
-        (b'{"error": null, "choices": []}', ""),
+        (b'{"error": null, "choices": [{"message": {}}]}', ""),
         (b'{"choi', "its answer is not JSON: '{\"choi'"),
         (b"", "its answer is not JSON: it is empty"),
         (b"\xff\xfe", "its answer is not JSON"),

@@ -105,7 +105,8 @@ def _readable(response: httpx2.Response, flight: Flight) -> httpx2.Response:
 def fault_of(content: bytes) -> str:
     """What keeps the body of an answer from being one; empty when nothing does.
 
-    Gateways tell some failures of the server behind them in a 200: an `error` and no `choices`.
+    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
+    error. Taken for answers they would count as wrong, and be kept.
     """
     try:
         body = json.loads(content)
@@ -116,6 +117,12 @@ def fault_of(content: bytes) -> str:
     if body.get("error") and not body.get("choices"):
         error = body["error"]
         return str(error.get("message") or error) if isinstance(error, dict) else str(error)
+    choices = body.get("choices")
+    if "choices" in body or "object" not in body:  # lists of models have an object and no choices
+        if not isinstance(choices, list) or not choices:
+            return f"it has no choices: {_begin(content)}"
+        if isinstance(choices[0], dict) and (choices[0].get("error") or choices[0].get("finish_reason") == "error"):
+            return f"it ended in an error: {_begin(content)}"
     return ""
 
 
