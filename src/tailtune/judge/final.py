@@ -8,7 +8,7 @@ first row that holds decides:
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
 | 1 | not trained | | as decided before training, unless test contradicts it: then not yet |
-| 2 | serves | clearly better; and it pays, or that is not known | fine-tune |
+| 2 | serves | clearly better; and it pays, or that is not known and the gain is min_effect or more | fine-tune |
 | 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
 | 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
@@ -122,7 +122,7 @@ def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: S
     # Both must speak: with few rows that differ, a percentile bootstrap alone is too sure of itself.
     better = gap.low > 0 and comparison.mcnemar_p < SIGNIFICANT
     pays = worth is not None and worth.probability >= SURE
-    if serves and better and (pays or worth is None):
+    if serves and better and (pays or (worth is None and gap.value >= targets.min_effect)):
         return Decision(yes=True, reason=f"the fine-tune beats {rung.title} by {shown}{value}")
     keeps = tuned.quality.value >= targets.quality or rung.quality.value < targets.quality  # quality before dollars
     if serves and pays and keeps and gap.low > -targets.min_effect:
@@ -132,6 +132,9 @@ def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: S
         return Decision(yes=True, reason=f"the fine-tune reaches {pct(tuned.quality)}; {rung.title} is out: {missed}")
     if better and not serves:
         return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but {shortcomings(tuned, targets)}")
+    if better and worth is None:
+        small = f"by less than targets.min_effect {targets.min_effect * 100:g} points"
+        return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but {small}; the cheaper one stays")
     if better:
         return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but does not surely pay{value}")
     unclear = f"the fine-tune is not clearly better than {rung.title}: {shown}; the cheaper one stays{value}"
