@@ -159,3 +159,10 @@ def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[Asked], AskedOutErro
                 break  # an answer after a gap is not lost: it stays in the cache
             kept.append(out.asked[place])
         return kept, out
+
+
+def micro_f1(outcomes: Outcomes) -> float:
+    """Quality over the rows, 0 to 1; NaN when nothing was given nor wanted."""
+    right, wrong, missed = outcomes.sum(axis=0)
+    size = 2 * right + wrong + missed
+    return float(2 * right / size) if size else float(np.nan)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from tailtune import tasks
 from tailtune.core.errors import BudgetReachedError
 from tailtune.core.measures import MEASURES
@@ -15,8 +13,7 @@ from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
 from tailtune.predictors import registry
 from tailtune.report.numbers import usd
-from tailtune.stages.prompt.buying import Bought, Known, Outcomes, Question, Side, buy
-from tailtune.stages.prompt.forecast import Forecast
+from tailtune.stages.prompt.buying import Bought, Known, Outcomes, Question, Side, buy, micro_f1
 from tailtune.stages.prompt.kitchen import Kitchen, NotMade
 from tailtune.stages.prompt.results import result
 
@@ -67,10 +64,10 @@ class Campaign:
     unmeasured: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
 
-    def run(self, ladder: LadderReport, forecasts: Sequence[Forecast]) -> None:
+    def run(self, ladder: LadderReport) -> None:
         """Buy rung after rung until nothing more can change the verdict, or the money ends."""
         spec = self.kitchen.context.case.spec.prompt
-        self._best, self._forecasts = self._local(ladder), {one.name: one for one in forecasts}
+        self._best = self._local(ladder)
         for place, name in enumerate(spec.rungs):
             try:
                 self._buy(name)
@@ -131,12 +128,12 @@ class Campaign:
     def _rank(self, name: str, held: Bought) -> None:
         """The best so far is replaced by one that is better by more than ties are worth."""
         ours, theirs = held.outcomes, self._best.side.upto(held.count)
-        if _f1(ours) - _f1(theirs) >= self.kitchen.context.case.spec.targets.min_effect:
+        if micro_f1(ours) - micro_f1(theirs) >= self.kitchen.context.case.spec.targets.min_effect:
             self._best = Standing(name, held, lambda: [one.answer for one in held.asked])
 
     def _said(self, name: str, held: Bought) -> None:
         scored = held.seen.quality if held.early and held.seen is not None else None
-        value = _f1(held.outcomes) if scored is None else scored.value
+        value = micro_f1(held.outcomes) if scored is None else scored.value
         measure = MEASURES[self.kitchen.context.case.spec.metric].title
         cost = [one.reply.usd for one in held.asked]
         known = [one for one in cost if one is not None]
@@ -162,9 +159,3 @@ class Campaign:
         best = max(ladder.rungs, key=lambda rung: rung.quality.value)
         answers = self.kitchen.local_answers(best.name, self.rows)
         return Standing(best.name, Known(self._score(self.rows, answers)), lambda: answers)
-
-
-def _f1(outcomes: Outcomes) -> float:
-    right, wrong, missed = outcomes.sum(axis=0)
-    size = 2 * right + wrong + missed
-    return float(2 * right / size) if size else float(np.nan)

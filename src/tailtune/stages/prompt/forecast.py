@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailtune.core.records import Row
@@ -32,11 +32,6 @@ class Forecast:
     input_tokens: float
     output_tokens: float
     usd: float | None
-
-    @property
-    def usd_per_row(self) -> float | None:
-        """For one row."""
-        return None if self.usd is None else self.usd / max(1, self.rows)
 
 
 def forecast(name: str, rung: Prompted, rows: Sequence[Row], price: TokenPrice | None) -> Forecast:
@@ -79,8 +74,3 @@ def lines(forecasts: Sequence[Forecast]) -> list[str]:
         for one in forecasts
     ]
     return [head, *body]
-
-
-def by_name(forecasts: Sequence[Forecast]) -> Mapping[str, Forecast]:
-    """Rung → its forecast."""
-    return {one.name: one for one in forecasts}

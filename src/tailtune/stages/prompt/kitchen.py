@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from tailtune.services import store
 from tailtune.spec.prompting import LanguageModelSpec
 from tailtune.stages.context import Context
 from tailtune.stages.models import LanguageModels
-from tailtune.stages.prompt.buying import Bought
+from tailtune.stages.prompt.buying import Bought, micro_f1
 from tailtune.stages.prompt.forecast import Forecast, forecast
 
 
@@ -196,7 +197,6 @@ def best_prompt(bought: Mapping[str, Bought]) -> str | None:
 
 
 def quality(held: Bought) -> float:
-    """Micro F1 over the rows that were bought."""
-    right, wrong, missed = held.outcomes.sum(axis=0)
-    size = 2 * right + wrong + missed
-    return float(2 * right / size) if size else 0.0
+    """Micro F1 over the rows that were bought; 0 when nothing was given nor wanted, so that it is never the best."""
+    value = micro_f1(held.outcomes)
+    return 0.0 if math.isnan(value) else value

@@ -49,7 +49,7 @@ def measure(
         forecasts = kitchen.forecasts(rows)
         context.progress.say(said(forecasts, context.case.spec.prompt))
         campaign = Campaign(kitchen, rows)
-        campaign.run(ladder, forecasts)
+        campaign.run(ladder)
         versions = context.tracker.prompts({name: one.text for name, one in kitchen.templates.items()})
         spent = kitchen.models.purse.spent_usd
     rungs = _results(context, campaign, versions)
