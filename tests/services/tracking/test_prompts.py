@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_prompts_stand_under_the_use_cases_experiment(tracker: Tracker, monkeypa
     assert tags["_mlflow_experiment_ids"] == f",{tracker.experiment_id},"
 
 
+def test_naming_what_is_in_production_moves_no_prompt_to_another_experiment(tracker: Tracker) -> None:
+    """MLflow links what is loaded, from a thread of its own: it must be the right experiment, and have ended."""
+    tracker.prompts({"zero_shot": FIRST})
+    for _ in range(2):  # the second time there is a holder to load
+        put_in_production(tracker, "zero_shot", 1)
+        assert not [one.name for one in threading.enumerate() if one.name.startswith("link_prompt")]
+    tags = tracker.client.get_prompt("support-tickets.zero_shot").tags
+    assert tags["_mlflow_experiment_ids"] == f",{tracker.experiment_id},"
+
+
 def test_no_prompt_asks_mlflow_nothing(case: UseCase) -> None:
     assert Tracker("http://127.0.0.1:9", case).prompts({}) == {}
 
@@ -86,12 +97,12 @@ def test_production_is_one_prompt_of_a_use_case(uri: str, tracker: Tracker, tmp_
 
 
 def in_production(tracker: Tracker) -> dict[str, int]:
-    names = [f"{tracker.case.name}.{prompt}" for prompt in ("zero_shot", "few_shot")]
-    found = {
-        name: tracker.client.load_prompt(f"prompts:/{name}@production", allow_missing=True, cache_ttl_seconds=0)
-        for name in names
-    }
-    return {name: int(prompt.version) for name, prompt in found.items() if prompt is not None}
+    """Read without `load_prompt`, which would link what it loads to the default experiment, some time later."""
+    client, names = tracker.client, [f"{tracker.case.name}.{prompt}" for prompt in ("zero_shot", "few_shot")]
+    there = [name for name in names if client.get_prompt(name) is not None]
+    found = [client.get_prompt_version(name, int(one.version)) for name in there for one in
+             client.search_prompt_versions(name)]  # fmt: skip
+    return {one.name: int(one.version) for one in found if "production" in one.aliases}
 
 
 def test_a_store_that_is_no_store_is_told(case: UseCase, uri: str, tracker: Tracker) -> None:

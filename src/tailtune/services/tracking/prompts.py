@@ -90,7 +90,7 @@ def put_in_production(tracker: Tracker, prompt: str | None, version: int | None)
     """
     case, client = tracker.case, tracker.client
     wanted = None if prompt is None or version is None else prompt_name(case.name, prompt)
-    with told(tracker.uri, f"naming the prompt of {case.name} in production"):
+    with told(tracker.uri, f"naming the prompt of {case.name} in production"), _linked_to(tracker):
         for name in _names(client, case.name):
             holder = _holder(client, name, PRODUCTION)
             if name != wanted and holder is not None:
@@ -137,11 +137,11 @@ def _holder(client: MlflowClient, name: str, alias: str) -> Any:
 
 @contextmanager
 def _linked_to(tracker: Tracker) -> Iterator[None]:
-    """Let new prompts stand under the use case's experiment in the UI, not under the default one.
+    """Let prompts stand under the use case's experiment in the UI, not under the default one.
 
-    MLflow takes the experiment from its environment, looks it up through its globals, and notes it from a thread of
-    its own, which is awaited here: a process that ends, or another writer of the same SQLite file, must not meet it
-    half done.
+    MLflow links what is registered, and what is only loaded, too. It takes the experiment from its environment, looks
+    it up through its globals, and notes it from a thread of its own, which is awaited here: a process that ends, or
+    another writer of the same SQLite file, must not meet it half done.
     """
     variable = "MLFLOW_EXPERIMENT_ID"
     before = os.environ.get(variable)
