@@ -136,9 +136,9 @@ def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, trac
     assert by_hand.promotion.yes and by_hand.promotion.reason.startswith("made champion by hand")
 
 
-def test_another_test_file_is_another_split(case: UseCase) -> None:  # noqa: F811
+def test_another_test_file_is_another_split(case: UseCase, tmp_path: Path) -> None:  # noqa: F811
     given = respecified(case, "{file: tickets.jsonl,", "{file: tickets.jsonl, test_file: test.jsonl,")
-    context = Context(given, Settings(), Silent(), connect("sqlite:///nowhere/never.db", given))
+    context = Context(given, Settings(), Silent(), connect(f"sqlite:///{tmp_path / 'never.db'}", given))
     given.paths.data.mkdir(parents=True)
     seen = set()
     for content in ("one", "two"):
