@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.endpoint.helpers import PRICE
@@ -82,6 +82,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["choices", "usage", "error"]), JSON))
 def test_no_shape_breaks_it(value: dict[str, Any]) -> None:
     reply = read_reply(value)
