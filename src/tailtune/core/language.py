@@ -6,6 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+PER_MESSAGE_TOKENS = 8  # role and separators of a chat template, beside a message's content
+Form = Literal["json_schema", "json_object", "none"]
+"""How an answer is held while it is written: to a schema, to JSON of any shape, to nothing."""
+UNANSWERED = ("refused", "too long")
+"""Why an answer could not be had: of all reasons why one cannot be used, those that no way of decoding mends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -51,14 +57,17 @@ class Reply:
     Attributes:
         text: What the model said; None when it refused or said nothing.
         finish: stop, length, content_filter or what the server says.
-        input_tokens: Of the prompt; None when no usage was told.
+        input_tokens: Of the prompt; None when no usage was told. Counted here where the cost is estimated.
         output_tokens: Of the answer; None when no usage was told.
         cached_input_tokens: Part of input_tokens that the endpoint had cached.
-        usd: At list price; None when tokens or price are not known, 0 for local work.
+        usd: At list price; None when tokens or price are not known, 0 for local work and for what was never sent.
+        usd_estimated: Whether usd is reckoned from tokens counted here, rather too many: a prompt that a filter refused
+            carries no usage, and may be charged.
         timing: Of the request that was answered, also when the answer comes from the cache.
         from_cache: Whether it was kept from an earlier run, so that it costs nothing now.
         retries: Requests sent again before it was answered.
         note: What was done otherwise than asked, e.g. that a schema was refused; empty mostly.
+        form: How the answer was really held, whatever was asked.
     """
 
     text: str | None
@@ -71,6 +80,8 @@ class Reply:
     from_cache: bool = False
     retries: int = 0
     note: str = ""
+    form: Form = "none"
+    usd_estimated: bool = False
 
 
 OnReply = Callable[[int, Reply], None]

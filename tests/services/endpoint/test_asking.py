@@ -6,7 +6,7 @@ import pytest
 from doubles.conduct import Mishap
 from doubles.endpoint import Double
 
-from services.endpoint.helpers import SCHEMA, ask, asks, endpoint
+from services.endpoint.helpers import PRICE, SCHEMA, ask, asks, endpoint
 from tailtune.core.errors import EndpointError
 from tailtune.services.endpoint import AnswerCache, Purse
 
@@ -125,10 +125,34 @@ def test_a_filtered_prompt_is_an_answer(double: Double, cache: AnswerCache) -> N
     double.conduct.filters = "bomb"
     with endpoint(double, cache) as model:
         replies = model.ask([ask("a bomb"), ask("a bun")])
+    double.conduct.filters = None
+    with endpoint(double, cache) as model:
         again = model.ask([ask("a bomb")])
     assert [(reply.text, reply.finish) for reply in replies] == [(None, "content_filter"), ('{"label": "a"}', "stop")]
-    assert replies[0].usd is None, "some providers charge for it"
     assert again[0].from_cache
+    assert [(one.usd, one.usd_estimated, one.output_tokens) for one in (replies[0], *again)] == [
+        (replies[0].usd, True, 0)
+    ] * 2
+    assert not replies[1].usd_estimated
+
+
+def test_a_filtered_prompt_costs_no_less_than_its_tokens(double: Double) -> None:
+    """It carries no usage, and providers may charge it: it is counted here, and paid from the purse."""
+    double.conduct.filters, purse = "bomb", Purse(1)
+    with endpoint(double, purse=purse) as model:
+        (reply,) = model.ask([ask("a bomb in the mail")])
+    words = sum(len(one["content"].split()) for one in double.seen[0].body["messages"])
+    assert reply.usd is not None and PRICE.usd(words, 0) < reply.usd < PRICE.usd(5 * words, 0)
+    assert purse.spent_usd == reply.usd
+
+
+def test_a_filter_after_the_prompt_tells_usage_or_the_cost_is_unknown(double: Double) -> None:
+    """It is an answer as any other: usage that is missing there is missing."""
+    double.conduct.finish, double.conduct.usage = "content_filter", False
+    double.conduct.next(Mishap("null"))
+    with endpoint(double) as model:
+        (reply,) = model.ask(asks(1))
+    assert (reply.text, reply.finish, reply.usd, reply.usd_estimated) == (None, "content_filter", None, False)
 
 
 def test_a_schema_is_sent_as_strict(double: Double) -> None:
@@ -136,7 +160,7 @@ def test_a_schema_is_sent_as_strict(double: Double) -> None:
         (reply,) = model.ask(asks(1, SCHEMA))
     sent = double.seen[0].body["response_format"]
     assert sent == {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
-    assert reply.note == ""
+    assert (reply.note, reply.form) == ("", "json_schema")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +179,7 @@ def test_a_schema_that_is_refused_is_given_up_once_with_a_note(
     assert all(reply.text == '{"label": "a"}' for reply in replies)
     assert all(reply.note.startswith("the server refuses json_schema") for reply in replies)
     assert "of type 'json_schema' is not supported" in replies[0].note
+    assert {reply.form for reply in replies} == {used["type"] if isinstance(used, dict) else "none"}
 
 
 def test_requests_in_flight_together_give_a_schema_up_together(double: Double) -> None:
@@ -177,12 +202,14 @@ def test_a_rerun_finds_what_was_answered_in_place_of_a_schema(double: Double, ca
         replies = model.ask(asks(3, SCHEMA))
     assert len(double.seen) == before
     assert all(reply.from_cache and "json_schema, json_object" in reply.note for reply in replies)
+    assert {reply.form for reply in replies} == {"none"}
 
 
 def test_a_free_answer_is_not_taken_for_a_constrained_one(double: Double, cache: AnswerCache) -> None:
     with endpoint(double, cache) as model:
-        model.ask(asks(2))
+        assert {reply.form for reply in model.ask(asks(2))} == {"none"}
         assert not any(reply.from_cache for reply in model.ask(asks(2, SCHEMA)))
+        assert {(reply.from_cache, reply.form) for reply in model.ask(asks(2, SCHEMA))} == {(True, "json_schema")}
     assert "response_format" in double.seen[-1].body
 
 

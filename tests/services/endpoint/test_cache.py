@@ -12,7 +12,23 @@ from tailtune.core.errors import TailTuneError
 from tailtune.core.language import Reply, Timing
 from tailtune.services.endpoint import AnswerCache
 
-REPLY = Reply("sí ✓", "stop", 7, 2, 3, None, Timing(12.5, {"wait": 10.0, "body": 2.5}), retries=2, note="noted")
+REPLY = Reply(
+    "sí ✓", "stop", 7, 2, 3, None, Timing(12.5, {"wait": 10.0, "body": 2.5}), retries=2, note="noted",
+    form="json_object", usd_estimated=True,
+)  # fmt: skip
+BEFORE = """
+PRAGMA application_id=31249; PRAGMA user_version=1;
+CREATE TABLE answers (
+    key TEXT PRIMARY KEY, text TEXT, finish TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER,
+    cached_input_tokens INTEGER NOT NULL, usd REAL, total_ms REAL NOT NULL, parts TEXT NOT NULL,
+    retries INTEGER NOT NULL, note TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE refused (server TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (server, form)) WITHOUT ROWID;
+INSERT INTO answers VALUES ('said', 'a', 'stop', 7, 2, 3, NULL, 12.5, '{"wait": 10.0}', 1, 'noted');
+INSERT INTO answers VALUES ('filtered', NULL, 'content_filter', NULL, NULL, 0, NULL, 1.0, '{}', 0, '');
+INSERT INTO answers VALUES ('stopped', NULL, 'content_filter', 7, 2, 0, NULL, 1.0, '{}', 0, '');
+INSERT INTO refused VALUES ('s', 'json_schema');
+"""
 WRITER = """
 import sys
 from pathlib import Path
@@ -34,6 +50,39 @@ def test_a_reply_comes_back_as_it_was(cache: AnswerCache) -> None:
     assert (back.text, back.finish, back.note, back.retries) == ("sí ✓", "stop", "noted", 2)
     assert (back.input_tokens, back.output_tokens, back.cached_input_tokens, back.usd) == (7, 2, 3, None)
     assert back.timing == REPLY.timing
+    assert (back.form, back.usd_estimated) == ("json_object", True)
+
+
+def test_a_file_of_the_format_before_is_read_on_without_what_had_no_cost(tmp_path: Path) -> None:
+    """A prompt that was filtered is asked again, so that its cost is known; all else was paid for, and stays."""
+    path = tmp_path / "answers.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(BEFORE)
+    old.close()
+    both = AnswerCache(path), AnswerCache(path)
+    for cache in both:
+        assert cache.get("filtered") is None
+        assert cache.get("said") == Reply(
+            "a", "stop", 7, 2, 3, None, Timing(12.5, {"wait": 10.0}), True, 1, "noted", "none", False
+        )
+        assert cache.refused("s") == {"json_schema"}
+    both[0].put("new", REPLY)
+    kept = both[1].get("new")
+    assert kept is not None and kept.form == "json_object"
+    assert both[1].rows() == 3
+    for cache in both:
+        cache.close()
+
+
+def test_a_file_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    later = sqlite3.connect(path)
+    later.executescript(BEFORE.replace("user_version=1", "user_version=3"))
+    later.close()
+    cache = AnswerCache(path)
+    with pytest.raises(TailTuneError, match="not a file of answers that this version kept"):
+        cache.get("said")
+    cache.close()
 
 
 def test_nothing_and_no_usage_are_kept_as_such(cache: AnswerCache) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import TailTuneError
-from tailtune.core.language import Ask, Reply
-from tailtune.services.endpoint.dialect import Dialect, Form
+from tailtune.core.language import Ask, Form, Reply
+from tailtune.services.endpoint.dialect import Dialect
 from tailtune.services.endpoint.estimate import Estimate
 from tailtune.services.endpoint.faults import no_model, out_of_money, refused, unreachable
 from tailtune.services.endpoint.flight import Flight
@@ -42,7 +42,7 @@ class Asker:
     estimate: Estimate
     key: str | None = None
 
-    async def ask(self, place: int, ask: Ask, flight: Flight) -> tuple[Reply, Form]:
+    async def ask(self, place: int, ask: Ask, flight: Flight) -> Reply:
         """Ask, in the words that the server understands.
 
         Args:
@@ -51,21 +51,22 @@ class Asker:
             flight: Pays for it; set as the task's `FLIGHT`.
 
         Returns:
-            The reply, and how it was constrained.
+            The reply, with the form in which it was really held.
 
         Raises:
             TailTuneError: It fails for good.
         """
         while True:
-            sent, form = self.dialect.arguments(ask), self.dialect.form
+            sent = self.dialect.arguments(ask)
+            form: Form = "none" if ask.schema is None else self.dialect.form
             reply = await self._tried(place, ask, sent, flight)
             if reply is None:
                 continue
             if isinstance(reply, TailTuneError):
                 raise reply
             flight.settle(reply.usd)
-            self.estimate.learn(ask, reply.input_tokens)
-            return reply, form
+            self.estimate.learn(ask, None if reply.usd_estimated else reply.input_tokens)
+            return replace(reply, form=form)
 
     async def _tried(
         self, place: int, ask: Ask, sent: Mapping[str, Any], flight: Flight
@@ -88,7 +89,7 @@ class Asker:
                 return out_of_money(self.spec, flight.most_usd, flight.purse)
             raise
         if said.filtered:
-            return Reply(None, "content_filter", None, None, timing=flight.timing)
+            return self._filtered(ask, flight)
         if not said.too_long and self.dialect.adapt(ask, sent, said):
             return None
         return no_model(self.spec, said, await self._offered()) if said.no_model else refused(self.spec, said, place)
@@ -101,6 +102,15 @@ class Asker:
         reply = read_reply(json.loads(raw.content))
         usd, note = cost_of(reply, self.price), self.dialect.note()
         return replace(reply, usd=usd, timing=flight.timing, retries=raw.retries_taken, note=note)
+
+    def _filtered(self, ask: Ask, flight: Flight) -> Reply:
+        """A prompt that a filter refused: no usage comes with it, and its prompt may be charged all the same.
+
+        Source: Azure OpenAI, "Plan and manage costs": work that ended in a 400 by the content filter is charged.
+        """
+        tokens = self.estimate.prompt_tokens(ask)
+        reply = Reply(None, "content_filter", tokens, 0, timing=flight.timing, usd_estimated=True)
+        return replace(reply, usd=cost_of(reply, self.price))
 
     async def _offered(self) -> list[str] | None:
         """The models that the endpoint lists; None when it lists none."""

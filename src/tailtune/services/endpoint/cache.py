@@ -13,21 +13,30 @@ from typing import Any
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.language import Reply, Timing
 
-_FORMAT = 1  # of the tables; the file tells its own
+_FORMAT = 2  # of the tables; the file tells its own
 _MARK = 0x7A11  # this application's, so that another program's file is not written into
 _WAIT_S = 30.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, text TEXT, finish TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER,
     cached_input_tokens INTEGER NOT NULL, usd REAL, total_ms REAL NOT NULL, parts TEXT NOT NULL,
-    retries INTEGER NOT NULL, note TEXT NOT NULL
+    retries INTEGER NOT NULL, note TEXT NOT NULL, form TEXT NOT NULL DEFAULT 'none',
+    usd_estimated INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (server TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (server, form)) WITHOUT ROWID;
 """
+_SINCE_1 = (  # what files of format 1 lack; prompts that a filter refused had no cost there, and are asked again
+    "ALTER TABLE answers ADD COLUMN form TEXT NOT NULL DEFAULT 'none'",
+    "ALTER TABLE answers ADD COLUMN usd_estimated INTEGER NOT NULL DEFAULT 0",
+    "DELETE FROM answers WHERE finish = 'content_filter' AND text IS NULL AND output_tokens IS NULL",
+    "PRAGMA user_version = 2",
+)
 
 
 class AnswerCache:
     """Kept answers; safe with several threads and processes at once. The file is made when it is first needed.
+
+    A file of the format before is brought to this one when it is opened.
 
     Args:
         path: The SQLite file.
@@ -57,7 +66,8 @@ class AnswerCache:
         """
         tokens = (reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
         timing = (reply.timing.total_ms, json.dumps(dict(reply.timing.parts)))
-        values = (key, reply.text, reply.finish, *tokens, reply.usd, *timing, reply.retries, reply.note)
+        how = (reply.retries, reply.note, reply.form, reply.usd_estimated)
+        values = (key, reply.text, reply.finish, *tokens, reply.usd, *timing, *how)
         places = ", ".join("?" * len(values))
         self._run(f"INSERT OR REPLACE INTO answers VALUES ({places})", *values)  # noqa: S608
 
@@ -91,12 +101,9 @@ class AnswerCache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         held = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         try:
-            (mark,), (known,) = (
-                held.execute("PRAGMA application_id").fetchone(),
-                held.execute("PRAGMA user_version").fetchone(),
-            )
+            (mark,), known = held.execute("PRAGMA application_id").fetchone(), _format(held)
             tables = held.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables and (mark, known) != (_MARK, _FORMAT):
+            if tables and (mark != _MARK or known not in (1, _FORMAT)):
                 raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
             held.execute("PRAGMA journal_mode = WAL")
             held.execute("PRAGMA synchronous = NORMAL")  # a crash of this process loses nothing
@@ -104,6 +111,8 @@ class AnswerCache:
                 held.executescript(
                     f"BEGIN IMMEDIATE; PRAGMA application_id={_MARK}; PRAGMA user_version={_FORMAT};{_TABLES}COMMIT;"
                 )
+            elif known == 1:
+                _renew(held)
         except BaseException:
             held.close()
             raise
@@ -139,6 +148,19 @@ class AnswerCache:
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:
-    _, text, finish, given, written, cached, usd, total_ms, parts, retries, note = row
+    _, text, finish, given, written, cached, usd, total_ms, parts, retries, note, form, estimated = row
     timing = Timing(total_ms, json.loads(parts))
-    return Reply(text, finish, given, written, cached, usd, timing, from_cache=True, retries=retries, note=note)
+    return Reply(text, finish, given, written, cached, usd, timing, True, retries, note, form, bool(estimated))
+
+
+def _format(held: sqlite3.Connection) -> int:
+    return int(held.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _renew(held: sqlite3.Connection) -> None:
+    """Bring a file of format 1 to this one, unless another process did it meanwhile."""
+    with held:
+        held.execute("BEGIN IMMEDIATE")
+        if _format(held) == 1:
+            for statement in _SINCE_1:
+                held.execute(statement)

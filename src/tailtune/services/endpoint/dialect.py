@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from tailtune.core.language import Ask
+from tailtune.core.language import Ask, Form
 from tailtune.services.endpoint.said import Said
 from tailtune.spec.prompting import LanguageModelSpec
 
-Form = Literal["json_schema", "json_object", "none"]
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 """How an answer can be constrained, strictest first."""
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from tailtune.core.language import Ask
+from tailtune.core.language import PER_MESSAGE_TOKENS, Ask
 from tailtune.services.endpoint.tokens import count_tokens
 from tailtune.spec.prices import TokenPrice
 from tailtune.spec.prompting import LanguageModelSpec
-
-_PER_MESSAGE_TOKENS = 8  # role and separators of a chat template
 
 
 class Estimate:
@@ -31,18 +29,22 @@ class Estimate:
         """US dollars at most; None without a price."""
         if self._price is None:
             return None
-        return self._price.usd(round(self._counted(ask) * self._factor), self._spec.max_output_tokens)
+        return self._price.usd(self.prompt_tokens(ask), self._spec.max_output_tokens)
+
+    def prompt_tokens(self, ask: Ask) -> int:
+        """Tokens of a prompt, rather too many."""
+        return round(self._counted(ask) * self._factor)
 
     def learn(self, ask: Ask, input_tokens: int | None) -> None:
         """A prompt had more tokens than counted: later ones are taken to have, too."""
-        if input_tokens is not None and self._price is not None:
+        if input_tokens is not None:
             self._factor = max(self._factor, input_tokens / self._counted(ask))
 
     def _counted(self, ask: Ask) -> int:
         schema = (
             0 if ask.schema is None else _schema_tokens(json.dumps(ask.schema))
         )  # most servers put it into the prompt
-        return schema + sum(count_tokens(message.content) + _PER_MESSAGE_TOKENS for message in ask.messages)
+        return schema + sum(count_tokens(message.content) + PER_MESSAGE_TOKENS for message in ask.messages)
 
 
 @lru_cache(maxsize=64)

@@ -14,10 +14,10 @@ from queue import Empty
 from typing import Any
 
 from tailtune.core.errors import BudgetReachedError, TailTuneError
-from tailtune.core.language import Ask, OnReply, Reply
+from tailtune.core.language import Ask, Form, OnReply, Reply
 from tailtune.services.endpoint.asking import Asker
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.endpoint.dialect import FORMS, Dialect, Form, form_note, response_format
+from tailtune.services.endpoint.dialect import FORMS, Dialect, form_note, response_format
 from tailtune.services.endpoint.estimate import Estimate
 from tailtune.services.endpoint.faults import no_key, odd_key
 from tailtune.services.endpoint.line import Line
@@ -99,7 +99,7 @@ class Endpoint:
         groups = {places[0]: places for places in same.values()}
 
         def keep(answered: Answered) -> None:
-            reply = self._noted(asks[answered.place], answered.reply, answered.form)
+            reply = self._noted(asks[answered.place], answered.reply)
             hear(answered.place, reply)
             for place in groups[answered.place][1:]:
                 hear(place, replace(reply, from_cache=True))
@@ -165,7 +165,7 @@ class Endpoint:
         for form in self._forms(ask):
             kept = self._cache.get(self._cache_key(ask, form))
             if kept is not None:
-                return self._noted(ask, replace(kept, usd=cost_of(kept, self._price)), form)
+                return self._noted(ask, replace(kept, usd=cost_of(kept, self._price), form=form))
         return None
 
     def _forms(self, ask: Ask) -> Sequence[Form]:
@@ -182,12 +182,12 @@ class Endpoint:
             return
         for form in self._dialect.refused:
             self._cache.note_refused(self._server, form)
-        self._cache.put(self._cache_key(ask, answered.form), replace(answered.reply, usd=None))
+        self._cache.put(self._cache_key(ask, answered.reply.form), replace(answered.reply, usd=None))
 
-    def _noted(self, ask: Ask, reply: Reply, form: Form) -> Reply:
+    def _noted(self, ask: Ask, reply: Reply) -> Reply:
         declared = self._spec.structured
         said = self._dialect.refused.get(declared, "")
-        note = "" if ask.schema is None else form_note(declared, form, said)
+        note = "" if ask.schema is None else form_note(declared, reply.form, said)
         return replace(reply, note="; ".join(one for one in (reply.note, note) if one))
 
     def _cache_key(self, ask: Ask, form: Form) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tailtune.core.errors import TailTuneError
 from tailtune.core.language import Ask, Reply
 from tailtune.services.endpoint.asking import Asker
-from tailtune.services.endpoint.dialect import Form
 from tailtune.services.endpoint.faults import out_of_money
 from tailtune.services.endpoint.flight import FLIGHT, Flight
 from tailtune.services.endpoint.purse import Purse
@@ -28,13 +27,11 @@ class Answered:
 
     Attributes:
         place: Of the request.
-        reply: What came back.
-        form: How the answer was constrained.
+        reply: What came back, and how it was held.
     """
 
     place: int
     reply: Reply
-    form: Form
 
 
 Outbox = SimpleQueue[Answered | None]
@@ -98,15 +95,15 @@ class Round:
         """One of the slots: takes the next request when it has finished one."""
         for place, ask in waiting:
             try:
-                reply, form = await self._fly(place, ask)
+                reply = await self._fly(place, ask)
             except TailTuneError as error:
                 self._failure = self._failure or error
                 return
-            self.outbox.put(Answered(place, reply, form))
+            self.outbox.put(Answered(place, reply))
             if self._failure is not None:
                 return
 
-    async def _fly(self, place: int, ask: Ask) -> tuple[Reply, Form]:
+    async def _fly(self, place: int, ask: Ask) -> Reply:
         flight = await self._cleared(ask)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # it runs in one

@@ -60,7 +60,7 @@ def test_every_answer_of_a_random_model_is_one_of_fifty_labels(random_model: Pat
     assert all(json.loads(reply.text or "")["label"] in LABELS for reply in replies)
     assert {reply.finish for reply in replies} == {"stop"}
     assert len({reply.text for reply in replies}) > 1, "the model had no say"
-    assert not any(reply.note for reply in replies)
+    assert {(reply.note, reply.form) for reply in replies} == {("", "json_schema")}
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -130,7 +130,8 @@ def test_a_prompt_that_does_not_fit_names_its_place(random_model: Path, tmp_path
 
 def test_free_decoding_where_the_spec_says_so_is_noted(random_model: Path) -> None:
     (reply,) = opened(random_model, structured="none").ask(asks(1, ONE_OF))
-    assert reply.note == "not held to the schema: structured is none"
+    assert (reply.note, reply.form) == ("not held to the schema: structured is none", "none")
+    assert opened(random_model).ask(asks(1))[0].form == "none", "none was asked for"
 
 
 def test_repeated_entries_are_dropped_and_noted(random_model: Path) -> None:

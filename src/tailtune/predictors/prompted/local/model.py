@@ -167,6 +167,7 @@ class LocalModel:
             usd=0.0,
             timing=Timing(sum(parts.values()), parts),
             note="; ".join(note for note in notes if note),
+            form="none" if grammar is None or grammar.text is None else "json_schema",
         )
 
     def _grammar(self, ask: Ask) -> Grammar | None:
@@ -180,11 +181,12 @@ class LocalModel:
 
     def _key(self, ask: Ask) -> str:
         """Everything that shapes an answer."""
+        held = ask.schema if self._spec.structured != "none" else None
         shaped = {
             "version": _VERSION,
             "model": self._digest,
             "messages": [[one.role, one.content] for one in ask.messages],
-            "schema": ask.schema if self._spec.structured != "none" else None,
+            "schema": None if held is None else {"held": held},  # bare: kept before it was said how they were held
             "temperature": self._spec.temperature,
             "max_output_tokens": self._spec.max_output_tokens,
             "sample": ask.sample,
