@@ -172,6 +172,28 @@ def test_constrained_decoding_may_not_fix_it(held: int | None, validity: float |
     assert ask(evidence(rung("probe", 0.9), *rungs), targets)["format"].answer == answer
 
 
+@pytest.mark.parametrize(("refused_invalid", "free_invalid", "answer"), [(0, 60, "unmeasured"), (60, 0, "yes")])
+def test_a_server_that_refuses_the_schema_leaves_constrained_decoding_unmeasured(
+    refused_invalid: int, free_invalid: int, answer: str
+) -> None:
+    """Whatever its answers were like: they were not held. A prompt whose answers are all usable needs none."""
+    free = prompted(0.9, invalid_rows=free_invalid)
+    refused = prompted(0.95, name="lm_constrained", forms={"json_object": 999, "json_schema": 1},
+                       invalid_rows=refused_invalid)  # fmt: skip
+    found = ask(evidence(rung("probe", 0.9), free, refused), STRICT)["format"]
+    assert found.answer == answer
+    could_not = "constrained decoding could not be had of small: 999 of 1,000 answers were not held to the schema"
+    assert (could_not in found.evidence) == (answer == "unmeasured")
+    assert found.figures == {"free_usable_share": 1 - free_invalid / 1000, "free_right_share": 0.9}
+
+
+def test_answers_that_could_not_be_had_are_no_matter_of_format() -> None:
+    free = prompted(0.9, invalid_rows=5, invalid={"refused": 3, "too long": 2})
+    assert ask(evidence(rung("probe", 0.9), free), STRICT)["format"].answer == "yes"
+    broken = prompted(0.9, invalid_rows=6, invalid={"refused": 3, "too long": 2, "no JSON": 1})
+    assert ask(evidence(rung("probe", 0.9), broken), STRICT)["format"].answer == "unmeasured"
+
+
 @pytest.mark.parametrize(
     ("cadence", "answer"),
     [(Cadence(), "unmeasured"), (Cadence(14), "yes"), (Cadence(90, 7), "no"), (Cadence(None, 7), "yes")],

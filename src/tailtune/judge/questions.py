@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
+from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
 from tailtune.judge.cadence import OFTEN_DAYS
@@ -142,10 +143,16 @@ def _where(latency: Latency) -> tuple[str, dict[str, float]]:
 
 
 def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
-    """Usable answers with decoding held to the schema and without, of the same prompt and model."""
+    """Usable answers with decoding held to the schema and without, of the same prompt and model.
+
+    A rung whose server refused the schema is neither: it was not held, and not asked as the free prompt was.
+    """
     question = "Is the format narrow, and does constrained decoding already fix it?"
     held = next((rung for rung in _prompted(evidence) if rung.constrained), None)
-    free = _best(rung for rung in _prompted(evidence) if not rung.constrained and _same_prompt(rung, held))
+    refused = next((rung for rung in _prompted(evidence) if rung.forms and not rung.constrained), None)
+    free = _best(
+        rung for rung in _prompted(evidence) if not (rung.constrained or rung.forms) and _same_prompt(rung, held)
+    )
     told = [evidence.narrow] if evidence.narrow else []
     figures: dict[str, float] = {}
     for rung, how, name in ((free, "without constrained decoding", "free"), (held, "with it", "constrained")):
@@ -156,10 +163,27 @@ def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
             figures |= {f"{name}_usable_share": validity(rung).value, f"{name}_right_share": row_right(rung).value}
     last = held or free
     answer: Literal["yes", "no", "unmeasured"] = "yes"
-    if last is not None and not (usable_enough(last, targets) if targets.validity else last.invalid_rows == 0):
+    if not (refused is None if last is None else _fits(last, targets)):
         answer = "no" if held is not None else "unmeasured"
-        told += [] if held is not None else ["constrained decoding was not measured"]
+        told += [] if held is not None else [_not_held(refused)]
     return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
+
+
+def _fits(rung: PromptedRung, targets: TargetsSpec) -> bool:
+    """Whether no more answers than allowed miss the format; what was refused or too long is no matter of format."""
+    unasked = sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
+    return usable_enough(rung, targets) if targets.validity else rung.invalid_rows == unasked
+
+
+def _not_held(refused: PromptedRung | None) -> str:
+    if refused is None:
+        return "constrained decoding was not measured"
+    free = sum(rows for form, rows in refused.forms.items() if form != "json_schema")
+    asked = sum(refused.forms.values())
+    return (
+        f"constrained decoding could not be had of {refused.model}: {free:,} of {asked:,} answers were not held to the "
+        "schema"
+    )
 
 
 def _same_prompt(rung: PromptedRung, held: PromptedRung | None) -> bool:

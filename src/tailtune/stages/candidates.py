@@ -19,7 +19,7 @@ from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.report.numbers import usd
-from tailtune.spec.prices import TokenPrice, load_prices
+from tailtune.spec.prices import load_prices
 from tailtune.spec.prompting import PROMPT_RUNGS
 from tailtune.stages.context import Context
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tailtune.stages.models import LanguageModels
 
 FINE_TUNE = registry.FINE_TUNE
-_SAMPLE_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,9 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
         spent = models.purse.spent_usd
     cost = price([one.reply.usd for one in asked])
     answers = [one.answer for one in asked]
-    made = _scored(context, name, answers, test, latency(asked), None if cost is None else cost.value)
+    made = _scored(
+        context, name, answers, test, latency(asked, predictor.spec.name), None if cost is None else cost.value
+    )
     each = None if cost is None else cost.model_copy(
         update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
     )  # fmt: skip
@@ -144,11 +145,13 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
 
 
 def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[Asked]:
+    from tailtune.predictors.prompted.expecting import expected
+
     case, spec = context.case, predictor.spec
     rung = predictor.using(models.open(spec), spec)
     texts, title = [row.text for row in test], registry.title(predictor.name)
     limit = f"the limit is {usd(float(case.spec.prompt.max_cost_usd))} (prompt.max_cost_usd)"
-    cost = _expected(rung, texts, models.price(spec))
+    cost = expected(rung, texts, models.price(spec)).usd
     told = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
     context.progress.say(f"{title}: {len(test):,} test rows {told}, less what is kept; {limit}")
     done = [0]
@@ -166,12 +169,3 @@ def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: 
             f"raise prompt.max_cost_usd in {context.project.shown(context.paths.model_yaml)}, then "
             f"tailtune run {case.name}",
         ) from out
-
-
-def _expected(rung: Prompted, texts: Sequence[str], price: TokenPrice | None) -> float | None:
-    """US dollars of all answers, from the first rows' prompts; rather too high."""
-    if rung.spec.folder is not None:
-        return 0.0
-    read, written = rung.expected_tokens(texts[:_SAMPLE_ROWS])
-    scale = len(texts) / max(1, len(texts[:_SAMPLE_ROWS]))
-    return None if price is None else price.usd(round(read * scale), round(written * scale))

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,16 +125,27 @@ class TestContext:
         assert words(model.asked[1]) < words(model.asked[0])
         assert model.asked[1].messages[1].content.endswith(model.asked[0].messages[1].content[-120:])
 
-    def test_a_text_that_fits_with_no_example_is_not_asked(self) -> None:
-        model = Scripted()
+    def test_a_text_that_does_not_fit_without_examples_is_no_answer_and_not_asked(self) -> None:
+        model = Scripted(lambda ask: BILLING)
+        heard: list[int] = []
         made = rung(model, "nearest", self.spec(192))
-        with pytest.raises(
-            ContextTooLongError, match=r"text 2 does not fit into the context of small: about 2\d\d"
-        ) as e:
-            made.asked(["short", "long " * 200])
-        assert e.value.place == 1
+        texts = ["short", "long " * 200, "other"]
+        asked = made.asked(texts, on_reply=lambda place, said: heard.append(place))
+        assert [(one.answer.value, one.problem) for one in asked] == [
+            ("billing", ""),
+            (None, "too long"),
+            ("billing", ""),
+        ]
+        assert (asked[1].answer.usd, asked[1].reply.usd, asked[1].reply.input_tokens) == (0, 0, None)
+        assert (len(model.asked), heard) == (2, [0, 2])
+        assert made.answer(texts[1:2])[0].value is None
+        assert made.expected_tokens(texts) == made.expected_tokens(["short", "other"]), "what is not sent costs nothing"
+
+    def test_a_prompt_that_leaves_no_room_for_a_text_is_told(self) -> None:
+        wordy = replace(rung(Scripted(), spec=self.spec(192)), template=SHOWING.with_system("long " * 200, "wordy"))
+        with pytest.raises(ContextTooLongError, match="the prompt wordy does not fit into the context of small") as e:
+            wordy.asked(["short"])
         assert "raise context_tokens of small" in str(e.value)
-        assert model.asked == []
 
     def test_a_server_with_less_room_than_declared_gets_half_the_examples(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
@@ -149,11 +161,20 @@ class TestContext:
         model = Scripted(lambda ask: BILLING, longest=40)
         asked = rung(model).asked(["short", "word " * 10, "other"])
         assert [one.answer.value for one in asked] == ["billing"] * 3
-        with pytest.raises(
-            ContextTooLongError, match="without any example; it says: maximum context length exceeded"
-        ) as e:
-            rung(model).asked(["short", "word " * 100])
-        assert e.value.place == 1
+
+    def test_a_text_that_the_server_refuses_without_examples_is_no_answer(self) -> None:
+        model = Scripted(lambda ask: BILLING, longest=40)
+        asked = rung(model, "nearest").asked(["short", "word " * 100, "a " * 90, "other"])
+        assert [one.problem for one in asked] == ["", "too long", "too long", ""]
+        assert [one.reply.usd for one in asked] == [0.25, 0, 0, 0.25]
+        assert len(model.asked) == 2, "what was answered before is not asked again"
+
+    def test_money_that_runs_out_leaves_no_gap_where_a_text_is_too_long(self) -> None:
+        model = Scripted(lambda ask: BILLING, money=2)
+        with pytest.raises(AskedOutError) as raised:
+            rung(model, spec=self.spec(192)).asked(["one", "long " * 200, "two", "three"])
+        assert {place: one.problem for place, one in raised.value.asked.items()} == {0: "", 1: "too long", 2: ""}
+        assert list(raised.value.asked) == [0, 1, 2]
 
 
 class TestDerived:

@@ -14,7 +14,6 @@ from doubles.prompts import shown
 
 from predictors.classification.contract import WORDS, context, embed
 from predictors.prompted.scripted import CODEC, SHOWING
-from tailtune.core.errors import ContextTooLongError
 from tailtune.predictors import registry
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.recipes import build
@@ -66,10 +65,11 @@ def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(d
     assert double.input_tokens == sum(one.reply.input_tokens or 0 for one in asked), "three answers were written"
 
 
-def test_a_text_that_no_server_takes_says_so(double: Double) -> None:
+def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: Double) -> None:
     double.conduct = Conduct(context_words=20)
-    with pytest.raises(ContextTooLongError, match="text 2 does not fit into the context of small"):
-        rung(double).asked(["card", "word " * 60])
+    asked = rung(double).asked(["card", "word " * 60, "csv file"])
+    assert [(one.answer.value, one.problem) for one in asked] == [("billing", ""), (None, "too long"), ("export", "")]
+    assert [one.value for one in rung(double).answer(["word " * 60])] == [None], "as it is served"
 
 
 def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: Path) -> None:

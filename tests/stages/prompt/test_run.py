@@ -124,8 +124,12 @@ def test_a_server_without_json_schema_is_asked_without_and_it_is_noted(
     skill = Skilled(truth(), base=0.5, invalid=0.3)
     with asking(tmp_path_factory, tmp_path / "project", skill, Conduct(forms=())) as (paths, double):
         declare(paths, double.url, rungs=["lm_zero_shot", "lm_constrained"], stop="never")
-        held = prompt(paths).rungs[1]
-        assert held.notes and held.invalid_rows > 0
+        free, held = prompt(paths).rungs
+        rows = dev_rows(paths)
+        assert held.invalid_rows > 0
+        assert (held.constrained, held.forms, free.forms) == (False, {"none": rows}, {})
+        assert held.notes[0].startswith("the server refuses json_schema, json_object")
+        assert held.notes[1] == f"{rows} of {rows} answers were not held to the schema"
 
 
 def test_the_stronger_model_gets_the_best_prompt(tmp_path: Path, tmp_path_factory: Factory) -> None:

@@ -28,7 +28,11 @@ class PromptedRung(RungResult):
     prompt: str = Field(description="Prompt file's name without its ending.")
     prompt_digest: str = Field(description="Of the prompt's text, 12 hex digits.")
     prompt_version: int | None = Field(None, description="In MLflow's prompt registry; null before it is registered.")
-    constrained: bool = Field(False, description="Whether decoding was held to a JSON schema.")
+    constrained: bool = Field(False, description="Whether decoding of every answer was held to a JSON schema.")
+    forms: dict[str, int] = Field(
+        default_factory=dict,
+        description="How answers were really held (json_schema, json_object, none) → rows; empty where none was asked.",
+    )
     settled: Settled = Field(description="Why buying stopped.")
     of_rows: int = Field(description="Rows that a full evaluation would have bought.")
     comparison: Paired | None = Field(

@@ -8,8 +8,11 @@ from typing import Any, Literal, Protocol
 
 from tailtune.core.records import Answer
 
-Problem = Literal["", "empty", "refused", "cut off", "no JSON", "unknown label", "two labels", "not as the schema says"]
-"""Why a reply could not be used; empty when it could."""
+Problem = Literal[
+    "", "empty", "refused", "too long", "cut off", "no JSON", "unknown label", "two labels", "not as the schema says"
+]
+"""Why a reply could not be used, or a text not be asked: too long for the model, even without examples. Empty when it
+could."""
 
 
 @dataclass(frozen=True, slots=True)

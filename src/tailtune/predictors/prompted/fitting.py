@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tailtune.core.errors import ContextTooLongError
-from tailtune.core.language import Message
+from tailtune.core.language import PER_MESSAGE_TOKENS, Message
 from tailtune.predictors.prompted.examples import Example, Examples
 from tailtune.predictors.prompted.templates import Template, render
 from tailtune.spec.prompting import LanguageModelSpec
-
-_PER_MESSAGE_TOKENS = 8  # role and separators of a chat template
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,7 @@ class Prompt:
         examples: Those that it shows.
         tokens: Of the messages, as the model counts or estimates.
         dropped: Examples that did not fit.
+        fits: Whether it can be sent: False when it is too long without any example.
     """
 
     text: str
@@ -33,6 +32,7 @@ class Prompt:
     examples: tuple[Example, ...]
     tokens: int
     dropped: int = 0
+    fits: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,29 @@ class Fitter:
     count: Callable[[str], int]
 
     def prompts(self, texts: Sequence[str]) -> list[Prompt]:
-        """The prompt of each text, with as many of its examples as fit.
+        """The prompt of each text, with as many of its examples as fit; one that fits with none says so.
 
         Raises:
-            ContextTooLongError: A text does not fit without any.
+            ContextTooLongError: The prompt leaves no room for any text.
         """
         return [
             self._fitted(place, text, examples)
             for place, (text, examples) in enumerate(zip(texts, self.examples.near(texts), strict=True))
         ]
 
-    def shorten(self, prompts: list[Prompt], places: Sequence[int], refused: int, error: ContextTooLongError) -> None:
+    def shorten(self, prompts: list[Prompt], places: Sequence[int], refused: int) -> None:
         """Halve the examples of a prompt that the server refused, and of all that are as long, in place.
+
+        One that shows no example is too long for good; others, whose lengths are only estimated, are still tried.
 
         Args:
             prompts: One per text.
             places: Of those that are not answered yet.
             refused: Place of the refused one.
-            error: What the server said.
-
-        Raises:
-            ContextTooLongError: The refused one shows no example.
         """
         if not prompts[refused].examples:
-            raise ContextTooLongError(
-                f"text {refused + 1} does not fit into the context of {self.spec.name}: about "
-                f"{prompts[refused].tokens:,} tokens without any example; it says: {error.message}",
-                "shorten the prompt, lower curate.max_chars, or declare a model with a longer context",
-                refused,
-            )
+            prompts[refused] = replace(prompts[refused], fits=False)
+            return
         limit = prompts[refused].tokens
         for place in places:
             one = prompts[place]
@@ -96,14 +90,19 @@ class Fitter:
             prompt = self._prompt(text, examples[dropped:], dropped)
             if prompt.tokens <= room:
                 return prompt
-        raise ContextTooLongError(
-            f"text {place + 1} does not fit into the context of {self.spec.name}: about {prompt.tokens:,} tokens "
-            f"without any example and {self.spec.max_output_tokens:,} for the answer, of {self.spec.context_tokens:,}",
-            f"raise context_tokens of {self.spec.name} if it has more, lower max_output_tokens, or shorten the prompt",
-            place,
-        )
+        bare = self._prompt("", (), 0).tokens
+        if bare > room:
+            raise ContextTooLongError(
+                f"the prompt {self.template.name} does not fit into the context of {self.spec.name}: about {bare:,} "
+                f"tokens without a text or example and {self.spec.max_output_tokens:,} for the answer, of "
+                f"{self.spec.context_tokens:,}",
+                f"raise context_tokens of {self.spec.name} if it has more, lower max_output_tokens, or shorten the "
+                "prompt",
+                place,
+            )
+        return replace(prompt, fits=False)
 
     def _prompt(self, text: str, examples: Sequence[Example], dropped: int) -> Prompt:
         messages = tuple(render(self.template, self.variables, examples, text))
-        tokens = sum(self.count(message.content) + _PER_MESSAGE_TOKENS for message in messages)
+        tokens = sum(self.count(message.content) + PER_MESSAGE_TOKENS for message in messages)
         return Prompt(text, messages, tuple(examples), tokens, dropped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,12 @@ class PromptContext(FitContext):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One per text that was asked.
+    """One per text.
 
     Attributes:
         answer: What the reply says; its value is None when the reply could not be used.
-        reply: What came back.
-        problem: Why the reply could not be used; empty when it could.
+        reply: What came back; nothing, at no cost, for a text that is too long to be asked.
+        problem: Why there is no answer that can be used; empty when there is.
         examples_dropped: Examples that did not fit into the model's context.
     """
 
@@ -80,7 +80,8 @@ class Prompted(Rung[PromptContext]):
         codec: Between rows and replies.
         spec: What was declared of the model.
         examples: Chooses what the prompt shows.
-        constrained: Whether answers are held to the schema while they are written.
+        constrained: Whether answers shall be held to the schema while they are written; each reply's `form` says
+            whether it was.
         reasoning: Whether a reply reasons before it answers.
     """
 
@@ -102,7 +103,7 @@ class Prompted(Rung[PromptContext]):
         return cls(held.name, held.template, held.codec, held.spec, examples, reasoning=held.reasoning, _opened=model)
 
     def asked(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[Asked]:
-        """Ask the model for each text.
+        """Ask the model for each text; one that does not fit into its context is no error, and not answered.
 
         Args:
             texts: What to answer.
@@ -111,12 +112,12 @@ class Prompted(Rung[PromptContext]):
 
         Raises:
             AskedOutError: Money ran out; what was answered is in it.
-            ContextTooLongError: A text does not fit, without any example.
+            ContextTooLongError: The prompt leaves no room for any text.
             EndpointError: The endpoint does not answer; what was answered is kept in the cache, if there is one.
         """
         fitter = self._fitter()
         prompts, replies = fitter.prompts(texts), dict[int, Reply]()
-        while waiting := [place for place in range(len(texts)) if place not in replies]:
+        while waiting := [at for at, prompt in enumerate(prompts) if prompt.fits and at not in replies]:
             hears = _Hears(waiting, replies, on_reply)
             asks = [Ask(prompts[place].messages, self._schema, sample) for place in waiting]
             try:
@@ -124,13 +125,10 @@ class Prompted(Rung[PromptContext]):
                     replies.setdefault(waiting[place], reply)
             except BudgetReachedError as error:
                 replies |= {waiting[place]: reply for place, reply in error.replies.items()}
-                asked = {place: self._read(texts[place], prompts[place], replies[place]) for place in sorted(replies)}
-                raise AskedOutError(error.message, error.hint or "", asked) from error
+                raise AskedOutError(error.message, error.hint or "", self._read_all(prompts, replies)) from error
             except ContextTooLongError as error:
-                fitter.shorten(
-                    prompts, [place for place in waiting if place not in replies], waiting[error.place], error
-                )
-        return [self._read(text, prompts[place], replies[place]) for place, text in enumerate(texts)]
+                fitter.shorten(prompts, [at for at in waiting if at not in replies], waiting[error.place])
+        return list(self._read_all(prompts, replies).values())
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """One answer per text, in order; each with its price, unknown when the endpoint or its price does not tell."""
@@ -143,11 +141,11 @@ class Prompted(Rung[PromptContext]):
     def expected_tokens(self, texts: Sequence[str]) -> tuple[int, int]:
         """Tokens of all prompts, and of all answers, before anything is asked; rather too high."""
         count = self._model().count_tokens
-        prompts = sum(prompt.tokens for prompt in self._fitter().prompts(texts))
+        sent = [prompt.tokens for prompt in self._fitter().prompts(texts) if prompt.fits]
         schema = 0 if self._schema is None else count(json.dumps(self._schema))  # most servers put it into the prompt
         shown = [one.answer for held in self.examples.near(texts[:1]) for one in held] or [self._blank()]
         answer = math.ceil(sum(map(count, shown)) / len(shown)) + (_REASONING_TOKENS if self.reasoning else 0)
-        return prompts + schema * len(texts), min(answer, self.spec.max_output_tokens) * len(texts)
+        return sum(sent) + schema * len(sent), min(answer, self.spec.max_output_tokens) * len(sent)
 
     def using(self, model: LanguageModel, spec: LanguageModelSpec) -> Prompted:
         """The same prompt, asked of another model; or of the same, opened with a cache and a purse."""
@@ -217,8 +215,20 @@ class Prompted(Rung[PromptContext]):
         longest = {name: max(map(str, one.get("enum", ["a few words"])), key=len) for name, one in properties.items()}
         return json.dumps(longest)
 
-    def _read(self, text: str, prompt: Prompt, reply: Reply) -> Asked:
+    def _read_all(self, prompts: Sequence[Prompt], replies: Mapping[int, Reply]) -> dict[int, Asked]:
+        """Place → what is known of it, in order: what was answered, and what never can be."""
+        asked: dict[int, Asked] = {}
+        for place, prompt in enumerate(prompts):
+            if place in replies:
+                asked[place] = self._read(prompt, replies[place])
+            elif not prompt.fits:
+                nothing = replace(self.codec.read("", prompt.text).answer, usd=0.0)
+                asked[place] = Asked(nothing, Reply(None, "too long", None, None, usd=0.0), "too long")
+        return asked
+
+    def _read(self, prompt: Prompt, reply: Reply) -> Asked:
         """The answer in a reply; one that was cut off counts only if its JSON is whole."""
+        text = prompt.text
         if reply.text is None or not reply.text.strip():
             read = self.codec.read("", text)
             problem: Problem = "refused" if reply.text is None and reply.finish in _REFUSED else "empty"

@@ -12,6 +12,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
 from tailtune.predictors import registry
+from tailtune.predictors.prompted.replied import remarks
 from tailtune.report.numbers import usd
 from tailtune.stages.prompt.buying import Bought, Known, Outcomes, Question, Side, buy, micro_f1
 from tailtune.stages.prompt.kitchen import Kitchen, NotMade
@@ -138,9 +139,10 @@ class Campaign:
         cost = [one.reply.usd for one in held.asked]
         known = [one for one in cost if one is not None]
         price = usd(sum(known)) if len(known) == len(cost) else "cost not known"
+        told = remarks(held.asked, held.rung.spec)
         bought = f"{held.count:,} of {len(held.rows):,} dev rows, {price}"
         self.kitchen.context.progress.say(
-            f"{registry.title(name)}: {measure} {value:.1%} on {bought}: {SETTLED[held.settled]}"
+            "; ".join([f"{registry.title(name)}: {measure} {value:.1%} on {bought}: {SETTLED[held.settled]}", *told])
         )
 
     def _tell(self, held: Bought) -> None:

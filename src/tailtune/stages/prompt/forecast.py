@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from tailtune.core.records import Row
 from tailtune.predictors import registry
+from tailtune.predictors.prompted.expecting import expected
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.report.numbers import usd
 from tailtune.spec.prices import TokenPrice
 from tailtune.spec.prompting import PromptSpec
-
-_SAMPLE_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,9 @@ class Forecast:
 
 
 def forecast(name: str, rung: Prompted, rows: Sequence[Row], price: TokenPrice | None) -> Forecast:
-    """Tokens and dollars of asking a rung every row, from the first rows' prompts.
-
-    Limit: how long answers are is not known before; the rung says what it expects.
-    """
-    sample = [row.text for row in rows[:_SAMPLE_ROWS]]
-    read, written = rung.expected_tokens(sample)
-    scale = len(rows) / max(1, len(sample))
-    free = 0.0 if rung.spec.folder is not None else None
-    cost = free if price is None else price.usd(round(read * scale), round(written * scale))
-    return Forecast(name, rung.spec.name, len(rows), read * scale, written * scale, cost)
+    """Tokens and dollars of asking a rung every row."""
+    found = expected(rung, [row.text for row in rows], price)
+    return Forecast(name, rung.spec.name, len(rows), found.input_tokens, found.output_tokens, found.usd)
 
 
 def total(forecasts: Sequence[Forecast]) -> float | None:

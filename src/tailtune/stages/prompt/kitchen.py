@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tailtune import tasks
 from tailtune.core.errors import MissingInputError
-from tailtune.core.language import LanguageModel
+from tailtune.core.language import UNANSWERED, LanguageModel
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.cached import CachedEmbed
@@ -115,8 +115,10 @@ class Kitchen:
     def _held(self, best: Bought) -> Prompted | NotMade:
         if best.rung.spec.structured == "none" and best.rung.spec.folder is None:
             return NotMade(f"{best.rung.spec.name} knows no constrained decoding (structured: none)", lacking=True)
-        if not any(one.problem for one in best.asked):
-            return NotMade("every answer of the best prompt was usable", lacking=False)
+        problems = {one.problem for one in best.asked} - {""}
+        if problems <= set(UNANSWERED):
+            whole = "every answer of the best prompt" + (" that could be had" if problems else "")
+            return NotMade(f"{whole} was usable", lacking=False)
         return best.rung.held()
 
     def _strong(self, best: Bought) -> Prompted | NotMade:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tailtune import tasks
 from tailtune.core.records import Answer, Estimate, Latency
@@ -13,7 +13,7 @@ from tailtune.judge.corrections import holm
 from tailtune.judge.costs import usd_per_1000
 from tailtune.judge.sequential import quality_sequence
 from tailtune.predictors import registry
-from tailtune.predictors.prompted.replied import latency, price
+from tailtune.predictors.prompted.replied import forms, latency, price, remarks
 from tailtune.spec.load import UseCase
 from tailtune.stages.prompt.buying import Bought
 
@@ -31,7 +31,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
     if bought.early:
         metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, tasks.of(case).most_items(case))
     usd = [one.reply.usd for one in asked]
-    timed = latency(asked)
+    timed, held = latency(asked, rung.spec.name), forms(asked) if rung.constrained else {}
     cost = price(usd) if rung.spec.folder is None else own_price(timed, core_hour_usd)
     return PromptedRung(
         name=name,
@@ -47,20 +47,21 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         prompt=rung.template.name,
         prompt_digest=rung.template.digest,
         prompt_version=version,
-        constrained=rung.constrained,
+        constrained=set(held) == {"json_schema"},
+        forms=held,
         settled=bought.settled,
         of_rows=len(bought.rows),
         usd=None if cost is None else math.fsum(one for one in usd if one is not None),
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
-        input_tokens=_mean([one.reply.input_tokens for one in asked]),
+        input_tokens=_mean([None if one.reply.usd_estimated else one.reply.input_tokens for one in asked]),
         output_tokens=_mean([one.reply.output_tokens for one in asked]),
         unpriced_rows=usd.count(None),
         cached_rows=sum(one.reply.from_cache for one in asked),
         retries=sum(one.reply.retries for one in asked),
         invalid=dict(Counter(one.problem for one in asked if one.problem)),
         examples_dropped=sum(one.examples_dropped for one in asked),
-        notes=tuple(dict.fromkeys(note for note in (rung.note, *(one.reply.note for one in asked)) if note)),
+        notes=_notes(bought, held),
     )
 
 
@@ -79,6 +80,15 @@ def adjusted(rungs: Sequence[PromptedRung]) -> tuple[PromptedRung, ...]:
     held = [rung for rung in rungs if rung.comparison is not None]
     corrected = dict(zip((rung.name for rung in held), holm([_p(rung) for rung in held]), strict=True))
     return tuple(rung.model_copy(update={"p_adjusted": corrected.get(rung.name)}) for rung in rungs)
+
+
+def _notes(bought: Bought, held: Mapping[str, int]) -> tuple[str, ...]:
+    """What was done otherwise than asked, and what could not be had; each once."""
+    told = [bought.rung.note, *(one.reply.note for one in bought.asked)]
+    free = sum(rows for form, rows in held.items() if form != "json_schema")
+    if free:
+        told.append(f"{free:,} of {sum(held.values()):,} answers were not held to the schema")
+    return tuple(dict.fromkeys(note for note in (*told, *remarks(bought.asked, bought.rung.spec)) if note))
 
 
 def _p(rung: PromptedRung) -> float:
