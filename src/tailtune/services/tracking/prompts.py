@@ -42,14 +42,16 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def register(tracker: Tracker, templates: Mapping[str, str]) -> dict[str, int]:
+def register(tracker: Tracker, templates: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, int]:
     """Put prompt texts into the registry; a text that is there already keeps its version.
 
     The alias `current` goes to each given text's version, also when a text went back to an older one.
 
     Args:
         tracker: Of the use case.
-        templates: Prompt file's name without its ending → its text, a Jinja2 template.
+        templates: Prompt file's name without its ending, or that of a prompt that is in none → its text, a Jinja2
+            template.
+        origins: Name → where its text is from, in words; its file where there is none. A version's commit message.
 
     Returns:
         The same names → version, from 1.
@@ -61,18 +63,18 @@ def register(tracker: Tracker, templates: Mapping[str, str]) -> dict[str, int]:
     if not templates:
         return {}
     case = tracker.case
+    origins = {name: case.paths.project.shown(case.paths.prompts / f"{name}.md") for name in templates} | dict(origins)
     for name, text in templates.items():
         if len(text) > MOST_CHARS:
-            where = case.paths.project.shown(case.paths.prompts / f"{name}.md")
             raise UsageError(
-                f"{where}: {len(text):,} characters; expected at most {MOST_CHARS:,}",
+                f"{origins[name]}: {len(text):,} characters; expected at most {MOST_CHARS:,}",
                 "shorten it: examples and labels are filled in by the template, they need not stand in it",
             )
     commit = provenance.git_commit(case.paths.project.root)
     client = tracker.client
     with told(tracker.uri, f"registering the prompts of {case.name}"), _linked_to(tracker):
         return {
-            name: _registered(client, prompt_name(case.name, name), text, case.name, commit)
+            name: _registered(client, prompt_name(case.name, name), text, origins[name], case.name, commit)
             for name, text in templates.items()
         }
 
@@ -99,7 +101,7 @@ def put_in_production(tracker: Tracker, prompt: str | None, version: int | None)
             client.set_prompt_alias(wanted, PRODUCTION, version)
 
 
-def _registered(client: MlflowClient, name: str, text: str, use_case: str, commit: str | None) -> int:
+def _registered(client: MlflowClient, name: str, text: str, origin: str, use_case: str, commit: str | None) -> int:
     digest = digest_of(text)
     current = _holder(client, name, CURRENT)
     if current is not None and current.tags.get(DIGEST) == digest:
@@ -107,7 +109,7 @@ def _registered(client: MlflowClient, name: str, text: str, use_case: str, commi
     known = next((found for found in _versions(client, name) if found.tags.get(DIGEST) == digest), None)
     if known is None:
         tags = {"use_case": use_case, DIGEST: digest, **({"git_commit": commit} if commit else {})}
-        known = client.register_prompt(name, text, tags=tags)
+        known = client.register_prompt(name, text, commit_message=origin, tags=tags)
     client.set_prompt_alias(name, CURRENT, known.version)
     return int(known.version)
 
