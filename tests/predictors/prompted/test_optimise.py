@@ -38,6 +38,7 @@ class Model:
         self, most_rows: int | None = None, error: type[TailTuneError] | None = None, usd: float | None = None
     ) -> None:
         self.systems: list[str] = []
+        self.asked: list[tuple[str, str]] = []
         self._usd = usd
         self._most, self._error = most_rows, error
 
@@ -51,6 +52,7 @@ class Model:
             system = "".join(one.content for one in ask.messages if one.role == "system")
             text = ask.messages[-1].content
             self.systems.append(system)
+            self.asked.append((system, text))
             label = "cats" if "purr" in system and "purr" in text else "dogs"
             replies[place] = Reply(f'{{"label": "{label}"}}', "stop", 9, 3, usd=self._usd)
         return [replies[place] for place in range(len(asks))]
@@ -171,7 +173,7 @@ def test_the_same_seed_tries_the_same() -> None:
     assert tried[0] == tried[1] != tried[2]
 
 
-@pytest.mark.parametrize("rows", [5, 90])
+@pytest.mark.parametrize("rows", [5, 22, 28])
 def test_an_empty_purse_ends_the_search(rows: int) -> None:
     with pytest.raises(BudgetReachedError, match="spent"):
         found_by(Reflecting(fenced(BETTER)), Model(most_rows=rows))
@@ -182,6 +184,13 @@ def test_an_empty_purse_ends_the_search(rows: int) -> None:
 @pytest.mark.parametrize("says", [None, "", ContextTooLongError("long", "x")])
 def test_a_reflecting_model_that_says_nothing_changes_nothing(says: Any) -> None:
     assert found_by(Reflecting(says)) == rung(Model()).template
+
+
+def test_a_row_is_asked_once_and_a_prompt_without_fault_ends_the_search() -> None:
+    model, reflecting = Model(), Reflecting(fenced(BETTER))
+    assert found_by(reflecting, model, calls=2000).system == BETTER
+    assert len(reflecting.asked) == 1
+    assert len(model.asked) == len(set(model.asked)) <= 2 * (20 + 4)
 
 
 def test_what_was_cut_off_is_not_tried() -> None:

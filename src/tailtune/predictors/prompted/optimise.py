@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
-from tailtune.core.errors import AskedOutError, ContextTooLongError, SpecError, TailTuneError
+from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.prompted.effort import Effort, effort
@@ -38,7 +38,7 @@ class Found:
         rows: Labelled rows that candidates were compared on.
         before: Mean score of the rung's own prompt on them, 0 to 1.
         after: Of the best.
-        answers: Rows that the rung was asked for.
+        answers: Rows that the rung was asked for, once with each prompt that was tried.
         reflections: Times that the reflecting model was asked.
         usd: All of them at list price, kept answers too; None when the cost of one is not known.
     """
@@ -73,6 +73,7 @@ class _Adapter:
     ) -> None:
         self._rung, self._score, self._reflect, self._limits, self._tell = rung, score, reflect, limits, on_answers
         self._needed = named(rung.template.system)
+        self._known: dict[str, dict[str, Asked]] = {}  # system message → row's id → what was answered
         self._usd: list[float | None] = []
         self.answers = self.reflections = 0
         self.ended_by: TailTuneError | None = None
@@ -110,28 +111,31 @@ class _Adapter:
         return EvaluationBatch(outputs, [one.score for one in trials], trials if capture_traces else None)
 
     def _asked(self, batch: Sequence[Row], system: str) -> list[Asked | None]:
-        nothing: list[Asked | None] = [None] * len(batch)
-        if self.over or self.refused(system):
-            return nothing
-        if self.answers + len(batch) > self._limits.calls:
-            self.over = True
-            return nothing
-        self.answers += len(batch)
+        """What was answered to each; a row is asked once with the same message, however often GEPA wants to see it."""
+        known = self._known.setdefault(system, {})
+        wanted = [row for row in batch if row.id not in known]
+        if wanted and not self.over and not self.refused(system):
+            if self.answers + len(wanted) > self._limits.calls:
+                self.over = True
+            else:
+                known |= self._answered(wanted, system)
+        return [known.get(row.id) for row in batch]
+
+    def _answered(self, rows: Sequence[Row], system: str) -> dict[str, Asked]:
+        """Row's id → what was answered; nothing where the search is over, or the message has grown too long."""
+        self.answers += len(rows)
         rung = self._rung.with_template(self._rung.template.with_system(system, NAME))
         try:
-            asked = rung.asked([row.text for row in batch])
-        except AskedOutError as error:
-            self._end(error)
-            return [error.asked.get(place) for place in range(len(batch))]
-        except ContextTooLongError:  # the message has grown too long
-            return nothing
+            asked = rung.asked([row.text for row in rows])
+        except ContextTooLongError:
+            return {}
         except TailTuneError as error:
             self._end(error)
-            return nothing
+            return {}
         self._usd += [one.reply.usd for one in asked]
         if self._tell is not None:
             self._tell(self.answers)
-        return list(asked)
+        return {row.id: one for row, one in zip(rows, asked, strict=True)}
 
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
@@ -223,6 +227,7 @@ def optimise(
     if not installed():
         raise TailTuneError(f"lm_optimised: {EXTRA}", "install it, or take lm_optimised out of prompt.rungs")
     from gepa.api import optimize
+    from gepa.utils import ScoreThresholdStopper
 
     shuffled, size = random.Random(seed).sample(list(rows), len(rows)), limits.selection_rows
     adapter = _Adapter(rung, score, reflect, limits, on_answers)
@@ -232,7 +237,7 @@ def optimise(
         valset=shuffled[:size],
         adapter=cast(Any, adapter),
         reflection_minibatch_size=limits.batch_rows,
-        stop_callbacks=lambda state: adapter.over,
+        stop_callbacks=[lambda state: adapter.over, ScoreThresholdStopper(1.0)],  # nothing beats a prompt without fault
         max_metric_calls=calls,
         logger=_Quiet(),
         track_best_outputs=False,

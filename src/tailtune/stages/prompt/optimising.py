@@ -22,7 +22,7 @@ from tailtune.stages.prompt.forecast import Forecast, forecast
 RUNG = "lm_optimised"
 _EVERY = 5  # of so many train rows one is searched on at most: the others are examples
 _WRITTEN_TOKENS = 2_000  # room for whole instructions, and for a model that thinks before it writes
-_GROWN_TOKENS = 1_000  # what is found is longer than what it was found from
+_GROWN_TOKENS = 500  # what is found is longer than what it was found from
 
 
 @dataclass(frozen=True, slots=True)
