@@ -152,6 +152,7 @@ class Published:
     reports: list[Report] = field(default_factory=list)
     points: list[tuple[str, str, float, int]] = field(default_factory=list)
     texts: dict[str, list[str]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
     def publish(self, report: Report) -> str:
         self.reports.append(report)
@@ -160,8 +161,9 @@ class Published:
     def live(self, stage: str, name: str, value: float, step: int) -> None:
         self.points.append((stage, name, value, step))
 
-    def prompts(self, templates: Mapping[str, str]) -> Mapping[str, int]:
+    def prompts(self, templates: Mapping[str, str], origins: Mapping[str, str] | None = None) -> Mapping[str, int]:
         """As MLflow's prompt registry: a version per text, from 1."""
+        self.origins |= origins or {}
         for name, text in templates.items():
             known = self.texts.setdefault(name, [])
             if text not in known:

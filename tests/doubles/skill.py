@@ -14,6 +14,7 @@ Skill = Callable[[str, Sequence[Mapping[str, Any]], Mapping[str, Any] | None, in
 """(model, messages, schema, n) → what it says; n counts how often this very prompt was answered before."""
 _ALIKE = 0.6
 _REASONING = "reasoning"
+_REFLECT = "You improve the instructions of an assistant."
 _RAMBLE = "I would have to think about that one."
 
 
@@ -109,6 +110,33 @@ class Skilled:
             best = max(self._known, key=lambda known: alike(known, plain), default=None)
             self._known[plain] = self._known[best] if best is not None and alike(best, plain) > 0 else {}
         return self._known[plain]
+
+
+@dataclass
+class Hinted:
+    """A model that answers better where a phrase stands in its prompt, and whose strong tier knows the phrase.
+
+    Attributes:
+        plain: How it answers without.
+        hinted: How it answers with it.
+        phrase: What the strong model adds to instructions that it is asked to improve; another one leaves them alone.
+    """
+
+    plain: Skill
+    hinted: Skill
+    phrase: str = "Mind which card it is."
+
+    def __call__(
+        self, model: str, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any] | None, n: int
+    ) -> str:
+        """What it says."""
+        text = str(messages[-1]["content"])
+        if _REFLECT in text:
+            instructions = text.split("```")[1].strip()
+            better = f"{self.phrase}\n{instructions}" if "strong" in model else instructions
+            return f"Here they are:\n```\n{better}\n```"
+        told = any(self.phrase in str(one["content"]) for one in messages)
+        return (self.hinted if told else self.plain)(model, messages, schema, n)
 
 
 def said(answer: str) -> Skill:

@@ -215,7 +215,7 @@ def test_what_a_person_added_has_a_price_or_none(
 
 def test_storage_is_todays_size_for_the_whole_time() -> None:
     found = storage(2_000_000_000, 365, 0.023, 7)
-    assert (found.category, found.at_ms) == ("storage", 7)
+    assert (found.category, found.what, found.at_ms) == ("storage", "kept files", 7)
     assert found.usd == pytest.approx(2 * 0.023 * 12, rel=1e-3)
     assert storage(2_000_000_000, 365, None, 7).usd is None
 

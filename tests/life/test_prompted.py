@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from doubles.conduct import Conduct
 from doubles.endpoint import Double
-from doubles.skill import Skilled
+from doubles.skill import Hinted, Skilled
 from project import NAME, copy, respec
 from stages.prompt.prompted import declare, measured, truth
 
@@ -83,6 +83,24 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(
         set_tracking_uri(uri)
         served = pyfunc.load_model(registered.uri).predict(pd.DataFrame({"text": ["i lost my card"]}))
         assert list(served["label"]) and len(double.seen) > asked
+
+
+def test_a_searched_prompt_wins_and_is_in_production(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    from mlflow.tracking import MlflowClient
+
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    with Double(Hinted(Skilled(truth(), base=0.5), Skilled(truth(), base=1.0))) as double:
+        rungs = ["lm_zero_shot", "lm_optimised"]
+        declare(paths, double.url, strong=True, rungs=rungs, targets={"accuracy": 0.8, "min_train_rows": 0})
+        live(paths, *AFTER, "prompt")
+    assert report(paths, EvaluateReport, "evaluate").winner == "lm_optimised"
+    client = MlflowClient(f"sqlite:///{paths.mlflow_store / 'mlflow.db'}")
+    (only,) = client.search_prompt_versions(f"{NAME}.optimised")
+    assert client.get_prompt_version_by_alias(f"{NAME}.optimised", "production").version == only.version
+    text = (paths.case(NAME).stage("prompt") / "rungs" / "lm_optimised" / "optimised.md").read_text(encoding="utf-8")
+    assert only.template == text and only.commit_message.startswith("searched by GEPA from zero_shot: ")
+    page = paths.case(NAME).page.read_text(encoding="utf-8")
+    assert "optimised.md; to adopt it, copy it to models/toy/prompts/zero_shot.md" in page
 
 
 def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(

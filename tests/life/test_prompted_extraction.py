@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from doubles.endpoint import Double
-from doubles.skill import Skilled
+from doubles.skill import Hinted, Skilled
 from predictors.prompted.random_model import write_random_model
 
 from life.checkout import NAME, Checkout
@@ -65,6 +65,19 @@ def test_a_prompted_model_reads_objects_and_its_failures_are_explained(measured:
     shown = diagnosed["classes"][0]["examples"][0]
     assert "→" in shown["detail"] or shown["expected"] != shown["answered"]
     assert measured.report("decide")["best_rung"] in {*rungs, "patterns"}
+
+
+def test_a_searched_prompt_reads_objects_better(measured: Checkout) -> None:
+    with Double(Hinted(Skilled(truth(), base=0.6), Skilled(truth(), base=0.95))) as double:
+        model = {"endpoint": double.url, "context_tokens": 16384, "max_output_tokens": 1024}
+        models = [{"name": "small", **model}, {"name": "strong", "role": "strong", **model}]
+        rungs = ["lm_zero_shot", "lm_optimised"]
+        measured.spec(prompt={"models": models, "rungs": rungs, "min_rows": 20, "batch_rows": 20, "stop": "never"})
+        measured.ok("tailtune", "prompt", NAME)
+    zero, better = measured.report("prompt")["rungs"]
+    assert (better["name"], better["prompt"], better["prompt_version"]) == ("lm_optimised", "optimised", 1)
+    assert better["metrics"]["field_f1"]["value"] > zero["metrics"]["field_f1"]["value"] + 0.2
+    assert any("copy it to models/" in note for note in better["notes"])
 
 
 def test_random_weights_held_to_the_schema_are_always_valid(measured: Checkout, tmp_path: Path) -> None:

@@ -32,9 +32,10 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         train = store.read_rows(case.paths.rows("train"), "train", use_case)
         dev = store.read_rows(case.paths.rows("dev"), "dev", use_case)
         with kitchen_of(context, train) as kitchen:
-            forecasts = kitchen.forecasts(bought_order(context, dev))
+            forecasts, warnings = kitchen.forecasts(bought_order(context, dev)), kitchen.warnings()
     yield from lines(forecasts)
     yield said(forecasts, case.spec.prompt)
+    yield from warnings
 
 
 def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:

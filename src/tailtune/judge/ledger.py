@@ -49,7 +49,7 @@ def storage(kept_bytes: int, days: int, gb_month_usd: float | None, at_ms: int) 
     Limit: today's size is taken for the whole time, which is too much while files grow.
     """
     usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * days / _MONTH_DAYS
-    return Entry(at_ms=at_ms, category="storage", what="storage", usd=usd)
+    return Entry(at_ms=at_ms, category="storage", what="kept files", usd=usd)
 
 
 def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) -> Ledger:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from tailtune.core.errors import BudgetReachedError, ContextTooLongError, Endpoi
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.classification.replies import LabelCodec
-from tailtune.predictors.prompted.optimise import NAME, optimise
+from tailtune.predictors.prompted.effort import effort
+from tailtune.predictors.prompted.optimise import NAME, Found, optimise
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.spec.prompting import LanguageModelSpec
@@ -33,8 +34,12 @@ class Model:
 
     name = "double"
 
-    def __init__(self, most_rows: int | None = None, error: type[TailTuneError] | None = None) -> None:
+    def __init__(
+        self, most_rows: int | None = None, error: type[TailTuneError] | None = None, usd: float | None = None
+    ) -> None:
         self.systems: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        self._usd = usd
         self._most, self._error = most_rows, error
 
     def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
@@ -47,8 +52,9 @@ class Model:
             system = "".join(one.content for one in ask.messages if one.role == "system")
             text = ask.messages[-1].content
             self.systems.append(system)
+            self.asked.append((system, text))
             label = "cats" if "purr" in system and "purr" in text else "dogs"
-            replies[place] = Reply(f'{{"label": "{label}"}}', "stop", 9, 3)
+            replies[place] = Reply(f'{{"label": "{label}"}}', "stop", 9, 3, usd=self._usd)
         return [replies[place] for place in range(len(asks))]
 
     def count_tokens(self, text: str) -> int:
@@ -60,7 +66,7 @@ class Reflecting:
 
     name = "strong"
 
-    def __init__(self, *says: str | Exception | None) -> None:
+    def __init__(self, *says: str | Reply | Exception | None) -> None:
         self.says, self.asked = list(says), list[Ask]()
 
     def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
@@ -68,7 +74,7 @@ class Reflecting:
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         if isinstance(said, Exception):
             raise said
-        return [Reply(said, "stop", 50, 20)]
+        return [said if isinstance(said, Reply) else Reply(said, "stop", 50, 20)]
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -96,8 +102,12 @@ def right(row: Row, answer: Answer) -> float:
     return float(answer.value == row.label)
 
 
-def found_by(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Template:
+def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Found:
     return optimise(rung(model or Model()), ROWS, right, reflecting, calls, seed)
+
+
+def found_by(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Template:
+    return search(reflecting, model, calls, seed).template
 
 
 def test_the_word_that_helps_is_found() -> None:
@@ -130,8 +140,9 @@ def test_the_reflecting_model_sees_instructions_failures_and_what_must_stay() ->
         "purr {{ labels[0].name",
         "purr {{ labels }} {{ lables }}",
         "purr {{ labels[9].name }}",
+        "{{ labels[0].name }}\n## User\npurr",
     ],
-    ids=["loses a variable", "not Jinja2", "unknown variable", "fails when rendered"],
+    ids=["loses a variable", "not Jinja2", "unknown variable", "fails when rendered", "a heading of a prompt file"],
 )
 def test_a_broken_proposal_is_never_asked_nor_taken(system: str) -> None:
     model = Model()
@@ -142,7 +153,7 @@ def test_a_broken_proposal_is_never_asked_nor_taken(system: str) -> None:
 
 
 def test_a_prompt_without_a_system_message_may_get_one() -> None:
-    found = optimise(rung(Model(), ""), ROWS, right, Reflecting("Mind the purr."), 200)
+    found = optimise(rung(Model(), ""), ROWS, right, Reflecting("Mind the purr."), 200).template
     assert found.system == "Mind the purr."
 
 
@@ -162,18 +173,61 @@ def test_the_same_seed_tries_the_same() -> None:
     assert tried[0] == tried[1] != tried[2]
 
 
-def test_an_empty_purse_keeps_what_was_found() -> None:
-    free = Model()
-    found_by(Reflecting(fenced(BETTER)), free)
-    enough = max(at for at, system in enumerate(free.systems[:68]) if "purr" in system) + 1
-    found = found_by(Reflecting(fenced(BETTER)), Model(most_rows=max(enough, 68)))
-    assert found.system == BETTER
-    assert found_by(Reflecting(fenced(BETTER)), Model(most_rows=5)) == rung(Model()).template
+@pytest.mark.parametrize("rows", [5, 22, 28])
+def test_an_empty_purse_ends_the_search(rows: int) -> None:
+    with pytest.raises(BudgetReachedError, match="spent"):
+        found_by(Reflecting(fenced(BETTER)), Model(most_rows=rows))
+    with pytest.raises(BudgetReachedError, match="spent"):
+        found_by(Reflecting(BudgetReachedError("spent", "x", {})))
 
 
-@pytest.mark.parametrize("says", [None, "", ContextTooLongError("long", "x"), BudgetReachedError("spent", "x", {})])
+@pytest.mark.parametrize("says", [None, "", ContextTooLongError("long", "x")])
 def test_a_reflecting_model_that_says_nothing_changes_nothing(says: Any) -> None:
     assert found_by(Reflecting(says)) == rung(Model()).template
+
+
+def test_a_row_is_asked_once_and_a_prompt_without_fault_ends_the_search() -> None:
+    model, reflecting = Model(), Reflecting(fenced(BETTER))
+    assert found_by(reflecting, model, calls=2000).system == BETTER
+    assert len(reflecting.asked) == 1
+    assert len(model.asked) == len(set(model.asked)) <= 2 * (20 + 4)
+
+
+def test_what_was_cut_off_is_not_tried() -> None:
+    model = Model()
+    reflecting = Reflecting(Reply(f"```\n{BETTER}", "length", 50, 20))
+    assert found_by(reflecting, model) == rung(Model()).template
+    assert set(model.systems) == {"Say which it is: cats dogs"}
+
+
+def test_what_a_search_took_and_brought_is_told() -> None:
+    heard: list[int] = []
+    model, reflecting = Model(), Reflecting(Reply(fenced("Bark. {{ labels[0].name }}"), "stop", 9, 9, usd=0.5),
+                                            Reply(fenced(BETTER), "stop", 9, 9, usd=0.25))  # fmt: skip
+    found = optimise(rung(model), ROWS, right, reflecting, 200, on_answers=heard.append)
+    assert (found.source, found.rows, found.after) == ("zero_shot", 20, 1.0)
+    assert 0.3 < found.before < 0.7
+    assert (found.answers, found.reflections) == (len(model.systems), len(reflecting.asked))
+    assert found.usd is None, "the double's answers have no price"
+    assert heard == sorted(heard) and heard[-1] == found.answers
+
+
+def test_dollars_are_those_of_answers_and_reflections() -> None:
+    model, reflecting = Model(usd=0.01), Reflecting(Reply(fenced("Bark. {{ labels[0].name }}"), "stop", 9, 9, usd=0.5))
+    found = optimise(rung(model), ROWS, right, reflecting, 60)
+    assert found.reflections >= 2
+    assert found.usd == pytest.approx(found.answers * 0.01 + found.reflections * 0.5)
+
+
+@pytest.mark.parametrize(
+    "says", [fenced("Bark. {{ labels[0].name }}"), fenced("nothing"), fenced(START), None, "no {{"]
+)
+@pytest.mark.parametrize("calls", [10, 37, 200])
+def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: int) -> None:
+    reflecting = Reflecting(says)
+    found_by(reflecting, calls=calls)
+    told = effort(len(ROWS), calls).reflections
+    assert told / 2 <= len(reflecting.asked) <= told
 
 
 @pytest.mark.parametrize("who", ["rung", "reflecting"])
@@ -195,15 +249,6 @@ def test_too_few_rows_are_refused() -> None:
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    real: Callable[..., Any] = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name.partition(".")[0] == "gepa":
-            raise ImportError("No module named 'gepa'")
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(TailTuneError, match="gepa is not installed") as caught:
+    monkeypatch.setitem(sys.modules, "gepa", None)
+    with pytest.raises(TailTuneError, match=r"gepa is not installed: pip install 'tailtune\[optimise\]'"):
         found_by(Reflecting(BETTER))
-    assert caught.value.hint is not None
-    assert "pip install 'tailtune[optimise]'" in caught.value.hint

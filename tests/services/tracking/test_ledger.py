@@ -113,7 +113,8 @@ def test_what_a_person_adds_is_a_finished_run_that_anybody_can_read(tracker: Tra
     assert (run.info.run_name, run.info.status, run.info.end_time) == ("cost: labelling", "FINISHED", ms(LATE))
     assert run.data.metrics == {"cost_hours": 3.0, "cost_usd": 225.0}
     assert run.data.tags.items() >= {
-        "tailtune.ledger": "true", "tailtune.for": "labelling", "tailtune.price": "75 USD an hour"
+        "tailtune.ledger": "true", "tailtune.for": "labelling", "tailtune.price": "75 USD an hour",
+        "mlflow.source.name": "tailtune cost support-tickets",
     }.items()  # fmt: skip
     (entry,) = facts(tracker).entries
     assert (entry.category, entry.what, entry.usd, entry.hours, entry.at_ms) == (
@@ -181,6 +182,7 @@ def test_the_summary_is_one_run_charted_by_version(case: UseCase, tracker: Track
     assert ledger.summarise(tracker, found, prompted.economics()) == first
     (run,) = summary_runs(tracker)
     assert (run.info.run_name, run.info.status, PARENT in run.data.tags) == ("ledger", "FINISHED", False)
+    assert run.data.tags["mlflow.source.name"] == "tailtune cost support-tickets", "a command that there is"
     history = {p.step: p.value for p in tracker.client.get_metric_history(first, "ledger/labelling_usd")}
     assert history == {1: pytest.approx(960.0), 2: 225.0}
     assert [p.step for p in tracker.client.get_metric_history(first, "accuracy")] == [1]

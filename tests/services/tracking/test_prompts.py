@@ -1,12 +1,13 @@
 """Prompt files in MLflow's prompt registry: a version per text, an alias for what answers."""
 
 import json
-import os
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from services.tracking import examples, prompted
 from services.tracking.conftest import THIRD_PARTY
@@ -43,6 +44,19 @@ def test_a_version_says_where_it_is_from(tracker: Tracker) -> None:
     found = tracker.client.get_prompt_version("support-tickets.zero_shot", 1)
     assert found.tags.items() >= {"use_case": "support-tickets", "digest": digest_of(FIRST)}.items()
     assert len(digest_of(FIRST)) == 12
+    assert found.commit_message == "models/support-tickets/prompts/zero_shot.md"
+    tracker.prompts({"optimised": SECOND}, {"optimised": "searched by GEPA from zero_shot"})
+    assert tracker.client.get_prompt_version("support-tickets.optimised", 1).commit_message == (
+        "searched by GEPA from zero_shot"
+    )
+
+
+def test_a_prompt_says_what_it_is_for_and_has_no_tags_of_one_version(tracker: Tracker) -> None:
+    tracker.prompts({"zero_shot": FIRST})
+    tracker.prompts({"zero_shot": SECOND})
+    prompt = tracker.client.get_prompt("support-tickets.zero_shot")
+    assert prompt.description == "What the rung lm_zero_shot of support-tickets sends."
+    assert set(prompt.tags) == {"use_case", "_mlflow_experiment_ids"}
 
 
 def test_anybody_with_mlflow_can_load_and_fill_it(uri: str, tracker: Tracker) -> None:
@@ -55,7 +69,10 @@ def test_anybody_with_mlflow_can_load_and_fill_it(uri: str, tracker: Tracker) ->
 def test_prompts_stand_under_the_use_cases_experiment(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
     tracker.prompts({"zero_shot": FIRST})
-    assert os.environ["MLFLOW_EXPERIMENT_ID"] == "0"
+    put_in_production(tracker, "zero_shot", 1)
+    tracker.prompts({"zero_shot": SECOND})
+    for thread in threading.enumerate():
+        assert not thread.name.startswith("link_prompt"), "MLflow links it to an experiment of its own choice"
     tags = tracker.client.get_prompt("support-tickets.zero_shot").tags
     assert tags["_mlflow_experiment_ids"] == f",{tracker.experiment_id},"
 
@@ -68,6 +85,13 @@ def test_naming_what_is_in_production_moves_no_prompt_to_another_experiment(trac
         assert not [one.name for one in threading.enumerate() if one.name.startswith("link_prompt")]
     tags = tracker.client.get_prompt("support-tickets.zero_shot").tags
     assert tags["_mlflow_experiment_ids"] == f",{tracker.experiment_id},"
+
+
+def test_a_prompt_of_another_experiment_stands_under_both(tracker: Tracker) -> None:
+    tracker.client.create_prompt("support-tickets.zero_shot", tags={"_mlflow_experiment_ids": ",0,"})
+    assert tracker.prompts({"zero_shot": FIRST}) == {"zero_shot": 1}
+    tags = tracker.client.get_prompt("support-tickets.zero_shot").tags
+    assert tags["_mlflow_experiment_ids"] == f",0,{tracker.experiment_id},"
 
 
 def test_no_prompt_asks_mlflow_nothing(case: UseCase) -> None:
@@ -97,12 +121,12 @@ def test_production_is_one_prompt_of_a_use_case(uri: str, tracker: Tracker, tmp_
 
 
 def in_production(tracker: Tracker) -> dict[str, int]:
-    """Read without `load_prompt`, which would link what it loads to the default experiment, some time later."""
-    client, names = tracker.client, [f"{tracker.case.name}.{prompt}" for prompt in ("zero_shot", "few_shot")]
-    there = [name for name in names if client.get_prompt(name) is not None]
-    found = [client.get_prompt_version(name, int(one.version)) for name in there for one in
-             client.search_prompt_versions(name)]  # fmt: skip
-    return {one.name: int(one.version) for one in found if "production" in one.aliases}
+    names = [f"{tracker.case.name}.{prompt}" for prompt in ("zero_shot", "few_shot")]
+    found = {}
+    for name in names:
+        with suppress(MlflowException):  # nothing has the alias
+            found[name] = int(tracker.client.get_prompt_version_by_alias(name, "production").version)
+    return found
 
 
 def test_a_store_that_is_no_store_is_told(case: UseCase, uri: str, tracker: Tracker) -> None:

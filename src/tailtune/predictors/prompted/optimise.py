@@ -5,38 +5,52 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
-from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLongError, TailTuneError
-from tailtune.core.language import Ask, LanguageModel, Message
+from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
+from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.records import Answer, Row
+from tailtune.predictors.prompted.effort import Effort, effort
+from tailtune.predictors.prompted.reflection import proposed, reflection, told
 from tailtune.predictors.prompted.rung import Asked, Prompted
-from tailtune.predictors.prompted.templates import Template
+from tailtune.predictors.prompted.templates import Template, parsed
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.result import GEPAResult
 
 Score = Callable[[Row, Answer], float]
+OnAnswers = Callable[[int], None]
 
 NAME = "optimised"
+EXTRA = "gepa is not installed: pip install 'tailtune[optimise]'"
 _SYSTEM = "system"
-_REFLECTED_ROWS = 4
-_SELECTION_SHARE = 0.2  # of the calls, for one look at a candidate
-_FENCE = "```"
-_REFLECT = """You improve the instructions of an assistant. These are its instructions now, a Jinja2 template:
 
-{fence}
-{system}
-{fence}
 
-This is what it answered with them, and what was expected:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One per search that came to its end.
 
-{failures}
+    Attributes:
+        template: The best prompt, named `optimised`; the rung's own, unchanged, when none did better.
+        source: Prompt that it was searched from.
+        rows: Labelled rows that candidates were compared on.
+        before: Mean score of the rung's own prompt on them, 0 to 1.
+        after: Of the best.
+        answers: Rows that the rung was asked for, once with each prompt that was tried.
+        reflections: Times that the reflecting model was asked.
+        usd: All of them at list price, kept answers too; None when the cost of one is not known.
+    """
 
-Write better instructions. Say what the task is, and state in general terms what the assistant must know to get such
-texts right: how labels or fields are told apart, how values are written. Do not quote the texts above. Keep the form
-that the answer must have. {variables} Write the whole instructions, and nothing else, between two lines of {fence}."""
+    template: Template
+    source: str
+    rows: int
+    before: float
+    after: float
+    answers: int
+    reflections: int
+    usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +65,17 @@ class _Trial:
 class _Adapter:
     """What GEPA needs of a rung: score a system message on rows, tell of failures, propose another one.
 
-    An error of the model ends the search: what was found until then is kept, and whoever called decides.
+    An error of a model ends the search, and is raised when GEPA has returned: it swallows some.
     """
 
-    def __init__(self, rung: Prompted, score: Score, reflect: LanguageModel, calls: int) -> None:
-        self._rung, self._score, self._reflect, self._left = rung, score, reflect, calls
-        self._reflections = 0
-        self._needed = _named(rung.template.system)
+    def __init__(
+        self, rung: Prompted, score: Score, reflect: LanguageModel, limits: Effort, on_answers: OnAnswers | None
+    ) -> None:
+        self._rung, self._score, self._reflect, self._limits, self._tell = rung, score, reflect, limits, on_answers
+        self._needed = named(rung.template.system)
+        self._known: dict[str, dict[str, Asked]] = {}  # system message → row's id → what was answered
+        self._usd: list[float | None] = []
+        self.answers = self.reflections = 0
         self.ended_by: TailTuneError | None = None
         self.over = False
 
@@ -67,8 +85,16 @@ class _Adapter:
         faults = template.faults(self._rung.codec.variables(), NAME)
         if faults:
             return "; ".join(fault.what for fault in faults)
-        lost = sorted(self._needed - _named(system))
-        return f"no longer names {', '.join(lost)}" if lost else ""
+        lost = sorted(self._needed - named(system))
+        if lost:
+            return f"no longer names {', '.join(lost)}"
+        return "" if _is_file(template) else "a line of it is a prompt file's heading"
+
+    @property
+    def usd(self) -> float | None:
+        """List price of everything that was asked; None when the price of one reply is not known."""
+        known = [one for one in self._usd if one is not None]
+        return sum(known) if len(known) == len(self._usd) else None
 
     def evaluate(
         self, batch: list[Row], candidate: dict[str, str], capture_traces: bool = False
@@ -85,31 +111,38 @@ class _Adapter:
         return EvaluationBatch(outputs, [one.score for one in trials], trials if capture_traces else None)
 
     def _asked(self, batch: Sequence[Row], system: str) -> list[Asked | None]:
-        nothing: list[Asked | None] = [None] * len(batch)
-        if self.over or self.refused(system):
-            return nothing
-        if len(batch) > self._left:
-            self.over = True
-            return nothing
-        self._left -= len(batch)
+        """What was answered to each; a row is asked once with the same message, however often GEPA wants to see it."""
+        known = self._known.setdefault(system, {})
+        wanted = [row for row in batch if row.id not in known]
+        if wanted and not self.over and not self.refused(system):
+            if self.answers + len(wanted) > self._limits.calls:
+                self.over = True
+            else:
+                known |= self._answered(wanted, system)
+        return [known.get(row.id) for row in batch]
+
+    def _answered(self, rows: Sequence[Row], system: str) -> dict[str, Asked]:
+        """Row's id → what was answered; nothing where the search is over, or the message has grown too long."""
+        self.answers += len(rows)
         rung = self._rung.with_template(self._rung.template.with_system(system, NAME))
         try:
-            return list(rung.asked([row.text for row in batch]))
-        except AskedOutError as error:
-            self._end(error)
-            return [error.asked.get(place) for place in range(len(batch))]
-        except ContextTooLongError:  # the message has grown too long
-            return nothing
+            asked = rung.asked([row.text for row in rows])
+        except ContextTooLongError:
+            return {}
         except TailTuneError as error:
             self._end(error)
-            return nothing
+            return {}
+        self._usd += [one.reply.usd for one in asked]
+        if self._tell is not None:
+            self._tell(self.answers)
+        return {row.id: one for row, one in zip(rows, asked, strict=True)}
 
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
     ) -> Mapping[str, Sequence[Mapping[str, str]]]:
         """What is told of each row, as GEPA wants it."""
-        told = [self._told(one, one.asked) for one in eval_batch.trajectories if one.asked is not None]
-        return dict.fromkeys(components_to_update, told)
+        rows = [self._told(one, one.asked) for one in eval_batch.trajectories if one.asked is not None]
+        return dict.fromkeys(components_to_update, rows)
 
     def propose_new_texts(
         self,
@@ -119,27 +152,27 @@ class _Adapter:
     ) -> dict[str, str]:
         """Another system message; the same one when the model says nothing or may not be asked."""
         system = candidate[_SYSTEM]
-        if self.over:
+        if self.over or self.reflections >= self._limits.reflections:
             return {_SYSTEM: system}
-        prompt = _reflection(system, reflective_dataset[_SYSTEM], self._needed)
-        self._reflections += 1  # another sample each time: an equal prompt may deserve another thought
+        reply = self._reflected(reflection(system, reflective_dataset[_SYSTEM], self._needed))
+        return {_SYSTEM: system if reply is None else proposed(reply) or system}
+
+    def _reflected(self, prompt: str) -> Reply | None:
+        self.reflections += 1  # another sample each time: an equal prompt may deserve another thought
         try:
-            reply = self._reflect.ask([Ask((Message("user", prompt),), sample=self._reflections)])[0]
+            reply = self._reflect.ask([Ask((Message("user", prompt),), sample=self.reflections)])[0]
         except ContextTooLongError:
-            return {_SYSTEM: system}
+            return None
         except TailTuneError as error:
             self._end(error)
-            return {_SYSTEM: system}
-        return {_SYSTEM: _between_fences(reply.text or "") or system}
+            return None
+        self._usd.append(reply.usd)
+        return reply
 
     def _told(self, trial: _Trial, asked: Asked) -> dict[str, str]:
         expected = f"Expected: {self._rung.codec.shown(trial.row.label)}"
         problem = f" It was not usable: {asked.problem}." if asked.problem else ""
-        return {
-            "Inputs": trial.row.text,
-            "Generated Outputs": asked.reply.text or "(nothing)",
-            "Feedback": "Right." if trial.score >= 1 else f"{expected}{problem}",
-        }
+        return told(trial.row.text, asked.reply.text, "Right." if trial.score >= 1 else f"{expected}{problem}")
 
     def _end(self, error: TailTuneError) -> None:
         self.over, self.ended_by = True, error
@@ -150,9 +183,20 @@ class _Quiet:
         """GEPA tells its progress to standard output otherwise."""
 
 
+def installed() -> bool:
+    """Whether the optional extra is there; nothing is imported."""
+    return find_spec("gepa") is not None
+
+
 def optimise(
-    rung: Prompted, rows: Sequence[Row], score: Score, reflect: LanguageModel, calls: int, seed: int = 17
-) -> Template:
+    rung: Prompted,
+    rows: Sequence[Row],
+    score: Score,
+    reflect: LanguageModel,
+    calls: int,
+    seed: int = 17,
+    on_answers: OnAnswers | None = None,
+) -> Found:
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
     Half of the rows that are used, chosen by seed, are shown to the reflecting model when they fail; candidates are
@@ -166,49 +210,64 @@ def optimise(
         reflect: Who proposes: the stronger model where there is one.
         calls: Rows that the rung is asked for at most; reflection is asked once for each few of them.
         seed: Of all choices.
+        on_answers: Called with the number of rows asked for, each time there are more.
 
     Returns:
-        The best prompt, named `optimised`; the rung's own, unchanged, when none did better. When money runs out it is
-        the best until then.
+        The best prompt, and what the search took.
 
     Raises:
         TailTuneError: GEPA is not installed.
         ValueError: Fewer than 4 rows.
+        BudgetReachedError: The money ran out; what was answered is in the cache, and a search with more goes on there.
         EndpointError: A model does not answer.
 
     Limit: only the system message changes; what the gain is worth, other rows must tell.
     """
-    if len(rows) < _REFLECTED_ROWS:
-        raise ValueError(f"{len(rows)} rows, expected at least {_REFLECTED_ROWS}")
-    try:
-        from gepa.api import optimize
-    except ImportError as error:
-        raise TailTuneError(
-            "lm_optimised: the package gepa is not installed, which optimises prompts",
-            "pip install 'tailtune[optimise]', or take lm_optimised out of prompt.rungs",
-        ) from error
-    shuffled = random.Random(seed).sample(list(rows), len(rows))
-    size = max(2, min(len(rows) // 2, int(calls * _SELECTION_SHARE)))
-    adapter = _Adapter(rung, score, reflect, calls)
-    found: GEPAResult[Any, Any] = optimize(
+    limits = effort(len(rows), calls)
+    if not installed():
+        raise TailTuneError(f"lm_optimised: {EXTRA}", "install it, or take lm_optimised out of prompt.rungs")
+    from gepa.api import optimize
+    from gepa.utils import ScoreThresholdStopper
+
+    shuffled, size = random.Random(seed).sample(list(rows), len(rows)), limits.selection_rows
+    adapter = _Adapter(rung, score, reflect, limits, on_answers)
+    result: GEPAResult[Any, Any] = optimize(
         seed_candidate={_SYSTEM: rung.template.system},
-        trainset=shuffled[size : 2 * size],
+        trainset=shuffled[size : limits.rows],
         valset=shuffled[:size],
         adapter=cast(Any, adapter),
-        reflection_minibatch_size=min(_REFLECTED_ROWS, size),
-        stop_callbacks=lambda state: adapter.over,
+        reflection_minibatch_size=limits.batch_rows,
+        stop_callbacks=[lambda state: adapter.over, ScoreThresholdStopper(1.0)],  # nothing beats a prompt without fault
         max_metric_calls=calls,
         logger=_Quiet(),
         track_best_outputs=False,
         seed=seed,
     )
-    if adapter.ended_by is not None and not isinstance(adapter.ended_by, BudgetReachedError):
+    if adapter.ended_by is not None:
         raise adapter.ended_by
-    best = dict(found.candidates[found.best_idx])[_SYSTEM]
-    return rung.template if best == rung.template.system else rung.template.with_system(best, NAME)
+    best, scores = dict(result.candidates[result.best_idx])[_SYSTEM], result.val_aggregate_scores
+    same = best == rung.template.system
+    return Found(
+        rung.template if same else rung.template.with_system(best, NAME),
+        rung.template.name,
+        size,
+        float(scores[0]),
+        float(scores[result.best_idx]),
+        adapter.answers,
+        adapter.reflections,
+        adapter.usd,
+    )
 
 
-def _named(source: str) -> set[str]:
+def _is_file(template: Template) -> bool:
+    """Whether a prompt file with this text would be read as this prompt."""
+    try:
+        return parsed(template.name, template.text, template.name)[0] == template
+    except SpecError:
+        return False
+
+
+def named(source: str) -> set[str]:
     """Variables that a Jinja2 source names; none when it is not Jinja2."""
     from jinja2 import TemplateSyntaxError, meta
     from jinja2.sandbox import SandboxedEnvironment
@@ -218,20 +277,3 @@ def _named(source: str) -> set[str]:
         return set(meta.find_undeclared_variables(environment.parse(source)))
     except TemplateSyntaxError:
         return set()
-
-
-def _reflection(system: str, told: Sequence[Mapping[str, str]], needed: set[str]) -> str:
-    failures = "\n\n".join(
-        f"Text:\n{one['Inputs']}\nAnswered:\n{one['Generated Outputs']}\n{one['Feedback']}" for one in told
-    )
-    names = ", ".join(sorted(needed))
-    kept = f"Keep every Jinja2 expression that uses {names}: the values are filled in later." if names else ""
-    return _REFLECT.format(fence=_FENCE, system=system, failures=failures, variables=kept)
-
-
-def _between_fences(text: str) -> str:
-    """What stands between the first and the last fence; the whole text when there are not two."""
-    lines = text.strip().splitlines()
-    fences = [at for at, line in enumerate(lines) if line.strip().startswith(_FENCE)]
-    inner = lines[fences[0] + 1 : fences[-1]] if len(fences) > 1 else lines
-    return "\n".join(inner).strip()

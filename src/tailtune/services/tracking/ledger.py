@@ -196,7 +196,8 @@ def _search(tracker: Tracker, condition: str) -> Iterator[Any]:
 
 
 def _writer(tracker: Tracker, stage: str, at_ms: int) -> RunWriter:
-    return RunWriter(tracker.client, tracker.experiment_id, tracker.tags(stage), {}, at_ms, at_ms)
+    tags = tracker.tags(stage) | {"mlflow.source.name": f"tailtune cost {tracker.case.name}"}
+    return RunWriter(tracker.client, tracker.experiment_id, tags, {}, at_ms, at_ms)
 
 
 def _digest(shape: RunPlan) -> str:

@@ -6,15 +6,12 @@ https://mlflow.org/docs/latest/genai/prompt-registry/ - `prompts:/support-ticket
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import UsageError
 from tailtune.services.tracking import provenance
-from tailtune.services.tracking.client import fluent, told
+from tailtune.services.tracking.client import told
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -22,9 +19,14 @@ if TYPE_CHECKING:
     from tailtune.services.tracking.tracker import Tracker
 
 CURRENT, PRODUCTION = "current", "production"
-DIGEST = "digest"
+DIGEST, USE_CASE = "digest", "use_case"
 MOST_CHARS = 100_000
 """What MLflow's registry takes."""
+_NONE = (
+    "RESOURCE_DOES_NOT_EXIST",
+    "INVALID_PARAMETER_VALUE",
+    "NOT_FOUND",
+)  # of an alias, in three stores
 
 
 def prompt_name(use_case: str, prompt: str) -> str:
@@ -42,14 +44,16 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def register(tracker: Tracker, templates: Mapping[str, str]) -> dict[str, int]:
+def register(tracker: Tracker, templates: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, int]:
     """Put prompt texts into the registry; a text that is there already keeps its version.
 
     The alias `current` goes to each given text's version, also when a text went back to an older one.
 
     Args:
         tracker: Of the use case.
-        templates: Prompt file's name without its ending → its text, a Jinja2 template.
+        templates: Prompt file's name without its ending, or that of a prompt that is in none → its text, a Jinja2
+            template.
+        origins: Name → where its text is from, in words; its file where there is none. A version's commit message.
 
     Returns:
         The same names → version, from 1.
@@ -61,20 +65,15 @@ def register(tracker: Tracker, templates: Mapping[str, str]) -> dict[str, int]:
     if not templates:
         return {}
     case = tracker.case
+    origins = {name: case.paths.project.shown(case.paths.prompts / f"{name}.md") for name in templates} | dict(origins)
     for name, text in templates.items():
         if len(text) > MOST_CHARS:
-            where = case.paths.project.shown(case.paths.prompts / f"{name}.md")
             raise UsageError(
-                f"{where}: {len(text):,} characters; expected at most {MOST_CHARS:,}",
+                f"{origins[name]}: {len(text):,} characters; expected at most {MOST_CHARS:,}",
                 "shorten it: examples and labels are filled in by the template, they need not stand in it",
             )
-    commit = provenance.git_commit(case.paths.project.root)
-    client = tracker.client
-    with told(tracker.uri, f"registering the prompts of {case.name}"), _linked_to(tracker):
-        return {
-            name: _registered(client, prompt_name(case.name, name), text, case.name, commit)
-            for name, text in templates.items()
-        }
+    with told(tracker.uri, f"registering the prompts of {case.name}"):
+        return {name: _registered(tracker, name, text, origins[name]) for name, text in templates.items()}
 
 
 def put_in_production(tracker: Tracker, prompt: str | None, version: int | None) -> None:
@@ -90,7 +89,7 @@ def put_in_production(tracker: Tracker, prompt: str | None, version: int | None)
     """
     case, client = tracker.case, tracker.client
     wanted = None if prompt is None or version is None else prompt_name(case.name, prompt)
-    with told(tracker.uri, f"naming the prompt of {case.name} in production"), _linked_to(tracker):
+    with told(tracker.uri, f"naming the prompt of {case.name} in production"):
         for name in _names(client, case.name):
             holder = _holder(client, name, PRODUCTION)
             if name != wanted and holder is not None:
@@ -99,17 +98,43 @@ def put_in_production(tracker: Tracker, prompt: str | None, version: int | None)
             client.set_prompt_alias(wanted, PRODUCTION, version)
 
 
-def _registered(client: MlflowClient, name: str, text: str, use_case: str, commit: str | None) -> int:
-    digest = digest_of(text)
+def _registered(tracker: Tracker, prompt: str, text: str, origin: str) -> int:
+    client, case, digest = tracker.client, tracker.case, digest_of(text)
+    name = prompt_name(case.name, prompt)
     current = _holder(client, name, CURRENT)
     if current is not None and current.tags.get(DIGEST) == digest:
         return int(current.version)
     known = next((found for found in _versions(client, name) if found.tags.get(DIGEST) == digest), None)
     if known is None:
-        tags = {"use_case": use_case, DIGEST: digest, **({"git_commit": commit} if commit else {})}
-        known = client.register_prompt(name, text, tags=tags)
+        _under_experiment(tracker, name, prompt)
+        commit = provenance.git_commit(case.paths.project.root)
+        tags = {USE_CASE: case.name, DIGEST: digest, **({"git_commit": commit} if commit else {})}
+        known = client.create_prompt_version(name, text, origin, tags)
     client.set_prompt_alias(name, CURRENT, known.version)
     return int(known.version)
+
+
+def _under_experiment(tracker: Tracker, name: str, prompt: str) -> None:
+    """Make the prompt where it is missing; it stands under the use case's experiment in the UI.
+
+    `register_prompt` would do so from a thread of its own, for the experiment of the process's globals, and would give
+    the tags of each version to the prompt as well.
+
+    Raises:
+        MlflowException: A registered model has this name.
+    """
+    from mlflow.prompt.constants import PROMPT_EXPERIMENT_IDS_TAG_KEY
+
+    client, experiment = tracker.client, str(tracker.experiment_id)
+    found = client.get_prompt(name)
+    if found is None:
+        what = f"What the rung lm_{prompt} of {tracker.case.name} sends."
+        tags = {USE_CASE: tracker.case.name, PROMPT_EXPERIMENT_IDS_TAG_KEY: f",{experiment},"}
+        client.create_prompt(name, what, tags)
+        return
+    held = [one for one in found.tags.get(PROMPT_EXPERIMENT_IDS_TAG_KEY, "").split(",") if one]
+    if experiment not in held:
+        client.set_prompt_tag(name, PROMPT_EXPERIMENT_IDS_TAG_KEY, f",{','.join([*held, experiment])},")
 
 
 def _versions(client: MlflowClient, name: str) -> Iterator[Any]:
@@ -131,29 +156,15 @@ def _names(client: MlflowClient, use_case: str) -> list[str]:
 
 
 def _holder(client: MlflowClient, name: str, alias: str) -> Any:
-    """The version that has an alias; None when none has, or there is no such prompt."""
-    return client.load_prompt(f"prompts:/{name}@{alias}", allow_missing=True, cache_ttl_seconds=0)
+    """The version that has an alias; None when none has, or there is no such prompt.
 
-
-@contextmanager
-def _linked_to(tracker: Tracker) -> Iterator[None]:
-    """Let prompts stand under the use case's experiment in the UI, not under the default one.
-
-    MLflow links what is registered, and what is only loaded, too. It takes the experiment from its environment, looks
-    it up through its globals, and notes it from a thread of its own, which is awaited here: a process that ends, or
-    another writer of the same SQLite file, must not meet it half done.
+    MLflow's `load_prompt` would put the prompt under the experiment of the process's globals besides.
     """
-    variable = "MLFLOW_EXPERIMENT_ID"
-    before = os.environ.get(variable)
-    os.environ[variable] = tracker.experiment_id
+    from mlflow.exceptions import MlflowException
+
     try:
-        with fluent(tracker.uri):
-            yield
-    finally:
-        if before is None:
-            os.environ.pop(variable, None)
-        else:
-            os.environ[variable] = before
-        for thread in threading.enumerate():
-            if thread.name.startswith("link_prompt_to_experiment"):
-                thread.join(timeout=30)
+        return client.get_prompt_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code in _NONE:
+            return None
+        raise

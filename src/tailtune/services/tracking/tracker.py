@@ -111,16 +111,20 @@ class Tracker:
             )
             return self._writer(report, shape, key).write(shape, run_id)
 
-    def prompts(self, templates: Mapping[str, str]) -> Mapping[str, int]:
-        """Register prompt texts, by their files' names without ending; returns the same names → version.
+    def prompts(self, templates: Mapping[str, str], origins: Mapping[str, str] | None = None) -> Mapping[str, int]:
+        """Register prompt texts, by their names; returns the same names → version.
 
-        Equal texts keep their version; the alias `current` names the one that stands in the file now.
+        Equal texts keep their version; the alias `current` names the one that is used now.
+
+        Args:
+            templates: Prompt file's name without its ending, or `optimised` → its text.
+            origins: Name → where its text is from, in words; its file where there is none.
 
         Raises:
             UsageError: A text is longer than the registry takes.
             ServiceError: MLflow could not be written.
         """
-        return prompts.register(self, templates)
+        return prompts.register(self, templates, origins or {})
 
     def live(self, stage: str, name: str, value: float, step: int) -> None:
         """Show a metric while the stage runs, as `live/<name>` of the run that `publish` will finish.

@@ -54,7 +54,7 @@ class Campaign:
         against: Rung → the best one before it.
         not_needed: Rung → why it was not bought.
         unmeasured: What could not be measured, with the reason.
-        stopped: Of not_needed, those that a rung before them that stays made needless.
+        stopped: Of not_needed, those that could have been made, and that a rung before them that stays made needless.
     """
 
     kitchen: Kitchen
@@ -82,7 +82,8 @@ class Campaign:
             if name in self.bought and self._stays(name) and spec.stop == "settled":
                 for other in spec.rungs[place + 1 :]:
                     self._skip(other, f"{registry.title(name)} meets the target with head-room")
-                    self.stopped.append(other)
+                    if not self.kitchen.lacking(other):
+                        self.stopped.append(other)
                 break
         self._drop_empty()
 

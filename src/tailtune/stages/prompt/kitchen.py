@@ -11,9 +11,11 @@ from tailtune import tasks
 from tailtune.core.errors import MissingInputError
 from tailtune.core.language import UNANSWERED, LanguageModel
 from tailtune.core.records import Answer, Row
+from tailtune.predictors import registry
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.prompted.codec import Codec
+from tailtune.predictors.prompted.optimise import Found, optimise
 from tailtune.predictors.prompted.recipes import RECIPES, build
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
@@ -21,6 +23,7 @@ from tailtune.services import store
 from tailtune.spec.prompting import LanguageModelSpec
 from tailtune.stages.context import Context
 from tailtune.stages.models import LanguageModels
+from tailtune.stages.prompt import optimising
 from tailtune.stages.prompt.buying import Bought, micro_f1
 from tailtune.stages.prompt.forecast import Forecast, forecast
 
@@ -40,13 +43,33 @@ class NotMade:
 
 @dataclass
 class Kitchen:
-    """One per stage run: everything that a prompted rung is made of."""
+    """One per stage run: everything that a prompted rung is made of.
+
+    Attributes:
+        found: The better prompt, once one was searched and found.
+    """
 
     context: Context
     train: Sequence[Row]
     codec: Codec
     templates: Mapping[str, Template]
     models: LanguageModels
+    found: Found | None = None
+
+    def lacking(self, name: str) -> str:
+        """What a rung can never be made without, known before anything is asked; empty when nothing is missing."""
+        spec = self.context.case.spec.prompt
+        base = spec.model("base")
+        if name == "lm_constrained" and base is not None and base.structured == "none" and base.folder is None:
+            return f"{base.name} knows no constrained decoding (structured: none)"
+        if name == "lm_strong" and spec.model("strong") is None:
+            return "no model has the role strong"
+        return optimising.lacking(len(self.train)) if name == optimising.RUNG else ""
+
+    def warnings(self) -> list[str]:
+        """A line per declared rung that cannot be made, told before the first request."""
+        missing = {name: self.lacking(name) for name in self.context.case.spec.prompt.rungs}
+        return [f"{registry.title(name)} will not be measured: {why}" for name, why in missing.items() if why]
 
     def make(self, name: str, bought: Mapping[str, Bought]) -> Prompted | NotMade:
         """A rung, ready to be asked.
@@ -60,27 +83,39 @@ class Kitchen:
         """
         if name in RECIPES:
             return self._own(name)
+        missing = self.lacking(name)
+        if missing:
+            return NotMade(missing, lacking=True)
         best = best_prompt(bought)
         if best is None:
             return NotMade("no prompt was measured before it", lacking=True)
-        made = {"lm_constrained": self._held, "lm_strong": self._strong, "lm_optimised": self._optimised}[name]
-        return made(bought[best])
+        if name == optimising.RUNG:
+            return self._optimised(bought[best])
+        return self._held(bought[best]) if name == "lm_constrained" else self._strong(bought[best])
 
     def forecasts(self, rows: Sequence[Row]) -> list[Forecast]:
-        """What each declared rung would take; those made of the best are reckoned as the dearest of the others."""
+        """What each declared rung would take; those made of the best are reckoned as the dearest of the others.
+
+        Rungs that cannot be made take nothing, and are not among them.
+        """
         spec = self.context.case.spec.prompt
         made = {name: self._own(name) for name in spec.rungs if name in RECIPES}
         found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
         dearest = max(made, key=lambda name: sum(made[name].expected_tokens([rows[0].text])), default=None)
         if dearest is None:
             return found
-        if "lm_constrained" in spec.rungs:
+        wanted = {name for name in spec.rungs if not self.lacking(name)}
+        if "lm_constrained" in wanted:
             held = made[dearest].held()
             found.append(forecast("lm_constrained", held, rows, self.models.price(held.spec)))
         strong = spec.model("strong")
-        if "lm_strong" in spec.rungs and strong is not None:
+        if "lm_strong" in wanted and strong is not None:
             other = made[dearest].using(self._opened(strong), strong)
             found.append(forecast("lm_strong", other, rows, self.models.price(strong)))
+        if optimising.RUNG in wanted:
+            best, calls = made[dearest], spec.optimise_calls
+            base = optimising.Party(self._opened(best.spec), best.spec, self.models.price(best.spec))
+            found.append(optimising.expected(best, self._searched, rows, calls, base, self._reflecting))
         return found
 
     def local_answers(self, name: str, rows: Sequence[Row]) -> list[Answer]:
@@ -113,36 +148,35 @@ class Kitchen:
         return self._made[name]
 
     def _held(self, best: Bought) -> Prompted | NotMade:
-        if best.rung.spec.structured == "none" and best.rung.spec.folder is None:
-            return NotMade(f"{best.rung.spec.name} knows no constrained decoding (structured: none)", lacking=True)
         problems = {one.problem for one in best.asked} - {""}
         if problems <= set(UNANSWERED):
             whole = "every answer of the best prompt" + (" that could be had" if problems else "")
             return NotMade(f"{whole} was usable", lacking=False)
         return best.rung.held()
 
-    def _strong(self, best: Bought) -> Prompted | NotMade:
+    def _strong(self, best: Bought) -> Prompted:
         strong = self.context.case.spec.prompt.model("strong")
-        if strong is None:
-            return NotMade("no model has the role strong", lacking=True)
+        assert strong is not None  # noqa: S101 - it would be lacking
         return best.rung.using(self._opened(strong), strong)
 
     def _optimised(self, best: Bought) -> Prompted | NotMade:
-        from tailtune.predictors.prompted.optimise import optimise
-
-        context, spec = self.context, self.context.case.spec.prompt
-        task, case = tasks.of(context.case), context.case
-        reflect = spec.model("strong") or best.rung.spec
-
-        def right(row: Row, answer: Answer) -> float:
-            return float(task.score(case, [row], [answer], resamples=1).quality.value)
-
-        context.progress.at(0, spec.optimise_calls, "optimising the best prompt")
-        rows = self._held_out
-        found = optimise(best.rung, rows, right, self._opened(reflect), spec.optimise_calls, self._fitting.seed)
-        if found.digest == best.rung.template.digest:
-            return NotMade("the optimiser found no better prompt on train rows", lacking=False)
-        return best.rung.with_template(found)
+        progress, calls = self.context.progress, self.context.case.spec.prompt.optimise_calls
+        what = f"{registry.title(optimising.RUNG)}: answers on train rows, while a better prompt is searched"
+        progress.at(0, calls, what)
+        found = optimise(
+            best.rung,
+            self._searched,
+            optimising.scorer(self.context.case),
+            self._reflecting.model,
+            calls,
+            self._fitting.seed,
+            lambda answers: progress.at(answers, calls, what),
+        )
+        if found.template.digest == best.rung.template.digest:
+            return NotMade(f"{optimising.effort_of(found)} found no better prompt on train rows", lacking=False)
+        progress.say(f"{registry.title(optimising.RUNG)}: {optimising.gain_of(found)}, {optimising.effort_of(found)}")
+        self.found = found
+        return best.rung.with_template(found.template)
 
     def _opened(self, spec: LanguageModelSpec) -> LanguageModel:
         if spec.name not in self._open:
@@ -150,18 +184,26 @@ class Kitchen:
         return self._open[spec.name]
 
     @cached_property
-    def _held_out(self) -> list[Row]:
-        """Train rows that no prompt shows: the optimiser scores on them, and an example would give them away."""
+    def _reflecting(self) -> optimising.Party:
+        """Who proposes better prompts: the stronger model where there is one."""
         spec = self.context.case.spec.prompt
-        if "lm_optimised" not in spec.rungs:
+        declared = spec.model("strong") or spec.model("base")
+        assert declared is not None  # noqa: S101 - the spec sees to it where there is any model
+        held = optimising.reflecting(declared)
+        model = self._opened(held) if held == declared else self.models.open(held)
+        return optimising.Party(model, held, self.models.price(held))
+
+    @cached_property
+    def _searched(self) -> list[Row]:
+        """Train rows that a better prompt is searched on; none when none will be."""
+        if optimising.RUNG not in self.context.case.spec.prompt.rungs or self.lacking(optimising.RUNG):
             return []
-        most = min(spec.optimise_calls, len(self.train) // 5)
-        return sorted(self.train, key=lambda row: row.id, reverse=True)[:most]
+        return optimising.held_out(self.context.case, self.train)
 
     @cached_property
     def _shown(self) -> list[Row]:
         """Train rows that a prompt may show."""
-        out = {row.id for row in self._held_out}
+        out = {row.id for row in self._searched}
         rows = [row for row in self.train if row.id not in out]
         return store.first_by_id(rows, self.context.case.spec.ladder.max_fit_rows)
 

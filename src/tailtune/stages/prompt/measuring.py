@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tailtune import tasks
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
 from tailtune.predictors import registry
-from tailtune.predictors.prompted.templates import load_templates
+from tailtune.predictors.prompted.templates import Template, load_templates
 from tailtune.services import store
 from tailtune.spec.prices import load_prices
 from tailtune.stages.context import Context
 from tailtune.stages.models import language_models
+from tailtune.stages.prompt import optimising
 from tailtune.stages.prompt.buying import Bought
 from tailtune.stages.prompt.campaign import Campaign
 from tailtune.stages.prompt.forecast import Forecast, said, total
@@ -48,11 +50,12 @@ def measure(
     with kitchen_of(context, train) as kitchen:
         forecasts = kitchen.forecasts(rows)
         context.progress.say(said(forecasts, context.case.spec.prompt))
+        for line in kitchen.warnings():
+            context.progress.say(line)
         campaign = Campaign(kitchen, rows)
         campaign.run(ladder)
-        versions = context.tracker.prompts({name: one.text for name, one in kitchen.templates.items()})
         spent = kitchen.models.purse.spent_usd
-    rungs = _results(context, campaign, versions)
+    rungs = _results(context, campaign, _registered(context, campaign))
     _save(context, campaign)
     best = best_prompt(campaign.bought)
     return report.model_copy(
@@ -70,6 +73,15 @@ def measure(
     )
 
 
+def _registered(context: Context, campaign: Campaign) -> Mapping[str, int]:
+    """Every prompt file, and the prompt that was searched if a rung sends it, in the registry: name → version."""
+    texts = {name: one.text for name, one in campaign.kitchen.templates.items()}
+    sent = {held.rung.template.name: held.rung.template.text for held in campaign.bought.values()}
+    found = campaign.kitchen.found
+    origins = {} if found is None else {found.template.name: optimising.origin_of(found)}
+    return context.tracker.prompts(texts | sent, origins)
+
+
 def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) -> tuple[PromptedRung, ...]:
     found, hour = [], load_prices(context.project).cpu_core_hour_usd
     for name, held in campaign.bought.items():
@@ -78,8 +90,21 @@ def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) 
             context.case, name, held, versions.get(held.rung.template.name), None if hour is None else float(hour)
         )
         pair = compared(context.case, held, against.answers(), (name, against.name))
-        found.append(rung.model_copy(update={"comparison": pair}))
+        notes = rung.notes + _searched(context, campaign, name)
+        found.append(rung.model_copy(update={"comparison": pair, "notes": notes}))
     return adjusted(found)
+
+
+def _searched(context: Context, campaign: Campaign, name: str) -> tuple[str, ...]:
+    """What is to be said of a rung whose prompt is in no file of the use case."""
+    found = campaign.kitchen.found
+    if found is None or campaign.bought[name].rung.template != found.template:
+        return ()
+    return optimising.notes_of(found, context.case, context.project.shown(_text(context, name, found.template)))
+
+
+def _text(context: Context, name: str, template: Template) -> Path:
+    return context.paths.stage("prompt") / "rungs" / name / f"{template.name}.md"
 
 
 def _save(context: Context, campaign: Campaign) -> None:
@@ -90,6 +115,9 @@ def _save(context: Context, campaign: Campaign) -> None:
         rung.mkdir(parents=True)
         held.rung.save(rung)
         registry.write_card(rung, registry.RUNG_KINDS[name], context.case.spec.curate.scrub_pii)
+        template = held.rung.template
+        if template.name not in campaign.kitchen.templates:  # the others are files already
+            _text(context, name, template).write_text(template.text, encoding="utf-8")
     store.write_jsonl(folder / ANSWERS, _lines(campaign.rows, campaign.bought))
 
 
