@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 from pydantic import Field
 
 from tailtune.core.errors import SpecError
@@ -138,3 +139,17 @@ def test_known_keys_follow_sections_and_stop_at_values() -> None:
     assert has_defaults(Outer, ("inner",))
     assert not has_defaults(Outer, ())
     assert not has_defaults(Outer, ("name",))
+
+
+@pytest.mark.parametrize("held", ["{at: http://x/v1}", "[http://x/v1]", "{a: [{b: http://x/v1}]}"])
+def test_a_bare_colon_in_braces_which_dvc_cannot_read_is_told_with_its_line(tmp_path: Path, held: str) -> None:
+    with pytest.raises(YAMLFileCorruptedError):
+        parse_yaml(f"inner: {held}", "f.yaml")
+    (told,) = faults(tmp_path, f"name: x\ninner: {held}\n")
+    assert told.startswith("models/f.yaml:2  inner.") and 'DVC cannot read it: "http://x/v1"' in told
+
+
+def test_a_colon_in_quotes_or_outside_of_braces_is_fine(tmp_path: Path) -> None:
+    text = "name: http://x/v1\ninner: {modules: [\"http://x/v1\"]}\ncheck: {modules: ['a:b']}\n"
+    parse_yaml(text, "f.yaml")
+    assert read(tmp_path, text).parse(Outer).inner.modules == ("http://x/v1",)

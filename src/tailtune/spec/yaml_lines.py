@@ -27,7 +27,8 @@ class LinedYaml:
         hint: The next command an error shows.
 
     Raises:
-        SpecError: The file is missing, not UTF-8, not YAML, holds a key twice or a value that is none, or no mapping.
+        SpecError: The file is missing, not UTF-8, not YAML as DVC reads it too, holds a key twice or a value that
+            is none, or no mapping.
     """
 
     def __init__(self, path: Path, shown: str, hint: str) -> None:
@@ -61,8 +62,9 @@ class LinedYaml:
             what = f"not YAML: the control character 0x{ord(text[error.position]):02x} is not allowed"
             raise SpecError([Fault(f"{self.shown}:{line}", what)], self.hint) from None
 
-    def _plain(self, node: yaml.Node, loc: Loc) -> Any:
+    def _plain(self, node: yaml.Node, loc: Loc, braced: bool = False) -> Any:
         self.lines.setdefault(loc, node.start_mark.line + 1)
+        braced = braced or bool(getattr(node, "flow_style", False))
         if len(loc) > _DEEPEST:
             self._unusable.append(self.fault(loc[:1], "holds itself, or is nested too deep"))
             return None
@@ -71,19 +73,27 @@ class LinedYaml:
             for key_node, value_node in node.value:
                 key = str(key_node.value)
                 line = key_node.start_mark.line + 1
+                self._require_quotes(key_node, loc, braced)
                 if key in out:
                     first = self.lines[(*loc, key)]
                     self._unusable.append(Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})"))
                 self.lines[(*loc, key)] = line
-                out[key] = self._plain(value_node, (*loc, key))
+                out[key] = self._plain(value_node, (*loc, key), braced)
             return out
         if isinstance(node, yaml.SequenceNode):
-            return [self._plain(item, (*loc, i)) for i, item in enumerate(node.value)]
+            return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
+        self._require_quotes(node, loc, braced)
         try:
             return yaml.SafeLoader("").construct_object(node)
         except (yaml.YAMLError, ValueError):  # an unknown tag, or a date such as 2026-13-45
             self._unusable.append(self.fault(loc, f"no such value: {node.value!r} as {node.tag.rpartition(':')[2]}"))
             return None
+
+    def _require_quotes(self, node: yaml.Node, loc: Loc, braced: bool) -> None:
+        """DVC reads this file with a stricter parser: inside {…} and […] a bare value may hold no colon."""
+        if braced and isinstance(node, yaml.ScalarNode) and node.style is None and ":" in node.value:
+            told = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
+            self._unusable.append(self.fault(loc, told))
 
     def line(self, loc: Loc) -> int:
         """Line of a location, or of the nearest parent that has one."""
