@@ -106,7 +106,9 @@ class Asker:
     def _filtered(self, ask: Ask, flight: Flight) -> Reply:
         """A prompt that a filter refused: no usage comes with it, and its prompt may be charged all the same.
 
-        Source: Azure OpenAI, "Plan and manage costs": work that ended in a 400 by the content filter is charged.
+        Limit: Azure may also charge what was written before the filter spoke, and nobody tells how much that was.
+
+        Source: Azure OpenAI, "Plan to manage costs": a 400 by the content filter may be charged, as the service worked.
         """
         tokens = self.estimate.prompt_tokens(ask)
         reply = Reply(None, "content_filter", tokens, 0, timing=flight.timing, usd_estimated=True)
