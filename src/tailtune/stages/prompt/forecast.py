@@ -42,8 +42,9 @@ def forecast(name: str, rung: Prompted, rows: Sequence[Row], price: TokenPrice |
     sample = [row.text for row in rows[:_SAMPLE_ROWS]]
     read, written = rung.expected_tokens(sample)
     scale = len(rows) / max(1, len(sample))
-    free = 0.0 if rung.spec.folder is not None else None
-    cost = free if price is None else price.usd(round(read * scale), round(written * scale))
+    cost = None if price is None else price.usd(round(read * scale), round(written * scale))
+    if rung.spec.folder is not None:
+        cost = 0.0
     return Forecast(name, rung.spec.name, len(rows), read * scale, written * scale, cost)
 
 
