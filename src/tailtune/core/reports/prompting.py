@@ -56,6 +56,10 @@ class PromptReport(Report):
     """One per measuring of prompted models."""
 
     models: dict[str, Role] = Field(default_factory=dict, description="Declared language models → role.")
+    weights: dict[str, str] = Field(
+        default_factory=dict,
+        description="Models in a folder that were asked → digest of config, tokenizer and weights.",
+    )
     dev_rows: int = Field(0, description="Dev rows that may be bought for a rung.")
     rungs: tuple[PromptedRung, ...] = ()
     best: str | None = Field(None, description="The best prompted rung by quality; null when none was measured.")
