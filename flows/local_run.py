@@ -24,7 +24,7 @@ from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     temporary_settings,
 )
-from stage_tasks import is_lost, say_fresh
+from stage_tasks import has_other_weights, is_lost, say_fresh
 from temporary_server import TemporaryServer
 
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
@@ -78,6 +78,8 @@ def _all_fresh(flow_name: str, paths: Paths, use_case: str) -> bool:
     """Whether no stage has anything to do: then no server need be started to do nothing."""
     stages = [stage.name for stage in (table.family(flow_name) or table.STAGES)]
     if set(stages) & set(versions.is_stale(paths, use_case)) or ("register" in stages and is_lost(paths, use_case)):
+        return False
+    if "prompt" in stages and has_other_weights(paths, use_case):
         return False
     for stage in stages:
         say_fresh(stage)

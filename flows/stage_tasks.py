@@ -12,10 +12,11 @@ from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 from stage_artifacts import key, publish
 
-from tailtune.core.errors import GateError, ServiceError, StageFailedError
-from tailtune.core.reports import REPORTS, RegisterReport
-from tailtune.services import store, versions
+from tailtune.core.errors import GateError, MissingInputError, ServiceError, StageFailedError
+from tailtune.core.reports import REPORTS, PromptReport, RegisterReport
+from tailtune.services import store, versions, weights
 from tailtune.services.tracking.presence import is_registered
+from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 from tailtune.stages import table
@@ -77,8 +78,11 @@ def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     lost = stage == "register" and is_lost(paths, use_case)
     if lost:
         _say(stage, "the version it reported is not in this tracking store: registering again")
+    other = stage == "prompt" and has_other_weights(paths, use_case)
+    if other:
+        _say(stage, "the weights of a local model have changed: measuring again")
     try:
-        ran = versions.reproduce(paths, stage, use_case, force or lost)
+        ran = versions.reproduce(paths, stage, use_case, force or lost or other)
     except StageFailedError as failed:
         if failed.exit_code == GateError.exit_code:
             _publish(paths, stage, use_case)
@@ -103,6 +107,19 @@ def is_lost(paths: Paths, use_case: str) -> bool:
     report = store.read_report(path, RegisterReport, use_case)
     uri = Settings().resolved_tracking_uri(paths)
     return not is_registered(uri, report.model, report.version, report.run_id)
+
+
+def has_other_weights(paths: Paths, use_case: str) -> bool:
+    """Whether prompts were measured with other weights of a local model than are there now: DVC does not see them."""
+    path = paths.case(use_case).report("prompt")
+    if not path.is_file():
+        return False
+    try:
+        report = store.read_report(path, PromptReport, use_case)
+    except MissingInputError:  # of another version: it is for DVC to say whether it is stale
+        return False
+    declared = load_use_case(paths, use_case).spec.prompt
+    return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
 
 
 def say_fresh(stage: str) -> None:

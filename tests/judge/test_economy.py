@@ -56,9 +56,19 @@ def test_a_fitted_rung_is_served_and_refitted_and_never_trained() -> None:
 
 
 def test_a_language_model_in_a_folder_is_served_by_us() -> None:
+    """Whatever its core time comes to for a request, known or not: the cores are paid for day and night."""
+    for usd in (0.5, 0.0, None):
+        held = option(prompted(0.9, usd_per_1000=usd, hosted=True))
+        found = lines(road(held, setting()))
+        assert found["serving"] == pytest.approx(2 * 0.04 * 730 * 12)
+        assert "tokens" not in found and held.request_usd == 0
+        assert unknown([held], setting()) == ()
+
+
+def test_an_endpoint_that_costs_nothing_runs_on_no_cores_of_ours() -> None:
     found = lines(road(option(prompted(0.9, usd_per_1000=0.0)), setting()))
-    assert found["serving"] == pytest.approx(2 * 0.04 * 730 * 12)
-    assert "tokens" not in found
+    assert "serving" not in found
+    assert found["tokens"] == 0
 
 
 def test_totals_are_sums_and_parts_are_by_kind() -> None:

@@ -9,7 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tailtune.core.reports import FailureClass, FailureExample, Report
+from tailtune.core.reports import FailureClass, FailureExample, PromptReport, Report
 from tailtune.report.page import render
 from tailtune.report.story import Story
 from tailtune.report.summary import Links, summary
@@ -207,3 +207,13 @@ def test_figures_of_the_lives_agree_with_each_other(reports: Reports) -> None:
         assert round((1 - best.metrics["exact_match"].value) * diagnosed.rows) == diagnosed.failures
     else:
         assert math.isclose((1 - best.quality.value) * diagnosed.rows, diagnosed.failures, abs_tol=0.7)
+
+
+@pytest.mark.parametrize(("hosted", "told"), [(False, "at list price"), (True, "on this machine")])
+def test_a_price_is_that_of_a_list_or_of_our_own_cores(hosted: bool, told: str) -> None:
+    reports = lives.stay()
+    prompted = reports["prompt"]
+    assert isinstance(prompted, PromptReport)
+    rungs = tuple(rung.model_copy(update={"hosted": hosted}) for rung in prompted.rungs)
+    page = render(reports | {"prompt": prompted.model_copy(update={"rungs": rungs})})
+    assert re.search(rf'1,000 answers cost</dt><dd class="value">[^<]*</dd><dd class="note">{told}', page)

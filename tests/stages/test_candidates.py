@@ -11,6 +11,7 @@ import pytest
 import yaml
 from doubles.endpoint import Double
 from doubles.skill import Skilled
+from predictors.prompted.random_model import write_random_model
 from project import LABELS, NAME, Heard, context, copy, jsonl, lived, respec, rows_of
 
 from tailtune.core.errors import MissingInputError, TailTuneError
@@ -149,6 +150,22 @@ def test_without_a_price_its_cost_is_unknown_and_not_0(paths: Paths) -> None:
     found = evaluate.run(context(paths))
     assert found.usd_spent is None
     assert [one.usd_per_1000 for one in found.candidates if one.name == BEST] == [None]
+
+
+def test_a_model_in_a_folder_costs_core_time_on_test_as_on_dev(paths: Paths, double: Double) -> None:
+    declared = yaml.safe_load(paths.case(NAME).model_yaml.read_text(encoding="utf-8"))
+    model = {"name": "tiny", "folder": "lm/tiny", "context_tokens": 4096, "max_output_tokens": 8, "concurrency": 54}
+    declared["prompt"]["models"] = [model]
+    paths.case(NAME).model_yaml.write_text(yaml.safe_dump(declared), encoding="utf-8")
+    write_random_model(paths.root / "lm" / "tiny")
+    folder = paths.case(NAME).stage("prompt") / "rungs" / BEST
+    shutil.rmtree(folder)
+    save(folder, LanguageModelSpec.model_validate(model))
+    found = evaluate.run(context(paths))
+    (prompt,) = [one for one in found.candidates if one.name == BEST]
+    assert double.seen == [] and prompt.latency is not None and prompt.latency.mean_ms > 0
+    assert prompt.usd_per_1000 == pytest.approx(prompt.latency.mean_ms * 0.04 / 3600)
+    assert found.usd_spent == 0
 
 
 def test_the_failures_of_a_prompt_that_wins_are_in_order(paths: Paths) -> None:

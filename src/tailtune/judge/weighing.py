@@ -58,19 +58,24 @@ def wrong(scored: Scored) -> Estimate:
     return Estimate(value=1 - right.value, low=1 - right.high, high=1 - right.low, rows=right.rows)
 
 
-def option(rung: RungResult) -> Option:
-    """A measured rung as a way to own the task.
+def is_hosted(rung: RungResult) -> bool:
+    """Whether a rung runs on cores of our own: local ones, and language models in a folder.
 
-    An answer that costs nothing is given on cores of our own: local rungs, and language models in a folder.
+    An endpoint does not, though it may cost nothing.
     """
-    price = rung.usd_per_1000 if isinstance(rung, PromptedRung) else 0.0
+    return not isinstance(rung, PromptedRung) or rung.hosted
+
+
+def option(rung: RungResult) -> Option:
+    """A measured rung as a way to own the task."""
+    price = request_price(rung)
     return Option(
         name=rung.name,
         title=rung.title,
-        hosted=price == 0,
+        hosted=is_hosted(rung),
         change="prompt" if isinstance(rung, PromptedRung) or rung.fit_rows == 0 else "labels",
         wrong=wrong(rung).value,
-        request_usd=None if price is None else price / 1000,
+        request_usd=None if price is None else price.value,
         quality=rung.quality.value,
         basis=f"measured on {rung.quality.rows:,} dev rows",
     )
@@ -127,8 +132,11 @@ def weigh(best: RungResult, tuned: Option, setting: Setting | None) -> Weighed |
 
 
 def request_price(rung: RungResult) -> Estimate | None:
-    """US dollars for a request, with the interval that token counts have; None when not known."""
-    if not isinstance(rung, PromptedRung):
+    """US dollars paid to an endpoint for a request, with the interval that token counts have; None when not known.
+
+    On cores of our own a request costs nothing more: they are paid for day and night.
+    """
+    if is_hosted(rung) or not isinstance(rung, PromptedRung):
         return Estimate(value=0, low=0, high=0, rows=rung.quality.rows)
     if rung.usd_per_1000 is None:
         return None

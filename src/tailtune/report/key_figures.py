@@ -74,7 +74,8 @@ def _answer(story: Story) -> list[Figure]:
         found.append(
             ("time of one answer", ms(who.latency.p50_ms), f"slowest 1 %: {milliseconds(who.latency.p99_ms)} ms")
         )
-    bought = any(rung.name == who.name and isinstance(rung, PromptedRung) for rung in story.rungs)
+    prompts = {rung.name for rung in story.rungs if isinstance(rung, PromptedRung) and not rung.hosted}
+    bought = who.name in prompts
     found.append(("1,000 answers cost", usd(who.usd_per_1000), "at list price" if bought else "on this machine"))
     return found
 

@@ -75,20 +75,29 @@ def restore_data(scratch: Scratch, use_case: str, same_as_origin: bool) -> str:
     )
 
 
-def run_until(scratch: Scratch, stage: str, use_case: str) -> None:
+def run_until(scratch: Scratch, stage: str, use_case: str, weights: Path | None = None) -> None:
     """Run the stages up to one, all of them anew: nothing is taken from earlier runs and nothing is kept in the cache.
+
+    Args:
+        scratch: The checkout.
+        stage: The last one.
+        use_case: Whose.
+        weights: What folders of local language models are relative to; the checkout when None.
 
     Raises:
         StageFailedError: A stage ended badly; its own message stands above.
     """
     scratch.paths.dvc_yaml.with_name("dvc.lock").unlink(missing_ok=True)
     target = f"{stage}@{use_case}"
-    done = _dvc(scratch, "repro", "--no-run-cache", "--no-commit", target, shown=True)
+    given = {} if weights is None else {"TAILTUNE_WEIGHTS": str(weights)}
+    done = _dvc(scratch, "repro", "--no-run-cache", "--no-commit", target, shown=True, given=given)
     if done.returncode:
         raise StageFailedError(target, done.returncode)
 
 
-def _dvc(scratch: Scratch, *words: str, shown: bool = False) -> subprocess.CompletedProcess[bytes]:
+def _dvc(
+    scratch: Scratch, *words: str, shown: bool = False, given: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     root = scratch.paths.root
     environment: Mapping[str, str] = {
         "TAILTUNE_ANSWERS": str(scratch.origin.answers),  # what was paid for once is not paid for again
@@ -98,6 +107,7 @@ def _dvc(scratch: Scratch, *words: str, shown: bool = False) -> subprocess.Compl
         "PYTHONPATH": str(root / "src"),
         "TAILTUNE_ROOT": str(root),
         "TAILTUNE_TRACKING_URI": f"sqlite:///{scratch.paths.mlflow_store / 'mlflow.db'}",
+        **(given or {}),
     }
     where = None if shown else subprocess.DEVNULL
     return subprocess.run(  # noqa: S603 - our own interpreter

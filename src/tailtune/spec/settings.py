@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     answers: Path | None = Field(
         None, description="File that keeps language models' answers; .answers/answers.sqlite of the project when unset."
     )
+    weights: Path | None = Field(
+        None, description="What folders of local language models are relative to; the project root when unset."
+    )
     progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:
@@ -64,6 +67,10 @@ class Settings(BaseSettings):
     def answers_file(self, paths: Paths) -> Path:
         """Where language models' answers are kept."""
         return self.answers or paths.answers
+
+    def weights_root(self, paths: Paths) -> Path:
+        """What folders of local language models are relative to."""
+        return self.weights or paths.root
 
     def resolved_tracking_uri(self, paths: Paths) -> str:
         """The tracking URI to use: the given one, or the embedded SQLite file."""

@@ -35,7 +35,8 @@ class Scored:
     """One per candidate: its answers on test and what they are worth.
 
     Attributes:
-        price: Of a request, US dollars, with its interval; None where nothing was bought, or its cost is not known.
+        price: Of a request, US dollars, with its interval; None where nothing was bought, as of a model in a folder,
+            or its cost is not known.
         spent_usd: Paid for them now, kept answers not counted; None when not known.
     """
 
@@ -92,8 +93,7 @@ def score(context: Context, test: Sequence[Row], best_rung: str, where: Mapping[
 def _here(
     context: Context, name: str, predictor: Predictor, test: Sequence[Row], embed: CachedEmbed, timed: bool
 ) -> Scored:
-    spec, prices = context.case.spec.evaluate, load_prices(context.project)
-    core_hour = None if prices.cpu_core_hour_usd is None else float(prices.cpu_core_hour_usd)
+    spec = context.case.spec.evaluate
     answers = predictor.answer([row.text for row in test])
     latency = None
     if timed:
@@ -101,7 +101,7 @@ def _here(
         step = max(1, len(test) // spec.latency_rows)
         latency = time_rows(predictor, [row.text for row in test[::step][: spec.latency_rows]])
         embed.timing = False
-    cost = None if latency is None else usd_per_1000(latency.mean_ms, core_hour)
+    cost = None if latency is None else _own_usd(context, latency)
     return _scored(context, name, answers, test, latency, cost)
 
 
@@ -124,7 +124,7 @@ def _scored(
 
 
 def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Row]) -> Scored:
-    """Answers of a prompted rung: paid from a purse of their own, and kept."""
+    """Answers of a prompted rung: paid from a purse of their own, and kept. A model in a folder costs core time."""
     from tailtune.predictors.prompted.replied import latency, price
     from tailtune.predictors.prompted.rung import Prompted
     from tailtune.stages.models import language_models
@@ -133,15 +133,21 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
     with language_models(context) as models:
         asked = _asked(context, models, predictor, test)
         spent = models.purse.spent_usd
+    answers, timed = [one.answer for one in asked], latency(asked, predictor.spec.name)
+    if predictor.spec.folder is not None:
+        return _scored(context, name, answers, test, timed, _own_usd(context, timed))
     cost = price([one.reply.usd for one in asked])
-    answers = [one.answer for one in asked]
-    made = _scored(
-        context, name, answers, test, latency(asked, predictor.spec.name), None if cost is None else cost.value
-    )
+    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value)
     each = None if cost is None else cost.model_copy(
         update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
     )  # fmt: skip
     return replace(made, price=each, spent_usd=spent)
+
+
+def _own_usd(context: Context, timed: Latency) -> float | None:
+    """US dollars for 1,000 answers on a core of our own; None when no price is declared."""
+    core_hour = load_prices(context.project).cpu_core_hour_usd
+    return usd_per_1000(timed.mean_ms, None if core_hour is None else float(core_hour))
 
 
 def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[Asked]:

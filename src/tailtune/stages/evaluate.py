@@ -15,13 +15,14 @@ from tailtune.services import store
 from tailtune.stages.candidates import FINE_TUNE, Scored, folders, score
 from tailtune.stages.context import Context
 from tailtune.stages.weighing import gather
+from tailtune.stages.weights import require_unchanged
 
 
 def run(context: Context) -> EvaluateReport:
     """Score the candidates on test, name the winner and give the verdict.
 
     Raises:
-        MissingInputError: A stage before this one has not run.
+        MissingInputError: A stage before this one has not run, or the weights of a local model changed since.
         TailTuneError: The best rung is prompted and its answers on test cost more than may be spent.
     """
     case, paths = context.case, context.paths
@@ -31,6 +32,7 @@ def run(context: Context) -> EvaluateReport:
     if ticket["train"]:
         made["adapter"] = paths.stage("train")
     store.require_same_rows(case.name, paths.passed, test, **made)
+    require_unchanged(context)
     decided = store.read_report(paths.report("decide"), DecideReport, case.name)
     evidence, _ = gather(context, decided.estimated_train_usd)
     best = ticket["best_rung"]

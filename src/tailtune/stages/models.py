@@ -80,7 +80,12 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
     purse = Purse(float(context.case.spec.prompt.max_cost_usd))
-    models = LanguageModels(context.project.root, prices, context.settings.answers_file(context.project), purse)
+    models = LanguageModels(
+        context.settings.weights_root(context.project),
+        prices,
+        context.settings.answers_file(context.project),
+        purse,
+    )
     try:
         yield models
     finally:

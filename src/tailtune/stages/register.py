@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tailtune import tasks
@@ -27,16 +28,20 @@ from tailtune.predictors import registry as predictors
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
+from tailtune.predictors.prompted.packing import model_of, pack
 from tailtune.report import page
+from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.tracking import prompts, registry
 from tailtune.services.tracking.bundle import folder_digest
 from tailtune.services.tracking.plan import estimate_values, latency_values
 from tailtune.services.tracking.registry import CHAMPION, Version
+from tailtune.services.weights import bytes_of, digest_of
 from tailtune.spec.model import SECTIONS
 from tailtune.spec.prompting import PROMPT_RUNGS
 from tailtune.stages.context import Context
 from tailtune.stages.models import language_models
+from tailtune.stages.weights import require_unchanged
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
 _SPLITTING = ("data", "curate", "split")
@@ -49,22 +54,27 @@ def run(context: Context) -> RegisterReport:
 
     Raises:
         UsageError: data/ was edited and not pinned, so nobody could say which rows the version is made from.
-        MissingInputError: Evaluation has not run, or the winner's files are gone.
+        MissingInputError: Evaluation has not run, the winner's files are gone, or a local model's weights have changed.
         ServiceError: The tracking store failed.
     """
     case, paths = context.case, context.paths
     _require_pinned(context)
     evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
+    require_unchanged(context)
     folder = _folder(context, evaluated.winner)
     test = store.read_rows(paths.rows("test"), "test", case.name)
     model = case.spec.register_.model or case.name
-    key = _key(evaluated, test, folder)
+    asks = (
+        model_of(folder, context.settings.weights_root(context.project)) if evaluated.winner in PROMPT_RUNGS else None
+    )
+    key = _key(evaluated, test, folder, asks)
 
     version = registry.find(context.tracker, model, key)
     fresh = version is None
     if version is None:
         context.progress.at(0, 3, f"registering {predictors.title(evaluated.winner)} as {model}")
-        version = _register(context, model, key, evaluated, folder, test[0].text)
+        with _whole(context, folder, asks) as whole:
+            version = _register(context, model, key, evaluated, whole, test[0].text)
     else:
         registry.tag(context.tracker, version, _tags(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
@@ -123,9 +133,22 @@ def _require_pinned(context: Context) -> None:
         )
 
 
-def _key(evaluated: EvaluateReport, test: Sequence[Row], folder: Path) -> str:
+@contextmanager
+def _whole(context: Context, folder: Path, model: Path | None) -> Iterator[Path]:
+    """The winner's files, with the weights of the local model that it asks: a version answers without the project."""
+    if model is None:
+        yield folder
+        return
+    size, shown = memory(bytes_of(model) / 2**20), context.project.shown(model)
+    context.progress.say(f"the version takes the model with it: {size} from {shown}")
+    with tempfile.TemporaryDirectory(prefix=".register-", dir=context.paths.build) as scratch:
+        yield pack(folder, model, Path(scratch))
+
+
+def _key(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, model: Path | None) -> str:
     """Equal exactly when rows, winner and files are: a rerun finds its version instead of making a second."""
-    parts = (evaluated.rows_digest, store.rows_digest(test), evaluated.winner, folder_digest(folder))
+    parts = [evaluated.rows_digest, store.rows_digest(test), evaluated.winner, folder_digest(folder)]
+    parts += [] if model is None else [digest_of(model)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 

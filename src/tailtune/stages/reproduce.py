@@ -9,12 +9,14 @@ from pathlib import Path
 from tailtune.core.errors import ServiceError
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
-from tailtune.core.reports import CandidateResult, EvaluateReport
+from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
+from tailtune.predictors.prompted.packing import WEIGHTS
 from tailtune.services import scratch, store, versions
-from tailtune.services.tracking import connect, registry
+from tailtune.services.tracking import Tracker, connect, registry
 from tailtune.spec.load import TASKS, load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
+from tailtune.stages import weights
 
 TOLERANCE = 0.005
 
@@ -81,7 +83,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
 
     Raises:
         UsageError: There is no such version.
-        ServiceError: What it was made from cannot be fetched.
+        ServiceError: What it was made from cannot be fetched, or the weights of a local model are not the same.
         StageFailedError: A stage failed when run again.
     """
     case = load_use_case(paths, name)
@@ -91,6 +93,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
         papers = registry.fetch_papers(tracker, version, Path(holder))
         recorded = store.read_report(papers / "reports" / "evaluate.json", EvaluateReport, name)
+        noted = _noted_weights(papers / "reports" / "prompt.json", name)
         copy = scratch.make(paths, folder, version.tags.get("git_commit"))
         _lay_out(papers / "spec", copy.paths, name)
     progress.say(f"v{version.version}: code from {copy.commit or 'this checkout (copied)'} in {paths.shown(folder)}")
@@ -100,7 +103,17 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     here = wanted == versions.data_hash(paths) and versions.data_is_pinned(paths, name)
     data_from = scratch.restore_data(copy, name, same_as_origin=here)
     progress.say(f"rows from {data_from}")
-    scratch.run_until(copy, "evaluate", name)
+    models = settings.weights_root(paths).absolute()
+    if noted:
+        models = weights.restore(
+            load_use_case(copy.paths, name).spec.prompt,
+            noted,
+            models,
+            lambda: _packed(tracker, version, folder / "build" / "version"),
+            folder / "build" / "weights",
+        )
+        progress.say(f"weights from {'here' if not models.is_relative_to(folder) else version.uri}")
+    scratch.run_until(copy, "evaluate", name, models)
     again = store.read_report(copy.paths.case(name).report("evaluate"), EvaluateReport, name)
     told = Reproduction(
         model=version.model,
@@ -131,6 +144,18 @@ def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement,
         for name, estimate in before.metrics.items()
         if name in now.metrics
     )
+
+
+def _noted_weights(report: Path, name: str) -> dict[str, str]:
+    """Local models that the version's prompts were measured with; none where it has no such report."""
+    return store.read_report(report, PromptReport, name).weights if report.is_file() else {}
+
+
+def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | None:
+    """The local model that a version took with it."""
+    into.mkdir(parents=True)
+    held = registry.fetch_predictor(tracker, version, into) / WEIGHTS
+    return held if held.is_dir() else None
 
 
 def _candidate(report: EvaluateReport, name: str) -> CandidateResult | None:

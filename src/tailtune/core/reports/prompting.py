@@ -25,6 +25,7 @@ class PromptedRung(RungResult):
 
     model: str = Field(description="Name of the language model, as declared.")
     role: Role
+    hosted: bool = Field(False, description="On cores of our own: a model in a folder. An endpoint is paid by token.")
     prompt: str = Field(description="Prompt file's name without its ending.")
     prompt_digest: str = Field(description="Of the prompt's text, 12 hex digits.")
     prompt_version: int | None = Field(None, description="In MLflow's prompt registry; null before it is registered.")
@@ -39,7 +40,10 @@ class PromptedRung(RungResult):
         None, description="Against the best rung before it, over the rows both have; null when there was none."
     )
     p_adjusted: float | None = Field(None, description="comparison's McNemar p, Holm-adjusted over the prompted rungs.")
-    usd: float | None = Field(None, description="All bought answers at list price, cached or not; null when unknown.")
+    usd: float | None = Field(
+        None,
+        description="All bought answers at list price, cached or not; null when unknown, 0 for a model in a folder.",
+    )
     usd_low: float | None = Field(None, description="Lower end of the 95 % interval of usd_per_1000.")
     usd_high: float | None = Field(None, description="Upper end of the 95 % interval of usd_per_1000.")
     input_tokens: float | None = Field(None, description="Mean of an answer; null when no usage was told.")
@@ -56,6 +60,10 @@ class PromptReport(Report):
     """One per measuring of prompted models."""
 
     models: dict[str, Role] = Field(default_factory=dict, description="Declared language models → role.")
+    weights: dict[str, str] = Field(
+        default_factory=dict,
+        description="Models in a folder that were asked → digest of config, tokenizer and weights.",
+    )
     dev_rows: int = Field(0, description="Dev rows that may be bought for a rung.")
     rungs: tuple[PromptedRung, ...] = ()
     best: str | None = Field(None, description="The best prompted rung by quality; null when none was measured.")

@@ -18,10 +18,10 @@ from tailtune.predictors.prompted.codecs import codec_from
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
 from tailtune.predictors.prompted.opening import open_model
+from tailtune.predictors.prompted.packing import CARD, declared
 from tailtune.predictors.prompted.templates import Template
 from tailtune.spec.prompting import LanguageModelSpec
 
-_CARD = "prompt.json"
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences
 
@@ -181,17 +181,20 @@ class Prompted(Rung[PromptContext]):
             "constrained": self.constrained,
             "reasoning": self.reasoning,
         }
-        (folder / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, embed: Embed) -> Prompted:
-        """Read what `save` wrote; the model is opened when the first text comes, without cache and limit."""
-        card: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        """Read what `save` wrote; the model is opened when the first text comes, without cache and limit.
+
+        A local model that was packed with it is taken from there.
+        """
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return cls(
             card["name"],
             Template(**card["template"]),
             codec_from(card["codec"]),
-            LanguageModelSpec.model_validate(card["spec"]),
+            declared(folder, LanguageModelSpec.model_validate(card["spec"])),
             load_examples(folder, embed),
             card["constrained"],
             card["reasoning"],

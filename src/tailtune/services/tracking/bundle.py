@@ -62,7 +62,8 @@ def needs(predictor: Path, example: str) -> Needs:
     """
     environment = {**os.environ, "PYTHONPATH": str(_ROOT.parent)}
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-c", _TRY, str(predictor), example],
+        [sys.executable, "-c", _TRY, str(predictor.absolute()), example],
+        cwd=predictor,  # where a path that is relative to the project leads nowhere
         capture_output=True,
         text=True,
         env=environment,

@@ -14,6 +14,7 @@ from tailtune.services import store
 from tailtune.stages.context import Context
 from tailtune.stages.diagnose.failing import Failing, failures_of, read_failing, write_failures
 from tailtune.stages.diagnose.places import places_of
+from tailtune.stages.weights import require_unchanged
 
 NO_PROMPT = "failures of a prompt (no prompt of the base model was measured)"
 NO_WITNESS = "which labels are suspect to a second model (no local rung that learns was measured)"
@@ -26,7 +27,7 @@ def run(context: Context) -> DiagnoseReport:
     """Ask the stronger model for the failing rows alone, and class every failure.
 
     Raises:
-        MissingInputError: The stage `prompt` has not run, or ran on other rows.
+        MissingInputError: The stage `prompt` has not run, or ran on other rows or with other weights.
         EndpointError: The stronger model's endpoint does not answer; what was answered is kept and not paid again.
     """
     case, paths = context.case, context.paths
@@ -39,6 +40,7 @@ def run(context: Context) -> DiagnoseReport:
         raise MissingInputError(
             f"{shown}: made from other rows ({prompted.rows_digest}, now {digest})", f"tailtune run {case.name}"
         )
+    require_unchanged(context)
     shutil.rmtree(paths.stage("diagnose"), ignore_errors=True)
     store.note_rows(paths.stage("diagnose"), digest)
     report = DiagnoseReport(use_case=case.name, stage="diagnose", rows_digest=digest)

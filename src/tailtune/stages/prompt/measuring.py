@@ -21,6 +21,7 @@ from tailtune.stages.prompt.campaign import Campaign
 from tailtune.stages.prompt.forecast import Forecast, said, total
 from tailtune.stages.prompt.kitchen import Kitchen, best_prompt
 from tailtune.stages.prompt.results import adjusted, compared, result
+from tailtune.stages.weights import digests
 
 ANSWERS = "answers.jsonl"
 
@@ -47,6 +48,7 @@ def measure(
         train: Rows that prompts may show.
         rows: Dev rows in the order in which they are bought.
     """
+    weights = digests(context)
     with kitchen_of(context, train) as kitchen:
         forecasts = kitchen.forecasts(rows)
         context.progress.say(said(forecasts, context.case.spec.prompt))
@@ -60,6 +62,7 @@ def measure(
     best = best_prompt(campaign.bought)
     return report.model_copy(
         update={
+            "weights": weights,
             "rungs": rungs,
             "best": best,
             "usd_spent": spent,

@@ -41,8 +41,10 @@ class Party:
 
     def usd(self, read: float, written: float) -> float | None:
         """US dollars for tokens; 0 for a local model, None without a price."""
+        if self.spec.folder is not None:
+            return 0.0
         if self.price is None:
-            return 0.0 if self.spec.folder is not None else None
+            return None
         return self.price.usd(math.ceil(read), math.ceil(written))
 
 

@@ -32,7 +32,8 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, tasks.of(case).most_items(case))
     usd = [one.reply.usd for one in asked]
     timed, held = latency(asked, rung.spec.name), forms(asked) if rung.constrained else {}
-    cost = price(usd) if rung.spec.folder is None else own_price(timed, core_hour_usd)
+    hosted = rung.spec.folder is not None
+    cost = own_price(timed, core_hour_usd) if hosted else price(usd)
     return PromptedRung(
         name=name,
         title=registry.title(name),
@@ -44,6 +45,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         fit_rows=rung.fit_rows,
         model=rung.spec.name,
         role=rung.spec.role,
+        hosted=hosted,
         prompt=rung.template.name,
         prompt_digest=rung.template.digest,
         prompt_version=version,
@@ -51,7 +53,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         forms=held,
         settled=bought.settled,
         of_rows=len(bought.rows),
-        usd=None if cost is None else math.fsum(one for one in usd if one is not None),
+        usd=None if None in usd else math.fsum(one for one in usd if one is not None),
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
         input_tokens=_mean([None if one.reply.usd_estimated else one.reply.input_tokens for one in asked]),

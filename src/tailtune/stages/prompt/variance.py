@@ -18,6 +18,7 @@ from tailtune.services import store
 from tailtune.stages.context import Context
 from tailtune.stages.models import language_models
 from tailtune.stages.prompt import bought_order
+from tailtune.stages.weights import require_unchanged
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def variance(context: Context, repeats: int) -> Variance:
 
     Raises:
         UsageError: Less than two repeats.
-        MissingInputError: No prompted rung was measured.
+        MissingInputError: No prompted rung was measured, or with other weights than those that are there now.
     """
     if repeats < 2:
         raise UsageError(
@@ -64,6 +65,7 @@ def variance(context: Context, repeats: int) -> Variance:
         raise MissingInputError(
             f"{case.name}: no prompted rung was measured; there is nothing to repeat", f"tailtune run {case.name}"
         )
+    require_unchanged(context)
     rung = registry.load(paths.stage("prompt") / "rungs" / report.best)
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)

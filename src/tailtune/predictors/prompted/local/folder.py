@@ -1,8 +1,7 @@
-"""The folder of a local language model: what must lie in it, what tells its weights apart, and how it is read."""
+"""The folder of a local language model: what must lie in it, and how it is read."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,6 @@ CONFIG = "config.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 _CODE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _SAVE = "save it with model.save_pretrained(FOLDER) and tokenizer.save_pretrained(FOLDER) of transformers"
-_WHOLE_BYTES = 64 << 20
-_SAMPLES, _SAMPLE_BYTES = 256, 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +54,6 @@ def require_model(folder: Path) -> None:
         raise MissingInputError(f"{folder}: {found}; expected *.safetensors", _SAVE)
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise MissingInputError(f"{folder}: no tokenizer, expected {' or '.join(_TOKENIZERS)}", _SAVE)
-
-
-def digest_of(folder: Path) -> str:
-    """What tells one model from another, 64 hex digits; the same wherever the folder lies.
-
-    JSON files and weights up to 64 MiB count whole. Of larger files it is the size, and 256 pieces of 16 KiB spread
-    over them.
-
-    Limit: an edit of a large file that misses every piece, as no training does, is not seen.
-    """
-    whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".json", ".jinja", ".model", ".safetensors"} and path.is_file():
-            whole.update(f"{path.name} {path.stat().st_size} ".encode())
-            whole.update(_file_digest(path))
-    return whole.hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if size <= _WHOLE_BYTES:
-            return hashlib.file_digest(file, "sha256").digest()
-        found = hashlib.sha256()
-        for at in range(_SAMPLES):
-            file.seek(at * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
-            found.update(file.read(_SAMPLE_BYTES))
-        return found.digest()
 
 
 def load(folder: Path) -> Loaded:

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 from tailtune.core.errors import ContextTooLongError, UsageError
 from tailtune.core.language import Ask, OnReply, Reply, Timing
 from tailtune.predictors.prompted.local.dialogue import PLAIN_STOPS, prompt_ids
-from tailtune.predictors.prompted.local.folder import Loaded, digest_of, load, require_model
+from tailtune.predictors.prompted.local.folder import Loaded, load, require_model
 from tailtune.predictors.prompted.local.generate import Spent, write
 from tailtune.predictors.prompted.local.grammar import Grammar, grammar_of, without_repeats
 from tailtune.predictors.prompted.local.ways import Ways
 from tailtune.predictors.prompted.local.writers import Choose, Free, Held, Writer, chooser
+from tailtune.services.weights import digest_of
 from tailtune.spec.prompting import LanguageModelSpec
 
 _VERSION = 1  # of how answers are made; another one asks again
