@@ -188,6 +188,43 @@ def changes(root: Path, files: Sequence[Path]) -> list[datetime]:
     return sorted(map(datetime.fromisoformat, _git(root, "log", "--format=%cI", "--", *known).split()))
 
 
+def data_changes(paths: Paths, use_case: str) -> list[datetime]:
+    """When a use case's rows were changed by a commit of data.dvc, oldest first; empty without git or DVC.
+
+    data.dvc pins the rows of all use cases in one hash. What it pinned for this one stands in the listing that DVC's
+    cache has under that hash.
+
+    Limit: where the local cache lacks the listing of a commit, or of the one before it, the commit is not counted.
+    """
+    log = _git(paths.root, "log", "--reverse", "--format=%H %cI", "--", paths.data_dvc.name).splitlines()
+    if not log or not (paths.root / ".dvc").is_dir():
+        return []
+    found, before = [], frozenset[tuple[str, str]]()
+    with _repo(paths, use_case) as repo:
+        for commit, at in map(str.split, log):
+            pin = _git(paths.root, "show", f"{commit}:./{paths.data_dvc.name}")
+            rows = _listed(repo, pin, use_case)
+            if rows is not None and before is not None and rows != before:
+                found.append(datetime.fromisoformat(at))
+            before = rows
+    return found
+
+
+def _listed(repo: Any, pin: str, use_case: str) -> frozenset[tuple[str, str]] | None:
+    """A use case's files with their hashes, as a data.dvc pins them; None when the cache does not know."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import ObjectFormatError, Tree
+
+    digest = re.search(r"md5: (\w+\.dir)$", pin, re.MULTILINE)
+    if digest is None:
+        return None
+    try:
+        listing = Tree.load(repo.cache.local, HashInfo("md5", digest[1]))
+    except (FileNotFoundError, ObjectFormatError):
+        return None
+    return frozenset(("/".join(key), file.value) for key, _, file in listing if key[0] == use_case)
+
+
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603
