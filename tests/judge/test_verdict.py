@@ -248,7 +248,9 @@ def test_a_cadence_that_is_only_seen_forbids_nothing_and_is_named_where_declarin
     )
     seldom = verdict(evidence(rung("probe", 0.9), cadence=Cadence(None, 31)), TARGETS, TRAIN)
     stays = verdict(evidence(rung("probe", 0.99), cadence=seen), TARGETS, TRAIN)
-    pays = evidence(prompted(0.9, usd_per_1000=2.0), cadence=seen, worth=setting(10_000, error_usd=0.05, cadence_days=7))
+    pays = evidence(
+        prompted(0.9, usd_per_1000=2.0), cadence=seen, worth=setting(10_000, error_usd=0.05, cadence_days=7)
+    )
     for other in (seldom, stays, verdict(pays, TARGETS, TRAIN)):
         assert not any("value.change_every_days" in line for line in other.would_change)
 

@@ -131,7 +131,8 @@ def _against(evidence: Evidence, worth: float, targets: TargetsSpec, train: Trai
     if lacking:
         return lacking
     if evidence.cadence.binding and worth <= 0:
-        why = f"a change every {evidence.cadence.days:,.0f} days is declared: so often, a fine-tune must be trained again and again, "
+        every = f"a change every {evidence.cadence.days:,.0f} days is declared"
+        why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"

@@ -23,7 +23,7 @@ class Question(Record):
 
 
 class Surroundings(Record):
-    """One per decision: what counted and is no file that a stage reads, as it was then; evaluation takes it from here."""
+    """One per decision: what it was made of that no stage reads from a file, as it was then. Evaluation goes by it."""
 
     declared_days: float | None = Field(None, description="Days between two changes of behaviour, as declared.")
     seen_days: float | None = Field(None, description="The same as git shows it; null when it shows too little.")
