@@ -199,7 +199,8 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     log = _git(paths.root, "log", "--reverse", "--format=%H %cI", "--", paths.data_dvc.name).splitlines()
     if not log or not (paths.root / ".dvc").is_dir():
         return []
-    found, before = [], frozenset[tuple[str, str]]()
+    found: list[datetime] = []
+    before: frozenset[tuple[str, str]] | None = frozenset()
     with _repo(paths, use_case) as repo:
         for commit, at in map(str.split, log):
             pin = _git(paths.root, "show", f"{commit}:./{paths.data_dvc.name}")
@@ -213,7 +214,8 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
 def _listed(repo: Any, pin: str, use_case: str) -> frozenset[tuple[str, str]] | None:
     """A use case's files with their hashes, as a data.dvc pins them; None when the cache does not know."""
     from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import ObjectFormatError, Tree
+    from dvc_data.hashfile.tree import Tree
+    from dvc_objects.errors import ObjectFormatError
 
     digest = re.search(r"md5: (\w+\.dir)$", pin, re.MULTILINE)
     if digest is None:
