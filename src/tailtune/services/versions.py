@@ -200,31 +200,28 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     if not log or not (paths.root / ".dvc").is_dir():
         return []
     found: list[datetime] = []
-    before: frozenset[tuple[str, str]] | None = frozenset()
+    before: str | None = ""
     with _repo(paths, use_case) as repo:
-        for commit, at in map(str.split, log):
+        out = _pinned(repo, paths)
+        for commit, at in map(str.split, log if out is not None else ()):
             pin = _git(paths.root, "show", f"{commit}:./{paths.data_dvc.name}")
-            rows = _listed(repo, pin, use_case)
+            rows = _part_of(out, pin, paths.case(use_case).data)
             if rows is not None and before is not None and rows != before:
                 found.append(datetime.fromisoformat(at))
             before = rows
     return found
 
 
-def _listed(repo: Any, pin: str, use_case: str) -> frozenset[tuple[str, str]] | None:
-    """A use case's files with their hashes, as a data.dvc pins them; None when the cache does not know."""
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-    from dvc_objects.errors import ObjectFormatError
-
+def _part_of(out: Any, pin: str, folder: Path) -> str | None:
+    """The hash of a folder in what a data.dvc pinned, empty when not in it; None when the cache lacks the listing."""
     digest = re.search(r"md5: (\w+\.dir)$", pin, re.MULTILINE)
     if digest is None:
         return None
-    try:
-        listing = Tree.load(repo.cache.local, HashInfo("md5", digest[1]))
-    except (FileNotFoundError, ObjectFormatError):
+    out.obj, out.files, out.hash_info = None, None, type(out.hash_info)("md5", digest[1])
+    if out.get_obj() is None:
         return None
-    return frozenset(("/".join(key), file.value) for key, _, file in listing if key[0] == use_case)
+    held = out.get_obj(filter_info=str(folder))
+    return "" if held is None else str(held.hash_info.value)
 
 
 def _git(root: Path, *words: str) -> str:
