@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from dvc.repo import Repo
 from project import ROOT
 
 from tailtune.cli import main
+from tailtune.core.reports import Report
+from tailtune.services import store
 from tailtune.spec.paths import Paths
 
 LABELS = ("billing", "login", "refund")
@@ -111,6 +113,12 @@ class Cli:
         code = main([str(word) for word in words])
         printed = self.captured.readouterr()
         return Said(code, printed.out, printed.err)
+
+
+def reported(cli: Cli, reports: Mapping[str, Report]) -> None:
+    """The checkout has these reports, by stage."""
+    for stage, report in reports.items():
+        store.write_report(cli.paths.case("first").report(stage), report)
 
 
 def environment(patch: pytest.MonkeyPatch, root: Path, site: Path) -> None:

@@ -11,17 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.checkout import Cli, checkout, environment
+from cli.checkout import Cli
 from tailtune import __version__
 from tailtune.core.errors import BusyError, DataError, Fault, GateError, StaleLadderError, UsageError
 from tailtune.stages import runner
 from tailtune.stages.table import STAGES
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
-    return Cli(checkout(tmp_path / "checkout"), capsys)
 
 
 def test_the_version(cli: Cli) -> None:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from cli.checkout import Cli, checkout, environment, rows, tree, unreadable, write
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
-    return Cli(checkout(tmp_path / "checkout"), capsys)
+from cli.checkout import Cli, rows, tree, unreadable, write
 
 
 def refused(cli: Cli, code: int = 1) -> str:

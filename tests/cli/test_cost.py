@@ -51,17 +51,25 @@ def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
 def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
     curated(cli)
     noted = cli("cost", "add", "first", "--for", "labelling", "--hours", "3", "--note", "two of us")
-    assert noted.out == ("first: noted for labelling: $225.00 (at 75 USD an hour)\nNext:  tailtune cost first\n")
+    first, stands, following = noted.out.splitlines()
+    assert (first, following) == (
+        "first: noted for labelling: $225.00 (at 75 USD an hour)",
+        "Next:  tailtune cost first",
+    )
+    assert stands.startswith("It stands for every row labelled so far that no other entry names")
     said = cli("cost", "first")
     assert (said.code, said.err) == (0, "")
     rows = {line.split("  ")[1]: line.split() for line in said.out.splitlines() if line.startswith("  ")}
-    assert rows["labelling"][1:] == ["$305.00", "$305.00"]
+    assert rows["labelling"][1:] == ["$225.00", "$225.00"], "1,000 rows at the label price would be counted twice"
+    assert rows["rows labelled"][2:] == ["1,000", "1,000"]
+    assert "labelling: 1,000 rows are in what was entered for it without --rows" in said.out
     assert rows["curation"][1:] == ["$0.25", "$0.25"]
     assert max(map(len, said.out.splitlines())) <= 80
     assert cli("cost", "first").out == said.out
     there = tracker(cli)
     (run,) = there.client.search_runs([there.experiment_id], "tags.`tailtune.stage` = 'ledger'")
-    assert run.data.metrics["ledger/labelling_usd"] == 305.0
+    assert run.data.metrics["ledger/labelling_usd"] == 225.0
+    assert "1,000 rows are in what was entered" in run.data.tags["mlflow.note.content"]
 
 
 def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> None:
@@ -79,6 +87,7 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     assert [version["version"] for version in found["versions"]] == [None]
     assert found["lines"]["labelling"] == {"usd": 80.0, "known_usd": 80.0, "unknown": 0, "hours": 0.0, "rows": 1000}
     assert found["total"]["usd"] >= 80.25
+    assert found["notes"] == []
     assert found["unmeasured"] == ["drift checks: none has run yet"]
     assert found["economics"]["requests_per_day"] == 6000
     assert found["economics"]["roads"][0]["request_usd"] is None
@@ -128,6 +137,8 @@ def test_a_complaint_needs_no_amount(cli: Cli) -> None:
 def test_rows_are_paid_at_the_label_price(cli: Cli) -> None:
     said = cli("cost", "add", "first", "--for", "labelling", "--rows", "500")
     assert said.out.splitlines()[0] == "first: noted for labelling: $40.00 (at 0.08 USD a row)"
+    assert "It stands for" not in said.out, "it says how many rows it was"
+    assert "in place of rows × label price" in " ".join(cli("cost", "add", "--help").out.split())
 
 
 def test_hours_without_a_price_are_noted_as_not_known(cli: Cli) -> None:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from report.fixtures import stay, stopped, whole
 
-from cli.checkout import Cli, checkout, environment
+from cli.checkout import Cli, reported
 from tailtune.cli.show import print_summary, read_reports
-from tailtune.core.reports import REPORTS, Report
-from tailtune.services import store
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
-    return Cli(checkout(tmp_path / "checkout"), capsys)
-
-
-def write(cli: Cli, reports: dict[str, Report]) -> None:
-    for stage, report in reports.items():
-        store.write_report(cli.paths.case("first").report(stage), report)
+from tailtune.core.reports import REPORTS
 
 
 def test_before_anything_ran(cli: Cli) -> None:
@@ -32,7 +18,7 @@ def test_before_anything_ran(cli: Cli) -> None:
 
 def test_reports_are_read_in_the_order_of_the_stages(cli: Cli) -> None:
     given = whole()
-    write(cli, dict(reversed(given.items())))
+    reported(cli, dict(reversed(given.items())))
     found = read_reports(cli.paths, "first")
     assert list(found) == list(REPORTS)
     assert {name: report.model_dump_json() for name, report in found.items()} == {
@@ -41,7 +27,7 @@ def test_reports_are_read_in_the_order_of_the_stages(cli: Cli) -> None:
 
 
 def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
-    write(cli, whole())
+    reported(cli, whole())
     said = cli("show", "first")
     assert said.code == 0
     assert "mlflow models serve -m models:/" in said.out
@@ -53,7 +39,7 @@ def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
 
 
 def test_a_life_that_a_gate_stopped_says_how_to_go_on(cli: Cli) -> None:
-    write(cli, stopped())
+    reported(cli, stopped())
     said = cli("show", "first")
     assert said.code == 0
     assert "tailtune run first" in said.out
@@ -61,7 +47,7 @@ def test_a_life_that_a_gate_stopped_says_how_to_go_on(cli: Cli) -> None:
 
 
 def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
-    write(cli, {name: report for name, report in stay().items() if name not in ("evaluate", "register")})
+    reported(cli, {name: report for name, report in stay().items() if name not in ("evaluate", "register")})
     said = cli("show", "first")
     assert said.code == 0
     assert "mlflow models serve" not in said.out
@@ -69,7 +55,7 @@ def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
 
 
 def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -> None:
-    write(cli, {name: report for name, report in whole().items() if name != "ladder"})
+    reported(cli, {name: report for name, report in whole().items() if name != "ladder"})
     said = cli("show", "first")
     assert "Not finished: ladder is next" in said.out
     assert "tailtune run first" in said.out
@@ -86,7 +72,7 @@ def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -
 def test_a_run_that_stopped_says_so_and_how_to_go_on(
     cli: Cli, capsys: pytest.CaptureFixture[str], left: list[str], title: str
 ) -> None:
-    write(cli, {name: report for name, report in whole().items() if name in left})
+    reported(cli, {name: report for name, report in whole().items() if name in left})
     print_summary(cli.paths, "first", stopped=True)
     out = capsys.readouterr().out
     assert title in out

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from report.fixtures import stay, whole
 
-from cli.checkout import Cli, checkout, environment
-from tailtune.core.reports import Report
-from tailtune.services import store
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    environment(monkeypatch, tmp_path / "checkout", tmp_path / "site")
-    return Cli(checkout(tmp_path / "checkout"), capsys)
-
-
-def write(cli: Cli, reports: dict[str, Report]) -> None:
-    for stage, report in reports.items():
-        store.write_report(cli.paths.case("first").report(stage), report)
+from cli.checkout import Cli, reported
 
 
 def test_before_anything_ran_there_is_none(cli: Cli) -> None:
@@ -31,12 +17,12 @@ def test_before_anything_ran_there_is_none(cli: Cli) -> None:
 
 
 def test_a_run_that_did_not_come_so_far_has_none(cli: Cli) -> None:
-    write(cli, {name: report for name, report in whole().items() if name in ("curate", "validate")})
+    reported(cli, {name: report for name, report in whole().items() if name in ("curate", "validate")})
     assert "it stopped at ladder" in cli("verdict", "first").err
 
 
 def test_json_has_the_verdict_with_its_evidence(cli: Cli) -> None:
-    write(cli, stay())
+    reported(cli, stay())
     found = json.loads(cli("verdict", "first", "--json").out)
     decided = stay()["decide"]
     assert (found["verdict"], found["best_rung"]) == ("stay", decided.best_rung)  # type: ignore[attr-defined]
@@ -46,14 +32,14 @@ def test_json_has_the_verdict_with_its_evidence(cli: Cli) -> None:
 
 @pytest.mark.parametrize(("expected", "code"), [("stay", 0), ("fine-tune", 3), ("not-yet", 3)])
 def test_ci_can_expect_a_verdict(expected: str, code: int, cli: Cli) -> None:
-    write(cli, stay())
+    reported(cli, stay())
     said = cli("verdict", "first", "--expect", expected)
     assert said.code == code
     assert said.out.startswith("first: stay"), "the verdict is printed, whatever was expected"
 
 
 def test_a_verdict_that_there_is_not_cannot_be_expected(cli: Cli) -> None:
-    write(cli, stay())
+    reported(cli, stay())
     said = cli("verdict", "first", "--expect", "maybe")
     assert said.code == 2
     assert "there is stay, fine-tune, not-yet" in said.err

@@ -34,7 +34,5 @@ def test_what_is_declared_counts_before_what_was_seen(
 ) -> None:
     found = Cadence(declared, seen)
     assert (found.days, found.often) == (days, often)
-    assert ("declared" in found.told, "git history" in found.told) == (
-        declared is not None,
-        bool(seen and not declared),
-    )
+    assert found.binding == (often and declared is not None)
+    assert bool(found.declaring) == (often and declared is None)

@@ -11,6 +11,7 @@ import pytest
 from judge.evidence import against, candidate, evidence, prompted, rung, setting
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
+from tailtune.judge.cadence import Cadence
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.stats import paired
@@ -77,9 +78,7 @@ def test_a_winner_must_keep_the_latency_target() -> None:
     fast = TARGETS.model_copy(update={"p99_ms": 10.0})
     won, final = judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.01), targets=fast)
     assert (won.yes, final.verdict) == (False, "stay")
-    assert won.reason.endswith(
-        "is better (+1.0 points (+0.5 to +2.0), McNemar p = 0.021) but its p99 10.01 ms misses 10 ms"
-    )
+    assert "is better (+1.0 points (+0.5 to +2.0), McNemar p = 0.021) but its p99 10.01 ms misses 10 ms;" in won.reason
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.0), targets=fast)[0].yes
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=1e9))[0].yes
 
@@ -120,6 +119,43 @@ def test_neither_reaches_the_target_and_labels_are_few() -> None:
     assert judged(measured(gap(0.01, -0.001, 0.02)), few)[1].verdict == "stay"
     assert judged(short)[1].verdict == "stay"
     assert judged(replace(short, comparison=gap(0.01, 0.002, 0.02)), few)[1].verdict == "fine-tune"
+
+
+def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> None:
+    short = measured(gap(0.01, -0.001, 0.02), fine_tune=candidate("lora", 0.93))
+    won, final = judged(short)
+    assert (won.yes, final.verdict, final.reason) == (False, "stay", won.reason)
+    assert final.reason.endswith(
+        "neither reaches the target 94.0%: Probe is 4.0 points (3.0 to 5.0) short, the fine-tune 1.0 points (0.0 to "
+        "2.0); stay is the cheaper of two that fall short: read the failures on test, or agree on a lower target, "
+        "before more is spent"
+    )
+    open_ = judged(short, evidence(rung("probe", 0.9), unmeasured=["prompted models"]))[1]
+    assert "measure what was not measured, or agree" in open_.reason
+    reached = judged(measured(gap(0.01, -0.001, 0.02), rung=candidate("probe", 0.94)))[1]
+    assert "short" not in reached.reason
+
+
+@pytest.mark.parametrize(
+    ("comparison", "verdict"), [(gap(0.01, -0.001, 0.02), "stay"), (gap(0.01, 0.002, 0.02), "fine-tune")]
+)
+def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, verdict: str) -> None:
+    tuned = candidate("lora", 0.95 if verdict == "stay" else 0.935)
+    won, final = judged(measured(comparison, fine_tune=tuned))
+    assert (final.verdict, final.reason) == (verdict, won.reason)
+    told = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
+    assert f"; {told}" in final.reason and "short of the target 94.0%" in final.reason
+    assert "neither" not in final.reason
+
+
+def test_a_cadence_that_is_only_seen_is_still_named_after_the_test() -> None:
+    shown = evidence(rung("probe", 0.9), cadence=Cadence(None, 7))
+    line, clear = shown.cadence.declaring, measured(gap(0.0123, 0.004, 0.021))
+    assert line
+    assert line in judged(clear, shown, would_change=("x", line))[1].would_change
+    assert line not in judged(clear, shown, would_change=("x",))[1].would_change
+    assert line not in judged(measured(gap(0.01, -0.001, 0.02)), shown, would_change=(line,))[1].would_change
+    assert "" not in judged(clear, LOCAL, would_change=("x",))[1].would_change
 
 
 def dear(per_day: float, error_usd: float = 0.02) -> Evidence:
@@ -201,6 +237,31 @@ def test_a_rung_that_does_not_hold_on_test_does_not_stay(quality: float, verdict
     won, final = judged(OnTest(candidate("probe", quality)), evidence(rung("probe", 0.97)), verdict="stay")
     assert (won.yes, final.verdict) == (False, verdict)
     assert (final.reason == "why") == (verdict == "stay")
+
+
+SERVED = TARGETS.model_copy(update={"p99_ms": 10.0, "validity": 0.99})
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (candidate("probe", 0.97, p99_ms=10.5), "on test its p99 10.50 ms misses 10 ms: find out how test differs"),
+        (candidate("probe", 0.97, invalid_rows=31), "on test only 99.0% of its answers can be used, 99.0% must be"),
+        (candidate("probe", 0.9, p99_ms=11), "on test it reaches 90.0 % (89.0–91.0), short of 94.0% and its p99 11.00"),
+    ],
+)
+def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResult, told: str) -> None:
+    shown = evidence(rung("probe", 0.97))
+    won, final = judged(OnTest(found), shown, SERVED, verdict="stay", would_change=("of the earlier verdict",))
+    assert (won.yes, final.verdict) == (False, "not-yet")
+    assert final.reason.startswith(f"Probe did on dev, but {told}")
+    (line,) = final.would_change
+    assert line.endswith("Probe would do")
+    assert judged(OnTest(candidate("probe", 0.97, p99_ms=10)), shown, SERVED, verdict="stay")[1].verdict == "stay"
+    assert judged(OnTest(found), shown, SERVED, verdict="fine-tune")[1].verdict == "fine-tune"
+    for missed in (rung("probe", 0.9, p99_ms=12), rung("probe", 0.9, invalid_rows=30)):
+        as_before = judged(OnTest(found), evidence(missed), SERVED, verdict="stay")[1]
+        assert as_before.reason == "why", "dev said the same"
 
 
 def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:

@@ -92,6 +92,24 @@ def test_rows_whose_cost_a_person_entered_are_not_paid_twice() -> None:
     assert found.bills[0].total.usd == pytest.approx(50 + 400 * 0.1)
 
 
+def test_hours_without_rows_stand_for_all_rows_so_far_that_nobody_named() -> None:
+    named, hours = entry(1, 50, "labelling", rows=600), entry(3.5, 225, "labelling", hours=3)
+    read = (curated(1, "a", 1000), curated(3, "b", 1500), curated(5, "c", 1600))
+    versions = (made(1, 2, "a"), made(2, 4, "b"), made(3, 6, "c"))
+    found = bills(entries=(named, hours), curated=read, versions=versions)
+    assert [bill.total.rows for bill in found.bills] == [1000, 500, 100, 0], "rows are told, whoever paid"
+    assert [bill.total.usd for bill in found.bills] == [50, 225, pytest.approx(10), 0]
+    (note,) = found.notes
+    assert note.startswith("labelling: 900 rows are in what was entered for it without --rows")
+    assert bills(entries=(named,), curated=read, versions=versions).notes == ()
+    assert bills(None, entries=(hours,), curated=read[:1]).total.usd == 225, "the label price is not asked for"
+
+
+def test_hours_for_something_else_stand_for_no_rows() -> None:
+    found = bills(entries=(entry(1, 75, "curation", hours=1),), curated=(curated(1, "a", 1000),))
+    assert found.total.usd == pytest.approx(175)
+
+
 def test_rows_entered_before_their_data_came_are_not_paid_twice() -> None:
     found = bills(
         entries=(entry(1.5, 50, "labelling", rows=600),),
@@ -189,6 +207,29 @@ def test_nothing_vanishes_and_nothing_is_counted_twice(entries: list[Entry], tim
     for bill in found.bills:
         assert sum(line.known_usd for line in bill.lines.values()) == bill.total.known_usd
     assert sum(line.known_usd for line in found.lines.values()) == found.total.known_usd
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(1, 300)), max_size=5),
+    st.lists(st.integers(0, 100), max_size=3),
+    st.lists(st.integers(1, 3000), min_size=1, max_size=4),
+)
+def test_where_hours_stand_for_rows_none_of_them_is_paid_twice(
+    named: list[tuple[int, int]], unnamed: list[int], read: list[int]
+) -> None:
+    """Entries cost nothing here, so that every dollar is one of the label price."""
+    rowed = tuple(entry(at, 0.0, "labelling", rows=rows) for at, rows in named)
+    hours = tuple(entry(at, 0.0, "labelling", hours=1) for at in unnamed)
+    known = {
+        "curated": tuple(curated(25 * n - 1, f"d{n}", rows) for n, rows in enumerate(read, 1)),
+        "versions": tuple(made(n, 25 * n, f"d{n}") for n in range(1, len(read) + 1)),
+    }
+    alone, found = bills(entries=rowed, **known), bills(entries=(*rowed, *hours), **known)
+    last = max((sum(25 * n < at for n in range(1, len(read) + 1)) for at in unnamed), default=-1)
+    for place, (before, after) in enumerate(zip(alone.bills, found.bills, strict=True)):
+        assert after.total.known_usd == (0.0 if place <= last else before.total.known_usd)
+        assert after.total.rows == before.total.rows
+    assert bool(found.notes) == (found.total.known_usd < alone.total.known_usd)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from judge.evidence import curve, evidence, prompted, rung, took
+from judge.evidence import curve, evidence, prompted, rung, setting, took
 from tailtune.core.reports import DiagnoseReport, FailureClass, Question
 from tailtune.judge.cadence import Cadence
 from tailtune.judge.evidence import Evidence
@@ -37,10 +37,26 @@ def test_context_solves_it_when_a_rung_that_fits_nothing_stays(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["majority", "tfidf", "probe"])
-def test_a_fitted_rung_that_stays_is_no_proof_of_context(name: str) -> None:
+def test_a_fitted_rung_that_stays_proves_nothing_about_context(name: str) -> None:
     found = ask(evidence(rung("retrieval", 0.9), rung(name, 0.99), unmeasured=[NO_MODEL]), STRICT)["context"]
-    assert found.answer == "no"
+    assert found.answer == "unmeasured"
     assert f"; {name.title()}, fitted to labels, stays; not measured: prompted models" in found.evidence
+    unneeded = ask(evidence(rung("retrieval", 0.9), rung(name, 0.99)), STRICT)["context"]
+    assert unneeded.answer == "unmeasured"
+    assert "; no language model was prompted; 96.0 % is needed to stay" in unneeded.evidence
+    in_vain = ask(evidence(rung(name, 0.99), prompted(0.93)), STRICT)["context"]
+    assert in_vain.answer == "no"
+    assert in_vain.evidence.endswith(f"{name.title()}, fitted to labels, stays")
+
+
+def test_context_that_does_it_is_a_yes_although_another_road_is_taken() -> None:
+    dear = evidence(rung("probe", 0.9), prompted(0.97, usd_per_1000=50.0), worth=setting(100_000))
+    assert verdict(dear, STRICT, TrainSpec()).verdict == "fine-tune"
+    assert ask(dear, STRICT)["context"].answer == "yes"
+    fitted = evidence(rung("probe", 0.99), rung("retrieval", 0.99), unmeasured=[NO_MODEL])
+    assert ask(fitted, STRICT)["context"].answer == "yes"
+    slow = ask(evidence(rung("probe", 0.9), prompted(0.99)), STRICT.model_copy(update={"p99_ms": 100.0}))
+    assert slow["context"].answer == "no", "it cannot be served"
 
 
 def test_while_nothing_stays_prompted_models_could_still_solve_it() -> None:
@@ -51,14 +67,16 @@ def test_while_nothing_stays_prompted_models_could_still_solve_it() -> None:
         "best local context rung: Retrieval 90.0 % (89.0–91.0); 96.0 % is needed to stay; "
         "not measured: prompted models",
     )
-    known = ask(evidence(*rungs), STRICT)["context"]
+    known = ask(evidence(*rungs, prompted(0.8)), STRICT)["context"]
     assert known.answer == "no"
     assert "not measured" not in known.evidence
 
 
 def test_without_a_local_context_rung_none_is_named() -> None:
     found = ask(evidence(rung("probe", 0.9)), STRICT)["context"]
-    assert found.evidence == "no local context rung was measured; 96.0 % is needed to stay"
+    assert found.evidence == (
+        "no local context rung was measured; no language model was prompted; 96.0 % is needed to stay"
+    )
 
 
 def test_the_context_rungs_are_rungs() -> None:
@@ -87,12 +105,31 @@ def test_latency_counts_the_rungs_that_meet_the_target() -> None:
     no = ask(shown, ClassificationTargets())["latency"]
     assert (no.answer, no.evidence) == (
         "no",
-        "no targets.p99_ms is declared; the time of an endpoint was not measured",
+        "no targets.p99_ms is declared; "
+        "no prompt was timed, so whether a model would be the slow part was not measured",
     )
-    yes = ask(shown, ClassificationTargets(p99_ms=5))["latency"]
-    assert yes.answer == "yes"
-    assert yes.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it; Tfidf takes 1.0 ms")
-    assert (yes.figures["target_p99_ms"], yes.figures["best_rung_p99_ms"]) == (5, 1)
+    open_ = ask(shown, ClassificationTargets(p99_ms=5))["latency"]
+    assert open_.answer == "unmeasured", "a target alone does not say what is slow"
+    assert open_.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it; Tfidf takes 1.0 ms")
+    assert (open_.figures["target_p99_ms"], open_.figures["best_rung_p99_ms"]) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "answer"),
+    [
+        ({"connect": 2.0, "wait": 290.0, "server": 200.0, "body": 10.0}, "yes"),
+        ({"connect": 200.0, "wait": 290.0, "server": 200.0, "body": 10.0}, "no"),
+        ({"connect": 2.0, "wait": 290.0, "body": 10.0}, "unmeasured"),
+        ({"connect": 250.0, "wait": 290.0, "body": 50.0}, "no"),
+        ({"tokenise": 1.0, "infer": 400.0, "decode": 2.0}, "yes"),
+        ({"tokenise": 300.0, "infer": 100.0, "decode": 2.0}, "no"),
+        ({}, "unmeasured"),
+    ],
+)
+def test_where_latency_is_critical_the_answer_is_what_was_timed(parts: dict[str, float], answer: str) -> None:
+    shown = evidence(rung("probe", 0.9), prompted(0.95, latency=took(800, **parts)))
+    assert ask(shown, ClassificationTargets(p99_ms=900))["latency"].answer == answer
+    assert ask(shown, ClassificationTargets())["latency"].answer == "no", "nobody asks for it to be fast"
 
 
 def test_it_says_whether_the_network_is_slow_and_what_a_local_model_saves() -> None:
@@ -141,9 +178,14 @@ def test_what_the_diagnosis_found_is_evidence() -> None:
     assert found.figures["retrieval_missed_rows"] == 12
 
 
-def test_without_a_prompt_the_format_is_what_the_task_says() -> None:
+def test_without_a_prompt_nobody_knows_what_constrained_decoding_fixes() -> None:
     found = ask(replace(evidence(rung("probe", 0.9)), narrow="a closed set"), STRICT)["format"]
-    assert (found.answer, found.evidence, found.figures) == ("yes", "a closed set", {})
+    assert (found.answer, found.figures) == ("unmeasured", {})
+    assert found.evidence.startswith("a closed set; no language model was prompted")
+
+
+def test_where_every_answer_is_usable_there_is_nothing_to_fix() -> None:
+    assert ask(evidence(rung("probe", 0.9), prompted(0.9)), STRICT)["format"].answer == "yes"
 
 
 def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
@@ -202,6 +244,7 @@ def test_cadence_declared_and_seen(cadence: Cadence, answer: str) -> None:
     found = ask(evidence(rung("probe", 0.9), cadence=cadence), STRICT)["cadence"]
     assert found.answer == answer
     assert ("speaks against a fine-tune" in found.evidence) == (answer == "yes")
+    assert ("once it is declared" in found.evidence) == (answer == "yes" and cadence.declared_days is None)
     known = {"declared_days": cadence.declared_days, "seen_days": cadence.seen_days}
     assert found.figures == {name: days for name, days in known.items() if days is not None}
 

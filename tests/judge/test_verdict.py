@@ -236,8 +236,23 @@ def test_monthly_changes_speak_against_a_fine_tune() -> None:
     assert found.verdict == "not-yet"
     assert "a change every 14 days is declared: so often, a fine-tune must be trained again and again" in found.reason
     assert verdict(evidence(rung("probe", 0.9), cadence=Cadence(31)), TARGETS, TRAIN).verdict == "fine-tune"
-    seen = verdict(evidence(rung("probe", 0.9), cadence=Cadence(None, 7)), TARGETS, TRAIN)
-    assert "is seen in the git history" in seen.reason
+
+
+def test_a_cadence_that_is_only_seen_forbids_nothing_and_is_named_where_declaring_it_would() -> None:
+    seen = Cadence(None, 7)
+    found = verdict(evidence(rung("probe", 0.9), cadence=seen), TARGETS, TRAIN)
+    assert found.verdict == "fine-tune"
+    assert found.would_change[1:] == (
+        "declaring value.change_every_days: git shows a change every 7 days, and monthly changes speak against a "
+        "fine-tune",
+    )
+    seldom = verdict(evidence(rung("probe", 0.9), cadence=Cadence(None, 31)), TARGETS, TRAIN)
+    stays = verdict(evidence(rung("probe", 0.99), cadence=seen), TARGETS, TRAIN)
+    pays = evidence(
+        prompted(0.9, usd_per_1000=2.0), cadence=seen, worth=setting(10_000, error_usd=0.05, cadence_days=7)
+    )
+    for other in (seldom, stays, verdict(pays, TARGETS, TRAIN)):
+        assert not any("value.change_every_days" in line for line in other.would_change)
 
 
 def test_monthly_changes_are_no_matter_where_retraining_every_time_pays() -> None:

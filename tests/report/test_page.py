@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import ClassResult, Confusion, Report
+from tailtune.core.reports import ClassResult, Confusion, FinalVerdict, Report, Surroundings
 from tailtune.report.numbers import with_interval
 from tailtune.report.page import render
 
@@ -187,6 +187,17 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         assert not [a for a in page.attributes if a[1] == "onload"]
         assert "&lt;script&gt;" in html
         assert "alert('x')" in page.text
+
+
+def test_the_page_says_as_of_when_it_is_true() -> None:
+    decided = fixtures.decide()
+    assert "is as of" not in Outline(render(fixtures.whole())).text, "an old report does not say"
+    seen = decided.model_copy(update={"surroundings": Surroundings(seen_days=12.0)})
+    told = "How often behaviour changes, and how much is kept, is as of 2026-11-23 17:34 UTC"
+    assert f"{told}." in Outline(render(fixtures.whole() | fixtures.reports(seen))).text
+    final = FinalVerdict(verdict="stay", reason="why", provisional=False)
+    tested = fixtures.reports(seen, fixtures.evaluate().model_copy(update={"final": final}))
+    assert f"{told}, in the verdict after the test too." in Outline(render(fixtures.whole() | tested)).text
 
 
 def test_what_is_not_measured_or_known_says_so() -> None:

@@ -330,6 +330,40 @@ def test_git_says_when_files_changed(project: Paths, tmp_path: Path) -> None:
     assert versions.changes(tmp_path, [tmp_path / "x"]) == []
 
 
+def test_changes_of_data_count_for_the_use_case_whose_rows_they_are(project: Paths) -> None:
+    def pinned(name: str, text: str) -> str:
+        (project.data / name).mkdir(exist_ok=True)
+        (project.data / name / "rows.txt").write_text(text)
+        versions.pin_data(project)
+        _commit(project, "data.dvc")
+        return str(versions.data_hash(project))
+
+    assert versions.data_changes(project, "toy") == []
+    pinned("toy", "one\n")
+    pinned("other", "theirs\n")
+    (project.data / "toy" / "more.txt").write_text("more\n")
+    gone = pinned("other", "theirs again\n")
+    pinned("toy", "two\n")
+    pinned("other", "and again\n")
+    assert len(_log(project, project.data_dvc)) == 5
+    assert len(versions.data_changes(project, "toy")) == 3, "one of the five changed both"
+    assert len(versions.data_changes(project, "other")) == 3
+    assert versions.data_changes(project, "third") == []
+    assert set(versions.data_changes(project, "toy")) <= set(versions.changes(project.root, [project.data_dvc]))
+    # Without a listing nobody can tell what that commit, and the one after it, changed.
+    (project.root / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
+    assert len(versions.data_changes(project, "toy")) == 1
+    assert len(versions.data_changes(project, "other")) == 2
+
+
+def test_without_dvc_nobody_knows_whose_rows_changed(project: Paths, tmp_path: Path) -> None:
+    versions.pin_data(project)
+    _commit(project, "data.dvc")
+    shutil.rmtree(project.root / ".dvc")
+    assert versions.data_changes(project, "toy") == []
+    assert versions.data_changes(Paths(tmp_path), "toy") == []
+
+
 def _log(project: Paths, *files: Path) -> list[str]:
     return subprocess.run(
         ["git", "-C", str(project.root), "log", "--format=%H", "--", *map(str, files)],

@@ -10,12 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from project import NAME, context, make, respec
 
 from tailtune.core.errors import MissingInputError
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CurvePoint, DiagnoseReport, LadderReport, PromptedRung, PromptReport, RungResult
-from tailtune.services import store
+from tailtune.core.reports import (
+    CurvePoint,
+    DiagnoseReport,
+    LadderReport,
+    PromptedRung,
+    PromptReport,
+    RungResult,
+    Surroundings,
+)
+from tailtune.services import store, versions
 from tailtune.spec.paths import Paths
 from tailtune.stages import decide
 
@@ -211,17 +220,62 @@ def test_without_a_cadence_the_costs_are_not_known(paths: Paths) -> None:
     assert found.questions[4].answer == "unmeasured"
 
 
-def test_the_cadence_is_seen_in_the_history_of_prompts_answers_and_data(paths: Paths) -> None:
+def test_the_cadence_is_seen_in_the_history_of_prompts_and_answers(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
-    git(paths, "init", "-q")
-    for month in (1, 2, 3, 4):
-        labels = paths.case(NAME).folder / "labels.yaml"
-        labels.write_text(labels.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-        git(paths, "add", "models", at=f"2026-0{month}-10T12:00:00Z")
-        git(paths, "commit", "-q", "-m", "labels", at=f"2026-0{month}-10T12:00:00Z")
+    edited(paths, *(f"2026-0{month}-10" for month in (1, 2, 3, 4)))
     found = decide.run(context(paths))
     assert found.questions[4].answer == "no"
     assert found.questions[4].figures == {"seen_days": 31}
+
+
+def test_a_cadence_that_is_only_seen_is_named_and_decides_nothing(paths: Paths) -> None:
+    measured(paths, rung("probe", 0.9))
+    edited(paths, "2026-01-10", "2026-01-30", "2026-02-19", "2026-03-15")
+    found = decide.run(context(paths))
+    assert (found.verdict, found.questions[4].answer) == ("fine-tune", "yes")
+    (line,) = [one for one in found.would_change if "value.change_every_days" in one]
+    assert "git shows a change every 20 days" in line
+    respec(paths, {"value": {"change_every_days": 20}})
+    declared = decide.run(context(paths))
+    assert declared.verdict == "not-yet"
+    assert not any("value.change_every_days" in one for one in declared.would_change)
+
+
+def test_data_of_other_use_cases_is_no_change_of_this_one(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    measured(paths, rung("probe", 0.9))
+    git(paths, "init", "-q")
+    Repo.init(str(paths.root)).close()
+    for name, month in ((NAME, 1), ("other", 2), (NAME, 3), ("other", 4), (NAME, 5)):
+        folder = paths.data / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "rows.txt").write_text(str(month), encoding="utf-8")
+        versions.pin_data(paths)
+        commit(paths, "data.dvc", f"2026-0{month}-10")
+    expected = Surroundings(seen_days=60, kept_gb=kept(paths))
+    assert decide.run(context(paths)).surroundings == expected
+
+
+def kept(paths: Paths) -> float:
+    folders = (paths.case(NAME).data, paths.case(NAME).build)
+    return sum(one.stat().st_size for folder in folders for one in folder.rglob("*") if one.is_file()) / 1e9
+
+
+def edited(paths: Paths, *days: str) -> None:
+    """The labels were changed on these days."""
+    git(paths, "init", "-q")
+    for day in days:
+        labels = paths.case(NAME).folder / "labels.yaml"
+        labels.write_text(labels.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        commit(paths, "models", day)
+
+
+def commit(paths: Paths, name: str, day: str) -> None:
+    for words in (("add", name), ("commit", "-q", "-m", name)):
+        git(paths, *words, at=f"{day}T12:00:00Z")
 
 
 def git(paths: Paths, *words: str, at: str = "2026-01-01T00:00:00Z") -> None:

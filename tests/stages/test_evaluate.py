@@ -139,6 +139,25 @@ def test_a_verdict_to_stay_trains_nothing_and_the_rung_wins(paths: Paths, tmp_pa
     assert all(set(f) == {"origin", "text", "expected", "answered", "confidence"} for f in failures)
 
 
+def test_the_verdict_is_about_what_was_seen_when_it_was_decided(paths: Paths, tmp_path: Path) -> None:
+    """Neither what training left behind nor a commit in between changes what is reckoned."""
+    other = copy(paths, tmp_path / "p")
+    case = other.case(NAME)
+    respec(other, {"value": {"requests_per_day": 100, "error_usd": 0.1}})
+    (decided,) = run(other, "decide")
+    assert isinstance(decided, DecideReport)
+    assert decided.surroundings is not None and decided.surroundings.kept_gb > 0
+    seen = decided.surroundings.model_copy(update={"seen_days": 40.0, "kept_gb": 7.0})
+    store.write_report(case.report("decide"), decided.model_copy(update={"surroundings": seen}))
+    (evaluated,) = run(other, "evaluate")
+    assert isinstance(evaluated, EvaluateReport) and evaluated.final is not None
+    economics = evaluated.final.economics
+    assert economics is not None and "value.change_every_days" not in " ".join(economics.unknown)
+    lines = {line.what: line.basis for line in economics.roads[0].lines}
+    assert lines["storage"].startswith("7 GB")
+    assert lines["changes of behaviour"].startswith("9.13 ")
+
+
 @pytest.mark.parametrize("missing", ["ticket", "test"])
 def test_without_what_it_reads_it_says_what_to_run(paths: Paths, tmp_path: Path, missing: str) -> None:
     other = copy(paths, tmp_path / "p")

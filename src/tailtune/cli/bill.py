@@ -26,6 +26,10 @@ from tailtune.spec.settings import Settings
 _DAY_MS = 86_400_000
 _MOST = 1e9
 """More hours, dollars or rows than this are a slip of the keyboard."""
+_STANDS = (
+    "It stands for every row labelled so far that no other entry names, in place of rows × label price; "
+    "--rows says how many it was."
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def add_cost(paths: Paths, use_case: str, given: Given) -> str:
     tracked.add(tracker, given.purpose, amount, cost, given.note, used, at_ms)
     at = f" (at {used})" if used else ""
     unknown = "; its price is not declared in models/prices.yaml" if cost is None else ""
-    return f"{use_case}: noted for {given.purpose}: {usd(cost)}{at}{unknown}"
+    stands = f"\n{_STANDS}" if given.purpose == "labelling" and not amount.rows else ""
+    return f"{use_case}: noted for {given.purpose}: {usd(cost)}{at}{unknown}{stands}"
 
 
 def _opened(paths: Paths, use_case: str) -> tuple[UseCase, PriceSpec, Tracker]:
@@ -162,6 +167,7 @@ def _plain(found: Ledger, economics: Economics | None) -> dict[str, Any]:
         "total": _line(found.total),
         "unknown": list(found.unknown),
         "unmeasured": list(found.unmeasured),
+        "notes": list(found.notes),
         "economics": None if economics is None else finite(economics.model_dump()),
     }
 

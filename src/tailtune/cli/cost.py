@@ -49,7 +49,11 @@ def add(
     hours: Annotated[float | None, typer.Option(help="A person's hours.")] = None,
     usd: Annotated[float | None, typer.Option(help="US dollars paid.")] = None,
     rows: Annotated[
-        int | None, typer.Option(help="Rows labelled; at the label price if they cost nothing else.")
+        int | None,
+        typer.Option(
+            help="Rows labelled: what is entered with them stands in place of rows × label price. Without --rows hours "
+            "and dollars for labelling stand for every row so far that no other entry names."
+        ),
     ] = None,
     note: Annotated[str, typer.Option(help="What it was.")] = "",
     on: Annotated[str, typer.Option(metavar="DATE", help="When it was, e.g. 2026-11-20 [now].")] = "",

@@ -126,3 +126,4 @@ class Ledger(Record):
     total: Line
     unknown: tuple[str, ...] = Field((), description="Entries whose dollars are not known, as words.")
     unmeasured: tuple[str, ...] = Field((), description="What has not run yet, as sentences.")
+    notes: tuple[str, ...] = Field((), description="How something was counted that could be counted otherwise.")

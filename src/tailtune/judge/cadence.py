@@ -27,7 +27,7 @@ class Cadence:
 
     @property
     def days(self) -> float | None:
-        """What counts: the declared cadence, which knows of the future, before the one that was seen."""
+        """What is reckoned with: the declared cadence, which knows of the future, before the one that was seen."""
         return self.seen_days if self.declared_days is None else self.declared_days
 
     @property
@@ -36,12 +36,19 @@ class Cadence:
         return self.days is not None and self.days <= OFTEN_DAYS
 
     @property
-    def told(self) -> str:
-        """Where it is known from, in words; empty when nothing is known."""
-        if self.days is None:
+    def binding(self) -> bool:
+        """Whether that speaks against a fine-tune: only when it is declared, as the past binds nobody."""
+        return self.often and self.declared_days is not None
+
+    @property
+    def declaring(self) -> str:
+        """What declaring it would bring up, as a sentence; empty when changes are seldom, or declared already."""
+        if not self.often or self.binding:
             return ""
-        source = "seen in the git history" if self.declared_days is None else "declared"
-        return f"a change every {self.days:,.0f} days is {source}"
+        return (
+            f"declaring value.change_every_days: git shows a change every {self.days:,.0f} days, and monthly changes "
+            "speak against a fine-tune"
+        )
 
 
 def seen_days(changes: Sequence[float]) -> float | None:

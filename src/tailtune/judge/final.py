@@ -7,16 +7,19 @@ first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
-| 1 | not trained | | as decided before training, unless test contradicts it: then not yet |
+| 1 | not trained | | as decided; but not yet where test contradicts dev: clearly below the target, or not served |
 | 2 | serves | clearly better; and it pays, or that is not known and the gain is min_effect or more | fine-tune |
 | 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
 | 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
 | 6 | any | the rung does not serve either | not yet |
-| 7 | any | otherwise, ties too | stay |
+| 7 | any | neither reaches the target | stay: the cheaper of two that fall short, told so |
+| 8 | any | otherwise, ties too | stay |
 
-Without known dollars 2 and 7 are all there is for two that serve: better, or the cheaper one stays. With them a gain
-that is not worth its costs is no reason to change, and equal quality at a lower cost is one.
+Without known dollars 2, 7 and 8 are all there is for two that serve: better, or the cheaper one stays. With them a gain
+that is not worth its costs is no reason to change, and equal quality at a lower cost is one. 7 is no *not yet*: what
+was waited for, the fine-tune, is there and lost, and labels are enough, or more of them gain little. The road is
+settled and the target is not met, so the reason says by how much and what to do. Any winner that falls short says so.
 """
 
 from __future__ import annotations
@@ -75,8 +78,10 @@ def final_verdict(
         change += turning_points(
             evidence.setting, lambda other: rule(tested, replace(evidence, setting=other), targets)[0]
         )
-    change += [f"measuring {name}" for name in evidence.unmeasured]
     verdict, decision = ruled
+    if verdict == "fine-tune" and evidence.cadence.declaring in decided.would_change:
+        change.append(evidence.cadence.declaring)  # it would have kept the fine-tune from being trained
+    change += [f"measuring {name}" for name in evidence.unmeasured]
     return decision, FinalVerdict(
         verdict=verdict,
         reason=decision.reason,
@@ -87,13 +92,15 @@ def final_verdict(
 
 
 def rule(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> tuple[Verdict, Decision]:
-    """Rows 2 to 7 of the table and nothing else: the verdict, and whether the fine-tune won."""
+    """Rows 2 to 8 of the table and nothing else: the verdict, and whether the fine-tune won."""
     assert tested.fine_tune is not None  # noqa: S101 - row 1 is told elsewhere
     weighed = weigh_on_test(tested, evidence)
     worth = None if weighed is None else weighed.worth()
     wins = winner(tested, worth, targets, evidence.setting)
     if wins.yes:
-        return "fine-tune", wins
+        return "fine-tune", Decision(
+            yes=True, reason=wins.reason + _still_short("the fine-tune", tested.fine_tune, targets)
+        )
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking and max(tested.fine_tune.quality.value, tested.rung.quality.value) < targets.quality:
         reason = f"{wins.reason}; neither reaches the target {targets.quality:.1%}: {lacking}"
@@ -101,7 +108,7 @@ def rule(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> tuple[Verd
     if not servable(tested.rung, targets):
         missed = f"{tested.rung.title} cannot be served: {shortcomings(tested.rung, targets)}"
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {missed}")
-    return "stay", wins
+    return "stay", Decision(yes=False, reason=wins.reason + _falls_short(tested, evidence, targets))
 
 
 def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: Setting | None) -> Decision:
@@ -156,26 +163,74 @@ def weigh_on_test(tested: OnTest, evidence: Evidence) -> Weighed | None:
     )
 
 
+def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: TargetsSpec) -> tuple[Verdict, str]:
+    """Row 1 of the table: the verdict where nothing was trained, and how test contradicts dev.
+
+    Args:
+        tested: The best rung.
+        decided: The verdict before the test.
+        evidence: What that was made of.
+        targets: What the product needs.
+
+    Returns:
+        The words are empty when the verdict is as decided.
+    """
+    rung, held, missed = tested.rung, _held(tested, evidence), []
+    if meets_with_head_room(held.quality, targets) and rung.quality.high < targets.quality:
+        missed.append(f"it reaches {pct(rung.quality)}, short of {targets.quality:.1%}")
+    if servable(held, targets) and not servable(rung, targets):
+        missed.append(shortcomings(rung, targets))
+    if decided != "stay" or not missed:
+        return decided, ""
+    return "not-yet", (
+        f"{rung.title} did on dev, but on test {' and '.join(missed)}: find out how test differs from dev before "
+        "anything is decided"
+    )
+
+
 def _untrained(
     tested: OnTest, decided: DecideReport, evidence: Evidence, targets: TargetsSpec
 ) -> tuple[Decision, FinalVerdict]:
-    """As decided; unless the rung that stays for its quality is clearly below the target on test."""
-    verdict, reason = decided.verdict, decided.reason
-    on_dev = meets_with_head_room(_held(tested, evidence).quality, targets)
-    if verdict == "stay" and on_dev and tested.rung.quality.high < targets.quality:
-        verdict = "not-yet"
-        reason = (
-            f"{tested.rung.title} met the target on dev, but on test it reaches {pct(tested.rung.quality)}, short of "
-            f"{targets.quality:.1%}: find out how test differs from dev before anything is decided"
-        )
+    verdict, contradicted = untrained(tested, decided.verdict, evidence, targets)
+    change = decided.would_change
+    if contradicted:  # what would change the earlier verdict is of no use to anybody
+        change = (target_line(tested.rung, targets), *(f"measuring {name}" for name in evidence.unmeasured))
     nobody = Decision(yes=False, reason=f"nothing was trained; {tested.rung.title} answers")
     return nobody, FinalVerdict(
         verdict=verdict,
-        reason=reason,
+        reason=contradicted or decided.reason,
         provisional=decided.provisional,
-        would_change=decided.would_change,
+        would_change=change,
         economics=decided.economics,
     )
+
+
+def _still_short(name: str, found: CandidateResult, targets: TargetsSpec) -> str:
+    """That the winner falls short of the target, and by how much, as the end of a sentence; empty when it does not."""
+    if found.quality.value >= targets.quality:
+        return ""
+    return f"; {name} is still {_missing(found, targets)} short of the target {targets.quality:.1%}"
+
+
+def _falls_short(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> str:
+    """The same for a rung that stays, and what to do when neither reaches it."""
+    tuned, rung = tested.fine_tune, tested.rung
+    assert tuned is not None  # noqa: S101 - there were two
+    if max(tuned.quality.value, rung.quality.value) >= targets.quality:
+        return _still_short(rung.title, rung, targets)
+    first = "measure what was not measured" if evidence.unmeasured else "read the failures on test"
+    return (
+        f"; neither reaches the target {targets.quality:.1%}: {rung.title} is {_missing(rung, targets)} short, the "
+        f"fine-tune {_missing(tuned, targets)}; stay is the cheaper of two that fall short: {first}, or agree on a "
+        "lower target, before more is spent"
+    )
+
+
+def _missing(found: CandidateResult, targets: TargetsSpec) -> str:
+    """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval."""
+    ends = (found.quality.value, found.quality.high, found.quality.low)
+    gap, least, most = (round((targets.quality - end) * 100, 1) + 0.0 for end in ends)  # and no −0.0
+    return f"{gap:.1f} points ({least:.1f} to {most:.1f})"
 
 
 def _economics(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> Economics | None:

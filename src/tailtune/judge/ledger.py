@@ -11,6 +11,7 @@ from tailtune.core.ledger import CATEGORIES, Bill, Category, Curated, Entry, Fac
 _HOUR_MS = 3_600_000
 _MONTH_DAYS = 365.25 / 12
 _GB = 1_000_000_000
+_ENTERED = "rows in hours or dollars that were entered"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ def storage(kept_bytes: int, days: int, gb_month_usd: float | None, at_ms: int) 
 def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) -> Ledger:
     """The bill of every version.
 
-    A cost belongs to the first version registered after it; what came after the last version belongs to the next.
+    A cost belongs to the first version registered after it; what came after the last version belongs to the next. No
+    row is paid for twice: labelled rows cost the label price, save those that a person has entered. Hours or dollars
+    entered for labelling without a number of rows stand for every row of their version, and of those before it, that
+    no other entry names.
 
     Args:
         use_case: Its name.
@@ -68,7 +72,8 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) ->
     """
     versions = sorted(facts.versions, key=lambda one: one.made_ms)
     windows = _windows(facts.entries, versions)
-    for window, entry in zip(windows, _labels(facts.curated, versions, windows, label_usd), strict=True):
+    labels = _labels(facts.curated, versions, windows, label_usd)
+    for window, entry in zip(windows, labels, strict=True):
         if entry is not None:
             window.append(entry)
     bills = [_bill(version, window, versions, facts) for version, window in zip(versions, windows, strict=False)]
@@ -81,6 +86,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) ->
         lines=_lines(everything),
         total=_line(everything),
         unknown=_unknown(everything),
+        notes=_notes(labels),
         unmeasured=() if "monitor" in facts.stages else ("drift checks: none has run yet",),
     )
 
@@ -98,10 +104,14 @@ def _windows(entries: Iterable[Entry], versions: Sequence[Made]) -> list[list[En
 def _labels(
     curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: float | None
 ) -> list[Entry | None]:
-    """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered."""
+    """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered.
+
+    Those that an entry without a number of rows stands for are listed at no cost: it has been counted with the entry.
+    """
     found: list[Entry | None] = []
     paid = 0
-    for version, window in zip((*versions, None), windows, strict=True):
+    covered = max((place for place, window in enumerate(windows) if any(map(_names_no_rows, window))), default=-1)
+    for place, (version, window) in enumerate(zip((*versions, None), windows, strict=True)):
         paid += sum(entry.rows for entry in window)
         read = _read(curated, version, versions)
         bought = 0 if read is None else read.rows_read - paid
@@ -109,10 +119,25 @@ def _labels(
             found.append(None)
             continue
         paid += bought
-        usd = None if label_usd is None else bought * label_usd
-        what = "rows × label price"
+        what, usd = "rows × label price", None if label_usd is None else bought * label_usd
+        if place <= covered:
+            what, usd = _ENTERED, 0.0
         found.append(Entry(at_ms=read.at_ms, category="labelling", what=what, usd=usd, rows=bought))
     return found
+
+
+def _names_no_rows(entry: Entry) -> bool:
+    return entry.category == "labelling" and not entry.rows
+
+
+def _notes(labels: Iterable[Entry | None]) -> tuple[str, ...]:
+    rows = sum(entry.rows for entry in labels if entry is not None and entry.what == _ENTERED)
+    if not rows:
+        return ()
+    return (
+        f"labelling: {rows:,} rows are in what was entered for it without --rows, and are not reckoned at the label "
+        "price as well",
+    )
 
 
 def _read(curated: Sequence[Curated], version: Made | None, versions: Sequence[Made]) -> Curated | None:

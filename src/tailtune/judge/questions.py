@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -12,8 +13,10 @@ from tailtune.judge.cadence import OFTEN_DAYS
 from tailtune.judge.constraints import (
     fast_enough,
     last_doubling_gain,
+    meets_with_head_room,
     needed,
     quality_value,
+    servable,
     usable_enough,
     validity,
 )
@@ -24,6 +27,7 @@ from tailtune.judge.wording import pct
 from tailtune.spec.model import TargetsSpec
 
 R = TypeVar("R", bound=RungResult)
+Answer = Literal["yes", "no", "unmeasured"]
 CONTEXT = ("zero_shot", "prototypes", "retrieval", "template")
 """Local rungs that put more before a model: descriptions, examples, neighbours. Nothing is fitted."""
 _MISSED = "retrieval missed"  # as judge/diagnose.py calls it
@@ -41,20 +45,25 @@ def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tup
 
 
 def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
-    """Yes when a rung that only reads context stays; a fitted rung that stays is no proof of context."""
-    stays = outcome.verdict == "stay"
-    answer: Literal["yes", "no", "unmeasured"] = "no"
-    if stays and _reads_context(outcome.best):
+    """Yes when a rung that only reads context does what is needed; no only when prompted models were asked in vain.
+
+    A fitted rung that stays proves nothing about context.
+    """
+    reading = [rung for rung in evidence.rungs if _reads_context(rung) and servable(rung, targets)]
+    answer: Answer = "no"
+    if any(meets_with_head_room(rung.quality, targets) for rung in reading):
         answer = "yes"
-    elif not stays and evidence.unmeasured:
+    elif evidence.unmeasured or not _prompted(evidence):
         answer = "unmeasured"
     local = _best(rung for rung in evidence.rungs if rung.name in CONTEXT)
     prompted = _best(_prompted(evidence))
     told = [f"best local context rung: {local.title} {pct(local.quality)}" if local else _NO_LOCAL]
     if prompted is not None:
         told.append(f"best prompt: {prompted.title} ({prompted.model}) {pct(prompted.quality)}")
+    elif not evidence.unmeasured:
+        told.append("no language model was prompted")
     told.append(f"{needed(targets) * 100:.1f} % is needed to stay")
-    if stays and answer == "no":
+    if outcome.verdict == "stay" and not _reads_context(outcome.best):
         told.append(f"{outcome.best.title}, fitted to labels, stays")
     figures = {"needed_share": needed(targets), "target_share": targets.quality}
     if local is not None:
@@ -94,8 +103,13 @@ def _labels(evidence: Evidence, targets: TargetsSpec) -> Question:
 
 
 def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
-    """Where the time goes: the network or the model of the best prompt, and what a local rung would save."""
+    """Where the time goes: the network or the model of the best prompt, and what a local rung would save.
+
+    Yes and no are about both halves of the question: a target makes latency critical, and only a timed prompt says
+    whether its model is the slow part.
+    """
     best, prompted = outcome.best, _best(_prompted(evidence))
+    slow: Answer = "unmeasured"
     told, figures = [], {"best_rung_p99_ms": best.latency.p99_ms}
     if targets.p99_ms is None:
         told.append("no targets.p99_ms is declared")
@@ -107,9 +121,9 @@ def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
         )
         figures["target_p99_ms"] = targets.p99_ms
     if prompted is None:
-        told.append("the time of an endpoint was not measured")
+        told.append("no prompt was timed, so whether a model would be the slow part was not measured")
     else:
-        words, parts = _where(prompted.latency)
+        slow, words, parts = _where(prompted.latency)
         told.append(f"{prompted.title} takes {prompted.latency.mean_ms:,.0f} ms on average{words}")
         figures |= {"prompt_mean_ms": prompted.latency.mean_ms, **parts}
         local = _best(rung for rung in evidence.rungs if not isinstance(rung, PromptedRung))
@@ -119,27 +133,30 @@ def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
             figures["saved_by_local_ms"] = saved
     return Question(
         question="Is latency critical, and is the model the slow part?",
-        answer="no" if targets.p99_ms is None else "yes",
+        answer="no" if targets.p99_ms is None else slow,
         evidence="; ".join(told),
         figures=figures,
     )
 
 
-def _where(latency: Latency) -> tuple[str, dict[str, float]]:
-    """Network and model of an endpoint, in words and figures; what a server does not tell cannot be told apart."""
+def _where(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
+    """Whether the model is the slow part, in words and in figures; what a server does not tell cannot be told apart."""
     parts = latency.parts
-    if "wait" not in parts:
-        return "", {f"{name}_ms": value for name, value in parts.items()}
+    if "wait" not in parts:  # a model in a folder: no network
+        share = parts.get("infer", 0.0) / total if (total := sum(parts.values())) else math.nan
+        mostly: Answer = "unmeasured" if math.isnan(share) else "yes" if share >= 0.5 else "no"
+        return mostly, "", {f"{name}_ms": value for name, value in parts.items()}
     around = parts.get("connect", 0.0) + parts.get("tls", 0.0) + parts.get("body", 0.0)
     if "server" not in parts:
         told = (
             f": {around:,.0f} ms of connecting and transfer, {parts['wait']:,.0f} ms of waiting, of which the server "
         )
-        return f"{told}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
+        slow: Answer = "no" if around > parts["wait"] else "unmeasured"
+        return slow, f"{told}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
     network = around + parts["wait"] - parts["server"]
-    slow = "the network" if network > parts["server"] else "the model"
-    told = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {slow} is the slow part"
-    return told, {"network_ms": network, "model_ms": parts["server"]}
+    slow, name = ("no", "the network") if network > parts["server"] else ("yes", "the model")
+    told = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {name} is the slow part"
+    return slow, told, {"network_ms": network, "model_ms": parts["server"]}
 
 
 def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
@@ -162,8 +179,11 @@ def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
             )
             figures |= {f"{name}_usable_share": validity(rung).value, f"{name}_right_share": row_right(rung).value}
     last = held or free
-    answer: Literal["yes", "no", "unmeasured"] = "yes"
-    if not (refused is None if last is None else _fits(last, targets)):
+    answer: Answer = "yes"
+    if last is None and refused is None:
+        answer = "unmeasured"
+        told.append("no language model was prompted, so whether constrained decoding fixes anything was not measured")
+    elif last is None or not _fits(last, targets):
         answer = "no" if held is not None else "unmeasured"
         told += [] if held is not None else [_not_held(refused)]
     return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
@@ -207,8 +227,9 @@ def _cadence(evidence: Evidence) -> Question:
     if cadence.days is None:
         return Question(question=question, answer="unmeasured", evidence="; ".join(told))
     if cadence.often:
-        told.append(f"every {OFTEN_DAYS:.0f} days or more often speaks against a fine-tune")
-    answer: Literal["yes", "no"] = "yes" if cadence.often else "no"
+        once = "" if cadence.binding else ", once it is declared"
+        told.append(f"every {OFTEN_DAYS:.0f} days or more often speaks against a fine-tune{once}")
+    answer: Answer = "yes" if cadence.often else "no"
     return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
 
 

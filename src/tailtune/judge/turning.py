@@ -28,7 +28,7 @@ _STEP = 2.0
 def would_change(
     evidence: Evidence, targets: TargetsSpec, best: RungResult, ask: Callable[[Evidence], Verdict]
 ) -> tuple[str, ...]:
-    """What would change the verdict before training: the target, the volume, the cost of an error, what is unmeasured.
+    """What would change the verdict before training: target, volume, cost of an error, cadence, what is unmeasured.
 
     Args:
         evidence: What the verdict is made of.
@@ -39,6 +39,9 @@ def would_change(
     lines = [target_line(best, targets)]
     if evidence.setting is not None:
         lines += turning_points(evidence.setting, lambda other: ask(replace(evidence, setting=other)))
+    seen = evidence.cadence
+    if seen.declaring and ask(replace(evidence, cadence=replace(seen, declared_days=seen.seen_days))) != ask(evidence):
+        lines.append(seen.declaring)
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)
 

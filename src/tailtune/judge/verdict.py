@@ -10,13 +10,14 @@ and meets the target with head-room. The first row that holds decides:
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung serves, and even an optimistic fine-tune is worth no more than it | stay: nothing pays |
 | 4 | no | either | labels are few and the curve still climbs | not yet: label first |
-| 5 | no | either | monthly changes, and no positive net value (at the target, retrainings counted) is known | not yet |
+| 5 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
 | 6 | no | either | training is estimated above `train.max_cost_usd` | not yet |
 | 7 | no | either | otherwise | fine-tune |
 
-3 stands before 4 and 5: labels for a model that cannot pay are the dearest advice there is. Where no rung stays, the
-best one is the one of highest quality; with dollars, the one of highest net value among those whose error is at most
-`head_room` times the least.
+5 weighs a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what
+would change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 and 5: labels for a model
+that cannot pay are the dearest advice there is. Where no rung stays, the best one is the one of highest quality; with
+dollars, the one of highest net value among those whose error is at most `head_room` times the least.
 """
 
 from __future__ import annotations
@@ -129,8 +130,9 @@ def _against(evidence: Evidence, worth: float, targets: TargetsSpec, train: Trai
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking:
         return lacking
-    if evidence.cadence.often and worth <= 0:
-        why = f"{evidence.cadence.told}: so often, a fine-tune must be trained again and again, "
+    if evidence.cadence.binding and worth <= 0:
+        every = f"a change every {evidence.cadence.days:,.0f} days is declared"
+        why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"

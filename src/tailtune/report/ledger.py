@@ -45,7 +45,8 @@ class _Ledger:
         width = min(options.max_width, 140)
         parts: list[RenderableType] = [
             heading("Ledger", f"{self.found.use_case}: what each version cost, and what that brought"),
-            Padding(_versions(self.found, width), (0, 0, 1, 0)),
+            Padding(_versions(self.found, width), (0, 0, 0 if self.found.notes else 1, 0)),
+            *(Padding(Text(note, "dim"), (0, 0, 1, 2)) for note in self.found.notes),
             heading("Both roads", "not reckoned" if self.economics is None else over(self.economics)),
             Padding(_roads(self.economics), (0, 0, 1, 2)),
         ]

@@ -188,6 +188,42 @@ def changes(root: Path, files: Sequence[Path]) -> list[datetime]:
     return sorted(map(datetime.fromisoformat, _git(root, "log", "--format=%cI", "--", *known).split()))
 
 
+def data_changes(paths: Paths, use_case: str) -> list[datetime]:
+    """When a use case's rows were changed by a commit of data.dvc, oldest first; empty without git or DVC.
+
+    data.dvc pins the rows of all use cases in one hash. What it pinned for this one stands in the listing that DVC's
+    cache has under that hash.
+
+    Limit: where the local cache lacks the listing of a commit, or of the one before it, the commit is not counted.
+    """
+    log = _git(paths.root, "log", "--reverse", "--format=%H %cI", "--", paths.data_dvc.name).splitlines()
+    if not log or not (paths.root / ".dvc").is_dir():
+        return []
+    found: list[datetime] = []
+    before: str | None = ""
+    with _repo(paths, use_case) as repo:
+        out = _pinned(repo, paths)
+        for commit, at in map(str.split, log if out is not None else ()):
+            pin = _git(paths.root, "show", f"{commit}:./{paths.data_dvc.name}")
+            rows = _part_of(out, pin, paths.case(use_case).data)
+            if rows is not None and before is not None and rows != before:
+                found.append(datetime.fromisoformat(at))
+            before = rows
+    return found
+
+
+def _part_of(out: Any, pin: str, folder: Path) -> str | None:
+    """The hash of a folder in what a data.dvc pinned, empty when not in it; None when the cache lacks the listing."""
+    digest = re.search(r"md5: (\w+\.dir)$", pin, re.MULTILINE)
+    if digest is None:
+        return None
+    out.obj, out.files, out.hash_info = None, None, type(out.hash_info)("md5", digest[1])
+    if out.get_obj() is None:
+        return None
+    held = out.get_obj(filter_info=str(folder))
+    return "" if held is None else str(held.hash_info.value)
+
+
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603

@@ -14,7 +14,7 @@ class ValueSpec(StrictSpec):
     error_usd: float | None = Field(None, ge=0, description="What a wrong answer costs, US dollars.")
     horizon_months: int = Field(12, ge=1, le=120, description="Months over which both roads are reckoned.")
     change_every_days: float | None = Field(
-        None, gt=0, description="How often behaviour must change; the git history is read as well."
+        None, gt=0, description="How often behaviour must change; where null, git is looked at, which forbids nothing."
     )
     prompt_hours_per_change: float = Field(1.0, ge=0, description="A person's hours for a change of the prompt.")
     retrain_hours_per_change: float = Field(2.0, ge=0, description="A person's hours for a retraining, labels aside.")

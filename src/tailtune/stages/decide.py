@@ -7,7 +7,7 @@ from tailtune.judge.questions import questions
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.services import store
 from tailtune.stages.context import Context
-from tailtune.stages.weighing import gather, training_cost
+from tailtune.stages.weighing import gather, look, training_cost
 
 
 def run(context: Context) -> DecideReport:
@@ -17,7 +17,8 @@ def run(context: Context) -> DecideReport:
         MissingInputError: A stage before has not run.
     """
     case, spec = context.case, context.case.spec
-    evidence, digest = gather(context, training_cost(context))
+    seen = look(context)
+    evidence, digest = gather(context, training_cost(context), seen)
     outcome = verdict(evidence, spec.targets, spec.train)
     train = may_train(outcome, spec.train)
     # Nothing that changes from run to run may stand in the ticket: a new ticket makes training stale.
@@ -41,4 +42,5 @@ def run(context: Context) -> DecideReport:
         train=train,
         estimated_train_usd=evidence.estimated_usd,
         economics=outcome.economics,
+        surroundings=seen,
     )

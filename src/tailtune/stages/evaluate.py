@@ -14,7 +14,7 @@ from tailtune.predictors import registry
 from tailtune.services import store
 from tailtune.stages.candidates import FINE_TUNE, Scored, folders, score
 from tailtune.stages.context import Context
-from tailtune.stages.weighing import gather
+from tailtune.stages.weighing import gather, look
 from tailtune.stages.weights import require_unchanged
 
 
@@ -34,7 +34,8 @@ def run(context: Context) -> EvaluateReport:
     store.require_same_rows(case.name, paths.passed, test, **made)
     require_unchanged(context)
     decided = store.read_report(paths.report("decide"), DecideReport, case.name)
-    evidence, _ = gather(context, decided.estimated_train_usd)
+    # Git and folders may say something else by now: one verdict is about one set of facts.
+    evidence, _ = gather(context, decided.estimated_train_usd, decided.surroundings or look(context))
     best = ticket["best_rung"]
     scored = score(context, test, best, folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)

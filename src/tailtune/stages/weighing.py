@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tailtune import tasks
 from tailtune.core.errors import MissingInputError
-from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport
+from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
 from tailtune.judge.cadence import Cadence, seen_days
 from tailtune.judge.costs import training_usd
 from tailtune.judge.economy import Setting
@@ -34,12 +34,28 @@ def training_cost(context: Context) -> float | None:
     return training_usd(rows, spec.epochs, pace, load_prices(context.project).machine_hour_usd)
 
 
-def gather(context: Context, estimated: float | None) -> tuple[Evidence, str]:
+def look(context: Context) -> Surroundings:
+    """What counts and is no file that a stage reads: the cadence, as declared and as git shows it, and what is kept.
+
+    DVC does not notice when it changes, so decide alone looks, and its report says what it saw.
+    """
+    case, paths, project = context.case, context.paths, context.project
+    changed = versions.changes(project.root, (paths.prompts, case.answers_file))
+    changed += versions.data_changes(project, case.name)
+    return Surroundings(
+        declared_days=case.spec.value.change_every_days,
+        seen_days=seen_days([one.timestamp() / _DAY_S for one in changed]),
+        kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
+    )
+
+
+def gather(context: Context, estimated: float | None, seen: Surroundings) -> tuple[Evidence, str]:
     """Everything that a verdict is made of before training, and the digest of the rows it is about.
 
     Args:
         context: Of a stage after the diagnosis.
         estimated: What a training is expected to cost.
+        seen: What was seen when it was decided.
 
     Raises:
         MissingInputError: A stage before has not run, or ran on other rows.
@@ -57,7 +73,7 @@ def gather(context: Context, estimated: float | None) -> tuple[Evidence, str]:
             )
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
-    cadence = _cadence(context)
+    cadence = Cadence(seen.declared_days, seen.seen_days)
     bought = _sum(rung.usd for rung in prompt.rungs)
     evidence = Evidence(
         rungs=(*ladder.rungs, *measured),
@@ -68,36 +84,32 @@ def gather(context: Context, estimated: float | None) -> tuple[Evidence, str]:
         narrow=tasks.of(case).narrow,
         cadence=cadence,
         diagnosis=diagnosis,
-        setting=_setting(context, cadence, ladder.train_rows, estimated, bought),
+        setting=_setting(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
     return evidence, ladder.rows_digest
 
 
 def _setting(
-    context: Context, cadence: Cadence, train_rows: int, estimated: float | None, bought: float | None
+    context: Context,
+    cadence_days: float | None,
+    kept_gb: float,
+    train_rows: int,
+    estimated: float | None,
+    bought: float | None,
 ) -> Setting | None:
     """Volume and prices; None when no volume is declared."""
-    value, paths = context.case.spec.value, context.paths
+    value = context.case.spec.value
     if value.requests_per_day is None:
         return None
-    kept = sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)
     return Setting(
         value=value,
         prices=load_prices(context.project),
-        cadence_days=cadence.days,
+        cadence_days=cadence_days,
         train_rows=train_rows,
         train_usd=estimated,
         measured_usd=bought,
-        kept_gb=kept / _GB,
+        kept_gb=kept_gb,
     )
-
-
-def _cadence(context: Context) -> Cadence:
-    """Declared, and as the history of prompts, answers file and pinned data shows it."""
-    paths, project = context.paths, context.project
-    files = (paths.prompts, context.case.answers_file, project.data_dvc)
-    changed = versions.changes(project.root, files)
-    return Cadence(context.case.spec.value.change_every_days, seen_days([one.timestamp() / _DAY_S for one in changed]))
 
 
 def _sum(parts: Iterable[float | None]) -> float | None:

@@ -176,7 +176,7 @@ def test_the_summary_is_one_run_charted_by_version(case: UseCase, tracker: Track
     tracker.publish(examples.curate(case))
     run_id = tracker.publish(examples.train(case))
     version(tracker, "1", run_id, promoted=True)
-    ledger.add(tracker, "labelling", Amount(hours=3), 225.0, "", "", ms("2099-01-01T00:00:00+00:00"))
+    ledger.add(tracker, "labelling", Amount(hours=3, rows=400), 225.0, "", "", ms("2099-01-01T00:00:00+00:00"))
     found = reckon(case.name, "accuracy", facts(tracker), 0.08)
     first = ledger.summarise(tracker, found, prompted.economics())
     assert ledger.summarise(tracker, found, prompted.economics()) == first

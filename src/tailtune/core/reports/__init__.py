@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tailtune.core.reports.common import Paired, Report, Scored
-from tailtune.core.reports.decision import DecideReport, FinalVerdict, Question, Verdict
+from tailtune.core.reports.decision import DecideReport, FinalVerdict, Question, Surroundings, Verdict
 from tailtune.core.reports.economy import CostLine, Economics, Road
 from tailtune.core.reports.models import (
     CalibrationBin,
@@ -64,6 +64,7 @@ __all__ = [
     "RungResult",
     "Scored",
     "Settled",
+    "Surroundings",
     "TrainReport",
     "ValidateReport",
     "Verdict",

@@ -22,6 +22,14 @@ class Question(Record):
     figures: dict[str, float] = Field(default_factory=dict, description="The evidence as numbers, name with unit.")
 
 
+class Surroundings(Record):
+    """One per decision: what it was made of that no stage reads from a file, as it was then. Evaluation goes by it."""
+
+    declared_days: float | None = Field(None, description="Days between two changes of behaviour, as declared.")
+    seen_days: float | None = Field(None, description="The same as git shows it; null when it shows too little.")
+    kept_gb: float = Field(0.0, ge=0, description="10⁹ bytes of rows and derived files.")
+
+
 class DecideReport(Report):
     """One per decision taken before training money is spent."""
 
@@ -37,6 +45,7 @@ class DecideReport(Report):
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: float | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
+    surroundings: Surroundings | None = Field(None, description="As of finished_at; null in old reports.")
 
 
 class FinalVerdict(Record):

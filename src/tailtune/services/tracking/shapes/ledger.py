@@ -15,7 +15,7 @@ def plan(ledger: Ledger, economics: Economics | None) -> RunPlan:
     by_version: tuple[Point, ...] = ()
     for bill in ledger.bills:
         by_version += points(_figures(bill, ledger.metric), step=int(bill.version) if bill.version else following)
-    notes = [f"Dollars not known: {what}" for what in ledger.unknown] + list(ledger.unmeasured)
+    notes = [f"Dollars not known: {what}" for what in ledger.unknown] + [*ledger.unmeasured, *ledger.notes]
     lead = "What each version cost and brought, by version number. `tailtune cost` writes this run anew."
     return RunPlan(
         name="ledger",
