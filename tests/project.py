@@ -24,7 +24,7 @@ import yaml
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, Report
 from tailtune.services import store, tracking
-from tailtune.services.tracking import Tracker
+from tailtune.services.tracking import Charge, Tracker
 from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
@@ -153,9 +153,14 @@ class Published:
     points: list[tuple[str, str, float, int]] = field(default_factory=list)
     texts: dict[str, list[str]] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    charges: list[Charge] = field(default_factory=list)
 
     def publish(self, report: Report) -> str:
         self.reports.append(report)
+        return "run"
+
+    def charge(self, charge: Charge) -> str | None:
+        self.charges.append(charge)
         return "run"
 
     def live(self, stage: str, name: str, value: float, step: int) -> None:

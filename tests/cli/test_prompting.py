@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from doubles.conduct import Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
-from project import NAME, copy, respec
+from project import NAME, copy, respec, untracked
 from stages.prompt.prompted import declare, measured, prompt, truth
 
 from tailtune.cli.prompting import estimate, repeat
-from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.errors import EndpointError, MissingInputError, UsageError
 from tailtune.spec.paths import Paths
 
 Factory = pytest.TempPathFactory
@@ -50,11 +51,31 @@ def test_repeats_go_past_the_kept_answers(wavers: float, paths: Paths) -> None:
         declare(paths, double.url, rungs=["lm_zero_shot"], min_rows=30)
         prompt(paths)
         asked = len(double.seen)
-        head, qualities, changed, paid = repeat(paths, NAME, 3)
+        before = double.input_tokens, double.output_tokens
+        with untracked() as published:
+            head, qualities, changed, paid = repeat(paths, NAME, 3)
         assert len(double.seen) - asked == 3 * 30
     assert "30 dev rows, asked 3 times" in head and qualities.count("%") == 3 and "$" in paid
     steady = changed.startswith("rows whose answer changed: 0.0")
     assert steady == (wavers == 0)
+    (charge,) = published.charges
+    read, written = double.input_tokens - before[0], double.output_tokens - before[1]
+    assert (charge.stage, charge.what, charge.status) == ("prompt", "repeats", "FINISHED")
+    assert charge.cost.bought_usd == pytest.approx((read * 1.0 + written * 2.0) / 1e6)
+
+
+def test_repeats_that_are_cut_short_are_charged_for_what_they_bought(paths: Paths) -> None:
+    with Double(Skilled(truth(), base=0.5, evidence=0.5)) as double:
+        declare(paths, double.url, rungs=["lm_zero_shot"], min_rows=30, model={"retries": 0, "concurrency": 1})
+        prompt(paths)
+        before = double.input_tokens, double.output_tokens
+        double.conduct.every, double.conduct.mishap = len(double.seen) + 10, Mishap(status=503)
+        with untracked() as published, pytest.raises(EndpointError, match="503"):
+            list(repeat(paths, NAME, 3))
+        read, written = double.input_tokens - before[0], double.output_tokens - before[1]
+    (charge,) = published.charges
+    assert (charge.what, charge.status) == ("repeats failed", "FAILED") and "503" in charge.note
+    assert charge.cost.bought_usd == pytest.approx((read * 1.0 + written * 2.0) / 1e6) and read > 0
 
 
 def test_one_repeat_shows_no_variance(paths: Paths) -> None:

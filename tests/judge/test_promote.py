@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
-from tailtune.judge.promote import not_comparable, promote
+from tailtune.judge.promote import not_asked, not_comparable, promote
 from tailtune.judge.stats import paired
 
 
@@ -62,6 +62,13 @@ def test_only_an_equal_split_can_be_compared() -> None:
         refusal = not_comparable("3", then, "a")
         assert refusal is not None and not refusal.yes
         assert why in refusal.reason and "champion v3" in refusal.reason and "by hand" in refusal.reason
+
+
+def test_a_champion_that_cannot_be_asked_is_never_beaten_and_it_is_said_what_to_do() -> None:
+    refusal = not_asked("3", "small at host: does not answer", "toy")
+    assert not refusal.yes
+    assert "champion v3: small at host: does not answer" in refusal.reason
+    assert "`tailtune register toy`" in refusal.reason and "move the alias `champion`" in refusal.reason
 
 
 def test_an_interval_above_zero_is_not_enough_when_few_rows_differ() -> None:

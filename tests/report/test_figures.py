@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from matplotlib.figure import Figure
 
 from tailtune.report import figures
@@ -45,6 +46,18 @@ def test_latency_leaves_untimed_candidates_out() -> None:
     shown = words(figures.latency_quality((first, second.model_copy(update={"latency": None})), "test"))
     assert first.title in shown and second.title not in shown and "accuracy, with 95 % interval" in shown
     words(figures.latency_quality((first.model_copy(update={"latency": None}),), "test"))
+
+
+@pytest.mark.parametrize("value", [1.37, 2.11, 7.29, 20.61])
+def test_one_alone_has_room_on_both_sides(value: float) -> None:
+    first = fixtures.evaluate().candidates[0]
+    assert first.latency is not None
+    timed = first.latency.model_copy(update={"p99_ms": value})
+    alone = first.model_copy(update={"latency": timed, "usd_per_1000": value})
+    for figure in (figures.latency_quality((alone,), "test"), figures.cost_quality((alone,), "test")):
+        assert figure is not None and first.title in words(figure)
+        low, high = figure.axes[0].get_xlim()
+        assert low < value < high and high > 2 * low
 
 
 def test_confusions_shows_counts_and_f1() -> None:

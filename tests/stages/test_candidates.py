@@ -12,7 +12,7 @@ import yaml
 from doubles.endpoint import Double
 from doubles.skill import Skilled
 from predictors.prompted.random_model import write_random_model
-from project import LABELS, NAME, Heard, context, copy, jsonl, lived, respec, rows_of
+from project import LABELS, NAME, Heard, context, copy, jsonl, lived, respec, rows_of, untracked
 
 from tailtune.core.errors import MissingInputError, TailTuneError
 from tailtune.core.records import Estimate
@@ -24,7 +24,9 @@ from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.spec.paths import Paths
 from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.spec.settings import Settings
 from tailtune.stages import evaluate
+from tailtune.stages.runner import run_stage
 
 BEST = "lm_zero_shot"
 PRICES = (
@@ -126,6 +128,13 @@ def test_when_the_money_ends_it_says_where_and_what_to_raise_and_goes_on_there(p
         evaluate.run(context(paths))
     kept = len(double.seen)
     assert 0 < kept < 54
+    with untracked() as published, pytest.raises(TailTuneError, match="not paid again"):
+        shutil.rmtree(paths.answers.parent)
+        run_stage("evaluate", NAME, paths, Settings(), Heard())
+    (charge,) = published.charges
+    assert (charge.stage, charge.what) == ("evaluate", "failed") and 0 < (charge.cost.bought_usd or 0) <= 0.03
+    kept = len(double.seen) - kept
+    double.seen[:] = double.seen[-kept:]
     assert f"after {kept:,} of 54" in out.value.message
     assert out.value.hint == f"raise prompt.max_cost_usd in models/toy/model.yaml, then tailtune run {NAME}"
     limited(paths, declared, 1.0)

@@ -25,6 +25,7 @@ from tailtune.spec.paths import Paths
 from tailtune.spec.settings import Settings
 from tailtune.stages import runner
 from tailtune.stages.context import Context
+from tailtune.stages.models import language_models
 from tailtune.stages.table import BY_NAME
 
 CHILD = """
@@ -87,6 +88,59 @@ def test_a_report_is_stamped_written_and_tracked(paths: Paths, stage: Callable[.
     assert report.cost.usd == pytest.approx(report.cost.wall_s * 0.08 / 3600, abs=1e-7)
 
 
+def buying(*usd: float | None) -> Callable[[Context], Report]:
+    """A stage that opens a purse for each answer that it buys; its report does not say so."""
+
+    def stage(context: Context) -> Report:
+        for each in usd:
+            with language_models(context) as models:
+                models.purse.count(each)
+        return quick_stage(context)
+
+    return stage
+
+
+@pytest.mark.parametrize(("usd", "bought"), [((), 0.0), ((0.2, 0.1), 0.3), ((0.2, None), None)])
+def test_what_a_stage_bought_is_what_its_purses_say(
+    paths: Paths, stage: Callable[..., None], usd: tuple[float | None, ...], bought: float | None
+) -> None:
+    stage(buying(*usd))
+    with untracked() as published:
+        report = run(paths)
+    assert report.cost is not None
+    assert report.cost.bought_usd == (None if bought is None else pytest.approx(bought))
+    assert published.charges == [], "the report's run holds it"
+
+
+@pytest.mark.parametrize("error", [TailTuneError("broken"), GateError("no report"), KeyboardInterrupt()])
+def test_what_a_stage_bought_before_it_failed_is_charged(
+    paths: Paths, stage: Callable[..., None], error: BaseException
+) -> None:
+    def fail(context: Context) -> Report:
+        buying(0.2, 0.1)(context)
+        raise error
+
+    stage(fail)
+    with untracked() as published, pytest.raises(type(error)):
+        run(paths)
+    (charge,) = published.charges
+    assert (charge.stage, charge.cost.bought_usd) == ("curate", pytest.approx(0.3))
+    assert charge.cost.usd == pytest.approx(charge.cost.wall_s * 0.08 / 3600, abs=1e-7)
+
+
+def test_a_report_that_is_tracked_and_cannot_be_written_is_not_charged_again(
+    paths: Paths, stage: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, report: Report) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage(buying(0.2))
+    monkeypatch.setattr(store, "write_report", full)
+    with untracked() as published, pytest.raises(OSError, match="No space"):
+        run(paths)
+    assert (len(published.reports), published.charges) == (1, [])
+
+
 def test_an_unpriced_machine_costs_an_unknown_amount(paths: Paths, stage: Callable[..., None]) -> None:
     stage(quick_stage)
     paths.prices.write_text("as_of: 2026-11-01\n", encoding="utf-8")
@@ -142,6 +196,7 @@ def test_a_report_that_could_not_be_tracked_is_not_written(
         monkeypatch.setattr(published, "publish", fail)
         with pytest.raises(ServiceError):
             run(paths)
+    assert [charge.what for charge in published.charges] == ["failed"]
     assert not paths.case(NAME).report("curate").exists()
 
 

@@ -41,14 +41,19 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
 def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:
     """Ask the best prompt's rows again, past the kept answers, and say how much the answers differ.
 
+    What it cost is noted in MLflow, also when it is cut short.
+
     Raises:
         UsageError: Less than two repeats.
         MissingInputError: No prompted rung was measured.
     """
     from tailtune.report.numbers import share, usd, with_interval
+    from tailtune.spec.prices import load_prices
+    from tailtune.stages.charging import charged
     from tailtune.stages.prompt.variance import variance
 
-    with _context(paths, use_case) as context:
+    hour_usd = load_prices(paths).machine_hour_usd
+    with _context(paths, use_case) as context, charged(context, "prompt", hour_usd, "repeats"):
         found = variance(context, repeats)
     yield f"{found.rung} ({found.model}), {found.rows:,} dev rows, asked {len(found.qualities)} times"
     if found.qualities:

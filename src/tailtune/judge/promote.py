@@ -45,6 +45,25 @@ def promote(
     return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {wanted}")
 
 
+def not_asked(champion: str, why: str, use_case: str) -> Decision:
+    """The refusal when a prompted model that must be compared could not be asked: its endpoint or the money is gone.
+
+    Args:
+        champion: Version that is champion.
+        why: Which model could not be asked, and what was said; one sentence without full stop.
+        use_case: Whose version it is.
+
+    Returns:
+        Never yes: a version that was not compared does not become champion by itself.
+    """
+    return Decision(
+        yes=False,
+        reason=f"not promoted: it could not be compared with champion v{champion}: {why}; put the endpoint back or "
+        f"raise prompt.max_cost_usd, then run `tailtune register {use_case}` again; or, to promote this version by "
+        "hand, move the alias `champion` to it in MLflow (make ui)",
+    )
+
+
 def not_comparable(champion: str, then: str | None, now: str) -> Decision | None:
     """Whether the champion may have been trained on rows that are test rows now; then nothing is promoted.
 

@@ -106,6 +106,7 @@ def latency_quality(results: Sequence[Scored], split: str) -> Figure:
     axes.set_xlabel("p99 latency of one row, milliseconds (log scale; left is faster)")
     axes.set_ylabel(f"{title(results[0].metric)}, with 95 % interval")
     axes.margins(x=0.1, y=0.12)
+    _around_one(axes, [p99 for p99, _ in timed])
     for p99, result in timed:
         colour = GREEN if result is timed[0][1] else BLUE
         arms = _arms(result.quality)
@@ -132,10 +133,15 @@ def cost_quality(results: Sequence[Scored], split: str, target: float | None = N
     priced.sort(key=lambda pair: -pair[1].quality.value)
     height = 1.8 + 0.36 * max(len(priced), 7)
     figure, axes = _sheet(9.0, height, f"What an answer costs, and how good it is ({split} rows)")
+    ends: list[float] = []
     axes.set_xscale("log")
     axes.set_xlabel("US dollars per 1,000 answers, with 95 % interval (log scale; left is cheaper)")
     axes.set_ylabel(f"{title(results[0].metric)}, with 95 % interval")
     axes.margins(x=0.1, y=0.12)
+    for usd, result in priced:
+        below, above = _price_arms(result, usd) or ([0.0], [0.0])
+        ends += [usd - below[0], usd + above[0]]
+    _around_one(axes, ends)
     for usd, result in priced:
         colour = GREEN if result is priced[0][1] else BLUE
         arms = _arms(result.quality)
@@ -258,6 +264,12 @@ def _interval(axes: Axes, at: float, estimate: Estimate, colour: str) -> None:
 
 def _arms(estimate: Estimate) -> list[list[float]]:
     return [[estimate.value - estimate.low], [estimate.high - estimate.value]]
+
+
+def _around_one(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis around one value is left without any width by rounding; here it gets one."""
+    if values and max(values) < 1.001 * min(values):
+        axes.set_xlim(values[0] / 3, values[0] * 3)
 
 
 def _names_beside(axes: Axes, items: Sequence[tuple[float, float, str]], height: float) -> None:

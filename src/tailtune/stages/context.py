@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tailtune.core.progress import Progress
+from tailtune.services.endpoint import Purse
 from tailtune.services.tracking import Tracker
 from tailtune.spec.load import UseCase
 from tailtune.spec.paths import CasePaths, Paths
@@ -22,6 +23,20 @@ class Context:
     tracker: Tracker
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     """Called by the runner once the report is safe: what must outlive a failure until then is removed here."""
+    purses: list[Purse] = field(default_factory=list)
+    """Every purse that `language_models` has opened for this run."""
+
+    @property
+    def bought_usd(self) -> float | None:
+        """Paid to endpoints until now, US dollars; None when the cost of an answer is not known."""
+        spent = [purse.spent_usd for purse in self.purses]
+        known = [usd for usd in spent if usd is not None]
+        return sum(known) if len(known) == len(spent) else None
+
+    @property
+    def lost_requests(self) -> int:
+        """Requests that were sent and never answered; an endpoint may charge them, and they are in no sum."""
+        return sum(purse.lost_requests for purse in self.purses)
 
     @property
     def paths(self) -> CasePaths:

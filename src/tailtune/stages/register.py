@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailtune import tasks
-from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
+from tailtune.core.errors import BudgetReachedError, EndpointError, MissingInputError, TailTuneError, UsageError
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
@@ -22,7 +22,7 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
 )
-from tailtune.judge.promote import not_comparable, promote
+from tailtune.judge.promote import not_asked, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.predictors import registry as predictors
 from tailtune.predictors.base import Predictor
@@ -33,7 +33,7 @@ from tailtune.report import page
 from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.tracking import prompts, registry
-from tailtune.services.tracking.bundle import folder_digest
+from tailtune.services.tracking.bundle import Bought, folder_digest, needs
 from tailtune.services.tracking.plan import estimate_values, latency_values
 from tailtune.services.tracking.registry import CHAMPION, Version
 from tailtune.services.weights import bytes_of, digest_of
@@ -55,7 +55,7 @@ def run(context: Context) -> RegisterReport:
     Raises:
         UsageError: data/ was edited and not pinned, so nobody could say which rows the version is made from.
         MissingInputError: Evaluation has not run, the winner's files are gone, or a local model's weights have changed.
-        ServiceError: The tracking store failed.
+        ServiceError: The tracking store failed, or the winner does not answer from its files.
     """
     case, paths = context.case, context.paths
     _require_pinned(context)
@@ -155,8 +155,11 @@ def _key(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, model: Pa
 def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
     winner = next(c for c in evaluated.candidates if c.name == evaluated.winner)
     task, names = tasks.of(context.case), len(context.case.answers.names)
-    stored = registry.Stored(folder, example, winner.name, task.model_type, {f"{task.noun}s": names})
+    needed = needs(folder, example)
+    _count(context, needed.bought)
+    stored = registry.Stored(folder, example, needed, winner.name, task.model_type, {f"{task.noun}s": names})
     logged = registry.log_model(context.tracker, model, stored, _values(winner))
+    _count(context, needed.bought)  # MLflow asks once more, to see that it can be served
     registry.attach(context.tracker, logged.run_id, _papers(context))
     tags = _tags(context, evaluated) | {registry.KEY: key}
     found, measure = winner.quality, MEASURES[winner.metric].title
@@ -165,6 +168,22 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
         f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
     )
     return registry.create(context.tracker, model, logged, tags, note)
+
+
+def _count(context: Context, bought: Bought | None) -> None:
+    """Count what an endpoint charges for trying the winner, which nobody does with a purse in hand.
+
+    Limit: MLflow's own try does not tell its tokens; the same text, it is taken to cost what the first did.
+    """
+    if bought is None:
+        return
+    with language_models(context) as models:
+        price = models.prices.tokens.get(bought.price or "")
+        read, written = bought.input_tokens, bought.output_tokens
+        if price is None or read is None or written is None:
+            models.purse.count(None)
+        else:
+            models.purse.count(price.usd(read, written, bought.cached_input_tokens))
 
 
 def _values(winner: CandidateResult) -> dict[str, float | None]:
@@ -218,7 +237,11 @@ def _settle(
     comparison, refusal = None, None
     if champion is not None:
         refusal = not_comparable(champion.version, champion.tags.get("split_digest"), _split_digest(context))
-        comparison = _compare(context, champion, folder, test) if refusal is None else None
+    if champion is not None and refusal is None:
+        try:
+            comparison = _compare(context, champion, folder, test)
+        except (EndpointError, BudgetReachedError) as error:
+            refusal = not_asked(champion.version, error.message, context.case.name)
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,
@@ -250,7 +273,13 @@ def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
 
 
 def _compare(context: Context, champion: Version, folder: Path, test: Sequence[Row]) -> Paired:
-    """Both predictors, from their saved files, on the same test rows."""
+    """Both predictors, from their saved files, on the same test rows.
+
+    Raises:
+        EndpointError: One of them is a prompted model whose endpoint does not answer any more.
+        BudgetReachedError: Its answers cost more than may be spent.
+        TailTuneError: The champion's files cannot be loaded.
+    """
     texts = [row.text for row in test]
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
@@ -258,12 +287,13 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch, language_models(context) as models:
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
-            second = _scored(context, models.connected(predictors.load(there, embed)), test)
+            held = models.connected(predictors.load(there, embed))
         except (OSError, KeyError, ValueError) as error:
             raise TailTuneError(
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
             ) from error
+        second = _scored(context, held, test)
         first = _scored(context, models.connected(predictors.load(folder, embed)), test)
     names = ("candidate", f"champion v{champion.version}")
     return tasks.of(context.case).compare(first, second, names)

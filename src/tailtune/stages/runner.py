@@ -1,4 +1,4 @@
-"""Run one stage: load the spec, take the use case, run, count the cost, write the report, track it."""
+"""Run one stage: load the spec, take the use case, run, count the cost, track it, write the report."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tailtune.core.errors import BusyError, GateError
 from tailtune.core.progress import Progress
 from tailtune.core.reports import Report
 from tailtune.services import store, tracking
-from tailtune.services.meter import Meter
 from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import CasePaths, Paths
 from tailtune.spec.prices import load_prices
 from tailtune.spec.settings import Settings
+from tailtune.stages.charging import charged
 from tailtune.stages.context import Context
 from tailtune.stages.table import BY_NAME, Stage
 
 
 def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progress: Progress) -> Report:
-    """Run a stage of a use case and write its report last.
+    """Run a stage of a use case and write its report last. What it cost is tracked however it ends.
 
     Raises:
         TailTuneError: Whatever the stage found wrong. A failing gate still leaves its report.
@@ -34,18 +34,17 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     prices = load_prices(paths)
     with _alone(case.paths, name):
         tracker = tracking.connect(settings.resolved_tracking_uri(paths), case)
-        meter = Meter()
         context = Context(case, settings, progress, tracker)
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
-        report, refusal = _outcome(stage, context)
-        cost = meter.cost(prices.machine_hour_usd)
-        stamp = {
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "spec_digest": case.spec.digest(stage.sections),
-            "cost": cost.model_copy(update={"bought_usd": getattr(report, "usd_spent", 0.0)}),
-        }
-        report = report.model_copy(update=stamp)
-        tracker.publish(report)
+        with charged(context, name, prices.machine_hour_usd) as cost:
+            report, refusal = _outcome(stage, context)
+            stamp = {
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "spec_digest": case.spec.digest(stage.sections),
+                "cost": cost(),
+            }
+            report = report.model_copy(update=stamp)
+            tracker.publish(report)
         store.write_report(case.paths.report(name), report)
         for clean_up in context.afterwards:
             clean_up()

@@ -19,7 +19,7 @@ from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.recipes import build
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services.endpoint import AnswerCache
-from tailtune.services.tracking.bundle import needs
+from tailtune.services.tracking.bundle import Bought, needs
 from tailtune.spec.prompting import LanguageModelSpec
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
@@ -78,6 +78,7 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
     registry.write_card(tmp_path, registry.RUNG_KINDS["lm_few_shot"], ())
     told = needs(tmp_path, TEXTS[0])
     assert len(double.seen) == 1
+    assert told.bought == Bought(None, double.input_tokens, double.output_tokens)
     assert dict(told.columns) == {"label": "str", "confidence": "float"}
     packages = {one.partition("==")[0].lower() for one in told.requirements}
     assert {"openai", "jinja2"} <= packages
@@ -88,7 +89,9 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
 
 
 def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tmp_path: Path) -> None:
-    double.skill = lambda *_: "I would rather not say."
+    double.skill, double.conduct = (lambda *_: "I would rather not say."), Conduct(usage=False)
     rung(double, "lm_zero_shot").save(tmp_path)
     registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
-    assert dict(needs(tmp_path, TEXTS[0]).columns) == {"label": "str", "confidence": "float"}
+    told = needs(tmp_path, TEXTS[0])
+    assert dict(told.columns) == {"label": "str", "confidence": "float"}
+    assert told.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"

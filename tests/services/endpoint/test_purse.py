@@ -56,6 +56,14 @@ def test_without_a_price_even_an_empty_purse_lets_pass() -> None:
     assert purse.spent_usd is None
 
 
+def test_what_was_bought_elsewhere_counts_and_takes_from_what_is_left() -> None:
+    purse = Purse(1)
+    purse.count(0.25)
+    assert (purse.spent_usd, purse.left_usd, purse.busy) == (0.25, 0.75, False)
+    purse.count(None)
+    assert (purse.spent_usd, purse.left_usd) == (None, 0.75)
+
+
 def test_a_hold_is_used_once() -> None:
     purse = Purse(1)
     hold = held(purse, 0.1)

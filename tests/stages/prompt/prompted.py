@@ -19,7 +19,10 @@ from project import NAME, copy, make, respec, rows_of, run, sentences
 from tailtune.core.records import SPLITS
 from tailtune.core.reports import CurateReport, PromptReport, ValidateReport
 from tailtune.services import store
+from tailtune.services.tracking import connect, ledger
+from tailtune.spec.load import load_use_case
 from tailtune.spec.paths import Paths
+from tailtune.spec.settings import Settings
 
 HALF = ("lm_zero_shot", "lm_retrieval")
 PRICES = {"small": (1.0, 2.0), "large": (10.0, 20.0)}
@@ -107,6 +110,15 @@ def prompt(paths: Paths) -> PromptReport:
 def dev_rows(paths: Paths) -> int:
     """Dev rows of the project."""
     return len(rows_of(paths, "dev"))
+
+
+def bought_usd(paths: Paths) -> float | None:
+    """US dollars of answers that the ledger in the project's own store counts; None when one is not known."""
+    case = load_use_case(paths, NAME)
+    tracker = connect(Settings().resolved_tracking_uri(paths), case)
+    found = ledger.facts(tracker, NAME, case.spec.metric)
+    known = [entry.usd for entry in found.entries if "bought" in entry.what]
+    return None if None in known else sum(usd for usd in known if usd is not None)
 
 
 def forget(paths: Paths) -> None:

@@ -16,7 +16,7 @@ from doubles.endpoint import Double
 from doubles.skill import Skilled
 from project import NAME, copy, jsonl, respec, run
 
-from stages.prompt.prompted import asking, declare, dev_rows, forget, measured, price, prompt, truth
+from stages.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
 from tailtune.core.errors import EndpointError, MissingInputError, SpecError
 from tailtune.predictors import registry
 from tailtune.predictors.prompted.rung import Prompted
@@ -259,8 +259,10 @@ def test_ctrl_c_keeps_what_was_answered(tmp_path: Path, tmp_path_factory: Factor
         while len(double.seen) < 12 and time.monotonic() < deadline and child.poll() is None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        _, told = child.communicate(timeout=20)
+        _, told = child.communicate(timeout=120)  # it notes its cost in a store that it has to make
         assert child.returncode == 130, told
+        bought = bought_usd(paths)
+        assert bought is not None and 0 < bought <= (double.input_tokens * 1.0 + double.output_tokens * 2.0) / 1e6
         answered = len(double.seen)
         double.conduct.latency_s = 0.0
         report = prompt(paths)

@@ -78,6 +78,14 @@ class Purse:
             self._kept_usd += held.usd
             self._lost += 1
 
+    def count(self, usd: float | None) -> None:
+        """An answer was bought without this purse, for so much; None when its cost is not known."""
+        with self._lock:
+            if usd is None:
+                self._unknown += 1
+            else:
+                self._spent_usd += usd
+
     @property
     def busy(self) -> bool:
         """Whether requests are in flight, so that some of what is put aside may come back."""

@@ -25,12 +25,36 @@ from pathlib import Path
 from tailtune.predictors import registry
 from tailtune.predictors.prepare import prepared
 predictor = registry.load(Path(sys.argv[1]))
+text = prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))
 for late in getattr(predictor, "late_imports", ()):  # what this one text may not need, and the next one does
     importlib.import_module(late)
-answers = predictor.answer([prepared(sys.argv[2], registry.scrubbed(Path(sys.argv[1])))])
-columns = {name: "str" if value is None else type(value).__name__ for name, value in answers[0].columns().items()}
-print(json.dumps({"columns": columns, "modules": sorted(sys.modules)}))
+bought = None
+if getattr(getattr(predictor, "spec", None), "endpoint", None):  # a prompted model: its answer is paid for
+    (asked,) = predictor.asked([text])
+    answer, reply = asked.answer, asked.reply
+    bought = [predictor.spec.price, reply.input_tokens, reply.output_tokens, reply.cached_input_tokens]
+else:
+    (answer,) = predictor.answer([text])
+columns = {name: "str" if value is None else type(value).__name__ for name, value in answer.columns().items()}
+print(json.dumps({"columns": columns, "modules": sorted(sys.modules), "bought": bought}))
 """
+
+
+@dataclass(frozen=True)
+class Bought:
+    """One per answer that an endpoint gave while a predictor was tried.
+
+    Attributes:
+        price: Name of its tokens' price; None when none was declared.
+        input_tokens: Of the prompt; None when the endpoint did not tell.
+        output_tokens: Of the answer; None when the endpoint did not tell.
+        cached_input_tokens: Part of the prompt's that the endpoint had cached.
+    """
+
+    price: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,11 +65,13 @@ class Needs:
         columns: What an answer is made of: column → `str` or `float`.
         modules: Our modules it loaded to answer.
         requirements: Packages those import, `name==version`.
+        bought: What its answer took of an endpoint; None when it asked none.
     """
 
     columns: Mapping[str, str]
     modules: tuple[str, ...]
     requirements: tuple[str, ...]
+    bought: Bought | None = None
 
 
 def needs(predictor: Path, example: str) -> Needs:
@@ -78,7 +104,8 @@ def needs(predictor: Path, example: str) -> Needs:
     files = [_file(name) for name in ours] + [ENTRY]
     imported = {top for file in files for top in _imports(file)} & ({name.partition(".")[0] for name in loaded})
     always = _imports(ENTRY) - {"tailtune"}
-    return Needs(told["columns"], ours, _requirements(imported | always, ENCODER_MODULE in loaded))
+    bought = None if told["bought"] is None else Bought(*told["bought"])
+    return Needs(told["columns"], ours, _requirements(imported | always, ENCODER_MODULE in loaded), bought)
 
 
 def copy_code(modules: tuple[str, ...], into: Path) -> Path:

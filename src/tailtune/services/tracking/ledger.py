@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +12,18 @@ from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Catego
 from tailtune.core.reports import Economics
 from tailtune.judge.ledger import Amount
 from tailtune.services.tracking import registry
+from tailtune.services.tracking.charge import CHARGE
 from tailtune.services.tracking.client import told
 from tailtune.services.tracking.home import embedded_folder
 from tailtune.services.tracking.plan import COST_UNKNOWN, RunPlan, points
 from tailtune.services.tracking.shapes.ledger import plan
-from tailtune.services.tracking.tracker import Tracker
+from tailtune.services.tracking.tracker import PUBLICATION, Tracker
 from tailtune.services.tracking.write import NOTE, PARENT, RunWriter, now_ms
 
 HAND, PURPOSE, PRICE = "tailtune.ledger", "tailtune.for", "tailtune.price"
 SUMMARY = "ledger"
 _PAGE = 1000
 _DIGEST = "tailtune.ledger_digest"
-_PUBLICATION = "tailtune.publication"
 
 
 def facts(tracker: Tracker, model: str, metric: str) -> Facts:
@@ -37,25 +37,27 @@ def facts(tracker: Tracker, model: str, metric: str) -> Facts:
     Raises:
         ServiceError: MLflow could not be read.
 
-    Limit: what a killed run had used is counted as not known; nobody wrote it down.
+    Limit: what a killed run had used is counted as not known; nobody wrote it down. A process that was killed before it
+    opened a run, as all but training do at their end, has left no trace but the answers that are kept.
     """
     with told(tracker.uri, f"reading the ledger of {tracker.case.name}"):
         if tracker.client.get_experiment_by_name(tracker.case.name) is None:
             return Facts()
         stages = list(_stage_runs(tracker))
-        killed = list(_killed(tracker, {run.data.tags.get(_PUBLICATION) for run in stages}))
+        killed = list(_killed(tracker, stages))
         by_hand = list(_search(tracker, f"tags.`{HAND}` = 'true'"))
     versions = registry.versions(tracker, model)
     made_by = {version.run_id: version.version for version in versions}
     entries = [entry for run in stages for entry in _used(run, made_by)]
     entries += [_entry(run, f"{_stage(run)}: killed", None) for run in killed]
     entries += [entry for run in by_hand for entry in _added(run)]
+    done = [run for run in stages if _whole(run) and CHARGE not in run.data.tags]
     return Facts(
         entries=tuple(entries),
-        curated=tuple(_curated(run) for run in stages if "rows_read" in run.data.metrics and _stage(run) == "curate"),
+        curated=tuple(_curated(run) for run in done if "rows_read" in run.data.metrics and _stage(run) == "curate"),
         complaints_ms=tuple(_ended(run) for run in by_hand if run.data.tags.get(PURPOSE) == COMPLAINT),
         versions=tuple(_made(version, metric) for version in versions),
-        stages=tuple(sorted({_stage(run) for run in stages})),
+        stages=tuple(sorted({_stage(run) for run in done})),
     )
 
 
@@ -113,27 +115,40 @@ def artifacts_folder(tracker: Tracker) -> Any:
 
 
 def _stage_runs(tracker: Tracker) -> Iterator[Any]:
-    """Runs of stages; their children have no cost of their own."""
-    for run in _search(tracker, "metrics.cost_wall_s >= 0"):
-        if PARENT not in run.data.tags and _stage(run) and run.info.status != "KILLED":
+    """Runs of stages; their children have no cost of their own, and what was torn and written again has one cost."""
+    found = [run for run in _search(tracker, "metrics.cost_wall_s >= 0") if PARENT not in run.data.tags and _stage(run)]
+    written = _publications(run for run in found if _whole(run))
+    for run in found:
+        if _whole(run) or run.data.tags.get(PUBLICATION) not in written:
             yield run
 
 
-def _killed(tracker: Tracker, published: set[str | None]) -> Iterator[Any]:
-    """Runs that were killed at work; not those that were only written halfway and then once more."""
+def _killed(tracker: Tracker, counted: Sequence[Any]) -> Iterator[Any]:
+    """Runs that were killed at work; not those whose cost stands in them or in another run."""
+    known, written = {run.info.run_id for run in counted}, _publications(counted)
     for run in _search(tracker, "attributes.status = 'KILLED'"):
-        torn = run.data.tags.get(_PUBLICATION) in published - {None}
-        if PARENT not in run.data.tags and _stage(run) in STAGE_CATEGORIES and not torn:
+        elsewhere = run.info.run_id in known or run.data.tags.get(PUBLICATION) in written
+        if PARENT not in run.data.tags and _stage(run) in STAGE_CATEGORIES and not elsewhere:
             yield run
+
+
+def _whole(run: Any) -> bool:
+    """Whether a run was written to its end. One that was interrupted is, when it holds just what that cost."""
+    return run.info.status != "KILLED" or CHARGE in run.data.tags
+
+
+def _publications(runs: Iterable[Any]) -> set[str]:
+    return {run.data.tags[PUBLICATION] for run in runs if PUBLICATION in run.data.tags}
 
 
 def _used(run: Any, made_by: dict[str, str]) -> Iterator[Entry]:
     """What a stage's run used: the machine, and answers that were bought."""
+    what = f"{_stage(run)}: {run.data.tags[CHARGE]}, " if CHARGE in run.data.tags else f"{_stage(run)}: "
     metrics, unknown = run.data.metrics, run.data.tags.get(COST_UNKNOWN, "").split(", ")
     version = made_by.get(run.info.run_id)
-    yield _entry(run, f"{_stage(run)}: machine", metrics.get("cost_usd"), version)
+    yield _entry(run, f"{what}machine", metrics.get("cost_usd"), version)
     if metrics.get("cost_bought_usd") or "cost_bought_usd" in unknown:
-        yield _entry(run, f"{_stage(run)}: bought answers", metrics.get("cost_bought_usd"), version)
+        yield _entry(run, f"{what}bought answers", metrics.get("cost_bought_usd"), version)
 
 
 def _entry(run: Any, what: str, usd: float | None, version: str | None = None) -> Entry:

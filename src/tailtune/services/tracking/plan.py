@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tailtune.core.records import Cost, Estimate, Latency, Split
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COST_UNKNOWN = "tailtune.cost_unknown"
+Status = Literal["FINISHED", "FAILED", "KILLED"]
 Table = Mapping[str, Sequence[object]]  # column → values, all of one length
 
 
@@ -39,7 +40,7 @@ class RunPlan:
         figures: Artifact file (`.png`) → function that draws it.
         files: File → artifact folder (empty: the top).
         texts: Artifact file → its text.
-        failed: A gate said no; the UI shows the run as failed.
+        status: What the UI shows: FAILED when a gate said no or the work failed, KILLED after Ctrl-C.
         children: Nested runs.
     """
 
@@ -53,7 +54,7 @@ class RunPlan:
     figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     files: tuple[tuple[Path, str], ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
-    failed: bool = False
+    status: Status = "FINISHED"
     children: tuple[RunPlan, ...] = ()
 
 

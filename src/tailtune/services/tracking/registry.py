@@ -12,7 +12,7 @@ from typing import Any
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
-from tailtune.services.tracking.bundle import ENTRY, copy_code, needs
+from tailtune.services.tracking.bundle import ENTRY, Needs, copy_code
 from tailtune.services.tracking.client import fluent, told
 from tailtune.services.tracking.plan import points
 from tailtune.services.tracking.tracker import Tracker
@@ -100,6 +100,7 @@ class Stored:
     Attributes:
         predictor: Folder with the saved predictor.
         example: A text for the model's input example.
+        needed: What it took to answer that text.
         rung: Its kind.
         model_type: MLflow's word for its task.
         params: What else the UI shows of it.
@@ -107,6 +108,7 @@ class Stored:
 
     predictor: Path
     example: str
+    needed: Needs
     rung: str
     model_type: str
     params: Mapping[str, int | str]
@@ -122,9 +124,9 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
         values: Metrics of the run and the model: the winner's on test.
 
     Raises:
-        ServiceError: The predictor does not answer from its files, or MLflow cannot be written.
+        ServiceError: MLflow cannot be written.
     """
-    needed = needs(stored.predictor, stored.example)
+    needed = stored.needed
     with _at(tracker, f"storing {model}") as mlflow, tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
         from mlflow.entities import Metric, Param
 

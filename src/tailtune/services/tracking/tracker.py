@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tailtune.core.errors import ServiceError
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.services.tracking import datasets, prompts, provenance
+from tailtune.services.tracking.charge import Charge
+from tailtune.services.tracking.charge import plan as charge_plan
 from tailtune.services.tracking.client import open_client, told
 from tailtune.services.tracking.home import embedded_folder, reach
 from tailtune.services.tracking.plan import RunPlan, cost_points, cost_tags
@@ -22,6 +25,8 @@ from tailtune.spec.load import UseCase
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+PUBLICATION = "tailtune.publication"
+"""Tag that says which publication a run is of; one that was torn and its repetition have the same."""
 _FLUSH_S = 2.0
 _GUIDE = (
     "**How to read this experiment.** One run per stage of the model's life: curate, validate, ladder, prompt, "
@@ -84,7 +89,8 @@ class Tracker:
     def publish(self, report: Report) -> str:
         """Write a report as runs; the second time does nothing. Returns the id of the stage's run.
 
-        Runs that a killed process of this checkout left open for the stage are marked KILLED first.
+        Runs that a killed process of this checkout left open for the stage are marked KILLED first. A model's run tells
+        how its version was made and stays as it is: what a later comparison of that version bought is a run of its own.
 
         Raises:
             ServiceError: MLflow could not be written.
@@ -92,14 +98,16 @@ class Tracker:
         self._flush(force=True)
         with told(self.uri, f"publishing {report.stage}"):
             key = provenance.publication(report)
-            done = self._search(f"tags.`tailtune.publication` = '{key}' and attributes.status != 'RUNNING'")
+            done = self._search(f"tags.`{PUBLICATION}` = '{key}' and attributes.status != 'RUNNING'")
             whole = [run for run in done if run.info.status != "KILLED" and "mlflow.parentRunId" not in run.data.tags]
-            opened = self._open.pop(report.stage, None)
             if whole:
+                self._open.pop(report.stage, None)
                 self.sweep(report.stage)
                 return str(whole[0].info.run_id)
-            run_id = report.run_id if isinstance(report, RegisterReport) else opened
+            run_id = report.run_id if isinstance(report, RegisterReport) else self._open.get(report.stage)
             if isinstance(report, RegisterReport) and self.client.get_run(report.run_id).info.status == "FINISHED":
+                if report.cost is not None and report.cost.bought_usd != 0:
+                    self._charge(Charge(report.stage, "compared again", report.cost), key)
                 return report.run_id  # a known version: its run says how it was made
             self.sweep(report.stage, keep=run_id)
             shape = plan(report, self.case)
@@ -109,7 +117,43 @@ class Tracker:
                 tags={**shape.tags, **cost_tags(report.cost)},
                 texts={f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
             )
-            return self._writer(report, shape, key).write(shape, run_id)
+            writer = self._writer(report, shape, key)
+            try:
+                run_id = writer.write(shape, run_id)
+            except BaseException:  # half written: `charge` makes it the run that failed
+                if writer.top is not None:
+                    self._open[report.stage] = writer.top
+                raise
+            self._open.pop(report.stage, None)
+            return run_id
+
+    def charge(self, charge: Charge) -> str | None:
+        """Write what work without a report has cost, as one run.
+
+        A run that the work has left open becomes that run. A model's does not: it is for the version that may be made
+        of it, so it is ended and marked as counted here.
+
+        Returns:
+            The run's id; None when nothing noticeable was used and no run is open: then none is left.
+
+        Raises:
+            ServiceError: MLflow could not be written.
+        """
+        opened = self._open.get(charge.stage)
+        if opened is None and not charge.noticeable:
+            return None
+        if opened is not None:
+            self._flush(force=True)
+        with told(self.uri, f"noting what {charge.stage} cost"):
+            key = uuid4().hex[:16]
+            self._open.pop(charge.stage, None)
+            if opened is not None and charge.stage == "register":
+                self.client.set_tag(opened, PUBLICATION, key)
+                self.client.set_terminated(opened, "KILLED")
+                opened = None
+            if opened is not None:
+                self._drop_children(opened)
+            return self._charge(charge, key, opened)
 
     def prompts(self, templates: Mapping[str, str], origins: Mapping[str, str] | None = None) -> Mapping[str, int]:
         """Register prompt texts, by their names; returns the same names → version.
@@ -155,8 +199,7 @@ class Tracker:
             "and attributes.status = 'RUNNING'"
         ):
             if run.info.run_id != keep and PARENT not in run.data.tags:
-                for child in self._search(f"tags.`{PARENT}` = '{run.info.run_id}'"):
-                    self.client.delete_run(child.info.run_id)
+                self._drop_children(run.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:
@@ -173,11 +216,21 @@ class Tracker:
             **({"tailtune.git_commit": commit, "mlflow.source.git.commit": commit} if commit else {}),
         }
 
+    def _drop_children(self, run_id: str) -> None:
+        for child in self._search(f"tags.`{PARENT}` = '{run_id}'"):
+            self.client.delete_run(child.info.run_id)
+
+    def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
+        ended = now_ms()
+        began = ended - int(charge.cost.wall_s * 1000)
+        tags = self.tags(charge.stage) | {PUBLICATION: key}
+        return RunWriter(self.client, self.experiment_id, tags, {}, began, ended).write(charge_plan(charge), run_id)
+
     def _writer(self, report: Report, shape: RunPlan, key: str) -> RunWriter:
         ended = int(datetime.fromisoformat(report.finished_at).timestamp() * 1000) if report.finished_at else now_ms()
         took = 0 if report.cost is None else int(report.cost.wall_s * 1000)
         tags = self.tags(report.stage) | {
-            "tailtune.publication": key,
+            PUBLICATION: key,
             "tailtune.rows_digest": report.rows_digest,
             "tailtune.spec_digest": report.spec_digest,
         }

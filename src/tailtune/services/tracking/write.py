@@ -33,6 +33,9 @@ class RunWriter:
         datasets: Split → dataset input; a plan names the splits it read.
         began_ms: Start that the runs show.
         ended_ms: End that the runs show.
+
+    Attributes:
+        top: The run that is being written, without its parent's; None before that.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class RunWriter:
     ) -> None:
         self._client, self._experiment_id, self._tags, self._datasets = client, experiment_id, dict(tags), datasets
         self._began_ms, self._ended_ms = began_ms, ended_ms
+        self.top: str | None = None
 
     def write(self, plan: RunPlan, run_id: str | None = None, parent: str | None = None) -> str:
         """Write a plan and its children; finishes every run. Returns the run's id.
@@ -57,11 +61,13 @@ class RunWriter:
         """
         ended_ms = self._ended_ms if run_id is None else now_ms()  # an open run began when it was opened
         run_id = run_id or self._create(plan, parent)
+        if parent is None:
+            self.top = run_id
         self._facts(run_id, plan, parent)
         self._artifacts(run_id, plan)
         for child in plan.children:
             self.write(child, parent=run_id)
-        self._client.set_terminated(run_id, "FAILED" if plan.failed else "FINISHED", end_time=ended_ms)
+        self._client.set_terminated(run_id, plan.status, end_time=ended_ms)
         return run_id
 
     def _create(self, plan: RunPlan, parent: str | None) -> str:

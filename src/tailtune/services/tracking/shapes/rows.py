@@ -54,5 +54,5 @@ def validate(report: ValidateReport, case: UseCase) -> RunPlan:
         tags={"tailtune.passed": str(report.passed).lower()},
         splits=("train", "dev", "test"),
         tables={"expectations.json": table},
-        failed=not report.passed,
+        status="FINISHED" if report.passed else "FAILED",
     )
