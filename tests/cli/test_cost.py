@@ -51,25 +51,25 @@ def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
 def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
     curated(cli)
     noted = cli("cost", "add", "first", "--for", "labelling", "--hours", "3", "--note", "two of us")
-    first, stands, following = noted.out.splitlines()
+    first, on_top, following = noted.out.splitlines()
     assert (first, following) == (
         "first: noted for labelling: $225.00 (at 75 USD an hour)",
         "Next:  tailtune cost first",
     )
-    assert stands.startswith("It stands for every row labelled so far that no other entry names")
+    assert on_top.startswith("It comes on top of rows × label price.")
     said = cli("cost", "first")
     assert (said.code, said.err) == (0, "")
     rows = {line.split("  ")[1]: line.split() for line in said.out.splitlines() if line.startswith("  ")}
-    assert rows["labelling"][1:] == ["$225.00", "$225.00"], "1,000 rows at the label price would be counted twice"
+    assert rows["labelling"][1:] == ["$305.00", "$305.00"]
     assert rows["rows labelled"][2:] == ["1,000", "1,000"]
-    assert "labelling: 1,000 rows are in what was entered for it without --rows" in said.out
+    assert "labelling: 1 entry without --rows on top of 1,000 rows × label price" in said.out
     assert rows["curation"][1:] == ["$0.25", "$0.25"]
     assert max(map(len, said.out.splitlines())) <= 80
     assert cli("cost", "first").out == said.out
     there = tracker(cli)
     (run,) = there.client.search_runs([there.experiment_id], "tags.`tailtune.stage` = 'ledger'")
-    assert run.data.metrics["ledger/labelling_usd"] == 225.0
-    assert "1,000 rows are in what was entered" in run.data.tags["mlflow.note.content"]
+    assert run.data.metrics["ledger/labelling_usd"] == 305.0
+    assert "on top of 1,000 rows × label price" in run.data.tags["mlflow.note.content"]
 
 
 def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> None:

@@ -92,17 +92,17 @@ def test_rows_whose_cost_a_person_entered_are_not_paid_twice() -> None:
     assert found.bills[0].total.usd == pytest.approx(50 + 400 * 0.1)
 
 
-def test_hours_without_rows_stand_for_all_rows_so_far_that_nobody_named() -> None:
+def test_hours_without_rows_come_on_top_and_are_told() -> None:
     named, hours = entry(1, 50, "labelling", rows=600), entry(3.5, 225, "labelling", hours=3)
     read = (curated(1, "a", 1000), curated(3, "b", 1500), curated(5, "c", 1600))
     versions = (made(1, 2, "a"), made(2, 4, "b"), made(3, 6, "c"))
     found = bills(entries=(named, hours), curated=read, versions=versions)
     assert [bill.total.rows for bill in found.bills] == [1000, 500, 100, 0], "rows are told, whoever paid"
-    assert [bill.total.usd for bill in found.bills] == [50, 225, pytest.approx(10), 0]
+    assert [bill.total.usd for bill in found.bills] == [pytest.approx(90), pytest.approx(275), pytest.approx(10), 0]
     (note,) = found.notes
-    assert note.startswith("labelling: 900 rows are in what was entered for it without --rows")
+    assert note.startswith("labelling: 1 entry without --rows on top of 1,000 rows × label price")
     assert bills(entries=(named,), curated=read, versions=versions).notes == ()
-    assert bills(None, entries=(hours,), curated=read[:1]).total.usd == 225, "the label price is not asked for"
+    assert bills(entries=(hours,)).notes == (), "there are no rows that it could pay twice"
 
 
 def test_hours_for_something_else_stand_for_no_rows() -> None:
@@ -214,7 +214,7 @@ def test_nothing_vanishes_and_nothing_is_counted_twice(entries: list[Entry], tim
     st.lists(st.integers(0, 100), max_size=3),
     st.lists(st.integers(1, 3000), min_size=1, max_size=4),
 )
-def test_where_hours_stand_for_rows_none_of_them_is_paid_twice(
+def test_entries_without_rows_change_no_row_and_no_price(
     named: list[tuple[int, int]], unnamed: list[int], read: list[int]
 ) -> None:
     """Entries cost nothing here, so that every dollar is one of the label price."""
@@ -225,11 +225,10 @@ def test_where_hours_stand_for_rows_none_of_them_is_paid_twice(
         "versions": tuple(made(n, 25 * n, f"d{n}") for n in range(1, len(read) + 1)),
     }
     alone, found = bills(entries=rowed, **known), bills(entries=(*rowed, *hours), **known)
-    last = max((sum(25 * n < at for n in range(1, len(read) + 1)) for at in unnamed), default=-1)
-    for place, (before, after) in enumerate(zip(alone.bills, found.bills, strict=True)):
-        assert after.total.known_usd == (0.0 if place <= last else before.total.known_usd)
+    for before, after in zip(alone.bills, found.bills, strict=True):
+        assert after.total.known_usd == before.total.known_usd
         assert after.total.rows == before.total.rows
-    assert bool(found.notes) == (found.total.known_usd < alone.total.known_usd)
+    assert bool(found.notes) == (bool(unnamed) and alone.total.known_usd > 0)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ from tailtune.spec.settings import Settings
 _DAY_MS = 86_400_000
 _MOST = 1e9
 """More hours, dollars or rows than this are a slip of the keyboard."""
-_STANDS = (
-    "It stands for every row labelled so far that no other entry names, in place of rows × label price; "
-    "--rows says how many it was."
+_ON_TOP = (
+    "It comes on top of rows × label price. If this work labelled rows, enter it with --rows, so that they are not "
+    "paid twice; deleting its run in MLflow (make ui) takes an entry back."
 )
 
 
@@ -94,8 +94,8 @@ def add_cost(paths: Paths, use_case: str, given: Given) -> str:
     tracked.add(tracker, given.purpose, amount, cost, given.note, used, at_ms)
     at = f" (at {used})" if used else ""
     unknown = "; its price is not declared in models/prices.yaml" if cost is None else ""
-    stands = f"\n{_STANDS}" if given.purpose == "labelling" and not amount.rows else ""
-    return f"{use_case}: noted for {given.purpose}: {usd(cost)}{at}{unknown}{stands}"
+    on_top = f"\n{_ON_TOP}" if given.purpose == "labelling" and not amount.rows else ""
+    return f"{use_case}: noted for {given.purpose}: {usd(cost)}{at}{unknown}{on_top}"
 
 
 def _opened(paths: Paths, use_case: str) -> tuple[UseCase, PriceSpec, Tracker]:

@@ -51,8 +51,8 @@ def add(
     rows: Annotated[
         int | None,
         typer.Option(
-            help="Rows labelled: what is entered with them stands in place of rows × label price. Without --rows hours "
-            "and dollars for labelling stand for every row so far that no other entry names."
+            help="Rows labelled: what is entered with them stands in place of rows × label price. Without --rows, "
+            "hours and dollars for labelling come on top."
         ),
     ] = None,
     note: Annotated[str, typer.Option(help="What it was.")] = "",

@@ -11,7 +11,7 @@ from tailtune.core.ledger import CATEGORIES, Bill, Category, Curated, Entry, Fac
 _HOUR_MS = 3_600_000
 _MONTH_DAYS = 365.25 / 12
 _GB = 1_000_000_000
-_ENTERED = "rows in hours or dollars that were entered"
+_PRICED = "rows × label price"
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) ->
 
     A cost belongs to the first version registered after it; what came after the last version belongs to the next. No
     row is paid for twice: labelled rows cost the label price, save those that a person has entered. Hours or dollars
-    entered for labelling without a number of rows stand for every row of their version, and of those before it, that
-    no other entry names.
+    entered for labelling without a number of rows come on top, and a note says so.
 
     Args:
         use_case: Its name.
@@ -86,7 +85,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) ->
         lines=_lines(everything),
         total=_line(everything),
         unknown=_unknown(everything),
-        notes=_notes(labels),
+        notes=_notes(facts.entries, everything),
         unmeasured=() if "monitor" in facts.stages else ("drift checks: none has run yet",),
     )
 
@@ -104,14 +103,10 @@ def _windows(entries: Iterable[Entry], versions: Sequence[Made]) -> list[list[En
 def _labels(
     curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: float | None
 ) -> list[Entry | None]:
-    """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered.
-
-    Those that an entry without a number of rows stands for are listed at no cost: it has been counted with the entry.
-    """
+    """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered."""
     found: list[Entry | None] = []
     paid = 0
-    covered = max((place for place, window in enumerate(windows) if any(map(_names_no_rows, window))), default=-1)
-    for place, (version, window) in enumerate(zip((*versions, None), windows, strict=True)):
+    for version, window in zip((*versions, None), windows, strict=True):
         paid += sum(entry.rows for entry in window)
         read = _read(curated, version, versions)
         bought = 0 if read is None else read.rows_read - paid
@@ -119,24 +114,21 @@ def _labels(
             found.append(None)
             continue
         paid += bought
-        what, usd = "rows × label price", None if label_usd is None else bought * label_usd
-        if place <= covered:
-            what, usd = _ENTERED, 0.0
-        found.append(Entry(at_ms=read.at_ms, category="labelling", what=what, usd=usd, rows=bought))
+        usd = None if label_usd is None else bought * label_usd
+        found.append(Entry(at_ms=read.at_ms, category="labelling", what=_PRICED, usd=usd, rows=bought))
     return found
 
 
-def _names_no_rows(entry: Entry) -> bool:
-    return entry.category == "labelling" and not entry.rows
-
-
-def _notes(labels: Iterable[Entry | None]) -> tuple[str, ...]:
-    rows = sum(entry.rows for entry in labels if entry is not None and entry.what == _ENTERED)
-    if not rows:
+def _notes(entered: Iterable[Entry], everything: Iterable[Entry]) -> tuple[str, ...]:
+    """Hours or dollars that may have paid for rows which are priced as well: the person who entered them knows."""
+    times = sum(entry.category == "labelling" and not entry.rows for entry in entered)
+    rows = sum(entry.rows for entry in everything if entry.what == _PRICED)
+    if not times or not rows:
         return ()
+    many = "1 entry" if times == 1 else f"{times:,} entries"
     return (
-        f"labelling: {rows:,} rows are in what was entered for it without --rows, and are not reckoned at the label "
-        "price as well",
+        f"labelling: {many} without --rows on top of {rows:,} rows × label price; if that work labelled rows, enter it "
+        "with --rows so that they are not paid twice",
     )
 
 
