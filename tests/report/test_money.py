@@ -75,6 +75,15 @@ def test_a_gain_a_loss_and_a_doubt_are_told_differently() -> None:
     assert _told(math.nan, math.nan, math.nan) == []
 
 
+def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> None:
+    found = of(lives.tune)
+    roads = tuple(road.model_copy(update={"quality": None} if road.name == "lora" else {}) for road in found.roads)
+    for value, said in ((900.0, "is worth $900 more"), (-900.0, "costs $900 more")):
+        net = Estimate(value=value, low=value - 9, high=value + 9, rows=9)
+        line = next(iter(told(found.model_copy(update={"roads": roads, "net_value": net}))))
+        assert f"a fine-tune that just reaches the target {said}" in line
+
+
 @pytest.mark.parametrize(
     ("value", "high", "said"),
     [
@@ -86,6 +95,7 @@ def test_a_gain_a_loss_and_a_doubt_are_told_differently() -> None:
         (617.0, math.inf, "(95 % interval 494 to no volume)"),
         (math.nan, math.nan, "At no volume does the fine-tune cost less."),
         (-3.0, 10.0, "The fine-tune costs less at any volume."),
+        (0.2, 10.0, "The fine-tune costs less at any volume."),
     ],
 )
 def test_the_break_even_volume_is_told(value: float, high: float, said: str) -> None:

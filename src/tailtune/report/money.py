@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CostLine, Economics, Road
+from tailtune.judge.weighing import FINE_TUNE
 from tailtune.report.numbers import counted, dollars, dollars_between, share, volume
 
 DAYS_A_MONTH = 365.25 / 12
@@ -85,13 +86,13 @@ def told(economics: Economics) -> Iterator[str]:
     """Net value and break-even volume as sentences; what is not known is not told."""
     net = economics.net_value
     if net is not None and not math.isnan(net.value):
-        yield f"{over(economics).capitalize()}, {_worth(net)}{_sure(economics.probability)}."
+        yield f"{over(economics).capitalize()}, {_worth(net, _untried(economics))}{_sure(economics.probability)}."
     even = economics.break_even_per_day
     if even is None:
         return
     if not math.isfinite(even.value):
         yield "At no volume does the fine-tune cost less."
-    elif even.value <= 0:
+    elif even.value < 0.5:  # it would be told as 0
         yield "The fine-tune costs less at any volume."
     else:
         ends = f"{volume(max(even.low, 0.0))} to {volume(even.high)}"
@@ -99,15 +100,22 @@ def told(economics: Economics) -> Iterator[str]:
         yield f"From {volume(even.value)} requests a day (95 % interval {ends}) the fine-tune costs less in all{have}."
 
 
-def _worth(net: Estimate) -> str:
+def _untried(economics: Economics) -> str:
+    """What a fine-tune that is not trained is taken to be; empty when it is measured."""
+    tuned = next((road for road in economics.roads if road.name == FINE_TUNE), None)
+    return " that just reaches the target" if tuned is not None and tuned.quality is None else ""
+
+
+def _worth(net: Estimate, untried: str) -> str:
     """The net value in words; a loss and its interval are told as what it costs."""
     if net.high <= 0:
         lost = f"95 % interval {dollars(-net.high)} to {dollars(-net.low)}"
-        return f"a fine-tune costs {dollars(-net.value)} more than going on without one ({lost})"
+        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one ({lost})"
     between = f"95 % interval {dollars_between(net)}"
     if net.value < 0:
-        return f"a fine-tune costs {dollars(-net.value)} more than going on without one (its worth: {between})"
-    return f"the fine-tune is worth {dollars(net.value)} more than going on without it ({between})"
+        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one (its worth: {between})"
+    tuned = f"a fine-tune{untried}" if untried else "the fine-tune"
+    return f"{tuned} is worth {dollars(net.value)} more than going on without it ({between})"
 
 
 def _sure(probability: float | None) -> str:
