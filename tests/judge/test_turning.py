@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from judge.evidence import setting
 from tailtune.core.reports import Verdict
+from tailtune.judge.cadence import Cadence
 from tailtune.judge.economy import Setting
-from tailtune.judge.turning import turning_points
+from tailtune.judge.turning import seldom_line, turning_points
 
 
 @given(st.floats(10, 1e6), st.floats(10, 1e6))
@@ -44,3 +45,14 @@ def test_a_range_in_between_is_told_as_well_as_what_is_behind_it() -> None:
         "at 20,000 requests a day it is not yet time; you have 10,000",
         "at 50,000 requests a day the fine-tune wins; you have 10,000",
     ]
+
+
+def test_a_cadence_that_is_only_seen_and_turned_the_verdict_is_named() -> None:
+    def ask(other: Setting) -> Verdict:
+        return "stay" if (other.cadence_days or 999) < 30 else "fine-tune"
+
+    (line,) = seldom_line(Cadence(None, 7), setting(cadence_days=7), ask)
+    assert line.startswith("declaring value.change_every_days: the change every 7 days that git shows is reckoned with")
+    assert seldom_line(Cadence(7, 7), setting(cadence_days=7), ask) == [], "declared: nobody has to be told"
+    assert seldom_line(Cadence(None, 60), setting(cadence_days=60), ask) == [], "it turned nothing"
+    assert seldom_line(Cadence(), setting(cadence_days=None), ask) == []

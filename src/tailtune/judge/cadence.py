@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+SELDOM_DAYS = 365.0
+"""A cadence that hardly costs anything, to see whether one that is only seen turned the verdict."""
 OFTEN_DAYS = 30.0
 """Monthly or more often speaks against a fine-tune."""
 LEAST_CHANGES = 3
@@ -48,6 +50,16 @@ class Cadence:
         return (
             f"declaring value.change_every_days: git shows a change every {self.days:,.0f} days, and monthly changes "
             "speak against a fine-tune"
+        )
+
+    @property
+    def seldom(self) -> str:
+        """What declaring seldom changes would bring up, as a sentence; empty when one is declared."""
+        if self.declared_days is not None or self.seen_days is None:
+            return ""
+        return (
+            f"declaring value.change_every_days: the change every {self.seen_days:,.0f} days that git shows is "
+            f"reckoned with, and seldom changes (every {SELDOM_DAYS:,.0f} days) would turn the verdict"
         )
 
 

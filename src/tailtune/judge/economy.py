@@ -155,7 +155,7 @@ def _shared(setting: Setting) -> list[CostLine | None]:
         CostLine(
             what="evaluation",
             usd=setting.measured_usd,
-            basis="answers bought to measure, at list price; spent already, whichever road",
+            basis="dev answers of prompts, at list price; spent already, whichever road",
             hidden=True,
         )
         if setting.measured_usd != 0

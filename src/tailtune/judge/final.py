@@ -32,7 +32,7 @@ from tailtune.judge.constraints import labels_lacking, meets_with_head_room, ser
 from tailtune.judge.economy import Option, Setting
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.stats import SIGNIFICANT
-from tailtune.judge.turning import target_line, turning_points
+from tailtune.judge.turning import seldom_line, target_line, turning_points
 from tailtune.judge.weighing import Weighed, assumed, economics, on_test, option, request_price, roads_beside
 from tailtune.judge.wording import months, pct, points, usd_between
 from tailtune.judge.worth import SURE, Worth, paired_gain, price_of
@@ -75,9 +75,8 @@ def final_verdict(
     ruled = rule(tested, evidence, targets)
     change = [target_line(tested.rung, targets)]
     if evidence.setting is not None:
-        change += turning_points(
-            evidence.setting, lambda other: rule(tested, replace(evidence, setting=other), targets)[0]
-        )
+        ask = lambda other: rule(tested, replace(evidence, setting=other), targets)[0]  # noqa: E731
+        change += turning_points(evidence.setting, ask) + seldom_line(evidence.cadence, evidence.setting, ask)
     verdict, decision = ruled
     if verdict == "fine-tune" and evidence.cadence.declaring in decided.would_change:
         change.append(evidence.cadence.declaring)  # it would have kept the fine-tune from being trained

@@ -46,7 +46,7 @@ def promote(
 
 
 def not_asked(champion: str, why: str, use_case: str) -> Decision:
-    """The refusal when a prompted model that must be compared could not be asked: its endpoint or the money is gone.
+    """The refusal when a prompted model that must be compared could not be asked: endpoint, weights or money are gone.
 
     Args:
         champion: Version that is champion.
@@ -58,9 +58,9 @@ def not_asked(champion: str, why: str, use_case: str) -> Decision:
     """
     return Decision(
         yes=False,
-        reason=f"not promoted: it could not be compared with champion v{champion}: {why}; put the endpoint back or "
-        f"raise prompt.max_cost_usd, then run `tailtune register {use_case}` again; or, to promote this version by "
-        "hand, move the alias `champion` to it in MLflow (make ui)",
+        reason=f"not promoted: it could not be compared with champion v{champion}: {why}; put the endpoint or the "
+        f"weights back, or raise prompt.max_cost_usd, then run `tailtune register {use_case}` again; or, to promote "
+        "this version by hand, move the alias `champion` to it in MLflow (make ui)",
     )
 
 

@@ -17,7 +17,6 @@ from tailtune.judge.constraints import (
     needed,
     quality_value,
     servable,
-    usable_enough,
     validity,
 )
 from tailtune.judge.evidence import Evidence
@@ -192,7 +191,8 @@ def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
 def _fits(rung: PromptedRung, targets: TargetsSpec) -> bool:
     """Whether no more answers than allowed miss the format; what was refused or too long is no matter of format."""
     unasked = sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
-    return usable_enough(rung, targets) if targets.validity else rung.invalid_rows == unasked
+    misshapen, had = rung.invalid_rows - unasked, rung.quality.rows - unasked
+    return misshapen <= (1 - (targets.validity or 1.0)) * had + 1e-9
 
 
 def _not_held(refused: PromptedRung | None) -> str:

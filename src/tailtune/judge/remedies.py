@@ -58,7 +58,8 @@ def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str
         "model too weak": f"use {places.strong or 'a stronger model'}: it gets these right with the same prompt; or "
         "fine-tune, if it is too slow or too dear",
         "answer not usable": f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and state the "
-        f"exact shape of an answer in {places.prompt}",
+        f"exact shape of an answer in {places.prompt}; what was refused, cut off or too long needs another text or "
+        "more room (the rung's notes count it)",
         "wrong format": f"state the format of {named} in {places.answers} and {places.prompt}: the value is right and "
         "written otherwise",
         "retrieval missed": f"label rows like these ({named}) and add them to {places.data}/, or raise prompt.shots in "

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tailtune.core.measures import MEASURES
 from tailtune.core.reports import CandidateResult, RungResult, Verdict
+from tailtune.judge.cadence import SELDOM_DAYS, Cadence
 from tailtune.judge.constraints import fast_enough, meets_with_head_room, servable, usable_enough, validity
 from tailtune.judge.economy import Setting
 from tailtune.judge.evidence import Evidence
@@ -42,8 +43,17 @@ def would_change(
     seen = evidence.cadence
     if seen.declaring and ask(replace(evidence, cadence=replace(seen, declared_days=seen.seen_days))) != ask(evidence):
         lines.append(seen.declaring)
+    if evidence.setting is not None:
+        lines += seldom_line(seen, evidence.setting, lambda other: ask(replace(evidence, setting=other)))
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)
+
+
+def seldom_line(cadence: Cadence, setting: Setting, ask: Callable[[Setting], Verdict]) -> list[str]:
+    """A line when a cadence that git shows, and nobody has declared, turned the verdict through the dollars."""
+    if not cadence.seldom or ask(replace(setting, cadence_days=SELDOM_DAYS)) == ask(setting):
+        return []
+    return [cadence.seldom]
 
 
 def turning_points(setting: Setting, ask: Callable[[Setting], Verdict]) -> list[str]:

@@ -36,7 +36,7 @@ def charged(
     Yields:
         A function that says what the work has cost until now.
 
-    Limit: a process that is killed (SIGKILL) charges nothing.
+    Limit: a process that is ended from outside (SIGTERM, SIGHUP, SIGKILL) charges nothing.
     """
     meter = Meter()
 

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailtune import tasks
-from tailtune.core.errors import BudgetReachedError, EndpointError, MissingInputError, TailTuneError, UsageError
+from tailtune.core.errors import (
+    BudgetReachedError,
+    ContextTooLongError,
+    EndpointError,
+    MissingInputError,
+    TailTuneError,
+    UsageError,
+)
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
@@ -74,7 +81,7 @@ def run(context: Context) -> RegisterReport:
     if version is None:
         context.progress.at(0, 3, f"registering {predictors.title(evaluated.winner)} as {model}")
         with _whole(context, folder, asks) as whole:
-            version = _register(context, model, key, evaluated, whole, test[0].text)
+            version = _register(context, model, key, evaluated, whole, _example(test))
     else:
         registry.tag(context.tracker, version, _tags(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
@@ -105,6 +112,11 @@ def run(context: Context) -> RegisterReport:
     aliases = "".join(f" @{alias}" for alias in version.aliases)
     context.progress.say(f"{model} v{version.version}{aliases}{'' if fresh else ' (known)'}: {decision.reason}")
     return report
+
+
+def _example(test: Sequence[Row]) -> str:
+    """A text of middle length: what it is tried with must be one that it really answers."""
+    return sorted((row.text for row in test), key=len)[len(test) // 2]
 
 
 def _folder(context: Context, winner: str) -> Path:
@@ -240,7 +252,7 @@ def _settle(
     if champion is not None and refusal is None:
         try:
             comparison = _compare(context, champion, folder, test)
-        except (EndpointError, BudgetReachedError) as error:
+        except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
             refusal = not_asked(champion.version, error.message, context.case.name)
     decision = refusal or promote(
         comparison,

@@ -79,5 +79,6 @@ def restore(
                 f"put them back into {folder}, then run the same command again",
             )
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(source.absolute(), target_is_directory=True)
+        if not place.is_symlink():  # two models may be in one folder
+            place.symlink_to(source.absolute(), target_is_directory=True)
     return into

@@ -31,6 +31,8 @@ for late in getattr(predictor, "late_imports", ()):  # what this one text may no
 bought = None
 if getattr(getattr(predictor, "spec", None), "endpoint", None):  # a prompted model: its answer is paid for
     (asked,) = predictor.asked([text])
+    if asked.problem == "too long":  # nothing was asked, so nothing was seen
+        sys.exit("the text to try it with is too long for its model")
     answer, reply = asked.answer, asked.reply
     bought = [predictor.spec.price, reply.input_tokens, reply.output_tokens, reply.cached_input_tokens]
 else:

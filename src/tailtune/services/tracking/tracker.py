@@ -90,7 +90,7 @@ class Tracker:
         """Write a report as runs; the second time does nothing. Returns the id of the stage's run.
 
         Runs that a killed process of this checkout left open for the stage are marked KILLED first. A model's run tells
-        how its version was made and stays as it is: what a later comparison of that version bought is a run of its own.
+        how its version was made and stays as it is: what a later comparison of that version took is a run of its own.
 
         Raises:
             ServiceError: MLflow could not be written.
@@ -106,8 +106,11 @@ class Tracker:
                 return str(whole[0].info.run_id)
             run_id = report.run_id if isinstance(report, RegisterReport) else self._open.get(report.stage)
             if isinstance(report, RegisterReport) and self.client.get_run(report.run_id).info.status == "FINISHED":
-                if report.cost is not None and report.cost.bought_usd != 0:
-                    self._charge(Charge(report.stage, "compared again", report.cost), key)
+                if (
+                    report.cost is not None
+                    and (again := Charge(report.stage, "compared again", report.cost)).noticeable
+                ):
+                    self._charge(again, key)
                 return report.run_id  # a known version: its run says how it was made
             self.sweep(report.stage, keep=run_id)
             shape = plan(report, self.case)

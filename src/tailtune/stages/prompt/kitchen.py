@@ -101,9 +101,9 @@ class Kitchen:
         spec = self.context.case.spec.prompt
         made = {name: self._own(name) for name in spec.rungs if name in RECIPES}
         found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
-        dearest = max(made, key=lambda name: sum(made[name].expected_tokens([rows[0].text])), default=None)
-        if dearest is None:
+        if not found:
             return found
+        _, dearest = max(zip(found, made, strict=True), key=lambda one: one[0].input_tokens + one[0].output_tokens)
         wanted = {name for name in spec.rungs if not self.lacking(name)}
         if "lm_constrained" in wanted:
             held = made[dearest].held()
