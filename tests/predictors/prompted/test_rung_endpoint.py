@@ -14,6 +14,7 @@ from doubles.prompts import shown
 
 from predictors.classification.contract import WORDS, context, embed
 from predictors.prompted.scripted import CODEC, SHOWING
+from tailtune.core.errors import ServiceError
 from tailtune.predictors import registry
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.recipes import build
@@ -95,3 +96,11 @@ def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tm
     told = needs(tmp_path, TEXTS[0])
     assert dict(told.columns) == {"label": "str", "confidence": "float"}
     assert told.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
+
+
+def test_a_text_too_long_to_be_asked_proves_nothing(double: Double, tmp_path: Path) -> None:
+    double.conduct = Conduct(context_words=20)
+    rung(double, "lm_zero_shot").save(tmp_path)
+    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    with pytest.raises(ServiceError, match="too long for its model"):
+        needs(tmp_path, "word " * 60)
