@@ -55,8 +55,8 @@ def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str
     return {
         "label suspect": f"read these labels ({places.failures} has each with its file and line), correct the wrong "
         f"ones in {places.data}/, then {again}",
-        "model too weak": f"use {places.strong or 'a stronger model'}: with the same prompt it gets right what is wrong here, or most of it; or "
-        "fine-tune, if it is too slow or too dear",
+        "model too weak": f"use {places.strong or 'a stronger model'}: with the same prompt it gets right what is "
+        "wrong here, or most of it; or fine-tune, if it is too slow or too dear",
         "answer not usable": f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and state the "
         f"exact shape of an answer in {places.prompt}; what was refused, cut off or too long needs another text or "
         "more room (the rung's notes count it)",
