@@ -73,10 +73,10 @@ def test_a_tables_cell_is_a_figure_or_a_text(case: UseCase) -> None:
 
 def test_failing_gate_is_a_failed_run_that_says_why(case: UseCase) -> None:
     shape = plan(examples.validate(case, passed=False), case)
-    assert shape.failed
+    assert shape.status == "FAILED"
     assert "Every label is one of the declared set." in shape.note
     assert shape.tables["expectations.json"]["bad_origins"] == ["tickets.jsonl:12, tickets.jsonl:99"]
-    assert not plan(examples.validate(case), case).failed
+    assert plan(examples.validate(case), case).status == "FINISHED"
 
 
 def test_no_training_is_told_and_has_no_metrics(case: UseCase) -> None:
