@@ -12,6 +12,7 @@ from math import inf
 from typing import Literal
 
 from tailtune.core.reports import CostLine, Road
+from tailtune.core.sums import known_sum
 from tailtune.judge.wording import months, usd
 from tailtune.spec.prices import PriceSpec
 from tailtune.spec.value import ValueSpec
@@ -90,27 +91,27 @@ def road(option: Option, setting: Setting) -> Road:
         name=option.name,
         title=option.title,
         quality=option.quality,
-        one_off_usd=_sum(line.usd for line in lines if line.what in _ONE_OFF),
-        monthly_usd=_sum(per_month),
+        one_off_usd=known_sum(line.usd for line in lines if line.what in _ONE_OFF),
+        monthly_usd=known_sum(per_month),
         request_usd=option.request_usd,
         lines=lines,
-        total_usd=_sum(line.usd for line in lines),
+        total_usd=known_sum(line.usd for line in lines),
     )
 
 
 def fixed_usd(option: Option, setting: Setting) -> float | None:
     """What is still to be spent over the horizon whatever the volume; None when a price is not known."""
-    return _sum(line.usd for line in _lines(option, setting) if line is not None and line.what in _OWN)
+    return known_sum(line.usd for line in _lines(option, setting) if line is not None and line.what in _OWN)
 
 
 def request_usd(option: Option, setting: Setting) -> float | None:
     """What a request costs, the errors among them included; None when not known."""
-    return _sum((option.request_usd, _times(option.wrong, setting.value.error_usd)))
+    return known_sum((option.request_usd, _times(option.wrong, setting.value.error_usd)))
 
 
 def owning_usd(option: Option, setting: Setting) -> float | None:
     """What is still to be spent over the horizon at the declared volume, errors included; None when not known."""
-    return _sum((fixed_usd(option, setting), _times(setting.requests, request_usd(option, setting))))
+    return known_sum((fixed_usd(option, setting), _times(setting.requests, request_usd(option, setting))))
 
 
 def unknown(options: Iterable[Option], setting: Setting) -> tuple[str, ...]:
@@ -193,7 +194,7 @@ def _changes(option: Option, setting: Setting) -> CostLine:
     value, prices = setting.value, setting.prices
     hours = value.prompt_hours_per_change if option.change == "prompt" else value.retrain_hours_per_change
     labels = _labels(option, setting)
-    once = _sum((
+    once = known_sum((
         _times(hours, _number(prices.person_hour_usd)),
         _times(labels, _number(prices.label_usd)),
         setting.train_usd if option.change == "training" else 0.0,
@@ -247,11 +248,6 @@ def _times(*factors: float | None) -> float | None:
             return None
         product *= factor
     return product
-
-
-def _sum(parts: Iterable[float | None]) -> float | None:
-    known = list(parts)
-    return None if None in known else float(sum(part for part in known if part is not None))
 
 
 def _over(total: float | None, count: int) -> float | None:

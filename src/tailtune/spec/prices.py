@@ -33,6 +33,15 @@ class TokenPrice(StrictSpec):
         return float(total + output_tokens * self.output_usd_per_million) / 1_000_000
 
 
+def list_usd(
+    price: TokenPrice | None, input_tokens: int | None, output_tokens: int | None, cached_input_tokens: int = 0
+) -> float | None:
+    """US dollars at list price; None when the price or the tokens are not known."""
+    if price is None or input_tokens is None or output_tokens is None:
+        return None
+    return price.usd(input_tokens, output_tokens, cached_input_tokens)
+
+
 class PriceSpec(StrictSpec):
     """The price list. Every amount is in US dollars and was true on `as_of`."""
 
@@ -46,9 +55,14 @@ class PriceSpec(StrictSpec):
     tokens: dict[str, TokenPrice] = Field(default_factory=dict, description="Language model → price of its tokens.")
 
     @property
+    def core_hour_usd(self) -> float | None:
+        """One core for an hour, as figures are reckoned with it; None when no price is declared."""
+        return None if self.cpu_core_hour_usd is None else float(self.cpu_core_hour_usd)
+
+    @property
     def machine_hour_usd(self) -> float | None:
         """The machine of the stages for an hour; None when no core price is declared."""
-        return None if self.cpu_core_hour_usd is None else float(self.cpu_core_hour_usd) * self.machine_cores
+        return None if self.core_hour_usd is None else self.core_hour_usd * self.machine_cores
 
 
 def load_prices(paths: Paths) -> PriceSpec:

@@ -146,8 +146,7 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
 
 def _own_usd(context: Context, timed: Latency) -> float | None:
     """US dollars for 1,000 answers on a core of our own; None when no price is declared."""
-    core_hour = load_prices(context.project).cpu_core_hour_usd
-    return usd_per_1000(timed.mean_ms, None if core_hour is None else float(core_hour))
+    return usd_per_1000(timed.mean_ms, load_prices(context.project).core_hour_usd)
 
 
 def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[Asked]:

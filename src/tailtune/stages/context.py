@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tailtune.core.progress import Progress
+from tailtune.core.sums import known_sum
 from tailtune.services.endpoint import Purse
 from tailtune.services.tracking import Tracker
 from tailtune.spec.load import UseCase
@@ -29,9 +30,7 @@ class Context:
     @property
     def bought_usd(self) -> float | None:
         """Paid to endpoints until now, US dollars; None when the cost of an answer is not known."""
-        spent = [purse.spent_usd for purse in self.purses]
-        known = [usd for usd in spent if usd is not None]
-        return sum(known) if len(known) == len(spent) else None
+        return known_sum(purse.spent_usd for purse in self.purses)
 
     @property
     def lost_requests(self) -> int:

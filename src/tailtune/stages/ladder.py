@@ -38,8 +38,7 @@ def run(context: Context) -> LadderReport:
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
     digest = store.rows_digest(train, dev)
     store.require_passed(paths.passed, digest, case.name)
-    prices = load_prices(context.project)
-    core_hour = None if prices.cpu_core_hour_usd is None else float(prices.cpu_core_hour_usd)
+    core_hour = load_prices(context.project).core_hour_usd
 
     shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)

@@ -45,6 +45,7 @@ from tailtune.services.tracking.plan import estimate_values, latency_values
 from tailtune.services.tracking.registry import CHAMPION, Version
 from tailtune.services.weights import bytes_of, digest_of
 from tailtune.spec.model import SECTIONS
+from tailtune.spec.prices import list_usd
 from tailtune.spec.prompting import PROMPT_RUNGS
 from tailtune.stages.context import Context
 from tailtune.stages.models import language_models
@@ -191,11 +192,7 @@ def _count(context: Context, bought: Bought | None) -> None:
         return
     with language_models(context) as models:
         price = models.prices.tokens.get(bought.price or "")
-        read, written = bought.input_tokens, bought.output_tokens
-        if price is None or read is None or written is None:
-            models.purse.count(None)
-        else:
-            models.purse.count(price.usd(read, written, bought.cached_input_tokens))
+        models.purse.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
 
 
 def _values(winner: CandidateResult) -> dict[str, float | None]:

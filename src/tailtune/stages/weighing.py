@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from tailtune import tasks
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
+from tailtune.core.sums import known_sum
 from tailtune.judge.cadence import Cadence, seen_days
 from tailtune.judge.costs import training_usd
 from tailtune.judge.economy import Setting
@@ -74,7 +74,7 @@ def gather(context: Context, estimated: float | None, seen: Surroundings) -> tup
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
     cadence = Cadence(seen.declared_days, seen.seen_days)
-    bought = _sum(rung.usd for rung in prompt.rungs)
+    bought = known_sum(rung.usd for rung in prompt.rungs)
     evidence = Evidence(
         rungs=(*ladder.rungs, *measured),
         curve=ladder.curve,
@@ -110,8 +110,3 @@ def _setting(
         measured_usd=bought,
         kept_gb=kept_gb,
     )
-
-
-def _sum(parts: Iterable[float | None]) -> float | None:
-    known = list(parts)
-    return None if None in known else math.fsum(part for part in known if part is not None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.spec.prices import TokenPrice
+from tailtune.spec.prices import TokenPrice, list_usd
 
 _SAMPLE_TEXTS = 50
 
@@ -42,5 +42,5 @@ def expected(rung: Prompted, texts: Sequence[str], price: TokenPrice | None) -> 
     sample = texts[:_SAMPLE_TEXTS]
     read, written = rung.expected_tokens(sample)
     scale = len(texts) / max(1, len(sample))
-    cost = None if price is None else price.usd(round(read * scale), round(written * scale))
-    return Expected(read * scale, written * scale, 0.0 if rung.spec.folder is not None else cost)
+    cost = 0.0 if rung.spec.folder is not None else list_usd(price, round(read * scale), round(written * scale))
+    return Expected(read * scale, written * scale, cost)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.records import Answer, Row
+from tailtune.core.sums import known_sum
 from tailtune.predictors.prompted.effort import Effort, effort
 from tailtune.predictors.prompted.reflection import proposed, reflection, told
 from tailtune.predictors.prompted.rung import Asked, Prompted
@@ -93,8 +94,7 @@ class _Adapter:
     @property
     def usd(self) -> float | None:
         """List price of everything that was asked; None when the price of one reply is not known."""
-        known = [one for one in self._usd if one is not None]
-        return sum(known) if len(known) == len(self._usd) else None
+        return known_sum(self._usd)
 
     def evaluate(
         self, batch: list[Row], candidate: dict[str, str], capture_traces: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailtune.core.language import Reply
-from tailtune.spec.prices import TokenPrice
+from tailtune.spec.prices import TokenPrice, list_usd
 
 
 def read_reply(body: Mapping[str, Any]) -> Reply:
@@ -37,9 +37,7 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
 
 def cost_of(reply: Reply, price: TokenPrice | None) -> float | None:
     """US dollars at list price; None when tokens or price are not known."""
-    if price is None or reply.input_tokens is None or reply.output_tokens is None:
-        return None
-    return price.usd(reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
+    return list_usd(price, reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
 
 
 def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from tailtune.core.errors import BudgetReachedError
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
+from tailtune.core.sums import known_sum
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
 from tailtune.predictors import registry
 from tailtune.predictors.prompted.replied import remarks
@@ -137,9 +138,8 @@ class Campaign:
         scored = held.seen.quality if held.early and held.seen is not None else None
         value = micro_f1(held.outcomes) if scored is None else scored.value
         measure = MEASURES[self.kitchen.context.case.spec.metric].title
-        cost = [one.reply.usd for one in held.asked]
-        known = [one for one in cost if one is not None]
-        price = usd(sum(known)) if len(known) == len(cost) else "cost not known"
+        cost = known_sum(one.reply.usd for one in held.asked)
+        price = "cost not known" if cost is None else usd(cost)
         told = remarks(held.asked, held.rung.spec)
         bought = f"{held.count:,} of {len(held.rows):,} dev rows, {price}"
         self.kitchen.context.progress.say(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailtune.core.records import Row
+from tailtune.core.sums import known_sum
 from tailtune.predictors import registry
 from tailtune.predictors.prompted.expecting import expected
 from tailtune.predictors.prompted.rung import Prompted
@@ -41,8 +42,7 @@ def forecast(name: str, rung: Prompted, rows: Sequence[Row], price: TokenPrice |
 
 def total(forecasts: Sequence[Forecast]) -> float | None:
     """Dollars of all rungs; None as long as one is not known."""
-    known = [one.usd for one in forecasts if one.usd is not None]
-    return sum(known) if len(known) == len(forecasts) else None
+    return known_sum(one.usd for one in forecasts)
 
 
 def said(forecasts: Sequence[Forecast], spec: PromptSpec) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from tailtune import tasks
 from tailtune.core.language import LanguageModel
 from tailtune.core.records import Answer, Row
+from tailtune.core.sums import known_sum
 from tailtune.predictors.prompted.effort import FEWEST_ROWS, effort
 from tailtune.predictors.prompted.optimise import EXTRA, Found, installed, named
 from tailtune.predictors.prompted.reflection import reflection, told
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.report.numbers import counted, share, usd
 from tailtune.spec.load import UseCase
-from tailtune.spec.prices import TokenPrice
+from tailtune.spec.prices import TokenPrice, list_usd
 from tailtune.spec.prompting import LanguageModelSpec
 from tailtune.stages.prompt.forecast import Forecast, forecast
 
@@ -41,11 +42,7 @@ class Party:
 
     def usd(self, read: float, written: float) -> float | None:
         """US dollars for tokens; 0 for a local model, None without a price."""
-        if self.spec.folder is not None:
-            return 0.0
-        if self.price is None:
-            return None
-        return self.price.usd(math.ceil(read), math.ceil(written))
+        return 0.0 if self.spec.folder is not None else list_usd(self.price, math.ceil(read), math.ceil(written))
 
 
 def lacking(train_rows: int) -> str:
@@ -95,15 +92,13 @@ def expected(
     system = best.template.system
     prompt = reflect.model.count_tokens(reflection(system, rows, named(system))) + _GROWN_TOKENS
     told_read, told_written = limits.reflections * prompt, limits.reflections * reflect.spec.max_output_tokens
-    costs = (base.usd(read, written), reflect.usd(told_read, told_written))
-    known = [cost for cost in costs if cost is not None]
     return Forecast(
         RUNG,
         base.spec.name if base.spec.name == reflect.spec.name else f"{base.spec.name}, {reflect.spec.name}",
         len(dev),
         read + told_read,
         written + told_written,
-        sum(known) if len(known) == len(costs) else None,
+        known_sum((base.usd(read, written), reflect.usd(told_read, told_written))),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tailtune import tasks
 from tailtune.core.records import Answer, Estimate, Latency
 from tailtune.core.reports import Paired, PromptedRung
+from tailtune.core.sums import known_sum
 from tailtune.judge.corrections import holm
 from tailtune.judge.costs import usd_per_1000
 from tailtune.judge.sequential import quality_sequence
@@ -53,7 +53,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         forms=held,
         settled=bought.settled,
         of_rows=len(bought.rows),
-        usd=None if None in usd else math.fsum(one for one in usd if one is not None),
+        usd=known_sum(usd),
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
         input_tokens=_mean([None if one.reply.usd_estimated else one.reply.input_tokens for one in asked]),
