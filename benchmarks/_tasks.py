@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from tailtune.config.prices import PriceSpec
+from tailtune.config.value import ValueSpec
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, PromptedRung, RungResult, Settled
 from tailtune.judge.cadence import Cadence
 from tailtune.judge.economy import Setting
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.sequential import Outcomes
-from tailtune.spec.classification import ClassificationTargets
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.value import ValueSpec
+from tailtune.tasks.classification.config import ClassificationTargets
 
 LOCAL = ("tfidf", "retrieval", "probe")
 PROMPTS = ("lm_zero_shot", "lm_few_shot", "lm_retrieval", "lm_strong")

@@ -23,15 +23,15 @@ from typing import cast
 
 import yaml
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings, quiet_environment
 from tailtune.core.progress import Silent
 from tailtune.core.reports import Report
-from tailtune.services.tracking import Tracker
-from tailtune.services.twins import Twins, jaccard, normal, shingles
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings, quiet_environment
-from tailtune.stages.context import Context
-from tailtune.stages.table import BY_NAME
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME
+from tailtune.services.mlflow import Tracker
+from tailtune.services.near_duplicates import Twins, jaccard, normal, shingles
+from tailtune.tasks.use_case import load_use_case
 
 LABELS = [f"label_{i:02d}" for i in range(50)]
 SIMILARITY = 0.85

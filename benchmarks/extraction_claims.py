@@ -10,18 +10,18 @@ they are given, as it would be at a user's; this holds the same answers against 
 import json
 import sys
 
-from tailtune import tasks
-from tailtune.core.annotations import Annotation, Span
+from tailtune.config.paths import Paths
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import EvaluateReport
-from tailtune.predictors import registry
 from tailtune.services import store
 from tailtune.services.sources import RawRow
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.tasks.extraction import annotate, schema_of
+from tailtune.tasks import saved
+from tailtune.tasks.extraction import annotate
+from tailtune.tasks.extraction.annotations import Annotation, Span
 from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks.extraction.task import schema_of
+from tailtune.tasks.use_case import load_use_case
 
 NAME = "insurance-claims"
 
@@ -65,12 +65,12 @@ def main() -> int:
     )
     for candidate in report.candidates:
         said = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
-        found = tasks.of(case).score(case, rows, said).metrics
+        found = case.task.score(case, rows, said).metrics
         cells = []
         for name in names[:3]:
             for one in (candidate.metrics[name], found[name]):
                 cells.append(f"{one.value:.2%} ({one.low:.2%}–{one.high:.2%})")
-        print(f"{registry.title(candidate.name):30}" + "".join(f"{cell:>30}" for cell in cells))
+        print(f"{saved.title(candidate.name):30}" + "".join(f"{cell:>30}" for cell in cells))
         print(f"{'':30}schema-valid {found['schema_valid'].value:.2%}")
     return 0
 

@@ -24,19 +24,19 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from tailtune.core.annotations import Annotation, Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.extraction.decode import is_legal
-from tailtune.predictors.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
-from tailtune.predictors.extraction.lora import LoraExtractor
-from tailtune.predictors.extraction.windows import Windows
 from tailtune.samples.insurance_claims.generate import generate
-from tailtune.spec.schema import ObjectSchema, load_schema
-from tailtune.stages.train import artifact
-from tailtune.stages.train.fields import Fields
-from tailtune.stages.train.job import FitJob
-from tailtune.stages.train.loop import fit
+from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.decode import is_legal
+from tailtune.tasks.extraction.fields import Fields
+from tailtune.tasks.extraction.fine_tune import LoraExtractor
+from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
+from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.windows import Windows
+from tailtune.training import artifact
+from tailtune.training.job import FitJob
+from tailtune.training.loop import fit
 
 SCHEMA = Path(__file__).parents[1] / "models" / "insurance-claims" / "schema.json"
 TOKENS = range(50, 71)

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tailtune.core.annotations import Annotation, Span
 from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.extraction.decode import best_tags
-from tailtune.predictors.extraction.heads import TextScores
-from tailtune.predictors.extraction.lora import LoraExtractor
-from tailtune.spec.schema import ObjectSchema, schema_from
-from tailtune.stages.train import artifact
-from tailtune.stages.train.fields import Fields
-from tailtune.stages.train.job import FitJob, Progress
-from tailtune.stages.train.loop import fit
+from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.decode import best_tags
+from tailtune.tasks.extraction.fields import Fields
+from tailtune.tasks.extraction.fine_tune import LoraExtractor
+from tailtune.tasks.extraction.heads import TextScores
+from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.training import artifact
+from tailtune.training.job import FitJob, Progress
+from tailtune.training.loop import fit
 
 DEV_SHARE = 10  # one row in ten
 FOLDER = "TAILTUNE_BENCH_SNIPS"

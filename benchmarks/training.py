@@ -93,12 +93,12 @@ class Stopwatch:
 
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
-    from tailtune.predictors.classification.lora import LoraPredictor
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.stages.train import artifact
-    from tailtune.stages.train.classes import Classes
-    from tailtune.stages.train.job import FitJob
-    from tailtune.stages.train.loop import fit
+    from tailtune.tasks.classification.classes import Classes
+    from tailtune.tasks.classification.fine_tune import LoraPredictor
+    from tailtune.training import artifact
+    from tailtune.training.job import FitJob
+    from tailtune.training.loop import fit
 
     with tempfile.TemporaryDirectory() as scratch:
         job = FitJob(

@@ -39,6 +39,7 @@ from _tasks import (
     true_rungs,
 )
 
+from tailtune.config.model import TrainSpec
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired, RungResult, Settled, Verdict
 from tailtune.judge import final
@@ -48,7 +49,6 @@ from tailtune.judge.sequential import Look, look
 from tailtune.judge.stats import paired, wilson
 from tailtune.judge.weighing import Weighed
 from tailtune.judge.worth import DRAWS, Drawn, Worth
-from tailtune.spec.model import TrainSpec
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec

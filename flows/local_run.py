@@ -27,12 +27,12 @@ from prefect.settings import (
 from stage_tasks import has_other_weights, is_lost, say_fresh
 from temporary_server import TemporaryServer
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
+from tailtune.lifecycle import table
 from tailtune.services import versions
-from tailtune.services.tracking.home import shown
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.stages import table
+from tailtune.services.mlflow.home import shown
+from tailtune.tasks.use_case import load_use_case
 
 INTERRUPTED = 130
 FLUSH_S = 5.0

@@ -10,12 +10,12 @@ from typing import Any
 import before_prefect  # noqa: F401
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 from tailtune.core import reports as r
 from tailtune.core.measures import MEASURES
 from tailtune.report import numbers as n
-from tailtune.services.tracking.home import shown
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
+from tailtune.services.mlflow.home import shown
 
 Row = dict[str, Any]
 WORST_CLASSES = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tailtune.spec.reference import reference
+from tailtune.config.reference import reference
 
 PAGE = Path(__file__).resolve().parents[1] / "models" / "README.md"
 

@@ -7,15 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from services.tracking.conftest import THIRD_PARTY, free_port
+from services.mlflow.conftest import THIRD_PARTY, free_port
 
 from cli.checkout import Cli, checkout, environment
+from tailtune.config.settings import Settings
 from tailtune.core.records import Cost, Decision
 from tailtune.core.reports import CurateReport, DecideReport, Economics, Road
 from tailtune.services import store
-from tailtune.services.tracking import Tracker, connect
-from tailtune.spec.load import load_use_case
-from tailtune.spec.settings import Settings
+from tailtune.services.mlflow import Tracker, connect
+from tailtune.tasks.use_case import load_use_case
 
 pytestmark = THIRD_PARTY
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
 from tailtune.cli import aside
+from tailtune.config.located import LinedYaml
+from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError
 from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.services import versions
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.yaml_lines import LinedYaml
-from tailtune.tasks.new_labels import labels_yaml
+from tailtune.tasks.classification.new import labels_yaml
+from tailtune.tasks.use_case import load_use_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 

@@ -8,11 +8,11 @@ import pytest
 
 from cli.checkout import checkout, environment, tree
 from tailtune.cli.prompts import write_missing
+from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.predictors.prompted.templates import PROMPTS, load_templates
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.tasks import of
+from tailtune.tasks.table import of
+from tailtune.tasks.use_case import load_use_case
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tailtune.config.paths import Paths
 from tailtune.core import reports as r
 from tailtune.core.records import Cost, Decision, Estimate, Latency
-from tailtune.spec.paths import Paths
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 ROOT = Path(__file__).parents[2]
 SOME = Estimate(value=0.9, low=0.88, high=0.92, rows=100)

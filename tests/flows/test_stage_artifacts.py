@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.reports import REPORTS, DiagnoseReport, PromptReport, Report
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
 
 from .conftest import sample_reports
 

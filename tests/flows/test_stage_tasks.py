@@ -12,10 +12,10 @@ import pytest
 from predictors.prompted.random_model import write_random_model
 from project import NAME, make
 
+from tailtune.config.paths import Paths
 from tailtune.core.reports import PromptReport
 from tailtune.services import store
 from tailtune.services.weights import digest_of
-from tailtune.spec.paths import Paths
 
 FOLDER = "lm/tiny"
 

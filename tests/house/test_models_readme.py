@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from house.tree import MODELS, ROOT
-from tailtune.spec.load import TASKS
-from tailtune.spec.model import SECTIONS, ModelSpec
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.reference import entry_of, own_keys, reference
+from tailtune.config.model import SECTIONS, ModelSpec
+from tailtune.config.prices import PriceSpec
+from tailtune.config.reference import entry_of, own_keys, reference
+from tailtune.tasks.use_case import TASKS
 
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
 

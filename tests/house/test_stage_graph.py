@@ -9,12 +9,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from house.tree import MODELS, ROOT
+from tailtune.config.model import SECTIONS
+from tailtune.config.paths import Paths
 from tailtune.core.reports import REPORTS, Report
-from tailtune.spec.load import load_use_case
-from tailtune.spec.model import SECTIONS
-from tailtune.spec.paths import Paths
-from tailtune.stages.context import Context
-from tailtune.stages.table import BY_NAME, FAMILIES, MODEL, STAGES, Stage, family
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME, FAMILIES, MODEL, STAGES, Stage, family
+from tailtune.tasks.use_case import load_use_case
 
 
 @pytest.fixture(scope="module")

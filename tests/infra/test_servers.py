@@ -14,15 +14,15 @@ from types import ModuleType
 
 import psutil
 import pytest
-from services.tracking import examples
-from services.tracking.conftest import THIRD_PARTY, stop, wait_for
+from services.mlflow import examples
+from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
 
+from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
-from tailtune.services.tracking import connect, registry
-from tailtune.services.tracking.client import open_client
-from tailtune.spec.settings import Settings
-from tailtune.stages import register
-from tailtune.stages.context import Context
+from tailtune.lifecycle import register
+from tailtune.lifecycle.context import Context
+from tailtune.services.mlflow import connect, registry
+from tailtune.services.mlflow.client import open_client
 
 ROOT = Path(__file__).parents[2]
 

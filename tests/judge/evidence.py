@@ -7,14 +7,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from tailtune.config.prices import PriceSpec
+from tailtune.config.value import ValueSpec
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
 from tailtune.judge.cadence import Cadence
 from tailtune.judge.economy import Setting
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.stats import mcnemar
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.value import ValueSpec
 
 PRICES = PriceSpec(
     as_of=date(2026, 11, 1), cpu_core_hour_usd=Decimal("0.04"), serving_cores=2, person_hour_usd=Decimal(75),

@@ -19,7 +19,7 @@ from tailtune.judge.constraints import (
     validity,
 )
 from tailtune.judge.stats import wilson
-from tailtune.spec.classification import ClassificationTargets
+from tailtune.tasks.classification.config import ClassificationTargets
 
 TARGETS = ClassificationTargets(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 

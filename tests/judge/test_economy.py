@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.evidence import PRICES, prompted, rung, setting
+from tailtune.config.value import ValueSpec
 from tailtune.core.reports import Road
 from tailtune.judge.economy import MONTH_DAYS, fixed_usd, owning_usd, request_usd, road, unknown
 from tailtune.judge.weighing import assumed, option
-from tailtune.spec.value import ValueSpec
 
 PROMPT = option(prompted(0.96, usd_per_1000=0.5))
 PROBE = option(rung("probe", 0.93, fit_rows=8000))

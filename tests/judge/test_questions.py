@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from judge.evidence import curve, evidence, prompted, rung, setting, took
+from tailtune.config.model import TrainSpec
 from tailtune.core.reports import DiagnoseReport, FailureClass, Question
 from tailtune.judge.cadence import Cadence
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.questions import CONTEXT, questions
 from tailtune.judge.stats import wilson
 from tailtune.judge.verdict import verdict
-from tailtune.predictors.registry import RUNG_KINDS
-from tailtune.spec.classification import ClassificationTargets
-from tailtune.spec.model import TrainSpec
+from tailtune.tasks.classification.config import ClassificationTargets
+from tailtune.tasks.saved import RUNG_KINDS
 
 STRICT = ClassificationTargets(accuracy=0.94)
 NO_MODEL = "prompted models"

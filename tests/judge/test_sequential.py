@@ -18,7 +18,7 @@ from tailtune.judge.betting import Shares, f1_high, f1_low, gap_low
 from tailtune.judge.constraints import meets_with_head_room, needed
 from tailtune.judge.sequential import difference_sequence, look, quality_sequence, stratified
 from tailtune.judge.stats import f1, paired_counts
-from tailtune.spec.classification import ClassificationTargets
+from tailtune.tasks.classification.config import ClassificationTargets
 
 LOOKS = range(50, 1001, 50)
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.evidence import evidence, prompted, rung, setting
+from tailtune.config.model import TrainSpec
 from tailtune.core.records import Decision
 from tailtune.core.reports import PromptedRung
 from tailtune.judge.cadence import Cadence
 from tailtune.judge.verdict import may_train, verdict
-from tailtune.spec.classification import ClassificationTargets
-from tailtune.spec.model import TrainSpec
+from tailtune.tasks.classification.config import ClassificationTargets
 
 TARGETS = ClassificationTargets(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 TRAIN = TrainSpec(max_cost_usd=Decimal("4.00"))

@@ -20,7 +20,7 @@ from tailtune.judge.weighing import (
     weigh,
     wrong,
 )
-from tailtune.spec.classification import ClassificationTargets
+from tailtune.tasks.classification.config import ClassificationTargets
 
 TARGETS = ClassificationTargets(accuracy=0.94)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from life.checkout import NAME, Checkout
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 NAMES = [stage.name for stage in STAGES]
 pytestmark = pytest.mark.slow

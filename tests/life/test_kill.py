@@ -12,7 +12,7 @@ import pytest
 
 from life.checkout import NAME, Checkout
 from tailtune.core.reports import REPORTS
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def _busy(checkout: Checkout) -> str:
 
 def _versions(checkout: Checkout) -> list[dict[str, object]]:
     script = (
-        "import json; from tailtune.spec.settings import quiet_environment; quiet_environment()\n"
+        "import json; from tailtune.config.settings import quiet_environment; quiet_environment()\n"
         "from mlflow import MlflowClient\n"
         "c = MlflowClient('sqlite:///mlflow/store/mlflow.db', 'sqlite:///mlflow/store/mlflow.db')\n"
         f"found = c.search_model_versions(\"name='{NAME}'\")\n"

@@ -11,7 +11,7 @@ import pytest
 from predictors.prompted.random_model import write_random_model
 
 from life.checkout import CLASSES, NAME, Checkout, rows
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 pytestmark = pytest.mark.slow
 NAMES = [stage.name for stage in STAGES]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from tasks.classification.contract import embed
 
-from predictors.classification.contract import embed
 from tailtune.predictors.base import Floats
 from tailtune.predictors.cached import CachedEmbed
 

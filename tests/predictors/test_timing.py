@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tailtune.core.records import Answer
-from tailtune.predictors.classification.base import Classifier
 from tailtune.predictors.encoder import Encoder
-from tailtune.predictors.extraction.encode import TokenStates
 from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, part, time_rows
+from tailtune.tasks.classification.rungs import Classifier
+from tailtune.tasks.extraction.encode import TokenStates
 
 
 class Slow:

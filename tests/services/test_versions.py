@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, StageFailedError, UsageError
 from tailtune.services import versions
-from tailtune.spec.paths import Paths
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
@@ -169,7 +169,7 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         program = (
             "import sys; from pathlib import Path; from tailtune.services import versions; "
-            "from tailtune.spec.paths import Paths; from tailtune.core.errors import BusyError\n"
+            "from tailtune.config.paths import Paths; from tailtune.core.errors import BusyError\n"
             "try: versions.reproduce(Paths(Path(sys.argv[1])), 'first', 'toy')\n"
             "except BusyError as error: print(error); sys.exit(7)"
         )
@@ -182,7 +182,7 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
 
 RUN = (
     "import sys; from pathlib import Path; from tailtune.services import versions; "
-    "from tailtune.spec.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
+    "from tailtune.config.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
 )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from predictors.prompted.random_model import write_random_model
 
+from tailtune.config.prompting import PromptSpec
 from tailtune.services import weights as room
 from tailtune.services.weights import bytes_of, changed, digest_of, files_of, holds
-from tailtune.spec.prompting import PromptSpec
 
 WEIGHTS = "model.safetensors"
 

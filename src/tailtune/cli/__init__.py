@@ -1,12 +1,12 @@
-"""The command line: parse, call, print. Every stage of `stages/table.py` is a verb here."""
+"""The command line: parse, call, print. Every stage of `lifecycle/table.py` is a verb here."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
+from tailtune.config.settings import quiet_environment
 from tailtune.core.errors import TailTuneError
-from tailtune.spec.settings import quiet_environment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

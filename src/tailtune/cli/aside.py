@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import BusyError
-from tailtune.spec.paths import CasePaths, Paths
 
 ASIDE = ".new"
 

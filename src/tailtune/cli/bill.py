@@ -10,18 +10,18 @@ from difflib import get_close_matches
 from typing import Any
 
 from tailtune.cli.show import read_reports
+from tailtune.config.paths import Paths
+from tailtune.config.prices import PriceSpec, load_prices
+from tailtune.config.settings import Settings
 from tailtune.core.errors import UsageError
 from tailtune.core.ledger import COMPLAINT, PURPOSES, Bill, Facts, Ledger, Line
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
 from tailtune.judge.ledger import Amount, priced, reckon, storage
 from tailtune.report.numbers import usd
+from tailtune.services.mlflow import Tracker, connect
+from tailtune.services.mlflow import ledger as tracked
 from tailtune.services.sizes import folder_bytes
-from tailtune.services.tracking import Tracker, connect
-from tailtune.services.tracking import ledger as tracked
-from tailtune.spec.load import UseCase, load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.prices import PriceSpec, load_prices
-from tailtune.spec.settings import Settings
+from tailtune.tasks.use_case import UseCase, load_use_case
 
 _DAY_MS = 86_400_000
 _MOST = 1e9

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from tailtune import tasks
+from tailtune.config.paths import Paths
+from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, SpecError
+from tailtune.lifecycle.language_models import price_faults
 from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
 from tailtune.report.numbers import counted
 from tailtune.services import sources
-from tailtune.spec.load import UseCase, load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.prices import load_prices
-from tailtune.stages.models import price_faults
 from tailtune.tasks.base import Book
+from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
 
@@ -27,7 +26,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     """
     case = load_use_case(paths, name)
     prices = load_prices(paths)
-    task, hint = tasks.of(case), f"tailtune check {name}"
+    task, hint = case.task, f"tailtune check {name}"
     contradictions = [*task.faults(case), *price_faults(case, prices)]
     if contradictions:
         raise SpecError(contradictions, hint)
@@ -69,7 +68,7 @@ def _prompts(case: UseCase, width: int) -> list[str]:
     shown = f"{case.paths.project.shown(case.paths.prompts)}/"
     if not case.spec.prompt.models and not case.paths.prompts.is_dir():
         return [f"{shown:{width}}  none; write starting prompts: tailtune prompts {case.name}"]
-    codec = tasks.of(case).codec(case)
+    codec = case.task.codec(case)
     lines = [f"{shown:{width}}  ok, {counted(len(load_templates(case, codec)), 'prompt')}"]
     bare = undescribed(codec)
     if bare:
@@ -82,7 +81,7 @@ def _prompts(case: UseCase, width: int) -> list[str]:
 
 def _count(case: UseCase, file: str, book: Book, hint: str) -> tuple[int, int]:
     """Rows of a file, and how many different names they bear."""
-    path, task = case.paths.data / file, tasks.of(case)
+    path, task = case.paths.data / file, case.task
     shown = case.paths.project.shown(path)
     before = dict(book.seen)
     rows = 0

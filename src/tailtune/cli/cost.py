@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tailtune.config.paths import Paths
 from tailtune.core.ledger import PURPOSES
-from tailtune.spec.paths import Paths
 
 
 class _ShowFirst(TyperGroup):

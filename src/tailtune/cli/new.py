@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from tailtune.cli import aside
 from tailtune.cli.samples import restore_samples
+from tailtune.config.located import LinedYaml
+from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
 from tailtune.services import store, versions
-from tailtune.spec.load import TASKS as DECLARED
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.yaml_lines import LinedYaml
-from tailtune.tasks import TASKS
 from tailtune.tasks.declare import Declaration, Wanted
+from tailtune.tasks.table import TASKS
+from tailtune.tasks.use_case import TASKS as DECLARED
+from tailtune.tasks.use_case import load_use_case
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"truth"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 from tailtune.core.reports import REPORTS, RegisterReport, Report
 from tailtune.services import store
-from tailtune.services.tracking.home import shown
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
+from tailtune.services.mlflow.home import shown
 
 
 def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from tailtune.cli.bill import finite
 from tailtune.cli.show import read_reports
+from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.reports import Verdict
 from tailtune.report.story import Story
-from tailtune.spec.paths import Paths
 
 EXPECTED: tuple[Verdict, ...] = get_args(Verdict)
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from math import log2
 
+from tailtune.config.model import TargetsSpec
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
 from tailtune.judge.stats import wilson
-from tailtune.spec.model import TargetsSpec
 
 
 def needed(targets: TargetsSpec) -> float:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
+from tailtune.config.prices import PriceSpec
+from tailtune.config.value import ValueSpec
 from tailtune.core.reports import CostLine, Road
 from tailtune.core.sums import known_sum
 from tailtune.judge.wording import months, usd
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.value import ValueSpec
 
 MONTH_DAYS = 365.25 / 12
 MONTH_HOURS = 730

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tailtune.config.model import TargetsSpec
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
 from tailtune.judge.constraints import labels_lacking, meets_with_head_room, servable, shortcomings
@@ -36,7 +37,6 @@ from tailtune.judge.turning import seldom_line, target_line, turning_points
 from tailtune.judge.weighing import Weighed, assumed, economics, on_test, option, request_price, roads_beside
 from tailtune.judge.wording import months, pct, points, usd_between
 from tailtune.judge.worth import SURE, Worth, paired_gain, price_of
-from tailtune.spec.model import TargetsSpec
 
 
 @dataclass(frozen=True)

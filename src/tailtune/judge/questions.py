@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
+from tailtune.config.model import TargetsSpec
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
@@ -23,7 +24,6 @@ from tailtune.judge.evidence import Evidence
 from tailtune.judge.verdict import Outcome
 from tailtune.judge.weighing import row_right
 from tailtune.judge.wording import pct
-from tailtune.spec.model import TargetsSpec
 
 R = TypeVar("R", bound=RungResult)
 Answer = Literal["yes", "no", "unmeasured"]

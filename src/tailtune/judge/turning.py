@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from tailtune.config.model import TargetsSpec
 from tailtune.core.measures import MEASURES
 from tailtune.core.reports import CandidateResult, RungResult, Verdict
 from tailtune.judge.cadence import SELDOM_DAYS, Cadence
@@ -14,7 +15,6 @@ from tailtune.judge.economy import Setting
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.weighing import Weighed
 from tailtune.judge.wording import usd
-from tailtune.spec.model import TargetsSpec
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",

@@ -26,6 +26,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tailtune.config.model import TargetsSpec, TrainSpec
 from tailtune.core.records import Decision
 from tailtune.core.reports import Economics, RungResult, Verdict
 from tailtune.judge.constraints import (
@@ -49,7 +50,6 @@ from tailtune.judge.weighing import (
     weigh,
 )
 from tailtune.judge.wording import months, pct, usd
-from tailtune.spec.model import TargetsSpec, TrainSpec
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tailtune.config.model import TargetsSpec
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, Economics, PromptedRung, RungResult, Scored
 from tailtune.judge.constraints import needed, quality_value, servable
 from tailtune.judge.economy import Option, Setting, fixed_usd, owning_usd, road, unknown
 from tailtune.judge.worth import Drawn, Worth, assumed_gain, price_of, worth
-from tailtune.spec.model import TargetsSpec
 
 FINE_TUNE, FINE_TUNE_TITLE = "lora", "LoRA fine-tune"
 

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, StageFailedError, TailTuneError, UsageError
-from tailtune.spec.paths import Paths
 
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 """What a commit must hold for a run to be told from it; reports and docs may be dirty."""

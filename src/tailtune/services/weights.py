@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tailtune.spec.prompting import PromptSpec
+from tailtune.config.prompting import PromptSpec
 
 _SHAPING = (".json", ".jinja", ".model", ".safetensors")
 _WHOLE_BYTES = 64 << 20

@@ -1,6 +1,6 @@
 """What a task is: the questions that the house asks about labels and answers; one file or folder per task answers.
 
-A stage never asks which task it runs; it asks the task. What is learnt on top of the encoder stands in stages/train,
+A stage never asks which task it runs; it asks the task. What is learnt on top of the encoder stands in training/,
 rungs in predictors/, scorers in judge/; a task names them.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tailtune.config.model import ModelSpec
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
@@ -19,10 +20,9 @@ from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.services.sources import Columns, RawRow
-from tailtune.spec.load import UseCase
-from tailtune.spec.model import ModelSpec
 from tailtune.tasks.declare import Declaration, Wanted
 from tailtune.tasks.expect import Expected
+from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,15 +9,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailtune.config.model import PII
+from tailtune.config.paths import Paths
+from tailtune.lifecycle.curate.drops import Drops
+from tailtune.lifecycle.curate.intake import test_rows as rows_of_a_test_file
+from tailtune.lifecycle.curate.intake import train_rows
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
-from tailtune.spec.classification import ClassificationSpec, LabelSet
-from tailtune.spec.load import UseCase
-from tailtune.spec.model import PII
-from tailtune.spec.paths import Paths
-from tailtune.stages.curate.drops import Drops
-from tailtune.stages.curate.intake import test_rows as rows_of_a_test_file
-from tailtune.stages.curate.intake import train_rows
+from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.use_case import UseCase
 
 SPEC = ClassificationSpec.model_validate(
     {
@@ -59,6 +59,6 @@ def test_only_what_was_scrubbed_in_training_is_scrubbed() -> None:
 
 
 def test_a_served_model_needs_no_spec_for_it() -> None:
-    script = "import sys, tailtune.predictors.prepare; print([m for m in sys.modules if m.startswith('tailtune.spec')])"
+    script = "import sys, tailtune.predictors.prepare; print([m for m in sys.modules if 'tailtune.config' in m])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

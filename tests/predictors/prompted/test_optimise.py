@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.classification.replies import LabelCodec
 from tailtune.predictors.prompted.effort import effort
 from tailtune.predictors.prompted.optimise import NAME, Found, optimise
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.tasks.classification.replies import LabelCodec
 
 LABELS = {"cats": "", "dogs": ""}
 SPEC = LanguageModelSpec(name="double", endpoint="http://127.0.0.1:9/v1")

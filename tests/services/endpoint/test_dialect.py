@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from services.endpoint.helpers import SCHEMA, ask
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.services.endpoint.dialect import FORMS, Dialect, form_note, response_format
 from tailtune.services.endpoint.said import Said
-from tailtune.spec.prompting import LanguageModelSpec
 
 SPEC = LanguageModelSpec(name="small", endpoint="http://127.0.0.1:1/v1")
 HELD, FREE = ask("one", SCHEMA), ask("one")

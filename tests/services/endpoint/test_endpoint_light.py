@@ -7,7 +7,7 @@ ASK = """
 import sys
 from pathlib import Path
 from tailtune.services.endpoint import AnswerCache, Endpoint, Purse
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec
 
 spec = LanguageModelSpec(name="a", endpoint="http://127.0.0.1:9/v1")
 model = Endpoint(spec, None, AnswerCache(Path("answers-of-nobody.sqlite")), Purse(1))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from services.endpoint.helpers import PRICE, SCHEMA, ask
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.services.endpoint.estimate import Estimate
-from tailtune.spec.prompting import LanguageModelSpec
 
 SPEC = LanguageModelSpec(name="small", endpoint="http://127.0.0.1:1/v1", max_output_tokens=100)
 

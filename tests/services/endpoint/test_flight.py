@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from tailtune.services.endpoint.budget import Purse
 from tailtune.services.endpoint.flight import Flight, timing_of, told_ms
-from tailtune.services.endpoint.purse import Purse
 
 STEPS = {
     "connect_tcp.started": 1.000,

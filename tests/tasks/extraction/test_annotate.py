@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tailtune.core.annotations import Annotation, Span
 from tailtune.services.sources import RawRow
-from tailtune.spec.schema import schema_from
 from tailtune.tasks.base import Tidied
 from tailtune.tasks.extraction.annotate import REASONS, tidied, unaligned
+from tailtune.tasks.extraction.annotations import Annotation, Span
 from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks.extraction.schema import schema_from
 
 DATE = {"type": ["string", "null"], "format": "date"}
 SCHEMA = schema_from(

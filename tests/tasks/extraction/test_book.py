@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from tailtune.core.annotations import Span
-from tailtune.spec.schema import FieldSpec, ObjectSchema
+from tailtune.tasks.extraction.annotations import Span
 from tailtune.tasks.extraction.book import FieldBook
 from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 
 SCHEMA = ObjectSchema(
     {},

@@ -8,7 +8,7 @@ import pytest
 
 from tailtune.core.errors import DataError, SpecError, UsageError
 from tailtune.tasks.declare import Declaration, Wanted
-from tailtune.tasks.extraction.new_schema import declare
+from tailtune.tasks.extraction.new import declare
 
 SCHEMA = {
     "type": "object",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tailtune.core.annotations import Span
 from tailtune.core.errors import DataError
 from tailtune.services import sources
-from tailtune.spec.extraction import ExtractionData
+from tailtune.tasks.extraction.annotations import Span
+from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.reading import RawLabel, columns_of, reader
 
 ALL = ExtractionData(file="r.jsonl", entities="entities", fields="fields", intent="intent")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.spec.prices import TokenPrice, list_usd
 
 _SAMPLE_TEXTS = 50
 

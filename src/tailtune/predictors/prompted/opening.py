@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
 
 if TYPE_CHECKING:
     from tailtune.services.endpoint import AnswerCache, Purse

@@ -6,8 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.services.weights import files_of
-from tailtune.spec.prompting import LanguageModelSpec
 
 CARD = "prompt.json"
 WEIGHTS = "model"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
 from tailtune.predictors.base import FitContext
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Choice
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.records import Estimate, Latency
 from tailtune.predictors.prompted.rung import Asked
-from tailtune.spec.prompting import LanguageModelSpec
 
 _Z95 = 1.959963984540054
 

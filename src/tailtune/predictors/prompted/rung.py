@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLongError
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext, Rung
 from tailtune.predictors.prompted.codec import Codec, Problem
-from tailtune.predictors.prompted.codecs import codec_from
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.packing import CARD, declared
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.tasks.codecs import codec_from
 
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences

@@ -16,7 +16,7 @@ from tailtune.core.language import Message
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Example
 from tailtune.predictors.prompted.rendering import Part, rendered, template_faults
-from tailtune.spec.load import UseCase
+from tailtune.tasks.use_case import UseCase
 
 PROMPTS = ("zero_shot", "few_shot", "chain_of_thought", "retrieval")
 """The prompt files of a use case; the rung `lm_NAME` sends `NAME.md`."""

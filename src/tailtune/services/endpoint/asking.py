@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import TailTuneError
 from tailtune.core.language import Ask, Form, Reply
 from tailtune.services.endpoint.dialect import Dialect
@@ -15,8 +17,6 @@ from tailtune.services.endpoint.faults import no_model, out_of_money, refused, u
 from tailtune.services.endpoint.flight import Flight
 from tailtune.services.endpoint.replies import cost_of, read_reply
 from tailtune.services.endpoint.said import read_said
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import Ask, Form
 from tailtune.services.endpoint.said import Said
-from tailtune.spec.prompting import LanguageModelSpec
 
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 """How an answer can be constrained, strictest first."""

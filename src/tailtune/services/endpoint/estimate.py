@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import PER_MESSAGE_TOKENS, Ask
 from tailtune.services.endpoint.tokens import count_tokens
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
 
 
 class Estimate:

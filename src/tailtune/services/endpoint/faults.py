@@ -7,10 +7,10 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
-from tailtune.services.endpoint.purse import Purse
+from tailtune.services.endpoint.budget import Purse
 from tailtune.services.endpoint.said import Said
-from tailtune.spec.prompting import LanguageModelSpec
 
 if TYPE_CHECKING:
     from openai import APIConnectionError

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailtune.core.language import Timing
-from tailtune.services.endpoint.purse import Hold, Purse
+from tailtune.services.endpoint.budget import Hold, Purse
 
 FLIGHT: ContextVar[Flight] = ContextVar("FLIGHT")
 """The request that the present task sends."""

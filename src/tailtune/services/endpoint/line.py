@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -27,7 +27,7 @@ class Line:
     """
 
     def __init__(self, spec: LanguageModelSpec, key: str | None) -> None:
-        from tailtune.services.endpoint.wire import open_client
+        from tailtune.services.endpoint.transport import open_client
 
         self.client: AsyncOpenAI = open_client(spec, key)
         self._loop = asyncio.new_event_loop()

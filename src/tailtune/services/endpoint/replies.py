@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.core.language import Reply
-from tailtune.spec.prices import TokenPrice, list_usd
 
 
 def read_reply(body: Mapping[str, Any]) -> Reply:

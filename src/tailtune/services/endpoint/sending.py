@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from tailtune.core.errors import TailTuneError
 from tailtune.core.language import Ask, Reply
 from tailtune.services.endpoint.asking import Asker
+from tailtune.services.endpoint.budget import Purse
 from tailtune.services.endpoint.faults import out_of_money
 from tailtune.services.endpoint.flight import FLIGHT, Flight
-from tailtune.services.endpoint.purse import Purse
 
 if TYPE_CHECKING:
     Task = asyncio.Task[None]

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tailtune.core.annotations import Annotation, Span
 from tailtune.services.sources import RawRow
-from tailtune.spec.schema import ObjectSchema
 from tailtune.tasks.base import Tidied
+from tailtune.tasks.extraction.annotations import Annotation, Span
 from tailtune.tasks.extraction.reading import INTENT, RawLabel
+from tailtune.tasks.extraction.schema import ObjectSchema
 
 if TYPE_CHECKING:
-    from tailtune.spec.model import Pii
+    from tailtune.config.model import Pii
 
 # Reason → what it means, in the order in which a row meets them.
 REASONS: dict[str, str] = {
@@ -35,8 +35,8 @@ def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes:
         scrub_pii: Kinds of personal data to scrub.
         changes: What cleaning changed.
     """
-    from tailtune.predictors.extraction.values import span_faults
     from tailtune.predictors.prepare import prepared_with
+    from tailtune.tasks.extraction.values import span_faults
 
     given = RawLabel.decode(raw.label)
     strange = sorted(given.names.difference(schema.names))
@@ -69,7 +69,7 @@ def _annotation(
     schema: ObjectSchema, text: str, spans: tuple[Span, ...], given: RawLabel
 ) -> tuple[Annotation, list[str]]:
     """The annotation, and what is wrong with its values."""
-    from tailtune.predictors.extraction.values import align
+    from tailtune.tasks.extraction.values import align
 
     said = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
     values, wrong = _given_values(schema, said)
@@ -103,7 +103,7 @@ def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str
 
 def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
-    from tailtune.predictors.extraction.values import conform
+    from tailtune.tasks.extraction.values import conform
 
     values: dict[str, Any] = {}
     wrong: list[str] = []
@@ -120,7 +120,7 @@ def _read_values(
     schema: ObjectSchema, surfaces: Mapping[str, list[str]], known: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values read from what spans cover; fields that others count from come first."""
-    from tailtune.predictors.extraction.values import normalise
+    from tailtune.tasks.extraction.values import normalise
 
     values: dict[str, Any] = {}
     wrong: list[str] = []

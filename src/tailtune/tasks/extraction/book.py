@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.core.errors import Fault
-from tailtune.spec.schema import ObjectSchema
 from tailtune.tasks.base import Book
 from tailtune.tasks.extraction.reading import INTENT, RawLabel
+from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.labels import LabelBook
 
 
@@ -30,7 +30,7 @@ class FieldBook(Book):
 
     def check(self, label: str, origin: str) -> None:
         """Note a row's fields, and what its enums say."""
-        from tailtune.predictors.extraction.values import conform
+        from tailtune.tasks.extraction.values import conform
 
         raw = RawLabel.decode(label)
         for name in sorted(raw.names):

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tailtune.core.annotations import Annotation, Span
 from tailtune.core.records import Row
-from tailtune.spec.extraction import ExtractionValidate
-from tailtune.spec.load import UseCase
-from tailtune.spec.schema import ObjectSchema
 from tailtune.tasks.base import Tables
 from tailtune.tasks.expect import Expected, column
+from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.config import ExtractionValidate
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
     """The tables that those expectations are about."""
     import pandas as pd
 
-    from tailtune.predictors.extraction.values import valid
+    from tailtune.tasks.extraction.values import valid
 
     fields = {field.name: field for field in schema.fields}
     spans: list[tuple[str, str, int, int, int, str | None]] = []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tailtune.core.annotations import Annotation, Extraction
 from tailtune.core.records import Answer, Row
-from tailtune.judge.extraction import Rules, marked
-from tailtune.judge.extraction.tally import answered_values
-from tailtune.spec.schema import ObjectSchema
+from tailtune.tasks.extraction.annotations import Annotation, Extraction
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.scorer import Rules, marked
+from tailtune.tasks.extraction.tally import answered_values
 
 
 def failure(

@@ -10,9 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from tailtune.core.annotations import Span, canonical
 from tailtune.services.sources.faults import Faults, encodable, shown
-from tailtune.spec.extraction import ExtractionData
+from tailtune.tasks.extraction.annotations import Span, canonical
+from tailtune.tasks.extraction.config import ExtractionData
 
 ENTITIES, FIELDS, INTENT = "entities", "fields", "intent"
 _SHOWN_CHARS = 60

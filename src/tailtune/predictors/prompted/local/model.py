@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, UsageError
 from tailtune.core.language import Ask, OnReply, Reply, Timing
 from tailtune.predictors.prompted.local.dialogue import PLAIN_STOPS, prompt_ids
@@ -19,7 +20,6 @@ from tailtune.predictors.prompted.local.grammar import Grammar, grammar_of, with
 from tailtune.predictors.prompted.local.ways import Ways
 from tailtune.predictors.prompted.local.writers import Choose, Free, Held, Writer, chooser
 from tailtune.services.weights import digest_of
-from tailtune.spec.prompting import LanguageModelSpec
 
 _VERSION = 1  # of how answers are made; another one asks again
 

@@ -1,0 +1,125 @@
+"""Write a run plan: one batch of metrics, parameters and tags per run, then its artifacts, then its children."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tailtune.core.run_plan import Point, RunPlan, Table
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+    from mlflow.tracking import MlflowClient
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+_MOST_PER_BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in a call
+_MOST_TABLE_ROWS = 2000
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return int(time.time() * 1000)
+
+
+class RunWriter:
+    """One per publication: writes runs of one experiment with shared tags and times.
+
+    Args:
+        tags: On every run.
+        datasets: Split → dataset input; a plan names the splits it read.
+        began_ms: Start that the runs show.
+        ended_ms: End that the runs show.
+
+    Attributes:
+        top: The run that is being written, without its parent's; None before that.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        experiment_id: str,
+        tags: Mapping[str, str],
+        datasets: Mapping[str, DatasetInput],
+        began_ms: int,
+        ended_ms: int,
+    ) -> None:
+        self._client, self._experiment_id, self._tags, self._datasets = client, experiment_id, dict(tags), datasets
+        self._began_ms, self._ended_ms = began_ms, ended_ms
+        self.top: str | None = None
+
+    def write(self, plan: RunPlan, run_id: str | None = None, parent: str | None = None) -> str:
+        """Write a plan and its children; finishes every run. Returns the run's id.
+
+        Args:
+            plan: What to write.
+            run_id: A run that is open already (live training, a model's run); a new one when None.
+            parent: The run it is nested in.
+        """
+        ended_ms = self._ended_ms if run_id is None else now_ms()  # an open run began when it was opened
+        run_id = run_id or self._create(plan, parent)
+        if parent is None:
+            self.top = run_id
+        self._facts(run_id, plan, parent)
+        self._artifacts(run_id, plan)
+        for child in plan.children:
+            self.write(child, parent=run_id)
+        self._client.set_terminated(run_id, plan.status, end_time=ended_ms)
+        return run_id
+
+    def _create(self, plan: RunPlan, parent: str | None) -> str:
+        nested = {PARENT: parent} if parent else {}
+        run = self._client.create_run(
+            self._experiment_id, start_time=self._began_ms, tags={**self._tags, **nested}, run_name=plan.name
+        )
+        return str(run.info.run_id)
+
+    def _facts(self, run_id: str, plan: RunPlan, parent: str | None) -> None:
+        from mlflow.entities import Param, RunTag
+
+        tags = {**self._tags, **plan.tags, "mlflow.runName": plan.name}
+        if plan.note:
+            tags[NOTE] = plan.note
+        shown = [{"path": file, "type": "table"} for file, table in plan.tables.items() if table]
+        if shown:
+            tags["mlflow.loggedArtifacts"] = json.dumps(shown)
+        params = [Param(name, value[:5000]) for name, value in plan.params.items()]
+        first, rest = plan.metrics[:_MOST_PER_BATCH], plan.metrics[_MOST_PER_BATCH:]
+        self._client.log_batch(
+            run_id, self._metrics(first), params[:100], [RunTag(name, value[:8000]) for name, value in tags.items()]
+        )
+        while rest:
+            self._client.log_batch(run_id, self._metrics(rest[:_MOST_PER_BATCH]))
+            rest = rest[_MOST_PER_BATCH:]
+        inputs = [self._datasets[split] for split in plan.splits if split in self._datasets]
+        if inputs:
+            self._client.log_inputs(run_id, inputs)
+
+    def _metrics(self, points: tuple[Point, ...]) -> list[object]:
+        from mlflow.entities import Metric
+
+        return [Metric(point.name, point.value, self._ended_ms, point.step) for point in points]
+
+    def _artifacts(self, run_id: str, plan: RunPlan) -> None:
+        for file, table in plan.tables.items():
+            if table:
+                self._client.log_text(run_id, _table_text(table), file)
+        for file, draw in plan.figures.items():
+            self._client.log_figure(run_id, draw(), file, save_kwargs={"dpi": 110})
+        for file, text in plan.texts.items():
+            self._client.log_text(run_id, text, file)
+        for path, folder in plan.files:
+            self._client.log_artifact(run_id, str(path), folder or None)
+
+
+def _table_text(table: Table) -> str:
+    """A table as the UI reads it. The same file as MLflow's `log_table`, which warns on pandas 3."""
+    rows = [[_cell(value) for value in row] for row in zip(*table.values(), strict=True)]
+    return json.dumps({"columns": list(table), "data": rows[:_MOST_TABLE_ROWS]}, ensure_ascii=False)
+
+
+def _cell(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tailtune.lifecycle.validate import gx
+from tailtune.lifecycle.validate.offenders import _BAD, offenders
+from tailtune.lifecycle.validate.suite import Expected, expectations
+
+from ..helpers import project
+
+TABLE = pd.DataFrame(
+    {
+        "text": ["a", "bb", "bb", None, "dddddd", None],
+        "count": [1, 2, 3, 4, 5, 6],
+        "origin": [f"r:{number}" for number in range(1, 7)],
+    }
+)
+CASES = [
+    ("expect_column_values_to_not_be_null", {"column": "text"}, "46"),
+    ("expect_column_values_to_be_null", {"column": "text"}, "1235"),
+    ("expect_column_values_to_be_unique", {"column": "text"}, "23"),
+    ("expect_column_values_to_be_in_set", {"column": "text", "value_set": ["a", "bb"]}, "5"),
+    ("expect_column_values_to_be_between", {"column": "count", "min_value": 3}, "12"),
+    ("expect_column_values_to_be_between", {"column": "count", "max_value": 4}, "56"),
+    ("expect_column_value_lengths_to_be_between", {"column": "text", "min_value": 2, "max_value": 4}, "15"),
+]
+
+
+def test_the_rows_named_are_the_rows_that_great_expectations_counts(tmp_path: Path) -> None:
+    suite = [
+        Expected("rows", kind, arguments["column"], f"{i}", arguments) for i, (kind, arguments, _) in enumerate(CASES)
+    ]
+    results = gx.check("x", suite, {"rows": TABLE}, tmp_path)
+    assert [result.bad_rows for result in results] == [len(rows) for *_, rows in CASES]
+    assert [result.bad_origins for result in results] == [tuple(f"r:{n}" for n in rows) for *_, rows in CASES]
+
+
+@pytest.mark.parametrize("kind", sorted(_BAD))
+def test_every_kind_that_has_rows_is_held_against_great_expectations(kind: str) -> None:
+    assert kind in {case[0] for case in CASES}
+
+
+def test_what_is_about_a_table_has_no_rows(tmp_path: Path) -> None:
+    suite = expectations(project(tmp_path, {}).case)
+    about_tables = [expected for expected in suite if expected.kind not in _BAD]
+    assert {expected.kind for expected in about_tables} == {
+        "expect_table_columns_to_match_set",
+        "expect_table_row_count_to_be_between",
+        "expect_column_values_to_be_of_type",
+    }
+    assert all(offenders(expected, TABLE).empty for expected in about_tables)

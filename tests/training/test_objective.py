@@ -1,0 +1,67 @@
+"""Every declared task has something to learn, and a use case finds it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tailtune.core.records import Row
+from tailtune.tasks.classification.classes import Classes
+from tailtune.tasks.classification.config import LabelSet
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.fields import Fields
+from tailtune.tasks.use_case import TASKS
+from tailtune.training.objective import GOALS, goal_of
+from training.jobs import LABELS, SCHEMA, claims
+
+
+def case(task: str, answers: object) -> SimpleNamespace:
+    """As much of a use case as a goal asks for."""
+    return SimpleNamespace(name="toy", spec=SimpleNamespace(task=task), answers=answers)
+
+
+def row(text: str, label: str) -> Row:
+    return Row(text, text, label, "rows.jsonl:1")
+
+
+def test_every_task_has_a_goal() -> None:
+    assert set(GOALS) == set(TASKS)
+
+
+def test_classes_are_numbered_in_the_order_of_the_label_set() -> None:
+    answers = LabelSet(dict.fromkeys(LABELS, ""))
+    goal = goal_of(case("classification", answers), [row("a", "access"), row("b", "card")], [row("c", "money")])
+    assert goal == Classes(["a", "b"], [2, 0], ["c"], [1], LABELS)
+    assert goal.metric == "accuracy"
+
+
+def test_annotations_are_read_from_labels() -> None:
+    texts, labels = claims(3, seed=5)
+    rows = [row(text, label.encode()) for text, label in zip(texts, labels, strict=True)]
+    goal = goal_of(case("extraction", SCHEMA), rows[:2], rows[2:])
+    assert isinstance(goal, Fields)
+    assert list(goal.texts) == texts[:2] and list(goal.labels) == labels[:2] and list(goal.dev_labels) == labels[2:]
+    assert all(isinstance(label, Annotation) for label in goal.labels)
+    assert goal.metric == TASKS["extraction"].spec.model_fields["targets"].annotation.METRIC
+
+
+def test_a_label_set_is_no_schema() -> None:
+    with pytest.raises(TypeError, match="toy: answers are LabelSet, expected ObjectSchema"):
+        goal_of(case("extraction", LabelSet({})), [], [])
+
+
+def test_whatever_decides_the_result_is_part_of_the_digest() -> None:
+    texts, labels = claims(2, seed=5)
+    plain = Fields(SCHEMA, texts, labels, texts, labels)
+    others = [
+        Fields(SCHEMA, texts[::-1], labels, texts, labels),
+        Fields(SCHEMA, texts, labels[::-1], texts, labels),
+        Fields(SCHEMA, texts, labels, texts[:1], labels[:1]),
+        Fields(SCHEMA, texts, labels, texts, labels, writing=False),
+    ]
+    digests = {"".join(goal.parts()) for goal in (plain, *others)}
+    assert len(digests) == 5
+    numbered = [Classes(["a"], [0], ["b"], [1], ("x", "y")), Classes(["a"], [0], ["b"], [1], ("x", "z"))]
+    numbered.append(Classes(["a", "0"], [], ["b"], [1], ("x", "y")))
+    assert len({"".join(goal.parts()) for goal in numbered}) == 3
