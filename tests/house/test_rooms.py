@@ -21,7 +21,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "gepa": ("predictors/prompted/",),
     "httpx2": ("services/endpoint/",),
     "jinja2": ("report/", "predictors/prompted/"),
-    "jsonschema": ("tasks/extraction/",),
+    "jsonschema": ("config/formats.py", "tasks/extraction/"),
     "llguidance": ("predictors/prompted/",),
     "mlflow": ("services/mlflow/", "serving/pyfunc.py"),
     "openai": ("services/endpoint/",),

@@ -122,14 +122,14 @@ GoalMaker = Callable[["UseCase", Sequence[Row], Sequence[Row]], Goal]
 """From a use case, its train rows and its dev rows."""
 
 GOALS: Mapping[str, str] = {
-    "classification": "classes:classes_of",
-    "extraction": "fields:fields_of",
+    "classification": "tasks.classification.classes:classes_of",
+    "extraction": "tasks.extraction.fields:fields_of",
 }
-"""Task → `module:function` of this package that makes its goal."""
+"""Task → `module:function` below src/tailtune/ that makes its goal."""
 
 
 def goal_of(case: UseCase, train: Sequence[Row], dev: Sequence[Row]) -> Goal:
     """What a use case's task learns from these rows."""
     module, _, name = GOALS[case.spec.task].partition(":")
-    make: GoalMaker = getattr(importlib.import_module(f"tailtune.lifecycle.train.{module}"), name)
+    make: GoalMaker = getattr(importlib.import_module(f"tailtune.{module}"), name)
     return make(case, train, dev)

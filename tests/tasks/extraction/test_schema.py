@@ -257,7 +257,7 @@ def test_a_file_is_read_as_json(tmp_path: Path) -> None:
 
 
 def test_the_samples_schema_is_what_it_says() -> None:
-    file = Path(__file__).parents[2] / "models" / "insurance-claims" / "schema.json"
+    file = Path(__file__).parents[3] / "models" / "insurance-claims" / "schema.json"
     schema = load_schema(file, "schema.json", "x")
     assert len(schema.fields) == 45
     assert schema["loss_date"].relative_to == "report_date"
