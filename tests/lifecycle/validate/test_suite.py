@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tailtune.lifecycle.curate.drops import REASONS
+from tailtune.lifecycle.curate import REASONS
 from tailtune.lifecycle.validate.suite import LEAKS, TABLES, expectations
 from tailtune.lifecycle.validate.tables import LEAK_REASONS
 

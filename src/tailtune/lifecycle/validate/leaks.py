@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 from tailtune.core.progress import Progress
-from tailtune.services.near_duplicates import Twins, normal
+from tailtune.services.near_duplicates import NearDuplicates, normal
 
 Column = list[str | None]
 _TICK_ROWS = 5000
@@ -44,7 +44,7 @@ def near(
     texts: Sequence[str], splits: Sequence[str], origins: Sequence[str], similarity: float, progress: Progress
 ) -> Column:
     """Where each text nearly stands in an earlier split, in the same order and form as `same`."""
-    twins = Twins(texts, similarity, lambda done: progress.at(done, len(texts), "rows sketched"))
+    twins = NearDuplicates(texts, similarity, lambda done: progress.at(done, len(texts), "rows sketched"))
     found: Column = []
     entered = 0
     for place, split in enumerate(splits):
