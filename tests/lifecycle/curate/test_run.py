@@ -220,9 +220,9 @@ def test_lost_row_is_noticed_and_nothing_is_written(
     assert context.paths.dropped.read_text() == "as it was"
 
 
-def test_a_row_that_de_duplication_loses_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_lost_by_de_duplication_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = project(tmp_path, {"r.jsonl": rows(("charged twice", "billing"), ("where is my refund", "refund"))})
-    monkeypatch.setattr(curate.dedupe, "near", lambda tests, unique, *_: unique[1:])
+    monkeypatch.setattr(curate, "drop_near", lambda tests, unique, *_: unique[1:])
     with pytest.raises(ValueError, match="2 rows read, but 1 kept"):
         curate.run(context)
 
