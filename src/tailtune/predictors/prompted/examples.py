@@ -10,8 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from tailtune.core.records import Row
-from tailtune.predictors.arrays import load_arrays, save_arrays
-from tailtune.predictors.base import Embed, Floats
+from tailtune.predictors.base import Embed, Floats, load_arrays, save_arrays
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.coverage import most_covering
 

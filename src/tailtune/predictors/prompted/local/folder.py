@@ -72,8 +72,8 @@ def load(folder: Path) -> Loaded:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
     from transformers.utils import logging
 
+    from tailtune.predictors.bert import keep_freed_memory
     from tailtune.predictors.encoder import has_fast_bf16
-    from tailtune.predictors.memory import keep_freed_memory
 
     logging.disable_progress_bar()
     keep_freed_memory()

@@ -104,7 +104,7 @@ class LocalModel:
         """Yield (place, reply) batch by batch, longest prompts first: what does not fit into memory fails at once."""
         if not places:
             return
-        from tailtune.predictors.threads import settled
+        from tailtune.predictors.bert import settled
 
         prompts: dict[int, tuple[list[int], float]] = {place: self._prompt(asks[place], place) for place in places}
         order = sorted(places, key=lambda place: -len(prompts[place][0]))

@@ -1,4 +1,4 @@
-from tailtune.predictors.memory import keep_freed_memory
+from tailtune.predictors.bert import keep_freed_memory
 
 
 def test_it_says_whether_it_took_effect_and_may_be_asked_twice() -> None:

@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.tokens import Tokens, by_length, pad
+from tailtune.predictors.encoder import Tokens, by_length, encoder_path, pad
 
 rows = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=40), max_size=60)
 

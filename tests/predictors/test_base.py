@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from tasks.classification.contract import embed
 
-from tailtune.predictors.base import Floats
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed, Floats
 
 
 class Counting:
