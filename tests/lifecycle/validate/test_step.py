@@ -11,8 +11,9 @@ import pytest
 from tailtune.core.errors import GateError, MissingInputError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
-from tailtune.lifecycle import curate, validate
+from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.validate import step as validate
 from tailtune.services import store
 
 from ..helpers import LABELS, jsonl, project, rows

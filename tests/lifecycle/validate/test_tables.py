@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.progress import Silent
-from tailtune.lifecycle.validate.leaks import forms, near, same
+from tailtune.lifecycle.validate.tables import forms, near, same
 
 LONG = "why does my transfer to another bank take more than three days"
 
@@ -15,7 +15,7 @@ def test_a_key_counts_only_when_it_stands_in_an_earlier_split() -> None:
     assert same(keys, splits, list("12345678")) == [None, None, None, "1", None, "3", None, None]
 
 
-def test_near_twins_count_over_splits_and_not_within() -> None:
+def test_near_duplicates_count_over_splits_and_not_within() -> None:
     texts = [LONG, LONG + " ok", "something else that was asked", LONG + " ??", LONG + " so"]
     splits = ["train", "train", "dev", "dev", "test"]
     found = near(texts, splits, list("12345"), 0.85, Silent())
@@ -24,7 +24,7 @@ def test_near_twins_count_over_splits_and_not_within() -> None:
     assert found[4] in {"1", "2", "4"}
 
 
-def test_forms_are_equal_for_exact_twins() -> None:
+def test_forms_are_equal_for_exact_repeats() -> None:
     one, other, third = forms(["Charged twice!", "charged  twice", "charged once"])
     assert one == other != third
 

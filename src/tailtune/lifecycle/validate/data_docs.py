@@ -71,11 +71,11 @@ def _index(
     results: Sequence[ExpectationResult],
     grains: Mapping[str, str],
 ) -> str:
-    held = sum(result.passed for result in results)
+    passed = sum(result.passed for result in results)
     title = f"<title>Data Docs: {escape(use_case)}</title>"
     parts = [
         f"<!doctype html><html lang=en><head><meta charset=utf-8>{title}{_STYLE}</head>",
-        f"<body><h1>{escape(use_case)}: {held} of {len(results)} expectations hold</h1>",
+        f"<body><h1>{escape(use_case)}: {passed} of {len(results)} expectations hold</h1>",
     ]
     for table, grain in grains.items():
         lines = [_line(result) for expected, result in zip(suite, results, strict=True) if expected.table == table]
