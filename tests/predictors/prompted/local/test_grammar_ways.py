@@ -10,8 +10,7 @@ from jsonschema import Draft202012Validator
 from llguidance import LLMatcher
 
 from predictors.prompted.local.grammars import object_of, tokens_of
-from tailtune.predictors.prompted.local.grammar import grammar_of
-from tailtune.predictors.prompted.local.ways import Quoting, Ways, allowed
+from tailtune.predictors.prompted.local.grammar import Quoting, Ways, allowed, grammar_of
 
 TOKENS = tokens_of()
 WAYS = Ways(TOKENS)

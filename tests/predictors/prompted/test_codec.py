@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.predictors.prompted.objects import first_answer, objects_in
+from tailtune.predictors.prompted.codec import first_answer, objects_in
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab{}[]\"\\':,é漢😀\n", max_size=8),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tailtune.core.errors import MissingInputError, TailTuneError
-from tailtune.predictors.prompted.local.folder import load, require_model
+from tailtune.predictors.prompted.local.model import load, require_model
 
 WEIGHTS = "model.safetensors"
 

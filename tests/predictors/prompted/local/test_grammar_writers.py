@@ -14,9 +14,7 @@ from jsonschema import Draft202012Validator
 from predictors.prompted.local.grammars import claims_schema, object_of, tokens_of
 from tailtune.config.formats import checker
 from tailtune.core.language import Ask, Message
-from tailtune.predictors.prompted.local.grammar import grammar_of
-from tailtune.predictors.prompted.local.ways import Ways
-from tailtune.predictors.prompted.local.writers import Free, Held, chooser
+from tailtune.predictors.prompted.local.grammar import Free, Held, Ways, chooser, grammar_of
 
 TOKENS = tokens_of()
 WAYS = Ways(TOKENS)

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tailtune.core.language import Message
-from tailtune.predictors.prompted.local.dialogue import prompt_ids
+from tailtune.predictors.prompted.local.model import prompt_ids
 
 ASKED = (Message("system", "Sort it."), Message("user", "where is my card"))
 

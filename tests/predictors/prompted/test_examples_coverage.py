@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.predictors.base import Floats
-from tailtune.predictors.prompted.coverage import most_covering
+from tailtune.predictors.prompted.examples import most_covering
 
 
 def vectors(*angles: float) -> Floats:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tailtune.predictors.prompted.local.folder import Loaded, load
-from tailtune.predictors.prompted.local.generate import write
+from tailtune.predictors.prompted.local.model import Loaded, load, write
 
 
 @pytest.fixture(scope="module")

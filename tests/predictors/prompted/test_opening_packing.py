@@ -13,7 +13,7 @@ from predictors.prompted.random_model import write_random_model
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
-from tailtune.predictors.prompted.packing import WEIGHTS, model_of, pack
+from tailtune.predictors.prompted.opening import WEIGHTS, model_of, pack
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.services.weights import digest_of
 from tailtune.tasks import saved as registry
