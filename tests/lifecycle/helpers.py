@@ -92,7 +92,7 @@ def dropped(context: Context) -> list[dict[str, Any]]:
 
 
 def perform(stage: str, context: Context) -> Any:
-    """Run a stage as the runner does, without lock, ledger and report: guards first, then the function, on no old files."""
+    """Run a stage as the runner does, without lock and report: its guards, then its function on no old files."""
     context = replace(context, stage=stage)
     guards.check(context)
     shutil.rmtree(context.out, ignore_errors=True)
