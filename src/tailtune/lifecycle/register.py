@@ -49,6 +49,7 @@ from tailtune.services.mlflow.bundle import Bought, folder_digest, needs
 from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.services.weights import bytes_of, digest_of
 from tailtune.tasks import saved as predictors
+from tailtune.tasks.table import FINE_TUNE
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
 _SPLITTING = ("data", "curate", "split")
@@ -120,7 +121,7 @@ def _example(test: Sequence[Row]) -> str:
 
 
 def _folder(context: Context, winner: str) -> Path:
-    if winner == predictors.FINE_TUNE:
+    if winner == FINE_TUNE:
         folder = context.paths.stage("train") / "model"
     else:
         stage = "prompt" if winner in PROMPT_RUNGS else "ladder"
@@ -309,7 +310,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
 
 def _scored(context: Context, predictor: Predictor, test: Sequence[Row]) -> Score:
     answers = predictor.answer([row.text for row in test])
-    return context.case.task.score(context.case, test, answers)
+    return context.case.task.score(test, answers)
 
 
 def _reports(context: Context) -> dict[str, Report]:

@@ -7,7 +7,9 @@ from tailtune.config.paths import Paths
 from tailtune.lifecycle.curate.drops import Drops
 from tailtune.lifecycle.curate.intake import row_id, test_rows, train_rows
 from tailtune.services.sources import RawRow
+from tailtune.tasks.base import Files
 from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.classification.task import Classification
 from tailtune.tasks.use_case import UseCase
 
 given_test_rows = test_rows
@@ -20,7 +22,8 @@ EMPTY: dict[str, Any] = {
 def spec(**curate: Any) -> UseCase:
     data = {"file": "r.csv", "test_file": "t.csv"}
     spec = ClassificationSpec.model_validate({"task": "classification", "data": data, "curate": curate, **EMPTY})
-    return UseCase("x", spec, LabelSet({"a": ""}), Paths(Path()).case("x"))
+    paths = Paths(Path()).case("x")
+    return UseCase("x", paths, Classification(spec, LabelSet({"a": ""}), Files.of(paths, "labels.yaml")))
 
 
 def raw(*texts: str) -> list[RawRow]:

@@ -16,7 +16,9 @@ from tailtune.lifecycle.curate.intake import test_rows as rows_of_a_test_file
 from tailtune.lifecycle.curate.intake import train_rows
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
+from tailtune.tasks.base import Files
 from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.classification.task import Classification
 from tailtune.tasks.use_case import UseCase
 
 SPEC = ClassificationSpec.model_validate(
@@ -30,7 +32,8 @@ SPEC = ClassificationSpec.model_validate(
         },
     }
 )
-CASE = UseCase("x", SPEC, LabelSet({"label": ""}), Paths(Path()).case("x"))
+PATHS = Paths(Path()).case("x")
+CASE = UseCase("x", PATHS, Classification(SPEC, LabelSet({"label": ""}), Files.of(PATHS, "labels.yaml")))
 PARTS = (
     "a@b.de",
     " \t\n",

@@ -14,7 +14,7 @@ from tailtune.lifecycle.curate.drops import Drops
 from tailtune.lifecycle.curate.intake import Tidy, test_rows, train_rows
 from tailtune.services import sources, store
 from tailtune.services.sources import RawRow
-from tailtune.tasks.base import Book
+from tailtune.tasks.label_check import LabelCheck
 
 _BATCH_ROWS = 8192
 _TICK_ROWS = 20_000
@@ -32,7 +32,7 @@ def run(context: Context) -> CurateReport:
             declare; all of it at once.
     """
     task, spec = context.case.task, context.case.spec
-    contradictions = list(task.faults(context.case))
+    contradictions = list(task.faults())
     if contradictions:
         raise SpecError(contradictions, f"tailtune check {context.case.name}")
     drops, read = Drops.of(task.reasons), Counter[str]()
@@ -54,8 +54,8 @@ def run(context: Context) -> CurateReport:
         changed=_counted(change for tidy in everyone for change in tidy.changes),
         splits={split: len(rows) for split, rows in splits.items()},
         unit=task.noun,
-        labels=_counted(name for tidy in everyone for name in task.counted(tidy.row.label)),
-        unaligned=_counted(name for tidy in everyone for name in task.unaligned(context.case, tidy.row.label)),
+        labels=_counted(name for tidy in everyone for name in task.names_in(tidy.row.label)),
+        unaligned=_counted(name for tidy in everyone for name in task.unaligned(tidy.row.label)),
         test_file=spec.data.test_file is not None,
         test_rows_read=read["test_file"],
         leaked_test_rows=drops.leaked_test_rows(),
@@ -73,22 +73,22 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
         read: Takes the number of rows that each file gave out, by its key in the spec.
     """
     case, spec = context.case, context.case.spec
-    book = case.task.book(case)
+    check = case.task.label_check()
     faults: list[Fault] = []
     hint = f"tailtune check {case.name}"
     tests: list[Tidy] = []
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(test_rows(_raw(context, spec.data.test_file, book, read, "test_file"), case, drops))
+            tests = list(test_rows(_raw(context, spec.data.test_file, check, read, "test_file"), case, drops))
         except DataError as error:
             faults += error.faults
     try:
-        raw = _raw(context, spec.data.file, book, read, "file")
+        raw = _raw(context, spec.data.file, check, read, "file")
         unique = dedupe.exact(tests, train_rows(raw, case, drops), drops)
     except DataError as error:
         faults += error.faults
-    faults += book.faults()
+    faults += check.faults()
     if faults:
         raise DataError(faults, hint)
     repeats = len(tests) - len({test.form for test in tests})
@@ -99,14 +99,14 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     return tests, unique
 
 
-def _raw(context: Context, name: str, book: Book, read: Counter[str], key: str) -> Iterator[RawRow]:
+def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
     file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
-    columns = context.case.task.columns(context.case.spec)
+    columns = context.case.task.columns()
     for seen, raw in enumerate(sources.read(file, columns, context.project.shown(file), hint, name)):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
-        book.check(raw.label, raw.origin)
+        check.add(raw.label, raw.origin)
         yield raw
 
 

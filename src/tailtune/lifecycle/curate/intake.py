@@ -14,7 +14,7 @@ from tailtune.lifecycle.curate.split import split_of
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services.near_duplicates import normal
 from tailtune.services.sources import RawRow
-from tailtune.tasks.base import Tidied
+from tailtune.tasks.base import PreparedRow
 from tailtune.tasks.use_case import UseCase
 
 
@@ -42,7 +42,7 @@ def train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[T
         if reason is not None:
             drops.add(Dropped(given.origin, reason, _detail(reason, cleaned, spec.curate), given.label))
             continue
-        made = task.tidied(case, given, cleaned, changes)
+        made = task.prepare_row(given, cleaned, changes)
         # A token may be shorter or longer than what it stands for.
         reason = _length(made.text, spec.curate) or made.reason
         if reason:
@@ -61,7 +61,7 @@ def test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[Ti
     seen: Counter[str] = Counter()
     for given in raw:
         cleaned, changes = clean(given.text)
-        made = task.tidied(case, given, cleaned, changes) if cleaned else Tidied("", given.label, reason="empty")
+        made = task.prepare_row(given, cleaned, changes) if cleaned else PreparedRow("", given.label, reason="empty")
         if made.reason:
             drops.add(Dropped(given.origin, made.reason, made.detail, given.label, split="test"))
             continue

@@ -12,7 +12,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.judge.diagnose import FAULTS, Failure, Reason, Shown
 from tailtune.lifecycle.context import Context
 from tailtune.services import store
-from tailtune.tasks.base import Said
+from tailtune.tasks.base import RowAnswers
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,24 @@ def read_failing(context: Context, name: str, dev: Sequence[Row]) -> Failing:
         what = f"{len(strange):,} answers to rows that are not in dev, first {strange[0]}" if strange else "no answers"
         raise MissingInputError(f"{context.project.shown(path)}: {what} of {name}", hint)
     rows, answers = [by_id[line["id"]] for line in held], [Answer(line[name], math.nan) for line in held]
-    right = case.task.score(case, rows, answers, resamples=1).right
+    right = case.task.score(rows, answers, resamples=1).right
     wrong = [place for place, good in enumerate(right) if not good]
     return Failing([rows[place] for place in wrong], [answers[place] for place in wrong], len(rows))
 
 
 def failures_of(context: Context, failing: Failing) -> list[Failure]:
     """Every failure with its wrong parts, in the order in which rows were bought."""
-    task, case, witness = context.case.task, context.case, failing.witness
+    task, witness = context.case.task, failing.witness
     made = []
     for place, row in enumerate(failing.rows):
-        said = Said(
+        answers = RowAnswers(
             answer=failing.answers[place],
             strong=failing.strong.get(place),
             local=witness.answers.get(row.id),
             suspect=row.id in witness.suspect,
             shown=failing.examples[place] if failing.examples else None,
         )
-        made.append(Failure(row.id, row.origin, row.text, task.wrong_parts(case, row, said)))
+        made.append(Failure(row.id, row.origin, row.text, task.wrong_parts(row, answers)))
     return made
 
 

@@ -28,7 +28,7 @@ def run(context: Context) -> ValidateReport:
     suite = expectations(case)
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
     found = _leaks(context, rows)
-    own = case.task.tables(case, rows)
+    own = case.task.tables(rows)
     results = gx.check(case.name, suite, tables.build(case, rows, found, own.frames), paths.docs)
     index = docs.finish(paths.docs, case.name, suite, results, TABLES | dict(own.grains))
     failed = [result for result in results if not result.passed]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tailtune.core.reports import ExpectationResult
 from tailtune.lifecycle.validate.offenders import SHOWN, offenders
-from tailtune.tasks.expect import Expected
+from tailtune.tasks.base import Expectation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ _SPELT_OUT = 3  # lines of a table that are told in full, whether they fail or n
 
 
 def check(
-    name: str, suite: Sequence[Expected], tables: Mapping[str, pd.DataFrame], docs: Path
+    name: str, suite: Sequence[Expectation], tables: Mapping[str, pd.DataFrame], docs: Path
 ) -> tuple[ExpectationResult, ...]:
     """Hold every expectation against its table.
 
@@ -76,7 +76,7 @@ def _site(docs: Path) -> dict[str, Any]:
     }
 
 
-def _result(expected: Expected, result: Any, table: pd.DataFrame) -> ExpectationResult:
+def _result(expected: Expectation, result: Any, table: pd.DataFrame) -> ExpectationResult:
     found: dict[str, Any] = dict(result.result or {})
     bad = int(found.get("unexpected_count") or 0)
     return ExpectationResult(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tailtune.tasks.expect import Expected
+from tailtune.tasks.base import Expectation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _BAD: dict[str, Callable[[pd.Series, Mapping[str, Any]], pd.Series]] = {
 }
 
 
-def offenders(expected: Expected, table: pd.DataFrame) -> pd.Series:
+def offenders(expected: Expectation, table: pd.DataFrame) -> pd.Series:
     """Origins of all rows that fail an expectation about the rows of a column; empty for one about a table."""
     bad = _BAD.get(expected.kind)
     if bad is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tailtune.tasks.expect import Expected, column
+from tailtune.tasks.base import Expectation, expect_column
 from tailtune.tasks.use_case import UseCase
 
 # Table → its grain, for people; a task adds its own.
@@ -16,15 +16,15 @@ TABLES: dict[str, str] = {
 }
 
 
-def expectations(case: UseCase) -> tuple[Expected, ...]:
+def expectations(case: UseCase) -> tuple[Expectation, ...]:
     """The suite of a use case, in the order in which people read it."""
-    own = case.task.expectations(case)
+    own = case.task.expectations()
     return (*_shape(case), *_content(case), *_leakage(case), *_amounts(case), *own)
 
 
-def _shape(case: UseCase) -> Iterator[Expected]:
+def _shape(case: UseCase) -> Iterator[Expectation]:
     columns = ["group", "id", "label", "origin", "split", "text"]
-    yield Expected(
+    yield Expectation(
         "rows",
         "expect_table_columns_to_match_set",
         "columns",
@@ -32,7 +32,7 @@ def _shape(case: UseCase) -> Iterator[Expected]:
         {"column_set": [*columns, *LEAKS], "exact_match": True},
     )
     least = case.spec.validate_.min_rows
-    yield Expected(
+    yield Expectation(
         "rows",
         "expect_table_row_count_to_be_between",
         "rows",
@@ -40,16 +40,18 @@ def _shape(case: UseCase) -> Iterator[Expected]:
         {"min_value": least},
     )
     for name in ("id", "text", "label", "origin"):
-        yield column("rows", "expect_column_values_to_not_be_null", name, f"Every row has {_a(name)}.")
+        yield expect_column("rows", "expect_column_values_to_not_be_null", name, f"Every row has {_a(name)}.")
     for name in ("text", "label"):
-        yield column("rows", "expect_column_values_to_be_of_type", name, f"Every {name} is a string.", type_="str")
-    yield column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
+        yield expect_column(
+            "rows", "expect_column_values_to_be_of_type", name, f"Every {name} is a string.", type_="str"
+        )
+    yield expect_column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
 
 
-def _content(case: UseCase) -> Iterator[Expected]:
+def _content(case: UseCase) -> Iterator[Expectation]:
     shortest, longest = case.spec.curate.min_chars, case.spec.curate.max_chars
     given = "" if case.spec.data.test_file is None else ", rows of the given test file aside"
-    yield column(
+    yield expect_column(
         "measured",
         "expect_column_value_lengths_to_be_between",
         "text",
@@ -67,12 +69,12 @@ LEAKS: dict[str, str] = {
 }
 
 
-def _leakage(case: UseCase) -> Iterator[Expected]:
+def _leakage(case: UseCase) -> Iterator[Expectation]:
     for name, meaning in LEAKS.items():
-        yield column("rows", "expect_column_values_to_be_null", name, meaning)
+        yield expect_column("rows", "expect_column_values_to_be_null", name, meaning)
     if case.spec.data.test_file is not None:
         share = case.spec.validate_.max_leak_share
-        yield column(
+        yield expect_column(
             "curation",
             "expect_column_values_to_be_between",
             "leaked_test_share",
@@ -81,10 +83,12 @@ def _leakage(case: UseCase) -> Iterator[Expected]:
         )
 
 
-def _amounts(case: UseCase) -> Iterator[Expected]:
+def _amounts(case: UseCase) -> Iterator[Expectation]:
     spec = case.spec.validate_
-    yield column("splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1)
-    yield column(
+    yield expect_column(
+        "splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1
+    )
+    yield expect_column(
         "curation",
         "expect_column_values_to_be_between",
         "dropped_share",

@@ -1,22 +1,22 @@
 from __future__ import annotations
 
-from tailtune.tasks.labels import LabelBook
+from tailtune.tasks.label_check import NameCheck
 
 
-def book(*checked: tuple[str, str]) -> list[str]:
-    made = LabelBook(("billing", "login"), "models/x/labels.yaml", "data/x")
+def faults(*checked: tuple[str, str]) -> list[str]:
+    made = NameCheck(("billing", "login"), "models/x/labels.yaml", "data/x")
     for label, origin in checked:
-        made.check(label, origin)
+        made.add(label, origin)
     return [str(fault) for fault in made.faults()]
 
 
 def test_declared_labels_are_no_fault() -> None:
-    assert book(("billing", "a:1"), ("login", "a:2")) == []
+    assert faults(("billing", "a:1"), ("login", "a:2")) == []
 
 
 def test_every_unknown_label_is_told_with_its_rows_and_the_nearest_known_one() -> None:
     rows = [("biling", f"a.csv:{i}") for i in range(2, 9)]
-    assert book(("spam", "a.csv:1"), *rows) == [
+    assert faults(("spam", "a.csv:1"), *rows) == [
         "data/x/a.csv:2  label `biling` is not in models/x/labels.yaml; did you mean billing? "
         "(7 rows: a.csv:2, a.csv:3, a.csv:4, a.csv:5, a.csv:6 and 2 more)",
         "data/x/a.csv:1  label `spam` is not in models/x/labels.yaml, which has 2 labels (1 row: a.csv:1)",
@@ -24,6 +24,6 @@ def test_every_unknown_label_is_told_with_its_rows_and_the_nearest_known_one() -
 
 
 def test_a_wrong_column_full_of_labels_is_told_in_short() -> None:
-    told = book(*((f"text {i}", f"a.csv:{i}") for i in range(1500)))
-    assert len(told) == 21
-    assert told[-1] == "data/x  and at least 980 more labels that are not in the set, on 1,480 rows"
+    found = faults(*((f"text {i}", f"a.csv:{i}") for i in range(1500)))
+    assert len(found) == 21
+    assert found[-1] == "data/x  and at least 980 more labels that are not in the set, on 1,480 rows"

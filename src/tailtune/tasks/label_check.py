@@ -1,19 +1,37 @@
-"""Names that the use case does not declare: all of them at once, with the rows that bear them."""
+"""Check raw labels against the declaration: all undeclared names at once, with the rows that have them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from tailtune.core.errors import Fault
-from tailtune.tasks.base import Book
 
 _ORIGINS, _LABELS, _REMEMBERED = 5, 20, 1000
 
 
-class LabelBook(Book):
-    """One per reading of files: holds every row's label against the declared names.
+class LabelCheck(ABC):
+    """One per reading of files: compares the labels of all rows with what the use case declares.
+
+    Attributes:
+        seen: Label, or field → rows that have it.
+    """
+
+    seen: dict[str, int]
+
+    @abstractmethod
+    def add(self, label: str, origin: str) -> None:
+        """Note a row's raw label."""
+
+    @abstractmethod
+    def faults(self) -> Iterator[Fault]:
+        """A fault per name that is not declared, all of them at once."""
+
+
+class NameCheck(LabelCheck):
+    """One per reading of files: every row has one name out of a closed set.
 
     Args:
         known: The declared names.
@@ -29,7 +47,7 @@ class LabelBook(Book):
         self._rows: dict[str, int] = {}
         self._other_rows = 0
 
-    def check(self, label: str, origin: str) -> None:
+    def add(self, label: str, origin: str) -> None:
         """Note a label; one that is not in the set is a fault."""
         if label in self._known:
             self.seen[label] += 1
