@@ -41,7 +41,7 @@ from tailtune.predictors.base import Predictor
 from tailtune.predictors.cached import CachedEmbed
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.packing import model_of, pack
-from tailtune.report import page
+from tailtune.report.html import page
 from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.mlflow import prompts, registry
