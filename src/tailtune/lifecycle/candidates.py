@@ -15,8 +15,7 @@ from tailtune.core.reports import CandidateResult
 from tailtune.judge.costs import usd_per_1000
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
-from tailtune.predictors.base import Predictor
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.report.numbers import usd

@@ -16,8 +16,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.costs import usd_per_1000
 from tailtune.lifecycle.context import Context
-from tailtune.predictors.base import FitContext, Rung
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.services import store

@@ -16,7 +16,7 @@ from tailtune.core.errors import TrainingError
 from tailtune.core.records import Row
 from tailtune.predictors.adapter import HEAD
 from tailtune.predictors.bert import mean_pool
-from tailtune.predictors.tokens import Tokens, by_length, pad
+from tailtune.predictors.encoder import Tokens, by_length, pad
 from tailtune.tasks.classification.fine_tune import LABELS, POOLING
 from tailtune.training.batches import micro_batches, thinned
 from tailtune.training.calibrate import fit_temperature
