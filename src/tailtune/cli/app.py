@@ -200,7 +200,7 @@ def _stage_verb(name: str) -> Callable[[str], None]:
     def verb(use_case: UseCaseName) -> None:
         from tailtune.config.settings import Settings
         from tailtune.lifecycle.runner import run_stage
-        from tailtune.report.progress import ConsoleProgress
+        from tailtune.report.terminal.progress import ConsoleProgress
 
         settings = Settings()
         with ConsoleProgress(name, BY_NAME[name].summary, settings.progress) as progress:

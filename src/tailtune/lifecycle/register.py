@@ -39,8 +39,8 @@ from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.weights import require_unchanged
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
-from tailtune.predictors.prompted.packing import model_of, pack
-from tailtune.report import page
+from tailtune.predictors.prompted.opening import model_of, pack
+from tailtune.report.html import page
 from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.mlflow import prompts, registry

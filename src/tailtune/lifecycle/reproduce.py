@@ -13,7 +13,7 @@ from tailtune.core.progress import Progress
 from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
 from tailtune.lifecycle import weights
-from tailtune.predictors.prompted.packing import WEIGHTS
+from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
 from tailtune.tasks.use_case import TASKS, load_use_case

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from tailtune.config.model import PII
 from tailtune.config.paths import Paths
-from tailtune.lifecycle.curate.drops import Drops
-from tailtune.lifecycle.curate.intake import test_rows as rows_of_a_test_file
-from tailtune.lifecycle.curate.intake import train_rows
+from tailtune.lifecycle.curate import Drops, tidy_test_rows, tidy_train_rows
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
 from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
@@ -48,7 +46,7 @@ TEXTS = st.text(max_size=20) | st.lists(st.sampled_from(PARTS)).map(" ".join)
 @given(TEXTS)
 def test_it_is_what_curation_writes(text: str) -> None:
     raw, drops = [RawRow(text, "label", "rows.csv:1")], Drops()
-    curated = [tidy.row.text for rows in (train_rows, rows_of_a_test_file) for tidy in rows(raw, CASE, drops)]
+    curated = [tidy.row.text for rows in (tidy_train_rows, tidy_test_rows) for tidy in rows(raw, CASE, drops)]
     assert len(curated) == (2 if prepared(text, PII) else 0)
     assert set(curated) <= {prepared(text, PII)}
 

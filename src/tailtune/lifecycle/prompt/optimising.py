@@ -12,9 +12,7 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.records import Answer, Row
 from tailtune.core.sums import known_sum
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
-from tailtune.predictors.prompted.effort import FEWEST_ROWS, effort
-from tailtune.predictors.prompted.optimise import EXTRA, Found, installed, named
-from tailtune.predictors.prompted.reflection import reflection, told
+from tailtune.predictors.prompted.optimise import EXTRA, FEWEST_ROWS, Found, effort, installed, named, reflection, told
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.report.numbers import counted, share, usd
 from tailtune.tasks.use_case import UseCase

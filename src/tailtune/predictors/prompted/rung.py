@@ -17,8 +17,7 @@ from tailtune.predictors.base import Embed, FitContext, Rung
 from tailtune.predictors.prompted.codec import Codec, Problem
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
-from tailtune.predictors.prompted.opening import open_model
-from tailtune.predictors.prompted.packing import CARD, declared
+from tailtune.predictors.prompted.opening import CARD, declared, open_model
 from tailtune.predictors.prompted.templates import Template
 from tailtune.tasks.codecs import codec_from
 
