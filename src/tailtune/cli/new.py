@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from tailtune.cli import aside
 from tailtune.cli.samples import restore_samples
-from tailtune.config.located import LinedYaml
 from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
+from tailtune.lifecycle import graph
 from tailtune.services import store, versions
 from tailtune.tasks.base import Task
 from tailtune.tasks.declare import Declaration, NewUseCase
@@ -76,7 +76,7 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
         aside.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
         aside.place_declaration(paths, name)
-        versions.add_use_case(paths, name, answers)
+        graph.add_use_case(paths, name, answers)
     return made
 
 
@@ -90,12 +90,11 @@ def _check_name(paths: Paths, name: str) -> None:
     case = paths.case(name)
     folder, rows = paths.shown(case.folder), paths.shown(case.data)
     if case.folder.exists():
-        if name in _declared(paths):
+        if name in graph.use_cases(paths):
             raise UsageError(f"{folder}: the name is taken", f"tailtune show {name}, or choose another name")
         raise UsageError(
             f"{folder}: the name is taken, but use_cases in {paths.shown(paths.dvc_yaml)} does not have it",
-            f"add a line for {name} to use_cases there, then: tailtune check {name}. "
-            f"Or remove {folder} and {rows} and run this again",
+            f"make graph, then: tailtune check {name}. Or remove {folder} and {rows} and run this again",
         )
     if case.data.exists():
         raise UsageError(
@@ -103,17 +102,10 @@ def _check_name(paths: Paths, name: str) -> None:
         )
 
 
-def _declared(paths: Paths) -> set[str]:
-    """The use cases of the stage graph."""
-    shown = paths.shown(paths.dvc_yaml)
-    variables = LinedYaml(paths.dvc_yaml, shown, f"git checkout {shown}").value.get("vars") or []
-    return {name for entry in variables if isinstance(entry, dict) for name in entry.get("use_cases") or []}
-
-
 @contextmanager
 def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
     """Leave nothing behind when a step fails."""
-    graph = paths.dvc_yaml.read_bytes()
+    stage_graph = paths.dvc_yaml.read_bytes()
     pin = paths.data_dvc.read_bytes() if paths.data_dvc.is_file() else None
     try:
         yield
@@ -121,7 +113,7 @@ def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
         aside.clear(paths)
         shutil.rmtree(paths.case(name).folder, ignore_errors=True)
         shutil.rmtree(paths.case(name).data, ignore_errors=True)
-        paths.dvc_yaml.write_bytes(graph)
+        paths.dvc_yaml.write_bytes(stage_graph)
         if pin is None:
             paths.data_dvc.unlink(missing_ok=True)
         else:
