@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from services.tracking.conftest import THIRD_PARTY, free_port
+from services.tracking.conftest import THIRD_PARTY
+from worlds.servers import free_port
 
 from cli.checkout import Cli, checkout, environment
 from tailtune.core.records import Cost, Decision

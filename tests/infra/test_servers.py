@@ -16,6 +16,7 @@ import psutil
 import pytest
 from services.tracking import examples
 from services.tracking.conftest import THIRD_PARTY, stop, wait_for
+from worlds.servers import free_port
 
 from tailtune.core.progress import Silent
 from tailtune.services.tracking import connect, registry
@@ -25,13 +26,6 @@ from tailtune.stages import register
 from tailtune.stages.context import Context
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from services.tracking import examples
-from services.tracking.conftest import THIRD_PARTY, case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from services.tracking.conftest import THIRD_PARTY, case, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from worlds.servers import free_port
 
 from tailtune.core.progress import Silent
 from tailtune.core.records import Answer

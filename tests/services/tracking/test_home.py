@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from worlds.servers import free_port
 
 from services.tracking import examples
-from services.tracking.conftest import THIRD_PARTY, free_port
+from services.tracking.conftest import THIRD_PARTY
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.tracking import connect
 from tailtune.services.tracking.home import shown
