@@ -102,7 +102,7 @@ def begun(checkout: Checkout, stage: str) -> subprocess.Popen[str]:
     return started
 
 
-def test_a_killed_run_goes_on_and_no_orphan_writes(mine: Checkout) -> None:
+def test_a_killed_run_goes_on_and_no_orphan_writes(mine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     before = mine.stamps(NAMES)
     mine.spec(train={"seed": 5, "epochs": 4, "patience": 100, "checkpoint_s": 0.1, "when": "always"})
     started = mine.start("tailtune", "run", NAME)
@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_and_no_orphan_writes(mine: Checkout) -> None:
     os.kill(started.pid, signal.SIGKILL)
     started.communicate(timeout=60)  # returns when the last process that writes to the terminal has gone
     assert not _busy(mine)
-    done = mine.run("tailtune", "run", NAME, timeout=400)
+    done = mine.served(tmp_path_factory).run("tailtune", "run", NAME, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     after = mine.stamps(NAMES)
     assert {name for name in NAMES if after[name] == before[name]} == {

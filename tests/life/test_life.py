@@ -76,12 +76,6 @@ def test_push_and_pull_bring_everything_back(mine: Checkout, tmp_path: Path) -> 
     assert "up to date" in mine.ok("dvc", "status")
 
 
-def test_reproduce_agrees(mine: Checkout) -> None:
-    done = mine.run("tailtune", "reproduce", f"{NAME}@champion", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "agree" in done.stdout
-
-
 def test_a_changed_section_reruns_only_who_reads_it(mine: Checkout) -> None:
     """By `dvc repro` alone; a run finds nothing left to do then."""
     before = mine.stamps(NAMES)
@@ -95,10 +89,10 @@ def test_a_changed_section_reruns_only_who_reads_it(mine: Checkout) -> None:
     assert mine.stamps(NAMES) == after
 
 
-def test_a_closed_gate_stops_the_run(mine: Checkout) -> None:
+def test_a_closed_gate_stops_the_run(mine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     shutil.rmtree(mine.reports)
     mine.spec(validate={"min_rows_per_class": 500})
-    done = mine.run("tailtune", "run", NAME)
+    done = mine.served(tmp_path_factory).run("tailtune", "run", NAME)
     assert done.returncode == 3
     assert "500" in done.stderr and "refund" in done.stderr and "Next:" in done.stderr
     assert mine.report("validate")["passed"] is False

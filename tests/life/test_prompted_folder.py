@@ -71,7 +71,9 @@ def test_without_the_folder_the_version_answers_and_is_reproduced(mine: Checkout
     assert set(json.loads(done.stdout.splitlines()[-1])) <= set(CLASSES)
 
 
-def test_other_weights_are_refused_by_a_stage_and_measured_again_by_a_run(mine: Checkout) -> None:
+def test_other_weights_are_refused_by_a_stage_and_measured_again_by_a_run(
+    mine: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     write_random_model(mine.root / "lm" / "tiny", texts=[json.dumps({"label": label}) for label in CLASSES], seed=9)
     for stage in ("register", "evaluate", "diagnose"):
         ended = mine.inside(stage, NAME)
@@ -79,7 +81,7 @@ def test_other_weights_are_refused_by_a_stage_and_measured_again_by_a_run(mine: 
         assert "lm/tiny: the weights of tiny changed since the prompts were measured" in ended.err
         assert f"tailtune run {NAME}" in ended.err
     noted = mine.report("prompt")["weights"]
-    done = mine.run("tailtune", "run", NAME, timeout=900)
+    done = mine.served(tmp_path_factory).run("tailtune", "run", NAME, timeout=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert mine.report("prompt")["weights"]["tiny"] != noted["tiny"]
     registered = mine.report("register")

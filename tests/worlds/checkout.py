@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from worlds import servers
 from worlds.command import Ended, tailtune
 from worlds.once import once
 
@@ -80,6 +81,11 @@ class Checkout:
         """A copy that a test may change."""
         shutil.copytree(self.root, root, symlinks=True)
         return Checkout(root)
+
+    def served(self, factory: pytest.TempPathFactory) -> Checkout:
+        """Let its runs use the Prefect server of all tests, which is up already."""
+        self.env["PREFECT_API_URL"] = servers.prefect(factory)
+        return self
 
     @classmethod
     def _clone(cls, root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from predictors.prompted.random_model import write_random_model
 
-from worlds import orders, servers
+from worlds import orders
 from worlds.checkout import CLASSES, NAME, Checkout, rows
 from worlds.once import once
 
@@ -44,7 +44,7 @@ def _lived(
         folder.mkdir()
         checkout = declare(factory, folder / "checkout")
         if name != "classification":
-            checkout.env["PREFECT_API_URL"] = servers.prefect(factory)
+            checkout.served(factory)
         done = checkout.run("tailtune", "run", NAME, timeout=900)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         (folder / "printed.txt").write_text(done.stdout, encoding="utf-8")
