@@ -28,4 +28,3 @@ if __name__ == "__main__":
         server.wait(10)
     except subprocess.TimeoutExpired:
         os.killpg(0, signal.SIGKILL)
-    sys.exit(server.returncode)
