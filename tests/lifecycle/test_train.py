@@ -16,7 +16,7 @@ from tailtune.lifecycle import train
 from tailtune.lifecycle.train import _Teller, spending_stop
 from tailtune.services import store
 from tailtune.tasks import saved as registry
-from tailtune.training.job import Progress
+from tailtune.training.objective import Progress
 
 
 @pytest.fixture(scope="module")

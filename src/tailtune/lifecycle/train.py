@@ -17,7 +17,7 @@ from tailtune.services import store
 from tailtune.tasks import saved
 
 if TYPE_CHECKING:
-    from tailtune.training.job import FitJob, Progress
+    from tailtune.training.objective import FitJob, Progress
 
 
 def run(context: Context) -> TrainReport:
@@ -66,16 +66,16 @@ def _ladder_for(context: Context, digest: str) -> LadderReport:
 
 
 def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
-    from tailtune.training import artifact
+    from tailtune.training import checkpoint
     from tailtune.training.loop import fit
 
     case, folder = context.case, context.paths.stage("train") / "model"
     result = fit(_job(context, train, dev), _Teller(context))
-    artifact.save(result, folder)
+    checkpoint.save_model(result, folder)
     saved.write_card(folder, saved.FINE_TUNES[case.spec.task], case.spec.curate.scrub_pii)
     store.note_rows(context.paths.stage("train"), digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
-    context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
+    context.afterwards.append(lambda: checkpoint.clear(context.paths.checkpoints))
     context.progress.say(
         f"best epoch {result.best_epoch}: {result.dev_quality:.1%} on dev, {result.rows_s:,.0f} rows/s"
     )
@@ -110,8 +110,7 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.training.job import FitJob
-    from tailtune.training.objective import goal_of
+    from tailtune.training.objective import FitJob, goal_of
 
     spec = context.case.spec.train
     return FitJob(
