@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,9 +29,6 @@ from tailtune.tasks.extraction.writing import KINDS
 from tailtune.training.loop import micro_batches
 from tailtune.training.model import AdaptedEncoder
 from tailtune.training.objective import DevScore, FitJob, Goal, Objective, Visit
-
-if TYPE_CHECKING:
-    from tailtune.tasks.use_case import UseCase
 
 HEAD_DROPOUT = 0.1
 
@@ -197,11 +193,8 @@ class FieldObjective(Objective):
         return total, [found[row] for row in range(len(self._dev))]
 
 
-def fields_of(case: UseCase, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
-    """The goal of an extraction use case."""
-    schema = case.answers
-    if not isinstance(schema, ObjectSchema):
-        raise TypeError(f"{case.name}: answers are {type(schema).__name__}, expected ObjectSchema")
+def fields_of(schema: ObjectSchema, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+    """The goal of an extraction use case with this schema."""
     return Fields(
         schema,
         texts=[row.text for row in train],
