@@ -6,7 +6,6 @@ import re
 import types
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -36,7 +35,6 @@ _NAMES: dict[type, str] = {
     str: "text",
     int: "integer",
     float: "number",
-    Decimal: "amount",
     bool: "true or false",
     date: "day",
 }

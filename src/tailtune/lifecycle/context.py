@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.settings import Settings
+from tailtune.core.money import known_sum
 from tailtune.core.progress import Progress
-from tailtune.core.sums import known_sum
 from tailtune.services.endpoint import Purse
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import UseCase

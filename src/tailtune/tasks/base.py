@@ -15,7 +15,7 @@ from tailtune.config.model import ModelSpec
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
@@ -233,5 +233,5 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[WrongPart, ...]:
         """The parts of an answer that are wrong, with what others say to them; at least one where the answer is."""

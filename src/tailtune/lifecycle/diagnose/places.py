@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tailtune.judge.diagnose import Failure
-from tailtune.judge.remedies import Places
+from tailtune.judge.diagnose import Failure, Places
 from tailtune.lifecycle.context import Context
 
 

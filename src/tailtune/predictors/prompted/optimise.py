@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
-from tailtune.core.sums import known_sum
 from tailtune.predictors.prompted.effort import Effort, effort
 from tailtune.predictors.prompted.reflection import proposed, reflection, told
 from tailtune.predictors.prompted.rung import Asked, Prompted

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tailtune.config.model import ModelSpec
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
@@ -160,10 +160,10 @@ class Classification(Task):
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
 
-    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[WrongPart, ...]:
         """The label."""
         answered = said.answer.value
-        part = Part(
+        part = WrongPart(
             name="",
             expected=row.label,
             answered=answered,

@@ -10,7 +10,7 @@ from tailtune.config.model import ModelSpec
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
@@ -140,7 +140,7 @@ class ExtractionTask(Task):
         schema = schema_of(case)
         return marks.failure(schema, task_scoring.rules(schema), row, answer, others)
 
-    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
+    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
         schema = schema_of(case)
         return diagnosis.wrong_parts(schema, task_scoring.rules(schema), row, said)
