@@ -30,7 +30,7 @@ from tailtune.core.reports import Report
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.table import BY_NAME
 from tailtune.services.mlflow import Tracker
-from tailtune.services.near_duplicates import Twins, jaccard, normal, shingles
+from tailtune.services.near_duplicates import NearDuplicates, jaccard, normal, shingles
 from tailtune.tasks.use_case import load_use_case
 
 LABELS = [f"label_{i:02d}" for i in range(50)]
@@ -98,13 +98,13 @@ def run_stage(root: Path, stage: str) -> None:
 
 
 def ours(given: list[str]) -> set[int]:
-    twins = Twins(given, SIMILARITY)
+    index = NearDuplicates(given, SIMILARITY)
     found = set()
     for place in range(len(given)):
-        if twins.of(place):
+        if index.of(place):
             found.add(place)
         else:
-            twins.enter(place)
+            index.enter(place)
     return found
 
 

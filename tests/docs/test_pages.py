@@ -10,7 +10,7 @@ import pytest
 from docs.pages import ROOT, pages, prose
 from tailtune.config.settings import Settings
 from tailtune.core.errors import GateError, UsageError
-from tailtune.lifecycle.curate.drops import REASONS
+from tailtune.lifecycle.curate import REASONS
 from tailtune.lifecycle.table import STAGES
 from tailtune.tasks.extraction.annotate import REASONS as OWN_REASONS
 

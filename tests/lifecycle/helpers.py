@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,9 @@ import yaml
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.lifecycle import guards
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import load_use_case
 
@@ -86,3 +89,11 @@ def project(
 def dropped(context: Context) -> list[dict[str, Any]]:
     """The lines of dropped.jsonl."""
     return [json.loads(line) for line in context.paths.dropped.read_text(encoding="utf-8").splitlines()]
+
+
+def perform(stage: str, context: Context) -> Any:
+    """Run a stage as the runner does, without lock and report: its guards, then its function on no old files."""
+    context = replace(context, stage=stage)
+    guards.check(context)
+    shutil.rmtree(context.out, ignore_errors=True)
+    return BY_NAME[stage].load()(context)

@@ -30,7 +30,7 @@ from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import LadderReport
 from tailtune.lifecycle import ladder
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.classification.config import RUNGS

@@ -281,3 +281,45 @@ def test_without_dvc_a_stage_outlives_the_shell_that_started_it(paths: Paths) ->
         assert not gone(pid)
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: gone(pid), 20)
+
+
+def test_files_of_a_stage_are_put_into_place_whole(paths: Paths, stage: Callable[..., None]) -> None:
+    folder, seen = paths.case(NAME).stage("curate"), []
+
+    def write(context: Context) -> Report:
+        seen.append((context.out != folder, list(context.out.iterdir()), folder.exists()))
+        (context.out / "new.txt").write_text("new", encoding="utf-8")
+        assert context.shown(context.out / "new.txt") == f"build/{NAME}/curate/new.txt"
+        return quick_stage(context)
+
+    store.write_json(folder / "old.json", {})
+    stage(write)
+    with untracked():
+        run(paths)
+    assert seen == [(True, [], False)]
+    assert [file.name for file in folder.iterdir()] == ["new.txt"]
+    assert not paths.case(NAME).staging("curate").exists()
+
+
+@pytest.mark.parametrize("error", [TailTuneError("broken"), KeyboardInterrupt()])
+def test_a_stage_that_fails_leaves_no_files(paths: Paths, stage: Callable[..., None], error: BaseException) -> None:
+    def fail(context: Context) -> Report:
+        (context.out / "half.txt").write_text("half", encoding="utf-8")
+        raise error
+
+    stage(fail)
+    with untracked(), pytest.raises(type(error)):
+        run(paths)
+    assert not paths.case(NAME).stage("curate").exists()
+    assert not paths.case(NAME).staging("curate").exists()
+
+
+def test_a_gate_that_says_no_leaves_its_files(paths: Paths, stage: Callable[..., None]) -> None:
+    def refuse(context: Context) -> Report:
+        (context.out / "docs.html").write_text("docs", encoding="utf-8")
+        raise GateError("no", report=quick_stage(context))
+
+    stage(refuse)
+    with untracked(), pytest.raises(GateError):
+        run(paths)
+    assert (paths.case(NAME).stage("curate") / "docs.html").is_file()

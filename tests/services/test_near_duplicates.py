@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailtune.services.near_duplicates import Twins, jaccard, normal, rows_per_band, shingles
+from tailtune.services.near_duplicates import NearDuplicates, jaccard, normal, rows_per_band, shingles
 
 WORDS = ["card", "payment", "refund", "charged", "twice", "please", "why", "top", "up", "transfer", "pending", "cash"]
 
 
 def greedy(texts: list[str], similarity: float) -> set[int]:
-    """Positions of the texts that near-repeat an earlier kept one, by Twins."""
-    twins = Twins(texts, similarity)
+    """Positions of the texts that near-repeat an earlier kept one, by NearDuplicates."""
+    index = NearDuplicates(texts, similarity)
     dropped = set()
     for place in range(len(texts)):
-        if twins.of(place):
+        if index.of(place):
             dropped.add(place)
         else:
-            twins.enter(place)
+            index.enter(place)
     return dropped
 
 
@@ -109,13 +109,13 @@ def test_greedy_search_finds_what_measuring_every_pair_finds(similarity: float) 
 
 def test_only_entered_texts_are_found_and_never_the_text_itself() -> None:
     texts = ["my card has not arrived yet at all"] * 3
-    twins = Twins(texts, 0.85)
-    assert twins.of(1) == []
-    twins.enter(1)
-    assert twins.of(1) == []
-    assert twins.of(0) == [1]
-    twins.enter(0)
-    assert twins.of(2) == [0, 1]
+    index = NearDuplicates(texts, 0.85)
+    assert index.of(1) == []
+    index.enter(1)
+    assert index.of(1) == []
+    assert index.of(0) == [1]
+    index.enter(0)
+    assert index.of(2) == [0, 1]
 
 
 def test_no_texts_are_no_twins_and_short_texts_have_them() -> None:
@@ -130,14 +130,14 @@ def test_half_a_surrogate_pair_does_not_stop_the_search() -> None:
 def test_the_sketching_reports_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailtune.services.near_duplicates._CHUNK_ROWS", 2)
     told: list[int] = []
-    Twins(["a text of some length"] * 5, 0.85, told.append)
+    NearDuplicates(["a text of some length"] * 5, 0.85, told.append)
     assert told == [2, 4, 5]
 
 
 def test_long_texts_are_sketched_fewer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailtune.services.near_duplicates._CHUNK_CHARS", 100)
     told: list[int] = []
-    Twins(["a" * 60, "b" * 40, "c", "d" * 500, "e", "f" * 99, "g"], 0.85, told.append)
+    NearDuplicates(["a" * 60, "b" * 40, "c", "d" * 500, "e", "f" * 99, "g"], 0.85, told.append)
     assert told == [2, 3, 4, 6, 7]
 
 
@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_length_of_texts() -> None:
     texts = [f"{i} " + "word " * 400 for i in range(4000)]
     tracemalloc.start()
     try:
-        Twins(texts, 0.85)
+        NearDuplicates(texts, 0.85)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -167,10 +167,10 @@ def test_a_template_filled_in_many_times_stays_cheap() -> None:
     dice = random.Random(3)
     head = "dear team my parcel with the number "
     texts = [head + "".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=25)) for _ in range(3000)]
-    twins = Twins(texts, 0.6)
+    index = NearDuplicates(texts, 0.6)
     for place in range(len(texts)):
-        assert len(twins._candidates(place)) <= 32 * twins._buckets.shape[1]
-        twins.enter(place)
+        assert len(index._candidates(place)) <= 32 * index._buckets.shape[1]
+        index.enter(place)
 
 
 @settings(max_examples=50, deadline=None)

@@ -24,8 +24,7 @@ from tailtune.core.records import Answer
 from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.curate.drops import Drops
-from tailtune.lifecycle.curate.intake import train_rows
+from tailtune.lifecycle.curate import Drops, tidy_train_rows
 from tailtune.services.mlflow import connect
 from tailtune.services.sources import RawRow
 from tailtune.tasks import saved as predictors
@@ -90,7 +89,7 @@ RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset m
 
 def curated(case: UseCase, raw: str) -> str:  # noqa: F811
     """What curation makes of a text, by the stage's own code."""
-    (tidy,) = train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case, Drops())
+    (tidy,) = tidy_train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case, Drops())
     return tidy.row.text
 
 

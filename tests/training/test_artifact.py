@@ -11,7 +11,7 @@ from transformers import BertModel
 
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import mean_pool
-from tailtune.predictors.tokens import Tokens, pad
+from tailtune.predictors.encoder import Tokens, pad
 from tailtune.tasks.classification.fine_tune import LoraPredictor
 from tailtune.training import artifact
 from tailtune.training.job import FitResult

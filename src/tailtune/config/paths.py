@@ -110,8 +110,12 @@ class CasePaths:
         return self.project.root / "build" / self.use_case
 
     def stage(self, name: str) -> Path:
-        """What one stage derives: a DVC output, removed by DVC before the stage runs."""
+        """What one stage derives: a DVC output, removed before the stage runs."""
         return self.build / name
+
+    def staging(self, name: str) -> Path:
+        """Where a running stage writes; takes the place of `stage` when it ends."""
+        return self.build / f".{name}.part"
 
     def rows(self, split: str) -> Path:
         """Curated rows of one split."""

@@ -77,6 +77,10 @@ class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 
 
+class UndeclaredInputError(TailTuneError):
+    """A stage reads a file that the table of stages does not name: a mistake in TailTune itself."""
+
+
 class StaleLadderError(GateError):
     """Training was asked for without a ladder result for exactly these data and this spec."""
 

@@ -16,8 +16,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
-from tailtune.predictors.base import FitContext, Rung
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.services import store
@@ -42,7 +41,7 @@ def run(context: Context) -> LadderReport:
     shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
-    fitting = case.task.fitting(case, fit_rows, embed)
+    fitting = case.task.fit_context(fit_rows, embed)
     rungs: list[RungResult] = []
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
@@ -92,7 +91,7 @@ def _measure(
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = context.case.task.score(context.case, dev, answers)
+    scored = context.case.task.score(dev, answers)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - ours, a few lines up
     embed.timing = True
@@ -121,7 +120,7 @@ def _curve(
 
     Where the rung is on the ladder, what was measured there is the last point.
     """
-    case, points, task = context.case, context.case.spec.ladder.curve_points, context.case.task
+    points, task = context.case.spec.ladder.curve_points, context.case.task
     ordered = sorted(fitting.rows, key=lambda row: row.id)
     texts = [row.text for row in dev]
     whole = next((rung.quality for rung in measured if rung.name == task.curve_rung), None)
@@ -134,5 +133,5 @@ def _curve(
             continue
         rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
         answers: Sequence[Answer] = rung.answer(texts)
-        curve.append(CurvePoint(rows=len(rows), quality=task.score(case, dev, answers, CURVE_RESAMPLES).quality))
+        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers, CURVE_RESAMPLES).quality))
     return tuple(curve)

@@ -1,14 +1,16 @@
-"""Run one stage: load the spec, take the use case, run, count the cost, track it, write the report."""
+"""Run one stage: take the use case, check the guards, run, put its files into place, track it, write the report."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
@@ -16,6 +18,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
 from tailtune.core.progress import Progress
 from tailtune.core.reports import Report
+from tailtune.lifecycle import guards
 from tailtune.lifecycle.charging import charged
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.table import BY_NAME, Stage
@@ -26,6 +29,9 @@ from tailtune.tasks.use_case import load_use_case
 def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progress: Progress) -> Report:
     """Run a stage of a use case and write its report last. What it cost is tracked however it ends.
 
+    The stage writes into an empty folder, which takes the place of the stage's own when the stage ends, also when its
+    gate says no; a stage that fails leaves nothing half written.
+
     Raises:
         TailTuneError: Whatever the stage found wrong. A failing gate still leaves its report.
     """
@@ -34,10 +40,12 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     prices = load_prices(paths)
     with _alone(case.paths, name):
         tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
-        context = Context(case, settings, progress, tracker)
+        context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
         with charged(context, name, prices.machine_hour_usd) as cost:
-            report, refusal = _outcome(stage, context)
+            guards.check(context)
+            with _replaced_whole(context.out, case.paths.stage(name)):
+                report, refusal = _outcome(stage, context)
             stamp = {
                 "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "spec_digest": case.spec.digest(stage.sections),
@@ -60,6 +68,20 @@ def _outcome(stage: Stage, context: Context) -> tuple[Report, GateError | None]:
         if not isinstance(refusal.report, Report):
             raise
         return refusal.report, refusal
+
+
+@contextmanager
+def _replaced_whole(staging: Path, folder: Path) -> Iterator[None]:
+    """An empty folder for a stage to write into; it takes the place of the stage's own when the block ends well."""
+    for old in (staging, folder):  # DVC removes what a stage wrote before, too
+        shutil.rmtree(old, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield
+        if any(staging.iterdir()):
+            staging.replace(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.table import BY_NAME
 from tailtune.services import store
 from tailtune.tasks import saved
+from tailtune.tasks.table import TASKS
 
 if TYPE_CHECKING:
     from tailtune.training.job import FitJob, Progress
@@ -72,7 +73,7 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
     case, folder = context.case, context.paths.stage("train") / "model"
     result = fit(_job(context, train, dev), _Teller(context))
     artifact.save(result, folder)
-    saved.write_card(folder, saved.FINE_TUNES[case.spec.task], case.spec.curate.scrub_pii)
+    saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
     store.note_rows(context.paths.stage("train"), digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
     context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
@@ -111,11 +112,10 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
     from tailtune.training.job import FitJob
-    from tailtune.training.objective import goal_of
 
     spec = context.case.spec.train
     return FitJob(
-        goal=goal_of(context.case, train, dev),
+        goal=context.case.task.goal(train, dev),
         encoder=encoder_path(),
         checkpoint_dir=context.paths.checkpoints,
         rank=spec.rank,

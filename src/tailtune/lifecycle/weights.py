@@ -23,7 +23,7 @@ def digests(context: Context) -> dict[str, str]:
     found = folders(context.case.spec.prompt, context.settings.weights_root(context.project))
     if not found:
         return {}
-    from tailtune.predictors.prompted.local.folder import require_model
+    from tailtune.predictors.prompted.local.model import require_model
 
     for folder in found.values():
         require_model(folder)

@@ -1,4 +1,4 @@
-"""Which texts say the same: one normal form for exact twins, MinHash (rensa) for near ones.
+"""Which texts say the same: one normal form for exact repeats, MinHash (rensa) for near-duplicates.
 
 Near means: Jaccard similarity of the sets of character 5-grams of the normal forms. MinHash only proposes
 pairs; every proposed pair is measured exactly before it counts.
@@ -32,7 +32,7 @@ Words = npt.NDArray[np.uint64]
 
 
 def normal(text: str) -> str:
-    """The form in which exact twins are equal: case, punctuation and white space do not count.
+    """The form in which exact repeats are equal: case, punctuation and white space do not count.
 
     Returns:
         The normal form; the casefolded text itself when it holds nothing but punctuation.
@@ -70,12 +70,12 @@ def rows_per_band(similarity: float) -> int:
     return 1
 
 
-class Twins:
-    """One per collection of texts: finds the near twins of a text among those entered before.
+class NearDuplicates:
+    """One per collection of texts: finds the near-duplicates of a text among those entered before.
 
     Args:
         texts: All texts that will be entered or asked about; kept by reference, looked up by position.
-        similarity: Jaccard similarity from which two texts are twins, above 0.5 to 1.
+        similarity: Jaccard similarity from which two texts are near-duplicates, above 0.5 to 1.
         tick: Called with the number of texts sketched so far.
 
     Memory is about 400 bytes per text besides the texts, and some 300 MB at most for the texts in work, or what
@@ -94,7 +94,7 @@ class Twins:
         self._index(keys)
 
     def _index(self, keys: Words) -> None:
-        """Number the buckets that hold two texts or more; all other texts cannot have a twin."""
+        """Number the buckets that hold two texts or more; all other texts cannot have a near-duplicate."""
         bands, rows = keys.shape
         self._buckets = np.full((rows, bands), -1, dtype=np.int32)
         sizes = [np.zeros(0, dtype=np.int32)]
@@ -123,7 +123,7 @@ class Twins:
         self._used[buckets] += 1
 
     def of(self, row: int) -> list[int]:
-        """The entered texts that are near twins of this one, most similar first (by estimate)."""
+        """The entered texts that are near-duplicates of this one, most similar first (by estimate)."""
         found = self._candidates(row) if not self._alone[row] else ()
         if not len(found):
             return []

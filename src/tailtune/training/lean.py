@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tailtune.predictors.bert import Bert, additive, attention
-from tailtune.predictors.dense import Linear
+from tailtune.predictors.bert import Bert, Linear, additive, attention
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from tailtune.core.errors import TrainingError
-from tailtune.predictors.memory import keep_freed_memory
-from tailtune.predictors.threads import settle_threads
+from tailtune.predictors.bert import keep_freed_memory, settle_threads
 from tailtune.training import checkpoint
 from tailtune.training.batches import epoch_batches
 from tailtune.training.checkpoint import Position

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailtune.lifecycle.curate.drops import REASONS, Dropped, Drops
+from tailtune.lifecycle.curate import REASONS, Dropped, Drops
 
 
 def test_counts_and_examples_come_in_the_order_of_the_reasons() -> None:

@@ -195,11 +195,11 @@ def test_a_failing_run_leaves_the_rows_of_the_run_before_and_a_killed_one_no_mix
 @pytest.mark.parametrize(
     ("thief", "train", "test"),
     [
-        ("train_rows", ("charged twice", "where is my refund", "no"), ("another text",)),
-        ("test_rows", ("charged twice", "no"), ("another text", "where is my refund")),
+        ("tidy_train_rows", ("charged twice", "where is my refund", "no"), ("another text",)),
+        ("tidy_test_rows", ("charged twice", "no"), ("another text", "where is my refund")),
     ],
 )
-def test_a_row_that_vanishes_on_the_way_is_noticed_and_nothing_is_written(
+def test_lost_row_is_noticed_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thief: str, train: tuple[str, ...], test: tuple[str, ...]
 ) -> None:
     honest = getattr(curate, thief)
@@ -220,9 +220,9 @@ def test_a_row_that_vanishes_on_the_way_is_noticed_and_nothing_is_written(
     assert context.paths.dropped.read_text() == "as it was"
 
 
-def test_a_row_that_de_duplication_loses_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_lost_by_de_duplication_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = project(tmp_path, {"r.jsonl": rows(("charged twice", "billing"), ("where is my refund", "refund"))})
-    monkeypatch.setattr(curate.dedupe, "near", lambda tests, unique, *_: unique[1:])
+    monkeypatch.setattr(curate, "drop_near", lambda tests, unique, *_: unique[1:])
     with pytest.raises(ValueError, match="2 rows read, but 1 kept"):
         curate.run(context)
 

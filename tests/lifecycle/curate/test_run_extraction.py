@@ -9,8 +9,9 @@ import pytest
 
 from lifecycle.helpers import dropped, jsonl, project
 from tailtune.core.errors import DataError, GateError, SpecError
-from tailtune.lifecycle import curate, validate
+from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.validate import step as validate
 from tailtune.services import store
 from tailtune.tasks.extraction.annotations import Annotation
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.config.model import SplitSpec
-from tailtune.lifecycle.curate.split import split_of
+from tailtune.lifecycle.curate import split_of
 
 
 def spec(**keys: float | str) -> SplitSpec:

@@ -12,6 +12,7 @@ import pytest
 from project import LABELS, NAME, context, curate, jsonl, rows_of, sentences
 
 from lifecycle.diagnose.measured import MISTAKEN, Scripted, project, report
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import EndpointError, MissingInputError
@@ -29,7 +30,7 @@ def run(paths: Paths, model: Scripted, monkeypatch: pytest.MonkeyPatch) -> Diagn
         return model
 
     monkeypatch.setattr(language_models, "open_model", open_model)
-    return diagnose.run(context(paths))
+    return perform("diagnose", context(paths))
 
 
 def reasons(found: DiagnoseReport) -> dict[str, int]:
@@ -169,7 +170,7 @@ def test_a_prompt_that_is_always_right_has_nothing_to_diagnose(tmp_path: Path, m
 def test_without_a_measured_prompt_it_says_so(tmp_path: Path) -> None:
     paths, _ = project(tmp_path / "p")
     report(paths, None)
-    found = diagnose.run(context(paths))
+    found = perform("diagnose", context(paths))
     assert (found.rung, found.failures, found.unmeasured) == (None, 0, (diagnose.NO_PROMPT,))
     assert failures(paths) == []
     assert (paths.case(NAME).stage("diagnose") / "rows.json").is_file()
@@ -188,11 +189,11 @@ def test_a_stage_that_has_not_run_is_named(tmp_path: Path) -> None:
     paths, _ = project(tmp_path / "p")
     (paths.case(NAME).stage("prompt") / "answers.jsonl").unlink()
     with pytest.raises(MissingInputError, match=r"answers\.jsonl") as missing:
-        diagnose.run(context(paths))
+        perform("diagnose", context(paths))
     assert missing.value.hint == f"tailtune prompt {NAME}"
     paths.case(NAME).report("prompt").unlink()
     with pytest.raises(MissingInputError, match="no report of prompt"):
-        diagnose.run(context(paths))
+        perform("diagnose", context(paths))
 
 
 def test_answers_of_other_rows_are_refused(tmp_path: Path) -> None:
@@ -200,10 +201,10 @@ def test_answers_of_other_rows_are_refused(tmp_path: Path) -> None:
     rows = sentences()
     curate(paths, [row for row in rows if row.split != "dev"] + [row for row in rows if row.split == "dev"][3:])
     with pytest.raises(MissingInputError, match="made from other rows"):
-        diagnose.run(context(paths))
+        perform("diagnose", context(paths))
     report(paths, "lm_few_shot", 10)  # the report is of these rows, the answers are not
     with pytest.raises(MissingInputError, match=r"3 answers to rows that are not in dev, first rows\.jsonl:\d+"):
-        diagnose.run(context(paths))
+        perform("diagnose", context(paths))
 
 
 def test_a_dead_endpoint_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from doubles.skill import Skilled
 from project import NAME, context
 
 from lifecycle.diagnose.measured import BASE, STRONG, project
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.records import Row
 from tailtune.core.reports import DiagnoseReport
-from tailtune.lifecycle import diagnose
 
 PRICES = "as_of: 2026-11-01\ntokens:\n  dear:\n    input_usd_per_million: 1000\n    output_usd_per_million: 1000\n"
 
@@ -39,10 +39,10 @@ def reasons(found: DiagnoseReport) -> dict[str, int]:
 def test_the_stronger_model_alone_is_asked_and_a_rerun_asks_nobody(tmp_path: Path) -> None:
     with Double() as double:
         paths, failed = measured(tmp_path / "p", double)
-        first = diagnose.run(context(paths))
+        first = perform("diagnose", context(paths))
         assert len(double.seen) == failed
         assert {one.body["model"] for one in double.seen} == {"strong-one"}
-        again = diagnose.run(context(paths))
+        again = perform("diagnose", context(paths))
         assert len(double.seen) == failed
     assert reasons(first) == {"model too weak": failed}
     assert first.usd_spent is None, "no price is declared"
@@ -53,7 +53,7 @@ def test_the_stronger_model_alone_is_asked_and_a_rerun_asks_nobody(tmp_path: Pat
 def test_where_the_money_ends_the_rest_is_told_and_what_was_paid_is_kept(tmp_path: Path) -> None:
     with Double() as double:
         paths, failed = measured(tmp_path / "p", double, max_cost_usd=1.0, price="dear")
-        found = diagnose.run(context(paths))
+        found = perform("diagnose", context(paths))
         bought = len(double.seen)
         assert 0 < bought < failed
         paid = (double.input_tokens + double.output_tokens) / 1000

@@ -13,8 +13,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.prompted.effort import effort
-from tailtune.predictors.prompted.optimise import NAME, Found, optimise
+from tailtune.predictors.prompted.optimise import NAME, Found, effort, optimise
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.tasks.classification.replies import LabelCodec

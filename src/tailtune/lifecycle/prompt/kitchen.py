@@ -16,8 +16,7 @@ from tailtune.lifecycle.language_models import LanguageModels
 from tailtune.lifecycle.prompt import optimising
 from tailtune.lifecycle.prompt.buying import Bought, micro_f1
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
-from tailtune.predictors.base import Embed, FitContext
-from tailtune.predictors.cached import CachedEmbed
+from tailtune.predictors.base import CachedEmbed, Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.optimise import Found, optimise
 from tailtune.predictors.prompted.recipes import RECIPES, build
@@ -219,7 +218,7 @@ class Kitchen:
         """Train rows that a prompt may show; they are encoded when a rung first looks for near ones."""
         case = self.context.case
         rows = self._shown
-        return case.task.fitting(case, rows, lambda texts: self._embed(texts))
+        return case.task.fit_context(rows, lambda texts: self._embed(texts))
 
     @cached_property
     def _embed(self) -> Embed:

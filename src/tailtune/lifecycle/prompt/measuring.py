@@ -29,7 +29,7 @@ ANSWERS = "answers.jsonl"
 def kitchen_of(context: Context, train: Sequence[Row]) -> Iterator[Kitchen]:
     """Everything that prompted rungs are made of, for as long as the models are open."""
     case = context.case
-    codec = case.task.codec(case)
+    codec = case.task.codec()
     templates = load_templates(case, codec)
     with language_models(context) as models:
         yield Kitchen(context, train, codec, templates, models)

@@ -12,9 +12,7 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
-from tailtune.predictors.prompted.effort import FEWEST_ROWS, effort
-from tailtune.predictors.prompted.optimise import EXTRA, Found, installed, named
-from tailtune.predictors.prompted.reflection import reflection, told
+from tailtune.predictors.prompted.optimise import EXTRA, FEWEST_ROWS, Found, effort, installed, named, reflection, told
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.report.numbers import counted, share, usd
 from tailtune.tasks.use_case import UseCase
@@ -108,7 +106,7 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     def right(row: Row, answer: Answer) -> float:
         if answer.value is None:
             return 0.0
-        value = float(task.score(case, [row], [answer], resamples=1).quality.value)
+        value = float(task.score([row], [answer], resamples=1).quality.value)
         return 1.0 if math.isnan(value) else value
 
     return right

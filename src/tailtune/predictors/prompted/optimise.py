@@ -1,9 +1,10 @@
-"""A better system message, found by reflection on failures: GEPA, asked through the rung's own model and limits."""
+"""A better system message, found by reflection on failures (GEPA), asked through the rung's own model and limits."""
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -12,14 +13,110 @@ from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.prompted.effort import Effort, effort
-from tailtune.predictors.prompted.reflection import proposed, reflection, told
 from tailtune.predictors.prompted.rung import Asked, Prompted
 from tailtune.predictors.prompted.templates import Template, parsed
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.result import GEPAResult
+
+
+FEWEST_ROWS = 4
+"""Two to compare candidates on, and two to reflect on."""
+_SELECTION_SHARE = 0.2  # of the calls, for one look at a candidate
+_REFLECTED_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """One per search.
+
+    Attributes:
+        calls: Rows that the rung is asked for at most.
+        selection_rows: Labelled rows that candidates are compared on; as many others are reflected on.
+        batch_rows: Rows of one reflection.
+        reflections: Times that the reflecting model is asked at most.
+    """
+
+    calls: int
+    selection_rows: int
+    batch_rows: int
+    reflections: int
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows that are used."""
+        return 2 * self.selection_rows
+
+
+def effort(rows: int, calls: int) -> Effort:
+    """What a search may take.
+
+    Args:
+        rows: Labelled rows that there are.
+        calls: Rows that the rung may be asked for.
+
+    Raises:
+        ValueError: Fewer than 4 rows.
+    """
+    if rows < FEWEST_ROWS:
+        raise ValueError(f"{rows} rows, expected at least {FEWEST_ROWS}")
+    selection = max(2, min(rows // 2, int(calls * _SELECTION_SHARE)))
+    batch = min(_REFLECTED_ROWS, selection)
+    # A reflection is on answers to one batch, and what it proposes is tried on the same.
+    return Effort(calls, selection, batch, max(0, math.ceil((calls - selection) / (2 * batch))))
+
+
+_FENCE = "```"
+_REFLECT = """You improve the instructions of an assistant. These are its instructions now, a Jinja2 template:
+
+{fence}
+{system}
+{fence}
+
+This is what it answered with them, and what was expected:
+
+{failures}
+
+Write better instructions. Say what the task is, and state in general terms what the assistant must know to get such
+texts right: how labels or fields are told apart, how values are written. Do not quote the texts above. Keep the form
+that the answer must have. {variables} Write the whole instructions, and nothing else, between two lines of {fence}."""
+
+
+def told(text: str, answered: str | None, feedback: str) -> dict[str, str]:
+    """One row as GEPA hands it on: the text, what was answered, and what is to be said of it."""
+    return {"Inputs": text, "Generated Outputs": answered or "(nothing)", "Feedback": feedback}
+
+
+def reflection(system: str, rows: Sequence[Mapping[str, str]], needed: Collection[str]) -> str:
+    """The whole request.
+
+    Args:
+        system: Jinja2 source of the instructions as they are.
+        rows: What `told` made of each.
+        needed: Variables that the instructions must go on naming.
+    """
+    failures = "\n\n".join(
+        f"Text:\n{one['Inputs']}\nAnswered:\n{one['Generated Outputs']}\n{one['Feedback']}" for one in rows
+    )
+    names = ", ".join(sorted(needed))
+    kept = f"Keep every Jinja2 expression that uses {names}: the values are filled in later." if names else ""
+    return _REFLECT.format(fence=_FENCE, system=system, failures=failures, variables=kept)
+
+
+def proposed(reply: Reply) -> str:
+    """The instructions in a reply: what stands between its first and last fence, or all of it where there are not two.
+
+    Returns:
+        Empty when there are none, or the reply was cut off and so are they.
+    """
+    if reply.finish == "length":
+        return ""
+    lines = (reply.text or "").strip().splitlines()
+    fences = [at for at, line in enumerate(lines) if line.strip().startswith(_FENCE)]
+    inner = lines[fences[0] + 1 : fences[-1]] if len(fences) > 1 else lines
+    return "\n".join(inner).strip()
+
 
 Score = Callable[[Row, Answer], float]
 OnAnswers = Callable[[int], None]

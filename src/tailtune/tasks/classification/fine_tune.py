@@ -14,11 +14,8 @@ from torch.nn import functional
 
 from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, require_files
 from tailtune.predictors.base import Floats
-from tailtune.predictors.bert import Bert, load_bert, mean_pool
-from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.memory import keep_freed_memory
-from tailtune.predictors.threads import settled
-from tailtune.predictors.tokens import Tokens, by_length, pad
+from tailtune.predictors.bert import Bert, mean_pool, settled
+from tailtune.predictors.encoder import Tokens, by_length, encoder_path, open_bert, pad
 from tailtune.tasks.classification.rungs import Classifier
 
 LABELS = "labels.json"
@@ -47,12 +44,11 @@ class LoraPredictor(Classifier):
             ValueError: The adapter or the pooling is of a kind this reader does not know.
         """
         require_files(folder, [LABELS])
-        keep_freed_memory()
         notes = json.loads((folder / TAILTUNE).read_text())
         if notes["pooling"] != POOLING:
             raise ValueError(f"{folder / TAILTUNE}: pooling {notes['pooling']!r}, expected {POOLING!r}")
         base = encoder or encoder_path()
-        bert = load_bert(base, torch.float32, lora_deltas(folder / ADAPTER))
+        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
         head = load_file(folder / HEAD)
         return cls(
             bert,

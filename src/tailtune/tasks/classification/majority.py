@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailtune.predictors.arrays import load_arrays, save_arrays
-from tailtune.predictors.base import Embed, Floats
+from tailtune.predictors.base import Embed, Floats, load_arrays, save_arrays
 from tailtune.tasks.classification.rungs import ClassifierRung, ClassifyContext
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tailtune.predictors.arrays import load_arrays, save_arrays
-from tailtune.predictors.base import Embed, Floats
+from tailtune.predictors.base import Embed, Floats, load_arrays, save_arrays
 from tailtune.tasks.classification.linear import fit_linear
 from tailtune.tasks.classification.rungs import ClassifierRung, ClassifyContext, label_index, softmax
 

@@ -11,8 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from tailtune.core.records import Answer
-from tailtune.predictors.prompted.codec import Problem, Read
-from tailtune.predictors.prompted.objects import first_answer, objects_in
+from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 
 LABEL, REASONING = "label", "reasoning"
 _PREFIX = re.compile(r"(?:answer|category|class|label)\s*[:=]\s*", re.IGNORECASE)

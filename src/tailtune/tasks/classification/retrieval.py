@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.predictors.arrays import load_arrays, save_arrays
-from tailtune.predictors.base import Embed, Floats
+from tailtune.predictors.base import Embed, Floats, load_arrays, save_arrays
 from tailtune.tasks.classification.rungs import ClassifierRung, ClassifyContext, label_index
 
 SHARPNESS = 20.0

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.base import FitContext, Floats, Rung
-from tailtune.predictors.timing import part
+from tailtune.predictors.base import FitContext, Floats, LocalRung
+from tailtune.predictors.timing import timed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,13 @@ class Classifier(ABC):
         """The most probable label of each text with its probability; local work costs 0 dollars."""
         if not texts:
             return []
-        with part("infer"):
+        with timed("infer"):
             probabilities = self.probabilities(texts)
         best = probabilities.argmax(axis=1)
         return [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]
 
 
-class ClassifierRung(Classifier, Rung[ClassifyContext]):
+class ClassifierRung(Classifier, LocalRung[ClassifyContext]):
     """A classifier the ladder measures."""
 
 

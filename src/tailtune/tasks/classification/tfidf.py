@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tailtune.predictors.arrays import load_arrays, save_arrays
-from tailtune.predictors.base import Embed, Floats
-from tailtune.predictors.timing import part
+from tailtune.predictors.base import Embed, Floats, load_arrays, save_arrays
+from tailtune.predictors.timing import timed
 from tailtune.tasks.classification.linear import fit_linear
 from tailtune.tasks.classification.rungs import ClassifierRung, ClassifyContext, label_index, softmax
 
@@ -46,7 +45,7 @@ class Tfidf(ClassifierRung):
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
-        with part("tokenise"):
+        with timed("tokenise"):
             features = self._vectorizer.transform(texts)
         return softmax(np.asarray(features @ self._weights.T) + self._intercepts)
 

@@ -9,12 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tailtune.predictors.bert import Bert, load_bert
-from tailtune.predictors.encoder import Precision, encoder_path, has_fast_bf16
-from tailtune.predictors.memory import keep_freed_memory
-from tailtune.predictors.threads import settled
-from tailtune.predictors.timing import part
-from tailtune.predictors.tokens import BATCH_TOKENS, by_length
+from tailtune.predictors.bert import Bert, settled
+from tailtune.predictors.encoder import BATCH_TOKENS, Precision, by_length, encoder_path, open_bert
+from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.heads import KIND
 from tailtune.tasks.extraction.windows import Packed, Windowed, Windows, pack
 
@@ -47,10 +44,8 @@ class TokenStates:
             max_tokens: Of a window.
             precision: `auto` takes bf16 where the CPU multiplies it in hardware, else fp32.
         """
-        keep_freed_memory()
         folder = path or encoder_path()
-        fast = precision == "bf16" or (precision == "auto" and has_fast_bf16())
-        bert = load_bert(folder, torch.bfloat16 if fast else torch.float32)
+        bert = open_bert(folder, precision)
         return cls(bert, Windows(folder, min(max_tokens, bert.max_positions)))
 
     @property
@@ -71,7 +66,7 @@ class TokenStates:
         """
         with torch.inference_mode(), settled(len(rows)):
             for numbers in batches(rows):
-                with part("infer"):
+                with timed("infer"):
                     packed = pack([rows[number] for number in numbers])
                     states = self.of(packed)
                 on_batch(numbers, packed, states)

@@ -6,15 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, require_files
-from tailtune.predictors.bert import load_bert
-from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.memory import keep_freed_memory
-from tailtune.predictors.timing import part
+from tailtune.predictors.encoder import encoder_path, open_bert
+from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.encode import TokenStates
 from tailtune.tasks.extraction.heads import Layout, TextScores, score
@@ -52,12 +49,11 @@ class LoraExtractor:
             ValueError: The adapter is of a kind this reader does not know.
         """
         require_files(folder, [SCHEMA])
-        keep_freed_memory()
         notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
         held = notes[CALIBRATION]
         calibration = Calibration(held["tags"], tuple(held["classes"]), held["given"], held["absent"])
         base = encoder or encoder_path()
-        bert = load_bert(base, torch.float32, lora_deltas(folder / ADAPTER))
+        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
         windows = Windows(base, min(int(notes["max_tokens"]), bert.max_positions))
         heads = load_file(folder / HEAD)
         schema = load_schema(folder / SCHEMA, str(folder / SCHEMA), "tailtune run <use-case>")
@@ -84,7 +80,7 @@ class LoraExtractor:
         found: dict[int, TextScores] = {}
 
         def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
-            with part("infer"):
+            with timed("infer"):
                 split = score(self._heads, self.layout, states, packed.present).of_texts([rows[at] for at in numbers])
             found.update(zip(numbers, split, strict=True))
 

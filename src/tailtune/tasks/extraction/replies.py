@@ -7,8 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tailtune.predictors.prompted.codec import Problem, Read
-from tailtune.predictors.prompted.objects import first_answer, objects_in
+from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.asking import form, strict_schema
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from

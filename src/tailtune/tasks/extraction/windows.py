@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from tailtune.predictors.timing import part
-from tailtune.predictors.tokens import pad
+from tailtune.predictors.encoder import pad
+from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.writing import NONE, kind_of
 
 Ints = NDArray[np.int64]
@@ -103,7 +103,7 @@ class Windows:
 
     def __call__(self, texts: Sequence[str]) -> list[Windowed]:
         """Tokens and words of each text; a text without words has one window and no words."""
-        with part("tokenise"):
+        with timed("tokenise"):
             if len(texts) == 1:
                 return [self._windowed(texts[0], self._tokenizer.encode(texts[0]))]
             found = self._tokenizer.encode_batch(list(texts))

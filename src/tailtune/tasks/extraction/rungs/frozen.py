@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tailtune.predictors.bert import load_bert
-from tailtune.predictors.encoder import encoder_path, has_fast_bf16
-from tailtune.predictors.memory import keep_freed_memory
+from tailtune.predictors.encoder import encoder_path, open_bert
 from tailtune.tasks.extraction.encode import TokenStates
 from tailtune.tasks.extraction.windows import Packed, Windows
 from tailtune.tasks.extraction.writing import KINDS
@@ -30,9 +28,8 @@ class FrozenStates(TokenStates):
         Args:
             path: Model folder; the embedded encoder when None.
         """
-        keep_freed_memory()
         folder = path or encoder_path()
-        bert = load_bert(folder, torch.bfloat16 if has_fast_bf16() else torch.float32)
+        bert = open_bert(folder)
         bert = replace(bert, layers=bert.layers[:LAYERS])
         return cls(bert, Windows(folder, min(MAX_TOKENS, bert.max_positions)))
 

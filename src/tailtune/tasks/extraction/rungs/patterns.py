@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tailtune.core.records import Row
+from tailtune.core.records import Row, Span
 from tailtune.predictors.base import Embed
-from tailtune.predictors.timing import part
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, terms_of
 from tailtune.tasks.extraction.rungs.lexicon import Lexicon
@@ -66,7 +65,7 @@ class Patterns(Extractor):
         return [self._read(_words_of(text)) for text in texts]
 
     def _read(self, words: Words) -> Found:
-        with part("infer"):
+        with timed("infer"):
             terms = terms_of(words)
             chosen = {name: known.choose(terms) for name, known in self._keywords.items()}
             candidates = self._lexicon.candidates(words)
@@ -126,7 +125,7 @@ class Patterns(Extractor):
 
 
 def _words_of(text: str) -> Words:
-    with part("tokenise"):
+    with timed("tokenise"):
         return Words.of(text)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tailtune.core.records import Span
 from tailtune.predictors.base import Embed, Floats
-from tailtune.predictors.timing import part
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.predictors.timing import timed
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.aligning import Aligner
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.words import Words
@@ -49,7 +50,7 @@ class Template(Extractor):
         queries, found = self._embed(texts), []
         k = min(NEIGHBOURS, len(self._examples))
         for start in range(0, len(texts), _BLOCK_ROWS):
-            with part("infer"):
+            with timed("infer"):
                 similarity = queries[start : start + _BLOCK_ROWS] @ self._index.T
                 nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             for text, columns, cosines in zip(texts[start:], nearest, similarity, strict=False):

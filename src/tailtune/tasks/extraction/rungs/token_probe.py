@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tailtune.predictors.base import Embed
-from tailtune.predictors.timing import part
+from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.heads import Layout, score
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.fitting import fit_heads, items_of
@@ -44,7 +44,7 @@ class TokenProbe(Extractor):
         found: dict[int, Found] = {}
 
         def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
-            with part("infer"):
+            with timed("infer"):
                 scores = score(self._heads, self._layout, states, packed.present)
             for number, one in zip(numbers, scores.of_texts([rows[number] for number in numbers]), strict=True):
                 reading = read(self._layout, one, Calibration())
