@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import StaleLadderError
+from tailtune.core.money import Usd
 from tailtune.core.records import Row
 from tailtune.core.reports import EpochResult, LadderReport, TrainReport
 from tailtune.lifecycle.context import Context
@@ -135,14 +135,14 @@ def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     )
 
 
-def spending_stop(most: Decimal, machine_hour_usd: float | None) -> Callable[[float], str | None] | None:
+def spending_stop(most: Usd, machine_hour_usd: Usd | None) -> Callable[[float], str | None] | None:
     """A check that says when the money is spent; None when no price is declared, so that nothing can be spent."""
     if machine_hour_usd is None:
         return None
 
     def check(seconds: float) -> str | None:
         usd = seconds * machine_hour_usd / 3600
-        return f"spent ${usd:.4f} of train.max_cost_usd ${most}" if usd >= float(most) else None
+        return f"spent ${usd:.4f} of train.max_cost_usd ${most:g}" if usd >= most else None
 
     return check
 
