@@ -18,11 +18,10 @@ from tailtune.predictors.adapter import HEAD
 from tailtune.predictors.bert import mean_pool
 from tailtune.predictors.encoder import Tokens, by_length, pad
 from tailtune.tasks.classification.fine_tune import LABELS, POOLING
-from tailtune.training.batches import micro_batches, thinned
 from tailtune.training.calibrate import fit_temperature
-from tailtune.training.job import FitJob
+from tailtune.training.loop import micro_batches, thinned
 from tailtune.training.model import AdaptedEncoder
-from tailtune.training.objective import DevScore, Goal, Objective, Visit
+from tailtune.training.objective import DevScore, FitJob, Goal, Objective, Visit
 
 HEAD_SCALE = 20.0
 """Logits are this many times the cosine to a class prototype at the start."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
@@ -164,10 +164,10 @@ class Classification(Task):
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The label."""
         answered, strong, local = answers.answer.value, answers.strong, answers.local
-        part = Part(
+        part = WrongPart(
             name="",
             expected=row.label,
             answered=answered,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
@@ -142,6 +142,6 @@ class ExtractionTask(Task):
         """The fields that are wrong, and the text marked up."""
         return marks.failure(self.answers, task_scoring.rules(self.answers), row, answer, others)
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
         return diagnosis.wrong_parts(self.answers, task_scoring.rules(self.answers), row, answers)

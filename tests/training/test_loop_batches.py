@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.training.batches import MICRO_TOKENS, epoch_batches, micro_batches, thinned
+from tailtune.training.loop import MICRO_TOKENS, epoch_batches, micro_batches, thinned
 
 lengths = st.lists(st.integers(1, 512), min_size=1, max_size=300)
 

@@ -13,9 +13,9 @@ from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import mean_pool
 from tailtune.predictors.encoder import Tokens, pad
 from tailtune.tasks.classification.fine_tune import LoraPredictor
-from tailtune.training import artifact
-from tailtune.training.job import FitResult
+from tailtune.training import checkpoint
 from tailtune.training.loop import fit
+from tailtune.training.objective import FitResult
 from training.jobs import LABELS, rows, toy_job
 
 TEXTS = [*rows(20, seed=9)[0], "", "word " * 80]
@@ -28,7 +28,7 @@ def result(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> FitR
 
 @pytest.fixture
 def folder(result: FitResult, tmp_path: Path) -> Path:
-    artifact.save(result, tmp_path / "model")
+    checkpoint.save_model(result, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -79,7 +79,7 @@ def test_one_text_is_answered_as_among_others(folder: Path, tiny_encoder: Path) 
 
 def test_saving_again_replaces_the_old_folder(result: FitResult, folder: Path) -> None:
     (folder / "stale.json").write_text("{}")
-    artifact.save(result, folder)
+    checkpoint.save_model(result, folder)
     assert not (folder / "stale.json").exists()
     assert not folder.with_name("model.partial").exists()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailtune.core.sums import known_sum
+from tailtune.core.money import known_sum
 
 
 def test_known_parts_are_added_and_nothing_is_zero() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from tailtune.training.job import EpochStats
-from tailtune.training.keeping import epochs_without_gain, keep, mean_rows_s
+from tailtune.training.loop import epoch_to_keep, epochs_without_gain, mean_rows_s
+from tailtune.training.objective import EpochStats
 
 
 def history(*accuracies: float, dev_rows: int = 1000, rows_s: float = 100.0) -> tuple[EpochStats, ...]:
@@ -25,7 +25,7 @@ def history(*accuracies: float, dev_rows: int = 1000, rows_s: float = 100.0) -> 
 def test_the_last_epoch_that_dev_cannot_tell_from_the_best(
     accuracies: tuple[float, ...], dev_rows: int, kept: int
 ) -> None:
-    assert keep(history(*accuracies, dev_rows=dev_rows)).epoch == kept
+    assert epoch_to_keep(history(*accuracies, dev_rows=dev_rows)).epoch == kept
 
 
 def test_gain_counts_from_the_first_time_the_best_was_reached() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tailtune.training.schedule import rate_share
+from tailtune.training.loop import rate_share
 
 
 def test_up_over_the_warm_up_then_straight_down() -> None:
