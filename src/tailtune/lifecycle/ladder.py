@@ -14,7 +14,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -36,7 +36,7 @@ def run(context: Context) -> LadderReport:
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
     digest = store.rows_digest(train, dev)
     store.require_passed(paths.passed, digest, case.name)
-    core_hour = load_prices(context.project).core_hour_usd
+    core_hour = load_prices(context.project).cpu_core_hour_usd
 
     shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
