@@ -14,7 +14,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -36,12 +36,12 @@ def run(context: Context) -> LadderReport:
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
     digest = store.rows_digest(train, dev)
     store.require_passed(paths.passed, digest, case.name)
-    core_hour = load_prices(context.project).core_hour_usd
+    core_hour = load_prices(context.project).cpu_core_hour_usd
 
     shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
-    fitting = case.task.fitting(case, fit_rows, embed)
+    fitting = case.task.fit_context(fit_rows, embed)
     rungs: list[RungResult] = []
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
@@ -91,7 +91,7 @@ def _measure(
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = context.case.task.score(context.case, dev, answers)
+    scored = context.case.task.score(dev, answers)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - ours, a few lines up
     embed.timing = True
@@ -120,7 +120,7 @@ def _curve(
 
     Where the rung is on the ladder, what was measured there is the last point.
     """
-    case, points, task = context.case, context.case.spec.ladder.curve_points, context.case.task
+    points, task = context.case.spec.ladder.curve_points, context.case.task
     ordered = sorted(fitting.rows, key=lambda row: row.id)
     texts = [row.text for row in dev]
     whole = next((rung.quality for rung in measured if rung.name == task.curve_rung), None)
@@ -133,5 +133,5 @@ def _curve(
             continue
         rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
         answers: Sequence[Answer] = rung.answer(texts)
-        curve.append(CurvePoint(rows=len(rows), quality=task.score(case, dev, answers, CURVE_RESAMPLES).quality))
+        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers, CURVE_RESAMPLES).quality))
     return tuple(curve)

@@ -16,7 +16,8 @@ from tailtune.lifecycle import weights
 from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
-from tailtune.tasks.use_case import TASKS, load_use_case
+from tailtune.tasks.table import TASKS
+from tailtune.tasks.use_case import load_use_case
 
 TOLERANCE = 0.005
 
@@ -167,7 +168,7 @@ def _lay_out(spec: Path, into: Paths, name: str) -> None:
     case = into.case(name)
     places = {
         "model.yaml": case.model_yaml,
-        **{declared.spec.ANSWERS: case.folder / declared.spec.ANSWERS for declared in TASKS.values()},
+        **{file: case.folder / file for file in (task.load_class().spec_type.ANSWERS for task in TASKS.values())},
         "prices.yaml": into.prices,
         "dvc.yaml": into.dvc_yaml,
         "data.dvc": into.data_dvc,

@@ -29,7 +29,7 @@ ANSWERS = "answers.jsonl"
 def kitchen_of(context: Context, train: Sequence[Row]) -> Iterator[Kitchen]:
     """Everything that prompted rungs are made of, for as long as the models are open."""
     case = context.case
-    codec = case.task.codec(case)
+    codec = case.task.codec()
     templates = load_templates(case, codec)
     with language_models(context) as models:
         yield Kitchen(context, train, codec, templates, models)
@@ -85,7 +85,7 @@ def _registered(context: Context, campaign: Campaign) -> Mapping[str, int]:
 
 
 def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) -> tuple[PromptedRung, ...]:
-    found, hour = [], load_prices(context.project).core_hour_usd
+    found, hour = [], load_prices(context.project).cpu_core_hour_usd
     for name, held in campaign.bought.items():
         against = campaign.against[name]
         rung = result(context.case, name, held, versions.get(held.rung.template.name), hour)

@@ -81,7 +81,7 @@ def variance(context: Context, repeats: int) -> Variance:
                 break
         spent = models.purse.spent_usd
     task = case.task
-    scores = [task.score(case, rows, [one.answer for one in held], resamples=1) for held in asked]
+    scores = [task.score(rows, [one.answer for one in held], resamples=1) for held in asked]
     said = [[one.answer.value for one in held] for held in asked]
     differ = int(np.sum([len(set(column)) > 1 for column in zip(*said, strict=True)])) if said else 0
     return Variance(

@@ -27,7 +27,7 @@ def run(context: Context) -> ValidateReport:
     rows = [row for split in SPLITS for row in splits[split]]
     suite = expectations(case)
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
-    own = case.task.tables(case, rows)
+    own = case.task.tables(rows)
     frames = tables.build(case, rows, own.frames, context.progress)
     results = check(case.name, suite, frames, paths.docs)
     index = data_docs.finish(paths.docs, case.name, suite, results, TABLES | dict(own.grains))

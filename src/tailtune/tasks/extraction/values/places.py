@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema
 from tailtune.tasks.extraction.values.dates import MONTH_OF, WEEKDAYS, read_date, read_time
 from tailtune.tasks.extraction.values.normalise import Rules, rules_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.values.dates import read_date, read_time
 from tailtune.tasks.extraction.values.numbers import CURRENCY, in_words, read_money, read_number
 from tailtune.tasks.extraction.values.texts import Refusal, read_email, read_phone, yes_or_no
