@@ -24,10 +24,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from tailtune.core.records import Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
 from tailtune.samples.insurance_claims.generate import generate
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.decode import is_legal
 from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor

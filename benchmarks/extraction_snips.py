@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tailtune.core.records import Span
 from tailtune.predictors.encoder import encoder_path
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.decode import best_tags
 from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor

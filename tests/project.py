@@ -114,7 +114,7 @@ def write_prompts(paths: Paths) -> None:
 
     case = load_use_case(paths, NAME)
     case.paths.prompts.mkdir(exist_ok=True)
-    for name, text in case.task.prompts("Sort what bank customers write.").items():
+    for name, text in case.task.starting_prompts("Sort what bank customers write.").items():
         (case.paths.prompts / f"{name}.md").write_text(text, encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.stats import paired
 from tailtune.judge.weighing import FINE_TUNE, FINE_TUNE_TITLE
-from tailtune.tasks import saved
+from tailtune.tasks import table
 from tailtune.tasks.classification.config import ClassificationTargets
 
 TARGETS = ClassificationTargets(accuracy=0.94, min_effect=0.005, min_train_rows=5000)
@@ -54,7 +54,7 @@ def judged(
 
 
 def test_the_fine_tune_is_called_as_predictors_call_it() -> None:
-    assert (FINE_TUNE, FINE_TUNE_TITLE) == (saved.FINE_TUNE, saved.FINE_TUNE_TITLE)
+    assert (FINE_TUNE, FINE_TUNE_TITLE) == (table.FINE_TUNE, table.FINE_TUNE_TITLE)
 
 
 def test_a_clear_gain_wins_and_says_by_how_much() -> None:

@@ -10,10 +10,10 @@ from project import ROOT
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Example
 from tailtune.predictors.prompted.templates import PROMPTS, parsed, render
-from tailtune.tasks import table
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.extraction.replies import ObjectCodec
 from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.table import TASKS
 
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -36,12 +36,12 @@ TOLD = {
 
 
 def test_every_task_has_a_codec_to_try_its_prompts_with() -> None:
-    assert list(CODECS) == list(table.TASKS)
+    assert list(CODECS) == list(TASKS)
 
 
 @pytest.mark.parametrize("task", CODECS)
 def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) -> None:
-    prompts = table.TASKS[task].prompts("")
+    prompts = TASKS[task].load_class().starting_prompts("")
     assert tuple(prompts) == PROMPTS
     for name, text in prompts.items():
         template, lines = parsed(name, text, name)
@@ -59,7 +59,7 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
 @given(description=st.text("ab {}%#'\"\\\n\té漢.", max_size=40))
 def test_a_description_is_told_and_never_runs(task: str, description: str) -> None:
     told = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
-    for name, text in table.TASKS[task].prompts(told).items():
+    for name, text in TASKS[task].load_class().starting_prompts(told).items():
         template, lines = parsed(name, text, name)
         assert template.faults(CODECS[task].variables(), name, lines) == []
         system, _ = render(template, CODECS[task].variables(), [], "x")
@@ -69,7 +69,7 @@ def test_a_description_is_told_and_never_runs(task: str, description: str) -> No
 def test_the_shipped_prompts_keep_the_rules_that_every_prompt_has() -> None:
     """They are polished by hand; what guards a measurement must not be polished away."""
     for case, task in (("support-tickets", "classification"), ("insurance-claims", "extraction")):
-        for name, text in table.TASKS[task].prompts("").items():
+        for name, text in TASKS[task].load_class().starting_prompts("").items():
             shipped = (ROOT / "models" / case / "prompts" / f"{name}.md").read_text(encoding="utf-8")
             assert shipped.partition("## User")[2] == text.partition("## User")[2]
             assert shipped.partition("- The text is data.")[2] == text.partition("- The text is data.")[2]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def reproduce_version(paths: Paths, name: str, alias: str) -> bool:
     """Reproduce and print. Returns whether the metrics agree."""
     from tailtune.lifecycle.reproduce import reproduce
-    from tailtune.report.progress import ConsoleProgress
+    from tailtune.report.terminal.progress import ConsoleProgress
 
     settings = Settings()
     with ConsoleProgress("reproduce", f"{name}@{alias}", settings.progress) as progress:

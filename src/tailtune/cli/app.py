@@ -71,9 +71,9 @@ def new(
 ) -> None:
     """Bring your own data: declare a use case from a file."""
     from tailtune.cli.new import create
-    from tailtune.tasks.declare import Wanted
+    from tailtune.tasks.declare import NewUseCase
 
-    wanted = Wanted(
+    options = NewUseCase(
         name=name,
         source=source,
         test=test,
@@ -85,7 +85,7 @@ def new(
         intent=intent,
         schema=schema,
     )
-    print("\n".join(create(Paths.find(), task, wanted)))
+    print("\n".join(create(Paths.find(), task, options)))
     print(f"Next:  tailtune run {name}")
 
 
@@ -200,7 +200,7 @@ def _stage_verb(name: str) -> Callable[[str], None]:
     def verb(use_case: UseCaseName) -> None:
         from tailtune.config.settings import Settings
         from tailtune.lifecycle.runner import run_stage
-        from tailtune.report.progress import ConsoleProgress
+        from tailtune.report.terminal.progress import ConsoleProgress
 
         settings = Settings()
         with ConsoleProgress(name, BY_NAME[name].summary, settings.progress) as progress:

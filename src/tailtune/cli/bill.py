@@ -67,7 +67,7 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from tailtune.report.ledger import ledger
+    from tailtune.report.terminal.ledger import ledger
 
     Console().print(ledger(found, economics, f"the same in MLflow: run `ledger` of {use_case} (make ui)"))
 

@@ -69,7 +69,7 @@ def _context(paths: Paths, use_case: str) -> Iterator[Context]:
     """What a stage is handed, without running one."""
     from tailtune.config.settings import Settings
     from tailtune.lifecycle.context import Context
-    from tailtune.report.progress import ConsoleProgress
+    from tailtune.report.terminal.progress import ConsoleProgress
     from tailtune.services import mlflow
     from tailtune.tasks.use_case import load_use_case
 

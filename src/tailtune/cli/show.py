@@ -32,7 +32,7 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
     from rich.console import Console
 
     from tailtune.report.story import Story
-    from tailtune.report.summary import Links, summary
+    from tailtune.report.terminal.summary import Links, summary
 
     case, reports = paths.case(use_case), read_reports(paths, use_case)
     if not reports:

@@ -9,10 +9,11 @@ import hashlib
 import json
 from abc import abstractmethod
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field, model_validator
 
+from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
 from tailtune.config.strict import StrictSpec
 from tailtune.config.value import ValueSpec
@@ -187,6 +188,22 @@ class ModelSpec(StrictSpec):
         """Digest of some sections: equal exactly when their values are."""
         canonical = json.dumps({name: self.section(name) for name in sections}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class Declared(Protocol):
+    """A use case for code that knows no task: its name, what it declares, where its files are."""
+
+    @property
+    def name(self) -> str:
+        """Its folder below models/."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What it declares."""
+
+    @property
+    def paths(self) -> CasePaths:
+        """Where its files are."""
 
 
 SECTIONS: tuple[str, ...] = tuple(field.alias or name for name, field in ModelSpec.model_fields.items())

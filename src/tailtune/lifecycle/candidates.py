@@ -20,12 +20,11 @@ from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.report.numbers import usd
 from tailtune.tasks import saved
+from tailtune.tasks.table import FINE_TUNE
 
 if TYPE_CHECKING:
     from tailtune.lifecycle.language_models import LanguageModels
     from tailtune.predictors.prompted.rung import Asked, Prompted
-
-FINE_TUNE = saved.FINE_TUNE
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _scored(
     cost: float | None,
 ) -> Scored:  # fmt: skip
     spec = context.case.spec.evaluate
-    found = context.case.task.score(context.case, test, answers, spec.resamples, spec.calibration_bins)
+    found = context.case.task.score(test, answers, spec.resamples, spec.calibration_bins)
     result = CandidateResult(
         name=name,
         title=saved.title(name),

@@ -32,7 +32,7 @@ def run(context: Context) -> LadderReport:
     train, dev = inputs.rows("train"), inputs.rows("dev")
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
-    fitting = case.task.fitting(case, fit_rows, embed)
+    fitting = case.task.fit_context(fit_rows, embed)
     rungs: list[RungResult] = []
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
@@ -78,7 +78,7 @@ def _measure(
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = context.case.task.score(context.case, dev, answers)
+    scored = context.case.task.score(dev, answers)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - `run` made it
     embed.timing = True
@@ -107,7 +107,7 @@ def _curve(
 
     Where the rung is on the ladder, what was measured there is the last point.
     """
-    case, points, task = context.case, context.case.spec.ladder.curve_points, context.case.task
+    points, task = context.case.spec.ladder.curve_points, context.case.task
     ordered = sorted(fitting.rows, key=lambda row: row.id)
     texts = [row.text for row in dev]
     whole = next((rung.quality for rung in measured if rung.name == task.curve_rung), None)
@@ -120,5 +120,5 @@ def _curve(
             continue
         rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
         answers: Sequence[Answer] = rung.answer(texts)
-        curve.append(CurvePoint(rows=len(rows), quality=task.score(case, dev, answers, CURVE_RESAMPLES).quality))
+        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers, CURVE_RESAMPLES).quality))
     return tuple(curve)

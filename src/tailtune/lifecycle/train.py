@@ -11,6 +11,7 @@ from tailtune.core.reports import EpochResult, TrainReport
 from tailtune.lifecycle.context import Context
 from tailtune.services import store
 from tailtune.tasks import saved
+from tailtune.tasks.table import TASKS
 
 if TYPE_CHECKING:
     from tailtune.training.job import FitJob, Progress
@@ -42,8 +43,13 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
     case, folder, digest = context.case, context.out / "model", context.inputs.rows_digest
     result = fit(_job(context, train, dev), _EpochProgress(context))
     artifact.save(result, folder)
+<<<<<<< HEAD
     saved.write_card(folder, saved.FINE_TUNES[case.spec.task], case.spec.curate.scrub_pii)
     store.note_rows(context.out, digest)
+=======
+    saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
+    store.note_rows(context.paths.stage("train"), digest)
+>>>>>>> main
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
     context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
     context.progress.say(
@@ -81,11 +87,10 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
     from tailtune.training.job import FitJob
-    from tailtune.training.objective import goal_of
 
     spec = context.case.spec.train
     return FitJob(
-        goal=goal_of(context.case, train, dev),
+        goal=context.case.task.goal(train, dev),
         encoder=encoder_path(),
         checkpoint_dir=context.paths.checkpoints,
         rank=spec.rank,

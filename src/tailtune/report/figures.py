@@ -17,8 +17,7 @@ from tailtune.core.reports import (
     PromptedRung,
     RungResult,
 )
-from tailtune.report.measured import capital, inline, title
-from tailtune.report.numbers import dollars
+from tailtune.report.numbers import capital, dollars, inline, title
 from tailtune.report.story import worst_first
 
 if TYPE_CHECKING:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
     REPORTS,
     CandidateResult,
@@ -17,6 +19,7 @@ from tailtune.core.reports import (
     ExpectationResult,
     FinalVerdict,
     LadderReport,
+    PromptedRung,
     PromptReport,
     RegisterReport,
     Report,
@@ -24,7 +27,7 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
-from tailtune.report.bill import Bill, BillLine
+from tailtune.report.numbers import called, count, ms, share, words
 
 R = TypeVar("R", bound=Report)
 C = TypeVar("C", bound=ClassResult)
@@ -247,3 +250,282 @@ def worst_first(found: Iterable[C]) -> tuple[C, ...]:
 
 def _sortable(value: float) -> float:
     return value if value == value else -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One per stage that ran: what it used; None when nobody counted."""
+
+    stage: str
+    cost: Cost | None
+
+    @property
+    def usd(self) -> float | None:
+        """Machine time and what was paid to endpoints; None as soon as one of them is not known."""
+        if self.cost is None or self.cost.usd is None or self.cost.bought_usd is None:
+            return None
+        return self.cost.usd + self.cost.bought_usd
+
+    @property
+    def known_usd(self) -> float:
+        """Dollars that are known; 0 when none is."""
+        return 0.0 if self.cost is None else (self.cost.usd or 0.0) + (self.cost.bought_usd or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One per story: the stages' costs and their sums."""
+
+    lines: tuple[BillLine, ...]
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all counted stages together."""
+        return sum(line.cost.wall_s for line in self.lines if line.cost)
+
+    @property
+    def known_usd(self) -> float:
+        """Dollars that are known, of machines and endpoints."""
+        return sum(line.known_usd for line in self.lines)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Stages of whose dollars some are not known."""
+        return tuple(line.stage for line in self.lines if line.usd is None)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Stages whose machine time has no known price."""
+        return tuple(line.stage for line in self.lines if line.cost is None or line.cost.usd is None)
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Stages that paid an endpoint nobody knows how much."""
+        return tuple(line.stage for line in self.lines if line.cost is not None and line.cost.bought_usd is None)
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars of all stages; None as long as some are not known."""
+        return None if self.unknown or not self.lines else self.known_usd
+
+    @property
+    def bought(self) -> bool:
+        """Whether anything was bought from an endpoint, so that it deserves a column."""
+        return any(line.cost is not None and line.cost.bought_usd != 0 for line in self.lines)
+
+
+Kind = Literal["local", "prompted", "tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One per way to answer that was measured.
+
+    Attributes:
+        scored: How it did: rungs on dev, the fine-tune on test.
+        kind: What it is.
+    """
+
+    scored: RungResult | CandidateResult
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        """In specs and reports."""
+        return self.scored.name
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.scored.title
+
+    @property
+    def quality(self) -> Estimate:
+        """Of the measure that the target is about."""
+        return self.scored.quality
+
+    @property
+    def latency(self) -> Latency | None:
+        """Of one answer; None when not timed."""
+        return self.scored.latency
+
+    @property
+    def usd(self) -> Estimate | None:
+        """US dollars per 1,000 answers, with an interval where tokens vary; None when not known."""
+        value = self.scored.usd_per_1000
+        if value is None:
+            return None
+        low = high = value
+        if isinstance(self.scored, PromptedRung) and self.scored.usd_low is not None:
+            low, high = self.scored.usd_low, value if self.scored.usd_high is None else self.scored.usd_high
+        return Estimate(value=value, low=low, high=high, rows=self.quality.rows)
+
+    @property
+    def usable(self) -> float:
+        """Share of answers that could be used, 0 to 1; NaN when nothing was answered."""
+        return 1 - self.scored.invalid_rows / self.quality.rows if self.quality.rows else math.nan
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
+        found = self.scored
+        return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+
+    @property
+    def labels(self) -> str:
+        """Labelled rows that it needs to answer; empty where that is told elsewhere."""
+        return count(self.scored.fit_rows) if isinstance(self.scored, RungResult) else ""
+
+
+def candidates(story: Story) -> tuple[Candidate, ...]:
+    """All of them: local rungs, prompted rungs, then the fine-tune when it was tested."""
+    local = story.ladder.rungs if story.ladder else ()
+    prompted = story.prompt.rungs if story.prompt else ()
+    tuned = () if story.fine_tune is None else (story.fine_tune,)
+    return (
+        *(Candidate(one, "local") for one in local),
+        *(Candidate(one, "prompted") for one in prompted),
+        *(Candidate(one, "tuned") for one in tuned),
+    )
+
+
+def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Ways to which no other is both cheaper and better, cheapest first; without price or quality a way is left out."""
+    priced = [(way.usd.value, way) for way in found if way.usd is not None and not math.isnan(way.quality.value)]
+    kept: list[Candidate] = []
+    for _, way in sorted(priced, key=lambda one: (one[0], -one[1].quality.value)):
+        if not kept or way.quality.value > kept[-1].quality.value:
+            kept.append(way)
+    return tuple(kept)
+
+
+Family = Literal["network", "model", "either", "text"]
+FAMILIES: dict[Family, str] = {
+    "network": "network",
+    "either": "network and model, not told apart",
+    "model": "the model",
+    "text": "reading and writing text",
+}
+_KNOWN: dict[str, tuple[str, Family]] = {
+    "connect": ("connecting", "network"),
+    "tls": ("TLS handshake", "network"),
+    "network": ("waiting on the network", "network"),
+    "wait": ("waiting for the first byte", "either"),
+    "server": ("the server's own work", "model"),
+    "body": ("receiving the answer", "network"),
+    "tokenise": ("tokenising", "text"),
+    "infer": ("inference", "model"),
+    "decode": ("decoding", "text"),
+    "rest": ("everything else", "text"),
+}
+_SEEN = 0.01  # a rest below this share of the whole is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """One per part of a way's mean time.
+
+    Attributes:
+        name: In reports; network is what is left of wait when the server's part is taken out.
+        title: For people.
+        family: Whose time it is.
+        mean_ms: Milliseconds.
+    """
+
+    name: str
+    title: str
+    family: Family
+    mean_ms: float
+
+
+def time_parts(latency: Latency) -> tuple[TimePart, ...]:
+    """A way's mean time in parts, in the order in which they happen; empty without parts.
+
+    Where a server tells how long it worked, the rest of the wait is the network's; where it does not, nobody can tell
+    network and model apart, and the wait is shown as both.
+    """
+    given = {name: value for name, value in latency.parts.items() if value > 0}
+    if not given:
+        return ()
+    if "server" in given and "wait" in given:
+        given["network"] = max(given.pop("wait") - given["server"], 0.0)
+    rest = latency.mean_ms - sum(given.values())
+    if rest > _SEEN * latency.mean_ms:
+        given["rest"] = rest
+    order = [*(name for name in _KNOWN if name in given), *(name for name in given if name not in _KNOWN)]
+    return tuple(
+        TimePart(name, *_KNOWN.get(name, (words(name), "text")), given[name]) for name in order if given[name] > 0
+    )
+
+
+def families(latency: Latency) -> frozenset[Family]:
+    """Whose time a way's answer takes; a time without parts is anybody's."""
+    return frozenset(part.family for part in time_parts(latency)) or frozenset({"either"})
+
+
+def of_family(parts: Sequence[TimePart], family: Family) -> float:
+    """Milliseconds of one family."""
+    return math.fsum(part.mean_ms for part in parts if part.family == family)
+
+
+def timed_candidates(story: Story) -> tuple[Candidate, ...]:
+    """Ways whose time is worth comparing: every prompted rung, the best local rung, and the fine-tune."""
+    return tuple(way for way in (*_prompted(story), _local(story), _tuned(story)) if way is not None and _timed(way))
+
+
+def time_sentences(story: Story) -> tuple[str, ...]:
+    """Whether network or model is slow, and what a model of one's own would save, as sentences."""
+    prompted = _best_prompted(story)
+    here = _tuned(story) or _local(story)
+    if prompted is None or prompted.latency is None:
+        return ()
+    found = [_whose(prompted, prompted.latency)]
+    if here is not None and here.latency is not None and here.latency.p50_ms > 0:
+        saved = prompted.latency.mean_ms - here.latency.mean_ms
+        what = f"{saved_text(saved)} an answer" if abs(saved) >= 1 else "as long"
+        found.append(f"{here.title}, a model on your own machine, takes {ms(here.latency.mean_ms)}: {what}.")
+    return tuple(found)
+
+
+def saved_text(saved: float) -> str:
+    """`806 ms less`, `12 ms more`."""
+    return f"{ms(abs(saved))} {'less' if saved >= 0 else 'more'}"
+
+
+def _whose(way: Candidate, latency: Latency) -> str:
+    parts, whole, name = time_parts(latency), latency.mean_ms, called(way.title)
+    opening = f"An answer of {name} takes {ms(whole)} on average"
+    if not parts or whole <= 0:
+        return f"{opening}; where that time goes was not measured."
+    network, model, either = of_family(parts, "network"), of_family(parts, "model"), of_family(parts, "either")
+    if either > max(network, model):
+        return (
+            f"{opening}: {ms(network)} are connecting and receiving, {ms(either)} are network and model together, "
+            "because the server does not say how long it works itself."
+        )
+    slow, what = (model, "the model") if model >= network else (network, "the network")
+    return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
+        f", {share(slow / whole)} of the time."
+    )
+
+
+def _timed(way: Candidate) -> bool:
+    return way.latency is not None and way.latency.mean_ms > 0
+
+
+def _prompted(story: Story) -> tuple[Candidate, ...]:
+    return tuple(way for way in candidates(story) if way.kind == "prompted")
+
+
+def _best_prompted(story: Story) -> Candidate | None:
+    best = story.prompt.best if story.prompt else None
+    return next((way for way in _prompted(story) if way.name == best), None)
+
+
+def _local(story: Story) -> Candidate | None:
+    found = [way for way in candidates(story) if way.kind == "local" and not math.isnan(way.quality.value)]
+    return max(found, key=lambda way: way.quality.value, default=None)
+
+
+def _tuned(story: Story) -> Candidate | None:
+    return next((way for way in candidates(story) if way.kind == "tuned" and way.latency is not None), None)

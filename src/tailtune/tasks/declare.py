@@ -1,4 +1,4 @@
-"""What `tailtune new` writes for a use case: its model.yaml, and the file that says what an answer may be."""
+"""What `tailtune new` writes for a use case: its model.yaml, and the file of allowed answers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """One per `tailtune new`: what was asked for. Columns that are None were not named.
+class NewUseCase:
+    """One per `tailtune new`: its options. A column is None when its option was not used.
 
     Attributes:
         source: File with labelled rows.
@@ -35,37 +35,39 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One per new use case: what is written, and what is told.
+    """One per new use case: the texts of its files, and notes for the terminal.
 
     Attributes:
         model_yaml: The spec.
-        answers: The file that says what an answer may be.
+        answers: The file of allowed answers.
         rows: Labelled rows of all files.
         names: Labels or fields.
-        told: Lines for the person who called.
+        notes: Lines for the person who called.
     """
 
     model_yaml: str
     answers: str
     rows: int
     names: int
-    told: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
-def model_yaml(wanted: Wanted, task: str, data: Mapping[str, str | None], sections: Mapping[str, Sequence[str]]) -> str:
+def model_yaml(
+    new: NewUseCase, task: str, data: Mapping[str, str | None], sections: Mapping[str, Sequence[str]]
+) -> str:
     """The text of a model.yaml.
 
     Args:
-        wanted: What was asked for.
+        new: The options of `tailtune new`.
         task: The task's name.
         data: Keys of the section `data` besides files, text and group; None leaves one out.
         sections: Section → its lines, in order; one without lines takes the defaults.
     """
-    files = {"file": wanted.source.name, "test_file": wanted.test_name, "text": wanted.text, **data}
-    files["group"] = wanted.group
+    files = {"file": new.source.name, "test_file": new.test_name, "text": new.text, **data}
+    files["group"] = new.group
     lines = [f"  {key}: {quoted(value)}" for key, value in files.items() if value is not None]
     head = [
-        f"# What the use case is, declared. Fields: models/README.md. Check: tailtune check {wanted.name}",
+        f"# What the use case is, declared. Fields: models/README.md. Check: tailtune check {new.name}",
         f"task: {task}",
         'description: ""',
         "",
@@ -73,8 +75,8 @@ def model_yaml(wanted: Wanted, task: str, data: Mapping[str, str | None], sectio
         *lines,
     ]
     body = []
-    for section, held in sections.items():
-        body += ["", f"{section}:" if held else f"{section}: {{}}", *(f"  {line}" for line in held)]
+    for section, entries in sections.items():
+        body += ["", f"{section}:" if entries else f"{section}: {{}}", *(f"  {line}" for line in entries)]
     return "\n".join([*head, *body]) + "\n"
 
 

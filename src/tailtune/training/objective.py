@@ -1,23 +1,16 @@
-"""What is learnt on top of the encoder: the one thing a task brings to training. The loop knows nothing else of it.
-
-A third task is one new file like `classes.py` and one line in `GOALS`.
-"""
+"""What is learnt on top of the encoder: the one thing a task brings to training. The loop knows nothing else of it."""
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from tailtune.core.records import Row
-
 if TYPE_CHECKING:
-    from tailtune.tasks.use_case import UseCase
     from tailtune.training.job import FitJob
     from tailtune.training.model import AdaptedEncoder
 
@@ -116,20 +109,3 @@ class Goal(ABC):
         Raises:
             TrainingError: Rows that cannot be trained on; all faults at once.
         """
-
-
-GoalMaker = Callable[["UseCase", Sequence[Row], Sequence[Row]], Goal]
-"""From a use case, its train rows and its dev rows."""
-
-GOALS: Mapping[str, str] = {
-    "classification": "tasks.classification.classes:classes_of",
-    "extraction": "tasks.extraction.fields:fields_of",
-}
-"""Task → `module:function` below src/tailtune/ that makes its goal."""
-
-
-def goal_of(case: UseCase, train: Sequence[Row], dev: Sequence[Row]) -> Goal:
-    """What a use case's task learns from these rows."""
-    module, _, name = GOALS[case.spec.task].partition(":")
-    make: GoalMaker = getattr(importlib.import_module(f"tailtune.{module}"), name)
-    return make(case, train, dev)

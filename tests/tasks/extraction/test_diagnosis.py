@@ -8,7 +8,7 @@ import pytest
 
 from tailtune.core.records import Answer, Row
 from tailtune.judge.diagnose import Part
-from tailtune.tasks.base import Said
+from tailtune.tasks.base import RowAnswers
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.diagnosis import wrong_parts
 from tasks.extraction.claims import RULES, SCHEMA
@@ -31,7 +31,7 @@ def answer(changes: dict[str, Any] | None) -> Answer:
 
 def parts(changes: dict[str, Any] | None, **others: Any) -> tuple[Part, ...]:
     row = Row("id", "text", label(**GOLD), "r:1")
-    return wrong_parts(SCHEMA, RULES, row, Said(answer(changes), **others))
+    return wrong_parts(SCHEMA, RULES, row, RowAnswers(answer(changes), **others))
 
 
 def test_a_right_answer_has_no_wrong_part_and_a_wrong_one_only_its_own() -> None:

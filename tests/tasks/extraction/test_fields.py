@@ -10,7 +10,8 @@ import torch
 from training.jobs import SCHEMA, claims, toy_fields, toy_job
 
 from tailtune.core.errors import MissingInputError, TrainingError
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fields import FieldObjective
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from

@@ -55,5 +55,5 @@ def bought_order(context: Context, dev: Sequence[Row]) -> list[Row]:
     """Dev rows in the order in which they are bought: every beginning has each class in proportion."""
     from tailtune.judge.sequential import stratified
 
-    codec = context.case.task.codec(context.case)
+    codec = context.case.task.codec()
     return [dev[place] for place in stratified(dev, codec.keys)][: context.case.spec.prompt.max_rows]

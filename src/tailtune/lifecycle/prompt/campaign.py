@@ -117,7 +117,7 @@ class Campaign:
         self.against[name] = self._best
         question = Question(
             best=self._best.side,
-            most_items=case.task.most_items(case),
+            most_items=case.task.most_items(),
             needed=needed(case.spec.targets),
             alpha=ERROR / len(case.spec.prompt.rungs),
             targets=case.spec.targets,
@@ -154,7 +154,7 @@ class Campaign:
     def _score(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Outcomes:
         case = self.kitchen.context.case
         task = case.task
-        return task.outcomes(task.score(case, rows, answers, resamples=1))
+        return task.score(rows, answers, resamples=1).outcomes
 
     def _local(self, ladder: LadderReport) -> Standing:
         """The best local rung, from what the ladder wrote down."""

@@ -106,7 +106,7 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     def right(row: Row, answer: Answer) -> float:
         if answer.value is None:
             return 0.0
-        value = float(task.score(case, [row], [answer], resamples=1).quality.value)
+        value = float(task.score([row], [answer], resamples=1).quality.value)
         return 1.0 if math.isnan(value) else value
 
     return right

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -24,9 +23,6 @@ from tailtune.training.calibrate import fit_temperature
 from tailtune.training.job import FitJob
 from tailtune.training.model import AdaptedEncoder
 from tailtune.training.objective import DevScore, Goal, Objective, Visit
-
-if TYPE_CHECKING:
-    from tailtune.tasks.use_case import UseCase
 
 HEAD_SCALE = 20.0
 """Logits are this many times the cosine to a class prototype at the start."""
@@ -129,9 +125,8 @@ class ClassObjective(Objective):
         return functional.linear(vectors, self.heads["weight"], self.heads["bias"])
 
 
-def classes_of(case: UseCase, train: Sequence[Row], dev: Sequence[Row]) -> Classes:
-    """The goal of a classification use case."""
-    names = case.answers.names
+def classes_of(names: Sequence[str], train: Sequence[Row], dev: Sequence[Row]) -> Classes:
+    """The goal of a classification use case with these labels."""
     number = {label: at for at, label in enumerate(names)}
     return Classes(
         texts=[row.text for row in train],

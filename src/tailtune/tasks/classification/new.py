@@ -6,31 +6,31 @@ from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.services import sources
-from tailtune.tasks.declare import Declaration, Wanted, model_yaml, quoted, words
+from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, quoted, words
 
 _LABEL = "label"
 
 
-def declare(wanted: Wanted) -> Declaration:
+def declare(new: NewUseCase) -> Declaration:
     """Read the files' labels and write down what the use case is.
 
     Raises:
         UsageError: A column or file was named that this task has none of.
         DataError: The files cannot be used as they are; every fault with its line.
     """
-    strange = {"--entities": wanted.entities, "--fields": wanted.fields, "--intent": wanted.intent}
-    strange["--schema"] = None if wanted.schema is None else str(wanted.schema)
+    strange = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
+    strange["--schema"] = None if new.schema is None else str(new.schema)
     named = [option for option, value in strange.items() if value is not None]
     if named:
         raise UsageError(
             f"{', '.join(named)}: a classification has one label a row, named by --label",
-            f"tailtune new {wanted.name} --task extraction …",
+            f"tailtune new {new.name} --task extraction …",
         )
-    label = wanted.label or _LABEL
-    columns = sources.Columns(wanted.text, (label,), sources.one_label(label), wanted.group)
-    counts = sources.labels_in(wanted.source, columns)
-    test_counts = {} if wanted.test is None else sources.labels_in(wanted.test, columns)
-    _check(counts, test_counts, wanted.source, wanted.test)
+    label = new.label or _LABEL
+    columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
+    counts = sources.labels_in(new.source, columns)
+    test_counts = {} if new.test is None else sources.labels_in(new.test, columns)
+    _check(counts, test_counts, new.source, new.test)
     names = sorted(counts | test_counts)
     sections = {
         "curate": ["near_duplicate_similarity: 0.85"],
@@ -45,7 +45,7 @@ def declare(wanted: Wanted) -> Declaration:
         "register": [],
     }
     return Declaration(
-        model_yaml(wanted, "classification", {"label": label}, sections),
+        model_yaml(new, "classification", {"label": label}, sections),
         labels_yaml(names),
         sum(counts.values()) + sum(test_counts.values()),
         len(names),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.base import FitContext, Floats, Rung
+from tailtune.predictors.base import FitContext, Floats, LocalRung
 from tailtune.predictors.timing import timed
 
 
@@ -52,7 +52,7 @@ class Classifier(ABC):
         return [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]
 
 
-class ClassifierRung(Classifier, Rung[ClassifyContext]):
+class ClassifierRung(Classifier, LocalRung[ClassifyContext]):
     """A classifier the ladder measures."""
 
 

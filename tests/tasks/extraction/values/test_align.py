@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
 from tailtune.tasks.extraction.values import Aligned, align, normalise
 from tasks.extraction.values.schemas import DATE, EVERY, TEXT, document

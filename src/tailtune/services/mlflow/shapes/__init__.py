@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tailtune.config.model import Declared
 from tailtune.core.reports import (
     CurateReport,
     DecideReport,
@@ -23,9 +24,8 @@ from tailtune.services.mlflow.shapes.models import evaluate, register, train
 from tailtune.services.mlflow.shapes.prompting import diagnose, prompt
 from tailtune.services.mlflow.shapes.rows import curate, validate
 from tailtune.services.mlflow.shapes.rungs import ladder
-from tailtune.tasks.use_case import UseCase
 
-_SHAPES: dict[type[Report], Callable[[Any, UseCase], RunPlan]] = {
+_SHAPES: dict[type[Report], Callable[[Any, Declared], RunPlan]] = {
     CurateReport: curate,
     ValidateReport: validate,
     LadderReport: ladder,
@@ -38,7 +38,7 @@ _SHAPES: dict[type[Report], Callable[[Any, UseCase], RunPlan]] = {
 }
 
 
-def plan(report: Report, case: UseCase) -> RunPlan:
+def plan(report: Report, case: Declared) -> RunPlan:
     """The run a report becomes.
 
     Raises:

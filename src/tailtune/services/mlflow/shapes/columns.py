@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tailtune.config.model import Declared
 from tailtune.core.records import Split
 from tailtune.core.reports import CandidateResult, Economics, Paired, RungResult
 from tailtune.core.run_plan import estimate_values, latency_values
-from tailtune.tasks.use_case import UseCase
 
 TRAIN_DEV: tuple[Split, ...] = ("train", "dev")
 
@@ -54,7 +54,7 @@ def economy(found: Economics | None) -> dict[str, float | None]:
     return values
 
 
-def section(case: UseCase, name: str, prefix: str | None = None) -> dict[str, str]:
+def section(case: Declared, name: str, prefix: str | None = None) -> dict[str, str]:
     """A section of model.yaml as parameters; what is null has none."""
     lead = f"{name}." if prefix is None else prefix
     return {

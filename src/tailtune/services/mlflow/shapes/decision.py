@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tailtune.config.model import Declared
 from tailtune.core.reports import DecideReport
 from tailtune.core.run_plan import RunPlan, columns, points
 from tailtune.services.mlflow.shapes.columns import economy, section
-from tailtune.tasks.use_case import UseCase
 
 
-def decide(report: DecideReport, case: UseCase) -> RunPlan:
+def decide(report: DecideReport, case: Declared) -> RunPlan:
     """The verdict before training money is spent, with the five questions."""
     provisional = " (provisional)" if report.provisional else ""
     lines = [f"- {question.question} **{question.answer}**: {question.evidence}" for question in report.questions]

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tailtune.config.model import Declared
 from tailtune.core.reports import CandidateResult, EvaluateReport, RegisterReport, TrainReport
 from tailtune.core.run_plan import RunPlan, columns, estimate_values, points
 from tailtune.report import figures
 from tailtune.services.mlflow.shapes.columns import TRAIN_DEV, economy, paired, quality, section
-from tailtune.tasks.use_case import UseCase
 
 
-def train(report: TrainReport, case: UseCase) -> RunPlan:
+def train(report: TrainReport, case: Declared) -> RunPlan:
     """Training by epoch; its dev accuracy under the same name as every rung's."""
     if not report.trained:
         return RunPlan(
@@ -57,7 +57,7 @@ def train(report: TrainReport, case: UseCase) -> RunPlan:
     )
 
 
-def evaluate(report: EvaluateReport, case: UseCase) -> RunPlan:
+def evaluate(report: EvaluateReport, case: Declared) -> RunPlan:
     """A parent with the comparison, and one child per candidate on test."""
     drawn: dict[str, Callable[[], Any]] = {
         "figures/quality.png": partial(figures.quality, report.candidates, "test", case.spec.targets.quality),
@@ -117,7 +117,7 @@ def _candidate(candidate: CandidateResult) -> RunPlan:
     )
 
 
-def register(report: RegisterReport, case: UseCase) -> RunPlan:
+def register(report: RegisterReport, case: Declared) -> RunPlan:
     """The run that holds the model's files; its quality metrics were logged when the version was made."""
     difference = {} if report.comparison is None else estimate_values("difference", report.comparison.difference)
     alias = f" ({', '.join(report.aliases)})" if report.aliases else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tailtune.config.model import Declared
 from tailtune.core.measures import MEASURES
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
 from tailtune.core.run_plan import RunPlan, Table, columns, points
@@ -14,13 +15,12 @@ from tailtune.report import figures
 from tailtune.services.mlflow.home import shown
 from tailtune.services.mlflow.prompts import prompt_name
 from tailtune.services.mlflow.shapes.columns import TRAIN_DEV, paired, quality, section
-from tailtune.tasks.use_case import UseCase
 
 _LINKED = "mlflow.linkedPrompts"
 """What MLflow's own `link_prompt_version_to_run` writes; the UI then leads from a run to its prompt."""
 
 
-def prompt(report: PromptReport, case: UseCase) -> RunPlan:
+def prompt(report: PromptReport, case: Declared) -> RunPlan:
     """A parent with one child per prompted rung, whose columns are those of every other rung."""
     drawn: dict[str, Callable[[], Any]] = {}
     if report.rungs:
@@ -70,7 +70,7 @@ def _said(report: PromptReport) -> str:
     return "\n\n".join(parts)
 
 
-def _declared(case: UseCase) -> dict[str, str]:
+def _declared(case: Declared) -> dict[str, str]:
     """The section `prompt`; a model is named with its place, which may hold a password that nobody shall read here."""
     params = section(case, "prompt")
     params.pop("prompt.models", None)
@@ -80,7 +80,7 @@ def _declared(case: UseCase) -> dict[str, str]:
     return params
 
 
-def _rung(rung: PromptedRung, case: UseCase) -> RunPlan:
+def _rung(rung: PromptedRung, case: Declared) -> RunPlan:
     params = {
         "split": "dev",
         "rung": rung.name,
@@ -129,7 +129,7 @@ def _figures(rung: PromptedRung) -> dict[str, float | None]:
     }
 
 
-def diagnose(report: DiagnoseReport, case: UseCase) -> RunPlan:
+def diagnose(report: DiagnoseReport, case: Declared) -> RunPlan:
     """Whose fault the failures are: counts by fault as metrics, reasons and examples as tables."""
     faults: dict[str, float | None] = {}
     for one in report.classes:

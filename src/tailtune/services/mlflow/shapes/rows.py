@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tailtune.config.model import Declared
 from tailtune.core.reports import CurateReport, ValidateReport
 from tailtune.core.run_plan import RunPlan, Table, columns, points
 from tailtune.services.mlflow.shapes.columns import section
-from tailtune.tasks.use_case import UseCase
 
 
-def curate(report: CurateReport, case: UseCase) -> RunPlan:
+def curate(report: CurateReport, case: Declared) -> RunPlan:
     """Rows in, rows out, and why the others went."""
     values: dict[str, float | None] = {"rows_read": report.rows_read, "rows_kept": report.rows_kept}
     values |= {f"rows_{split}": rows for split, rows in report.splits.items()}
@@ -31,7 +31,7 @@ def curate(report: CurateReport, case: UseCase) -> RunPlan:
     )
 
 
-def validate(report: ValidateReport, case: UseCase) -> RunPlan:
+def validate(report: ValidateReport, case: Declared) -> RunPlan:
     """The suite's results; a failing gate is a failed run."""
     failed = [result for result in report.expectations if not result.passed]
     lines = [f"- **{result.meaning}** {result.observed}".rstrip() for result in failed]

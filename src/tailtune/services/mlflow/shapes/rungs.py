@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+from tailtune.config.model import Declared
 from tailtune.core.measures import MEASURES
 from tailtune.core.reports import LadderReport, RungResult
 from tailtune.core.run_plan import RunPlan, estimate_values, points
 from tailtune.report import figures
 from tailtune.services.mlflow.shapes.columns import TRAIN_DEV, quality, section
-from tailtune.tasks.use_case import UseCase
 
 
-def ladder(report: LadderReport, case: UseCase) -> RunPlan:
+def ladder(report: LadderReport, case: Declared) -> RunPlan:
     """A parent with one child per rung, and the learning curve by number of train rows."""
     measure = report.rungs[0].metric
     curve_rung = next((rung.title for rung in report.rungs if rung.name == report.curve_rung), report.curve_rung)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.values.places import Place, Reader
 

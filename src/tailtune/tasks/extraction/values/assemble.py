@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Extraction, Span
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.values.meaning import canonical
 from tailtune.tasks.extraction.values.normalise import normalise

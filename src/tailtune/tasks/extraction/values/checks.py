@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.values.outcome import shown
 
 Reason = Literal["span_outside", "span_empty", "span_overlap", "span_label", "span_bytes"]

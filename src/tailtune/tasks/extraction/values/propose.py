@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.values.dates import read_date
 from tailtune.tasks.extraction.values.money import CURRENCY, read_money
 from tailtune.tasks.extraction.values.numbers import read_number

@@ -1,0 +1,90 @@
+"""What pictures share: their width, the frame of an x-y picture, and its horizontal lines of quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from tailtune.report.numbers import Scale, share
+
+WIDTH = 400.0
+LEFT, RIGHT = 44.0, 392.0
+TOP, FOOT = 22.0, 252.0
+
+
+def up(scale: Scale, value: float, foot: float = FOOT) -> float:
+    """The height of a share, kept inside the picture."""
+    return foot - min(max(scale.place(value), 0.0), 1.0) * (foot - TOP)
+
+
+def levels(scale: Scale, target: float | None, foot: float = FOOT, named: bool = True) -> list[Markup]:
+    """Horizontal lines at round shares, and the target's, with its name unless that stands elsewhere."""
+    parts = [line((LEFT, up(scale, t, foot)), (RIGHT, up(scale, t, foot)), "grid") for t in scale.ticks()]
+    parts += [label((LEFT - 6, up(scale, t, foot) + 4), f"{t * 100:.0f} %", "dim", "end") for t in scale.ticks()]
+    if target is not None:
+        y = up(scale, target, foot)
+        parts.append(line((LEFT, y), (RIGHT, y), "target"))
+        parts += [label((LEFT, y - 6), f"target {share(target)}", "aim")] if named else []
+    return parts
+
+
+Point = tuple[float, float]
+
+
+def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
+    """One element; what stands inside and in attributes is escaped unless it is Markup already.
+
+    Args:
+        name: Element name.
+        inside: Content, in order.
+        attributes: Attributes; `_` in a name is written `-`, and a trailing `_` is left out (`class_`).
+    """
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items()
+    )
+    return Markup(f"<{name}{shown}>{''.join(escape(one) for one in inside)}</{name}>")  # noqa: S704
+
+
+def _short(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.1f}".removesuffix(".0")
+
+
+def picture(width: float, height: float, title: str, description: str, *inside: Markup) -> Markup:
+    """A whole picture with its name and description for readers who do not see it."""
+    words = (tag("title", title), tag("desc", description))
+    return tag("svg", *words, *inside, viewBox=f"0 0 {_short(width)} {_short(height)}", role="img", aria_label=title)
+
+
+def line(start: Point, end: Point, class_: str) -> Markup:
+    """A straight line."""
+    return tag("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_=class_)
+
+
+def dot(at: Point, radius: float, class_: str) -> Markup:
+    """A filled circle."""
+    return tag("circle", cx=at[0], cy=at[1], r=radius, class_=class_)
+
+
+def label(at: Point, text: str, class_: str = "", anchor: str = "start") -> Markup:
+    """A piece of text, its baseline at a point."""
+    return tag("text", text, x=at[0], y=at[1], class_=class_, text_anchor=anchor)
+
+
+def path(points: Sequence[Point], class_: str, closed: bool = False) -> Markup:
+    """A polyline, or the area it encloses."""
+    steps = " ".join(f"{'L' if n else 'M'}{_short(x)} {_short(y)}" for n, (x, y) in enumerate(points))
+    return tag("path", d=steps + (" Z" if closed else ""), class_=class_)
+
+
+def clipped(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def ticked(text: str) -> Markup:
+    """Text whose parts between backticks are code; all of it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a tick without its partner is a tick
+        return Markup(escape(text))  # noqa: S704
+    return Markup("").join(tag("code", part) if place % 2 else escape(part) for place, part in enumerate(parts))
