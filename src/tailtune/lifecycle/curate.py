@@ -124,17 +124,10 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     return tests, unique
 
 
-<<<<<<< HEAD
-def _raw(context: Context, name: str, book: Book, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
-    columns = context.case.task.columns(context.case.spec)
-    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
-=======
 def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
+    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
     columns = context.case.task.columns()
-    for seen, raw in enumerate(sources.read(file, columns, context.project.shown(file), hint, name)):
->>>>>>> main
+    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")

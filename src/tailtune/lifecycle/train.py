@@ -43,13 +43,8 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
     case, folder, digest = context.case, context.out / "model", context.inputs.rows_digest
     result = fit(_job(context, train, dev), _EpochProgress(context))
     artifact.save(result, folder)
-<<<<<<< HEAD
-    saved.write_card(folder, saved.FINE_TUNES[case.spec.task], case.spec.curate.scrub_pii)
-    store.note_rows(context.out, digest)
-=======
     saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
-    store.note_rows(context.paths.stage("train"), digest)
->>>>>>> main
+    store.note_rows(context.out, digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
     context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
     context.progress.say(

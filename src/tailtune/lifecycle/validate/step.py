@@ -23,17 +23,10 @@ def run(context: Context) -> ValidateReport:
     rows = [row for split in SPLITS for row in splits[split]]
     suite = expectations(case)
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
-<<<<<<< HEAD
-    own = case.task.tables(case, rows)
+    own = case.task.tables(rows)
     frames = tables.build(context, rows, own.frames)
     results = check(case.name, suite, frames, docs)
     index = data_docs.finish(docs, case.name, suite, results, TABLES | dict(own.grains))
-=======
-    own = case.task.tables(rows)
-    frames = tables.build(case, rows, own.frames, context.progress)
-    results = check(case.name, suite, frames, paths.docs)
-    index = data_docs.finish(paths.docs, case.name, suite, results, TABLES | dict(own.grains))
->>>>>>> main
     failed = [result for result in results if not result.passed]
     report = ValidateReport(
         use_case=case.name,
