@@ -188,7 +188,7 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
     },
     r.DecideReport: lambda report: {
         "questions": [{**one.model_dump(exclude={"figures"}), "figures": _figures(one)} for one in report.questions],
-        "roads": _roads(report.economics),
+        "candidates": _candidates(report.economics),
     },
     r.TrainReport: lambda report: {
         "epochs": [{name: _plain(value) for name, value in one.model_dump().items()} for one in report.epochs],
@@ -232,17 +232,17 @@ def _figures(question: r.Question) -> str:
     return ", ".join(n.figure(name, value) for name, value in question.figures.items())
 
 
-def _roads(economics: r.Economics | None) -> list[Row]:
+def _candidates(economics: r.Economics | None) -> list[Row]:
     return [
         {
-            "road": road.title,
-            "quality": n.NOT_MEASURED if road.quality is None else n.share(road.quality),
-            "once": n.dollars(road.one_off_usd),
-            "a month": n.dollars(road.monthly_usd),
-            "a request": n.usd(road.request_usd),
-            "in all": n.dollars(road.total_usd),
+            "candidate": candidate.title,
+            "quality": n.NOT_MEASURED if candidate.quality is None else n.share(candidate.quality),
+            "once": n.dollars(candidate.one_off_usd),
+            "a month": n.dollars(candidate.monthly_usd),
+            "a request": n.usd(candidate.request_usd),
+            "in all": n.dollars(candidate.total_usd),
         }
-        for road in (economics.roads if economics else ())
+        for candidate in (economics.candidates if economics else ())
     ]
 
 

@@ -12,7 +12,7 @@ from services.mlflow.conftest import THIRD_PARTY, free_port
 from cli.checkout import Cli, checkout, environment
 from tailtune.config.settings import Settings
 from tailtune.core.records import Cost, Decision
-from tailtune.core.reports import CurateReport, DecideReport, Economics, Road
+from tailtune.core.reports import CandidateCost, CurateReport, DecideReport, Economics
 from tailtune.services import store
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.tasks.use_case import load_use_case
@@ -76,7 +76,9 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     curated(cli)
     economics = Economics(
         requests_per_day=6000, error_usd=None, horizon_months=12,
-        roads=(Road(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),),
+        candidates=(
+            CandidateCost(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),
+        ),
     )  # fmt: skip
     decided = DecideReport(
         use_case="first", stage="decide", verdict="stay", reason="r", provisional=False, best_rung="probe", target=0.9,
@@ -90,7 +92,7 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     assert found["notes"] == []
     assert found["unmeasured"] == ["drift checks: none has run yet"]
     assert found["economics"]["requests_per_day"] == 6000
-    assert found["economics"]["roads"][0]["request_usd"] is None
+    assert found["economics"]["candidates"][0]["request_usd"] is None
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,10 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             stage="decide", verdict="stay", reason="good enough", provisional=True, best_rung="probe",
             target=0.9, train=Decision(yes=False, reason="no need"),
             questions=(r.Question(question="q?", answer="yes", evidence="e", figures={"network_ms": 7.0}),),
-            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, roads=(
-                r.Road(name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None),
+            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, candidates=(
+                r.CandidateCost(
+                    name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None
+                ),
             )), **common,
         ),
         r.TrainReport(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tailtune.core.reports import LadderReport, TrainReport
 from tailtune.lifecycle.train import _EpochProgress, spending_stop
 from tailtune.services import store
 from tailtune.tasks import saved as registry
-from tailtune.training.job import Progress
+from tailtune.training.objective import Progress
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +113,15 @@ def test_a_ladder_without_a_spec_digest_is_refused(mine: Paths) -> None:
 
 
 def test_spending_stops_at_the_limit_and_says_so() -> None:
-    stop = spending_stop(Decimal("0.50"), 3600.0)
+    stop = spending_stop(0.5, 3600.0)
     assert stop is not None
     assert stop(0.499) is None
-    assert stop(0.5) == "spent $0.5000 of train.max_cost_usd $0.50"
+    assert stop(0.5) == "spent $0.5000 of train.max_cost_usd $0.5"
 
 
 def test_without_a_price_nothing_can_be_said_to_be_spent() -> None:
-    assert spending_stop(Decimal("0.50"), None) is None
-    free = spending_stop(Decimal("0.50"), 0.0)
+    assert spending_stop(0.5, None) is None
+    free = spending_stop(0.5, 0.0)
     assert free is not None
     assert free(1e9) is None
 

@@ -77,7 +77,7 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert {"mlflow", "numpy", "pandas", "scikit-learn"} <= names
     assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
     carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
-    assert Path("tailtune/predictors/classification/tfidf.py") in carried
+    assert Path("tailtune/tasks/classification/rungs.py") in carried
     prepare = Path("tailtune/predictors/prepare")
     assert {prepare / "__init__.py", prepare / "clean.py", prepare / "scrub.py"} <= carried
     assert not [path for path in carried if {"lifecycle", "services", "report", "config"} & set(path.parts)]

@@ -15,8 +15,7 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
 from tailtune.judge import diagnose
-from tailtune.judge.diagnose import FAULTS, Failure, Reason, Shown
-from tailtune.judge.remedies import Places
+from tailtune.judge.diagnose import FAULTS, Failure, Places, Reason, Shown
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.predictors.prompted.examples import Coverage, Examples, Nearest

@@ -12,7 +12,7 @@ from tailtune.judge.final import OnTest, final_verdict
 from tailtune.lifecycle.candidates import Scored, folders, score
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import require_unchanged_weights
-from tailtune.lifecycle.weighing import gather, look
+from tailtune.lifecycle.weighing import gather, look, targets_of
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
@@ -39,7 +39,7 @@ def run(context: Context) -> EvaluateReport:
     best = ticket["best_rung"]
     scored = score(context, test, best, folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)
-    decision, final = final_verdict(tested, decided, evidence, case.spec.targets)
+    decision, final = final_verdict(tested, decided, evidence, targets_of(case.spec.targets))
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")

@@ -11,7 +11,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -37,7 +37,7 @@ def run(context: Context) -> LadderReport:
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
         context.progress.at(len(rungs), len(spec.rungs), saved.title(name))
-        result, answers[name] = _measure(name, fitting, dev, inputs.prices.core_hour_usd, context)
+        result, answers[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
         rungs.append(result)
         reached = f"{MEASURES[result.metric].title} {result.quality.value:.1%}"
         context.progress.say(f"{result.title}: {reached} on {len(dev):,} dev rows")

@@ -87,7 +87,7 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     faults = price_faults(context.case, prices)
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
-    purse = Purse(float(context.case.spec.prompt.max_cost_usd))
+    purse = Purse(context.case.spec.prompt.max_cost_usd)
     context.purses.append(purse)  # so that what it buys is counted, however the run ends
     models = LanguageModels(
         context.settings.weights_root(context.project),

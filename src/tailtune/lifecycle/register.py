@@ -32,7 +32,7 @@ from tailtune.core.reports import (
     Report,
 )
 from tailtune.core.run_plan import estimate_values, latency_values
-from tailtune.judge.promote import not_asked, not_comparable, promote
+from tailtune.judge.promote import not_answered, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
@@ -248,7 +248,7 @@ def _settle(
         try:
             comparison = _compare(context, champion, folder, test)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
-            refusal = not_asked(champion.version, error.message, context.case.name)
+            refusal = not_answered(champion.version, error.message, context.case.name)
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,

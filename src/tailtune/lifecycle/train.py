@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Row
 from tailtune.core.reports import EpochResult, TrainReport
 from tailtune.lifecycle.context import Context
@@ -14,7 +14,7 @@ from tailtune.tasks import saved
 from tailtune.tasks.table import TASKS
 
 if TYPE_CHECKING:
-    from tailtune.training.job import FitJob, Progress
+    from tailtune.training.objective import FitJob, Progress
 
 
 def run(context: Context) -> TrainReport:
@@ -37,16 +37,16 @@ def run(context: Context) -> TrainReport:
 
 
 def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
-    from tailtune.training import artifact
+    from tailtune.training import checkpoint
     from tailtune.training.loop import fit
 
     case, folder, digest = context.case, context.out / "model", context.inputs.rows_digest
     result = fit(_job(context, train, dev), _EpochProgress(context))
-    artifact.save(result, folder)
+    checkpoint.save_model(result, folder)
     saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
     store.note_rows(context.out, digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
-    context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
+    context.afterwards.append(lambda: checkpoint.clear(context.paths.checkpoints))
     context.progress.say(
         f"best epoch {result.best_epoch}: {result.dev_quality:.1%} on dev, {result.rows_s:,.0f} rows/s"
     )
@@ -81,7 +81,7 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
 
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.training.job import FitJob
+    from tailtune.training.objective import FitJob
 
     spec = context.case.spec.train
     return FitJob(
@@ -105,14 +105,14 @@ def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     )
 
 
-def spending_stop(most: Decimal, machine_hour_usd: float | None) -> Callable[[float], str | None] | None:
+def spending_stop(most: Usd, machine_hour_usd: Usd | None) -> Callable[[float], str | None] | None:
     """A check that says when the money is spent; None when no price is declared, so that nothing can be spent."""
     if machine_hour_usd is None:
         return None
 
     def check(seconds: float) -> str | None:
         usd = seconds * machine_hour_usd / 3600
-        return f"spent ${usd:.4f} of train.max_cost_usd ${most}" if usd >= float(most) else None
+        return f"spent ${usd:.4f} of train.max_cost_usd ${most:g}" if usd >= most else None
 
     return check
 

@@ -84,7 +84,7 @@ def _registered(context: Context, campaign: Campaign) -> Mapping[str, int]:
 
 
 def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) -> tuple[PromptedRung, ...]:
-    found, hour = [], load_prices(context.project).core_hour_usd
+    found, hour = [], load_prices(context.project).cpu_core_hour_usd
     for name, held in campaign.bought.items():
         against = campaign.against[name]
         rung = result(context.case, name, held, versions.get(held.rung.template.name), hour)

@@ -95,7 +95,7 @@ def _roads(found: Economics) -> Table:
     table.add_column("road", overflow="fold")
     for name in ("quality", "once", "a month", "1,000 requests", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
-    for road in found.roads:
+    for road in found.candidates:
         quality = "n/a" if road.quality is None else share(road.quality)
         thousand = None if road.request_usd is None else road.request_usd * 1000
         figures = (dollars(road.one_off_usd), dollars(road.monthly_usd), usd(thousand))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailtune.core.records import Row
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.tasks.base import RowAnswers
 from tailtune.tasks.extraction.annotations import Annotation, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
@@ -28,7 +28,7 @@ class _Voices:
     asked: bool
 
 
-def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
     """A part per wrong field, in the schema's order; then properties that the schema does not know.
 
     There is no confident learning over values. A field's label is suspect when the best local rung, which has learnt
@@ -49,7 +49,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
     if given is None:
         right = None if not asked else strong is not None and _right(schema, rules, strong, gold)
         told = None if strong is None else canonical(dict(strong))
-        return (Part("", canonical(dict(gold)), None, strong=told, strong_right=right),)
+        return (WrongPart("", canonical(dict(gold)), None, strong=told, strong_right=right),)
     local = None if answers.local is None else answered_values(answers.local)
     voices = _Voices(gold, given, strong, local, asked)
     shown = None if answers.shown is None else [Annotation.decode(label).values for label in answers.shown]
@@ -60,7 +60,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
     ]
     known = frozenset(schema.names)
     strange = [
-        Part(
+        WrongPart(
             name,
             "no such field",
             canonical(value),
@@ -74,7 +74,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
 
 def _part(
     schema: ObjectSchema, rules: Rules, field: FieldSpec, voices: _Voices, shown: Sequence[Values] | None
-) -> Part:
+) -> WrongPart:
     name = field.name
     expected, answered = voices.expected.get(name), voices.answered.get(name)
     cell = compared(rules, field, answered, expected)
@@ -86,7 +86,7 @@ def _part(
     strong = None if voices.strong is None else said.as_text(voices.strong.get(name))
     local = None if voices.local is None else said.as_text(voices.local.get(name))
     right = voices.strong is not None and _field_right(rules, field, voices.strong, voices.expected)
-    return Part(
+    return WrongPart(
         name,
         wanted,
         given,

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks import new_prompts
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.extraction import annotate, diagnosis, gate, marks, new, task_scoring
@@ -62,7 +61,7 @@ class ExtractionTask(Task):
     @staticmethod
     def starting_prompts(description: str) -> Mapping[str, str]:
         """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
-        return new_prompts.of_objects(description)
+        return new.starting_prompts(description)
 
     def columns(self) -> Columns:
         """Text, the declared columns of labels, group."""
@@ -143,6 +142,6 @@ class ExtractionTask(Task):
         """The fields that are wrong, and the text marked up."""
         return marks.failure(self.answers, task_scoring.rules(self.answers), row, answer, others)
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
         return diagnosis.wrong_parts(self.answers, task_scoring.rules(self.answers), row, answers)
