@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tailtune.tasks.extraction.encode import TokenStates
-from tailtune.tasks.extraction.rungs.frozen import LAYERS, FrozenStates
+from tailtune.tasks.extraction.rungs.token_probe import LAYERS, FrozenStates
 from tailtune.tasks.extraction.windows import pack
 from tailtune.tasks.extraction.writing import KINDS, kind_of
 
