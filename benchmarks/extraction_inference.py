@@ -24,10 +24,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from tailtune.cli.sample import example
+from tailtune.config.paths import Paths
 from tailtune.core.records import Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
-from tailtune.samples.insurance_claims.generate import generate
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.decode import is_legal
 from tailtune.tasks.extraction.fields import Fields
@@ -39,7 +40,8 @@ from tailtune.training import checkpoint
 from tailtune.training.loop import fit
 from tailtune.training.objective import FitJob
 
-SCHEMA = Path(__file__).parents[1] / "models" / "insurance-claims" / "schema.json"
+REPO = Path(__file__).parents[1]
+SCHEMA = REPO / "models" / "insurance-claims" / "schema.json"
 TOKENS = range(50, 71)
 BATCH_ROWS = 32
 
@@ -54,7 +56,7 @@ class Speed:
 
 def claims(train_rows: int, timed_rows: int) -> tuple[list[tuple[str, Annotation]], list[str]]:
     """Rows to learn from, and other texts of about 60 tokens."""
-    made = [one for one in generate() if one.text.strip()]
+    made = [claim for claim in example(Paths(REPO), "insurance_claims.generate").generate() if claim.text.strip()]
     rows = [
         (one.text, Annotation(one.values, tuple(sorted(Span(e.start, e.end, e.label) for e in one.entities))))
         for one in made[:train_rows]

@@ -51,9 +51,10 @@ def measure(root: Path, use_case: str, banking77: Path, training: bool) -> None:
         shutil.copyfile(REPO / name, root / name)
     if use_case == "support-tickets":
         shutil.copytree(REPO / "models" / use_case, root / "models" / use_case)
-        from tailtune.samples import support_tickets
+        from tailtune.cli.sample import example
+        from tailtune.config.paths import Paths
 
-        support_tickets.write(root / "data")
+        example(Paths(REPO), "support_tickets").write(root / "data")
     elif not (banking77 / "train.csv").is_file():
         print(f"\n{use_case}: skipped, {banking77} does not hold train.csv and test.csv")
         return

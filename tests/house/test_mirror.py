@@ -8,8 +8,8 @@ from pathlib import Path
 from house.tree import ROOT, SRC, outside, syntax
 
 TESTS = ROOT / "tests"
-BESIDE_SRC = {"benchmarks", "docs", "flows", "house", "infra", "life", "models", "worlds"}
-"""Folders of tests whose subject is not in src/tailtune; flows, infra and models mirror the folder of that name."""
+BESIDE_SRC = {"benchmarks", "docs", "examples", "flows", "house", "infra", "life", "models", "worlds"}
+"""Folders of tests whose subject is not in src/tailtune; examples, flows, infra and models mirror the folder of that name."""
 
 
 def test_every_test_mirrors_a_module() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "tailtune"
 FLOWS = ROOT / "flows"
+EXAMPLES = ROOT / "examples"
 MODELS = ROOT / "models"
 
 

@@ -139,6 +139,8 @@ def test_missing_files_name_the_next_command(project: Paths) -> None:
     text = project.dvc_yaml.read_text().replace("toy: {", "support-tickets: {")
     project.dvc_yaml.write_text(text)
     (project.models / "toy").rename(project.models / "support-tickets")
+    project.generator("support-tickets").parent.mkdir(parents=True)
+    project.generator("support-tickets").touch()
     with pytest.raises(UsageError, match="data/support-tickets") as caught:
         versions.reproduce(project, "first", "support-tickets")
     assert caught.value.hint == "tailtune sample support-tickets"

@@ -102,7 +102,7 @@ def check(use_case: UseCaseName) -> None:
 @cli.command(rich_help_panel=LIFE)
 def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tickets or insurance-claims.")]) -> None:
     """Write the data of a shipped use case (the same bytes on every machine)."""
-    from tailtune.cli.samples import write_sample
+    from tailtune.cli.sample import write_sample
 
     for line in write_sample(Paths.find(), name):
         print(line)

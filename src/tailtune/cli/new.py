@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tailtune.cli import aside
-from tailtune.cli.samples import restore_samples
+from tailtune.cli.sample import restore_samples
 from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
 from tailtune.lifecycle import graph

@@ -54,6 +54,15 @@ class Paths:
         return self.root / "data"
 
     @property
+    def examples(self) -> Path:
+        """The generators of the sample data; a checkout has them, the installed package does not."""
+        return self.root / "examples"
+
+    def generator(self, use_case: str) -> Path:
+        """The module that generates a use case's sample rows; there is none for use cases that are not shipped."""
+        return self.examples / use_case.replace("-", "_") / "__init__.py"
+
+    @property
     def dvc_yaml(self) -> Path:
         """The stage graph."""
         return self.root / "dvc.yaml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import os
@@ -326,9 +325,7 @@ def _missing(names: str, paths: Paths, use_case: str | None) -> UsageError:
     if names.endswith("/prompts"):
         hint = f"tailtune prompts {use_case}"
     if any(Path(name).parts[:1] == ("data",) for name in names.split(", ")):
-        shipped = (
-            importlib.util.find_spec(f"tailtune.samples.{(use_case or '').replace('-', '_')}") if use_case else None
-        )
+        shipped = use_case is not None and paths.generator(use_case).is_file()
         hint = f"tailtune sample {use_case}" if shipped else "dvc pull data.dvc"
     return UsageError(f"{names}: {use_case or 'a stage'} needs it and it is not there", hint)
 
