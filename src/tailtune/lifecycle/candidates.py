@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.prices import load_prices
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import AskedOutError, MissingInputError, TailTuneError
+from tailtune.core.figures import usd
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult
 from tailtune.judge.economics import usd_per_1000
@@ -18,7 +19,6 @@ from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
-from tailtune.report.numbers import usd
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
 
