@@ -12,15 +12,13 @@ import sys
 
 from tailtune.config.paths import Paths
 from tailtune.core.measures import MEASURES
-from tailtune.core.records import Answer, Row
+from tailtune.core.records import Answer, Row, Span
 from tailtune.core.reports import EvaluateReport
 from tailtune.services import store
 from tailtune.services.sources import RawRow
 from tailtune.tasks import saved
-from tailtune.tasks.extraction import annotate
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.reading import RawLabel
-from tailtune.tasks.extraction.task import schema_of
 from tailtune.tasks.use_case import load_use_case
 
 NAME = "insurance-claims"
@@ -37,7 +35,7 @@ def true_rows(paths: Paths) -> list[Row]:
         true = json.loads(truth[line])
         spans = tuple(Span(one["start"], one["end"], one["label"]) for one in true["entities"])
         raw = RawRow(json.loads(claims[line])["text"], RawLabel(spans, true["fields"]).encode(), row.origin)
-        made = annotate.tidied(schema_of(case), raw, case.spec.curate.scrub_pii, ())
+        made = case.task.prepare_row(raw, raw.text, ())
         assert made.text == row.text and not made.reason, row.origin
         rows.append(Row(row.id, row.text, made.label, row.origin, "test", row.group))
     return rows
@@ -65,7 +63,7 @@ def main() -> int:
     )
     for candidate in report.candidates:
         said = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
-        found = case.task.score(case, rows, said).metrics
+        found = case.task.score(rows, said).metrics
         cells = []
         for name in names[:3]:
             for one in (candidate.metrics[name], found[name]):

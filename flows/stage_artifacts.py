@@ -11,11 +11,10 @@ import before_prefect  # noqa: F401
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
+from tailtune.config.settings import Settings, without_password
 from tailtune.core import reports as r
 from tailtune.core.measures import MEASURES
 from tailtune.report import numbers as n
-from tailtune.services.mlflow.home import shown
 
 Row = dict[str, Any]
 WORST_CLASSES = 20
@@ -62,7 +61,7 @@ def links(paths: Paths, report: r.Report, settings: Settings) -> dict[str, str]:
         case r.RegisterReport():
             found["decision page"] = _file(paths, report.page)
     if (uri := settings.tracking_uri or "").startswith("http"):
-        found["mlflow"] = shown(uri)
+        found["mlflow"] = without_password(uri)
     return {name: link for name, link in found.items() if link}
 
 
@@ -188,7 +187,7 @@ _TABLES: dict[type[r.Report], Callable[[Any], dict[str, list[Row]]]] = {
     },
     r.DecideReport: lambda report: {
         "questions": [{**one.model_dump(exclude={"figures"}), "figures": _figures(one)} for one in report.questions],
-        "roads": _roads(report.economics),
+        "candidates": _candidates(report.economics),
     },
     r.TrainReport: lambda report: {
         "epochs": [{name: _plain(value) for name, value in one.model_dump().items()} for one in report.epochs],
@@ -232,17 +231,17 @@ def _figures(question: r.Question) -> str:
     return ", ".join(n.figure(name, value) for name, value in question.figures.items())
 
 
-def _roads(economics: r.Economics | None) -> list[Row]:
+def _candidates(economics: r.Economics | None) -> list[Row]:
     return [
         {
-            "road": road.title,
-            "quality": n.NOT_MEASURED if road.quality is None else n.share(road.quality),
-            "once": n.dollars(road.one_off_usd),
-            "a month": n.dollars(road.monthly_usd),
-            "a request": n.usd(road.request_usd),
-            "in all": n.dollars(road.total_usd),
+            "candidate": candidate.title,
+            "quality": n.NOT_MEASURED if candidate.quality is None else n.share(candidate.quality),
+            "once": n.dollars(candidate.one_off_usd),
+            "a month": n.dollars(candidate.monthly_usd),
+            "a request": n.usd(candidate.request_usd),
+            "in all": n.dollars(candidate.total_usd),
         }
-        for road in (economics.roads if economics else ())
+        for candidate in (economics.candidates if economics else ())
     ]
 
 

@@ -192,7 +192,7 @@ def test_a_declaration_that_the_stage_graph_lacks_says_what_to_do(cli: Cli, tmp_
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("mine").folder)
     told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
     assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in told
-    assert "add a line for mine to use_cases there" in told
+    assert "Next:  make graph, then: tailtune check mine" in told
     assert "remove models/mine and data/mine" in told
 
 

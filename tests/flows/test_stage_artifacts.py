@@ -92,9 +92,9 @@ def test_failures_have_their_fault_their_share_and_examples(artifacts: ModuleTyp
 def test_a_decision_shows_its_figures_and_what_roads_cost_unknown_ones_as_such(artifacts: ModuleType) -> None:
     tables = artifacts.tables(SAMPLES["decide"])
     assert tables["questions"][0]["figures"] == "network 7.0 ms"
-    assert tables["roads"] == [
+    assert tables["candidates"] == [
         {
-            "road": "Probe",
+            "candidate": "Probe",
             "quality": "90.0 %",
             "once": "$1.00",
             "a month": "not known",

@@ -13,11 +13,11 @@ from house.tree import FLOWS, ROOT, SRC, python_files, syntax
 from tailtune.config.model import ModelSpec
 from tailtune.config.prices import PriceSpec
 from tailtune.config.settings import Settings
-from tailtune.tasks.use_case import TASKS
+from tailtune.tasks.table import TASKS
 
 PAPER = {"PriceSpec.as_of", "Settings.threads"}
 """For people, or obeyed before settings exist (quiet_environment)."""
-SPECS = {declared.spec: f"tasks/{task}/config.py" for task, declared in TASKS.items()}
+SPECS = {entry.load_class().spec_type: f"tasks/{task}/config.py" for task, entry in TASKS.items()}
 OWNERS = {
     **{spec: {"spec", "targets", "train", "_spec", *ModelSpec.model_fields} for spec in SPECS},
     PriceSpec: {"prices", "load_prices"},

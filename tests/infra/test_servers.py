@@ -17,6 +17,7 @@ import pytest
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
 from services.mlflow.examples import publish
+from worlds.servers import free_port
 
 from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
@@ -26,13 +27,6 @@ from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow.client import open_client
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_the_verdict_is_about_what_was_seen_when_it_was_decided(paths: Paths, tm
     assert isinstance(evaluated, EvaluateReport) and evaluated.final is not None
     economics = evaluated.final.economics
     assert economics is not None and "value.change_every_days" not in " ".join(economics.unknown)
-    lines = {line.what: line.basis for line in economics.roads[0].lines}
+    lines = {line.what: line.basis for line in economics.candidates[0].lines}
     assert lines["storage"].startswith("7 GB")
     assert lines["changes of behaviour"].startswith("9.13 ")
 

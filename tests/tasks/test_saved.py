@@ -12,7 +12,7 @@ from tailtune.core.errors import TailTuneError
 from tailtune.predictors.base import Rung
 from tailtune.tasks import saved
 from tailtune.tasks.classification import config as classification
-from tailtune.tasks.use_case import TASKS
+from tailtune.tasks.table import TASKS
 from tasks.classification.contract import context, embed
 
 
@@ -44,8 +44,7 @@ def test_a_folder_with_a_card_comes_back_as_its_kind(name: str, tmp_path: Path) 
 
 
 def test_every_task_has_a_fine_tune_of_its_own() -> None:
-    assert list(saved.FINE_TUNES) == list(TASKS)
-    cards = {kind.saved_as or kind.name for kind in saved.FINE_TUNES.values()}
+    cards = {task.fine_tune.saved_as or task.fine_tune.name for task in TASKS.values()}
     assert len(cards) == len(TASKS)
     assert not cards & set(saved.RUNG_KINDS)
 

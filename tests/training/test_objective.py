@@ -1,37 +1,23 @@
-"""Every declared task has something to learn, and a use case finds it."""
+"""Each task turns labelled rows into something to learn."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import pytest
-
 from tailtune.core.records import Row
-from tailtune.tasks.classification.classes import Classes
 from tailtune.tasks.classification.config import LabelSet
+from tailtune.tasks.classification.objective import Classes, classes_of
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.fields import Fields
-from tailtune.tasks.use_case import TASKS
-from tailtune.training.objective import GOALS, goal_of
+from tailtune.tasks.extraction.config import ExtractionTargets
+from tailtune.tasks.extraction.fields import Fields, fields_of
 from training.jobs import LABELS, SCHEMA, claims
-
-
-def case(task: str, answers: object) -> SimpleNamespace:
-    """As much of a use case as a goal asks for."""
-    return SimpleNamespace(name="toy", spec=SimpleNamespace(task=task), answers=answers)
 
 
 def row(text: str, label: str) -> Row:
     return Row(text, text, label, "rows.jsonl:1")
 
 
-def test_every_task_has_a_goal() -> None:
-    assert set(GOALS) == set(TASKS)
-
-
 def test_classes_are_numbered_in_the_order_of_the_label_set() -> None:
     answers = LabelSet(dict.fromkeys(LABELS, ""))
-    goal = goal_of(case("classification", answers), [row("a", "access"), row("b", "card")], [row("c", "money")])
+    goal = classes_of(answers.names, [row("a", "access"), row("b", "card")], [row("c", "money")])
     assert goal == Classes(["a", "b"], [2, 0], ["c"], [1], LABELS)
     assert goal.metric == "accuracy"
 
@@ -39,16 +25,11 @@ def test_classes_are_numbered_in_the_order_of_the_label_set() -> None:
 def test_annotations_are_read_from_labels() -> None:
     texts, labels = claims(3, seed=5)
     rows = [row(text, label.encode()) for text, label in zip(texts, labels, strict=True)]
-    goal = goal_of(case("extraction", SCHEMA), rows[:2], rows[2:])
+    goal = fields_of(SCHEMA, rows[:2], rows[2:])
     assert isinstance(goal, Fields)
     assert list(goal.texts) == texts[:2] and list(goal.labels) == labels[:2] and list(goal.dev_labels) == labels[2:]
     assert all(isinstance(label, Annotation) for label in goal.labels)
-    assert goal.metric == TASKS["extraction"].spec.model_fields["targets"].annotation.METRIC
-
-
-def test_a_label_set_is_no_schema() -> None:
-    with pytest.raises(TypeError, match="toy: answers are LabelSet, expected ObjectSchema"):
-        goal_of(case("extraction", LabelSet({})), [], [])
+    assert goal.metric == ExtractionTargets.METRIC
 
 
 def test_whatever_decides_the_result_is_part_of_the_digest() -> None:

@@ -71,9 +71,9 @@ def new(
 ) -> None:
     """Bring your own data: declare a use case from a file."""
     from tailtune.cli.new import create
-    from tailtune.tasks.declare import Wanted
+    from tailtune.tasks.declare import NewUseCase
 
-    wanted = Wanted(
+    options = NewUseCase(
         name=name,
         source=source,
         test=test,
@@ -85,7 +85,7 @@ def new(
         intent=intent,
         schema=schema,
     )
-    print("\n".join(create(Paths.find(), task, wanted)))
+    print("\n".join(create(Paths.find(), task, options)))
     print(f"Next:  tailtune run {name}")
 
 

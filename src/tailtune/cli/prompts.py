@@ -20,7 +20,7 @@ def write_missing(paths: Paths, name: str) -> list[str]:
     case = load_use_case(paths, name)
     case.paths.prompts.mkdir(exist_ok=True)
     lines = []
-    for prompt, text in case.task.prompts(case.spec.description).items():
+    for prompt, text in case.task.starting_prompts(case.spec.description).items():
         path = case.paths.prompts / f"{prompt}.md"
         if path.exists():
             lines.append(f"{paths.shown(path)}  is there, left as it is")

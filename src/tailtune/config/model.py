@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field, model_validator
 
+from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
-from tailtune.config.strict import StrictSpec
+from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.config.value import ValueSpec
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
@@ -103,7 +103,7 @@ class TrainSpec(StrictSpec):
     """When and how an adapter is trained. Read by train."""
 
     when: Literal["auto", "always", "never"] = Field("auto", description="auto obeys the decision.")
-    max_cost_usd: Decimal = Field(Decimal("5"), gt=0, description="Stop before spending more than this, US dollars.")
+    max_cost_usd: SpendingLimit = Field(5, gt=0, description="Stop before spending more than this, US dollars.")
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(32, ge=1, le=1024, description="LoRA scale is alpha / rank.")
     dropout: float = Field(0.0, ge=0, lt=1, description="LoRA dropout; 0 takes a faster path.")
@@ -187,6 +187,22 @@ class ModelSpec(StrictSpec):
         """Digest of some sections: equal exactly when their values are."""
         canonical = json.dumps({name: self.section(name) for name in sections}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class Declared(Protocol):
+    """A use case for code that knows no task: its name, what it declares, where its files are."""
+
+    @property
+    def name(self) -> str:
+        """Its folder below models/."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What it declares."""
+
+    @property
+    def paths(self) -> CasePaths:
+        """Where its files are."""
 
 
 SECTIONS: tuple[str, ...] = tuple(field.alias or name for name, field in ModelSpec.model_fields.items())

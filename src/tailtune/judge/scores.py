@@ -27,6 +27,22 @@ class Score:
     invalid_rows: int
 
     @property
+    def outcomes(self) -> NDArray[np.int64]:
+        """Items of each row that were right, wrong and missed, shape (n, 3): what micro F1 is made of.
+
+        A row that is one item is (1, 0, 0) when it is right and (0, 1, 1) otherwise, so that micro F1 is accuracy.
+        """
+        right = self.right.astype(np.int64)
+        return np.stack([right, 1 - right, 1 - right], axis=1)
+
+    @property
+    def per_row(self) -> NDArray[np.float64]:
+        """The score of each row in [0, 1], shape (n,): F1 over its items; where it has none, whether it is right."""
+        hits, missing = 2.0 * self.outcomes[:, 0], self.outcomes[:, 1:].sum(axis=1)
+        items = hits + missing
+        return np.where(items > 0, hits / np.maximum(items, 1), self.right)
+
+    @property
     def quality(self) -> Estimate:
         """What the target is held against."""
         return next(iter(self.metrics.values()))

@@ -12,7 +12,7 @@ from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import AskedOutError, MissingInputError, TailTuneError
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, Predictor
@@ -20,12 +20,11 @@ from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
 from tailtune.report.numbers import usd
 from tailtune.tasks import saved
+from tailtune.tasks.table import FINE_TUNE
 
 if TYPE_CHECKING:
     from tailtune.lifecycle.language_models import LanguageModels
     from tailtune.predictors.prompted.rung import Asked, Prompted
-
-FINE_TUNE = saved.FINE_TUNE
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _scored(
     cost: float | None,
 ) -> Scored:  # fmt: skip
     spec = context.case.spec.evaluate
-    found = context.case.task.score(context.case, test, answers, spec.resamples, spec.calibration_bins)
+    found = context.case.task.score(test, answers, spec.resamples, spec.calibration_bins)
     result = CandidateResult(
         name=name,
         title=saved.title(name),
@@ -144,7 +143,7 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
 
 def _own_usd(context: Context, timed: Latency) -> float | None:
     """US dollars for 1,000 answers on a core of our own; None when no price is declared."""
-    return usd_per_1000(timed.mean_ms, load_prices(context.project).core_hour_usd)
+    return usd_per_1000(timed.mean_ms, load_prices(context.project).cpu_core_hour_usd)
 
 
 def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[Asked]:
@@ -153,7 +152,7 @@ def _asked(context: Context, models: LanguageModels, predictor: Prompted, test: 
     case, spec = context.case, predictor.spec
     rung = predictor.using(models.open(spec), spec)
     texts, title = [row.text for row in test], saved.title(predictor.name)
-    limit = f"the limit is {usd(float(case.spec.prompt.max_cost_usd))} (prompt.max_cost_usd)"
+    limit = f"the limit is {usd(case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
     cost = expected(rung, texts, models.price(spec)).usd
     told = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
     context.progress.say(f"{title}: {len(test):,} test rows {told}, less what is kept; {limit}")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.settings import Settings
+from tailtune.core.money import known_sum
 from tailtune.core.progress import Progress
-from tailtune.core.sums import known_sum
 from tailtune.lifecycle.inputs import Inputs
 from tailtune.services.endpoint import Purse
 from tailtune.services.mlflow import Tracker

@@ -22,7 +22,8 @@ from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
 from tailtune.services.sources import RawRow
-from tailtune.tasks.base import Book, Tidied
+from tailtune.tasks.base import PreparedRow
+from tailtune.tasks.label_check import LabelCheck
 from tailtune.tasks.use_case import UseCase
 
 _BATCH_ROWS = 8192
@@ -56,7 +57,7 @@ def run(context: Context) -> CurateReport:
             declare; all of it at once.
     """
     task, spec = context.case.task, context.case.spec
-    contradictions = list(task.faults(context.case))
+    contradictions = list(task.faults())
     if contradictions:
         raise SpecError(contradictions, f"tailtune check {context.case.name}")
     drops, read = Drops.of(task.reasons), Counter[str]()
@@ -78,8 +79,8 @@ def run(context: Context) -> CurateReport:
         changed=_most_common(change for tidy in everyone for change in tidy.changes),
         splits={split: len(rows) for split, rows in splits.items()},
         unit=task.noun,
-        labels=_most_common(name for tidy in everyone for name in task.counted(tidy.row.label)),
-        unaligned=_most_common(name for tidy in everyone for name in task.unaligned(context.case, tidy.row.label)),
+        labels=_most_common(name for tidy in everyone for name in task.names_in(tidy.row.label)),
+        unaligned=_most_common(name for tidy in everyone for name in task.unaligned(tidy.row.label)),
         test_file=spec.data.test_file is not None,
         test_rows_read=read["test_file"],
         leaked_test_rows=drops.leaked_test_rows(),
@@ -97,22 +98,22 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
         read: Takes the number of rows in each file, by the file's key in the spec.
     """
     case, spec = context.case, context.case.spec
-    book = case.task.book(case)
+    check = case.task.label_check()
     faults: list[Fault] = []
     hint = f"tailtune check {case.name}"
     tests: list[Tidy] = []
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(tidy_test_rows(_raw(context, spec.data.test_file, book, read, "test_file"), case, drops))
+            tests = list(tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file"), case, drops))
         except DataError as error:
             faults += error.faults
     try:
-        raw = _raw(context, spec.data.file, book, read, "file")
+        raw = _raw(context, spec.data.file, check, read, "file")
         unique = drop_exact(tests, tidy_train_rows(raw, case, drops), drops)
     except DataError as error:
         faults += error.faults
-    faults += book.faults()
+    faults += check.faults()
     if faults:
         raise DataError(faults, hint)
     repeats = len(tests) - len({test.form for test in tests})
@@ -123,24 +124,21 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     return tests, unique
 
 
-def _raw(context: Context, name: str, book: Book, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
-    columns = context.case.task.columns(context.case.spec)
-    for seen, raw in enumerate(sources.read(file, columns, context.project.shown(file), hint, name)):
+def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
+    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
+    columns = context.case.task.columns()
+    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
-        book.check(raw.label, raw.origin)
+        check.add(raw.label, raw.origin)
         yield raw
 
 
 def _write(context: Context, splits: dict[Split, list[Row]], drops: Drops) -> None:
-    # The files of an earlier run go first: killed half-way, this run leaves a gap and never a mixture.
-    for old in (*map(context.paths.rows, SPLITS), context.paths.dropped):
-        old.unlink(missing_ok=True)
-    store.write_jsonl(context.paths.dropped, drops.as_json())
+    store.write_jsonl(context.out / "dropped.jsonl", drops.as_json())
     for split, rows in splits.items():
-        store.write_rows(context.paths.rows(split), _batches(rows))
+        store.write_rows(context.out / f"{split}.parquet", _batches(rows))
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -176,7 +174,7 @@ def tidy_train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Itera
         if reason is not None:
             drops.add(Dropped(given.origin, reason, _length_detail(reason, cleaned, spec.curate), given.label))
             continue
-        made = task.tidied(case, given, cleaned, changes)
+        made = task.prepare_row(given, cleaned, changes)
         # Scrubbing may have made the text shorter or longer.
         reason = _wrong_length(made.text, spec.curate) or made.reason
         if reason:
@@ -195,7 +193,7 @@ def tidy_test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterat
     seen: Counter[str] = Counter()
     for given in raw:
         cleaned, changes = clean(given.text)
-        made = task.tidied(case, given, cleaned, changes) if cleaned else Tidied("", given.label, reason="empty")
+        made = task.prepare_row(given, cleaned, changes) if cleaned else PreparedRow("", given.label, reason="empty")
         if made.reason:
             drops.add(Dropped(given.origin, made.reason, made.detail, given.label, split="test"))
             continue

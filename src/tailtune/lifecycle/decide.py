@@ -6,7 +6,7 @@ from tailtune.core.reports import DecideReport
 from tailtune.judge.questions import questions
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.weighing import gather, look, training_cost
+from tailtune.lifecycle.weighing import gather, look, targets_of, training_cost
 from tailtune.services import store
 
 
@@ -19,8 +19,9 @@ def run(context: Context) -> DecideReport:
     case, spec = context.case, context.case.spec
     seen = look(context)
     evidence, digest = gather(context, training_cost(context), seen)
-    outcome = verdict(evidence, spec.targets, spec.train)
-    train = may_train(outcome, spec.train)
+    targets = targets_of(spec.targets)
+    outcome = verdict(evidence, targets, spec.train.max_cost_usd)
+    train = may_train(outcome, spec.train.when)
     # Nothing that changes from run to run may stand in the ticket: a new ticket makes training stale.
     ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
     store.write_json(context.paths.ticket, ticket)
@@ -35,7 +36,7 @@ def run(context: Context) -> DecideReport:
         provisional=provisional,
         unmeasured=evidence.unmeasured,
         would_change=outcome.would_change,
-        questions=questions(evidence, outcome, spec.targets),
+        questions=questions(evidence, outcome, targets),
         best_rung=outcome.best.name,
         metric=spec.metric,
         target=spec.targets.quality,

@@ -15,15 +15,14 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
 from tailtune.judge import diagnose
-from tailtune.judge.diagnose import FAULTS, Failure, Reason, Shown
-from tailtune.judge.remedies import Places
+from tailtune.judge.diagnose import FAULTS, Failure, Places, Reason, Shown
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.predictors.prompted.examples import Coverage, Examples, Nearest
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
-from tailtune.tasks.base import Said
+from tailtune.tasks.base import RowAnswers
 
 NO_PROMPT = "failures of a prompt (no prompt of the base model was measured)"
 NO_WITNESS = "which labels are suspect to a second model (no local rung that learns was measured)"
@@ -144,7 +143,7 @@ def _read_failing(context: Context, name: str, dev: Sequence[Row]) -> Failing:
         shown = context.shown(context.inputs.folder(file))
         raise MissingInputError(f"{shown}: {what} of {name}", f"tailtune prompt {case.name}")
     rows, answers = [by_id[line["id"]] for line in lines], [Answer(line[name], math.nan) for line in lines]
-    right = case.task.score(case, rows, answers, resamples=1).right
+    right = case.task.score(rows, answers, resamples=1).right
     wrong = [place for place, good in enumerate(right) if not good]
     return Failing([rows[place] for place in wrong], [answers[place] for place in wrong], len(rows))
 
@@ -230,17 +229,17 @@ def _witness(context: Context, dev: Sequence[Row]) -> Witness:
 
 def _failures_of(context: Context, failing: Failing) -> list[Failure]:
     """Every failure with its wrong parts, in the order in which rows were bought."""
-    task, case, witness = context.case.task, context.case, failing.witness
+    task, witness = context.case.task, failing.witness
     failures = []
     for place, row in enumerate(failing.rows):
-        answers = Said(
+        answers = RowAnswers(
             answer=failing.answers[place],
             strong=failing.strong.get(place),
             local=witness.answers.get(row.id),
             suspect=row.id in witness.suspect,
             shown=failing.examples[place] if failing.examples else None,
         )
-        failures.append(Failure(row.id, row.origin, row.text, task.wrong_parts(case, row, answers)))
+        failures.append(Failure(row.id, row.origin, row.text, task.wrong_parts(row, answers)))
     return failures
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from tailtune.core.records import Row
 from tailtune.core.reports import DecideReport, EvaluateReport, Paired
 from tailtune.judge.final import OnTest, final_verdict
-from tailtune.lifecycle.candidates import FINE_TUNE, Scored, folders, score
+from tailtune.lifecycle.candidates import Scored, folders, score
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.weighing import gather, look
-from tailtune.lifecycle.weights import require_unchanged
+from tailtune.lifecycle.language_models import require_unchanged_weights
+from tailtune.lifecycle.weighing import gather, look, targets_of
 from tailtune.services import store
 from tailtune.tasks import saved
+from tailtune.tasks.table import FINE_TUNE
 
 
 def run(context: Context) -> EvaluateReport:
@@ -31,14 +32,14 @@ def run(context: Context) -> EvaluateReport:
     if ticket["train"]:
         made["adapter"] = paths.stage("train")
     store.require_same_rows(case.name, paths.passed, test, **made)
-    require_unchanged(context)
+    require_unchanged_weights(context)
     decided = store.read_report(paths.report("decide"), DecideReport, case.name)
     # Git and folders may say something else by now: one verdict is about one set of facts.
     evidence, _ = gather(context, decided.estimated_train_usd, decided.surroundings or look(context))
     best = ticket["best_rung"]
     scored = score(context, test, best, folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)
-    decision, final = final_verdict(tested, decided, evidence, case.spec.targets)
+    decision, final = final_verdict(tested, decided, evidence, targets_of(case.spec.targets))
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -75,7 +76,7 @@ def _report(
     """The figures of all, the winner's in detail; the answers are left beside it."""
     case, won = context.case, scored[winner]
     beside = None if other is None else scored[other].answers
-    details = case.task.details(case, test, won.answers, beside, won.score, case.spec.evaluate.calibration_bins)
+    details = case.task.details(test, won.answers, beside, case.spec.evaluate.calibration_bins)
     answered = {name: [answer.value for answer in item.answers] for name, item in scored.items()}
     store.write_answers(context.paths.stage("evaluate") / "test_answers.jsonl", test, answered)
     return EvaluateReport(
@@ -103,7 +104,6 @@ def _write_failures(
     if not any(math.isnan(won.answers[i].confidence) for i in wrong):  # a prompted model has none
         wrong.sort(key=lambda i: -won.answers[i].confidence)
     lines = (
-        task.failure(context.case, test[i], won.answers[i], {} if other is None else {other: scored[other].answers[i]})
-        for i in wrong
+        task.failure(test[i], won.answers[i], {} if other is None else {other: scored[other].answers[i]}) for i in wrong
     )
     return store.write_jsonl(context.paths.stage("evaluate") / "failures.jsonl", lines)

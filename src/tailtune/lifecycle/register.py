@@ -32,11 +32,10 @@ from tailtune.core.reports import (
     Report,
 )
 from tailtune.core.run_plan import estimate_values, latency_values
-from tailtune.judge.promote import not_asked, not_comparable, promote
+from tailtune.judge.promote import not_answered, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import language_models
-from tailtune.lifecycle.weights import require_unchanged
+from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.opening import model_of, pack
@@ -48,6 +47,7 @@ from tailtune.services.mlflow.bundle import Bought, folder_digest, needs
 from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.services.weights import bytes_of, digest_of
 from tailtune.tasks import saved as predictors
+from tailtune.tasks.table import FINE_TUNE
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
 _SPLITTING = ("data", "curate", "split")
@@ -66,7 +66,7 @@ def run(context: Context) -> RegisterReport:
     case, paths = context.case, context.paths
     _require_pinned(context)
     evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
-    require_unchanged(context)
+    require_unchanged_weights(context)
     folder = _folder(context, evaluated.winner)
     test = store.read_rows(paths.rows("test"), "test", case.name)
     model = case.spec.register_.model or case.name
@@ -119,7 +119,7 @@ def _example(test: Sequence[Row]) -> str:
 
 
 def _folder(context: Context, winner: str) -> Path:
-    if winner == predictors.FINE_TUNE:
+    if winner == FINE_TUNE:
         folder = context.paths.stage("train") / "model"
     else:
         stage = "prompt" if winner in PROMPT_RUNGS else "ladder"
@@ -248,7 +248,7 @@ def _settle(
         try:
             comparison = _compare(context, champion, folder, test)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
-            refusal = not_asked(champion.version, error.message, context.case.name)
+            refusal = not_answered(champion.version, error.message, context.case.name)
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,
@@ -308,7 +308,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
 
 def _scored(context: Context, predictor: Predictor, test: Sequence[Row]) -> Score:
     answers = predictor.answer([row.text for row in test])
-    return context.case.task.score(context.case, test, answers)
+    return context.case.task.score(test, answers)
 
 
 def _reports(context: Context) -> dict[str, Report]:

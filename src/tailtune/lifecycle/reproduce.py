@@ -12,11 +12,12 @@ from tailtune.core.errors import ServiceError
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
-from tailtune.lifecycle import weights
+from tailtune.lifecycle.language_models import restore_weights
 from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
-from tailtune.tasks.use_case import TASKS, load_use_case
+from tailtune.tasks.table import TASKS
+from tailtune.tasks.use_case import load_use_case
 
 TOLERANCE = 0.005
 
@@ -105,7 +106,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     progress.say(f"rows from {data_from}")
     models = settings.weights_root(paths).absolute()
     if noted:
-        models = weights.restore(
+        models = restore_weights(
             load_use_case(copy.paths, name).spec.prompt,
             noted,
             models,
@@ -167,7 +168,7 @@ def _lay_out(spec: Path, into: Paths, name: str) -> None:
     case = into.case(name)
     places = {
         "model.yaml": case.model_yaml,
-        **{declared.spec.ANSWERS: case.folder / declared.spec.ANSWERS for declared in TASKS.values()},
+        **{file: case.folder / file for file in (task.load_class().spec_type.ANSWERS for task in TASKS.values())},
         "prices.yaml": into.prices,
         "dvc.yaml": into.dvc_yaml,
         "data.dvc": into.data_dvc,

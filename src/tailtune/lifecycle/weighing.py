@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import math
 
+from tailtune.config.model import TargetsSpec
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import MissingInputError
+from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
-from tailtune.core.sums import known_sum
-from tailtune.judge.cadence import Cadence, seen_days
-from tailtune.judge.costs import training_usd
-from tailtune.judge.economy import Setting
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence, CostInputs, seen_days, training_usd
+from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
 from tailtune.services import sizes, store, versions
 
 # A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
 TRAINING_PER_ENCODING = 4.0
 _GB, _DAY_S = 1e9, 86_400
+
+
+def targets_of(spec: TargetsSpec) -> Targets:
+    """What the product needs, as values that the judge takes."""
+    return Targets(
+        metric=spec.METRIC,
+        quality=spec.quality,
+        min_effect=spec.min_effect,
+        head_room=spec.head_room,
+        min_train_rows=spec.min_train_rows,
+        p99_ms=spec.p99_ms,
+        validity=spec.validity,
+    )
 
 
 def training_cost(context: Context) -> float | None:
@@ -43,7 +56,7 @@ def look(context: Context) -> Surroundings:
     changed += versions.data_changes(project, case.name)
     return Surroundings(
         declared_days=case.spec.value.change_every_days,
-        seen_days=seen_days([one.timestamp() / _DAY_S for one in changed]),
+        seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
         kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
     )
 
@@ -83,29 +96,39 @@ def gather(context: Context, estimated: float | None, seen: Surroundings) -> tup
         narrow=case.task.narrow,
         cadence=cadence,
         diagnosis=diagnosis,
-        setting=_setting(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
+        inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
     return evidence, ladder.rows_digest
 
 
-def _setting(
+def _cost_inputs(
     context: Context,
     cadence_days: float | None,
     kept_gb: float,
     train_rows: int,
     estimated: float | None,
     bought: float | None,
-) -> Setting | None:
+) -> CostInputs | None:
     """Volume and prices; None when no volume is declared."""
     value = context.case.spec.value
     if value.requests_per_day is None:
         return None
-    return Setting(
-        value=value,
-        prices=load_prices(context.project),
+    prices = load_prices(context.project)
+    return CostInputs(
+        requests_per_day=value.requests_per_day,
+        error_usd=value.error_usd,
+        horizon_months=value.horizon_months,
         cadence_days=cadence_days,
         train_rows=train_rows,
         train_usd=estimated,
         measured_usd=bought,
         kept_gb=kept_gb,
+        prompt_hours_per_change=value.prompt_hours_per_change,
+        retrain_hours_per_change=value.retrain_hours_per_change,
+        new_labels_per_change=value.new_labels_per_change,
+        core_hour_usd=prices.cpu_core_hour_usd,
+        serving_cores=prices.serving_cores,
+        person_hour_usd=prices.person_hour_usd,
+        label_usd=prices.label_usd,
+        storage_gb_month_usd=prices.storage_gb_month_usd,
     )

@@ -60,15 +60,19 @@ class Rung(ABC, Generic[C]):
     def save(self, folder: Path) -> None:
         """Write everything needed to answer into an empty folder (safetensors and JSON only)."""
 
-    @classmethod
-    @abstractmethod
-    def load(cls, folder: Path, embed: Embed) -> Self:
-        """Read what `save` wrote."""
-
     @property
     @abstractmethod
     def fit_rows(self) -> int:
         """Labelled rows needed to answer."""
+
+
+class LocalRung(Rung[C]):
+    """A rung that answers from its saved folder and the embedded encoder alone."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, embed: Embed) -> Self:
+        """Read what `save` wrote."""
 
 
 class CachedEmbed:

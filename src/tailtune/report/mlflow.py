@@ -114,7 +114,7 @@ def _economics(found: Economics | None) -> Values:
     }
     for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
         values |= {} if estimate is None else estimate_values(name, estimate)
-    for road in found.roads:
+    for road in found.candidates:
         values |= {
             f"tco_usd/{road.name}": road.total_usd,
             f"one_off_usd/{road.name}": road.one_off_usd,

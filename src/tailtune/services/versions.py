@@ -115,33 +115,6 @@ def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
         return use_case is not None and _part_is_pinned(_pinned(repo, paths), folder)
 
 
-def add_use_case(paths: Paths, name: str, answers: str) -> None:
-    """Add a use case to `vars: - use_cases:` of dvc.yaml; comments and layout stay. A known name changes nothing.
-
-    Args:
-        paths: The checkout.
-        name: Of the use case.
-        answers: The file beside its model.yaml that says what an answer may be.
-
-    Raises:
-        UsageError: dvc.yaml has no such mapping in block form.
-    """
-    if name in _use_cases(paths):
-        return
-    text = paths.dvc_yaml.read_text(encoding="utf-8")
-    listed = r"^[ \t]*- use_cases:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n)*(?:([ \t]*)[\w-]+:[ \t]*\{[^\n]*\n)+"
-    block = re.search(listed, text, re.MULTILINE)
-    if block is None:
-        raise UsageError(
-            f"{paths.shown(paths.dvc_yaml)}: expected `use_cases:` under vars, one use case a line",
-            f"add `{name}: {{answers: {answers}}}` to it by hand",
-        )
-    changed = f"{text[: block.end()]}{block[1]}{name}: {{answers: {answers}}}\n{text[block.end() :]}"
-    part = paths.dvc_yaml.with_name(f".dvc.yaml.{os.getpid()}.part")
-    part.write_text(changed, encoding="utf-8")
-    part.replace(paths.dvc_yaml)
-
-
 def remote(paths: Paths) -> str | None:
     """Name of the DVC remote that push and pull use; None when there is none."""
     with _repo(paths) as repo:
@@ -248,14 +221,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path.name}: not valid YAML: {error}", f"git checkout {path.name}") from error
 
 
-def _use_cases(paths: Paths) -> list[str]:
-    names: list[str] = []
-    for entry in _read_yaml(paths.dvc_yaml).get("vars") or []:
-        if isinstance(entry, dict):
-            names += entry.get("use_cases") or []
-    return names
-
-
 def _pinned(repo: Any, paths: Paths) -> Any | None:
     """What data.dvc pins, as DVC's output; None when nothing is."""
     if data_hash(paths) is None:
@@ -343,7 +308,7 @@ def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | Non
             return UsageError(f"{paths.root}: no DVC repository", "dvc init")
     if "does not exist as" in text or ("not found" in text and "stage" in text.lower()):
         shown = paths.shown(paths.dvc_yaml)
-        return UsageError(f"{shown}: {text}", f"add a line for {use_case} to use_cases in {shown}")
+        return UsageError(f"{shown}: {text}", "make graph")
     return ServiceError(f"DVC: {text or type(cause).__name__}", again)
 
 

@@ -1,67 +1,28 @@
-"""Which predictors there are, and how a saved one is brought back."""
+"""Predictors by name: which there are, and how a saved one is loaded."""
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import TailTuneError
 from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
+from tailtune.tasks.table import FINE_TUNE, FINE_TUNE_TITLE, TASKS, Kind, imported
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
-    from tailtune.predictors.base import Embed, Floats, Predictor, Rung
+    from tailtune.predictors.base import Embed, Floats, Predictor
+    from tailtune.predictors.prompted.codec import Codec
 
 CARD = "predictor.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One per kind of predictor.
-
-    Attributes:
-        name: In specs, folders and reports.
-        title: For people.
-        where: Its class, `module:Class` below src/tailtune/.
-        saved_as: What its folder's card says; its name, unless several tasks call theirs by one name.
-    """
-
-    name: str
-    title: str
-    where: str
-    saved_as: str = ""
-
-    def load_class(self) -> Any:
-        """Import the class."""
-        module, _, name = self.where.partition(":")
-        return getattr(importlib.import_module(f"tailtune.{module}"), name)
-
-
-FINE_TUNE, FINE_TUNE_TITLE = "lora", "LoRA fine-tune"
-"""What every task calls its fine-tune."""
-FINE_TUNES: Mapping[str, Kind] = {
-    "classification": Kind(FINE_TUNE, FINE_TUNE_TITLE, "tasks.classification.fine_tune:LoraPredictor"),
-    "extraction": Kind(FINE_TUNE, FINE_TUNE_TITLE, "tasks.extraction.fine_tune:LoraExtractor", "lora-extraction"),
-}
-"""Task → its fine-tune."""
 _PROMPTED = "predictors.prompted.rung:Prompted"  # language models, the same for every task
-RUNG_KINDS: Mapping[str, Kind] = {
+PROMPTED_KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("majority", "Majority class", "tasks.classification.majority:Majority"),
-        Kind("tfidf", "TF-IDF + linear", "tasks.classification.tfidf:Tfidf"),
-        Kind("zero_shot", "Zero-shot by label description", "tasks.classification.zero_shot:ZeroShot"),
-        Kind("prototypes", "Few-shot prototypes", "tasks.classification.prototypes:Prototypes"),
-        Kind("retrieval", "Retrieval, nearest labelled rows", "tasks.classification.retrieval:Retrieval"),
-        Kind("probe", "Frozen encoder + linear probe", "tasks.classification.probe:Probe"),
-        Kind("blank", "Nothing said", "tasks.extraction.rungs.blank:Blank"),
-        Kind("patterns", "Patterns and gazetteers", "tasks.extraction.rungs.patterns:Patterns"),
-        Kind("template", "Nearest example as template", "tasks.extraction.rungs.template:Template"),
-        Kind("token_probe", "Frozen encoder + token head", "tasks.extraction.rungs.token_probe:TokenProbe"),
         Kind("lm_zero_shot", "Prompt, zero-shot", _PROMPTED),
         Kind("lm_few_shot", "Prompt, few-shot", _PROMPTED),
         Kind("lm_chain_of_thought", "Prompt, step by step", _PROMPTED),
@@ -70,6 +31,10 @@ RUNG_KINDS: Mapping[str, Kind] = {
         Kind("lm_strong", "Best prompt, stronger model", _PROMPTED),
         Kind("lm_optimised", "Best prompt, optimised", _PROMPTED),
     )
+}
+"""Name → prompted rung."""
+RUNG_KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*(rung for task in TASKS.values() for rung in task.rungs), *PROMPTED_KINDS.values())
 }
 """Name → rung, of all tasks: no two rungs share a name."""
 
@@ -111,14 +76,23 @@ def load(folder: Path, embed: Embed | None = None) -> Predictor:
         TailTuneError: No card, or a kind this version does not know.
     """
     kind = _card(folder)["kind"]
-    for tuned in FINE_TUNES.values():
-        if kind == (tuned.saved_as or tuned.name):
-            loaded: Predictor = tuned.load_class().load(folder)
+    loaded: Predictor
+    for task in TASKS.values():
+        if kind == (task.fine_tune.saved_as or task.fine_tune.name):
+            loaded = task.fine_tune.load_class().load(folder)
             return loaded
     if kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
-    rung: Rung[Any] = RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand())
-    return rung
+    more = (codec_from,) if kind in PROMPTED_KINDS else ()
+    loaded = RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand(), *more)
+    return loaded
+
+
+def codec_from(card: Mapping[str, Any]) -> Codec:
+    """The codec that a saved prompted model was made with, from its `card`."""
+    where = next(task.codec_where for task in TASKS.values() if task.codec == card["kind"])
+    codec: Codec = imported(where).from_card(card)
+    return codec
 
 
 def _card(folder: Path) -> dict[str, Any]:

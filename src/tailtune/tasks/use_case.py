@@ -1,72 +1,46 @@
-"""Read one use case: model.yaml and the file that says what an answer may be, all faults at once."""
+"""Read one use case: model.yaml and its file of allowed answers, all faults at once, and bind its task to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from tailtune.config.located import LinedYaml
 from tailtune.config.model import ModelSpec
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import Fault, SpecError, UsageError
-from tailtune.tasks.classification.config import ClassificationSpec, load_labels
-from tailtune.tasks.extraction.config import ExtractionSpec
-from tailtune.tasks.extraction.schema import load_schema
-
-if TYPE_CHECKING:
-    from tailtune.tasks.base import Task
-
-
-class Answers(Protocol):
-    """What an answer may be: a label set, a schema, later whatever a third task declares."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What rows are counted by: labels, fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One per task: how its use cases are declared.
-
-    Attributes:
-        spec: The shape of model.yaml.
-        load_answers: Reads `spec.ANSWERS`, given the file, how errors name it, and their hint.
-    """
-
-    spec: type[ModelSpec]
-    load_answers: Callable[[Path, str, str], Answers]
-
-
-TASKS: dict[str, Declared] = {
-    "classification": Declared(ClassificationSpec, load_labels),
-    "extraction": Declared(ExtractionSpec, load_schema),
-}
-"""Task → how it is declared. tasks/ holds what each one does; a test compares the two."""
+from tailtune.tasks.base import Answers, Files, Task
+from tailtune.tasks.table import TASKS
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """One per declared use case: its name, spec, what an answer may be, and its paths."""
+    """One per declared use case.
+
+    Attributes:
+        name: Its folder below models/.
+        paths: Where its files are.
+        task: Its kind of answer, bound to what it declares.
+    """
 
     name: str
-    spec: ModelSpec
-    answers: Answers
     paths: CasePaths
+    task: Task
 
     @property
-    def task(self) -> Task:
-        """What the use case's task does."""
-        from tailtune.tasks import table
+    def spec(self) -> ModelSpec:
+        """What it declares."""
+        return self.task.spec
 
-        return table.TASKS[self.spec.task]
+    @property
+    def answers(self) -> Answers:
+        """The answers that it allows."""
+        return self.task.answers
 
     @property
     def answers_file(self) -> Path:
-        """The file that says what an answer may be."""
+        """The file of allowed answers."""
         return self.paths.folder / self.spec.ANSWERS
 
 
@@ -86,34 +60,34 @@ def load_use_case(paths: Paths, name: str) -> UseCase:
     hint = f"tailtune check {name}"
     faults: list[Fault] = []
     lined = LinedYaml(case.model_yaml, paths.shown(case.model_yaml), hint)
-    declared = _declared(lined)
+    task = _task(lined)
     spec: ModelSpec | None = None
     answers: Answers | None = None
     try:
-        spec = lined.parse(declared.spec)
+        spec = lined.parse(task.spec_type)
     except SpecError as error:
         faults += error.faults
-    file = case.folder / declared.spec.ANSWERS
+    file = case.folder / task.spec_type.ANSWERS
     try:
-        answers = declared.load_answers(file, paths.shown(file), hint)
+        answers = task.load_answers(file, paths.shown(file), hint)
     except SpecError as error:
         faults += error.faults
     if faults or spec is None or answers is None:
         raise SpecError(faults, hint)
-    return UseCase(name, spec, answers, case)
+    return UseCase(name, case, task(spec, answers, Files.of(case, spec.ANSWERS)))
 
 
-def _declared(lined: LinedYaml) -> Declared:
-    """How the use case's task is declared.
+def _task(lined: LinedYaml) -> type[Task]:
+    """The task that a model.yaml names.
 
     Raises:
-        SpecError: It names none that there is.
+        SpecError: There is no such task.
     """
-    given = lined.value.get("task")
-    if isinstance(given, str) and given in TASKS:
-        return TASKS[given]
+    named = lined.value.get("task")
+    if isinstance(named, str) and named in TASKS:
+        return TASKS[named].load_class()
     if "task" not in lined.value:
         raise SpecError([lined.fault((), f"task: missing; expected one of {', '.join(TASKS)}")], lined.hint)
-    near = get_close_matches(str(given), TASKS, n=1)
+    near = get_close_matches(str(named), TASKS, n=1)
     meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(TASKS)}"
-    raise SpecError([lined.fault(("task",), f"no such task: {given!r}; {meant}")], lined.hint)
+    raise SpecError([lined.fault(("task",), f"no such task: {named!r}; {meant}")], lined.hint)

@@ -6,7 +6,9 @@ from typing import Any
 from tailtune.config.paths import Paths
 from tailtune.lifecycle.curate import Drops, row_id, tidy_test_rows, tidy_train_rows
 from tailtune.services.sources import RawRow
+from tailtune.tasks.base import Files
 from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.classification.task import Classification
 from tailtune.tasks.use_case import UseCase
 
 EMPTY: dict[str, Any] = {
@@ -17,7 +19,8 @@ EMPTY: dict[str, Any] = {
 def spec(**curate: Any) -> UseCase:
     data = {"file": "r.csv", "test_file": "t.csv"}
     spec = ClassificationSpec.model_validate({"task": "classification", "data": data, "curate": curate, **EMPTY})
-    return UseCase("x", spec, LabelSet({"a": ""}), Paths(Path()).case("x"))
+    paths = Paths(Path()).case("x")
+    return UseCase("x", paths, Classification(spec, LabelSet({"a": ""}), Files.of(paths, "labels.yaml")))
 
 
 def raw(*texts: str) -> list[RawRow]:

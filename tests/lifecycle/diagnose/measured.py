@@ -139,7 +139,7 @@ def _save_prompt(folder: Path, train: Sequence[Row], choice: Choice) -> None:
 def _save_witness(paths: Paths, train: Sequence[Row], dev: Sequence[Row]) -> None:
     """TF-IDF, which needs no encoder."""
     case = load_use_case(paths, NAME)
-    rung = saved.RUNG_KINDS["tfidf"].load_class().fit(case.task.fitting(case, train, lambda texts: None))
+    rung = saved.RUNG_KINDS["tfidf"].load_class().fit(case.task.fit_context(train, lambda texts: None))
     folder = paths.case(NAME).stage("ladder") / "rungs" / "tfidf"
     folder.mkdir(parents=True)
     rung.save(folder)

@@ -8,7 +8,7 @@ import pytest
 from tailtune.lifecycle.curate import REASONS
 from tailtune.lifecycle.validate.expectations import _BAD, LEAKS, TABLES, check, expectations, offenders
 from tailtune.lifecycle.validate.tables import LEAK_REASONS
-from tailtune.tasks.expect import Expected
+from tailtune.tasks.base import Expectation
 
 from ..helpers import project
 
@@ -66,7 +66,8 @@ CASES = [
 
 def test_the_rows_named_are_the_rows_that_great_expectations_counts(tmp_path: Path) -> None:
     suite = [
-        Expected("rows", kind, arguments["column"], f"{i}", arguments) for i, (kind, arguments, _) in enumerate(CASES)
+        Expectation("rows", kind, arguments["column"], f"{i}", arguments)
+        for i, (kind, arguments, _) in enumerate(CASES)
     ]
     results = check("x", suite, {"rows": TABLE}, tmp_path)
     assert [result.bad_rows for result in results] == [len(rows) for *_, rows in CASES]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailtune.core.records import Span
 from tailtune.predictors.prepare import moved, prepared, prepared_with
 from tailtune.predictors.prepare.clean import clean, clean_mapped
 from tailtune.predictors.prepare.moves import Edit, Moves, apply
 from tailtune.predictors.prepare.scrub import KINDS, scrub, scrub_mapped
-from tailtune.tasks.extraction.annotations import Span
 
 CARD = "4111 1111 1111 1111"
 

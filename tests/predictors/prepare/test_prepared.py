@@ -14,7 +14,9 @@ from tailtune.config.paths import Paths
 from tailtune.lifecycle.curate import Drops, tidy_test_rows, tidy_train_rows
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
+from tailtune.tasks.base import Files
 from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.classification.task import Classification
 from tailtune.tasks.use_case import UseCase
 
 SPEC = ClassificationSpec.model_validate(
@@ -28,7 +30,8 @@ SPEC = ClassificationSpec.model_validate(
         },
     }
 )
-CASE = UseCase("x", SPEC, LabelSet({"label": ""}), Paths(Path()).case("x"))
+PATHS = Paths(Path()).case("x")
+CASE = UseCase("x", PATHS, Classification(SPEC, LabelSet({"label": ""}), Files.of(PATHS, "labels.yaml")))
 PARTS = (
     "a@b.de",
     " \t\n",

@@ -254,7 +254,7 @@ def test_a_loaded_rung_opens_its_model_when_the_first_text_comes(tmp_path: Path)
     """Bringing a rung back reaches for no network, key or folder."""
     spec = LanguageModelSpec(name="local", folder="nowhere/at/all")
     rung(Scripted(), spec=spec).save(tmp_path)
-    loaded = Prompted.load(tmp_path, embed)
+    loaded = Prompted.load(tmp_path, embed, saved.codec_from)
     with pytest.raises(Exception, match="nowhere/at/all"):
         loaded.answer(["a"])
 

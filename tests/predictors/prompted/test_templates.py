@@ -179,7 +179,7 @@ def test_only_prompts_that_a_rung_sends_are_needed_and_all_that_are_there_are_ch
 @pytest.mark.parametrize("name", ["support-tickets", "insurance-claims"])
 def test_the_shipped_prompts_hold_and_tell_everything(name: str) -> None:
     shipped = load_use_case(Paths(ROOT), name)
-    codec = shipped.task.codec(shipped)
+    codec = shipped.task.codec()
     templates = load_templates(shipped, codec)
     assert tuple(templates) == PROMPTS
     for prompt, template in templates.items():

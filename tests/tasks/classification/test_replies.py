@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tailtune.predictors.prompted.codec import undescribed
 from tailtune.tasks.classification.replies import LabelCodec
-from tailtune.tasks.codecs import codec_from
+from tailtune.tasks.saved import codec_from
 
 LABELS = {"billing": "money", "log_in": "Log in", "refund": "", "refund_request": "wants money back", "7": "seven"}
 CODEC = LabelCodec(LABELS)

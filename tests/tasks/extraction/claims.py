@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Annotation, Extraction, Span, Values
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.score_rules import Rules
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tailtune.tasks.extraction.annotations import Span
-from tailtune.tasks.extraction.book import FieldBook
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.reading import RawLabel
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 
@@ -17,18 +17,18 @@ SCHEMA = ObjectSchema(
 
 
 def faults(*labels: RawLabel) -> list[str]:
-    book = FieldBook(SCHEMA, "models/x/schema.json", "data/x")
+    check = FieldCheck(SCHEMA, "models/x/schema.json", "data/x")
     for line, label in enumerate(labels, 1):
-        book.check(label.encode(), f"r.jsonl:{line}")
-    return [str(fault) for fault in book.faults()]
+        check.add(label.encode(), f"r.jsonl:{line}")
+    return [str(fault) for fault in check.faults()]
 
 
 def test_declared_fields_and_values_are_counted() -> None:
-    book = FieldBook(SCHEMA, "s", "d")
+    check = FieldCheck(SCHEMA, "s", "d")
     label = RawLabel((Span(0, 1, "loss_date"), Span(2, 3, "loss_date")), {"peril": "fire"}, "ask")
-    book.check(label.encode(), "r.jsonl:1")
-    assert dict(book.seen) == {"intent": 1, "loss_date": 1, "peril": 1}
-    assert list(book.faults()) == []
+    check.add(label.encode(), "r.jsonl:1")
+    assert dict(check.seen) == {"intent": 1, "loss_date": 1, "peril": 1}
+    assert list(check.faults()) == []
 
 
 def test_a_field_that_the_schema_lacks_is_told_with_the_nearest() -> None:

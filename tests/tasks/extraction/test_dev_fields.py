@@ -5,7 +5,8 @@ import pytest
 import torch
 from training.jobs import SCHEMA
 
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.dev_fields import DevRow, calibrated, dev_score
 from tailtune.tasks.extraction.heads import Layout, TextScores
 from tailtune.tasks.extraction.windows import Windows

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tailtune.core.records import Answer, Row
-from tailtune.judge.diagnose import Part
-from tailtune.tasks.base import Said
+from tailtune.judge.diagnose import WrongPart
+from tailtune.tasks.base import RowAnswers
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.diagnosis import wrong_parts
 from tasks.extraction.claims import RULES, SCHEMA
@@ -29,9 +29,9 @@ def answer(changes: dict[str, Any] | None) -> Answer:
     return Answer(canonical({**GOLD, **changes}), float("nan"))
 
 
-def parts(changes: dict[str, Any] | None, **others: Any) -> tuple[Part, ...]:
+def parts(changes: dict[str, Any] | None, **others: Any) -> tuple[WrongPart, ...]:
     row = Row("id", "text", label(**GOLD), "r:1")
-    return wrong_parts(SCHEMA, RULES, row, Said(answer(changes), **others))
+    return wrong_parts(SCHEMA, RULES, row, RowAnswers(answer(changes), **others))
 
 
 def test_a_right_answer_has_no_wrong_part_and_a_wrong_one_only_its_own() -> None:

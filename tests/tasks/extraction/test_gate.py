@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tailtune.core.records import Row
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.core.records import Row, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.gate import GRAINS, tables
 from tailtune.tasks.extraction.schema import schema_from
 

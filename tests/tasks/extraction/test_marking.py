@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.marking import marked
 
 TEXT = "Crash on 4 May 2026, reported 5 May. 😀 Ada"

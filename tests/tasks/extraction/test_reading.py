@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tailtune.core.errors import DataError
+from tailtune.core.records import Span
 from tailtune.services import sources
-from tailtune.tasks.extraction.annotations import Span
 from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.reading import RawLabel, columns_of, reader
 

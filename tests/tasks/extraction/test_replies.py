@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.predictors.prompted.codec import Read, undescribed
-from tailtune.tasks.codecs import codec_from
 from tailtune.tasks.extraction import scorer as judge
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.replies import ObjectCodec
 from tailtune.tasks.extraction.schema import schema_from
 from tailtune.tasks.extraction.task_scoring import rules
 from tailtune.tasks.extraction.values import object_valid
+from tailtune.tasks.saved import codec_from
 from tasks.extraction.rungs.claims import ROWS, SCHEMA
 from tasks.extraction.values.schemas import EVERY, MONEY, document
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.heads import Layout, TextScores
 from tailtune.tasks.extraction.tag_reading import Calibration, read, softmax
 from tailtune.tasks.extraction.windows import Windows

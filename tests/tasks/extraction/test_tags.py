@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.tags import TagSet
 from tailtune.tasks.extraction.windows import Windows
 

@@ -218,7 +218,7 @@ class Kitchen:
         """Train rows that a prompt may show; they are encoded when a rung first looks for near ones."""
         case = self.context.case
         rows = self._shown
-        return case.task.fitting(case, rows, lambda texts: self._embed(texts))
+        return case.task.fit_context(rows, lambda texts: self._embed(texts))
 
     @cached_property
     def _embed(self) -> Embed:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
-from tailtune.core.sums import known_sum
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
 from tailtune.predictors.prompted.optimise import EXTRA, FEWEST_ROWS, Found, effort, installed, named, reflection, told
 from tailtune.predictors.prompted.rung import Prompted
@@ -106,7 +106,7 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     def right(row: Row, answer: Answer) -> float:
         if answer.value is None:
             return 0.0
-        value = float(task.score(case, [row], [answer], resamples=1).quality.value)
+        value = float(task.score([row], [answer], resamples=1).quality.value)
         return 1.0 if math.isnan(value) else value
 
     return right

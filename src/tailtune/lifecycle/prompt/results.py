@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency
 from tailtune.core.reports import Paired, PromptedRung
-from tailtune.core.sums import known_sum
-from tailtune.judge.corrections import holm
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.sequential import quality_sequence
+from tailtune.judge.stats import holm
 from tailtune.lifecycle.prompt.buying import Bought
 from tailtune.predictors.prompted.replied import forms, latency, price, remarks
 from tailtune.tasks import saved
@@ -25,10 +25,10 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
     """
     rung, asked = bought.rung, bought.asked
     rows = list(bought.rows[: bought.count])
-    scored = case.task.score(case, rows, [one.answer for one in asked])
+    scored = case.task.score(rows, [one.answer for one in asked])
     metrics = dict(scored.metrics)
     if bought.early:
-        metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, case.task.most_items(case))
+        metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, case.task.most_items())
     usd = [one.reply.usd for one in asked]
     timed, held = latency(asked, rung.spec.name), forms(asked) if rung.constrained else {}
     hosted = rung.spec.folder is not None
@@ -71,7 +71,7 @@ def compared(case: UseCase, bought: Bought, other: Sequence[Answer], names: tupl
     rows = list(bought.rows[: min(bought.count, len(other))])
     task = case.task
     first, second = (
-        task.score(case, rows, answers[: len(rows)]) for answers in ([one.answer for one in bought.asked], list(other))
+        task.score(rows, answers[: len(rows)]) for answers in ([one.answer for one in bought.asked], list(other))
     )
     return task.compare(first, second, names)
 

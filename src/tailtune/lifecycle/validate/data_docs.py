@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tailtune.core.reports import ExpectationResult
-from tailtune.tasks.expect import Expected
+from tailtune.tasks.base import Expectation
 
 # Scripts and styles from elsewhere, images from elsewhere, and the newsletter's footer.
 _FOREIGN = re.compile(
@@ -39,7 +39,7 @@ ul { list-style: none; } .sticky .nav li { display: inline-block; }
 def finish(
     folder: Path,
     use_case: str,
-    suite: Sequence[Expected],
+    suite: Sequence[Expectation],
     results: Sequence[ExpectationResult],
     grains: Mapping[str, str],
 ) -> Path:
@@ -67,7 +67,7 @@ def finish(
 def _index(
     folder: Path,
     use_case: str,
-    suite: Sequence[Expected],
+    suite: Sequence[Expectation],
     results: Sequence[ExpectationResult],
     grains: Mapping[str, str],
 ) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.reports import ExpectationResult
-from tailtune.tasks.expect import Expected, column
+from tailtune.tasks.base import Expectation, expect_column
 from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ TABLES: dict[str, str] = {
 }
 
 
-def expectations(case: UseCase) -> tuple[Expected, ...]:
+def expectations(case: UseCase) -> tuple[Expectation, ...]:
     """The suite of a use case, in the order in which people read it."""
-    own = case.task.expectations(case)
+    own = case.task.expectations()
     return (*_shape(case), *_content(case), *_leakage(case), *_amounts(case), *own)
 
 
-def _shape(case: UseCase) -> Iterator[Expected]:
+def _shape(case: UseCase) -> Iterator[Expectation]:
     columns = ["group", "id", "label", "origin", "split", "text"]
-    yield Expected(
+    yield Expectation(
         "rows",
         "expect_table_columns_to_match_set",
         "columns",
@@ -49,7 +49,7 @@ def _shape(case: UseCase) -> Iterator[Expected]:
         {"column_set": [*columns, *LEAKS], "exact_match": True},
     )
     least = case.spec.validate_.min_rows
-    yield Expected(
+    yield Expectation(
         "rows",
         "expect_table_row_count_to_be_between",
         "rows",
@@ -57,16 +57,18 @@ def _shape(case: UseCase) -> Iterator[Expected]:
         {"min_value": least},
     )
     for name in ("id", "text", "label", "origin"):
-        yield column("rows", "expect_column_values_to_not_be_null", name, f"Every row has {_a(name)}.")
+        yield expect_column("rows", "expect_column_values_to_not_be_null", name, f"Every row has {_a(name)}.")
     for name in ("text", "label"):
-        yield column("rows", "expect_column_values_to_be_of_type", name, f"Every {name} is a string.", type_="str")
-    yield column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
+        yield expect_column(
+            "rows", "expect_column_values_to_be_of_type", name, f"Every {name} is a string.", type_="str"
+        )
+    yield expect_column("rows", "expect_column_values_to_be_unique", "id", "No two rows have the same id.")
 
 
-def _content(case: UseCase) -> Iterator[Expected]:
+def _content(case: UseCase) -> Iterator[Expectation]:
     shortest, longest = case.spec.curate.min_chars, case.spec.curate.max_chars
     given = "" if case.spec.data.test_file is None else ", rows of the given test file aside"
-    yield column(
+    yield expect_column(
         "measured",
         "expect_column_value_lengths_to_be_between",
         "text",
@@ -84,12 +86,12 @@ LEAKS: dict[str, str] = {
 }
 
 
-def _leakage(case: UseCase) -> Iterator[Expected]:
+def _leakage(case: UseCase) -> Iterator[Expectation]:
     for name, meaning in LEAKS.items():
-        yield column("rows", "expect_column_values_to_be_null", name, meaning)
+        yield expect_column("rows", "expect_column_values_to_be_null", name, meaning)
     if case.spec.data.test_file is not None:
         share = case.spec.validate_.max_leak_share
-        yield column(
+        yield expect_column(
             "curation",
             "expect_column_values_to_be_between",
             "leaked_test_share",
@@ -98,10 +100,12 @@ def _leakage(case: UseCase) -> Iterator[Expected]:
         )
 
 
-def _amounts(case: UseCase) -> Iterator[Expected]:
+def _amounts(case: UseCase) -> Iterator[Expectation]:
     spec = case.spec.validate_
-    yield column("splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1)
-    yield column(
+    yield expect_column(
+        "splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1
+    )
+    yield expect_column(
         "curation",
         "expect_column_values_to_be_between",
         "dropped_share",
@@ -115,7 +119,7 @@ def _a(noun: str) -> str:
 
 
 def check(
-    name: str, suite: Sequence[Expected], tables: Mapping[str, pd.DataFrame], docs: Path
+    name: str, suite: Sequence[Expectation], tables: Mapping[str, pd.DataFrame], docs: Path
 ) -> tuple[ExpectationResult, ...]:
     """Check every expectation against its table.
 
@@ -170,7 +174,7 @@ def _site(docs: Path) -> dict[str, Any]:
     }
 
 
-def _result(expected: Expected, result: Any, table: pd.DataFrame) -> ExpectationResult:
+def _result(expected: Expectation, result: Any, table: pd.DataFrame) -> ExpectationResult:
     found: dict[str, Any] = dict(result.result or {})
     bad = int(found.get("unexpected_count") or 0)
     return ExpectationResult(
@@ -218,7 +222,7 @@ _BAD: dict[str, Callable[[pd.Series, Mapping[str, Any]], pd.Series]] = {
 }
 
 
-def offenders(expected: Expected, table: pd.DataFrame) -> pd.Series:
+def offenders(expected: Expectation, table: pd.DataFrame) -> pd.Series:
     """Origins of all rows that fail an expectation about the rows of a column; empty for one about a table."""
     bad = _BAD.get(expected.kind)
     if bad is None:

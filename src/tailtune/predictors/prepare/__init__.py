@@ -16,7 +16,7 @@ from tailtune.predictors.prepare.scrub import scrub, scrub_mapped
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
-    from tailtune.tasks.extraction.annotations import Span
+    from tailtune.core.records import Span
 
 
 def prepared(text: str, scrub_pii: Iterable[Pii]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -45,6 +45,10 @@ class Codec(Protocol):
 
     def card(self) -> dict[str, Any]:
         """Everything needed to make the codec again, as JSON values."""
+
+
+CodecFrom = Callable[[Mapping[str, Any]], Codec]
+"""Makes a codec from its `card`."""
 
 
 def undescribed(codec: Codec) -> list[str]:

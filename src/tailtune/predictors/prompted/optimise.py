@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
-from tailtune.core.sums import known_sum
 from tailtune.predictors.prompted.rung import Asked, Prompted
 from tailtune.predictors.prompted.templates import Template, parsed
 

@@ -14,12 +14,11 @@ from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLo
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext, Rung
-from tailtune.predictors.prompted.codec import Codec, Problem
+from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
 from tailtune.predictors.prompted.opening import CARD, declared, open_model
 from tailtune.predictors.prompted.templates import Template
-from tailtune.tasks.codecs import codec_from
 
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences
@@ -183,10 +182,15 @@ class Prompted(Rung[PromptContext]):
         (folder / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Prompted:
+    def load(cls, folder: Path, embed: Embed, codec_from: CodecFrom) -> Prompted:
         """Read what `save` wrote; the model is opened when the first text comes, without cache and limit.
 
         A local model that was packed with it is taken from there.
+
+        Args:
+            folder: What `save` wrote.
+            embed: The encoder, for examples that are chosen by text.
+            codec_from: Makes a codec from its card.
         """
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return cls(

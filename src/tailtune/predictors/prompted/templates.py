@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tailtune.config.model import Declared
 from tailtune.core.errors import Fault, MissingInputError, SpecError
 from tailtune.core.language import Message
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Example
 from tailtune.predictors.prompted.rendering import Part, rendered, template_faults
-from tailtune.tasks.use_case import UseCase
 
 PROMPTS = ("zero_shot", "few_shot", "chain_of_thought", "retrieval")
 """The prompt files of a use case; the rung `lm_NAME` sends `NAME.md`."""
@@ -84,7 +84,7 @@ def render(template: Template, variables: Mapping[str, Any], examples: Sequence[
     return [Message("system", rendered(Part(template.system), variables, examples, text, shown)), user]
 
 
-def load_templates(case: UseCase, codec: Codec) -> dict[str, Template]:
+def load_templates(case: Declared, codec: Codec) -> dict[str, Template]:
     """Read and check a use case's prompt files: those that its rungs send, and what others there are.
 
     Returns:

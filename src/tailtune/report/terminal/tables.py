@@ -78,7 +78,7 @@ def ownership(story: Story, width: int) -> Iterable[RenderableType]:
     table.add_column("road", overflow="fold")
     for name in ("quality", "once", "a month", "1,000 requests", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
-    for road in found.roads:
+    for road in found.candidates:
         quality = NOT_MEASURED if road.quality is None else share(road.quality)
         thousand = None if road.request_usd is None else road.request_usd * 1000
         figures = (dollars(road.one_off_usd), dollars(road.monthly_usd), usd(thousand))

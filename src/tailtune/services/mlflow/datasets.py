@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tailtune.config.model import Declared
 from tailtune.core.records import Split
 from tailtune.services.mlflow.provenance import file_digest
-from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 
-def inputs(case: UseCase, splits: Iterable[Split]) -> dict[str, DatasetInput]:
+def inputs(case: Declared, splits: Iterable[Split]) -> dict[str, DatasetInput]:
     """Split → dataset input, for the splits whose file is there. Reads bytes and the Parquet footer only."""
     import pyarrow.parquet as pq
     from mlflow.entities import Dataset, DatasetInput, InputTag

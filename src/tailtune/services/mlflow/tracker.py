@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from tailtune.config.model import Declared
 from tailtune.core.errors import ServiceError
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.core.run_plan import RunPlan, cost_points, cost_tags
@@ -19,7 +20,6 @@ from tailtune.services.mlflow.charge import plan as charge_plan
 from tailtune.services.mlflow.client import open_client, told
 from tailtune.services.mlflow.home import embedded_folder, reach
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
-from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -35,7 +35,7 @@ _GUIDE = (
 )
 
 
-def connect(uri: str, case: UseCase) -> Tracker:
+def connect(uri: str, case: Declared) -> Tracker:
     """A tracker of one use case. Takes milliseconds: MLflow itself is imported when something is published.
 
     Raises:
@@ -48,7 +48,7 @@ def connect(uri: str, case: UseCase) -> Tracker:
 class Tracker:
     """One per stage run: what it publishes goes to one MLflow experiment, named after the use case."""
 
-    def __init__(self, uri: str, case: UseCase) -> None:
+    def __init__(self, uri: str, case: Declared) -> None:
         self.uri, self.case = uri, case
         self._open: dict[str, str] = {}  # stage → its run that is not finished yet
         self._waiting: list[tuple[str, str, float, int, int]] = []  # stage, metric, value, step, time

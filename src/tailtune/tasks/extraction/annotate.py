@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from tailtune.core.records import Span
 from tailtune.services.sources import RawRow
-from tailtune.tasks.base import Tidied
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.base import PreparedRow
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.reading import INTENT, RawLabel
 from tailtune.tasks.extraction.schema import ObjectSchema
 
@@ -26,7 +27,7 @@ REASONS: dict[str, str] = {
 }
 
 
-def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> Tidied:
+def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> PreparedRow:
     """Text and annotation as curation writes them, or why the row cannot be used.
 
     Args:
@@ -41,21 +42,21 @@ def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes:
     given = RawLabel.decode(raw.label)
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
-        return Tidied(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
+        return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
     faults = span_faults(raw.text, given.spans)
     if faults:
-        return Tidied(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
+        return PreparedRow(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
     text, spans, kinds = prepared_with(raw.text, given.spans, scrub_pii)
     scrubbed = _scrubbed(raw.text, given.spans, kinds)
     if scrubbed:
-        return Tidied(text, raw.label, reason="span_scrubbed", detail=scrubbed)
+        return PreparedRow(text, raw.label, reason="span_scrubbed", detail=scrubbed)
     faults = span_faults(text, spans)  # two spans inside one scrubbed stretch are now one place
     if faults:
-        return Tidied(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
+        return PreparedRow(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
     annotation, wrong = _annotation(schema, text, tuple(sorted(spans)), given)
     if wrong:
-        return Tidied(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
-    return Tidied(text, annotation.encode(), changes + tuple(kinds))
+        return PreparedRow(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
+    return PreparedRow(text, annotation.encode(), changes + tuple(kinds))
 
 
 def unaligned(schema: ObjectSchema, label: str) -> tuple[str, ...]:

@@ -8,29 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tailtune.core.records import Answer
+from tailtune.core.records import Answer, Span
 
 Values = Mapping[str, Any]
 """Field → JSON value. A field that is absent or null has no value."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """One per stretch of a text that says a field's value.
-
-    Attributes:
-        start: Offset of its first character, counted in Unicode code points as Python does.
-        end: Offset after its last character; above start.
-        label: The field it is about.
-    """
-
-    start: int
-    end: int
-    label: str
-
-    def of(self, text: str) -> str:
-        """The characters it covers."""
-        return text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.decode import best_tags
 from tailtune.tasks.extraction.heads import NOWHERE, Layout, TextScores
 from tailtune.tasks.extraction.tag_reading import Calibration, read

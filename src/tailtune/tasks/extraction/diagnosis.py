@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailtune.core.records import Row
-from tailtune.judge.diagnose import Part
-from tailtune.tasks.base import Said
+from tailtune.judge.diagnose import WrongPart
+from tailtune.tasks.base import RowAnswers
 from tailtune.tasks.extraction.annotations import Annotation, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.score_rules import Rules, compared
@@ -28,7 +28,7 @@ class _Voices:
     asked: bool
 
 
-def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, said: Said) -> tuple[Part, ...]:
+def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
     """A part per wrong field, in the schema's order; then properties that the schema does not know.
 
     There is no confident learning over values. A field's label is suspect when the best local rung, which has learnt
@@ -38,21 +38,21 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, said: Said) -> tup
         schema: The fields.
         rules: What counts as the same value.
         row: The row.
-        said: What was answered.
+        answers: What was answered.
 
     Returns:
         At least one part for a row that is not wholly right. An answer that is no object is one part without a name.
     """
-    gold, given = Annotation.decode(row.label).values, answered_values(said.answer)
-    strong = None if said.strong is None else answered_values(said.strong)
-    asked = said.strong is not None
+    gold, given = Annotation.decode(row.label).values, answered_values(answers.answer)
+    strong = None if answers.strong is None else answered_values(answers.strong)
+    asked = answers.strong is not None
     if given is None:
         right = None if not asked else strong is not None and _right(schema, rules, strong, gold)
         told = None if strong is None else canonical(dict(strong))
-        return (Part("", canonical(dict(gold)), None, strong=told, strong_right=right),)
-    local = None if said.local is None else answered_values(said.local)
+        return (WrongPart("", canonical(dict(gold)), None, strong=told, strong_right=right),)
+    local = None if answers.local is None else answered_values(answers.local)
     voices = _Voices(gold, given, strong, local, asked)
-    shown = None if said.shown is None else [Annotation.decode(label).values for label in said.shown]
+    shown = None if answers.shown is None else [Annotation.decode(label).values for label in answers.shown]
     wrong = [
         _part(schema, rules, field, voices, shown)
         for field in schema.fields
@@ -60,7 +60,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, said: Said) -> tup
     ]
     known = frozenset(schema.names)
     strange = [
-        Part(
+        WrongPart(
             name,
             "no such field",
             canonical(value),
@@ -74,7 +74,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, said: Said) -> tup
 
 def _part(
     schema: ObjectSchema, rules: Rules, field: FieldSpec, voices: _Voices, shown: Sequence[Values] | None
-) -> Part:
+) -> WrongPart:
     name = field.name
     expected, answered = voices.expected.get(name), voices.answered.get(name)
     cell = compared(rules, field, answered, expected)
@@ -86,7 +86,7 @@ def _part(
     strong = None if voices.strong is None else said.as_text(voices.strong.get(name))
     local = None if voices.local is None else said.as_text(voices.local.get(name))
     right = voices.strong is not None and _field_right(rules, field, voices.strong, voices.expected)
-    return Part(
+    return WrongPart(
         name,
         wanted,
         given,

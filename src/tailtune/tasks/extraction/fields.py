@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,13 +26,9 @@ from tailtune.tasks.extraction.tag_reading import Calibration
 from tailtune.tasks.extraction.tags import Tagged
 from tailtune.tasks.extraction.windows import Packed, Windowed, Windows, pack
 from tailtune.tasks.extraction.writing import KINDS
-from tailtune.training.batches import micro_batches
-from tailtune.training.job import FitJob
+from tailtune.training.loop import micro_batches
 from tailtune.training.model import AdaptedEncoder
-from tailtune.training.objective import DevScore, Goal, Objective, Visit
-
-if TYPE_CHECKING:
-    from tailtune.tasks.use_case import UseCase
+from tailtune.training.objective import DevScore, FitJob, Goal, Objective, Visit
 
 HEAD_DROPOUT = 0.1
 
@@ -198,11 +193,8 @@ class FieldObjective(Objective):
         return total, [found[row] for row in range(len(self._dev))]
 
 
-def fields_of(case: UseCase, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
-    """The goal of an extraction use case."""
-    schema = case.answers
-    if not isinstance(schema, ObjectSchema):
-        raise TypeError(f"{case.name}: answers are {type(schema).__name__}, expected ObjectSchema")
+def fields_of(schema: ObjectSchema, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+    """The goal of an extraction use case with this schema."""
     return Fields(
         schema,
         texts=[row.text for row in train],

@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tailtune.core.records import Row
-from tailtune.tasks.base import Tables
-from tailtune.tasks.expect import Expected, column
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.core.records import Row, Span
+from tailtune.tasks.base import Expectation, SuiteTables, expect_column
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionValidate
 from tailtune.tasks.extraction.schema import ObjectSchema
-from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,26 +25,32 @@ _NULL = "expect_column_values_to_be_null"
 _BETWEEN = "expect_column_values_to_be_between"
 
 
-def expectations(case: UseCase, spec: ExtractionValidate) -> Iterator[Expected]:
-    """The part of the suite about spans and values."""
-    file, names = case.paths.project.shown(case.answers_file), list(case.answers.names)
+def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> Iterator[Expectation]:
+    """The part of the suite about spans and values.
+
+    Args:
+        schema: The fields.
+        file: How messages name its file.
+        spec: What rows must satisfy.
+    """
+    names = list(schema.names)
     known = f"is one of the {len(names)} fields in {file}."
     in_set = "expect_column_values_to_be_in_set"
-    yield column("spans", in_set, "field", f"What a span is about {known}", value_set=names)
-    yield column("spans", _BETWEEN, "start", "Every span begins inside its text.", min_value=0)
-    yield column("spans", _BETWEEN, "left", "Every span ends inside its text.", min_value=0)
-    yield column("spans", _BETWEEN, "length", "Every span covers something.", min_value=1)
-    yield column("spans", _NULL, "overlaps", "No two spans of a row overlap or cross.")
-    yield column("values", in_set, "field", f"What a value is of {known}", value_set=names)
-    yield column("values", _NULL, "invalid", f"Every value is valid against its field in {file}.")
-    yield column(
+    yield expect_column("spans", in_set, "field", f"What a span is about {known}", value_set=names)
+    yield expect_column("spans", _BETWEEN, "start", "Every span begins inside its text.", min_value=0)
+    yield expect_column("spans", _BETWEEN, "left", "Every span ends inside its text.", min_value=0)
+    yield expect_column("spans", _BETWEEN, "length", "Every span covers something.", min_value=1)
+    yield expect_column("spans", _NULL, "overlaps", "No two spans of a row overlap or cross.")
+    yield expect_column("values", in_set, "field", f"What a value is of {known}", value_set=names)
+    yield expect_column("values", _NULL, "invalid", f"Every value is valid against its field in {file}.")
+    yield expect_column(
         "alignment",
         _BETWEEN,
         "unaligned_share",
         f"At most {spec.max_unaligned_share:.1%} of the values are not found in their text.",
         max_value=spec.max_unaligned_share,
     )
-    yield column(
+    yield expect_column(
         "fields",
         _BETWEEN,
         "train_rows",
@@ -55,7 +59,7 @@ def expectations(case: UseCase, spec: ExtractionValidate) -> Iterator[Expected]:
     )
 
 
-def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
+def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
     """The tables that those expectations are about."""
     import pandas as pd
 
@@ -89,7 +93,7 @@ def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
             {"unaligned_share": [share], "origin": [f"{missing:,} of {wanted:,} values not found in their text"]}
         ),
     }
-    return Tables(GRAINS, frames)
+    return SuiteTables(GRAINS, frames)
 
 
 def _spans(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, int, int, int, str | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 
 
 def marked(text: str, expected: Sequence[Span], answered: Sequence[Span]) -> str:

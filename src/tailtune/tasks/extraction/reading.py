@@ -10,8 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from tailtune.core.records import Span
 from tailtune.services.sources.faults import Faults, encodable, shown
-from tailtune.tasks.extraction.annotations import Span, canonical
+from tailtune.tasks.extraction.annotations import canonical
 from tailtune.tasks.extraction.config import ExtractionData
 
 ENTITIES, FIELDS, INTENT = "entities", "fields", "intent"

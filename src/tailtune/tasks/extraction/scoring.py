@@ -32,6 +32,11 @@ class ExtractionScore(Score):
 
     tally: Tally
 
+    @property
+    def outcomes(self) -> NDArray[np.int64]:
+        """Values of each row that were right, wrong and missed, over all its fields."""
+        return self.tally.outcomes
+
 
 def score(
     schema: ObjectSchema,

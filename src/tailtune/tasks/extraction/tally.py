@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer
-from tailtune.tasks.extraction.annotations import Annotation, Extraction, Span, Values
+from tailtune.core.records import Answer, Span
+from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.score_rules import Rules, compared
 

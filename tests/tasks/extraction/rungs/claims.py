@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 
-from tailtune.core.records import Row
-from tailtune.tasks.extraction.annotations import Annotation, Extraction, Span
+from tailtune.core.records import Row, Span
+from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.rungs.base import ExtractContext
 from tailtune.tasks.extraction.schema import schema_from
 from tasks.classification.contract import embed

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tailtune.config.formats import checker
-from tailtune.tasks.extraction.annotations import Extraction, Span
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
 from tailtune.tasks.extraction.values import Candidate, Chosen, assemble, object_valid
 from tasks.extraction.values.schemas import DATE, EVERY, document, schemas

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from
 from tailtune.tasks.extraction.values import normalise, propose_schema
 from tailtune.tasks.extraction.values.propose import Row

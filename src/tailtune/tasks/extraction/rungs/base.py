@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tailtune.core.records import Row
-from tailtune.predictors.base import FitContext, Rung, load_arrays, save_arrays
+from tailtune.predictors.base import FitContext, LocalRung, load_arrays, save_arrays
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
 from tailtune.tasks.extraction.values import LATE_IMPORTS, Candidate, Chosen, assemble
@@ -46,7 +46,7 @@ class Found:
     absent: Mapping[str, float] = field(default_factory=dict)
 
 
-class Extractor(Rung[ExtractContext]):
+class Extractor(LocalRung[ExtractContext]):
     """An extractor that the ladder measures.
 
     Attributes:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from tailtune.tasks.extraction.annotations import Span
+from tailtune.core.records import Span
 from tailtune.tasks.extraction.rungs.finders import FINDABLE, find
 from tailtune.tasks.extraction.rungs.words import Words
 from tailtune.tasks.extraction.schema import Kind, ObjectSchema

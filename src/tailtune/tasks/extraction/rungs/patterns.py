@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tailtune.core.records import Row
+from tailtune.core.records import Row, Span
 from tailtune.predictors.base import Embed
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.annotations import Span
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, terms_of
 from tailtune.tasks.extraction.rungs.lexicon import Lexicon

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tailtune.core.records import Span
 from tailtune.predictors.base import Embed, Floats
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.annotations import Annotation, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.aligning import Aligner
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.words import Words
