@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tailtune.core.records import Answer
 from tailtune.core.reports import CalibrationBin, Confusion, FieldResult
+from tailtune.judge import scores
 from tailtune.judge.stats import wilson
-from tailtune.tasks.classification import scoring
 from tailtune.tasks.extraction.annotations import Annotation, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.score_rules import Rules, items
@@ -71,7 +71,7 @@ def calibration(counted: Tally, bins: int, seed: int = 17) -> tuple[CalibrationB
         return ()
     if told.size > _MOST_ANSWERS:
         told = np.sort(np.random.default_rng(seed).choice(told, _MOST_ANSWERS, replace=False))
-    return scoring.calibration(sure[told].astype(np.float64), right[told], bins)
+    return scores.calibration(sure[told].astype(np.float64), right[told], bins)
 
 
 def confusions(

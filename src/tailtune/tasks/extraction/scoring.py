@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Estimate
-from tailtune.judge.scores import Score
+from tailtune.judge.scores import Score, calibration_error
 from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
-from tailtune.tasks.classification.scoring import calibration_error
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.details import calibration
 from tailtune.tasks.extraction.schema import ObjectSchema
