@@ -10,9 +10,9 @@ import pytest
 from tailtune.core.records import Answer
 from tailtune.core.reports import Confusion
 from tailtune.judge.stats import wilson
-from tailtune.tasks.extraction import details
+from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
-from tailtune.tasks.extraction.tally import Tally, tally
+from tailtune.tasks.extraction.scoring import Tally, tally
 from tasks.extraction.claims import RULES, SCHEMA, gold, said
 
 EXPECTED = [
