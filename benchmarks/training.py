@@ -94,8 +94,8 @@ class Stopwatch:
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.tasks.classification.classes import Classes
     from tailtune.tasks.classification.fine_tune import LoraPredictor
+    from tailtune.tasks.classification.objective import Classes
     from tailtune.training import checkpoint
     from tailtune.training.loop import fit
     from tailtune.training.objective import FitJob

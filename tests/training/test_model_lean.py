@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.bert import mean_pool
-from tailtune.tasks.classification.classes import sentence_vectors
+from tailtune.tasks.classification.objective import sentence_vectors
 from tailtune.training.model import AdaptedEncoder, LoraShape
 
 IDS = torch.tensor([[101, 2000, 2001, 2002, 102], [101, 3000, 102, 0, 0], [101, 2500, 2600, 102, 0]])

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tailtune.tasks.classification.similarity import SHARPNESS, unit
-from tailtune.tasks.classification.zero_shot import ZeroShot, described
+from tailtune.tasks.classification.rungs import SHARPNESS, ZeroShot, described, unit
 from tasks.classification.contract import Check, context, embed, keeps
 
 

@@ -13,7 +13,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prompting import PromptSpec
 from tailtune.core.errors import MissingInputError, ServiceError
 from tailtune.core.reports import PromptReport
-from tailtune.lifecycle import weights
+from tailtune.lifecycle import language_models
 from tailtune.services import store
 from tailtune.services.weights import holds
 from tailtune.tasks.use_case import load_use_case
@@ -28,7 +28,7 @@ def paths(tmp_path: Path) -> Paths:
     """A project whose prompts were measured with one model in a folder and one at an endpoint."""
     made = make(tmp_path / "project", {"prompt": {"models": [BASE, AFAR]}})
     write_random_model(made.root / FOLDER)
-    report = PromptReport(use_case=NAME, stage="prompt", weights=weights.digests(context(made)))
+    report = PromptReport(use_case=NAME, stage="prompt", weights=language_models.weight_digests(context(made)))
     store.write_report(made.case(NAME).report("prompt"), report)
     return made
 
@@ -43,13 +43,13 @@ def test_only_models_in_a_folder_are_noted(paths: Paths) -> None:
 
 
 def test_the_same_weights_pass_wherever_they_lie(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights.require_unchanged(context(paths))
+    language_models.require_unchanged_weights(context(paths))
     (tmp_path / "disk" / "lm").mkdir(parents=True)
     shutil.move(paths.root / FOLDER, tmp_path / "disk" / "lm")
     with pytest.raises(MissingInputError):
-        weights.require_unchanged(context(paths))
+        language_models.require_unchanged_weights(context(paths))
     monkeypatch.setenv("TAILTUNE_WEIGHTS", str(tmp_path / "disk"))
-    weights.require_unchanged(context(paths))
+    language_models.require_unchanged_weights(context(paths))
 
 
 @pytest.mark.parametrize(("gone", "told"), [(False, "changed"), (True, "are gone")])
@@ -58,16 +58,16 @@ def test_other_weights_are_refused_with_what_to_run(paths: Paths, gone: bool, to
     if not gone:
         write_random_model(paths.root / FOLDER, seed=6)
     with pytest.raises(MissingInputError, match=f"^lm/tiny: the weights of tiny {told} since the prompts") as caught:
-        weights.require_unchanged(context(paths))
+        language_models.require_unchanged_weights(context(paths))
     assert caught.value.hint == f"tailtune run {NAME}"
 
 
 def test_what_was_not_measured_is_not_asked_for(paths: Paths) -> None:
     """DVC sees another declaration by itself; without a report nothing can be stale."""
     respec(paths, {"prompt": {"models": [{"name": "other", "folder": "lm/other"}]}})
-    weights.require_unchanged(context(paths))
+    language_models.require_unchanged_weights(context(paths))
     paths.case(NAME).report("prompt").unlink()
-    weights.require_unchanged(context(paths))
+    language_models.require_unchanged_weights(context(paths))
 
 
 class TestRestore:
@@ -81,12 +81,16 @@ class TestRestore:
         def never() -> Path | None:
             raise AssertionError("nothing need be fetched")
 
-        found = weights.restore(self.declared(paths), noted(paths), paths.root, never, tmp_path / "into")
+        found = language_models.restore_weights(
+            self.declared(paths), noted(paths), paths.root, never, tmp_path / "into"
+        )
         assert found == paths.root and not (tmp_path / "into").exists()
 
     def test_weights_that_are_gone_come_from_the_version(self, paths: Paths, tmp_path: Path) -> None:
         packed = Path(shutil.move(paths.root / FOLDER, tmp_path / "packed"))
-        found = weights.restore(self.declared(paths), noted(paths), paths.root, lambda: packed, tmp_path / "into")
+        found = language_models.restore_weights(
+            self.declared(paths), noted(paths), paths.root, lambda: packed, tmp_path / "into"
+        )
         assert found == tmp_path / "into"
         assert holds(found / FOLDER, noted(paths)["tiny"])
 
@@ -96,17 +100,17 @@ class TestRestore:
         write_random_model(paths.root / FOLDER, seed=6)
         there = None if packed == "none" else paths.root / FOLDER
         with pytest.raises(ServiceError, match=r"^lm/tiny: not the weights of tiny that were measured") as caught:
-            weights.restore(spec, held, paths.root, lambda: there, tmp_path / "into")
+            language_models.restore_weights(spec, held, paths.root, lambda: there, tmp_path / "into")
         assert "put them back into lm/tiny" in str(caught.value.hint)
 
     def test_nothing_is_laid_outside_of_its_folder(self, paths: Paths, tmp_path: Path) -> None:
         spec, held = self.declared(paths, "../outside"), noted(paths)
         with pytest.raises(ServiceError, match=r"^\.\./outside: "):
-            weights.restore(spec, held, paths.root, lambda: paths.root / FOLDER, tmp_path / "into")
+            language_models.restore_weights(spec, held, paths.root, lambda: paths.root / FOLDER, tmp_path / "into")
         assert not (tmp_path / "outside").exists()
 
 
 def test_a_folder_without_a_model_is_told_before_anything_is_asked(paths: Paths) -> None:
     (paths.root / FOLDER / "model.safetensors").unlink()
     with pytest.raises(MissingInputError, match="no weights; expected"):
-        weights.digests(context(paths))
+        language_models.weight_digests(context(paths))

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tailtune.tasks import saved
-from tailtune.tasks.classification.probe import Probe
-from tailtune.tasks.classification.rungs import ClassifyContext
+from tailtune.tasks.classification.rungs import ClassifyContext, Probe
 from tasks.classification.contract import Check, accuracy, context, keeps, rows
 
 

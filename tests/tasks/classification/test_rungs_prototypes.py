@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailtune.core.records import Row
-from tailtune.tasks.classification.prototypes import Prototypes, few_per_class
+from tailtune.tasks.classification.rungs import Prototypes, few_per_class
 from tasks.classification.contract import Check, accuracy, context, embed, keeps, rows
 
 

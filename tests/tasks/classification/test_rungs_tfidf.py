@@ -10,7 +10,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tailtune.core.records import Row
-from tailtune.tasks.classification.tfidf import Tfidf
+from tailtune.tasks.classification.rungs import Tfidf
 from tasks.classification.contract import TEXTS, Check, accuracy, context, keeps, rows
 
 

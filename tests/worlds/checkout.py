@@ -13,9 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from worlds import servers
+from worlds.command import Ended, tailtune
+from worlds.once import once
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-NAME = "toy"
+NAME = "inbox"
 CLASSES = {
     "card_lost": ["my card is gone", "i lost my card", "the card is nowhere to be found", "i left my card in a taxi"],
     "refund": ["give me my money back", "refund the order", "i want my payment returned", "reimburse me please"],
@@ -52,7 +58,7 @@ def rows(seed: int = 1, per_class: int = 90) -> list[dict[str, str]]:
 
 
 class Checkout:
-    """One per test module: commands run in it as a user types them."""
+    """A checkout with one use case at most: commands run in it as a user types them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -67,19 +73,23 @@ class Checkout:
         self.env |= {"TAILTUNE_ROOT": str(root), "NO_COLOR": "1", "COLUMNS": "120"}
 
     @classmethod
-    def make(cls, root: Path) -> Checkout:
-        """A checkout with the tiny classification in it."""
-        made = cls.bare(root)
-        made.bring(rows())
-        made.spec(ladder={"latency_rows": 20, "curve_points": 2}, targets={"accuracy": 0.99, "min_train_rows": 0})
-        made.spec(train={"epochs": 2, "rank": 4, "max_tokens": 32}, evaluate={"latency_rows": 20, "resamples": 200})
-        made.settle()
-        return made
+    def bare(cls, factory: pytest.TempPathFactory, root: Path) -> Checkout:
+        """What a clone holds, without the shipped use cases."""
+        return cls(once(factory, "bare", cls._clone)).copy(root)
+
+    def copy(self, root: Path) -> Checkout:
+        """A copy that a test may change."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Checkout(root)
+
+    def served(self, factory: pytest.TempPathFactory) -> Checkout:
+        """Let its runs use the Prefect server of all tests, which is up already."""
+        self.env["PREFECT_API_URL"] = servers.prefect(factory)
+        return self
 
     @classmethod
-    def bare(cls, root: Path) -> Checkout:
-        """Copy what a clone holds, without the shipped use cases."""
-        root.mkdir(parents=True, exist_ok=True)
+    def _clone(cls, root: Path) -> None:
+        root.mkdir(parents=True)
         shutil.copytree(ROOT / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
         (root / "models").mkdir()
         for name in ("models/prices.yaml", ".gitignore", ".dvcignore"):
@@ -90,7 +100,6 @@ class Checkout:
         made = cls(root)
         made.ok("git", "init", "-q")
         made.ok("dvc", "init", "-q")
-        return made
 
     def settle(self) -> None:
         """Forget the placeholder and commit what there is."""
@@ -104,7 +113,7 @@ class Checkout:
         """Declare the use case from JSONL rows."""
         file = self.root.parent / f"{self.root.name}.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
-        self.ok("tailtune", "new", NAME, "--from", str(file))
+        self.does("new", NAME, "--from", str(file))
 
     def spec(self, **sections: dict[str, Any]) -> None:
         """Change keys of model.yaml."""
@@ -134,6 +143,15 @@ class Checkout:
         done = self.run(*words)
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
+
+    def inside(self, *words: str) -> Ended:
+        """Run `tailtune …` in this process, which has imported what it needs."""
+        return tailtune(self.root, *words)
+
+    def does(self, *words: str) -> None:
+        """Run `tailtune …` in this process; it must succeed."""
+        done = self.inside(*words)
+        assert done.code == 0, f"{words}: {done.code}\n{done.out[-3000:]}\n{done.err[-3000:]}"
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""

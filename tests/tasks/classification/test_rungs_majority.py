@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tailtune.tasks.classification.majority import Majority
+from tailtune.tasks.classification.rungs import Majority
 from tasks.classification.contract import Check, context, embed, keeps, rows
 
 
