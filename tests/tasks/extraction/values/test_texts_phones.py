@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailtune.tasks.extraction.values.outcome import Refusal
-from tailtune.tasks.extraction.values.phones import read_email, read_phone
+from tailtune.tasks.extraction.values.texts import Refusal, read_email, read_phone
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.values.money import read_money
-from tailtune.tasks.extraction.values.outcome import Refusal
+from tailtune.tasks.extraction.values.numbers import read_money
+from tailtune.tasks.extraction.values.texts import Refusal
 
 CODES = ("USD", "EUR", "GBP")
 

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.values.folding import fold, scanned, squeezed
+from tailtune.tasks.extraction.values.texts import fold, scanned, squeezed
 
 
 def test_case_accents_and_blanks_are_no_difference() -> None:

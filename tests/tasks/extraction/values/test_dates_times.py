@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.values.outcome import Refusal
-from tailtune.tasks.extraction.values.times import read_time
+from tailtune.tasks.extraction.values.dates import read_time
+from tailtune.tasks.extraction.values.texts import Refusal
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tailtune.tasks.extraction.schema import Kind
-from tailtune.tasks.extraction.values.finders import stretches
+from tailtune.tasks.extraction.values.places import stretches
 
 
 @pytest.mark.parametrize(
