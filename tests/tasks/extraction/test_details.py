@@ -10,6 +10,7 @@ import pytest
 from tailtune.core.records import Answer
 from tailtune.core.reports import Confusion
 from tailtune.judge.stats import wilson
+from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
 from tailtune.tasks.extraction.scoring import Tally, tally
 from tasks.extraction.claims import RULES, SCHEMA, gold, said
