@@ -94,7 +94,7 @@ def compared(rules: Rules, spec: FieldSpec, answered: Any, expected: Any) -> Cel
     """Compare an answered value with the expected one; an expected item is met by one answered item at most."""
     if answered is None and expected is None:
         return EMPTY
-    answers, unmet = items(answered), items(expected)
+    answers, unmet = items(answered), list(items(expected))
     shaped = answered is None or isinstance(answered, list) == spec.many  # a list for a list, one value for one value
     formed = [shaped and rules.formed(spec, item) for item in answers]
     expected_count = len(unmet)
