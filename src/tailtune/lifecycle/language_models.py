@@ -1,4 +1,4 @@
-"""The language models of a stage: opened with the kept answers, the price and the purse that they share."""
+"""The language models of a stage: opened with the kept answers, the price and the budget that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.services.endpoint import AnswerCache, Purse
+from tailtune.services.endpoint import AnswerCache, Budget
 from tailtune.tasks.use_case import UseCase
 
 
@@ -28,13 +28,13 @@ class LanguageModels:
         root: What folders of local models are relative to.
         prices: Of tokens.
         answers: File that keeps answers of earlier runs; opened when a model is.
-        purse: What the stage may spend, and what it has spent.
+        budget: What the stage may spend, and what it has spent.
     """
 
     root: Path
     prices: PriceSpec
     answers: Path
-    purse: Purse
+    budget: Budget
     _cache: list[AnswerCache] = field(default_factory=list)
 
     @property
@@ -54,11 +54,11 @@ class LanguageModels:
             self._cache.pop().close()
 
     def open(self, spec: LanguageModelSpec, fresh: bool = False) -> LanguageModel:
-        """A model that pays from the purse and asks the kept answers first, unless fresh ones are wanted."""
-        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.purse)
+        """A model that pays from the budget and asks the kept answers first, unless fresh ones are wanted."""
+        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.budget)
 
     def connected(self, predictor: Predictor) -> Predictor:
-        """A saved predictor as it is; a prompted one joined to kept answers and purse."""
+        """A saved predictor as it is; a prompted one joined to kept answers and budget."""
         if not isinstance(predictor, Prompted):
             return predictor
         return replace(predictor.using(self.open(predictor.spec), predictor.spec), name=predictor.name)
@@ -70,7 +70,7 @@ class LanguageModels:
 
 @contextmanager
 def language_models(context: Context) -> Iterator[LanguageModels]:
-    """What one stage run asks language models with: kept answers, prices and a full purse.
+    """What one stage run asks language models with: kept answers, prices and a full budget.
 
     Raises:
         SpecError: A model names a price that prices.yaml does not have.
@@ -79,13 +79,13 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     faults = price_faults(context.case, prices)
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
-    purse = Purse(context.case.spec.prompt.max_cost_usd)
-    context.purses.append(purse)  # so that the run's bill holds what it buys, however the run ends
+    budget = Budget(context.case.spec.prompt.max_cost_usd)
+    context.budgets.append(budget)  # so that the run's bill holds what it buys, however the run ends
     models = LanguageModels(
         context.settings.weights_root(context.project),
         prices,
         context.settings.answers_file(context.project),
-        purse,
+        budget,
     )
     try:
         yield models

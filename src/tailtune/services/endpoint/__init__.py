@@ -1,4 +1,4 @@
-"""Language models behind OpenAI-compatible endpoints: a few requests at once, within a budget, each answer paid for once.
+"""Language models behind OpenAI-compatible endpoints: a few requests at once, within a budget, each paid for once.
 
 Importing this loads neither the client nor the database.
 """
