@@ -18,7 +18,9 @@ def test_every_prompt_file_has_its_rung() -> None:
     assert [recipe.prompt for recipe in RECIPES.values()] == list(PROMPTS)
     assert list(RECIPES) == [f"lm_{name}" for name in PROMPTS]
     assert set(RECIPES) < set(PROMPT_RUNGS)
-    assert {name for name, kind in saved.RUNG_KINDS.items() if kind.where.startswith("prompted.")} == set(PROMPT_RUNGS)
+    assert {name for name, kind in saved.RUNG_KINDS.items() if kind.where.startswith("predictors.prompted.")} == set(
+        PROMPT_RUNGS
+    )
 
 
 @pytest.mark.parametrize(

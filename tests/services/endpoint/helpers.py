@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -49,5 +48,3 @@ def endpoint(
         yield model
     finally:
         model.close()
-        del model
-        gc.collect()  # a connection or loop left open would warn, and so fail, in its own test

@@ -223,7 +223,7 @@ def test_ctrl_c_ends_at_once_and_keeps_what_was_answered(double: Double, cache: 
             model.ask(asks(9), hear)
         assert time.monotonic() - begun < 1.2
         assert (cache.rows(), len(double.seen)) == (3, 4)
-        assert budget.lost_requests == 1, "the one in flight may be charged"
+        assert budget.lost_requests == 1, "the one in attempt may be charged"
         double.conduct.every = 0
         assert [reply.from_cache for reply in model.ask(asks(9))] == [True] * 3 + [False] * 6
 

@@ -15,10 +15,9 @@ from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fields import FieldObjective
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
-from tailtune.training import artifact
-from tailtune.training.job import FitJob, FitResult, Progress
+from tailtune.training import checkpoint
 from tailtune.training.loop import fit
-from tailtune.training.objective import Visit
+from tailtune.training.objective import FitJob, FitResult, Progress, Visit
 
 LONG = "reported by Ann Lee " * 40
 TEXTS = [*claims(6, seed=9)[0], "", LONG]
@@ -46,7 +45,7 @@ def result(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> FitR
 @pytest.fixture(scope="module")
 def folder(result: FitResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "model"
-    artifact.save(result, folder)
+    checkpoint.save_model(result, folder)
     return folder
 
 
@@ -181,7 +180,7 @@ def test_a_schema_of_one_sort_of_fields_is_learnt_too(tiny_encoder: Path, tmp_pa
     schema = schema_from(SCHEMA.document | {"required": names, "properties": properties})
     goal = replace(toy_fields(), schema=schema)
     result = fit(toy_job(tiny_encoder, tmp_path / "run", goal=goal, epochs=1), ignore)
-    artifact.save(result, tmp_path / "model")
+    checkpoint.save_model(result, tmp_path / "model")
     answer = LoraExtractor.load(tmp_path / "model", tiny_encoder).answer(["reported by Bob"])[0]
     assert tuple(answer.values) == schema.names
 

@@ -26,10 +26,9 @@ from tailtune.tasks.extraction.tag_reading import Calibration
 from tailtune.tasks.extraction.tags import Tagged
 from tailtune.tasks.extraction.windows import Packed, Windowed, Windows, pack
 from tailtune.tasks.extraction.writing import KINDS
-from tailtune.training.batches import micro_batches
-from tailtune.training.job import FitJob
+from tailtune.training.loop import micro_batches
 from tailtune.training.model import AdaptedEncoder
-from tailtune.training.objective import DevScore, Goal, Objective, Visit
+from tailtune.training.objective import DevScore, FitJob, Goal, Objective, Visit
 
 HEAD_DROPOUT = 0.1
 

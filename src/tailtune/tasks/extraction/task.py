@@ -15,7 +15,6 @@ from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks import new_prompts
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.extraction import annotate, diagnosis, gate, marks, new, task_scoring
@@ -62,7 +61,7 @@ class ExtractionTask(Task):
     @staticmethod
     def starting_prompts(description: str) -> Mapping[str, str]:
         """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
-        return new_prompts.of_objects(description)
+        return new.starting_prompts(description)
 
     def columns(self) -> Columns:
         """Text, the declared columns of labels, group."""
