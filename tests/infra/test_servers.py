@@ -16,6 +16,7 @@ import psutil
 import pytest
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
+from worlds.servers import free_port
 
 from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
@@ -25,13 +26,6 @@ from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow.client import open_client
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture

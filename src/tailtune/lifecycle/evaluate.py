@@ -11,8 +11,8 @@ from tailtune.core.reports import DecideReport, EvaluateReport, Paired
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.lifecycle.candidates import Scored, folders, score
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.language_models import require_unchanged_weights
 from tailtune.lifecycle.weighing import gather, look, targets_of
-from tailtune.lifecycle.weights import require_unchanged
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
@@ -32,7 +32,7 @@ def run(context: Context) -> EvaluateReport:
     if ticket["train"]:
         made["adapter"] = paths.stage("train")
     store.require_same_rows(case.name, paths.passed, test, **made)
-    require_unchanged(context)
+    require_unchanged_weights(context)
     decided = store.read_report(paths.report("decide"), DecideReport, case.name)
     # Git and folders may say something else by now: one verdict is about one set of facts.
     evidence, _ = gather(context, decided.estimated_train_usd, decided.surroundings or look(context))

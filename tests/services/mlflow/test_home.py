@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from worlds.servers import free_port
 
 from services.mlflow import examples
-from services.mlflow.conftest import THIRD_PARTY, free_port
+from services.mlflow.conftest import THIRD_PARTY
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.mlflow import connect

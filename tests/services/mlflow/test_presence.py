@@ -39,10 +39,9 @@ def test_embedded(case: UseCase, uri: str, tracker: Tracker, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_server(case: UseCase, server: tuple[str, object], tmp_path: Path) -> None:
-    uri, _ = server
-    tracker = connect(uri, case)
-    check(uri, tracker, registered(tracker, "m", tmp_path))
+def test_server(case: UseCase, server: str, tmp_path: Path) -> None:
+    tracker = connect(server, case)
+    check(server, tracker, registered(tracker, "m", tmp_path))
 
 
 def test_what_cannot_be_asked_is_taken_to_be_there(tmp_path: Path) -> None:

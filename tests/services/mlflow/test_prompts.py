@@ -1,7 +1,6 @@
 """Prompt files in MLflow's prompt registry: a version per text, an alias for what answers."""
 
 import json
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -151,10 +150,8 @@ def test_the_run_of_a_rung_leads_to_its_prompt_as_mlflow_itself_would(
     assert json.loads(links[0]) == json.loads(links[1])
 
 
-def test_a_server_keeps_prompts_as_the_embedded_store_does(
-    case: UseCase, server: tuple[str, "subprocess.Popen[bytes]"]
-) -> None:
-    there = connect(server[0], case)
+def test_a_server_keeps_prompts_as_the_embedded_store_does(case: UseCase, server: str) -> None:
+    there = connect(server, case)
     assert [there.prompts({"zero_shot": text})["zero_shot"] for text in (FIRST, FIRST, SECOND, FIRST)] == [1, 1, 2, 1]
     put_in_production(there, "zero_shot", 2)
     assert in_production(there) == {"support-tickets.zero_shot": 2}

@@ -12,9 +12,8 @@ from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
 from tailtune.judge.stats import wilson
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import language_models
+from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt import bought_order
-from tailtune.lifecycle.weights import require_unchanged
 from tailtune.predictors.prompted.rung import Asked, Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -64,7 +63,7 @@ def variance(context: Context, repeats: int) -> Variance:
         raise MissingInputError(
             f"{case.name}: no prompted rung was measured; there is nothing to repeat", f"tailtune run {case.name}"
         )
-    require_unchanged(context)
+    require_unchanged_weights(context)
     rung = saved.load(paths.stage("prompt") / "rungs" / report.best)
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
@@ -79,7 +78,7 @@ def variance(context: Context, repeats: int) -> Variance:
             except AskedOutError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
-        spent = models.purse.spent_usd
+        spent = models.budget.spent_usd
     task = case.task
     scores = [task.score(rows, [one.answer for one in held], resamples=1) for held in asked]
     said = [[one.answer.value for one in held] for held in asked]
