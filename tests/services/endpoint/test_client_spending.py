@@ -9,7 +9,7 @@ from doubles.endpoint import Double
 from services.endpoint.helpers import PRICE, ask, asks, endpoint
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
 from tailtune.core.language import Reply
-from tailtune.services.endpoint import AnswerCache, Purse
+from tailtune.services.endpoint import AnswerCache, Budget
 
 WORST_USD = 0.06  # of one request of these tests: about 20 tokens of prompt and 16 of answer at PRICE
 
@@ -60,43 +60,43 @@ def test_the_place_of_a_prompt_that_is_too_long_is_told(double: Double, cache: A
 def test_money_is_a_hard_stop_whatever_is_in_flight(double: Double, cache: AnswerCache, concurrency: int) -> None:
     double.skill = lambda model, messages, schema, n: "word " * 16  # as long as it may be
     double.conduct.latency_s = 0.01
-    purse = Purse(1.0)
-    bought = endpoint(double, cache, purse, concurrency=concurrency)
+    budget = Budget(1.0)
+    bought = endpoint(double, cache, budget, concurrency=concurrency)
     with bought as model, pytest.raises(BudgetReachedError) as told:
         model.ask(asks(100))
     assert paid(double) <= 1.0
     assert paid(double) > 1.0 - WORST_USD, "only what might not fit is left"
-    assert purse.spent_usd == pytest.approx(paid(double))
+    assert budget.spent_usd == pytest.approx(paid(double))
     assert len(told.value.replies) == len(double.seen) == cache.rows() < 100
     assert f"{cache.rows()} of 100 requests are answered" in told.value.message
     assert told.value.exit_code == 3
 
 
 def test_short_answers_are_bought_to_the_end_of_the_money(double: Double) -> None:
-    """The longest that an answer may be is put aside, but only while it is in flight."""
+    """The longest that an answer may be is put aside, but only while it is in attempt."""
     double.skill = lambda model, messages, schema, n: "a"
-    purse = Purse(0.5)
-    short = endpoint(double, purse=purse, concurrency=8, max_output_tokens=60)
+    budget = Budget(0.5)
+    short = endpoint(double, budget=budget, concurrency=8, max_output_tokens=60)
     with short as model, pytest.raises(BudgetReachedError):
         model.ask(asks(400))
     assert 0.5 - 0.15 < paid(double) <= 0.5
 
 
 def test_a_run_that_ran_out_of_money_goes_on_where_it_was(double: Double, cache: AnswerCache) -> None:
-    with endpoint(double, cache, Purse(0.2)) as model, pytest.raises(BudgetReachedError) as told:
+    with endpoint(double, cache, Budget(0.2)) as model, pytest.raises(BudgetReachedError) as told:
         model.ask(asks(40))
     bought = len(told.value.replies)
     assert 0 < bought < 40
-    with endpoint(double, cache, Purse(9)) as model:
+    with endpoint(double, cache, Budget(9)) as model:
         replies = model.ask(asks(40))
     assert sum(reply.from_cache for reply in replies) == bought
     assert len(double.seen) == 40
 
 
-def test_kept_answers_are_told_with_an_empty_purse(double: Double, cache: AnswerCache) -> None:
+def test_kept_answers_are_told_with_an_empty_budget(double: Double, cache: AnswerCache) -> None:
     with endpoint(double, cache) as model:
         model.ask(asks(3))
-    with endpoint(double, cache, Purse(0)) as model:
+    with endpoint(double, cache, Budget(0)) as model:
         assert len(model.ask(asks(3))) == 3
         with pytest.raises(BudgetReachedError) as told:
             model.ask(asks(4))
@@ -104,9 +104,9 @@ def test_kept_answers_are_told_with_an_empty_purse(double: Double, cache: Answer
     assert len(double.seen) == 3
 
 
-def test_two_models_pay_from_one_purse(double: Double) -> None:
-    purse = Purse(0.3)
-    with endpoint(double, purse=purse) as small, endpoint(double, purse=purse, name="large") as large:
+def test_two_models_pay_from_one_budget(double: Double) -> None:
+    budget = Budget(0.3)
+    with endpoint(double, budget=budget) as small, endpoint(double, budget=budget, name="large") as large:
         with pytest.raises(BudgetReachedError):
             small.ask(asks(100))
         with pytest.raises(BudgetReachedError) as told:
@@ -117,36 +117,36 @@ def test_two_models_pay_from_one_purse(double: Double) -> None:
 
 def test_answers_of_unknown_cost_hold_what_they_may_have_cost(double: Double) -> None:
     double.conduct.usage = False
-    purse = Purse(0.5)
-    with endpoint(double, purse=purse) as model, pytest.raises(BudgetReachedError) as told:
+    budget = Budget(0.5)
+    with endpoint(double, budget=budget) as model, pytest.raises(BudgetReachedError) as told:
         model.ask(asks(100))
     assert 5 < len(told.value.replies) < 20
-    assert purse.spent_usd is None
+    assert budget.spent_usd is None
     assert paid(double) <= 0.5
 
 
 def test_without_a_price_nothing_is_limited(double: Double) -> None:
-    purse = Purse(0.000001)
-    with endpoint(double, purse=purse, price=None) as model:
+    budget = Budget(0.000001)
+    with endpoint(double, budget=budget, price=None) as model:
         assert len(model.ask(asks(5))) == 5
-    assert purse.spent_usd is None
+    assert budget.spent_usd is None
 
 
 def test_a_lost_attempt_may_be_charged_and_is_put_aside(double: Double) -> None:
     double.conduct.next(Mishap("stall"))
-    purse = Purse(1)
-    with endpoint(double, purse=purse, timeout_s=1.0, retries=1) as model:
+    budget = Budget(1)
+    with endpoint(double, budget=budget, timeout_s=1.0, retries=1) as model:
         (reply,) = model.ask(asks(1))
     assert reply.retries == 1
-    assert purse.lost_requests == 1
-    assert purse.spent_usd == reply.usd
+    assert budget.lost_requests == 1
+    assert budget.spent_usd == reply.usd
     assert reply.usd is not None
-    assert purse.left_usd < 1 - reply.usd - 0.02
+    assert budget.left_usd < 1 - reply.usd - 0.02
 
 
 def test_a_lost_attempt_is_not_repeated_beyond_the_limit(double: Double) -> None:
     double.conduct.next(Mishap("stall"))
-    poor = endpoint(double, purse=Purse(WORST_USD), timeout_s=0.5, retries=5)
+    poor = endpoint(double, budget=Budget(WORST_USD), timeout_s=0.5, retries=5)
     with poor as model, pytest.raises(BudgetReachedError):
         model.ask(asks(1))
     assert len(double.seen) == 1
@@ -154,10 +154,10 @@ def test_a_lost_attempt_is_not_repeated_beyond_the_limit(double: Double) -> None
 
 def test_refused_requests_cost_nothing(double: Double) -> None:
     double.conduct.next(*[Mishap("status", 429, retry_after_s=0.01)] * 3)
-    purse = Purse(WORST_USD)
+    budget = Budget(WORST_USD)
     replies: list[Reply] = []
-    with endpoint(double, purse=purse, retries=3) as model:
+    with endpoint(double, budget=budget, retries=3) as model:
         replies += model.ask(asks(1))
     assert replies[0].retries == 3
-    assert purse.spent_usd == replies[0].usd
-    assert purse.lost_requests == 0
+    assert budget.spent_usd == replies[0].usd
+    assert budget.lost_requests == 0

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tailtune.services.endpoint.said import Said, read_said
+from tailtune.services.endpoint.faults import Refusal, read_refusal
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,18 @@ from tailtune.services.endpoint.said import Said, read_said
     ids=str,
 )
 def test_servers_refuse_in_many_shapes(body: object, text: str, code: str) -> None:
-    assert read_said(400, json.dumps(body)) == Said(400, text, code)
+    assert read_refusal(400, json.dumps(body)) == Refusal(400, text, code)
 
 
 def test_what_is_no_json_is_shown_on_one_line_and_short() -> None:
-    said = read_said(502, "<html>\n  <h1>Bad gateway</h1>" + "x" * 1000)
+    said = read_refusal(502, "<html>\n  <h1>Bad gateway</h1>" + "x" * 1000)
     assert said.text.startswith("<html> <h1>Bad gateway</h1>")
     assert len(said.text) == 300
 
 
 def test_a_key_is_blotted_out_wherever_it_stands() -> None:
     body = json.dumps({"error": {"message": "bad sk-1234", "code": "sk-1234", "param": "sk-1234"}})
-    assert "sk-1234" not in repr(read_said(401, body, "sk-1234"))
+    assert "sk-1234" not in repr(read_refusal(401, body, "sk-1234"))
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def test_a_key_is_blotted_out_wherever_it_stands() -> None:
     ],
 )
 def test_prompts_that_do_not_fit_are_known_by_many_words(text: str) -> None:
-    assert Said(400, text).too_long
-    assert not Said(401, text).too_long
+    assert Refusal(400, text).too_long
+    assert not Refusal(401, text).too_long
 
 
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        (Said(404, "The model `x` does not exist", "model_not_found"), "no_model"),
-        (Said(404, 'model "x" not found, try pulling it first'), "no_model"),
-        (Said(400, "x is not a valid model", "model_not_found"), "no_model"),
-        (Said(400, "refused", "content_filter"), "filtered"),
-        (Said(400, "see Azure OpenAI's content management policy"), "filtered"),
-        (Said(400, "'messages' is required"), ""),
-        (Said(400, "Invalid parameter: 'response_format' is not supported with this model"), ""),
-        (Said(500, "model crashed"), ""),
+        (Refusal(404, "The model `x` does not exist", "model_not_found"), "no_model"),
+        (Refusal(404, 'model "x" not found, try pulling it first'), "no_model"),
+        (Refusal(400, "x is not a valid model", "model_not_found"), "no_model"),
+        (Refusal(400, "refused", "content_filter"), "filtered"),
+        (Refusal(400, "see Azure OpenAI's content management policy"), "filtered"),
+        (Refusal(400, "'messages' is required"), ""),
+        (Refusal(400, "Invalid parameter: 'response_format' is not supported with this model"), ""),
+        (Refusal(500, "model crashed"), ""),
     ],
-    ids=lambda value: value.text if isinstance(value, Said) else value,
+    ids=lambda value: value.text if isinstance(value, Refusal) else value,
 )
-def test_kinds_are_told_apart(said: Said, kind: str) -> None:
+def test_kinds_are_told_apart(said: Refusal, kind: str) -> None:
     assert [name for name in ("too_long", "no_model", "filtered") if getattr(said, name)] == ([kind] if kind else [])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.marking import marked
+from tailtune.tasks.extraction.details import marked
 
 TEXT = "Crash on 4 May 2026, reported 5 May. 😀 Ada"
 LOSS, SHORT, REPORT, NAME = Span(9, 19, "loss"), Span(9, 14, "loss"), Span(30, 35, "report"), Span(39, 42, "name")

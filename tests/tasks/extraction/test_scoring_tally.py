@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.records import Answer
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.tally import tally
+from tailtune.tasks.extraction.scoring import tally
 from tasks.extraction.claims import RULES, SCHEMA, gold, said
 
 DATE = st.sampled_from([None, "2026-01-01", "2026-01-02", "01/01/2026"])
@@ -79,10 +79,10 @@ def test_counts_add_up(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> No
     expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
     found = tally(SCHEMA, expected, [Extraction.of(given_) for _, given_ in pairs], RULES)
     assert (found.hits <= np.minimum(found.formed, found.meant)).all()
-    assert (found.hits >= found.formed + found.meant - found.given).all()
-    assert (np.maximum(found.formed, found.meant) <= found.given).all()
-    assert (found.meant <= found.wanted).all()
+    assert (found.hits >= found.formed + found.meant - found.answered).all()
+    assert (np.maximum(found.formed, found.meant) <= found.answered).all()
+    assert (found.meant <= found.expected).all()
     hits, wrong, missed = found.outcomes.T
-    assert (hits + wrong == found.given.sum(axis=1)).all()
-    assert (hits + missed == found.wanted.sum(axis=1)).all()
+    assert (hits + wrong == found.answered.sum(axis=1)).all()
+    assert (hits + missed == found.expected.sum(axis=1)).all()
     assert (found.rows_right == ((wrong == 0) & (missed == 0))).all()

@@ -8,7 +8,7 @@ from doubles.endpoint import Double
 
 from services.endpoint.helpers import PRICE, SCHEMA, ask, asks, endpoint
 from tailtune.core.errors import EndpointError
-from tailtune.services.endpoint import AnswerCache, Purse
+from tailtune.services.endpoint import AnswerCache, Budget
 
 
 def failure_of(double: Double, **declared: object) -> EndpointError:
@@ -109,10 +109,10 @@ def test_a_wrong_model_name_lists_the_nearest(double: Double) -> None:
 
 def test_asking_for_the_list_of_models_costs_nothing(double: Double) -> None:
     double.conduct.models = ("small-2",)
-    purse = Purse(1)
-    with endpoint(double, purse=purse) as model, pytest.raises(EndpointError, match="it offers small-2"):
+    budget = Budget(1)
+    with endpoint(double, budget=budget) as model, pytest.raises(EndpointError, match="it offers small-2"):
         model.ask(asks(1))
-    assert (purse.left_usd, purse.lost_requests, purse.busy) == (1, 0, False)
+    assert (budget.left_usd, budget.lost_requests, budget.busy) == (1, 0, False)
 
 
 def test_an_address_without_models_is_probably_wrong(double: Double) -> None:
@@ -137,13 +137,13 @@ def test_a_filtered_prompt_is_an_answer(double: Double, cache: AnswerCache) -> N
 
 
 def test_a_filtered_prompt_costs_no_less_than_its_tokens(double: Double) -> None:
-    """It carries no usage, and providers may charge it: it is counted here, and paid from the purse."""
-    double.conduct.filters, purse = "bomb", Purse(1)
-    with endpoint(double, purse=purse) as model:
+    """It carries no usage, and providers may charge it: it is counted here, and paid from the budget."""
+    double.conduct.filters, budget = "bomb", Budget(1)
+    with endpoint(double, budget=budget) as model:
         (reply,) = model.ask([ask("a bomb in the mail")])
     words = sum(len(one["content"].split()) for one in double.seen[0].body["messages"])
     assert reply.usd is not None and PRICE.usd(words, 0) < reply.usd < PRICE.usd(5 * words, 0)
-    assert purse.spent_usd == reply.usd
+    assert budget.spent_usd == reply.usd
 
 
 def test_a_filter_after_the_prompt_tells_usage_or_the_cost_is_unknown(double: Double) -> None:
@@ -247,7 +247,7 @@ def test_a_proxy_is_not_asked_for_this_machine(double: Double, monkeypatch: pyte
 def test_time_is_told_in_parts(double: Double) -> None:
     double.conduct.latency_s = 0.2
     double.conduct.headers = {"Server-Timing": "cache;dur=1.5, total;dur=90.5"}
-    with endpoint(double, purse=Purse(1), concurrency=1) as model:
+    with endpoint(double, budget=Budget(1), concurrency=1) as model:
         first, second = model.ask(asks(2))
     assert set(first.timing.parts) == {"connect", "wait", "body", "server"}
     assert set(second.timing.parts) == {"wait", "body", "server"}, "the connection was kept"

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tailtune.services.endpoint.budget import Purse
-from tailtune.services.endpoint.flight import Flight, timing_of, told_ms
+from tailtune.services.endpoint.budget import Budget
+from tailtune.services.endpoint.transport import RequestAttempt, server_ms, timing_of
 
 STEPS = {
     "connect_tcp.started": 1.000,
@@ -57,42 +57,42 @@ def test_the_server_cannot_have_worked_longer_than_it_was_waited_for() -> None:
     ids=str,
 )
 def test_servers_tell_their_time_in_several_ways(headers: dict[str, str], ms: float | None) -> None:
-    assert told_ms(headers) == ms
+    assert server_ms(headers) == ms
 
 
-def departed(purse: Purse) -> Flight:
-    flight = Flight(purse, purse.hold(0.6), 0.6)
-    assert flight.depart()
-    return flight
+def started(budget: Budget) -> RequestAttempt:
+    attempt = RequestAttempt(budget, budget.reserve(0.6), 0.6)
+    assert attempt.start()
+    return attempt
 
 
 def test_an_attempt_that_was_not_sent_is_not_lost() -> None:
-    purse = Purse(1)
-    flight = departed(purse)
-    asyncio.run(flight.hear("connection.connect_tcp.started", {}))
-    flight.lose()
-    assert purse.lost_requests == 0
-    assert flight.depart()
-    flight.end()
-    assert (purse.left_usd, purse.busy) == (1, False)
+    budget = Budget(1)
+    attempt = started(budget)
+    asyncio.run(attempt.trace("connection.connect_tcp.started", {}))
+    attempt.lose()
+    assert budget.lost_requests == 0
+    assert attempt.start()
+    attempt.end()
+    assert (budget.left_usd, budget.busy) == (1, False)
 
 
 def test_an_attempt_that_was_sent_is_paid_for_before_the_next() -> None:
-    purse = Purse(1)
-    flight = departed(purse)
-    asyncio.run(flight.hear("http11.send_request_headers.started", {}))
-    flight.lose()
-    assert purse.lost_requests == 1
-    assert not flight.depart()
-    assert flight.broke
-    flight.end()
-    assert purse.left_usd == pytest.approx(0.4)
+    budget = Budget(1)
+    attempt = started(budget)
+    asyncio.run(attempt.trace("http11.send_request_headers.started", {}))
+    attempt.lose()
+    assert budget.lost_requests == 1
+    assert not attempt.start()
+    assert attempt.unaffordable
+    attempt.end()
+    assert budget.left_usd == pytest.approx(0.4)
 
 
 def test_a_request_that_is_broken_off_in_the_air_may_be_charged() -> None:
-    purse = Purse(1)
-    flight = departed(purse)
-    asyncio.run(flight.hear("http11.send_request_headers.started", {}))
-    flight.end()
-    assert purse.lost_requests == 1
-    assert not purse.busy
+    budget = Budget(1)
+    attempt = started(budget)
+    asyncio.run(attempt.trace("http11.send_request_headers.started", {}))
+    attempt.end()
+    assert budget.lost_requests == 1
+    assert not budget.busy

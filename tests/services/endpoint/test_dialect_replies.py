@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.endpoint.helpers import PRICE
 from tailtune.core.language import Reply
-from tailtune.services.endpoint.replies import cost_of, read_reply
+from tailtune.services.endpoint.dialect import cost_of, read_reply
 
 
 def body(message: Any = None, **more: Any) -> dict[str, Any]:

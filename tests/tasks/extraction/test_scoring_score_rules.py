@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tailtune.tasks.extraction.schema import FieldSpec
-from tailtune.tasks.extraction.score_rules import Cell, Rules, compared
+from tailtune.tasks.extraction.scoring import Cell, Rules, compared
 from tasks.extraction.claims import RULES, SCHEMA, means, object_valid
 
 
