@@ -1,4 +1,4 @@
-"""A best rung that is prompted is asked for the test rows: at a told price, from a purse, and never paid twice."""
+"""A best rung that is prompted is asked for the test rows: at a told price, from a budget, and never paid twice."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _ask_again(context: Context, name: str, failing: Failing) -> None:
         if strong is not None:
             context.progress.say(f"asking {strong.name} again for {len(texts):,} failing rows, with the same prompt")
             failing.strong = _answers_of(context, rung, models.open(strong), strong, texts)
-        failing.usd_spent = models.purse.spent_usd
+        failing.usd_spent = models.budget.spent_usd
 
 
 def _answers_of(

@@ -209,14 +209,14 @@ def _scored(
 
 
 def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Row]) -> Scored:
-    """Answers of a prompted rung: paid from a purse of their own, and kept. A model in a folder costs core time."""
+    """Answers of a prompted rung: paid from a budget of their own, and kept. A model in a folder costs core time."""
     from tailtune.predictors.prompted.replied import latency, price
     from tailtune.predictors.prompted.rung import Prompted
 
     assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
     with language_models(context) as models:
         replies = _replies(context, models, predictor, test)
-        spent = models.purse.spent_usd
+        spent = models.budget.spent_usd
     answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
     if predictor.spec.folder is not None:
         return _scored(context, name, answers, test, timed, _own_usd(context, timed))

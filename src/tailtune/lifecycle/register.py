@@ -182,7 +182,7 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
 
 
 def _count(context: Context, bought: Bought | None) -> None:
-    """Count what an endpoint charges for trying the winner, which nobody does with a purse in hand.
+    """Count what an endpoint charges for trying the winner, which nobody does with a budget in hand.
 
     Limit: MLflow's own try does not tell its tokens; the same text, it is taken to cost what the first did.
     """
@@ -190,7 +190,7 @@ def _count(context: Context, bought: Bought | None) -> None:
         return
     with language_models(context) as models:
         price = models.prices.tokens.get(bought.price or "")
-        models.purse.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
+        models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
 
 
 def _values(winner: CandidateResult) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""The optimiser finds what a reflecting model proposes, and lets neither broken prompts nor an empty purse spoil it."""
+"""The optimiser finds what a reflecting model proposes; neither broken prompts nor an empty budget spoil it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_the_same_seed_tries_the_same() -> None:
 
 
 @pytest.mark.parametrize("rows", [5, 22, 28])
-def test_an_empty_purse_ends_the_search(rows: int) -> None:
+def test_an_empty_budget_ends_the_search(rows: int) -> None:
     with pytest.raises(BudgetReachedError, match="spent"):
         found_by(Reflecting(fenced(BETTER)), Model(most_rows=rows))
     with pytest.raises(BudgetReachedError, match="spent"):

@@ -147,7 +147,7 @@ class Campaign:
         )
 
     def _tell(self, held: Bought) -> None:
-        spent = self.kitchen.models.purse.spent_usd
+        spent = self.kitchen.models.budget.spent_usd
         paid = "" if spent is None else f", {usd(spent)} spent"
         what = f"{saved.title(held.rung.name)}: {held.count:,} of at most {len(held.rows):,} rows{paid}"
         self.kitchen.context.progress.at(held.count, len(held.rows), what)

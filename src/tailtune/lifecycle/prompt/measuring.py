@@ -54,7 +54,7 @@ def measure(
             context.progress.say(line)
         campaign = Campaign(kitchen, rows)
         campaign.run(ladder)
-        spent = kitchen.models.purse.spent_usd
+        spent = kitchen.models.budget.spent_usd
     rungs = _results(context, campaign, _registered(context, campaign))
     _save(context, campaign)
     best = best_prompt(campaign.bought)
@@ -157,7 +157,7 @@ def _saved(campaign: Campaign, rungs: Sequence[PromptedRung], forecasts: Sequenc
 
 def _lost(kitchen: Kitchen) -> tuple[str, ...]:
     """Requests that may have been charged without an answer."""
-    lost = kitchen.models.purse.lost_requests
+    lost = kitchen.models.budget.lost_requests
     told = f"{lost:,} requests were lost on the way; the endpoint may have charged them, and they are in no sum here"
     return (told,) if lost else ()
 

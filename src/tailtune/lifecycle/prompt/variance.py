@@ -78,7 +78,7 @@ def variance(context: Context, repeats: int) -> Variance:
             except AskedOutError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
-        spent = models.purse.spent_usd
+        spent = models.budget.spent_usd
     task = case.task
     scores = [task.score(rows, [one.answer for one in held], resamples=1) for held in asked]
     said = [[one.answer.value for one in held] for held in asked]

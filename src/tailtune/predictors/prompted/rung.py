@@ -146,7 +146,7 @@ class Prompted(Rung[PromptContext]):
         return sum(sent) + schema * len(sent), min(answer, self.spec.max_output_tokens) * len(sent)
 
     def using(self, model: LanguageModel, spec: LanguageModelSpec) -> Prompted:
-        """The same prompt, asked of another model; or of the same, opened with a cache and a purse."""
+        """The same prompt, asked of another model; or of the same, opened with a cache and a budget."""
         name = "lm_strong" if spec.role == "strong" else self.name
         return replace(self, name=name, spec=spec, _opened=[model])
 

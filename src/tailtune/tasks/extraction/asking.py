@@ -8,7 +8,7 @@ from typing import Any
 
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.schema_values import value_schema
-from tailtune.tasks.extraction.values.rules import rules_of
+from tailtune.tasks.extraction.values.normalise import rules_of
 
 _FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"  # the format `time` would have decoders write seconds and an offset

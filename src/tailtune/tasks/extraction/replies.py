@@ -11,7 +11,7 @@ from tailtune.predictors.prompted.codec import Problem, Read, first_answer, obje
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.asking import form, strict_schema
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from
-from tailtune.tasks.extraction.values.rules import rules_of
+from tailtune.tasks.extraction.values.normalise import rules_of
 
 REASONING = "reasoning"
 UNKNOWN = "no field of the schema"

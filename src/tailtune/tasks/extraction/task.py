@@ -17,7 +17,7 @@ from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
-from tailtune.tasks.extraction import annotate, diagnosis, gate, marks, new, task_scoring
+from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.config import ExtractionSpec
@@ -126,7 +126,7 @@ class ExtractionTask(Task):
 
     def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
         """Field F1 and its companions."""
-        return task_scoring.score(self.answers, rows, answers, resamples, bins)
+        return scoring.score(self.answers, _labels(rows), answers, resamples=resamples, bins=bins)
 
     def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
         """Difference of field F1, paired by row; McNemar over wholly right objects."""
@@ -136,12 +136,16 @@ class ExtractionTask(Task):
         self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
     ) -> Details:
         """Per field, confusions between fields of a kind, calibration of field answers."""
-        return task_scoring.details(self.answers, rows, answers, other, bins)
+        return details.details(self.answers, _labels(rows), answers, other, bins)
 
     def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
         """The fields that are wrong, and the text marked up."""
-        return marks.failure(self.answers, task_scoring.rules(self.answers), row, answer, others)
+        return details.failure(self.answers, row, answer, others)
 
     def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
-        return diagnosis.wrong_parts(self.answers, task_scoring.rules(self.answers), row, answers)
+        return diagnosis.wrong_parts(self.answers, scoring.Rules.of(self.answers), row, answers)
+
+
+def _labels(rows: Sequence[Row]) -> list[Annotation]:
+    return [Annotation.decode(row.label) for row in rows]
