@@ -11,11 +11,10 @@ import before_prefect  # noqa: F401
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
+from tailtune.config.settings import Settings, without_password
 from tailtune.core import reports as r
 from tailtune.core.measures import MEASURES
 from tailtune.report import numbers as n
-from tailtune.services.mlflow.home import shown
 
 Row = dict[str, Any]
 WORST_CLASSES = 20
@@ -62,7 +61,7 @@ def links(paths: Paths, report: r.Report, settings: Settings) -> dict[str, str]:
         case r.RegisterReport():
             found["decision page"] = _file(paths, report.page)
     if (uri := settings.tracking_uri or "").startswith("http"):
-        found["mlflow"] = shown(uri)
+        found["mlflow"] = without_password(uri)
     return {name: link for name, link in found.items() if link}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from worlds import stores
 from worlds.servers import free_port
 
@@ -46,7 +47,7 @@ def curated(cli: Cli) -> None:
         rows_kept=1000, dropped={}, splits={"train": 1000}, labels={"login": 1000}, test_file=False,
         cost=Cost(wall_s=60, cpu_s=60, peak_memory_mb=100, usd=0.25),
     )  # fmt: skip
-    tracker(cli).publish(report)
+    publish(tracker(cli), report)
 
 
 def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:

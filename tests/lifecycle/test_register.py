@@ -10,6 +10,7 @@ import pytest
 from dvc.repo import Repo
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, server, tracker, uri  # noqa: F401 - fixtures
+from services.mlflow.examples import publish
 
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
@@ -28,7 +29,7 @@ def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -
     """What the runner does: run the stage, stamp its report, publish it."""
     tracker = connect(uri, case)  # noqa: F811
     report = register.run(Context(case, Settings(), Silent(), tracker))
-    tracker.publish(examples.stamped(case, report, at))
+    publish(tracker, examples.stamped(case, report, at))
     return report
 
 
@@ -232,7 +233,7 @@ def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> No
     examples.make_life(case, winner="majority")
     tracker = connect(server, case)  # noqa: F811
     for report in examples.everything(case):
-        tracker.publish(report)
+        publish(tracker, report)
     assert registered(case, server).aliases == ("champion",)
     examples.make_life(case, winner="tfidf")
     second = registered(case, server, at="2026-11-21T10:00:00+00:00")

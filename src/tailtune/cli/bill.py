@@ -17,6 +17,7 @@ from tailtune.core.errors import UsageError
 from tailtune.core.ledger import COMPLAINT, PURPOSES, Bill, Facts, Ledger, Line
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
 from tailtune.judge.ledger import Amount, priced, reckon, storage
+from tailtune.report.mlflow import ledger_plan
 from tailtune.report.numbers import usd
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.services.mlflow import ledger as tracked
@@ -61,7 +62,7 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
     facts = facts.model_copy(update={"entries": (*facts.entries, *_kept(case, prices, tracker, facts))})
     found = reckon(case.name, case.spec.metric, facts, prices.label_usd)
     economics = _economics(case)
-    tracked.summarise(tracker, found, economics)
+    tracked.summarise(tracker, ledger_plan(found, economics))
     if as_json:
         print(json.dumps(_plain(found, economics), indent=2, ensure_ascii=False))
         return

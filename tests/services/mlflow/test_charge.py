@@ -9,6 +9,7 @@ import pytest
 
 from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from tailtune.core.errors import ServiceError
 from tailtune.core.records import Cost, Decision
 from tailtune.core.reports import RegisterReport
@@ -91,7 +92,7 @@ def test_the_run_that_training_left_open_becomes_the_one_that_failed(case: UseCa
     (run,) = runs(tracker)
     assert (run.info.run_name, run.info.status) == ("train: interrupted", "KILLED")
     assert len(tracker.client.get_metric_history(run.info.run_id, "live/loss")) == 3
-    connect(uri, case).publish(examples.train(case))
+    publish(connect(uri, case), examples.train(case))
     assert entries(tracker) == [("train: interrupted, machine", 0.02), ("train: machine", 0.001)]
 
 
@@ -107,10 +108,10 @@ def test_a_publication_that_failed_half_way_is_the_run_that_failed(
     with monkeypatch.context() as patch:
         patch.setattr(RunWriter, "_artifacts", full)
         with pytest.raises(ServiceError, match="No space left"):
-            tracker.publish(report)
+            publish(tracker, report)
     tracker.charge(Charge("evaluate", "failed", cost(bought_usd=0.0), "full", "FAILED"))
     assert [(run.info.run_name, run.info.status) for run in runs(tracker)] == [("evaluate: failed", "FAILED")]
-    connect(uri, case).publish(report.model_copy(update={"finished_at": "2026-11-29T10:00:00+00:00"}))
+    publish(connect(uri, case), report.model_copy(update={"finished_at": "2026-11-29T10:00:00+00:00"}))
     assert entries(tracker) == [("evaluate: failed, machine", 0.02), ("evaluate: machine", 0.001)]
     assert len([run for run in runs(tracker) if PARENT in run.data.tags]) == len(report.candidates)
 
@@ -118,10 +119,10 @@ def test_a_publication_that_failed_half_way_is_the_run_that_failed(
 def test_a_publication_that_was_killed_half_way_counts_with_the_cost_it_had_written(
     case: UseCase, uri: str, tracker: Tracker
 ) -> None:
-    run_id = tracker.publish(prompted.prompt(case, bought_usd=0.27))
+    run_id = publish(tracker, prompted.prompt(case, bought_usd=0.27))
     tracker.client.update_run(run_id, status="RUNNING")
     later = prompted.prompt(case, bought_usd=0.0).model_copy(update={"finished_at": "2026-11-29T10:00:00+00:00"})
-    connect(uri, case).publish(later)
+    publish(connect(uri, case), later)
     assert tracker.client.get_run(run_id).info.status == "KILLED"
     assert entries(tracker) == [
         ("prompt: bought answers", 0.27), ("prompt: machine", 0.0009), ("prompt: machine", 0.0009)
@@ -146,17 +147,17 @@ def test_a_models_run_is_kept_for_its_version_and_the_failure_is_another(
     assert failed != model_run
     both = [("register: failed, bought answers", 0.1), ("register: failed, machine", 0.02)]
     assert entries(tracker) == both, "the model's run was ended, and is no second cost that is not known"
-    connect(uri, case).publish(registered(case, model_run, 0.0))
+    publish(connect(uri, case), registered(case, model_run, 0.0))
     assert tracker.client.get_run(model_run).info.status == "FINISHED"
     assert entries(tracker) == [*both, ("register: machine", 0.001)]
 
 
 def test_what_comparing_a_known_version_again_bought_is_a_run_of_its_own(case: UseCase, tracker: Tracker) -> None:
     model_run = tracker.open_run("register", "m")
-    tracker.publish(registered(case, model_run, 0.0))
+    publish(tracker, registered(case, model_run, 0.0))
     later = registered(case, model_run, 0.3).model_copy(update={"finished_at": "2026-11-29T10:00:00+00:00"})
     for _ in range(2):
-        tracker.publish(later)
+        publish(tracker, later)
     assert {run.info.run_name for run in runs(tracker)} == {"m v1", "register: compared again"}
     assert entries(tracker) == [
         ("register: compared again, bought answers", 0.3), ("register: compared again, machine", 0.001),

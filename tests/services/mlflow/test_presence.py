@@ -8,6 +8,7 @@ import pytest
 
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.services.mlflow.presence import is_registered
 from tailtune.tasks.use_case import UseCase
@@ -17,7 +18,7 @@ pytestmark = THIRD_PARTY
 
 def registered(tracker: Tracker, model: str, files: Path) -> str:
     """A version without files; returns its run."""
-    run_id = tracker.publish(examples.curate(tracker.case))
+    run_id = publish(tracker, examples.curate(tracker.case))
     tracker.client.create_registered_model(model)
     tracker.client.create_model_version(model, f"runs:/{run_id}/model", run_id)
     return run_id

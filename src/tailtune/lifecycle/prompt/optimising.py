@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.figures import counted, share, usd
 from tailtune.core.language import LanguageModel
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
 from tailtune.predictors.prompted.optimise import EXTRA, FEWEST_ROWS, Found, effort, installed, named, reflection, told
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.report.numbers import counted, share, usd
 from tailtune.tasks.use_case import UseCase
 
 RUNG = "lm_optimised"

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError
-from tailtune.services.mlflow.home import prepare, shown
+from tailtune.services.mlflow.home import prepare
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -50,7 +51,7 @@ def told(uri: str, doing: str) -> Iterator[None]:
             if uri.startswith("http")
             else "check disk space and rights of mlflow/store, then run the same command again"
         )
-        raise ServiceError(f"{shown(uri)}: {doing} failed: {first}", remedy) from error
+        raise ServiceError(f"{without_password(uri)}: {doing} failed: {first}", remedy) from error
 
 
 @contextmanager

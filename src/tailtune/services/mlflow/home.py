@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, UsageError
 
 SQLITE = "sqlite:///"
@@ -31,14 +32,6 @@ def embedded_folder(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else None
 
 
-def shown(uri: str) -> str:
-    """A tracking URI as messages and pages may show it: without a password."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def reach(uri: str) -> None:
     """Ask whether a store can be used, within five seconds and without importing MLflow.
 
@@ -55,7 +48,8 @@ def reach(uri: str) -> None:
 def _reach_server(uri: str) -> None:
     if "@" in urlsplit(uri).netloc:
         raise UsageError(
-            f"TAILTUNE_TRACKING_URI: {shown(uri)} is given with a user or password in it; expected the bare address",
+            f"TAILTUNE_TRACKING_URI: {without_password(uri)} is given with a user or password in it; "
+            "expected the bare address",
             "export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…, and leave them out of the address",
         )
     try:
@@ -68,7 +62,7 @@ def _reach_server(uri: str) -> None:
     except (OSError, ValueError) as error:
         said = getattr(error, "reason", None) or error
     raise ServiceError(
-        f"{shown(uri)}: the MLflow server does not answer ({said}); expected one at TAILTUNE_TRACKING_URI",
+        f"{without_password(uri)}: the MLflow server does not answer ({said}); expected one at TAILTUNE_TRACKING_URI",
         "make up   (or unset TAILTUNE_TRACKING_URI to use the embedded store)",
     )
 

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Category, Curated, Entry, Facts, Ledger, Made
-from tailtune.core.reports import Economics
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Category, Curated, Entry, Facts, Made
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
 from tailtune.judge.ledger import Amount
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.charge import CHARGE
 from tailtune.services.mlflow.client import told
 from tailtune.services.mlflow.home import embedded_folder
-from tailtune.services.mlflow.shapes.ledger import plan
 from tailtune.services.mlflow.tracker import PUBLICATION, Tracker
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
@@ -85,7 +83,7 @@ def add(tracker: Tracker, purpose: str, amount: Amount, usd: float | None, note:
         return _writer(tracker, "cost", at_ms).write(shape)
 
 
-def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> str:
+def summarise(tracker: Tracker, plan: RunPlan) -> str:
     """Write the ledger as the experiment's one run of that name, by version; the second time does nothing.
 
     Returns:
@@ -94,8 +92,7 @@ def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> 
     Raises:
         ServiceError: MLflow could not be written.
     """
-    shape = plan(ledger, economics)
-    digest = _digest(shape)
+    digest = _digest(plan)
     with told(tracker.uri, f"writing the ledger of {tracker.case.name}"):
         there = list(_search(tracker, f"tags.`tailtune.stage` = '{SUMMARY}'"))
         same = [r for r in there if r.data.tags.get(_DIGEST) == digest and r.info.status == "FINISHED"]
@@ -104,8 +101,8 @@ def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> 
                 tracker.client.delete_run(run.info.run_id)
         if same:
             return str(same[0].info.run_id)
-        shape = replace(shape, tags={**shape.tags, _DIGEST: digest})
-        return _writer(tracker, SUMMARY, now_ms()).write(shape)
+        marked = replace(plan, tags={**plan.tags, _DIGEST: digest})
+        return _writer(tracker, SUMMARY, now_ms()).write(marked)
 
 
 def artifacts_folder(tracker: Tracker) -> Any:
@@ -215,6 +212,6 @@ def _writer(tracker: Tracker, stage: str, at_ms: int) -> RunWriter:
     return RunWriter(tracker.client, tracker.experiment_id, tags, {}, at_ms, at_ms)
 
 
-def _digest(shape: RunPlan) -> str:
-    held = [[(p.name, p.value, p.step) for p in shape.metrics], shape.tables, shape.note]
+def _digest(plan: RunPlan) -> str:
+    held = [[(p.name, p.value, p.step) for p in plan.metrics], plan.tables, plan.note]
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import UsageError
+from tailtune.core.run_plan import prompt_name
 from tailtune.services.mlflow import provenance
 from tailtune.services.mlflow.client import told
 
@@ -27,16 +28,6 @@ _NONE = (
     "INVALID_PARAMETER_VALUE",
     "NOT_FOUND",
 )  # of an alias, in three stores
-
-
-def prompt_name(use_case: str, prompt: str) -> str:
-    """The registry's name of a use case's prompt file, e.g. `support-tickets.few_shot`.
-
-    Args:
-        use_case: The use case's name.
-        prompt: The file's name without its ending.
-    """
-    return f"{use_case}.{prompt}"
 
 
 def digest_of(text: str) -> str:

@@ -19,7 +19,6 @@ from tailtune.services.mlflow.charge import Charge
 from tailtune.services.mlflow.charge import plan as charge_plan
 from tailtune.services.mlflow.client import open_client, told
 from tailtune.services.mlflow.home import embedded_folder, reach
-from tailtune.services.mlflow.shapes import plan
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 if TYPE_CHECKING:
@@ -86,11 +85,15 @@ class Tracker:
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
-    def publish(self, report: Report) -> str:
+    def publish(self, report: Report, plan: RunPlan) -> str:
         """Write a report as runs; the second time does nothing. Returns the id of the stage's run.
 
         Runs that a killed process of this checkout left open for the stage are marked KILLED first. A model's run tells
         how its version was made and stays as it is: what a later comparison of that version took is a run of its own.
+
+        Args:
+            report: What the stage reported: which run it is of, what it cost; kept as an artifact.
+            plan: The run it becomes.
 
         Raises:
             ServiceError: MLflow could not be written.
@@ -113,17 +116,16 @@ class Tracker:
                     self._charge(again, key)
                 return report.run_id  # a known version: its run says how it was made
             self.sweep(report.stage, keep=run_id)
-            shape = plan(report, self.case)
-            shape = replace(
-                shape,
-                metrics=shape.metrics + cost_points(report.cost),
-                tags={**shape.tags, **cost_tags(report.cost)},
-                texts={f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
+            whole_plan = replace(
+                plan,
+                metrics=plan.metrics + cost_points(report.cost),
+                tags={**plan.tags, **cost_tags(report.cost)},
+                texts={**plan.texts, f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
             )
-            writer = self._writer(report, shape, key)
+            writer = self._writer(report, whole_plan, key)
             try:
-                run_id = writer.write(shape, run_id)
-            except BaseException:  # half written: `charge` makes it the run that failed
+                run_id = writer.write(whole_plan, run_id)
+            except BaseException:  # keep the run id; `charge` later marks it FAILED
                 if writer.top is not None:
                     self._open[report.stage] = writer.top
                 raise
@@ -229,7 +231,7 @@ class Tracker:
         tags = self.tags(charge.stage) | {PUBLICATION: key}
         return RunWriter(self.client, self.experiment_id, tags, {}, began, ended).write(charge_plan(charge), run_id)
 
-    def _writer(self, report: Report, shape: RunPlan, key: str) -> RunWriter:
+    def _writer(self, report: Report, plan: RunPlan, key: str) -> RunWriter:
         ended = int(datetime.fromisoformat(report.finished_at).timestamp() * 1000) if report.finished_at else now_ms()
         took = 0 if report.cost is None else int(report.cost.wall_s * 1000)
         tags = self.tags(report.stage) | {
@@ -241,7 +243,7 @@ class Tracker:
             self.client,
             self.experiment_id,
             {name: value for name, value in tags.items() if value},
-            datasets.inputs(self.case, shape.splits),
+            datasets.inputs(self.case, plan.splits),
             ended - took,
             ended,
         )

@@ -107,8 +107,6 @@ class RunWriter:
         for file, table in plan.tables.items():
             if table:
                 self._client.log_text(run_id, _table_text(table), file)
-        for file, draw in plan.figures.items():
-            self._client.log_figure(run_id, draw(), file, save_kwargs={"dpi": 110})
         for file, text in plan.texts.items():
             self._client.log_text(run_id, text, file)
         for path, folder in plan.files:

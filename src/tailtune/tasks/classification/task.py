@@ -12,7 +12,7 @@ import numpy as np
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
 from tailtune.judge.diagnose import WrongPart
-from tailtune.judge.scores import Score
+from tailtune.judge.scores import Score, calibration
 from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
@@ -150,7 +150,7 @@ class Classification(Task):
         return Details(
             per_class=scoring.per_class(expected, values, None if other is None else [a.value for a in other]),
             confusions=scoring.confusions(expected, values),
-            calibration=scoring.calibration(confidence, right, bins),
+            calibration=calibration(confidence, right, bins),
         )
 
     def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Classification(Task):
     def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The label."""
         answered, strong, local = answers.answer.value, answers.strong, answers.local
-        part = WrongPart(
+        wrong = WrongPart(
             name="",
             expected=row.label,
             answered=answered,
@@ -178,4 +178,4 @@ class Classification(Task):
             evidence=None if answers.shown is None else row.label in answers.shown,
             pair=None if answered is None else (row.label, answered),
         )
-        return (part,)
+        return (wrong,)

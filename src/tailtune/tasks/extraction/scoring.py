@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Estimate, Span
 from tailtune.core.reports import CalibrationBin
-from tailtune.judge.scores import Score
+from tailtune.judge.scores import Score, calibration_error
+from tailtune.judge.scores import calibration as binned
 from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
-from tailtune.tasks.classification.scoring import calibration as binned
-from tailtune.tasks.classification.scoring import calibration_error
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 

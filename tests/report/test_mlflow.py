@@ -1,12 +1,12 @@
 import math
 
 import pytest
-
 from services.mlflow import examples, prompted
+
 from tailtune.core.records import Cost, Decision
 from tailtune.core.reports import REPORTS, Question, RegisterReport
 from tailtune.core.run_plan import columns, cost_points, cost_tags, metric_name, points
-from tailtune.services.mlflow.shapes import plan
+from tailtune.report.mlflow import plan
 from tailtune.tasks.use_case import UseCase
 
 QUALITY = {
@@ -31,19 +31,19 @@ def test_every_kind_of_report_has_a_shape(case: UseCase) -> None:
     reports = (*examples.everything(case), prompted.prompt(case), prompted.diagnose(case), registered)
     assert {report.stage for report in reports} == set(REPORTS)
     for report in reports:
-        assert plan(report, case).name
-    assert plan(registered, case).name == "m v3"
+        assert plan(report, case.spec).name
+    assert plan(registered, case.spec).name == "m v3"
 
 
 def test_rungs_candidates_and_training_share_their_metric_names(case: UseCase) -> None:
-    rungs = plan(examples.ladder(case), case).children
-    candidates = plan(examples.evaluate(case), case).children
+    rungs = plan(examples.ladder(case), case.spec).children
+    candidates = plan(examples.evaluate(case), case.spec).children
     assert len(rungs) == 6 and len(candidates) == 7
     for child in (*rungs, *candidates):
         assert {point.name for point in child.metrics} >= QUALITY
     assert {child.params["split"] for child in rungs} == {"dev"}
     assert {child.params["split"] for child in candidates} == {"test"}
-    training = plan(examples.train(case), case)
+    training = plan(examples.train(case), case.spec)
     assert training.params["split"] == "dev"
     assert [p.value for p in training.metrics if p.name == "accuracy"] == [pytest.approx(0.944)]
     assert [p.step for p in training.metrics if p.name == "train_loss"] == [1, 2, 3, 4]
@@ -67,20 +67,20 @@ def test_a_tables_cell_is_a_figure_or_a_text(case: UseCase) -> None:
     question = Question(question="Q?", answer="yes", evidence="e", figures={"rows": 8290.0, "share": 0.25})
     assert columns([question])["figures"] == ["rows 8290, share 0.25"]
     decided = examples.decide(case).model_copy(update={"questions": (question,)})
-    found = {point.name: point.value for point in plan(decided, case).metrics}
+    found = {point.name: point.value for point in plan(decided, case.spec).metrics}
     assert (found["evidence/rows"], found["evidence/share"]) == (8290.0, 0.25)
 
 
 def test_failing_gate_is_a_failed_run_that_says_why(case: UseCase) -> None:
-    shape = plan(examples.validate(case, passed=False), case)
+    shape = plan(examples.validate(case, passed=False), case.spec)
     assert shape.status == "FAILED"
     assert "Every label is one of the declared set." in shape.note
     assert shape.tables["expectations.json"]["bad_origins"] == ["tickets.jsonl:12, tickets.jsonl:99"]
-    assert plan(examples.validate(case), case).status == "FINISHED"
+    assert plan(examples.validate(case), case.spec).status == "FINISHED"
 
 
 def test_no_training_is_told_and_has_no_metrics(case: UseCase) -> None:
-    shape = plan(examples.train(case, trained=False), case)
+    shape = plan(examples.train(case, trained=False), case.spec)
     assert shape.name == "train: not trained" and shape.metrics == ()
     assert "probe meets the target" in shape.note
 
