@@ -155,7 +155,7 @@ class Published:
     origins: dict[str, str] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
 
-    def publish(self, report: Report) -> str:
+    def publish(self, report: Report, plan: object) -> str:
         self.reports.append(report)
         return "run"
 

@@ -185,7 +185,7 @@ def _answers_of(
     """Place of a text → a model's answer to it, with a rung's prompt; fewer where the money ends early."""
     show = counting(context.progress, len(texts), f"asking {spec.name} again")
     try:
-        replies = dict(enumerate(rung.using(model, spec).asked(texts, on_reply=show)))
+        replies = dict(enumerate(rung.using(model, spec).ask(texts, on_reply=show)))
     except AskedOutError as out:
         replies = dict(out.asked)
     return {place: reply.answer for place, reply in replies.items()}

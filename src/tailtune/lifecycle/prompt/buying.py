@@ -19,8 +19,8 @@ from tailtune.core.reports import Paired, PromptedRung, Settled
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.sequential import Look, look, quality_sequence
 from tailtune.judge.stats import holm
-from tailtune.predictors.prompted.replied import forms, latency, price, remarks
-from tailtune.predictors.prompted.rung import Asked, Prompted
+from tailtune.predictors.prompted.costs import forms, latency, price, remarks
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.tasks import saved
 from tailtune.tasks.use_case import UseCase
 
@@ -65,7 +65,7 @@ class Bought:
     rows: Sequence[Row]
     scorer: Scorer
     on_batch: Callable[[Bought], None]
-    answered: list[Asked] = field(default_factory=list)
+    answered: list[PromptAnswer] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
     seen: Look | None = None
@@ -104,7 +104,7 @@ class Bought:
                 raise spent
         return self.outcomes[:rows]
 
-    def _keep(self, rows: Sequence[Row], answered: Sequence[Asked]) -> None:
+    def _keep(self, rows: Sequence[Row], answered: Sequence[PromptAnswer]) -> None:
         if rows:
             self.answered += answered
             fresh = self.scorer(rows, [reply.answer for reply in answered])
@@ -166,10 +166,10 @@ def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look
     )
 
 
-def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[Asked], AskedOutError | None]:
+def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], AskedOutError | None]:
     """Answers to the rows; where the money ends, to those before its end, and the error that says so."""
     try:
-        return list(rung.asked([row.text for row in rows])), None
+        return list(rung.ask([row.text for row in rows])), None
     except AskedOutError as out:
         kept = []
         for place in range(len(rows)):
@@ -189,7 +189,7 @@ def micro_f1(outcomes: Outcomes) -> float:
 def result(case: UseCase, name: str, bought: Bought, version: int | None, core_hour_usd: float | None) -> PromptedRung:
     """How one rung did on the rows that were bought for it. A local model costs its processor time.
 
-    The interval of a rung that was stopped by what its answers said is a confidence sequence; its other measures keep
+    The interval of a rung that was stopped by what its answers showed is a confidence sequence; its other measures keep
     the interval of a fixed sample.
     """
     rung, answered = bought.rung, bought.answered
@@ -199,7 +199,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
     if bought.early:
         metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, case.task.most_items())
     timed, kinds = latency(answered, rung.spec.name), forms(answered) if rung.constrained else {}
-    replies = [asked.reply for asked in answered]
+    replies = [each.reply for each in answered]
     hosted = rung.spec.folder is not None
     cost = own_price(timed, core_hour_usd) if hosted else price(bought.usd)
     return PromptedRung(
@@ -229,8 +229,8 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         unpriced_rows=bought.usd.count(None),
         cached_rows=sum(reply.from_cache for reply in replies),
         retries=sum(reply.retries for reply in replies),
-        invalid=dict(Counter(asked.problem for asked in answered if asked.problem)),
-        examples_dropped=sum(asked.examples_dropped for asked in answered),
+        invalid=dict(Counter(each.problem for each in answered if each.problem)),
+        examples_dropped=sum(each.examples_dropped for each in answered),
         notes=_notes(bought, kinds),
     )
 
@@ -252,7 +252,7 @@ def adjusted(rungs: Sequence[PromptedRung]) -> tuple[PromptedRung, ...]:
 
 def _notes(bought: Bought, kinds: Mapping[str, int]) -> tuple[str, ...]:
     """What the model did otherwise than requested, and what it could not do; each once."""
-    notes = [bought.rung.note, *(asked.reply.note for asked in bought.answered)]
+    notes = [bought.rung.note, *(each.reply.note for each in bought.answered)]
     free = sum(rows for form, rows in kinds.items() if form != "json_schema")
     if free:
         notes.append(f"{free:,} of {sum(kinds.values()):,} answers were not held to the schema")

@@ -15,7 +15,7 @@ from tailtune.judge.constraints import Targets, meets_with_head_room, needed, se
 from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
-from tailtune.predictors.prompted.replied import remarks
+from tailtune.predictors.prompted.costs import remarks
 from tailtune.tasks import saved
 
 ERROR = 0.05

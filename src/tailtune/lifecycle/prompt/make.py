@@ -22,21 +22,19 @@ from tailtune.lifecycle.language_models import LanguageModels
 from tailtune.lifecycle.prompt.buying import Bought, micro_f1
 from tailtune.predictors.base import CachedEmbed, Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
-from tailtune.predictors.prompted.expecting import expected
+from tailtune.predictors.prompted.costs import expected
 from tailtune.predictors.prompted.optimise import (
     EXTRA,
     FEWEST_ROWS,
-    Found,
-    effort,
+    SearchResult,
+    feedback_record,
     installed,
-    named,
     optimise,
-    reflection,
-    told,
+    plan_effort,
+    reflection_prompt,
 )
-from tailtune.predictors.prompted.recipes import RECIPES, build
-from tailtune.predictors.prompted.rung import Prompted
-from tailtune.predictors.prompted.templates import Template
+from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
+from tailtune.predictors.prompted.templates import Template, variables_in
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.use_case import UseCase
@@ -73,10 +71,10 @@ class RungFactory:
     codec: Codec
     templates: Mapping[str, Template]
     models: LanguageModels
-    found: Found | None = None
+    found: SearchResult | None = None
 
     def lacking(self, name: str) -> str:
-        """What a rung can never be made without, known before anything is asked; empty when nothing is missing."""
+        """What a rung can never be made without, known before the first request; empty when nothing is missing."""
         spec = self.context.case.spec.prompt
         base = spec.model("base")
         if name == "lm_constrained" and base is not None and base.structured == "none" and base.folder is None:
@@ -86,12 +84,12 @@ class RungFactory:
         return missing_for_search(len(self.train)) if name == OPTIMISED else ""
 
     def warnings(self) -> list[str]:
-        """A line per declared rung that cannot be made, told before the first request."""
+        """A line per declared rung that cannot be made, shown before the first request."""
         missing = {name: self.lacking(name) for name in self.context.case.spec.prompt.rungs}
         return [f"{saved.title(name)} will not be measured: {why}" for name, why in missing.items() if why]
 
     def make(self, name: str, bought: Mapping[str, Bought]) -> Prompted | NotMade:
-        """A rung, ready to be asked.
+        """A rung, ready to answer.
 
         Args:
             name: Which.
@@ -125,7 +123,7 @@ class RungFactory:
         dearest = max(found, key=lambda forecast: forecast.input_tokens + forecast.output_tokens).name
         possible = {name for name in spec.rungs if not self.lacking(name)}
         if "lm_constrained" in possible:
-            constrained = made[dearest].held()
+            constrained = made[dearest].constrained_to_schema()
             found.append(forecast("lm_constrained", constrained, rows, self.models.price(constrained.spec)))
         strong = spec.model("strong")
         if "lm_strong" in possible and strong is not None:
@@ -165,11 +163,11 @@ class RungFactory:
         return self._made[name]
 
     def _constrained(self, best: Bought) -> Prompted | NotMade:
-        problems = {asked.problem for asked in best.answered} - {""}
+        problems = {each.problem for each in best.answered} - {""}
         if problems <= set(UNANSWERED):
             whole = "every answer of the best prompt" + (" that could be had" if problems else "")
             return NotMade(f"{whole} was usable", lacking=False)
-        return best.rung.held()
+        return best.rung.constrained_to_schema()
 
     def _strong(self, best: Bought) -> Prompted:
         strong = self.context.case.spec.prompt.model("strong")
@@ -347,7 +345,7 @@ def missing_for_search(train_rows: int) -> str:
 def held_out(case: UseCase, train: Sequence[Row]) -> list[Row]:
     """Train rows that no prompt shows as examples, because the search scores prompts on them."""
     rows = len(train) // _EVERY
-    used = effort(rows, case.spec.prompt.optimise_calls).rows
+    used = plan_effort(rows, case.spec.prompt.optimise_calls).rows
     return sorted(train, key=lambda row: row.id, reverse=True)[:used]
 
 
@@ -372,15 +370,16 @@ def search_forecast(
         base: Who answers.
         reflect: Who proposes.
     """
-    asking, limits = forecast(OPTIMISED, best, dev, base.price), effort(len(searched), calls)
+    asking, limits = forecast(OPTIMISED, best, dev, base.price), plan_effort(len(searched), calls)
     answers = calls + len(dev)
     read = answers * (asking.input_tokens / len(dev) + _GROWN_TOKENS)
     written = answers * asking.output_tokens / len(dev)
     longest = sorted(searched, key=lambda row: len(row.text))[-limits.batch_rows :]
     shown = [best.codec.shown(row.label) for row in longest]
-    rows = [told(row.text, answer, f"Expected: {answer}") for row, answer in zip(longest, shown, strict=True)]
+    answers_of = zip(longest, shown, strict=True)
+    rows = [feedback_record(row.text, answer, f"Expected: {answer}") for row, answer in answers_of]
     system = best.template.system
-    prompt = reflect.model.count_tokens(reflection(system, rows, named(system))) + _GROWN_TOKENS
+    prompt = reflect.model.count_tokens(reflection_prompt(system, rows, variables_in(system))) + _GROWN_TOKENS
     prompted, proposed = limits.reflections * prompt, limits.reflections * reflect.spec.max_output_tokens
     return Forecast(
         OPTIMISED,
@@ -405,12 +404,12 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     return right
 
 
-def origin_of(found: Found) -> str:
+def origin_of(found: SearchResult) -> str:
     """Where the text of a prompt is from, for readers of the registry."""
     return f"searched by GEPA from {found.source}: {gain_of(found)}; {effort_of(found)}"
 
 
-def notes_of(found: Found, case: UseCase, text: str) -> tuple[str, ...]:
+def notes_of(found: SearchResult, case: UseCase, text: str) -> tuple[str, ...]:
     """What a reader of the report should know of the prompt.
 
     Args:
@@ -425,12 +424,12 @@ def notes_of(found: Found, case: UseCase, text: str) -> tuple[str, ...]:
     )
 
 
-def effort_of(found: Found) -> str:
+def effort_of(found: SearchResult) -> str:
     """What a search took, in words."""
     cost = "at a cost that is not known" if found.usd is None else f"for {usd(found.usd)}"
     return f"{counted(found.answers, 'answer')} and {counted(found.reflections, 'reflection')} {cost}"
 
 
-def gain_of(found: Found) -> str:
+def gain_of(found: SearchResult) -> str:
     """What a search brought, in words."""
     return f"{share(found.before)} before and {share(found.after)} after, on {counted(found.rows, 'train row')}"
