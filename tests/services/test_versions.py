@@ -207,7 +207,8 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
 
 RUN = (
     "import subprocess, sys; from pathlib import Path; from tailtune.services import versions; "
-    "from tailtune.config.paths import Paths; work = lambda command: subprocess.run(command, shell=True, cwd=sys.argv[1])\n"
+    "from tailtune.config.paths import Paths\n"
+    "work = lambda command: subprocess.run(command, shell=True, cwd=sys.argv[1])\n"
     "versions.run_stale(Paths(Path(sys.argv[1])), 'second', 'toy', work)"
 )
 

@@ -27,6 +27,7 @@ class Stage:
         reads: Its DVC dependencies; `${key}` stands for the use case, `${item.answers}` for the file that says what an
             answer may be.
         writes: Its DVC outputs besides `reports/${key}/<name>.json`.
+        own_process: Whether a flow gives it a process of its own, so that its memory is given back.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Stage:
     sections: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    own_process: bool = False
 
     @property
     def report(self) -> str:
@@ -127,6 +129,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("curate", "train"),
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
         writes=_build("train"),
+        own_process=True,
     ),
     Stage(
         name="evaluate",

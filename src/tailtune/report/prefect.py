@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import before_prefect  # noqa: F401
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
-
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
 from tailtune.core import reports as r
 from tailtune.core.measures import MEASURES
 from tailtune.report import numbers as n
-from tailtune.services.mlflow.home import shown
 
 Row = dict[str, Any]
 WORST_CLASSES = 20
@@ -26,13 +21,21 @@ def key(*parts: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
-def publish(paths: Paths, report: r.Report, settings: Settings) -> None:
-    """Make the artifacts of one stage report; needs a flow or task run around it."""
+def publish(paths: Paths, report: r.Report, tracking_url: str) -> None:
+    """Make the artifacts of one stage report; needs a flow or task run around it.
+
+    Args:
+        paths: The checkout.
+        report: Of a stage that has run.
+        tracking_url: Where MLflow is, as people may see it; empty without a server.
+    """
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
     base = (report.use_case, report.stage)
     create_markdown_artifact(text(report), key=key(*base), description=f"{report.stage} of {report.use_case}")
     for name, rows in tables(report).items():
         create_table_artifact(rows, key=key(*base, name), description=f"{name} of {report.use_case}")
-    for name, link in links(paths, report, settings).items():
+    for name, link in links(paths, report, tracking_url).items():
         create_link_artifact(link, link_text=name, key=key(*base, name), description=f"{name} of {report.use_case}")
 
 
@@ -53,7 +56,7 @@ def tables(report: r.Report) -> dict[str, list[Row]]:
     return {name: rows for name, rows in made.items() if rows}
 
 
-def links(paths: Paths, report: r.Report, settings: Settings) -> dict[str, str]:
+def links(paths: Paths, report: r.Report, tracking_url: str) -> dict[str, str]:
     """Name → address of what can be opened next."""
     found: dict[str, str] = {}
     match report:
@@ -61,8 +64,7 @@ def links(paths: Paths, report: r.Report, settings: Settings) -> dict[str, str]:
             found["data docs"] = _file(paths, report.docs)
         case r.RegisterReport():
             found["decision page"] = _file(paths, report.page)
-    if (uri := settings.tracking_uri or "").startswith("http"):
-        found["mlflow"] = shown(uri)
+    found["mlflow"] = tracking_url
     return {name: link for name, link in found.items() if link}
 
 

@@ -1,0 +1,70 @@
+"""Whether a stage has anything to do: what DVC sees, and what it cannot see."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.errors import MissingInputError
+from tailtune.core.reports import PromptReport, RegisterReport
+from tailtune.lifecycle import table
+from tailtune.services import store, versions, weights
+from tailtune.services.mlflow.presence import is_registered
+from tailtune.tasks.use_case import load_use_case
+
+
+def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
+    """Why a stage must run although DVC calls it fresh, as a line for people; empty when nothing demands it."""
+    if stage == "register" and is_lost(paths, use_case):
+        return "the version it reported is not in this tracking store: registering again"
+    if stage == "prompt" and has_other_weights(paths, use_case):
+        return "the weights of a local model have changed: measuring again"
+    return ""
+
+
+def all_fresh(paths: Paths, use_case: str, family: str) -> bool:
+    """Whether no stage of a flow has anything to do: then no server need be started to do nothing.
+
+    Args:
+        paths: The checkout.
+        use_case: Whose stages.
+        family: Name of the flow; all stages for one that is no family.
+    """
+    stages = [stage.name for stage in (table.family(family) or table.STAGES)]
+    if set(stages) & set(versions.is_stale(paths, use_case)):
+        return False
+    return not any(hidden_change(paths, stage, use_case) for stage in stages)
+
+
+def is_lost(paths: Paths, use_case: str) -> bool:
+    """Whether the reported version is not in the tracking store of now: another store, a new clone, a deleted one."""
+    path = paths.case(use_case).report("register")
+    if not path.is_file():
+        return False
+    report = store.read_report(path, RegisterReport, use_case)
+    uri = Settings().resolved_tracking_uri(paths)
+    return not is_registered(uri, report.model, report.version, report.run_id)
+
+
+def has_other_weights(paths: Paths, use_case: str) -> bool:
+    """Whether prompts were measured with other weights of a local model than are there now."""
+    path = paths.case(use_case).report("prompt")
+    if not path.is_file():
+        return False
+    try:
+        report = store.read_report(path, PromptReport, use_case)
+    except MissingInputError:  # of another version: it is for DVC to say whether it is stale
+        return False
+    declared = load_use_case(paths, use_case).spec.prompt
+    return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
+
+
+def say_fresh(stage: str) -> None:
+    """The line of a stage that need not run; one that runs speaks for itself."""
+    say(stage, "fresh: nothing it reads has changed")
+
+
+def say(what: str, text: str) -> None:
+    """One line about a stage, on stderr."""
+    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
