@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
-from tailtune.lifecycle import table
+from tailtune.lifecycle.table import Stage
 from tailtune.services import store, versions, weights
 from tailtune.services.mlflow.presence import is_registered
 from tailtune.tasks.use_case import load_use_case
@@ -23,18 +25,19 @@ def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
     return ""
 
 
-def all_fresh(paths: Paths, use_case: str, family: str) -> bool:
-    """Whether no stage of a flow has anything to do: then no server need be started to do nothing.
+def stale(paths: Paths, use_case: str, stages: Sequence[Stage]) -> list[Stage]:
+    """The first of some stages that has something to do, and all after it: they will have, most likely.
 
     Args:
         paths: The checkout.
         use_case: Whose stages.
-        family: Name of the flow; all stages for one that is no family.
+        stages: In order.
     """
-    stages = [stage.name for stage in (table.family(family) or table.STAGES)]
-    if set(stages) & set(versions.is_stale(paths, use_case)):
-        return False
-    return not any(hidden_change(paths, stage, use_case) for stage in stages)
+    changed = versions.is_stale(paths, use_case)
+    for place, stage in enumerate(stages):
+        if stage.name in changed or hidden_change(paths, stage.name, use_case):
+            return list(stages[place:])
+    return []
 
 
 def is_lost(paths: Paths, use_case: str) -> bool:

@@ -8,6 +8,7 @@ beside the stages and not among them; a flow that was started without the comman
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import select
@@ -19,16 +20,21 @@ import time
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
 
 if TYPE_CHECKING:
     from prefect import Flow
+
+    from tailtune.lifecycle.table import Stage
+    from tailtune.tasks.use_case import UseCase
 
 STARTUP_S = 120.0
 INTERRUPTED = 130
@@ -108,13 +114,16 @@ class LocalServer:
                 self._server.run(sockets=[self._socket])
 
 
-def wait_for(url: str, folder: Path) -> None:
-    """Wait until a local server answers; the first request starts it.
+def wait_for(url: str, folder: Path, meanwhile: Callable[[], None]) -> None:
+    """Start a local server, do something else, then wait until it answers.
 
     Raises:
         ServiceError: It did not start.
     """
-    deadline = time.monotonic() + STARTUP_S
+    deadline, address = time.monotonic() + STARTUP_S, urlsplit(url)
+    with suppress(OSError):
+        socket.create_connection((address.hostname or "", address.port or 0), timeout=1).close()
+    meanwhile()
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=STARTUP_S).close()  # noqa: S310
@@ -211,17 +220,31 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
     from tailtune.tasks.use_case import load_use_case
 
     paths, url = Paths.find(), PREFECT_API_URL.value()
-    load_use_case(paths, options.use_case)
-    if url is None and not options.force and freshness.all_fresh(paths, options.use_case, flow.name):
-        for stage in table.family(flow.name) or table.STAGES:
+    case, stages = load_use_case(paths, options.use_case), table.family(flow.name) or table.STAGES
+    work = stages if options.force else freshness.stale(paths, case.name, stages)
+    if url is None and not work:
+        for stage in stages:
             freshness.say_fresh(stage.name)
         return
-    with _server(paths, url, options.server) as address, _settings(paths, address):
+    with _server(paths, url, options.server, partial(_warm_up, case, work)) as address, _settings(paths, address):
         try:
             flow(options.use_case, options.force)
         finally:
             APILogWorker.drain_all(timeout=_END_S)
             EventsWorker.drain_all(timeout=_END_S)
+
+
+def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
+    """Open the tracking store and import what the stages import: the server takes seconds to start, on another core."""
+    from tailtune.config.settings import Settings
+    from tailtune.services import mlflow
+
+    with suppress(ServiceError):  # the stage that needs it will say so
+        mlflow.connect(Settings().resolved_tracking_uri(case.paths.project), case).client  # noqa: B018 - it is opened
+    for stage in stages:
+        if not stage.own_process:
+            for library in stage.libraries:
+                importlib.import_module(library)
 
 
 def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
@@ -243,7 +266,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def _server(paths: Paths, url: str | None, at_hand: str | None) -> Iterator[str]:
+def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Callable[[], None]) -> Iterator[str]:
     """Address of the server that is named, of the one that the starting process has at hand, or of one of our own."""
     if url is not None:
         _check_answers(url)
@@ -252,11 +275,11 @@ def _server(paths: Paths, url: str | None, at_hand: str | None) -> Iterator[str]
     print("Starting a Prefect server for this run (PREFECT_API_URL names none)", file=sys.stderr)
     folder = paths.root / ".run"
     if at_hand is not None:
-        wait_for(at_hand, folder)
+        wait_for(at_hand, folder, meanwhile)
         yield at_hand
         return
     with LocalServer(folder) as server:
-        wait_for(server.url, folder)
+        wait_for(server.url, folder, meanwhile)
         yield server.url
 
 

@@ -28,6 +28,7 @@ class Stage:
             answer may be.
         writes: Its DVC outputs besides `reports/${key}/<name>.json`.
         own_process: Whether a flow gives it a process of its own, so that its memory is given back.
+        libraries: What it imports that takes seconds; a flow does so while it waits for its server.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stage:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     own_process: bool = False
+    libraries: tuple[str, ...] = ()
 
     @property
     def report(self) -> str:
@@ -84,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("data", "curate", "validate"),
         reads=(*ANSWERS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
         writes=_build("validate"),
+        libraries=("great_expectations",),
     ),
     Stage(
         name="ladder",
@@ -93,6 +96,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("curate", "ladder"),  # curate: a saved predictor notes what is scrubbed
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
         writes=_build("ladder"),
+        libraries=("torch", "sklearn.linear_model"),
     ),
     Stage(
         name="prompt",
@@ -145,6 +149,7 @@ STAGES: tuple[Stage, ...] = (
             *_reports("ladder", "prompt", "diagnose", "decide"),
         ),
         writes=_build("evaluate"),
+        libraries=("torch",),
     ),
     Stage(
         name="register",
@@ -155,6 +160,7 @@ STAGES: tuple[Stage, ...] = (
         # Its page and the papers beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
+        libraries=("mlflow.pyfunc",),
     ),
 )
 
