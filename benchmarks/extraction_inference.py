@@ -29,10 +29,9 @@ from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
 from tailtune.samples.insurance_claims.generate import generate
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.decode import is_legal
-from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
+from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
+from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
 from tailtune.tasks.extraction.windows import Windows
 from tailtune.training import checkpoint

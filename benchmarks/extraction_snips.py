@@ -24,10 +24,9 @@ import numpy as np
 from tailtune.core.records import Span
 from tailtune.predictors.encoder import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.decode import best_tags
-from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TextScores
+from tailtune.tasks.extraction.heads import TextScores, best_tags
+from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit

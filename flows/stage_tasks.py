@@ -18,7 +18,7 @@ from tailtune.core.reports import REPORTS, PromptReport, RegisterReport
 from tailtune.lifecycle import table
 from tailtune.report.prefect import key, publish
 from tailtune.services import store, versions, weights
-from tailtune.services.mlflow.presence import is_registered
+from tailtune.services.mlflow.home import is_registered
 from tailtune.tasks.use_case import load_use_case
 
 RETRY_AFTER_S = [5.0, 15.0]

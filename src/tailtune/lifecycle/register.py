@@ -19,6 +19,7 @@ from tailtune.core.errors import (
     TailTuneError,
     UsageError,
 )
+from tailtune.core.figures import memory
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
@@ -40,7 +41,6 @@ from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.opening import model_of, pack
 from tailtune.report.html import page
-from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.mlflow import prompts, registry
 from tailtune.services.mlflow.bundle import Bought, folder_digest, needs

@@ -9,7 +9,7 @@ from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptReport
 from tailtune.judge.constraints import meets_with_head_room, servable
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.weighing import targets_of
+from tailtune.lifecycle.evidence import targets_of
 from tailtune.services import store
 
 NO_MODEL = "prompted language models (none is declared in prompt.models)"

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tailtune.core.errors import BudgetReachedError
+from tailtune.core.figures import usd
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
+from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, Side, buy, micro_f1
 from tailtune.lifecycle.prompt.kitchen import Kitchen, NotMade
 from tailtune.lifecycle.prompt.results import result
-from tailtune.lifecycle.weighing import targets_of
-from tailtune.predictors.prompted.replied import remarks
-from tailtune.report.numbers import usd
+from tailtune.predictors.prompted.costs import remarks
 from tailtune.tasks import saved
 
 ERROR = 0.05

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import PromptSpec
+from tailtune.core.figures import usd
 from tailtune.core.money import known_sum
 from tailtune.core.records import Row
-from tailtune.predictors.prompted.expecting import expected
+from tailtune.predictors.prompted.costs import expected
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.report.numbers import usd
 from tailtune.tasks import saved
 
 

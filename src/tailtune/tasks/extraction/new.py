@@ -15,10 +15,10 @@ from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate
+from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.config import ExtractionData
-from tailtune.tasks.extraction.reading import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
+from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes

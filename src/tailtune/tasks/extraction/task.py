@@ -18,14 +18,14 @@ from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
+from tailtune.tasks.extraction.annotate import INTENT, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.config import ExtractionSpec
-from tailtune.tasks.extraction.reading import INTENT, columns_of, reader
+from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
 
 if TYPE_CHECKING:
-    from tailtune.tasks.extraction.fields import Fields
+    from tailtune.tasks.extraction.objective import Fields
     from tailtune.tasks.extraction.replies import ObjectCodec
     from tailtune.tasks.extraction.rungs.base import ExtractContext
 
@@ -110,7 +110,7 @@ class ExtractionTask(Task):
 
     def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
         """Read the fields."""
-        from tailtune.tasks.extraction.fields import fields_of
+        from tailtune.tasks.extraction.objective import fields_of
 
         return fields_of(self.answers, train, dev)
 

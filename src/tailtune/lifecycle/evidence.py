@@ -1,23 +1,19 @@
-"""What decide and evaluate weigh: the reports of rungs, prompts and their failures, what is declared, and prices."""
+"""What a verdict is made of, as values that the judge takes: measured rungs, targets, volume and prices."""
 
 from __future__ import annotations
 
 import math
 
 from tailtune.config.model import TargetsSpec
-from tailtune.config.prices import load_prices
-from tailtune.core.errors import MissingInputError
 from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
 from tailtune.judge.constraints import Targets
-from tailtune.judge.economics import Cadence, CostInputs, seen_days, training_usd
+from tailtune.judge.economics import Cadence, CostInputs, training_usd
 from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
-from tailtune.services import sizes, store, versions
 
 # A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
 TRAINING_PER_ENCODING = 4.0
-_GB, _DAY_S = 1e9, 86_400
 
 
 def targets_of(spec: TargetsSpec) -> Targets:
@@ -39,66 +35,39 @@ def training_cost(context: Context) -> float | None:
     Raises:
         MissingInputError: The ladder has not run.
     """
-    case, spec = context.case, context.case.spec.train
-    ladder = store.read_report(context.paths.report("ladder"), LadderReport, case.name)
+    ladder, spec = context.inputs.report(LadderReport), context.case.spec.train
     pace = ladder.encode_rows_per_s / TRAINING_PER_ENCODING
     rows = min(ladder.train_rows, spec.max_rows)
-    return training_usd(rows, spec.epochs, pace, load_prices(context.project).machine_hour_usd)
+    return training_usd(rows, spec.epochs, pace, context.inputs.prices.machine_hour_usd)
 
 
-def look(context: Context) -> Surroundings:
-    """What counts and is no file that a stage reads: the cadence, as declared and as git shows it, and what is kept.
-
-    DVC does not notice when it changes, so decide alone looks, and its report says what it saw.
-    """
-    case, paths, project = context.case, context.paths, context.project
-    changed = versions.changes(project.root, (paths.prompts, case.answers_file))
-    changed += versions.data_changes(project, case.name)
-    return Surroundings(
-        declared_days=case.spec.value.change_every_days,
-        seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
-        kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
-    )
-
-
-def gather(context: Context, estimated: float | None, seen: Surroundings) -> tuple[Evidence, str]:
-    """Everything that a verdict is made of before training, and the digest of the rows it is about.
+def evidence(context: Context, estimated: float | None, seen: Surroundings) -> Evidence:
+    """Everything that a verdict is made of before training.
 
     Args:
         context: Of a stage after the diagnosis.
         estimated: What a training is expected to cost.
-        seen: What was seen when it was decided.
+        seen: Change cadence and stored data at the time of the decision.
 
     Raises:
-        MissingInputError: A stage before has not run, or ran on other rows.
+        MissingInputError: A stage before has not run.
     """
-    case, paths = context.case, context.paths
-    ladder = store.read_report(paths.report("ladder"), LadderReport, case.name)
-    prompt = store.read_report(paths.report("prompt"), PromptReport, case.name)
-    diagnosis = store.read_report(paths.report("diagnose"), DiagnoseReport, case.name)
-    for report in (prompt, diagnosis):
-        if report.rows_digest != ladder.rows_digest:
-            shown = context.project.shown(paths.report(report.stage))
-            raise MissingInputError(
-                f"{shown}: made from other rows ({report.rows_digest}) than the ladder ({ladder.rows_digest})",
-                f"tailtune run {case.name}",
-            )
+    ladder, prompt = context.inputs.report(LadderReport), context.inputs.report(PromptReport)
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
     cadence = Cadence(seen.declared_days, seen.seen_days)
     bought = known_sum(rung.usd for rung in prompt.rungs)
-    evidence = Evidence(
+    return Evidence(
         rungs=(*ladder.rungs, *measured),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,
         unmeasured=tuple(dict.fromkeys((*ladder.unmeasured, *prompt.unmeasured, *empty))),
-        narrow=case.task.narrow,
+        narrow=context.case.task.narrow,
         cadence=cadence,
-        diagnosis=diagnosis,
+        diagnosis=context.inputs.report(DiagnoseReport),
         inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
-    return evidence, ladder.rows_digest
 
 
 def _cost_inputs(
@@ -113,7 +82,7 @@ def _cost_inputs(
     value = context.case.spec.value
     if value.requests_per_day is None:
         return None
-    prices = load_prices(context.project)
+    prices = context.inputs.prices
     return CostInputs(
         requests_per_day=value.requests_per_day,
         error_usd=value.error_usd,

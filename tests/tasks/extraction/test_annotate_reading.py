@@ -10,8 +10,8 @@ import pytest
 from tailtune.core.errors import DataError
 from tailtune.core.records import Span
 from tailtune.services import sources
+from tailtune.tasks.extraction.annotate import RawLabel, columns_of, reader
 from tailtune.tasks.extraction.config import ExtractionData
-from tailtune.tasks.extraction.reading import RawLabel, columns_of, reader
 
 ALL = ExtractionData(file="r.jsonl", entities="entities", fields="fields", intent="intent")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import ROOT
 
-from tailtune.tasks.extraction.asking import form, strict_schema
+from tailtune.tasks.extraction.replies import form, strict_schema
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas
 

@@ -12,8 +12,8 @@ from training.jobs import SCHEMA, claims, toy_fields, toy_job
 from tailtune.core.errors import MissingInputError, TrainingError
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.fields import FieldObjective
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
+from tailtune.tasks.extraction.objective import FieldObjective
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit

@@ -14,13 +14,13 @@ from doubles.skill import Skilled
 from predictors.prompted.random_model import write_random_model
 from project import LABELS, NAME, Heard, context, copy, jsonl, lived, respec, rows_of, untracked
 
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import DecideReport, LadderReport, PromptedRung, PromptReport
-from tailtune.lifecycle import evaluate
 from tailtune.lifecycle.runner import run_stage
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
@@ -93,7 +93,7 @@ def report(digest: str) -> PromptReport:
 
 def test_its_answers_are_bought_scored_and_timed(paths: Paths, double: Double) -> None:
     held = context(paths)
-    found = evaluate.run(held)
+    found = perform("evaluate", held)
     assert len(double.seen) == found.test_rows == 54
     assert {one.text for one in double.seen} == {row.text for row in rows_of(paths, "test")}
     (prompt,) = [one for one in found.candidates if one.name == BEST]
@@ -111,8 +111,8 @@ def test_its_answers_are_bought_scored_and_timed(paths: Paths, double: Double) -
 
 
 def test_a_second_evaluation_pays_nothing_and_says_the_same(paths: Paths, double: Double) -> None:
-    first, asked = evaluate.run(context(paths)), len(double.seen)
-    again = evaluate.run(context(paths))
+    first, asked = perform("evaluate", context(paths)), len(double.seen)
+    again = perform("evaluate", context(paths))
     assert len(double.seen) == asked
     assert again.usd_spent == 0
     assert (again.final, again.comparison) == (first.final, first.comparison)
@@ -125,7 +125,7 @@ def test_when_the_money_ends_it_says_where_and_what_to_raise_and_goes_on_there(p
     declared = yaml.safe_load(paths.case(NAME).model_yaml.read_text(encoding="utf-8"))
     limited(paths, declared, 0.03)
     with pytest.raises(TailTuneError, match=r"test rows were answered by Prompt, zero-shot; .* not paid again") as out:
-        evaluate.run(context(paths))
+        perform("evaluate", context(paths))
     kept = len(double.seen)
     assert 0 < kept < 54
     with untracked() as published, pytest.raises(TailTuneError, match="not paid again"):
@@ -138,7 +138,7 @@ def test_when_the_money_ends_it_says_where_and_what_to_raise_and_goes_on_there(p
     assert f"after {kept:,} of 54" in out.value.message
     assert out.value.hint == f"raise prompt.max_cost_usd in models/toy/model.yaml, then tailtune run {NAME}"
     limited(paths, declared, 1.0)
-    assert evaluate.run(context(paths)).test_rows == len(double.seen) == 54
+    assert perform("evaluate", context(paths)).test_rows == len(double.seen) == 54
 
 
 def limited(paths: Paths, declared: dict[str, Any], usd: float) -> None:
@@ -156,7 +156,7 @@ def test_without_a_price_its_cost_is_unknown_and_not_0(paths: Paths) -> None:
         file.unlink()
     folder.rmdir()
     save(folder, spec)
-    found = evaluate.run(context(paths))
+    found = perform("evaluate", context(paths))
     assert found.usd_spent is None
     assert [one.usd_per_1000 for one in found.candidates if one.name == BEST] == [None]
 
@@ -170,7 +170,7 @@ def test_a_model_in_a_folder_costs_core_time_on_test_as_on_dev(paths: Paths, dou
     folder = paths.case(NAME).stage("prompt") / "rungs" / BEST
     shutil.rmtree(folder)
     save(folder, LanguageModelSpec.model_validate(model))
-    found = evaluate.run(context(paths))
+    found = perform("evaluate", context(paths))
     (prompt,) = [one for one in found.candidates if one.name == BEST]
     assert double.seen == [] and prompt.latency is not None and prompt.latency.mean_ms > 0
     assert prompt.usd_per_1000 == pytest.approx(prompt.latency.mean_ms * 0.04 / 3600)
@@ -182,7 +182,7 @@ def test_the_failures_of_a_prompt_that_wins_are_in_order(paths: Paths) -> None:
     ticket = store.read_json(paths.case(NAME).ticket, "a test", "")
     store.write_json(paths.case(NAME).ticket, ticket | {"train": False})
     (paths.case(NAME).stage("train") / "model" / saved.CARD).unlink()
-    found = evaluate.run(context(paths))
+    found = perform("evaluate", context(paths))
     assert found.winner == BEST
     test = [row.origin for row in rows_of(paths, "test")]
     failed = [one["origin"] for one in jsonl(paths.case(NAME).stage("evaluate") / "failures.jsonl")]
@@ -193,4 +193,4 @@ def test_the_failures_of_a_prompt_that_wins_are_in_order(paths: Paths) -> None:
 def test_a_missing_prompt_is_told(paths: Paths) -> None:
     shutil.rmtree(paths.case(NAME).stage("prompt") / "rungs" / BEST)
     with pytest.raises(MissingInputError, match=r"build/toy/prompt: no Prompt, zero-shot; evaluation needs it"):
-        evaluate.run(context(paths))
+        perform("evaluate", context(paths))

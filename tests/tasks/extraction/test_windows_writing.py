@@ -1,6 +1,6 @@
 import pytest
 
-from tailtune.tasks.extraction.writing import CAPITAL, CODE, DIGITS, KINDS, LOWER, MARK, MIXED, UPPER, kind_of
+from tailtune.tasks.extraction.windows import CAPITAL, CODE, DIGITS, KINDS, LOWER, MARK, MIXED, UPPER, kind_of
 
 CASES = {
     "claim": LOWER,

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.book import FieldCheck
-from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks.extraction.annotate import RawLabel
+from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 
 SCHEMA = ObjectSchema(

@@ -7,8 +7,8 @@ from training.jobs import SCHEMA
 
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.dev_fields import DevRow, calibrated, dev_score
 from tailtune.tasks.extraction.heads import Layout, TextScores
+from tailtune.tasks.extraction.objective import DevRow, calibrated, dev_score
 from tailtune.tasks.extraction.windows import Windows
 
 LAYOUT = Layout.of(SCHEMA)

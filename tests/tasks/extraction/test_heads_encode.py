@@ -5,7 +5,7 @@ import torch
 from transformers import BertModel
 
 from tailtune.predictors.bert import load_bert
-from tailtune.tasks.extraction.encode import TokenStates, batches
+from tailtune.tasks.extraction.heads import TokenStates, batches
 from tailtune.tasks.extraction.windows import Windows, pack
 
 TEXTS = ["Ann Lee paid 5", "", "word " * 90, "refund?"]
