@@ -20,8 +20,8 @@ demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 	@tailtune sample support-tickets
 	@tailtune run support-tickets
 
-test: $(INSTALLED) ## The test suite
-	@pytest
+test: $(INSTALLED) ## The test suite, on two cores
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules
 	@ruff check

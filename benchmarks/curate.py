@@ -85,7 +85,7 @@ def project(root: Path, count: int) -> None:
 def run_stage(root: Path, stage: str) -> None:
     """In a process of its own: run a stage, print its figures as JSON."""
     quiet_environment()
-    context = Context(load_use_case(Paths(root), "big"), Settings(), Silent(), cast(Tracker, None))
+    context = Context(load_use_case(Paths(root), "big"), Settings(), Silent(), cast(Tracker, None), stage)
     began = time.perf_counter()
     report: Report = BY_NAME[stage].load()(context)
     took = time.perf_counter() - began

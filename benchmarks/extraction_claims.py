@@ -17,8 +17,8 @@ from tailtune.core.reports import EvaluateReport
 from tailtune.services import store
 from tailtune.services.sources import RawRow
 from tailtune.tasks import saved
+from tailtune.tasks.extraction.annotate import RawLabel
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.reading import RawLabel
 from tailtune.tasks.use_case import load_use_case
 
 NAME = "insurance-claims"

@@ -29,15 +29,14 @@ from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
 from tailtune.samples.insurance_claims.generate import generate
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.decode import is_legal
-from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
+from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
+from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
 from tailtune.tasks.extraction.windows import Windows
-from tailtune.training import artifact
-from tailtune.training.job import FitJob
+from tailtune.training import checkpoint
 from tailtune.training.loop import fit
+from tailtune.training.objective import FitJob
 
 SCHEMA = Path(__file__).parents[1] / "models" / "insurance-claims" / "schema.json"
 TOKENS = range(50, 71)
@@ -75,7 +74,7 @@ def train(rows: list[tuple[str, Annotation]], schema: ObjectSchema, folder: Path
         writing=False,
     )
     job = FitJob(goal, encoder_path(), folder / "checkpoints", epochs=1, max_tokens=256, batch_rows=16)
-    artifact.save(fit(job, lambda progress: None), folder / "model")
+    checkpoint.save_model(fit(job, lambda progress: None), folder / "model")
 
 
 def stock(folder: Path, schema: ObjectSchema, strategy: str) -> Any:

@@ -24,14 +24,13 @@ import numpy as np
 from tailtune.core.records import Span
 from tailtune.predictors.encoder import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.decode import best_tags
-from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TextScores
+from tailtune.tasks.extraction.heads import TextScores, best_tags
+from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
-from tailtune.training import artifact
-from tailtune.training.job import FitJob, Progress
+from tailtune.training import checkpoint
 from tailtune.training.loop import fit
+from tailtune.training.objective import FitJob, Progress
 
 DEV_SHARE = 10  # one row in ten
 FOLDER = "TAILTUNE_BENCH_SNIPS"
@@ -139,7 +138,7 @@ def trained(name: str, job: FitJob, data: Data) -> None:
         begun = time.perf_counter()
         result = fit(job, teller(name))
         seconds = time.perf_counter() - begun
-        artifact.save(result, Path(scratch) / "model")
+        checkpoint.save_model(result, Path(scratch) / "model")
         model = LoraExtractor.load(Path(scratch) / "model")
         print(f"\n{name}: {seconds:.0f} s, {result.rows_s:.0f} rows/s, epoch {result.best_epoch} of {job.epochs} kept")
         for split, rows in (("dev", data.dev), ("test", data.test)):

@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from tailtune.core.records import Estimate, Row
-from tailtune.judge.betting import BETS
-from tailtune.judge.sequential import Look, look, stratified
+from tailtune.judge.sequential import BETS, Look, look, stratified
 from tailtune.judge.stats import mcnemar, wilson
 
 Right = NDArray[np.bool_]

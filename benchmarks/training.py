@@ -94,11 +94,11 @@ class Stopwatch:
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.tasks.classification.classes import Classes
     from tailtune.tasks.classification.fine_tune import LoraPredictor
-    from tailtune.training import artifact
-    from tailtune.training.job import FitJob
+    from tailtune.tasks.classification.objective import Classes
+    from tailtune.training import checkpoint
     from tailtune.training.loop import fit
+    from tailtune.training.objective import FitJob
 
     with tempfile.TemporaryDirectory() as scratch:
         job = FitJob(
@@ -123,7 +123,7 @@ def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
         seconds = time.perf_counter() - begun
         test = None
         if mode == FULL:
-            artifact.save(result, Path(scratch) / "model")
+            checkpoint.save_model(result, Path(scratch) / "model")
             answered = LoraPredictor.load(Path(scratch) / "model").probabilities([text for text, _ in data.test])
             test = float((answered.argmax(axis=1) == [label for _, label in data.test]).mean())
     epochs = ", ".join(f"{epoch.dev_quality:.3f}" for epoch in result.history)

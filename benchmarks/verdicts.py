@@ -39,19 +39,18 @@ from _tasks import (
     true_rungs,
 )
 
-from tailtune.config.model import TrainSpec
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired, RungResult, Settled, Verdict
 from tailtune.judge import final
 from tailtune.judge import verdict as before
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
+from tailtune.judge.net_value import DRAWS, Drawn, Weighed, Worth
 from tailtune.judge.sequential import Look, look
 from tailtune.judge.stats import paired, wilson
-from tailtune.judge.weighing import Weighed
-from tailtune.judge.worth import DRAWS, Drawn, Worth
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec
+MAX_TRAIN_USD = 5.0  # as TrainSpec
 SPLITS = 4  # test splits on which a trained fine-tune is judged; the verdict is the first one's, coverage is of all
 
 
@@ -141,7 +140,7 @@ def verdict_of(task: Task, random: np.random.Generator, tally: Tally) -> Verdict
     # Both ends of the curve are measured on the same dev rows: only the rows that differ make noise.
     noise = random.normal(0, math.sqrt(0.06 / task.dev_rows))
     known = evidence(task, measure(task, dev, tally), noise)
-    decided = before.rule(known, task.targets, TrainSpec())
+    decided = before.rule(known, task.targets, MAX_TRAIN_USD)
     best = decided.best.name
     if decided.verdict != "fine-tune":
         alone = final.OnTest(tested_on(task, best, random).rung)
@@ -208,7 +207,7 @@ def exact_worth(task: Task, best: str) -> Worth | None:
 def oracle(task: Task) -> Verdict:
     """The same rules on the true values."""
     known = evidence(task, true_rungs(task))
-    decided = before.rule(known, task.targets, TrainSpec())
+    decided = before.rule(known, task.targets, MAX_TRAIN_USD)
     if decided.verdict != "fine-tune":
         return decided.verdict  # test says what dev said
     return final.rule(exact_tested(task, decided.best.name), known, task.targets)[0]

@@ -1,5 +1,10 @@
 """What the command line does first, for every test: no telemetry, no hub, threads that wait sleep."""
 
+from __future__ import annotations
+
+import gc
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,23 @@ import pytest
 from tailtune.config.settings import quiet_environment
 
 quiet_environment()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs like this, and every process that a test starts would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers end at the same time only if the files that take longest begin first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: no later collection of garbage need look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

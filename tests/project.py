@@ -1,6 +1,6 @@
 """A tiny project in a temporary folder: six labels, 360 sentences, already curated and validated.
 
-`lived` runs ladder, decide, train and evaluate on it once per test session, really, with the embedded encoder.
+`lived` runs ladder, decide, train and evaluate on it once a run of the tests, really, with the embedded encoder.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from worlds.once import once
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
@@ -201,16 +202,13 @@ def run(paths: Paths, *stages: str) -> list[Report]:
         return [run_stage(name, NAME, paths, Settings(), Heard()) for name in stages]
 
 
-_LIVED: list[Paths] = []
-
-
 def lived(factory: pytest.TempPathFactory) -> Paths:
     """A project that went through ladder, decide, train and evaluate. Read only: copy it to change it."""
-    if not _LIVED:
-        paths = make(factory.mktemp("lived") / "project")
-        run(paths, "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
-        _LIVED.append(paths)
-    return _LIVED[0]
+
+    def build(root: Path) -> None:
+        run(make(root), "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
+
+    return Paths(once(factory, "lived", build))
 
 
 def copy(paths: Paths, root: Path) -> Paths:

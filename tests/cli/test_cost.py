@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from services.mlflow.conftest import THIRD_PARTY, free_port
+from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
+from worlds import stores
+from worlds.servers import free_port
 
 from cli.checkout import Cli, checkout, environment
 from tailtune.config.settings import Settings
 from tailtune.core.records import Cost, Decision
-from tailtune.core.reports import CurateReport, DecideReport, Economics, Road
+from tailtune.core.reports import CandidateCost, CurateReport, DecideReport, Economics
 from tailtune.services import store
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.tasks.use_case import load_use_case
@@ -27,6 +30,12 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return Cli(checkout(tmp_path / "checkout"), capsys)
 
 
+@pytest.fixture
+def empty_store(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A store that need not be made."""
+    stores.give(tmp_path_factory, cli.paths.mlflow_store)
+
+
 def tracker(cli: Cli) -> Tracker:
     return connect(Settings().resolved_tracking_uri(cli.paths), load_use_case(cli.paths, "first"))
 
@@ -38,7 +47,7 @@ def curated(cli: Cli) -> None:
         rows_kept=1000, dropped={}, splits={"train": 1000}, labels={"login": 1000}, test_file=False,
         cost=Cost(wall_s=60, cpu_s=60, peak_memory_mb=100, usd=0.25),
     )  # fmt: skip
-    tracker(cli).publish(report)
+    publish(tracker(cli), report)
 
 
 def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
@@ -48,6 +57,7 @@ def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
     assert cli("cost", "first", "--json").out == "null\n"
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
     curated(cli)
     noted = cli("cost", "add", "first", "--for", "labelling", "--hours", "3", "--note", "two of us")
@@ -72,11 +82,14 @@ def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
     assert "on top of 1,000 rows × label price" in run.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> None:
     curated(cli)
     economics = Economics(
         requests_per_day=6000, error_usd=None, horizon_months=12,
-        roads=(Road(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),),
+        candidates=(
+            CandidateCost(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),
+        ),
     )  # fmt: skip
     decided = DecideReport(
         use_case="first", stage="decide", verdict="stay", reason="r", provisional=False, best_rung="probe", target=0.9,
@@ -90,7 +103,7 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     assert found["notes"] == []
     assert found["unmeasured"] == ["drift checks: none has run yet"]
     assert found["economics"]["requests_per_day"] == 6000
-    assert found["economics"]["roads"][0]["request_usd"] is None
+    assert found["economics"]["candidates"][0]["request_usd"] is None
 
 
 @pytest.mark.parametrize(
@@ -129,11 +142,13 @@ def test_words_that_are_no_options_are_used_wrongly(cli: Cli, words: list[str]) 
     assert "Traceback" not in said.err
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_a_complaint_needs_no_amount(cli: Cli) -> None:
     said = cli("cost", "add", "first", "--for", "complaint", "--note", "refunds are mixed up", "--on", "2026-11-20")
     assert (said.code, said.out.splitlines()[0]) == (0, "first: noted for complaint: $0")
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_rows_are_paid_at_the_label_price(cli: Cli) -> None:
     said = cli("cost", "add", "first", "--for", "labelling", "--rows", "500")
     assert said.out.splitlines()[0] == "first: noted for labelling: $40.00 (at 0.08 USD a row)"
@@ -141,6 +156,7 @@ def test_rows_are_paid_at_the_label_price(cli: Cli) -> None:
     assert "in place of rows × label price" in " ".join(cli("cost", "add", "--help").out.split())
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_hours_without_a_price_are_noted_as_not_known(cli: Cli) -> None:
     cli.paths.prices.write_text("as_of: 2026-11-01\n", encoding="utf-8")
     said = cli("cost", "add", "first", "--for", "drift", "--hours", "2")
@@ -172,6 +188,7 @@ def test_help_names_both_words(cli: Cli, words: list[str]) -> None:
     assert "\n  show " in printed and "\n  add " in printed
 
 
+@pytest.mark.usefixtures("empty_store")
 def test_the_word_show_may_be_said(cli: Cli) -> None:
     assert cli("cost", "show", "first").out == cli("cost", "first").out
     assert cli("cost", "--json", "first").out == "null\n"

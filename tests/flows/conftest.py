@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from worlds import servers
 
 from tailtune.config.paths import Paths
 from tailtune.core import reports as r
@@ -96,8 +97,10 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             stage="decide", verdict="stay", reason="good enough", provisional=True, best_rung="probe",
             target=0.9, train=Decision(yes=False, reason="no need"),
             questions=(r.Question(question="q?", answer="yes", evidence="e", figures={"network_ms": 7.0}),),
-            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, roads=(
-                r.Road(name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None),
+            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, candidates=(
+                r.CandidateCost(
+                    name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None
+                ),
             )), **common,
         ),
         r.TrainReport(
@@ -172,12 +175,8 @@ def project(template: Path, tmp_path: Path) -> Paths:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What a flow's process gets: nothing of the developer's own Prefect; one migrated database for all tests."""
     home = tmp_path_factory.mktemp("prefect")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "TAILTUNE_"))}
     return {
-        **kept,
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **servers.prefect_environment(home),
         "DO_NOT_TRACK": "true",
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from worlds import servers
 
 from tailtune.config.paths import Paths
 from tailtune.lifecycle.table import FAMILIES, STAGES
@@ -51,6 +51,17 @@ def rows(environment: dict[str, str], query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return servers.prefect(tmp_path_factory)
+
+
+@pytest.fixture
+def outside(environment: dict[str, str], server: str) -> dict[str, str]:
+    """What a flow's process gets where a server is up already."""
+    return {**environment, "PREFECT_API_URL": server}
+
+
 @pytest.mark.slow
 def test_the_whole_life_without_a_server_then_a_no_op(project: Paths, environment: dict[str, str]) -> None:
     done = run(project, environment)
@@ -77,21 +88,19 @@ def test_the_whole_life_without_a_server_then_a_no_op(project: Paths, environmen
 
 
 @pytest.mark.slow
-def test_edited_rows_are_pinned_and_a_lost_version_is_registered_again(
-    project: Paths, environment: dict[str, str]
-) -> None:
-    assert run(project, environment).returncode == 0
+def test_edited_rows_are_pinned_and_a_lost_version_is_registered_again(project: Paths, outside: dict[str, str]) -> None:
+    assert run(project, outside).returncode == 0
     before = project.data_dvc.read_text()
     (project.data / "toy/rows.jsonl").write_text("{}\n{}\n")
-    edited = run(project, environment, flow="curation")
+    edited = run(project, outside, flow="curation")
     assert edited.returncode == 0
     assert edited.stderr.count("data/toy has changed: data.dvc now pins it") == 1
     assert project.data_dvc.read_text() != before
-    assert run(project, environment).returncode == 0
+    assert run(project, outside).returncode == 0
 
     (project.mlflow_store / "mlflow.db").unlink()
     (project.root / "ran.txt").unlink()
-    lost = run(project, environment)
+    lost = run(project, outside)
     assert lost.returncode == 0
     assert ran(project) == ["register"]
     assert lost.stderr.count("not in this tracking store: registering again") == 1
@@ -99,14 +108,14 @@ def test_edited_rows_are_pinned_and_a_lost_version_is_registered_again(
 
 
 @pytest.mark.slow
-def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, environment: dict[str, str]) -> None:
+def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, outside: dict[str, str], server: str) -> None:
     (project.root / "fail-validate").write_text("3")
-    done = run(project, environment)
+    done = run(project, outside)
     assert done.returncode == 3
     assert ran(project) == ["curate", "validate"]
     assert "Traceback" not in done.stderr
-    newest = rows(environment, "select data from artifact where key = 'toy-validate' order by created desc limit 1")
-    assert "closed" in newest[0][0]
+    shown = ask(server, "artifacts", artifacts={"key": {"any_": ["toy-validate"]}})
+    assert "closed" in max(shown, key=lambda one: one["created"])["data"]
 
 
 @pytest.mark.slow
@@ -152,71 +161,38 @@ def test_an_unknown_use_case_is_said_before_any_server_starts(project: Paths, en
     assert "Starting" not in done.stderr
 
 
-@pytest.fixture(scope="module")
-def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                str(Path(sys.executable).parent / "prefect"),
-                "server",
-                "start",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
-            ],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def ask(url: str, what: str) -> list[dict[str, Any]]:
+def ask(url: str, what: str, **only: Any) -> list[dict[str, Any]]:
     request = urllib.request.Request(
-        f"{url}/{what}/filter", data=b"{}", headers={"Content-Type": "application/json"}, method="POST"
+        f"{url}/{what}/filter",
+        data=json.dumps(only).encode(),
+        headers={"Content-Type": "application/json"},
+        method="POST",
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         found: list[dict[str, Any]] = json.load(answer)
     return found
 
 
+def runs(url: str) -> list[dict[str, Any]]:
+    """Flow runs of the toy project; other tests use the same server."""
+    return ask(url, "flow_runs", flow_runs={"name": {"like_": " of toy"}})
+
+
 @pytest.mark.slow
-def test_the_same_command_against_a_server(project: Paths, environment: dict[str, str], server: str) -> None:
-    before = {run["id"] for run in ask(server, "flow_runs")}
-    done = run(project, {**environment, "PREFECT_API_URL": server})
+def test_the_same_command_against_a_server(project: Paths, outside: dict[str, str], server: str) -> None:
+    before = {run["id"] for run in runs(server)}
+    done = run(project, outside)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert ran(project) == ORDER
-    made = [one for one in ask(server, "flow_runs") if one["id"] not in before]
+    made = [one for one in runs(server) if one["id"] not in before]
     assert sorted(one["name"] for one in made) == sorted([*(f"{name} of toy" for name in FAMILIES), "life of toy"])
     assert {one["state_type"] for one in made} == {"COMPLETED"}
 
 
 @pytest.mark.slow
-def test_every_deployment_deploys(project: Paths, environment: dict[str, str], server: str) -> None:
+def test_every_deployment_deploys(project: Paths, outside: dict[str, str], server: str) -> None:
     programs = Path(sys.executable).parent
-    outside = {**environment, "PREFECT_API_URL": server}
     for words in (["work-pool", "create", "local", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
         done = subprocess.run(
             [str(programs / "prefect"), *words],

@@ -16,22 +16,17 @@ import psutil
 import pytest
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
+from services.mlflow.examples import publish
+from worlds.servers import free_port
 
 from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
 from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.services.mlflow import connect, registry
-from tailtune.services.mlflow.client import open_client
+from tailtune.services.mlflow.home import open_client
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture
@@ -122,8 +117,8 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
             examples.make_life(case, winner=winner)
             tracker = connect(uri, case)
             report = register.run(Context(case, Settings(), Silent(), tracker))
-            tracker.publish(examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
-            run_id = tracker.publish(examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
+            publish(tracker, examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
+            run_id = publish(tracker, examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
             assert report.champion_version == str(min(day, 2))
             for reader in (address, embedded):
                 other = connect(reader, case)

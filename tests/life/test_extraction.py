@@ -7,106 +7,27 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from worlds import lives
+from worlds.checkout import NAME, Checkout
+from worlds.orders import SCHEMA, claims
 
-from life.checkout import NAME, Checkout
 from tailtune.lifecycle.table import STAGES
 
 NAMES = [stage.name for stage in STAGES]
 pytestmark = pytest.mark.slow
-SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["order", "day", "amount", "request", "urgent"],
-    "properties": {
-        "order": {"type": ["string", "null"], "pattern": "^OR-\\d{4}$", "x-normal": "upper"},
-        "day": {"type": ["string", "null"], "format": "date"},
-        "amount": {
-            "type": ["object", "null"],
-            "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
-            "required": ["amount", "currency"],
-            "additionalProperties": False,
-        },
-        "items": {"type": "array", "items": {"type": "string"}},
-        "request": {"enum": ["refund", "exchange", "status"]},
-        "urgent": {"type": ["boolean", "null"]},
-    },
-}
-ASKED = {
-    "refund": ("i want my money back", "please refund", "return the amount"),
-    "exchange": ("send me another one", "exchange it please", "i need a different size"),
-    "status": ("where is it", "has it shipped", "any news"),
-}
-DAYS = {
-    "4 May 2026": "2026-05-04",
-    "2026-06-11": "2026-06-11",
-    "July 3, 2026": "2026-07-03",
-    "8 August 2026": "2026-08-08",
-}
-ITEMS = ("lamp", "chair", "green kettle", "bread knife", "rug")
-HURRY = {"this is urgent": True, "no hurry": False, "": None}
-
-
-def claims() -> list[dict[str, Any]]:
-    """Some hundred orders; each field stands where another may stand in the next."""
-    made = []
-    wishes = [(request, words) for request, said in ASKED.items() for words in said]
-    for n, ((request, words), (day, iso), item, (hurry, urgent)) in enumerate(
-        itertools.product(wishes, DAYS.items(), ITEMS, HURRY.items())
-    ):
-        if n % 2:
-            continue
-        order, amount = f"or-{1000 + n * 7}", 20 + n % 90
-        parts = [
-            ("order", order),
-            (None, "of"),
-            ("day", day),
-            (None, "the"),
-            ("items", item),
-            (None, f"for {chr(8203)}"),
-        ]
-        parts += [("amount", f"${amount}"), (None, f", {words} {hurry}")]
-        if n % 3 == 0:
-            parts = [*parts[-1:], (None, "it was"), *parts[2:3], (None, "and"), *parts[6:7], (None, "for"), *parts[0:1]]
-        text, entities = "", []
-        for field, words_ in parts:
-            text += " " if text else ""
-            if field:
-                entities.append({"start": len(text), "end": len(text) + len(words_), "label": field})
-            text += words_
-        fields: dict[str, Any] = {"order": order.upper(), "day": iso, "request": request, "urgent": urgent}
-        fields["amount"] = {"amount": amount, "currency": "USD"}
-        if n % 3:
-            fields["items"] = [item]
-        made.append({"text": text, "entities": entities, "fields": fields})
-    bad = {
-        "text": "caf\u00e9 order or-1234",
-        "entities": [{"start": 12, "end": 19, "label": "order"}],
-        "fields": {"request": "status"},
-    }
-    outside = {
-        "text": "short",
-        "entities": [{"start": 2, "end": 60, "label": "order"}],
-        "fields": {"request": "status"},
-    }
-    return [*made, bad, outside]
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
-    folder = tmp_path_factory.mktemp("extraction")
-    checkout = Checkout.bare(folder / "checkout")
-    (folder / "orders.jsonl").write_text("".join(json.dumps(row) + "\n" for row in claims()), encoding="utf-8")
-    (folder / "schema.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
-    words = ("--from", str(folder / "orders.jsonl"), "--schema", str(folder / "schema.json"))
-    checkout.ok("tailtune", "new", NAME, "--task", "extraction", *words)
-    checkout.spec(ladder={"latency_rows": 20, "curve_points": 2}, targets={"field_f1": 0.999, "min_train_rows": 0})
-    checkout.spec(curate={"near_duplicate_similarity": 1.0}, evaluate={"latency_rows": 20, "resamples": 200})
-    checkout.spec(train={"epochs": 2, "rank": 4, "max_tokens": 64, "when": "always"})
-    checkout.settle()
-    return checkout, checkout.ok("tailtune", "run", NAME)
+    return lives.extraction(tmp_path_factory)
+
+
+@pytest.fixture
+def mine(lived: tuple[Checkout, str], tmp_path: Path) -> Checkout:
+    """A copy of the finished life, to be changed."""
+    return lived[0].copy(tmp_path / "checkout")
 
 
 def test_every_stage_reports_and_the_summary_tells(lived: tuple[Checkout, str]) -> None:
@@ -187,28 +108,28 @@ for row in model.predict(pd.DataFrame({"text": texts})).to_dict("records"):
     assert objects[0]["order"] == "OR-4321" and objects[0]["day"] == "2026-05-04"
 
 
-def test_the_second_run_does_nothing(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    before = checkout.stamps(NAMES)
-    checkout.ok("tailtune", "run", NAME)
-    assert checkout.stamps(NAMES) == before
+def test_the_second_run_does_nothing(mine: Checkout) -> None:
+    before = mine.stamps(NAMES)
+    mine.ok("tailtune", "run", NAME)
+    assert mine.stamps(NAMES) == before
 
 
-def test_another_schema_makes_everything_stale(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    path = checkout.root / "models" / NAME / "schema.json"
+def test_another_schema_makes_everything_stale(mine: Checkout) -> None:
+    path = mine.root / "models" / NAME / "schema.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"status"]', '"status", "other"]'), encoding="utf-8")
-    assert f"curate@{NAME}" in checkout.ok("dvc", "status")
+    assert f"curate@{NAME}" in mine.ok("dvc", "status")
 
 
-def test_a_schema_that_cannot_be_met_is_told_with_its_line(tmp_path: Path) -> None:
-    checkout = Checkout.bare(tmp_path / "checkout")
+def test_a_schema_that_cannot_be_met_is_told_with_its_line(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    checkout = Checkout.bare(tmp_path_factory, tmp_path / "checkout")
     rows = tmp_path / "orders.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in claims()[:20]), encoding="utf-8")
     schema = {**SCHEMA, "properties": {**SCHEMA["properties"], "order": {"type": "string"}}}  # type: ignore[dict-item]
     (tmp_path / "schema.json").write_text(json.dumps(schema, indent=1), encoding="utf-8")
     words = ("--from", str(rows), "--schema", str(tmp_path / "schema.json"))
-    done = checkout.run("tailtune", "new", NAME, "--task", "extraction", *words)
-    assert done.returncode == 1
-    assert "schema.json:" in done.stderr and "order" in done.stderr and "Next:" in done.stderr
+    done = checkout.inside("new", NAME, "--task", "extraction", *words)
+    assert done.code == 1
+    assert "schema.json:" in done.err and "order" in done.err and "Next:" in done.err
     assert not (checkout.root / "models" / NAME).exists()

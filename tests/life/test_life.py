@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from worlds import lives
+from worlds.checkout import NAME, Checkout
 
-from life.checkout import NAME, Checkout
 from tailtune.lifecycle.table import STAGES
 
 NAMES = [stage.name for stage in STAGES]
@@ -17,8 +18,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
-    checkout = Checkout.make(tmp_path_factory.mktemp("life") / "checkout")
-    return checkout, checkout.ok("tailtune", "run", NAME)
+    return lives.classification(tmp_path_factory)
+
+
+@pytest.fixture
+def mine(lived: tuple[Checkout, str], tmp_path: Path) -> Checkout:
+    """A copy of the finished life, to be changed."""
+    return lived[0].copy(tmp_path / "checkout")
 
 
 def test_every_stage_reports_and_the_summary_tells(lived: tuple[Checkout, str]) -> None:
@@ -46,55 +52,48 @@ def test_counts_add_up_through_the_stages(lived: tuple[Checkout, str]) -> None:
     assert all(json.loads(line)["origin"].startswith("checkout.jsonl:") for line in failures)
 
 
-def test_the_second_run_does_nothing(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    before = checkout.stamps(NAMES)
-    done = checkout.run("tailtune", "run", NAME)
+def test_the_second_run_does_nothing(mine: Checkout) -> None:
+    before = mine.stamps(NAMES)
+    done = mine.run("tailtune", "run", NAME)
     assert done.returncode == 0
-    assert checkout.stamps(NAMES) == before
+    assert mine.stamps(NAMES) == before
     assert done.stderr.count("fresh") == len(NAMES)
 
 
-def test_dvc_sees_nothing_to_do(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    assert "up to date" in checkout.ok("dvc", "status")
-    before = checkout.stamps(NAMES)
-    checkout.ok("dvc", "repro")
-    assert checkout.stamps(NAMES) == before
+def test_dvc_sees_nothing_to_do(mine: Checkout) -> None:
+    assert "up to date" in mine.ok("dvc", "status")
+    before = mine.stamps(NAMES)
+    mine.ok("dvc", "repro")
+    assert mine.stamps(NAMES) == before
 
 
-def test_push_and_pull_bring_everything_back(lived: tuple[Checkout, str], tmp_path: Path) -> None:
-    checkout, _ = lived
-    checkout.ok("dvc", "remote", "add", "-q", "-d", "--force", "local", str(tmp_path / "remote"))
-    checkout.ok("dvc", "push", "-q")
-    for gone in (checkout.build, checkout.root / "data", checkout.root / ".dvc" / "cache"):
+def test_push_and_pull_bring_everything_back(mine: Checkout, tmp_path: Path) -> None:
+    mine.ok("dvc", "remote", "add", "-q", "-d", "--force", "local", str(tmp_path / "remote"))
+    mine.ok("dvc", "push", "-q")
+    for gone in (mine.build, mine.root / "data", mine.root / ".dvc" / "cache"):
         shutil.rmtree(gone)
-    checkout.ok("dvc", "pull", "-q")
-    assert "up to date" in checkout.ok("dvc", "status")
+    mine.ok("dvc", "pull", "-q")
+    assert "up to date" in mine.ok("dvc", "status")
 
 
-def test_reproduce_agrees(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    done = checkout.run("tailtune", "reproduce", f"{NAME}@champion", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "agree" in done.stdout
-
-
-def test_a_changed_section_reruns_only_who_reads_it(lived: tuple[Checkout, str]) -> None:
-    checkout, _ = lived
-    before = checkout.stamps(NAMES)
-    checkout.spec(evaluate={"resamples": 300})
-    checkout.ok("tailtune", "run", NAME)
-    after = checkout.stamps(NAMES)
+def test_a_changed_section_reruns_only_who_reads_it(mine: Checkout) -> None:
+    """By `dvc repro` alone; a run finds nothing left to do then."""
+    before = mine.stamps(NAMES)
+    mine.spec(evaluate={"resamples": 300})
+    mine.ok("dvc", "repro")
+    after = mine.stamps(NAMES)
     assert {name for name in NAMES if after[name] != before[name]} == {"evaluate", "register"}
-    assert checkout.report("register")["version"] == "1", "the same model is not registered twice"
+    assert mine.report("register")["version"] == "1", "the same model is not registered twice"
+    done = mine.run("tailtune", "run", NAME)
+    assert done.stderr.count("fresh") == len(NAMES)
+    assert mine.stamps(NAMES) == after
 
 
-def test_a_closed_gate_stops_the_run(tmp_path: Path) -> None:
-    checkout = Checkout.make(tmp_path / "checkout")
-    checkout.spec(validate={"min_rows_per_class": 500})
-    done = checkout.run("tailtune", "run", NAME)
+def test_a_closed_gate_stops_the_run(mine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shutil.rmtree(mine.reports)
+    mine.spec(validate={"min_rows_per_class": 500})
+    done = mine.served(tmp_path_factory).run("tailtune", "run", NAME)
     assert done.returncode == 3
     assert "500" in done.stderr and "refund" in done.stderr and "Next:" in done.stderr
-    assert checkout.report("validate")["passed"] is False
-    assert not (checkout.reports / "ladder.json").exists()
+    assert mine.report("validate")["passed"] is False
+    assert not (mine.reports / "ladder.json").exists()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ from doubles.endpoint import Double
 from doubles.skill import Hinted, Skilled
 from lifecycle.prompt.prompted import declare, measured, truth
 from project import NAME, copy, respec
+from worlds import stores
+from worlds.command import tailtune
 
 from tailtune.config.paths import Paths
 from tailtune.core.reports import DecideReport, DiagnoseReport, EvaluateReport, PromptReport, RegisterReport
@@ -26,14 +26,19 @@ AFTER = [stage.name for stage in STAGES][[stage.name for stage in STAGES].index(
 DEAR = {"small": (150.0, 300.0), "large": (500.0, 900.0)}
 
 
+@pytest.fixture
+def paths(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A project whose ladder is measured, with an empty store of its own."""
+    made = copy(measured(tmp_path_factory), tmp_path / "project")
+    stores.give(tmp_path_factory, made.mlflow_store)
+    return made
+
+
 def live(paths: Paths, *stages: str) -> None:
-    """Run stages as a person does, each as its own process, tracked in the project's own store."""
+    """Run stages as a person does, tracked in the project's own store."""
     for stage in stages:
-        done = subprocess.run(
-            [sys.executable, "-m", "tailtune", stage, NAME],
-            cwd=paths.root, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{stage}: {done.stdout}{done.stderr}"
+        done = tailtune(paths.root, stage, NAME)
+        assert done.code == 0, f"{stage}: {done.out}{done.err}"
 
 
 def report(paths: Paths, kind: Any, stage: str) -> Any:
@@ -41,17 +46,11 @@ def report(paths: Paths, kind: Any, stage: str) -> Any:
 
 
 def verdict(paths: Paths, *options: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tailtune", "verdict", NAME, "--json", *options],
-        cwd=paths.root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.returncode, json.loads(done.stdout)
+    done = tailtune(paths.root, "verdict", NAME, "--json", *options)
+    return done.code, json.loads(done.out)
 
 
-def test_retrieval_suffices_and_the_verdict_is_to_stay(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+def test_retrieval_suffices_and_the_verdict_is_to_stay(paths: Paths) -> None:
     skill = Skilled(truth(), base=0.5, evidence=1.0)
     with Double(skill, Conduct(headers={"openai-processing-ms": "1"})) as double:
         declare(paths, double.url, shots=12, targets={"accuracy": 0.8, "min_train_rows": 0})
@@ -85,10 +84,9 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(
         assert list(served["label"]) and len(double.seen) > asked
 
 
-def test_a_searched_prompt_wins_and_is_in_production(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_searched_prompt_wins_and_is_in_production(paths: Paths) -> None:
     from mlflow.tracking import MlflowClient
 
-    paths = copy(measured(tmp_path_factory), tmp_path / "project")
     with Double(Hinted(Skilled(truth(), base=0.5), Skilled(truth(), base=1.0))) as double:
         rungs = ["lm_zero_shot", "lm_optimised"]
         declare(paths, double.url, strong=True, rungs=rungs, targets={"accuracy": 0.8, "min_train_rows": 0})
@@ -103,10 +101,7 @@ def test_a_searched_prompt_wins_and_is_in_production(tmp_path: Path, tmp_path_fa
     assert "optimised.md; to adopt it, copy it to models/toy/prompts/zero_shot.md" in page
 
 
-def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(paths: Paths) -> None:
     skill = Skilled(truth(), base=0.4, strong=0.9, evidence=0.6)
     with Double(skill) as double:
         rungs = ["lm_zero_shot", "lm_retrieval", "lm_strong"]
@@ -123,8 +118,7 @@ def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(
         assert "model too weak" in page.lower()
 
 
-def test_few_labels_and_a_climbing_curve_are_not_yet(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+def test_few_labels_and_a_climbing_curve_are_not_yet(paths: Paths) -> None:
     with Double(Skilled(truth(), base=0.4, evidence=0.6)) as double:
         declare(paths, double.url, targets={"accuracy": 0.99, "min_train_rows": 5000, "min_effect": 0.001})
         live(paths, "prompt", "diagnose", "decide")
@@ -133,10 +127,7 @@ def test_few_labels_and_a_climbing_curve_are_not_yet(tmp_path: Path, tmp_path_fa
         assert "label" in decided.reason
 
 
-def test_without_an_endpoint_the_verdict_is_provisional(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+def test_without_an_endpoint_the_verdict_is_provisional(paths: Paths) -> None:
     respec(paths, {})
     live(paths, "prompt", "diagnose", "decide")
     decided = report(paths, DecideReport, "decide")

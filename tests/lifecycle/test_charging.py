@@ -14,7 +14,7 @@ from tailtune.core.errors import EndpointError, ServiceError
 from tailtune.lifecycle.charging import charged
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
-from tailtune.services.endpoint import Purse
+from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow import Charge, Tracker
 from tailtune.tasks.use_case import load_use_case
 
@@ -30,11 +30,11 @@ def charges(held: Context) -> list[Charge]:
     return cast(Published, held.tracker).charges
 
 
-def pay(held: Context, usd: float | None) -> Purse:
+def pay(held: Context, usd: float | None) -> Budget:
     """Buy one answer, as a stage does."""
     with language_models(held) as models:
-        models.purse.count(usd)
-        return models.purse
+        models.budget.count(usd)
+        return models.budget
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def pay(held: Context, usd: float | None) -> Purse:
         (KeyboardInterrupt(), "interrupted", "KILLED", "Interrupted with Ctrl-C."),
     ],
 )  # fmt: skip
-def test_work_that_ends_badly_is_charged_once_with_all_its_purses(
+def test_work_that_ends_badly_is_charged_once_with_all_its_budgets(
     held: Context, error: BaseException, what: str, status: str, note: str
 ) -> None:
     with pytest.raises(type(error)) as caught, charged(held, "prompt", 3600.0):
@@ -71,10 +71,10 @@ def test_one_answer_without_a_price_makes_what_was_bought_unknown(held: Context)
 
 def test_requests_that_were_lost_are_counted_beside(held: Context) -> None:
     with suppress(RuntimeError), charged(held, "prompt", None):
-        purse = pay(held, 0.0)
-        hold = purse.hold(0.4)
+        budget = pay(held, 0.0)
+        hold = budget.reserve(0.4)
         assert hold is not None
-        purse.lose(hold)
+        budget.lose(hold)
         raise RuntimeError
     (charge,) = charges(held)
     assert (charge.cost.bought_usd, charge.lost_requests, charge.noticeable) == (0.0, 1, True)

@@ -12,11 +12,11 @@ import pytest
 from project import NAME, context, copy, jsonl, lived, respec, rows_of, run
 from sklearn.metrics import confusion_matrix, f1_score
 
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import DecideReport, EvaluateReport, TrainReport
 from tailtune.judge.stats import mcnemar
-from tailtune.lifecycle import evaluate
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.classification.config import RUNGS
@@ -153,7 +153,7 @@ def test_the_verdict_is_about_what_was_seen_when_it_was_decided(paths: Paths, tm
     assert isinstance(evaluated, EvaluateReport) and evaluated.final is not None
     economics = evaluated.final.economics
     assert economics is not None and "value.change_every_days" not in " ".join(economics.unknown)
-    lines = {line.what: line.basis for line in economics.roads[0].lines}
+    lines = {line.what: line.basis for line in economics.candidates[0].lines}
     assert lines["storage"].startswith("7 GB")
     assert lines["changes of behaviour"].startswith("9.13 ")
 
@@ -164,7 +164,7 @@ def test_without_what_it_reads_it_says_what_to_run(paths: Paths, tmp_path: Path,
     case = other.case(NAME)
     (case.ticket if missing == "ticket" else case.rows("test")).unlink()
     with pytest.raises(MissingInputError) as caught:
-        evaluate.run(context(other))
+        perform("evaluate", context(other))
     assert caught.value.hint == f"tailtune {'run' if missing == 'ticket' else 'curate'} {NAME}"
 
 
@@ -177,5 +177,5 @@ def test_a_candidate_that_should_be_there_is_missed(paths: Paths, tmp_path: Path
     rung = case.stage("ladder") / "rungs" / ticket["best_rung"]
     shutil.rmtree(rung if missing == "the best rung" else case.stage("train") / "model")
     with pytest.raises(MissingInputError, match="evaluation needs it") as caught:
-        evaluate.run(context(other))
+        perform("evaluate", context(other))
     assert caught.value.hint == f"tailtune run {NAME}"

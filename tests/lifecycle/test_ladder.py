@@ -26,10 +26,10 @@ from project import (
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import LadderReport
-from tailtune.lifecycle import ladder
 from tailtune.predictors.base import CachedEmbed
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -132,11 +132,11 @@ def test_without_curated_or_validated_rows_it_says_what_to_run(tmp_path: Path) -
     case = paths.case(NAME)
     case.passed.unlink()
     with pytest.raises(MissingInputError) as caught:
-        ladder.run(context(paths))
+        perform("ladder", context(paths))
     assert caught.value.hint == f"tailtune validate {NAME}"
     case.rows("dev").unlink()
     with pytest.raises(MissingInputError) as caught:
-        ladder.run(context(paths))
+        perform("ladder", context(paths))
     assert caught.value.hint == f"tailtune curate {NAME}"
 
 
@@ -149,7 +149,7 @@ def test_rows_that_changed_after_validation_are_refused(tmp_path: Path) -> None:
     if rows[0].split == "test":
         pytest.fail("the first sentence must be one that validation's digest covers")
     with pytest.raises(MissingInputError, match="validation passed other rows"):
-        ladder.run(context(paths))
+        perform("ladder", context(paths))
     assert not paths.case(NAME).stage("ladder").exists()
 
 
@@ -158,7 +158,7 @@ def test_progress_names_every_rung(paths: Paths, tmp_path: Path) -> None:
     respec(other, {"ladder": {"rungs": ["majority"], "curve_points": 2}})
     given = context(other)
     with untracked():
-        ladder.run(given)
+        perform("ladder", given)
     assert isinstance(given.progress, Heard)
     assert any(line.startswith("encoded 306 rows") for line in given.progress.said)
     assert any(line.startswith("Majority class: ") and line.endswith("on 66 dev rows") for line in given.progress.said)
@@ -167,5 +167,5 @@ def test_progress_names_every_rung(paths: Paths, tmp_path: Path) -> None:
 def test_a_saved_rung_notes_what_was_scrubbed_from_its_rows(tmp_path: Path) -> None:
     paths = make(tmp_path / "p", {"curate": {"scrub_pii": ["ip", "email"]}, "ladder": {"rungs": ["majority"]}})
     with untracked():
-        ladder.run(context(paths))
+        perform("ladder", context(paths))
     assert saved.scrubbed(paths.case(NAME).stage("ladder") / "rungs" / "majority") == ("email", "ip")

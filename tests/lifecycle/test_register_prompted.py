@@ -14,6 +14,7 @@ from doubles.endpoint import Double
 from doubles.skill import Skilled
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, tracker, uri  # noqa: F401 - fixtures
+from services.mlflow.examples import publish
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.settings import Settings
@@ -79,7 +80,7 @@ def prompting(case: UseCase, model: dict[str, Any], **section: Any) -> UseCase: 
 def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> tuple[RegisterReport, Context]:  # noqa: F811
     held = Context(case, Settings(), Silent(), connect(uri, case))
     report = register.run(held)
-    held.tracker.publish(examples.stamped(case, report, at))
+    publish(held.tracker, examples.stamped(case, report, at))
     return report, held
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, made_store  # noqa: F401 - fixture
+from services.mlflow.examples import publish
 
 from tailtune.config.settings import Settings
 from tailtune.core.errors import StageFailedError, UsageError
@@ -80,7 +81,7 @@ def case(tmp_path: Path, made_store: Path) -> UseCase:  # noqa: F811
     git(root, "commit", "-qm", "one")
     tracker = connect(f"sqlite:///{case.paths.project.mlflow_store / 'mlflow.db'}", case)
     report = register.run(Context(case, Settings(), Silent(), tracker))
-    tracker.publish(examples.stamped(case, report, "2026-11-20T10:07:00+00:00"))
+    publish(tracker, examples.stamped(case, report, "2026-11-20T10:07:00+00:00"))
     (root / "src" / "life.py").write_text(LIFE.format(bonus=0.03))
     write_rows(case, 5)
     versions.pin_data(case.paths.project)

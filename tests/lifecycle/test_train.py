@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from project import LABELS, NAME, Heard, Published, context, copy, curate, lived, make, respec, rows_of, run, untracked
 
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.errors import GateError, StaleLadderError
 from tailtune.core.reports import LadderReport, TrainReport
-from tailtune.lifecycle import train
-from tailtune.lifecycle.train import _Teller, spending_stop
+from tailtune.lifecycle.train import _EpochProgress, spending_stop
 from tailtune.services import store
 from tailtune.tasks import saved as registry
-from tailtune.training.job import Progress
+from tailtune.training.objective import Progress
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_checkpoints_are_forgotten_when_the_model_is_saved(paths: Paths) -> None
 def test_training_never_skips_the_baseline(tmp_path: Path) -> None:
     paths = make(tmp_path / "p")
     with pytest.raises(StaleLadderError, match=r"reports/toy/ladder\.json: no ladder result") as caught:
-        train.run(context(paths))
+        perform("train", context(paths))
     assert isinstance(caught.value, GateError)
     assert (caught.value.exit_code, caught.value.hint) == (3, f"tailtune run {NAME}")
     assert not paths.case(NAME).stage("train").exists()
@@ -85,14 +84,14 @@ def test_a_ladder_of_other_rows_is_refused(mine: Paths) -> None:
     curate(mine, [replace(rows[0], label=wrong), *rows[1:]])
     before = sorted(mine.case(NAME).stage("train").rglob("*"))
     with pytest.raises(StaleLadderError, match="the ladder was measured on other rows"):
-        train.run(context(mine))
+        perform("train", context(mine))
     assert sorted(mine.case(NAME).stage("train").rglob("*")) == before, "a refusal must not remove the model"
 
 
 def test_a_ladder_of_another_spec_is_refused(mine: Paths) -> None:
     respec(mine, {"ladder": {"shots": 4}})
     with pytest.raises(StaleLadderError, match="the ladder was measured on other spec"):
-        train.run(context(mine))
+        perform("train", context(mine))
 
 
 def test_test_rows_may_change_without_a_new_ladder(mine: Paths) -> None:
@@ -101,7 +100,7 @@ def test_test_rows_may_change_without_a_new_ladder(mine: Paths) -> None:
     curate(mine, rows[:-1])
     run(mine, "decide")
     mine.case(NAME).rows("test").unlink()
-    found = train.run(context(mine))
+    found = perform("train", context(mine))
     assert (found.trained, found.train_rows) == (False, 0)
 
 
@@ -110,29 +109,29 @@ def test_a_ladder_without_a_spec_digest_is_refused(mine: Paths) -> None:
     ladder = store.read_report(case.report("ladder"), LadderReport, NAME)
     store.write_report(case.report("ladder"), ladder.model_copy(update={"spec_digest": ""}))
     with pytest.raises(StaleLadderError):
-        train.run(context(mine))
+        perform("train", context(mine))
 
 
 def test_spending_stops_at_the_limit_and_says_so() -> None:
-    stop = spending_stop(Decimal("0.50"), 3600.0)
+    stop = spending_stop(0.5, 3600.0)
     assert stop is not None
     assert stop(0.499) is None
-    assert stop(0.5) == "spent $0.5000 of train.max_cost_usd $0.50"
+    assert stop(0.5) == "spent $0.5000 of train.max_cost_usd $0.5"
 
 
 def test_without_a_price_nothing_can_be_said_to_be_spent() -> None:
-    assert spending_stop(Decimal("0.50"), None) is None
-    free = spending_stop(Decimal("0.50"), 0.0)
+    assert spending_stop(0.5, None) is None
+    free = spending_stop(0.5, 0.0)
     assert free is not None
     assert free(1e9) is None
 
 
-def told(
+def shown(
     paths: Paths, epochs: int, accuracies: list[float], batches: int = 2, rows: int = 10
 ) -> tuple[Heard, Published]:
-    """What a person and MLflow hear of a run: per epoch, `batches` steps and one dev pass, as `fit` tells them."""
+    """What a run shows in the terminal and in MLflow: per epoch, `batches` steps and one dev pass, as `fit` reports."""
     given = context(paths)
-    teller = _Teller(given)
+    show = _EpochProgress(given)
 
     def now(epoch: int, done: int, dev: float | None) -> Progress:
         return Progress(epoch, epochs, done, epochs * rows, 1.0, 1.0, 0.5, dev)
@@ -140,9 +139,9 @@ def told(
     dev: float | None = None
     for at, accuracy in enumerate(accuracies):
         for batch in range(batches):
-            teller(now(at + 1, at * rows + (batch + 1) * rows // batches, dev))
+            show(now(at + 1, at * rows + (batch + 1) * rows // batches, dev))
         dev = accuracy
-        teller(now(min(at + 2, epochs), (at + 1) * rows, dev))
+        show(now(min(at + 2, epochs), (at + 1) * rows, dev))
     assert isinstance(given.progress, Heard)
     assert isinstance(given.tracker, Published)
     return given.progress, given.tracker
@@ -150,10 +149,10 @@ def told(
 
 @pytest.mark.parametrize("batches", [1, 2])
 @pytest.mark.parametrize(("epochs", "accuracies"), [(1, [0.9]), (3, [0.7, 0.8, 0.9]), (5, [0.7, 0.6, 0.5])])
-def test_each_epoch_is_told_once_with_its_own_accuracy(
+def test_each_epoch_is_reported_once_with_its_own_accuracy(
     paths: Paths, epochs: int, accuracies: list[float], batches: int
 ) -> None:
-    heard, published = told(paths, epochs, accuracies, batches)
+    heard, published = shown(paths, epochs, accuracies, batches)
     assert published.points == [("train", "accuracy", value, i + 1) for i, value in enumerate(accuracies)]
     assert [line.split(" on dev")[0] for line in heard.said] == [
         f"epoch {i + 1}: {value:.1%}" for i, value in enumerate(accuracies)

@@ -14,7 +14,7 @@ from tailtune.core.records import Answer
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, time_rows, timed
 from tailtune.tasks.classification.rungs import Classifier
-from tailtune.tasks.extraction.encode import TokenStates
+from tailtune.tasks.extraction.heads import TokenStates
 
 
 class Slow:

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from services.mlflow import examples
-from services.mlflow.conftest import THIRD_PARTY, case, free_port, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from services.mlflow.conftest import THIRD_PARTY, case, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from worlds.servers import free_port
 
 from tailtune.config.model import Pii
 from tailtune.config.settings import Settings
@@ -77,10 +78,10 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert {"mlflow", "numpy", "pandas", "scikit-learn"} <= names
     assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
     carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
-    assert Path("tailtune/predictors/classification/tfidf.py") in carried
+    assert Path("tailtune/tasks/classification/rungs.py") in carried
     prepare = Path("tailtune/predictors/prepare")
     assert {prepare / "__init__.py", prepare / "clean.py", prepare / "scrub.py"} <= carried
-    assert not [path for path in carried if {"lifecycle", "services", "report", "config"} & set(path.parts)]
+    assert not [path for path in carried if {"stages", "services", "report", "spec"} & set(path.parts)]
     assert sum(path.stat().st_size for path in (stored / "code").rglob("*")) < 200_000
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from tailtune.core.records import Span
-from tailtune.tasks.classification.classes import Classes
+from tailtune.tasks.classification.objective import Classes
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.fields import Fields
+from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import schema_from
-from tailtune.training.job import FitJob
+from tailtune.training.objective import FitJob
 
 _WORDS = (
     ("card", "pin", "chip", "plastic"),

@@ -6,7 +6,7 @@ import torch
 from tailtune.core.errors import TrainingError
 from tailtune.training import checkpoint
 from tailtune.training.checkpoint import Position
-from tailtune.training.job import EpochStats
+from tailtune.training.objective import EpochStats
 
 STATS = EpochStats(epoch=1, train_loss=0.5, dev_loss=0.4, dev_quality=0.9, dev_error=0.01, rows_s=300.0, seconds=12.0)
 

@@ -6,8 +6,8 @@ import torch
 
 from tailtune.core.errors import TrainingError
 from tailtune.training import checkpoint
-from tailtune.training.job import FitResult, Progress
 from tailtune.training.loop import fit
+from tailtune.training.objective import FitResult, Progress
 from training.jobs import rows, toy_classes, toy_job
 
 
@@ -148,6 +148,6 @@ def test_checkpoints_fall_within_an_epoch(tiny_encoder: Path, tmp_path: Path) ->
 
 
 def _digest(job) -> str:
-    from tailtune.training.digest import digest
+    from tailtune.training.checkpoint import job_digest
 
-    return digest(job)
+    return job_digest(job)

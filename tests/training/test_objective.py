@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tailtune.core.records import Row
-from tailtune.tasks.classification.classes import Classes, classes_of
 from tailtune.tasks.classification.config import LabelSet
+from tailtune.tasks.classification.objective import Classes, classes_of
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionTargets
-from tailtune.tasks.extraction.fields import Fields, fields_of
+from tailtune.tasks.extraction.objective import Fields, fields_of
 from training.jobs import LABELS, SCHEMA, claims
 
 

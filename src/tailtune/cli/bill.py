@@ -17,6 +17,7 @@ from tailtune.core.errors import UsageError
 from tailtune.core.ledger import COMPLAINT, PURPOSES, Bill, Facts, Ledger, Line
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
 from tailtune.judge.ledger import Amount, priced, reckon, storage
+from tailtune.report.mlflow import ledger_plan
 from tailtune.report.numbers import usd
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.services.mlflow import ledger as tracked
@@ -59,9 +60,9 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
         )
         return
     facts = facts.model_copy(update={"entries": (*facts.entries, *_kept(case, prices, tracker, facts))})
-    found = reckon(case.name, case.spec.metric, facts, _float(prices.label_usd))
+    found = reckon(case.name, case.spec.metric, facts, prices.label_usd)
     economics = _economics(case)
-    tracked.summarise(tracker, found, economics)
+    tracked.summarise(tracker, ledger_plan(found, economics))
     if as_json:
         print(json.dumps(_plain(found, economics), indent=2, ensure_ascii=False))
         return
@@ -85,7 +86,7 @@ def add_cost(paths: Paths, use_case: str, given: Given) -> str:
         raise UsageError("\n".join(faults), "tailtune cost add --help")
     _, prices, tracker = _opened(paths, use_case)
     amount = Amount(given.hours or 0.0, given.usd or 0.0, given.rows or 0)
-    person, label = _float(prices.person_hour_usd), _float(prices.label_usd)
+    person, label = prices.person_hour_usd, prices.label_usd
     cost = priced(amount, person, label)
     used = f"{person:g} USD an hour" if amount.hours and person is not None else ""
     if amount.rows and not amount.hours and not amount.usd and label is not None:
@@ -113,11 +114,11 @@ def _kept(case: UseCase, prices: PriceSpec, tracker: Tracker, facts: Facts) -> l
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     folders = [case.paths.data, case.paths.build, tracked.artifacts_folder(tracker)]
     size = sum(folder_bytes(folder) for folder in folders if folder is not None)
-    return [storage(size, (now_ms - began) // _DAY_MS, _float(prices.storage_gb_month_usd), now_ms)]
+    return [storage(size, (now_ms - began) // _DAY_MS, prices.storage_gb_month_usd, now_ms)]
 
 
 def _economics(case: UseCase) -> Economics | None:
-    """Both roads, as the test left them; as decided before it else."""
+    """All candidates in dollars: as measured on test, or else as decided before it."""
     reports = read_reports(case.paths.project, case.name)
     evaluated, decided = reports.get("evaluate"), reports.get("decide")
     if isinstance(evaluated, EvaluateReport) and evaluated.final and evaluated.final.economics:
@@ -188,7 +189,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _float(price: Any) -> float | None:
-    return None if price is None else float(price)

@@ -36,7 +36,7 @@ def show(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON, for machines.")] = False,
 ) -> None:
-    """Each version's cost and gain, both roads, the break-even volume; `show` may be left out."""
+    """Each version's cost and gain, all candidates in dollars, the break-even volume; `show` may be left out."""
     from tailtune.cli.bill import print_bill
 
     print_bill(Paths.find(), use_case, as_json)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from decimal import Decimal
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field, model_validator
 
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
-from tailtune.config.strict import StrictSpec
+from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.config.value import ValueSpec
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
@@ -104,7 +103,7 @@ class TrainSpec(StrictSpec):
     """When and how an adapter is trained. Read by train."""
 
     when: Literal["auto", "always", "never"] = Field("auto", description="auto obeys the decision.")
-    max_cost_usd: Decimal = Field(Decimal("5"), gt=0, description="Stop before spending more than this, US dollars.")
+    max_cost_usd: SpendingLimit = Field(5, gt=0, description="Stop before spending more than this, US dollars.")
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(32, ge=1, le=1024, description="LoRA scale is alpha / rank.")
     dropout: float = Field(0.0, ge=0, lt=1, description="LoRA dropout; 0 takes a faster path.")

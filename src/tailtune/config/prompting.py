@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tailtune.config.strict import StrictSpec
+from tailtune.config.strict import SpendingLimit, StrictSpec
 
 PromptRungName = Literal[
     "lm_zero_shot", "lm_few_shot", "lm_chain_of_thought", "lm_retrieval", "lm_constrained", "lm_strong", "lm_optimised"
@@ -68,7 +67,7 @@ class PromptSpec(StrictSpec):
     models: tuple[LanguageModelSpec, ...] = Field((), description="At most one of each role; none measures none.")
     rungs: tuple[PromptRungName, ...] = Field(_USUAL, min_length=1, description="Rungs, cheapest first.")
     shots: int = Field(8, ge=1, le=100, description="Examples in a prompt.")
-    max_cost_usd: Decimal = Field(Decimal("1"), gt=0, description="Hard stop of each stage's spending, US dollars.")
+    max_cost_usd: SpendingLimit = Field(1, gt=0, description="Hard stop of each stage's spending, US dollars.")
     stop: Literal["settled", "never"] = Field(
         "settled", description="settled stops buying rows when every comparison is settled; never buys all."
     )

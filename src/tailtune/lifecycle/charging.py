@@ -28,7 +28,7 @@ def charged(
     cost with its report; work aside from the stages has none, and is charged under its own name.
 
     Args:
-        context: What the work is handed; its purses say what was bought.
+        context: What the work is handed; its budgets say what was bought.
         stage: Whose work it is.
         machine_hour_usd: Price of the machine; None when none is declared.
         aside: What work without a report is called, e.g. `repeats`.

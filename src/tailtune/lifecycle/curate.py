@@ -125,9 +125,9 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
 
 
 def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.paths.data / name, f"tailtune check {context.case.name}"
+    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
     columns = context.case.task.columns()
-    for seen, raw in enumerate(sources.read(file, columns, context.project.shown(file), hint, name)):
+    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
@@ -136,12 +136,9 @@ def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key
 
 
 def _write(context: Context, splits: dict[Split, list[Row]], drops: Drops) -> None:
-    # The files of an earlier run go first: killed half-way, this run leaves a gap and never a mixture.
-    for old in (*map(context.paths.rows, SPLITS), context.paths.dropped):
-        old.unlink(missing_ok=True)
-    store.write_jsonl(context.paths.dropped, drops.as_json())
+    store.write_jsonl(context.out / "dropped.jsonl", drops.as_json())
     for split, rows in splits.items():
-        store.write_rows(context.paths.rows(split), _batches(rows))
+        store.write_rows(context.out / f"{split}.parquet", _batches(rows))
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -12,11 +12,11 @@ from typing import Any
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import AskedOutError, MissingInputError
 from tailtune.core.language import LanguageModel
+from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
 from tailtune.judge import diagnose
-from tailtune.judge.diagnose import FAULTS, Failure, Reason, Shown
-from tailtune.judge.remedies import Places
+from tailtune.judge.diagnose import FAULTS, Failure, Places, Reason, Shown
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.predictors.prompted.examples import Coverage, Examples, Nearest
@@ -176,22 +176,16 @@ def _ask_again(context: Context, name: str, failing: Failing) -> None:
         if strong is not None:
             context.progress.say(f"asking {strong.name} again for {len(texts):,} failing rows, with the same prompt")
             failing.strong = _answers_of(context, rung, models.open(strong), strong, texts)
-        failing.usd_spent = models.purse.spent_usd
+        failing.usd_spent = models.budget.spent_usd
 
 
 def _answers_of(
     context: Context, rung: Prompted, model: LanguageModel, spec: LanguageModelSpec, texts: Sequence[str]
 ) -> dict[int, Answer]:
     """Place of a text → a model's answer to it, with a rung's prompt; fewer where the money ends early."""
-    done = 0
-
-    def show(place: int, reply: object) -> None:
-        nonlocal done
-        done += 1
-        context.progress.at(done, len(texts), f"asking {spec.name} again")
-
+    show = counting(context.progress, len(texts), f"asking {spec.name} again")
     try:
-        replies = dict(enumerate(rung.using(model, spec).asked(texts, on_reply=show)))
+        replies = dict(enumerate(rung.using(model, spec).ask(texts, on_reply=show)))
     except AskedOutError as out:
         replies = dict(out.asked)
     return {place: reply.answer for place, reply in replies.items()}

@@ -12,7 +12,7 @@ from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
 from tailtune.lifecycle.table import Stage
 from tailtune.services import store, versions, weights
-from tailtune.services.mlflow.presence import is_registered
+from tailtune.services.mlflow.home import is_registered
 from tailtune.tasks.use_case import load_use_case
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from tailtune.core.errors import MissingInputError, StaleLadderError, UsageError
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.language_models import require_unchanged_weights
 from tailtune.lifecycle.table import BY_NAME
-from tailtune.lifecycle.weights import require_unchanged
 from tailtune.services import store, versions
 
 
@@ -107,10 +107,10 @@ def data_is_pinned(context: Context) -> None:
 GUARDS: dict[str, tuple[Callable[[Context], None], ...]] = {
     "ladder": (validated,),
     "prompt": (validated,),
-    "diagnose": (prompted_on_these_rows, require_unchanged),
+    "diagnose": (prompted_on_these_rows, require_unchanged_weights),
     "decide": (measured_on_one_set_of_rows,),
     "train": (ladder_of_these_rows_and_spec, decided_on_these_rows),
-    "evaluate": (unseen_test_rows, require_unchanged, measured_on_one_set_of_rows),
-    "register": (data_is_pinned, require_unchanged),
+    "evaluate": (unseen_test_rows, require_unchanged_weights, measured_on_one_set_of_rows),
+    "register": (data_is_pinned, require_unchanged_weights),
 }
 """Stage → its guards, in order; a stage without a line needs none."""

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.core.errors import UndeclaredInputError
 from tailtune.core.records import Row, Split
-from tailtune.core.reports import REPORTS, Report
+from tailtune.core.reports import REPORTS, Report, Surroundings
+from tailtune.judge.economics import seen_days
 from tailtune.lifecycle.table import BY_NAME
-from tailtune.services import store
+from tailtune.services import sizes, store, versions
 from tailtune.tasks.use_case import UseCase
 
 R = TypeVar("R", bound=Report)
+_GB, _DAY_S = 1e9, 86_400
 
 
 class Inputs:
@@ -119,6 +121,21 @@ class Inputs:
         """
         self._allowed(self._case.paths.project.prices)
         return load_prices(self._case.paths.project)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What counts and is no file: how often prompts and data change, as declared and as git shows it; data kept.
+
+        DVC does not notice when it changes. So the decision alone looks, and its report keeps what it saw.
+        """
+        case, paths, project = self._case, self._case.paths, self._case.paths.project
+        changed = versions.changes(project.root, (paths.prompts, case.answers_file))
+        changed += versions.data_changes(project, case.name)
+        return Surroundings(
+            declared_days=case.spec.value.change_every_days,
+            seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
+            kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
+        )
 
     def _writer(self, name: str) -> str:
         return f"tailtune {name.partition('/')[0]} {self._case.name}"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tailtune.config.model import LadderSpec
-from tailtune.config.prices import load_prices
 from tailtune.core.measures import MEASURES
 from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -29,16 +26,10 @@ def run(context: Context) -> LadderReport:
     """Fit, score, time and save each rung; then the learning curve of a cheap one.
 
     Raises:
-        MissingInputError: Curation or validation has not run.
+        MissingInputError: Curation has not run.
     """
-    case, spec, paths = context.case, context.case.spec.ladder, context.paths
-    train = store.read_rows(paths.rows("train"), "train", case.name)
-    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
-    digest = store.rows_digest(train, dev)
-    store.require_passed(paths.passed, digest, case.name)
-    core_hour = load_prices(context.project).core_hour_usd
-
-    shutil.rmtree(paths.stage("ladder"), ignore_errors=True)  # DVC does so too; evaluate scores every rung it finds
+    case, spec, inputs = context.case, context.case.spec.ladder, context.inputs
+    train, dev = inputs.rows("train"), inputs.rows("dev")
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
     embed, pace = _encoded(fit_rows, dev, context.progress)
     fitting = case.task.fit_context(fit_rows, embed)
@@ -46,16 +37,16 @@ def run(context: Context) -> LadderReport:
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
         context.progress.at(len(rungs), len(spec.rungs), saved.title(name))
-        result, answers[name] = _measure(name, fitting, dev, spec, core_hour, context)
+        result, answers[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
         rungs.append(result)
         reached = f"{MEASURES[result.metric].title} {result.quality.value:.1%}"
         context.progress.say(f"{result.title}: {reached} on {len(dev):,} dev rows")
-    store.write_answers(paths.stage("ladder") / "dev_answers.jsonl", dev, answers)
-    store.note_rows(paths.stage("ladder"), digest)
+    store.write_answers(context.out / "dev_answers.jsonl", dev, answers)
+    store.note_rows(context.out, inputs.rows_digest)
     return LadderReport(
         use_case=case.name,
         stage="ladder",
-        rows_digest=digest,
+        rows_digest=inputs.rows_digest,
         train_rows=len(train),
         dev_rows=len(dev),
         fit_rows_capped=len(train) - len(fit_rows),
@@ -79,25 +70,21 @@ def _encoded(train: Sequence[Row], dev: Sequence[Row], progress: Progress) -> tu
 
 
 def _measure(
-    name: str,
-    fitting: FitContext,
-    dev: Sequence[Row],
-    spec: LadderSpec,
-    core_hour: float | None,
-    context: Context,
+    name: str, fitting: FitContext, dev: Sequence[Row], core_hour_usd: float | None, context: Context
 ) -> tuple[RungResult, list[str | None]]:
-    kind = saved.RUNG_KINDS[name]
+    """Fit, score, time and save a rung. Returns its figures and its answers to the dev rows."""
+    kind, spec = saved.RUNG_KINDS[name], context.case.spec.ladder
     start = time.perf_counter()
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
     scored = context.case.task.score(dev, answers)
     embed = fitting.embed
-    assert isinstance(embed, CachedEmbed)  # noqa: S101 - ours, a few lines up
+    assert isinstance(embed, CachedEmbed)  # noqa: S101 - `run` made it
     embed.timing = True
     latency = time_rows(rung, [row.text for row in store.first_by_id(dev, spec.latency_rows)])
     embed.timing = False
-    folder = context.paths.stage("ladder") / "rungs" / name
+    folder = context.out / "rungs" / name
     rung.save(folder)
     saved.write_card(folder, kind, context.case.spec.curate.scrub_pii)
     result = RungResult(
@@ -105,7 +92,7 @@ def _measure(
         title=kind.title,
         metrics=scored.metrics,
         latency=latency,
-        usd_per_1000=usd_per_1000(latency.mean_ms, core_hour),
+        usd_per_1000=usd_per_1000(latency.mean_ms, core_hour_usd),
         invalid_rows=scored.invalid_rows,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,

@@ -1,22 +1,30 @@
-"""The language models of a stage: opened with the kept answers, the price and the purse that they share."""
+"""The language models of a stage, opened with the answers, prices and budget that they share; and their weights.
+
+DVC does not watch the weights of a local model: the report of `prompt` notes the digests of what was measured, and
+later stages refuse other weights.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from tailtune.config.prices import PriceSpec, TokenPrice, load_prices
-from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.errors import Fault, SpecError
+from tailtune.config.prompting import LanguageModelSpec, PromptSpec
+from tailtune.core.errors import Fault, MissingInputError, ServiceError, SpecError
 from tailtune.core.language import LanguageModel
+from tailtune.core.reports import PromptReport
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.services.endpoint import AnswerCache, Purse
+from tailtune.services import store
+from tailtune.services.endpoint import AnswerCache, Budget
+from tailtune.services.weights import changed, digest_of, folders, holds
 from tailtune.tasks.use_case import UseCase
 
 
@@ -27,14 +35,14 @@ class LanguageModels:
     Attributes:
         root: What folders of local models are relative to.
         prices: Of tokens.
-        answers: File that keeps answers of earlier runs; opened when a model is.
-        purse: What the stage may spend, and what it has spent.
+        answers: File that keeps answers of earlier runs; opened with the first model.
+        budget: What the stage may spend, and what it has spent.
     """
 
     root: Path
     prices: PriceSpec
     answers: Path
-    purse: Purse
+    budget: Budget
     _cache: list[AnswerCache] = field(default_factory=list)
 
     @property
@@ -49,16 +57,16 @@ class LanguageModels:
         return self._cache[0]
 
     def close(self) -> None:
-        """Let go of the kept answers."""
+        """Close the file of kept answers."""
         while self._cache:
             self._cache.pop().close()
 
     def open(self, spec: LanguageModelSpec, fresh: bool = False) -> LanguageModel:
-        """A model that pays from the purse and asks the kept answers first, unless fresh ones are wanted."""
-        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.purse)
+        """A model that pays from the budget, and looks among the kept answers first unless only fresh ones will do."""
+        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.budget)
 
     def connected(self, predictor: Predictor) -> Predictor:
-        """A saved predictor as it is; a prompted one joined to kept answers and purse."""
+        """A saved predictor as it is; a prompted one with the kept answers and the budget."""
         if not isinstance(predictor, Prompted):
             return predictor
         return replace(predictor.using(self.open(predictor.spec), predictor.spec), name=predictor.name)
@@ -70,7 +78,7 @@ class LanguageModels:
 
 @contextmanager
 def language_models(context: Context) -> Iterator[LanguageModels]:
-    """What one stage run asks language models with: kept answers, prices and a full purse.
+    """Kept answers, prices and a full budget, for one stage run to ask language models with.
 
     Raises:
         SpecError: A model names a price that prices.yaml does not have.
@@ -79,13 +87,13 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     faults = price_faults(context.case, prices)
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
-    purse = Purse(float(context.case.spec.prompt.max_cost_usd))
-    context.purses.append(purse)  # so that the run's bill holds what it buys, however the run ends
+    budget = Budget(context.case.spec.prompt.max_cost_usd)
+    context.budgets.append(budget)  # so that what it buys is counted, however the run ends
     models = LanguageModels(
         context.settings.weights_root(context.project),
         prices,
         context.settings.answers_file(context.project),
-        purse,
+        budget,
     )
     try:
         yield models
@@ -107,3 +115,73 @@ def price_faults(case: UseCase, prices: PriceSpec) -> list[Fault]:
             Fault(shown, f"prompt.models: {model.name} has price `{model.price}`, not in models/prices.yaml; {meant}")
         )
     return faults
+
+
+def weight_digests(context: Context) -> dict[str, str]:
+    """Declared model in a folder → digest of its config, tokenizer and weights.
+
+    Raises:
+        MissingInputError: A folder does not hold a model.
+    """
+    found = folders(context.case.spec.prompt, context.settings.weights_root(context.project))
+    if not found:
+        return {}
+    from tailtune.predictors.prompted.local.model import require_model
+
+    for folder in found.values():
+        require_model(folder)
+    return {name: digest_of(folder) for name, folder in found.items()}
+
+
+def require_unchanged_weights(context: Context) -> None:
+    """Make sure that the prompts were measured with the weights that are there now.
+
+    Raises:
+        MissingInputError: They were not, or the weights are gone.
+    """
+    case, path = context.case, context.paths.report("prompt")
+    noted = store.read_report(path, PromptReport, case.name).weights if path.is_file() else {}
+    for name, folder in changed(case.spec.prompt, context.settings.weights_root(context.project), noted).items():
+        what = "changed" if folder.is_dir() else "are gone"
+        raise MissingInputError(
+            f"{context.project.shown(folder)}: the weights of {name} {what} since the prompts were measured "
+            f"({noted[name][:12]})",
+            f"tailtune run {case.name}",
+        )
+
+
+def restore_weights(
+    prompt: PromptSpec, noted: Mapping[str, str], here: Path, packed: Callable[[], Path | None], into: Path
+) -> Path:
+    """Bring together the local models that were measured: from where they are now, or from a registered version.
+
+    Args:
+        prompt: What was declared then.
+        noted: Model → digest, as reported then.
+        here: What folders of local models are relative to now.
+        packed: Fetches the model that was stored with the version; None when none was.
+        into: A folder for links, used when `here` does not have them all.
+
+    Returns:
+        What the declared folders are relative to.
+
+    Raises:
+        ServiceError: A model is neither here nor in the version.
+    """
+    lacking = changed(prompt, here, noted)
+    if not lacking:
+        return here
+    stored = packed()
+    measured = {model.name: model.folder for model in prompt.models if model.folder is not None and model.name in noted}
+    for name, folder in measured.items():
+        source = stored if name in lacking else here / folder
+        place = Path(os.path.normpath(into / folder))
+        if source is None or not holds(source, noted[name]) or not place.is_relative_to(into):
+            raise ServiceError(
+                f"{folder}: not the weights of {name} that were measured ({noted[name][:12]})",
+                f"put them back into {folder}, then run the same command again",
+            )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():  # two models may be in one folder
+            place.symlink_to(source.absolute(), target_is_directory=True)
+    return into

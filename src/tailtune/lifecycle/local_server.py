@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tailtune.config.paths import Paths
+from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
 
 if TYPE_CHECKING:
@@ -284,8 +285,6 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
 
 
 def _check_answers(url: str) -> None:
-    from tailtune.services.mlflow.home import shown
-
     try:
         urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5).close()  # noqa: S310
     except urllib.error.HTTPError:
@@ -293,7 +292,7 @@ def _check_answers(url: str) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
         raise ServiceError(
-            f"PREFECT_API_URL={shown(url)}: no Prefect server answers there ({why})",
+            f"PREFECT_API_URL={without_password(url)}: no Prefect server answers there ({why})",
             "make up, or run without a server: unset PREFECT_API_URL",
         ) from None
 

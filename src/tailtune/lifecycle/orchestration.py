@@ -30,7 +30,6 @@ from tailtune.lifecycle.local_server import run_to_end
 from tailtune.report.prefect import key, publish
 from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services import store, versions
-from tailtune.services.mlflow.home import shown
 
 __all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage"]
 
@@ -152,9 +151,7 @@ def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
 def _publish(paths: Paths, stage: str, use_case: str) -> None:
     path = paths.case(use_case).report(stage)
     if path.is_file():
-        uri = Settings().tracking_uri or ""
-        report = store.read_report(path, REPORTS[stage], use_case)
-        publish(paths, report, shown(uri) if uri.startswith("http") else "")
+        publish(paths, store.read_report(path, REPORTS[stage], use_case), Settings())
 
 
 class Milestones:

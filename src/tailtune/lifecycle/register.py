@@ -19,6 +19,7 @@ from tailtune.core.errors import (
     TailTuneError,
     UsageError,
 )
+from tailtune.core.figures import memory
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import (
@@ -32,16 +33,14 @@ from tailtune.core.reports import (
     Report,
 )
 from tailtune.core.run_plan import estimate_values, latency_values
-from tailtune.judge.promote import not_asked, not_comparable, promote
+from tailtune.judge.promote import not_answered, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import language_models
-from tailtune.lifecycle.weights import require_unchanged
+from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.opening import model_of, pack
 from tailtune.report.html import page
-from tailtune.report.numbers import memory
 from tailtune.services import store, versions
 from tailtune.services.mlflow import prompts, registry
 from tailtune.services.mlflow.bundle import Bought, folder_digest, needs
@@ -67,7 +66,7 @@ def run(context: Context) -> RegisterReport:
     case, paths = context.case, context.paths
     _require_pinned(context)
     evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
-    require_unchanged(context)
+    require_unchanged_weights(context)
     folder = _folder(context, evaluated.winner)
     test = store.read_rows(paths.rows("test"), "test", case.name)
     model = case.spec.register_.model or case.name
@@ -183,7 +182,7 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
 
 
 def _count(context: Context, bought: Bought | None) -> None:
-    """Count what an endpoint charges for trying the winner, which nobody does with a purse in hand.
+    """Count what an endpoint charges for trying the winner, which nobody does with a budget in hand.
 
     Limit: MLflow's own try does not tell its tokens; the same text, it is taken to cost what the first did.
     """
@@ -191,7 +190,7 @@ def _count(context: Context, bought: Bought | None) -> None:
         return
     with language_models(context) as models:
         price = models.prices.tokens.get(bought.price or "")
-        models.purse.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
+        models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
 
 
 def _values(winner: CandidateResult) -> dict[str, float | None]:
@@ -249,7 +248,7 @@ def _settle(
         try:
             comparison = _compare(context, champion, folder, test)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
-            refusal = not_asked(champion.version, error.message, context.case.name)
+            refusal = not_answered(champion.version, error.message, context.case.name)
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,

@@ -12,7 +12,7 @@ from tailtune.core.errors import ServiceError
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
-from tailtune.lifecycle import weights
+from tailtune.lifecycle.language_models import restore_weights
 from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
@@ -106,7 +106,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     progress.say(f"rows from {data_from}")
     models = settings.weights_root(paths).absolute()
     if noted:
-        models = weights.restore(
+        models = restore_weights(
             load_use_case(copy.paths, name).spec.prompt,
             noted,
             models,

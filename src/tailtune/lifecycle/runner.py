@@ -22,6 +22,7 @@ from tailtune.lifecycle import guards
 from tailtune.lifecycle.charging import charged
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.table import BY_NAME, Stage
+from tailtune.report.mlflow import plan
 from tailtune.services import mlflow, store
 from tailtune.tasks.use_case import load_use_case
 
@@ -52,7 +53,8 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
                 "cost": cost(),
             }
             report = report.model_copy(update=stamp)
-            tracker.publish(report)
+            failures = case.paths.stage("evaluate") / "failures.jsonl"
+            tracker.publish(report, plan(report, case.spec, failures))
         store.write_report(case.paths.report(name), report)
         for clean_up in context.afterwards:
             clean_up()

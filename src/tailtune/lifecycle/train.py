@@ -1,82 +1,52 @@
-"""Train a LoRA adapter, if the decision lets it; refuse without a ladder result for exactly these rows and spec."""
+"""Train a LoRA adapter, if the decision lets it."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tailtune.config.prices import load_prices
-from tailtune.core.errors import StaleLadderError
+from tailtune.core.money import Usd
 from tailtune.core.records import Row
-from tailtune.core.reports import EpochResult, LadderReport, TrainReport
+from tailtune.core.reports import EpochResult, TrainReport
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.table import BY_NAME
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import TASKS
 
 if TYPE_CHECKING:
-    from tailtune.training.job import FitJob, Progress
+    from tailtune.training.objective import FitJob, Progress
 
 
 def run(context: Context) -> TrainReport:
-    """Train when the ticket says so; else say why not. The adapter goes to `build/<use-case>/train/model/`.
+    """Train when the ticket says so; else say why not. The adapter goes into the folder `model`.
 
     Raises:
-        StaleLadderError: There is no ladder result for exactly these rows and this spec.
+        MissingInputError: No decision was taken.
         TrainingError: The loss is not a number, or no space is left.
     """
-    case, paths = context.case, context.paths
-    train = store.read_rows(paths.rows("train"), "train", case.name)
-    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
-    digest = store.rows_digest(train, dev)
-    ladder = _ladder_for(context, digest)
-    ticket = store.read_json(paths.ticket, "training", f"tailtune run {case.name}")
-    if ticket["rows_digest"] != digest:
-        raise StaleLadderError("the decision was taken on other rows; take it again", f"tailtune run {case.name}")
-    folder = paths.stage("train")
-    shutil.rmtree(folder, ignore_errors=True)  # DVC does so too; a model of an earlier run must not be evaluated
+    case, inputs = context.case, context.inputs
+    ticket = inputs.json("decide/ticket.json")
     if not ticket["train"]:
         reason = f"the decision says no (best cheaper rung: {saved.title(ticket['best_rung'])})"
-        store.write_json(folder / "skipped.json", {"reason": reason})
+        store.write_json(context.out / "skipped.json", {"reason": reason})
         context.progress.say(f"not trained: {reason}")
-        return TrainReport(use_case=case.name, stage="train", rows_digest=digest, trained=False, reason=reason)
-    return _trained(context, ladder.rows_digest, store.first_by_id(train, case.spec.train.max_rows), dev)
+        return TrainReport(
+            use_case=case.name, stage="train", rows_digest=inputs.rows_digest, trained=False, reason=reason
+        )
+    return _trained(context, store.first_by_id(inputs.rows("train"), case.spec.train.max_rows), inputs.rows("dev"))
 
 
-def _ladder_for(context: Context, digest: str) -> LadderReport:
-    """Never skip the baseline."""
-    case, hint = context.case, f"tailtune run {context.case.name}"
-    if not context.paths.report("ladder").is_file():
-        shown = context.project.shown(context.paths.report("ladder"))
-        raise StaleLadderError(f"{shown}: no ladder result; training never skips the baseline", hint)
-    ladder = store.read_report(context.paths.report("ladder"), LadderReport, case.name)
-    spec_digest = case.spec.digest(BY_NAME["ladder"].sections)
-    # DVC reads model.yaml as text; a default that changed with TailTune itself leaves the ladder fresh in its eyes.
-    for what, held, now, next_ in (
-        ("rows", ladder.rows_digest, digest, hint),
-        ("spec", ladder.spec_digest, spec_digest, f"{hint} --force"),
-    ):
-        if held != now:
-            raise StaleLadderError(
-                f"the ladder was measured on other {what} ({held}, now {now}); measure it again", next_
-            )
-    return ladder
-
-
-def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
-    from tailtune.training import artifact
+def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
+    from tailtune.training import checkpoint
     from tailtune.training.loop import fit
 
-    case, folder = context.case, context.paths.stage("train") / "model"
-    result = fit(_job(context, train, dev), _Teller(context))
-    artifact.save(result, folder)
+    case, folder, digest = context.case, context.out / "model", context.inputs.rows_digest
+    result = fit(_job(context, train, dev), _EpochProgress(context))
+    checkpoint.save_model(result, folder)
     saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
-    store.note_rows(context.paths.stage("train"), digest)
+    store.note_rows(context.out, digest)
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
-    context.afterwards.append(lambda: artifact.forget_checkpoints(context.paths.checkpoints))
+    context.afterwards.append(lambda: checkpoint.clear(context.paths.checkpoints))
     context.progress.say(
         f"best epoch {result.best_epoch}: {result.dev_quality:.1%} on dev, {result.rows_s:,.0f} rows/s"
     )
@@ -111,7 +81,7 @@ def _trained(context: Context, digest: str, train: Sequence[Row], dev: Sequence[
 
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.training.job import FitJob
+    from tailtune.training.objective import FitJob
 
     spec = context.case.spec.train
     return FitJob(
@@ -131,36 +101,36 @@ def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
         max_tokens=spec.max_tokens,
         seed=spec.seed,
         checkpoint_s=spec.checkpoint_s,
-        should_stop=spending_stop(spec.max_cost_usd, load_prices(context.project).machine_hour_usd),
+        should_stop=spending_stop(spec.max_cost_usd, context.inputs.prices.machine_hour_usd),
     )
 
 
-def spending_stop(most: Decimal, machine_hour_usd: float | None) -> Callable[[float], str | None] | None:
+def spending_stop(most: Usd, machine_hour_usd: Usd | None) -> Callable[[float], str | None] | None:
     """A check that says when the money is spent; None when no price is declared, so that nothing can be spent."""
     if machine_hour_usd is None:
         return None
 
     def check(seconds: float) -> str | None:
         usd = seconds * machine_hour_usd / 3600
-        return f"spent ${usd:.4f} of train.max_cost_usd ${most}" if usd >= float(most) else None
+        return f"spent ${usd:.4f} of train.max_cost_usd ${most:g}" if usd >= most else None
 
     return check
 
 
-class _Teller:
-    """Passes training's progress on to the terminal and, after each epoch, to MLflow."""
+class _EpochProgress:
+    """Shows training's progress in the terminal and, after each epoch, in MLflow."""
 
     def __init__(self, context: Context) -> None:
-        self._context, self._told, self._rows_done = context, 0, -1
+        self._context, self._shown, self._rows_done = context, 0, -1
 
     def __call__(self, now: Progress) -> None:
         what = f"epoch {now.epoch}/{now.epochs}, {now.rows_s:,.0f} rows/s, loss {now.loss:.3f}"
         self._context.progress.at(now.rows_done, now.rows_total, what)
-        # After the last step of the last epoch, dev_quality is still the epoch's before; the dev pass tells once more.
+        # After the last step of the last epoch, dev_quality is of the epoch before; the dev pass reports once more.
         over = now.rows_done == now.rows_total == self._rows_done
         finished, self._rows_done = now.epoch if over else now.epoch - 1, now.rows_done
-        if now.dev_quality is None or finished <= self._told:
+        if now.dev_quality is None or finished <= self._shown:
             return
-        self._told = finished
+        self._shown = finished
         self._context.progress.say(f"epoch {finished}: {now.dev_quality:.1%} on dev, loss {now.loss:.3f}")
         self._context.tracker.live("train", self._context.case.spec.metric, now.dev_quality, finished)

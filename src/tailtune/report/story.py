@@ -133,6 +133,16 @@ class Story:
         return self._the(RegisterReport)
 
     @property
+    def best_name(self) -> str:
+        """Name of the best rung; empty when there is none."""
+        return self.best_rung.name if self.best_rung else ""
+
+    @property
+    def target(self) -> float | None:
+        """What quality should reach, 0 to 1; None before a decision."""
+        return self.decide.target if self.decide else None
+
+    @property
     def failed(self) -> tuple[ExpectationResult, ...]:
         """Expectations that closed the validation gate."""
         found = self.validate

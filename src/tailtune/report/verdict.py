@@ -9,17 +9,17 @@ from typing import Literal
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import (
+    CandidateCost,
     CandidateResult,
     CostLine,
     Economics,
     EvaluateReport,
     PromptedRung,
     PromptReport,
-    Road,
     Settled,
     Verdict,
 )
-from tailtune.judge.weighing import FINE_TUNE
+from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     OWNERS,
     WHOLE,
@@ -242,7 +242,7 @@ class Straight:
         slope_usd: More for every request a day.
     """
 
-    road: Road
+    road: CandidateCost
     fixed_usd: float
     slope_usd: float
 
@@ -253,10 +253,10 @@ class Straight:
 
 def side_by_side(economics: Economics) -> tuple[CostRow, ...]:
     """All kinds of cost of all roads, in the order in which roads name them."""
-    names = dict.fromkeys(line.what for road in economics.roads for line in road.lines)
+    names = dict.fromkeys(line.what for road in economics.candidates for line in road.lines)
     rows = []
     for what in names:
-        lines = tuple(next((line for line in road.lines if line.what == what), None) for road in economics.roads)
+        lines = tuple(next((line for line in road.lines if line.what == what), None) for road in economics.candidates)
         rows.append(CostRow(what, any(line is not None and line.hidden for line in lines), lines))
     return tuple(rows)
 
@@ -268,7 +268,7 @@ def straights(economics: Economics) -> tuple[Straight, ...]:
     declared volume it is the price of a request alone.
     """
     found = []
-    for road in economics.roads:
+    for road in economics.candidates:
         if road.one_off_usd is None or road.monthly_usd is None:
             continue
         fixed = road.one_off_usd + road.monthly_usd * economics.horizon_months
@@ -306,7 +306,7 @@ def value_sentences(economics: Economics) -> Iterator[str]:
 
 def _untried(economics: Economics) -> str:
     """What a fine-tune that is not trained is taken to be; empty when it is measured."""
-    tuned = next((road for road in economics.roads if road.name == FINE_TUNE), None)
+    tuned = next((road for road in economics.candidates if road.name == FINE_TUNE), None)
     return " that just reaches the target" if tuned is not None and tuned.quality is None else ""
 
 

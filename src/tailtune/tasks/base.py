@@ -17,7 +17,7 @@ from tailtune.config.paths import CasePaths
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
@@ -296,5 +296,5 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The wrong parts of an answer, each with what the others answered there; at least one for a wrong answer."""

@@ -73,12 +73,12 @@ TASKS: Mapping[str, TaskEntry] = {
     "classification": TaskEntry(
         where="tasks.classification.task:Classification",
         rungs=(
-            Kind("majority", "Majority class", "tasks.classification.majority:Majority"),
-            Kind("tfidf", "TF-IDF + linear", "tasks.classification.tfidf:Tfidf"),
-            Kind("zero_shot", "Zero-shot by label description", "tasks.classification.zero_shot:ZeroShot"),
-            Kind("prototypes", "Few-shot prototypes", "tasks.classification.prototypes:Prototypes"),
-            Kind("retrieval", "Retrieval, nearest labelled rows", "tasks.classification.retrieval:Retrieval"),
-            Kind("probe", "Frozen encoder + linear probe", "tasks.classification.probe:Probe"),
+            Kind("majority", "Majority class", "tasks.classification.rungs:Majority"),
+            Kind("tfidf", "TF-IDF + linear", "tasks.classification.rungs:Tfidf"),
+            Kind("zero_shot", "Zero-shot by label description", "tasks.classification.rungs:ZeroShot"),
+            Kind("prototypes", "Few-shot prototypes", "tasks.classification.rungs:Prototypes"),
+            Kind("retrieval", "Retrieval, nearest labelled rows", "tasks.classification.rungs:Retrieval"),
+            Kind("probe", "Frozen encoder + linear probe", "tasks.classification.rungs:Probe"),
         ),
         fine_tune=Kind(FINE_TUNE, FINE_TUNE_TITLE, "tasks.classification.fine_tune:LoraPredictor"),
         codec="labels",

@@ -1,10 +1,14 @@
-"""Checkpoints that are whole or absent: safetensors and JSON, written aside, synced, then renamed into place."""
+"""What training writes: checkpoints that are whole or absent, and the trained model. Safetensors and JSON only.
 
+Both are written beside their place, then renamed into it, so that a kill leaves the old files or the new ones.
+"""
+
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tailtune.core.errors import TrainingError
-from tailtune.training.job import EpochStats
+from tailtune.predictors.adapter import ADAPTER, CONFIG, TAILTUNE
+from tailtune.predictors.encoder import ENCODER_NAME
+from tailtune.training.objective import EpochStats, FitJob, FitResult
 
 FORMAT = 3
 _TENSORS, _STATE, _PREFIX, _PARTIAL = "tensors.safetensors", "state.json", "step-", ".partial"
@@ -25,7 +31,7 @@ class Position:
 
     Attributes:
         digest: Of everything that decides the result: rows, labels, hyperparameters, encoder.
-        precision: What the encoder computes in, fp32 or bf16: chosen by a short timing, which a busy machine may turn.
+        precision: What the encoder computes in, fp32 or bf16: chosen by a short timing, whose outcome load may change.
         epoch: 0 for the first pass.
         batch: Batches of this epoch already learned from.
         step: Optimiser steps taken over all epochs.
@@ -95,13 +101,13 @@ def load(folder: Path, digest: str) -> tuple[Position, dict[str, Tensor]] | None
         Position and tensors, or None when there is nothing of this very job: a checkpoint of other rows or
         hyperparameters is passed over, and so is one that cannot be read.
     """
-    for found in reversed(_all(folder)):
+    for path in reversed(_all(folder)):
         try:
-            state: dict[str, Any] = json.loads((found / _STATE).read_text())
+            state: dict[str, Any] = json.loads((path / _STATE).read_text())
             if state.pop("format", None) != FORMAT or state["digest"] != digest:
                 continue
             history = tuple(EpochStats(**epoch) for epoch in state.pop("history"))
-            return Position(**state, history=history), load_file(found / _TENSORS)
+            return Position(**state, history=history), load_file(path / _TENSORS)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError):
             continue
     return None
@@ -110,15 +116,15 @@ def load(folder: Path, digest: str) -> tuple[Position, dict[str, Tensor]] | None
 def clear(folder: Path) -> None:
     """Remove every checkpoint, whole or not; called once the result is safe elsewhere."""
     if folder.is_dir():
-        for found in folder.glob(f"{_PREFIX}*"):
-            shutil.rmtree(found, ignore_errors=True)
+        for path in folder.glob(f"{_PREFIX}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _all(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(found for found in folder.glob(f"{_PREFIX}*") if found.suffix != _PARTIAL)
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.suffix != _PARTIAL)
 
 
 def _sync(path: Path) -> None:
@@ -127,3 +133,57 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+_NOT_DECISIVE = frozenset({"goal", "encoder", "checkpoint_dir", "checkpoint_s", "should_stop", "patience"})
+
+
+def job_digest(job: FitJob) -> str:
+    """A SHA-256 over all that decides the weights: rows, labels, hyperparameters, the encoder's own weights.
+
+    A checkpoint is resumed only by a job of the same digest.
+
+    Patience, checkpoint interval and stop rule are left out: they may change between a kill and its resume.
+    """
+    decisive = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in _NOT_DECISIVE}
+    hashed = hashlib.sha256(json.dumps(decisive, sort_keys=True, default=list).encode())
+    for text in job.goal.parts():
+        hashed.update(text.encode(errors="surrogatepass"))
+    with (job.encoder / "model.safetensors").open("rb") as weights:
+        hashed.update(hashlib.file_digest(weights, "sha256").digest())
+    return hashed.hexdigest()
+
+
+def save_model(result: FitResult, folder: Path) -> None:
+    """Write the model, replacing what was there; a kill leaves the old folder or the new one.
+
+    Args:
+        result: What `fit` returned.
+        folder: Becomes `adapter/`, `tailtune.json` and what the objective writes: what the task's predictor reads.
+
+    Raises:
+        TrainingError: The disk is full or the folder cannot be written.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _write_model(result, partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise TrainingError(f"{folder}: the model could not be written: {error}", f"df -h {folder.parent}") from error
+
+
+def _write_model(result: FitResult, folder: Path) -> None:
+    result.model.peft.save_pretrained(str(folder / ADAPTER), safe_serialization=True)
+    config = folder / ADAPTER / CONFIG
+    portable = json.loads(config.read_text()) | {
+        "base_model_name_or_path": ENCODER_NAME,
+        "inference_mode": True,
+    }
+    config.write_text(json.dumps(portable, indent=2, sort_keys=True) + "\n")
+    (folder / ADAPTER / "README.md").unlink(missing_ok=True)  # peft's empty model card
+    notes = {"encoder": ENCODER_NAME, **result.objective.write(folder)}
+    (folder / TAILTUNE).write_text(json.dumps(notes, indent=1) + "\n")

@@ -16,7 +16,7 @@ from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
 from tailtune.services import store
 
-from ..helpers import LABELS, dropped, jsonl, project, rows
+from ..helpers import LABELS, dropped, jsonl, perform, project, rows
 
 WORDS = ["card", "pay", "refund", "charged", "twice", "why", "top", "login", "fails", "cash", "late", "please"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | st.text(max_size=6)
@@ -34,7 +34,7 @@ def kept(context: Context) -> dict[str, str]:
 
 def curated(root: Path, given_rows: list[tuple[str, str]], **keys: Any) -> Context:
     context = project(root, {"r.jsonl": rows(*given_rows)}, **keys)
-    curate.run(context)
+    perform("curate", context)
     return context
 
 
@@ -51,7 +51,7 @@ def test_every_row_is_kept_or_dropped_with_a_reason_and_the_files_say_the_same(t
         ("write to  me@example.com", "refund"),
     ]
     context = project(tmp_path, {"r.jsonl": rows(*content)})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert report.dropped == {
         "empty": 1, "too_short": 1, "too_long": 1, "duplicate": 1, "duplicate_other_label": 1, "near_duplicate": 1,
     }  # fmt: skip
@@ -79,7 +79,7 @@ def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
     context = curated(tmp_path, [(f"text number {i} is here", LABELS[i % 3]) for i in range(60)])
     files = [*(context.paths.rows(split) for split in SPLITS), context.paths.dropped]
     before = [file.read_bytes() for file in files]
-    curate.run(context)
+    perform("curate", context)
     assert [file.read_bytes() for file in files] == before
 
 
@@ -109,7 +109,7 @@ def test_counts_add_up_with_a_test_file(
 ) -> None:
     files = {"r.jsonl": rows(*train), "t.jsonl": rows(*test)}
     context = project(tmp_path, files, data={"test_file": "t.jsonl"})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert report.rows_read == len(train) + len(test) == report.rows_kept + len(dropped(context))
     assert report.test_rows_read == len(test)
     empty_tests = sum(line["split"] == "test" for line in dropped(context))
@@ -125,7 +125,7 @@ def test_train_rows_that_stand_in_the_test_file_go_and_the_leaks_are_counted(tmp
     test = [("charged twice", "billing"), ("CHARGED TWICE", "billing"), (long, "refund"), ("only in test", "login")]
     files = {"r.jsonl": rows(*train), "t.jsonl": rows(*test)}
     context = project(tmp_path, files, data={"test_file": "t.jsonl"})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert report.dropped == {"in_test_file": 1, "near_test_file": 1}
     assert report.leaked_test_rows == 3
     assert [line["of"] for line in dropped(context)] == [["t.jsonl:1", "t.jsonl:2"], ["t.jsonl:3"]]
@@ -138,7 +138,7 @@ def test_rows_of_a_group_stay_together(tmp_path: Path) -> None:
         for i in range(150)
     )
     context = project(tmp_path, {"r.jsonl": content}, data={"group": "who"})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert min(report.splits.values()) > 0
     groups: dict[str | None, set[str]] = {}
     for split in SPLITS:
@@ -152,7 +152,7 @@ def test_unknown_labels_and_faults_of_both_files_are_told_at_once(tmp_path: Path
     files = {"r.csv": b"text,label\nfine,biling\nother,biling\n", "t.csv": b"text,label\na,b,c\n"}
     context = project(tmp_path, files, data={"test_file": "t.csv"})
     with pytest.raises(DataError) as caught:
-        curate.run(context)
+        perform("curate", context)
     assert [str(fault) for fault in caught.value.faults] == [
         "data/tickets/t.csv:2  3 fields; expected 2, as in the header",
         "data/tickets/r.csv:2  label `biling` is not in models/tickets/labels.yaml; did you mean billing? "
@@ -165,17 +165,17 @@ def test_unknown_labels_and_faults_of_both_files_are_told_at_once(tmp_path: Path
 def test_a_missing_file_is_told_with_its_place(tmp_path: Path) -> None:
     context = project(tmp_path, {}, data={"file": "gone.csv"})
     with pytest.raises(DataError, match=r"data/tickets/gone\.csv  no such file"):
-        curate.run(context)
+        perform("curate", context)
 
 
-def test_a_failing_run_leaves_the_rows_of_the_run_before_and_a_killed_one_no_mixture(
+def test_failing_run_writes_nothing_and_a_killed_one_no_mixture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = curated(tmp_path, [(f"text number {i}", "billing") for i in range(20)])
     (context.paths.data / "r.jsonl").write_bytes(b"broken\n")
     with pytest.raises(DataError):
-        curate.run(context)
-    assert context.paths.rows("train").exists()
+        perform("curate", context)
+    assert not context.paths.rows("train").exists()
 
     (context.paths.data / "r.jsonl").write_bytes(rows(*((f"other text {i}", "login") for i in range(20))))
     write = store.write_rows
@@ -187,7 +187,7 @@ def test_a_failing_run_leaves_the_rows_of_the_run_before_and_a_killed_one_no_mix
 
     monkeypatch.setattr(store, "write_rows", killed)
     with pytest.raises(KeyboardInterrupt):
-        curate.run(context)
+        perform("curate", context)
     assert not context.paths.rows("dev").exists()
     assert not context.paths.rows("test").exists()
 
@@ -211,24 +211,23 @@ def test_lost_row_is_noticed_and_nothing_is_written(
         name: rows(*((text, "login") for text in texts)) for name, texts in (("r.jsonl", train), ("t.jsonl", test))
     }
     context = project(tmp_path, files, data={"test_file": "t.jsonl"})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert (report.rows_read, report.test_rows_read) == (4, len(test))
-    context.paths.dropped.write_text("as it was")
     monkeypatch.setattr(curate, thief, swallows)
     with pytest.raises(ValueError, match="4 rows read, but 2 kept"):
-        curate.run(context)
-    assert context.paths.dropped.read_text() == "as it was"
+        perform("curate", context)
+    assert not context.paths.dropped.exists()
 
 
 def test_row_lost_by_de_duplication_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = project(tmp_path, {"r.jsonl": rows(("charged twice", "billing"), ("where is my refund", "refund"))})
     monkeypatch.setattr(curate, "drop_near", lambda tests, unique, *_: unique[1:])
     with pytest.raises(ValueError, match="2 rows read, but 1 kept"):
-        curate.run(context)
+        perform("curate", context)
 
 
 def test_everything_dropped_is_a_report_with_nothing_kept(tmp_path: Path) -> None:
-    report = curate.run(project(tmp_path, {"r.jsonl": rows(("", "billing"), ("", "login"))}))
+    report = perform("curate", project(tmp_path, {"r.jsonl": rows(("", "billing"), ("", "login"))}))
     assert (report.rows_kept, report.splits) == (0, {"train": 0, "dev": 0, "test": 0})
 
 
@@ -241,7 +240,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
-report = curate.run(Context(load_use_case(Paths(Path(sys.argv[1])), "tickets"), Settings(), Silent(), None))
+report = curate.run(Context(load_use_case(Paths(Path(sys.argv[1])), "tickets"), Settings(), Silent(), None, "curate"))
 print(report.rows_kept, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from lifecycle.helpers import dropped, jsonl, project
+from lifecycle.helpers import dropped, jsonl, perform, project
 from tailtune.core.errors import DataError, GateError, SpecError
-from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.validate import step as validate
 from tailtune.services import store
 from tailtune.tasks.extraction.annotations import Annotation
 
@@ -46,7 +44,7 @@ def test_rows_are_kept_or_put_aside_with_reason_and_origin(tmp_path: Path) -> No
         row(32, text=""),
     ]
     context = make(tmp_path, rows)
-    report = curate.run(context)
+    report = perform("curate", context)
     assert report.unit == "field"
     assert report.rows_read == 33 == report.rows_kept + sum(report.dropped.values())
     assert {"empty": 1, "span_outside": 1, "bad_value": 1}.items() <= report.dropped.items()
@@ -58,7 +56,7 @@ def test_rows_are_kept_or_put_aside_with_reason_and_origin(tmp_path: Path) -> No
 
 def test_spans_of_kept_rows_cover_what_they_did(tmp_path: Path) -> None:
     context = make(tmp_path, [row(n) for n in range(30)])
-    curate.run(context)
+    perform("curate", context)
     kept = store.read_rows(context.paths.rows("train"), "train", context.case.name)
     assert kept
     for one in kept:
@@ -70,7 +68,7 @@ def test_spans_of_kept_rows_cover_what_they_did(tmp_path: Path) -> None:
 def test_unknown_fields_and_values_are_told_all_at_once(tmp_path: Path) -> None:
     rows = [row(n) for n in range(5)] + [row(5, fields={"nmae": "x"}), row(6, fields={"peril": "watr"})]
     with pytest.raises(DataError) as caught:
-        curate.run(make(tmp_path, rows))
+        perform("curate", make(tmp_path, rows))
     told = [str(fault) for fault in caught.value.faults]
     assert len(told) == 2
     assert "`nmae`" in told[0] and "did you mean name?" in told[0] and "r.jsonl:6" in told[0]
@@ -80,7 +78,7 @@ def test_unknown_fields_and_values_are_told_all_at_once(tmp_path: Path) -> None:
 def test_scrubbing_what_the_schema_asks_for_stops_the_run(tmp_path: Path) -> None:
     context = make(tmp_path, [row(0)], curate={"scrub_pii": ["email"]})
     with pytest.raises(SpecError, match="email would scrub away the values of field `email`"):
-        curate.run(context)
+        perform("curate", context)
 
 
 def test_values_that_their_text_does_not_say_are_counted_and_close_the_gate(tmp_path: Path) -> None:
@@ -88,8 +86,8 @@ def test_values_that_their_text_does_not_say_are_counted_and_close_the_gate(tmp_
     for one in rows[:30]:
         one["fields"]["email"] = "ann@home.example"
     context = make(tmp_path, rows, validate={"min_rows": 10, "min_rows_per_field": 1})
-    report = curate.run(context)
+    report = perform("curate", context)
     assert report.unaligned == {"email": report.labels["email"]}
     with pytest.raises(GateError) as caught:
-        validate.run(context)
+        perform("validate", context)
     assert "of the values are not found in their text" in str(caught.value)

@@ -15,6 +15,7 @@ from doubles.conduct import Conduct
 from doubles.endpoint import Double
 from doubles.skill import Skill, Skilled
 from project import NAME, copy, make, respec, rows_of, run, sentences
+from worlds.once import once
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
@@ -26,7 +27,6 @@ from tailtune.tasks.use_case import load_use_case
 
 HALF = ("lm_zero_shot", "lm_retrieval")
 PRICES = {"small": (1.0, 2.0), "large": (10.0, 20.0)}
-_MEASURED: list[Paths] = []
 
 
 def truth() -> dict[str, dict[str, Any]]:
@@ -36,13 +36,14 @@ def truth() -> dict[str, dict[str, Any]]:
 
 def measured(factory: pytest.TempPathFactory) -> Paths:
     """A project that went through the ladder. Read only: copy it to change it."""
-    if not _MEASURED:
-        paths = make(factory.mktemp("measured") / "project")
+
+    def build(root: Path) -> None:
+        paths = make(root)
         price(paths)
         run(paths, "ladder")
         write_earlier_reports(paths)
-        _MEASURED.append(paths)
-    return _MEASURED[0]
+
+    return Paths(once(factory, "measured", build))
 
 
 def write_earlier_reports(paths: Paths) -> None:

@@ -14,7 +14,7 @@ from tailtune.core.errors import AskedOutError, BudgetReachedError
 from tailtune.core.language import Reply
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.buying import Bought, Known, Question, buy
-from tailtune.predictors.prompted.rung import Asked
+from tailtune.predictors.prompted.rung import PromptAnswer
 from tailtune.tasks.classification.config import ClassificationTargets
 
 ROWS = [Row(f"{i:04}", f"text {i}", "yes", f"rows.jsonl:{i}") for i in range(600)]
@@ -28,7 +28,7 @@ class Scripted:
     money: int = 10_000
     asked_for: list[int] = field(default_factory=list)
 
-    def asked(self, texts: Sequence[str]) -> list[Asked]:
+    def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
         places = [int(text.split()[1]) for text in texts]
         made = {}
         for at, place in enumerate(places):
@@ -37,7 +37,7 @@ class Scripted:
             self.money -= 1
             self.asked_for.append(place)
             value = "no" if place in self.wrong else "yes"
-            made[at] = Asked(Answer(value, float("nan"), 0.001), Reply(value, "stop", 10, 1, usd=0.001))
+            made[at] = PromptAnswer(Answer(value, float("nan"), 0.001), Reply(value, "stop", 10, 1, usd=0.001))
         return list(made.values())
 
 
@@ -129,8 +129,8 @@ def test_money_that_ends_before_the_first_row_leaves_nothing() -> None:
 def test_answers_after_a_gap_do_not_count_as_bought() -> None:
     @dataclass
     class Gap(Scripted):
-        def asked(self, texts: Sequence[str]) -> list[Asked]:
-            whole = super().asked(texts)
+        def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
+            whole = super().ask(texts)
             raise AskedOutError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
 
     held = bought(Gap())

@@ -88,7 +88,7 @@ def test_an_adopted_prompt_is_the_optimised_one(tmp_path: Path, tmp_path_factory
         assert len(double.seen) == asked
 
 
-def test_the_search_is_paid_from_the_purse_and_told_before(tmp_path: Path, tmp_path_factory: Factory) -> None:
+def test_the_search_is_paid_from_the_budget_and_told_before(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with searching(tmp_path_factory, tmp_path / "project") as (paths, double):
         lines = list(estimate(paths, NAME))
         (row,) = [line for line in lines if line.startswith(TITLE)]

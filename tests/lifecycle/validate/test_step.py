@@ -11,12 +11,10 @@ import pytest
 from tailtune.core.errors import GateError, MissingInputError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
-from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.validate import step as validate
 from tailtune.services import store
 
-from ..helpers import LABELS, jsonl, project, rows
+from ..helpers import LABELS, jsonl, perform, project, rows
 
 WORDS = ["card", "pay", "refund", "charged", "twice", "why", "top", "login", "fails", "cash", "late", "please"]
 VALIDATE = {"min_rows": 50, "min_rows_per_class": 5}
@@ -33,7 +31,7 @@ def texts(count: int, start: int = 0) -> list[tuple[str, str]]:
 def context(tmp_path: Path) -> Context:
     """A use case that passes."""
     made = project(tmp_path, {"r.jsonl": rows(*texts(150))}, validate=VALIDATE)
-    curate.run(made)
+    perform("curate", made)
     return made
 
 
@@ -45,7 +43,7 @@ def change(context: Context, split: Split, rewrite: Callable[[list[Row]], list[R
 
 def refused(context: Context) -> tuple[GateError, list[ExpectationResult]]:
     with pytest.raises(GateError) as caught:
-        validate.run(context)
+        perform("validate", context)
     report = caught.value.report
     assert isinstance(report, ValidateReport)
     assert not report.passed
@@ -55,7 +53,7 @@ def refused(context: Context) -> tuple[GateError, list[ExpectationResult]]:
 
 
 def test_curated_rows_pass_and_what_is_written_depends_on_the_rows_alone(context: Context) -> None:
-    report = validate.run(context)
+    report = perform("validate", context)
     assert report.passed
     assert all(result.passed for result in report.expectations)
     before = context.paths.passed.read_bytes()
@@ -63,13 +61,13 @@ def test_curated_rows_pass_and_what_is_written_depends_on_the_rows_alone(context
     digest = store.rows_digest(*(store.read_rows(context.paths.rows(s), s, "x") for s in ("train", "dev")))
     assert passed["rows_digest"] == report.rows_digest == digest
     assert sum(passed["rows"].values()) == report.rows_read
-    validate.run(context)
+    perform("validate", context)
     assert context.paths.passed.read_bytes() == before
     store.require_passed(context.paths.passed, digest, "tickets")
 
 
 def test_data_docs_open_without_a_network_and_say_what_was_expected(context: Context) -> None:
-    report = validate.run(context)
+    report = perform("validate", context)
     index = context.project.root / report.docs
     pages = sorted(context.paths.docs.rglob("*.html"))
     assert len(pages) > 5
@@ -85,7 +83,7 @@ def test_data_docs_open_without_a_network_and_say_what_was_expected(context: Con
 def test_too_few_rows_and_classes_are_told_with_their_counts(tmp_path: Path) -> None:
     few = [*texts(40), ("a question about something else", "refund")]
     context = project(tmp_path, {"r.jsonl": rows(*few)}, labels=(*LABELS, "fraud"))
-    curate.run(context)
+    perform("curate", context)
     error, failed = refused(context)
     assert [result.subject for result in failed] == ["rows", "train_rows"]
     assert "There are at least 200 curated rows. (expect_table_row_count_to_be_between)\n    found: 41" in str(error)
@@ -115,8 +113,8 @@ def test_a_text_of_train_that_stands_in_dev_or_test_is_a_leak_with_both_origins(
 def test_a_group_in_two_splits_is_a_leak(tmp_path: Path) -> None:
     content = jsonl({"text": text, "label": label, "who": f"c{i}"} for i, (text, label) in enumerate(texts(150)))
     context = project(tmp_path, {"r.jsonl": content}, data={"group": "who"}, validate=VALIDATE)
-    curate.run(context)
-    assert validate.run(context).passed
+    perform("curate", context)
+    assert perform("validate", context).passed
     group = store.read_rows(context.paths.rows("train"), "train", "x")[0].group
     change(context, "test", lambda old: [replace(old[0], group=group), *old[1:]])
     _, failed = refused(context)
@@ -155,26 +153,26 @@ def test_at_most_ten_origins_are_named_and_the_rest_counted(context: Context) ->
 def test_a_test_file_that_leaks_into_train_is_refused(tmp_path: Path) -> None:
     files = {"r.jsonl": rows(*texts(150)), "t.jsonl": rows(*texts(40, start=145))}
     context = project(tmp_path, files, data={"test_file": "t.jsonl"}, validate=VALIDATE)
-    assert curate.run(context).leaked_test_rows == 5
+    assert perform("curate", context).leaked_test_rows == 5
     error, failed = refused(context)
     assert [result.subject for result in failed] == ["leaked_test_share"]
     assert "5 of 40 test rows leaked (12.5%)" in str(error)
 
     lenient = project(tmp_path, files, data={"test_file": "t.jsonl"}, validate={**VALIDATE, "max_leak_share": 0.2})
-    assert validate.run(lenient).passed
+    assert perform("validate", lenient).passed
 
 
 def test_a_test_file_may_hold_short_long_and_repeated_texts(tmp_path: Path) -> None:
     test = [("x", "billing"), ("y " * 3000, "login"), *[("one text that is asked again and again", "refund")] * 3]
     files = {"r.jsonl": rows(*texts(150)), "t.jsonl": rows(*test)}
     context = project(tmp_path, files, data={"test_file": "t.jsonl"}, validate=VALIDATE)
-    curate.run(context)
-    assert validate.run(context).passed
+    perform("curate", context)
+    assert perform("validate", context).passed
 
 
 def test_too_many_dropped_rows_are_refused(tmp_path: Path) -> None:
     context = project(tmp_path, {"r.jsonl": rows(*texts(100), *texts(100), *texts(20))}, validate=VALIDATE)
-    curate.run(context)
+    perform("curate", context)
     error, failed = refused(context)
     assert [result.subject for result in failed] == ["dropped_share"]
     assert "120 of 220 rows dropped (54.5%)" in str(error)
@@ -188,7 +186,7 @@ def test_an_empty_split_is_refused(context: Context) -> None:
 
 def test_no_rows_at_all_are_refused_in_words(tmp_path: Path) -> None:
     context = project(tmp_path, {"r.jsonl": rows(("", "billing"))})
-    curate.run(context)
+    perform("curate", context)
     error, _ = refused(context)
     assert "There are at least 200 curated rows." in str(error)
 
@@ -196,9 +194,9 @@ def test_no_rows_at_all_are_refused_in_words(tmp_path: Path) -> None:
 def test_without_curated_rows_the_next_command_is_named(tmp_path: Path) -> None:
     context = project(tmp_path, {})
     with pytest.raises(MissingInputError) as caught:
-        validate.run(context)
+        perform("validate", context)
     assert caught.value.hint == "tailtune curate tickets"
     for split in SPLITS:
         store.write_rows(context.paths.rows(split), [])
     with pytest.raises(MissingInputError, match=r"dropped\.jsonl"):
-        validate.run(context)
+        perform("validate", context)

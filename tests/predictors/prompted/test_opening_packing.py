@@ -27,7 +27,7 @@ def saved(folder: Path, spec: LanguageModelSpec) -> Path:
         rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=None, spec=spec
     )
     folder.mkdir(parents=True)
-    Prompted.fit(context).held().save(folder)
+    Prompted.fit(context).constrained_to_schema().save(folder)
     registry.write_card(folder, registry.RUNG_KINDS["lm_constrained"], ())
     return folder
 

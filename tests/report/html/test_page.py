@@ -155,7 +155,7 @@ def test_a_better_rung_lies_further_right() -> None:
     from tailtune.report.html.charts import whiskers
 
     rungs = fixtures.ladder().rungs
-    marks = re.findall(r'<circle cx="([\d.]+)"', whiskers(rungs, 0.95, "probe"))
+    marks = re.findall(r'<circle cx="([\d.]+)"', str(whiskers(rungs, 0.95, "probe")))
     near = [rung.quality.value for rung in rungs if rung.quality.value > 0.5]
     assert len(marks) == len(near)
     places = [float(mark) for mark in marks]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tailtune.core.ledger import Bill, Category, Ledger, Line
 from tailtune.core.records import Estimate
-from tailtune.core.reports import Economics, Road
+from tailtune.core.reports import CandidateCost, Economics
 from tailtune.report.terminal.ledger import ledger
 
 
@@ -54,10 +54,10 @@ def economics(even: float = 5800.0) -> Economics:
         requests_per_day=6000,
         error_usd=0.5,
         horizon_months=12,
-        roads=(
-            Road(name="prompt", title="Prompt with retrieved examples", quality=0.89, one_off_usd=0.3,
+        candidates=(
+            CandidateCost(name="prompt", title="Prompt with retrieved examples", quality=0.89, one_off_usd=0.3,
                  monthly_usd=75.0, request_usd=0.0004, total_usd=1776.6),
-            Road(name="fine-tune", title="Fine-tune", quality=None, one_off_usd=700.0, monthly_usd=90.0,
+            CandidateCost(name="fine-tune", title="Fine-tune", quality=None, one_off_usd=700.0, monthly_usd=90.0,
                  request_usd=None, total_usd=None),
         ),
         net_value=Estimate(value=-20.0, low=-120.0, high=80.0, rows=1740),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,13 @@ import pytest
 from doubles.endpoint import Double
 
 from tailtune.services.endpoint import AnswerCache
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """A connection or a loop that nobody closed warns, and so fails, at the end of its file."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

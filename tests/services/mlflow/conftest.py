@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from worlds import servers, stores
 
 from services.mlflow import examples
 from tailtune.config.settings import quiet_environment
 from tailtune.services.mlflow import Tracker, connect
-from tailtune.services.mlflow.home import prepare
 from tailtune.tasks.use_case import UseCase
 
 quiet_environment()
@@ -33,10 +30,7 @@ THIRD_PARTY = [
 @pytest.fixture(scope="session")
 def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty embedded store; a copy of it is a moved store, which `prepare` mends."""
-    folder = tmp_path_factory.mktemp("made") / "store"
-    folder.mkdir()
-    prepare(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder
+    return stores.empty(tmp_path_factory)
 
 
 @pytest.fixture
@@ -56,30 +50,10 @@ def tracker(case: UseCase, uri: str) -> Tracker:
     return connect(uri, case)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A real MLflow server on loopback that keeps the artifacts itself."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    command += ["--artifacts-destination", str(tmp_path / "server-artifacts")]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**environment, "PATH": path}, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/health", process)
-            yield f"http://127.0.0.1:{port}", process
-        finally:
-            stop(process)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of a real MLflow server; other tests use it too."""
+    return servers.mlflow(tmp_path_factory)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], most_s: float = 120.0) -> None:

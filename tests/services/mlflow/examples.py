@@ -26,7 +26,9 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
+from tailtune.report.mlflow import plan
 from tailtune.services import store
+from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 LABELS = ("billing_double_charge", "refund_status", "password_reset", "login_two_factor", "delivery_late")
@@ -292,3 +294,9 @@ def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str 
 def stamped(case: UseCase, report: Report, at: str) -> Report:
     """What the runner does to a stage's report before it is published."""
     return report.model_copy(update=_stamp(case, report.stage, at, 3.0))
+
+
+def publish(tracker: Tracker, report: Report) -> str:
+    """Publish a report as the runner does. Returns its run's id."""
+    failures = tracker.case.paths.stage("evaluate") / "failures.jsonl"
+    return tracker.publish(report, plan(report, tracker.case.spec, failures))

@@ -7,6 +7,7 @@ import math
 from services.mlflow.examples import estimate
 from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
+    CandidateCost,
     DiagnoseReport,
     Economics,
     FailureClass,
@@ -16,7 +17,6 @@ from tailtune.core.reports import (
     Paired,
     PromptedRung,
     PromptReport,
-    Road,
 )
 from tailtune.tasks.use_case import UseCase
 
@@ -142,11 +142,11 @@ def diagnose(case: UseCase) -> DiagnoseReport:
 
 def economics(never: bool = False) -> Economics:
     """A fine-tune that pays, or one whose break-even volume has no end and that has a cost nobody knows."""
-    prompt_road = Road(
+    prompt_road = CandidateCost(
         name="prompt", title="Best prompt", quality=0.89, one_off_usd=0.3, monthly_usd=75.0, request_usd=0.0004,
         total_usd=1800.0,
     )  # fmt: skip
-    tuned = Road(
+    tuned = CandidateCost(
         name="fine-tune", title="Fine-tune", quality=0.94, one_off_usd=None if never else 700.0, monthly_usd=90.0,
         request_usd=0.0, total_usd=None if never else 1780.0,
     )  # fmt: skip
@@ -155,7 +155,7 @@ def economics(never: bool = False) -> Economics:
         requests_per_day=6000,
         error_usd=0.5,
         horizon_months=12,
-        roads=(prompt_road, tuned),
+        candidates=(prompt_road, tuned),
         net_value=Estimate(value=54_770.0, low=30_000.0, high=80_000.0, rows=1740),
         probability=0.99,
         break_even_per_day=Estimate(value=math.nan if never else 5800.0, low=4200.0, high=high, rows=1740),

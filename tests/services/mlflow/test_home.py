@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
+from worlds.servers import free_port
 
 from services.mlflow import examples
-from services.mlflow.conftest import THIRD_PARTY, free_port
+from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from tailtune.config.paths import Paths
+from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.mlflow import connect
-from tailtune.services.mlflow.home import shown
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 pytestmark = THIRD_PARTY
@@ -69,8 +71,8 @@ def test_credentials_in_the_address_are_refused_and_not_shown(case: UseCase, who
 
 
 def test_password_is_not_shown() -> None:
-    assert shown("https://me:secret@mlflow.example/x") == "https://mlflow.example/x"
-    assert shown("sqlite:////a/b.db") == "sqlite:////a/b.db"
+    assert without_password("https://me:secret@mlflow.example/x") == "https://mlflow.example/x"
+    assert without_password("sqlite:////a/b.db") == "sqlite:////a/b.db"
 
 
 def test_three_processes_make_one_store(tmp_path: Path) -> None:
@@ -92,14 +94,14 @@ def test_three_processes_make_one_store(tmp_path: Path) -> None:
 
 
 def test_moved_checkout_takes_its_runs_and_files_along(case: UseCase, uri: str, tmp_path: Path) -> None:
-    run_id = connect(uri, case).publish(examples.curate(case))
+    run_id = publish(connect(uri, case), examples.curate(case))
     moved = tmp_path / "elsewhere"
     shutil.move(case.paths.project.root, moved)
     there = load_use_case(Paths(moved), case.name)
     tracker = connect(f"sqlite:///{moved}/mlflow/store/mlflow.db", there)
     names = {item.path for item in tracker.client.list_artifacts(run_id, "reports")}
     assert names == {"reports/curate.json"}
-    again = tracker.publish(examples.ladder(there))
+    again = publish(tracker, examples.ladder(there))
     assert str(moved) in tracker.client.get_run(again).info.artifact_uri
 
 
@@ -108,7 +110,7 @@ def test_locations_behind_a_servers_proxy_are_made_readable_without_it(case: Use
     old = tracker.client.create_experiment(case.name, "mlflow-artifacts:/1")
     (case.paths.project.mlflow_store / ".made").unlink()  # as an earlier release left it
     again = connect(uri, case)
-    run_id = again.publish(examples.curate(case))
+    run_id = publish(again, examples.curate(case))
     run = again.client.get_run(run_id)
     assert run.info.experiment_id == old
     assert run.info.artifact_uri == f"{case.paths.project.mlflow_store.resolve()}/artifacts/1/{run_id}/artifacts"

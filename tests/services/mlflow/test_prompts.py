@@ -1,7 +1,6 @@
 """Prompt files in MLflow's prompt registry: a version per text, an alias for what answers."""
 
 import json
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +10,10 @@ from mlflow.exceptions import MlflowException
 
 from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.mlflow import Tracker, connect
-from tailtune.services.mlflow.client import fluent
+from tailtune.services.mlflow.home import fluent
 from tailtune.services.mlflow.prompts import MOST_CHARS, digest_of, put_in_production
 from tailtune.tasks.use_case import UseCase
 
@@ -142,7 +142,7 @@ def test_the_run_of_a_rung_leads_to_its_prompt_as_mlflow_itself_would(
     version = tracker.prompts({"zero_shot": FIRST})["zero_shot"]
     report = prompted.prompt(case)
     rungs = tuple(rung.model_copy(update={"prompt_version": version}) for rung in report.rungs[:1])
-    tracker.publish(report.model_copy(update={"rungs": rungs, "best": rungs[0].name}))
+    publish(tracker, report.model_copy(update={"rungs": rungs, "best": rungs[0].name}))
     (run,) = tracker.client.search_runs([tracker.experiment_id], "params.rung = 'lm_zero_shot'")
     bare = tracker.client.create_run(tracker.experiment_id).info.run_id
     with fluent(uri):
@@ -151,10 +151,8 @@ def test_the_run_of_a_rung_leads_to_its_prompt_as_mlflow_itself_would(
     assert json.loads(links[0]) == json.loads(links[1])
 
 
-def test_a_server_keeps_prompts_as_the_embedded_store_does(
-    case: UseCase, server: tuple[str, "subprocess.Popen[bytes]"]
-) -> None:
-    there = connect(server[0], case)
+def test_a_server_keeps_prompts_as_the_embedded_store_does(case: UseCase, server: str) -> None:
+    there = connect(server, case)
     assert [there.prompts({"zero_shot": text})["zero_shot"] for text in (FIRST, FIRST, SECOND, FIRST)] == [1, 1, 2, 1]
     put_in_production(there, "zero_shot", 2)
     assert in_production(there) == {"support-tickets.zero_shot": 2}

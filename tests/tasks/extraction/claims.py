@@ -8,7 +8,7 @@ from typing import Any
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
-from tailtune.tasks.extraction.score_rules import Rules
+from tailtune.tasks.extraction.scoring import Rules
 
 SCHEMA = ObjectSchema(
     {},

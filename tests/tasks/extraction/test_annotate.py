@@ -7,9 +7,8 @@ import pytest
 from tailtune.core.records import Span
 from tailtune.services.sources import RawRow
 from tailtune.tasks.base import PreparedRow
-from tailtune.tasks.extraction.annotate import REASONS, prepare_row, unaligned
+from tailtune.tasks.extraction.annotate import REASONS, RawLabel, prepare_row, unaligned
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.reading import RawLabel
 from tailtune.tasks.extraction.schema import schema_from
 
 DATE = {"type": ["string", "null"], "format": "date"}

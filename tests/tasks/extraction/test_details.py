@@ -10,9 +10,9 @@ import pytest
 from tailtune.core.records import Answer
 from tailtune.core.reports import Confusion
 from tailtune.judge.stats import wilson
-from tailtune.tasks.extraction import details
+from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
-from tailtune.tasks.extraction.tally import Tally, tally
+from tailtune.tasks.extraction.scoring import Tally, tally
 from tasks.extraction.claims import RULES, SCHEMA, gold, said
 
 EXPECTED = [
@@ -83,12 +83,12 @@ def test_no_confidence_no_calibration() -> None:
 
 
 def test_many_answers_are_sampled() -> None:
-    rows, fields = details._MOST_ANSWERS // 50 + 10, 50
+    rows, fields = scoring._MOST_ANSWERS // 50 + 10, 50
     empty = np.zeros((rows, fields), dtype=np.int32)
     sure = np.tile(np.float32([0.5, np.nan, 0.25, 0.5, 0.25]), (rows, 20))[:, :fields]
     whole = np.concatenate([sure, sure], axis=1)
     blank, yes = np.concatenate([empty, empty], axis=1), np.ones(rows, dtype=np.bool_)
     counted = Tally(blank, blank, blank, blank, blank, whole, np.zeros((rows, 3), np.int32), yes, yes, ~yes)
     bins = calibration(counted, bins=15)
-    assert sum(item.rows for item in bins) == details._MOST_ANSWERS
+    assert sum(item.rows for item in bins) == scoring._MOST_ANSWERS
     assert all(item.accuracy == 1 for item in bins)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tailtune.core.records import Answer, Row
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.tasks.base import RowAnswers
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.diagnosis import wrong_parts
@@ -29,7 +29,7 @@ def answer(changes: dict[str, Any] | None) -> Answer:
     return Answer(canonical({**GOLD, **changes}), float("nan"))
 
 
-def parts(changes: dict[str, Any] | None, **others: Any) -> tuple[Part, ...]:
+def parts(changes: dict[str, Any] | None, **others: Any) -> tuple[WrongPart, ...]:
     row = Row("id", "text", label(**GOLD), "r:1")
     return wrong_parts(SCHEMA, RULES, row, RowAnswers(answer(changes), **others))
 

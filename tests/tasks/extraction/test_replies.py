@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.predictors.prompted.codec import Read, undescribed
-from tailtune.tasks.extraction import scorer as judge
+from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.replies import ObjectCodec
 from tailtune.tasks.extraction.schema import schema_from
-from tailtune.tasks.extraction.task_scoring import rules
 from tailtune.tasks.extraction.values import object_valid
 from tailtune.tasks.saved import codec_from
 from tasks.extraction.rungs.claims import ROWS, SCHEMA
@@ -61,7 +60,7 @@ def test_a_badly_written_value_is_wrong_in_form_and_right_in_meaning() -> None:
     gold = [Annotation({"name": "Ada Lopez", "loss_date": "2026-05-04", "kind": "mail"})]
     good = {"name": "Ada Lopez", "loss_date": "2026-05-04", "amount": None, "items": [], "peril": None, "kind": "mail"}
     for said, valid, form, right in ((good, 1.0, 1.0, 1.0), ({**good, "loss_date": "4 May 2026"}, 0.0, 2 / 3, 2 / 3)):
-        metrics = judge.score(SCHEMA, gold, [read({**said, "towed": None}).answer], rules(SCHEMA), resamples=10).metrics
+        metrics = scoring.score(SCHEMA, gold, [read({**said, "towed": None}).answer], resamples=10).metrics
         assert metrics["schema_valid"].value == valid
         assert metrics["format_correct"].value == pytest.approx(form)
         assert metrics["field_f1"].value == pytest.approx(right)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailtune.core.errors import SpecError
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
-from tailtune.tasks.extraction.schema_values import Hints, hints_of, value_schema
+from tailtune.tasks.extraction.schema import Hints, ObjectSchema, hints_of, load_schema, schema_from, value_schema
 
 MONEY: dict[str, Any] = {
     "type": "object",

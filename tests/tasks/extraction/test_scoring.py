@@ -16,7 +16,7 @@ from tailtune.judge.stats import wilson
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import score
 from tasks.extraction.claims import RULES, SCHEMA, gold, said
-from tasks.extraction.test_tally import VALUES
+from tasks.extraction.test_scoring_tally import VALUES
 
 EXPECTED = [
     gold((0, 4, "loss_date"), loss_date="2026-01-01", items=["roof", "door"], peril="fire"),

@@ -9,6 +9,7 @@ from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptReport
 from tailtune.judge.constraints import meets_with_head_room, servable
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.evidence import targets_of
 from tailtune.services import store
 
 NO_MODEL = "prompted language models (none is declared in prompt.models)"
@@ -40,7 +41,7 @@ def run(context: Context) -> PromptReport:
     if not spec.models:
         context.progress.say("no language model is declared: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
-    targets = case.spec.targets
+    targets = targets_of(case.spec.targets)
     staying = next((r for r in ladder.rungs if servable(r, targets) and meets_with_head_room(r.quality, targets)), None)
     if staying is not None and spec.stop == "settled":
         why = f"{staying.title} meets the target without it"

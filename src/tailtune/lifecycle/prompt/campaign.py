@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tailtune.core.errors import BudgetReachedError
+from tailtune.core.figures import usd
 from tailtune.core.measures import MEASURES
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
-from tailtune.core.sums import known_sum
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
+from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, Side, buy, micro_f1
 from tailtune.lifecycle.prompt.kitchen import Kitchen, NotMade
 from tailtune.lifecycle.prompt.results import result
-from tailtune.predictors.prompted.replied import remarks
-from tailtune.report.numbers import usd
+from tailtune.predictors.prompted.costs import remarks
 from tailtune.tasks import saved
 
 ERROR = 0.05
@@ -73,7 +74,7 @@ class Campaign:
             try:
                 self._buy(name)
             except BudgetReachedError:
-                limit = f"the limit of {usd(float(spec.max_cost_usd))} (prompt.max_cost_usd) is reached"
+                limit = f"the limit of {usd(spec.max_cost_usd)} (prompt.max_cost_usd) is reached"
                 held = self.bought.get(name)
                 after = f" after {held.count:,} of {len(self.rows):,} rows" if held and held.count else ""
                 self.unmeasured += [f"{saved.title(name)}: {limit}{after}"]
@@ -90,7 +91,7 @@ class Campaign:
     def _stays(self, name: str) -> bool:
         """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
         case = self.kitchen.context.case
-        found, targets = result(case, name, self.bought[name], None, None), case.spec.targets
+        found, targets = result(case, name, self.bought[name], None, None), targets_of(case.spec.targets)
         return meets_with_head_room(found.quality, targets) and servable(found, targets)
 
     def _skip(self, name: str, why: str) -> None:
@@ -118,7 +119,7 @@ class Campaign:
         question = Question(
             best=self._best.side,
             most_items=case.task.most_items(),
-            needed=needed(case.spec.targets),
+            needed=needed(targets_of(case.spec.targets)),
             alpha=ERROR / len(case.spec.prompt.rungs),
             targets=case.spec.targets,
             spec=case.spec.prompt,
@@ -146,7 +147,7 @@ class Campaign:
         )
 
     def _tell(self, held: Bought) -> None:
-        spent = self.kitchen.models.purse.spent_usd
+        spent = self.kitchen.models.budget.spent_usd
         paid = "" if spent is None else f", {usd(spent)} spent"
         what = f"{saved.title(held.rung.name)}: {held.count:,} of at most {len(held.rows):,} rows{paid}"
         self.kitchen.context.progress.at(held.count, len(held.rows), what)

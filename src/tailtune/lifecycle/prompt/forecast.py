@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import PromptSpec
+from tailtune.core.figures import usd
+from tailtune.core.money import known_sum
 from tailtune.core.records import Row
-from tailtune.core.sums import known_sum
-from tailtune.predictors.prompted.expecting import expected
+from tailtune.predictors.prompted.costs import expected
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.report.numbers import usd
 from tailtune.tasks import saved
 
 
@@ -50,7 +50,7 @@ def said(forecasts: Sequence[Forecast], spec: PromptSpec) -> str:
     cost, rows = total(forecasts), max((one.rows for one in forecasts), default=0)
     names = len(forecasts)
     at_most = f"{names} rungs × {rows:,} rows would cost about "
-    limit = f"the limit is {usd(float(spec.max_cost_usd))}"
+    limit = f"the limit is {usd(spec.max_cost_usd)}"
     if cost is None:
         return f"{names} rungs × {rows:,} rows at a price that is not declared; {limit} and cannot hold without one"
     usual = "; buying stops as soon as the question is settled" if spec.stop == "settled" else ""

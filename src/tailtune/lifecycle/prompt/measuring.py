@@ -10,14 +10,13 @@ from tailtune.config.prices import load_prices
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import language_models
+from tailtune.lifecycle.language_models import language_models, weight_digests
 from tailtune.lifecycle.prompt import optimising
 from tailtune.lifecycle.prompt.buying import Bought
 from tailtune.lifecycle.prompt.campaign import Campaign
 from tailtune.lifecycle.prompt.forecast import Forecast, said, total
 from tailtune.lifecycle.prompt.kitchen import Kitchen, best_prompt
 from tailtune.lifecycle.prompt.results import adjusted, compared, result
-from tailtune.lifecycle.weights import digests
 from tailtune.predictors.prompted.templates import Template, load_templates
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -47,7 +46,7 @@ def measure(
         train: Rows that prompts may show.
         rows: Dev rows in the order in which they are bought.
     """
-    weights = digests(context)
+    weights = weight_digests(context)
     with kitchen_of(context, train) as kitchen:
         forecasts = kitchen.forecasts(rows)
         context.progress.say(said(forecasts, context.case.spec.prompt))
@@ -55,7 +54,7 @@ def measure(
             context.progress.say(line)
         campaign = Campaign(kitchen, rows)
         campaign.run(ladder)
-        spent = kitchen.models.purse.spent_usd
+        spent = kitchen.models.budget.spent_usd
     rungs = _results(context, campaign, _registered(context, campaign))
     _save(context, campaign)
     best = best_prompt(campaign.bought)
@@ -85,7 +84,7 @@ def _registered(context: Context, campaign: Campaign) -> Mapping[str, int]:
 
 
 def _results(context: Context, campaign: Campaign, versions: Mapping[str, int]) -> tuple[PromptedRung, ...]:
-    found, hour = [], load_prices(context.project).core_hour_usd
+    found, hour = [], load_prices(context.project).cpu_core_hour_usd
     for name, held in campaign.bought.items():
         against = campaign.against[name]
         rung = result(context.case, name, held, versions.get(held.rung.template.name), hour)
@@ -158,7 +157,7 @@ def _saved(campaign: Campaign, rungs: Sequence[PromptedRung], forecasts: Sequenc
 
 def _lost(kitchen: Kitchen) -> tuple[str, ...]:
     """Requests that may have been charged without an answer."""
-    lost = kitchen.models.purse.lost_requests
+    lost = kitchen.models.budget.lost_requests
     told = f"{lost:,} requests were lost on the way; the endpoint may have charged them, and they are in no sum here"
     return (told,) if lost else ()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency
 from tailtune.core.reports import Paired, PromptedRung
-from tailtune.core.sums import known_sum
-from tailtune.judge.corrections import holm
-from tailtune.judge.costs import usd_per_1000
+from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.sequential import quality_sequence
+from tailtune.judge.stats import holm
 from tailtune.lifecycle.prompt.buying import Bought
-from tailtune.predictors.prompted.replied import forms, latency, price, remarks
+from tailtune.predictors.prompted.costs import forms, latency, price, remarks
 from tailtune.tasks import saved
 from tailtune.tasks.use_case import UseCase
 

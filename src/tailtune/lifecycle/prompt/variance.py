@@ -12,10 +12,9 @@ from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
 from tailtune.judge.stats import wilson
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import language_models
+from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt import bought_order
-from tailtune.lifecycle.weights import require_unchanged
-from tailtune.predictors.prompted.rung import Asked, Prompted
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
 
@@ -64,22 +63,22 @@ def variance(context: Context, repeats: int) -> Variance:
         raise MissingInputError(
             f"{case.name}: no prompted rung was measured; there is nothing to repeat", f"tailtune run {case.name}"
         )
-    require_unchanged(context)
+    require_unchanged_weights(context)
     rung = saved.load(paths.stage("prompt") / "rungs" / report.best)
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
     rows = bought_order(context, dev)[: case.spec.prompt.min_rows]
-    asked: list[Sequence[Asked]] = []
+    asked: list[Sequence[PromptAnswer]] = []
     with language_models(context) as models:
         fresh = replace(rung.using(models.open(rung.spec, fresh=True), rung.spec), name=rung.name)
         for number in range(repeats):
             context.progress.at(number, repeats, f"{saved.title(report.best)}: repeat {number + 1}")
             try:
-                asked.append(fresh.asked([row.text for row in rows], sample=number))
+                asked.append(fresh.ask([row.text for row in rows], sample=number))
             except AskedOutError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
-        spent = models.purse.spent_usd
+        spent = models.budget.spent_usd
     task = case.task
     scores = [task.score(rows, [one.answer for one in held], resamples=1) for held in asked]
     said = [[one.answer.value for one in held] for held in asked]

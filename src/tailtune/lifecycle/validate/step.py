@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from tailtune.core.errors import GateError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
@@ -20,26 +18,24 @@ def run(context: Context) -> ValidateReport:
         GateError: An expectation failed; it carries the report and names the offending rows.
         MissingInputError: Curation has not run.
     """
-    case, paths = context.case, context.paths
-    paths.passed.unlink(missing_ok=True)
-    shutil.rmtree(paths.docs, ignore_errors=True)
-    splits = {split: store.read_rows(paths.rows(split), split, case.name) for split in SPLITS}
+    case, docs = context.case, context.out / "docs"
+    splits = {split: context.inputs.rows(split) for split in SPLITS}
     rows = [row for split in SPLITS for row in splits[split]]
     suite = expectations(case)
     context.progress.at(0, 0, f"{len(suite)} expectations on {len(rows):,} rows")
     own = case.task.tables(rows)
-    frames = tables.build(case, rows, own.frames, context.progress)
-    results = check(case.name, suite, frames, paths.docs)
-    index = data_docs.finish(paths.docs, case.name, suite, results, TABLES | dict(own.grains))
+    frames = tables.build(context, rows, own.frames)
+    results = check(case.name, suite, frames, docs)
+    index = data_docs.finish(docs, case.name, suite, results, TABLES | dict(own.grains))
     failed = [result for result in results if not result.passed]
     report = ValidateReport(
         use_case=case.name,
         stage="validate",
-        rows_digest=store.rows_digest(splits["train"], splits["dev"]),
+        rows_digest=context.inputs.rows_digest,
         rows_read=len(rows),
         passed=not failed,
         expectations=results,
-        docs=context.project.shown(index),
+        docs=context.shown(index),
     )
     if failed:
         raise GateError(_message(context, report, failed), _hint(context), report=report)
@@ -56,7 +52,7 @@ def _write_passed(context: Context, report: ValidateReport, splits: dict[Split, 
         "rows": {split: len(rows) for split, rows in splits.items()},
         "expectations": len(report.expectations),
     }
-    store.write_json(context.paths.passed, passed)
+    store.write_json(context.out / "passed.json", passed)
 
 
 def _message(context: Context, report: ValidateReport, failed: list[ExpectationResult]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tailtune.core.errors import MissingInputError
 from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Row
+from tailtune.lifecycle.context import Context
 from tailtune.services.near_duplicates import NearDuplicates, normal
 from tailtune.tasks.use_case import UseCase
 
@@ -26,20 +27,21 @@ _TICK_ROWS = 5000
 LEAK_REASONS = ("in_test_file", "near_test_file")
 
 
-def build(
-    case: UseCase, rows: list[Row], own: Mapping[str, pd.DataFrame], progress: Progress
-) -> dict[str, pd.DataFrame]:
+def build(context: Context, rows: list[Row], own: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """All tables. In each, column `origin` names a failing line for people.
 
     Args:
-        case: The use case.
+        context: Of the stage.
         rows: Curated rows of all splits.
         own: The task's own tables.
-        progress: Shows the passes of the leakage gate.
+
+    Raises:
+        MissingInputError: The list of dropped rows is not there.
     """
     import pandas as pd
 
-    leaks = _leaks(case, rows, progress)
+    case = context.case
+    leaks = _leaks(case, rows, context.progress)
 
     columns = {
         name: [getattr(row, name) for row in rows] for name in ("id", "text", "label", "origin", "split", "group")
@@ -52,7 +54,7 @@ def build(
         "rows": everyone,
         "measured": measured.reset_index(drop=True),
         "splits": _splits(everyone),
-        "curation": _curation(case, everyone),
+        "curation": _curation(context, everyone),
         **own,
     }
 
@@ -85,25 +87,25 @@ def _splits(everyone: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _curation(case: UseCase, everyone: pd.DataFrame) -> pd.DataFrame:
+def _curation(context: Context, everyone: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    dropped, leaked = _dropped(case)
+    dropped, leaked = _dropped(context)
     read = dropped + len(everyone)
     dropped_share = dropped / read if read else 0.0
     tests = int((everyone["split"] == "test").sum())
     leaked_share = leaked / tests if tests else 0.0
     summary = f"{dropped:,} of {read:,} rows dropped ({dropped_share:.1%})"
-    if case.spec.data.test_file is not None:
+    if context.case.spec.data.test_file is not None:
         summary += f"; {leaked:,} of {tests:,} test rows leaked ({leaked_share:.1%})"
     return pd.DataFrame({"dropped_share": [dropped_share], "leaked_test_share": [leaked_share], "origin": [summary]})
 
 
-def _dropped(case: UseCase) -> tuple[int, int]:
+def _dropped(context: Context) -> tuple[int, int]:
     """Rows that curation dropped, and distinct test rows they (nearly) repeated."""
-    file = case.paths.dropped
+    file = context.inputs.folder("curate/dropped.jsonl")
     if not file.is_file():
-        raise MissingInputError(f"{case.paths.project.shown(file)}: not there", f"tailtune curate {case.name}")
+        raise MissingInputError(f"{context.shown(file)}: not there", f"tailtune curate {context.case.name}")
     count = 0
     leaked: set[str] = set()
     with file.open(encoding="utf-8") as lines:
@@ -144,16 +146,16 @@ def near(
     texts: Sequence[str], splits: Sequence[str], origins: Sequence[str], similarity: float, progress: Progress
 ) -> Column:
     """Where a near-duplicate of each text occurs in an earlier split, in the same order and form as `same`."""
-    twins = NearDuplicates(texts, similarity, lambda done: progress.at(done, len(texts), "rows sketched"))
+    index = NearDuplicates(texts, similarity, lambda done: progress.at(done, len(texts), "rows sketched"))
     found: Column = []
     entered = 0
     for place, split in enumerate(splits):
         if place and splits[place - 1] != split:
             for row in range(entered, place):
-                twins.enter(row)
+                index.enter(row)
             entered = place
         if place % _TICK_ROWS == 0:
             progress.at(place, len(texts), "rows compared over splits")
-        others = twins.of(place) if entered else []
+        others = index.of(place) if entered else []
         found.append(origins[others[0]] if others else None)
     return found

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.ledger import Bill, Category, Ledger, Line
-from tailtune.core.reports import Economics, Road
+from tailtune.core.reports import CandidateCost, Economics
 from tailtune.report.numbers import NOT_MEASURED, count, dollars, duration, points, share, title, usd
 from tailtune.report.terminal.drawing import Whole, heading
 from tailtune.report.verdict import DAYS_A_MONTH, over, value_sentences
@@ -134,7 +134,7 @@ def _roads(economics: Economics | None) -> RenderableType:
     table.add_column("road", overflow="fold")
     for name in ("quality", "once", "a month", "requests/month", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
-    for road in economics.roads:
+    for road in economics.candidates:
         quality = NOT_MEASURED if road.quality is None else share(road.quality)
         asked = _requests_usd(road, economics.requests_per_day)
         figures = (road.one_off_usd, road.monthly_usd, asked, road.total_usd)
@@ -142,6 +142,6 @@ def _roads(economics: Economics | None) -> RenderableType:
     return Group(table, *(Text(line) for line in value_sentences(economics)))
 
 
-def _requests_usd(road: Road, per_day: float | None) -> float | None:
+def _requests_usd(road: CandidateCost, per_day: float | None) -> float | None:
     """What answering the declared volume costs in a month."""
     return None if road.request_usd is None or per_day is None else road.request_usd * per_day * DAYS_A_MONTH

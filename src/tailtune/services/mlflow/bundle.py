@@ -30,7 +30,7 @@ for late in getattr(predictor, "late_imports", ()):  # what this one text may no
     importlib.import_module(late)
 bought = None
 if getattr(getattr(predictor, "spec", None), "endpoint", None):  # a prompted model: its answer is paid for
-    (asked,) = predictor.asked([text])
+    (asked,) = predictor.ask([text])
     if asked.problem == "too long":  # nothing was asked, so nothing was seen
         sys.exit("the text to try it with is too long for its model")
     answer, reply = asked.answer, asked.reply

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.services import sources
-from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, quoted, words
+from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
 
-_LABEL = "label"
+_COLUMN = "label"
+_SYSTEM = """\
+You sort texts into categories.{about}
+
+Categories:
+{{% for label in labels %}}
+- {{{{ label.name }}}}{{{{ ": " ~ label.description if label.description else "" }}}}
+{{% endfor %}}
+
+Rules:
+- Choose the one category that fits the text as a whole, not single words in it.
+- If two fit, choose the more specific one; if both are as specific, the one that the text is mainly about.
+- If none fits well, choose the nearest. Never invent a category, and never give two.
+{rules}
+{form}"""
+_FORM = '- Reply with one JSON object and nothing else: {"label": "…"}, with a name exactly as in the list.'
+_REASONED_FORM = """\
+- Reply with one JSON object and nothing else: {"reasoning": "…", "label": "…"}. First, in reasoning, two short
+  sentences: what the text is about, and what decides between the categories that come close. Then, in label, a name
+  exactly as in the list."""
 
 
 def declare(new: NewUseCase) -> Declaration:
@@ -18,15 +38,15 @@ def declare(new: NewUseCase) -> Declaration:
         UsageError: A column or file was named that this task has none of.
         DataError: The files cannot be used as they are; every fault with its line.
     """
-    strange = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
-    strange["--schema"] = None if new.schema is None else str(new.schema)
-    named = [option for option, value in strange.items() if value is not None]
+    options = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
+    options["--schema"] = None if new.schema is None else str(new.schema)
+    named = [option for option, value in options.items() if value is not None]
     if named:
         raise UsageError(
             f"{', '.join(named)}: a classification has one label a row, named by --label",
             f"tailtune new {new.name} --task extraction …",
         )
-    label = new.label or _LABEL
+    label = new.label or _COLUMN
     columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
     counts = sources.labels_in(new.source, columns)
     test_counts = {} if new.test is None else sources.labels_in(new.test, columns)
@@ -69,3 +89,12 @@ def labels_yaml(labels: list[str]) -> str:
     """The text of a labels.yaml: each label described by its own words."""
     lines = ["# label: what belongs to it, in words. The zero-shot rung reads these; better words, better rung."]
     return "\n".join([*lines, *(f"{quoted(label)}: {quoted(words(label))}" for label in labels)]) + "\n"
+
+
+def starting_prompts(description: str) -> Mapping[str, str]:
+    """Prompts that list the categories: name → text of the file.
+
+    Args:
+        description: What the use case is for; may be empty.
+    """
+    return prompt_texts(_SYSTEM, description, _FORM, _REASONED_FORM)

@@ -11,13 +11,12 @@ import numpy as np
 
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
-from tailtune.judge.scores import Score
+from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.scores import Score, calibration
 from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import Columns, RawRow, one_label
-from tailtune.tasks import new_prompts
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, expect_column
 from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
@@ -27,7 +26,7 @@ from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.label_check import NameCheck
 
 if TYPE_CHECKING:
-    from tailtune.tasks.classification.classes import Classes
+    from tailtune.tasks.classification.objective import Classes
 
 
 def columns_of(data: ClassificationData) -> Columns:
@@ -63,7 +62,7 @@ class Classification(Task):
     @staticmethod
     def starting_prompts(description: str) -> Mapping[str, str]:
         """Categories with their descriptions, and rules for texts that fit two or none."""
-        return new_prompts.of_labels(description)
+        return new.starting_prompts(description)
 
     def columns(self) -> Columns:
         """Text, label and group."""
@@ -121,7 +120,7 @@ class Classification(Task):
 
     def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Classes:
         """Tell the labels apart."""
-        from tailtune.tasks.classification.classes import classes_of
+        from tailtune.tasks.classification.objective import classes_of
 
         return classes_of(self.answers.names, train, dev)
 
@@ -151,7 +150,7 @@ class Classification(Task):
         return Details(
             per_class=scoring.per_class(expected, values, None if other is None else [a.value for a in other]),
             confusions=scoring.confusions(expected, values),
-            calibration=scoring.calibration(confidence, right, bins),
+            calibration=calibration(confidence, right, bins),
         )
 
     def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
@@ -165,10 +164,10 @@ class Classification(Task):
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The label."""
         answered, strong, local = answers.answer.value, answers.strong, answers.local
-        part = Part(
+        wrong = WrongPart(
             name="",
             expected=row.label,
             answered=answered,
@@ -179,4 +178,4 @@ class Classification(Task):
             evidence=None if answers.shown is None else row.label in answers.shown,
             pair=None if answered is None else (row.label, answered),
         )
-        return (part,)
+        return (wrong,)

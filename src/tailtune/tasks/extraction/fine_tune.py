@@ -13,8 +13,7 @@ from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, re
 from tailtune.predictors.encoder import encoder_path, open_bert
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
-from tailtune.tasks.extraction.encode import TokenStates
-from tailtune.tasks.extraction.heads import Layout, TextScores, score
+from tailtune.tasks.extraction.heads import Layout, TextScores, TokenStates, score
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
 from tailtune.tasks.extraction.tag_reading import Calibration, Reading, read
 from tailtune.tasks.extraction.values import LATE_IMPORTS, assemble

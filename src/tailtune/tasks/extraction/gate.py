@@ -1,4 +1,4 @@
-"""What curated extraction rows must satisfy: spans inside their texts and apart, values valid and found."""
+"""What rows must satisfy: declared fields and values in raw rows; valid and disjoint ones in curated rows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,55 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tailtune.core.errors import Fault
 from tailtune.core.records import Row, Span
 from tailtune.tasks.base import Expectation, SuiteTables, expect_column
+from tailtune.tasks.extraction.annotate import INTENT, RawLabel
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionValidate
 from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.label_check import LabelCheck, NameCheck
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class FieldCheck(LabelCheck):
+    """One per reading of files: compares every row's fields, and the values of enums, with the schema.
+
+    Args:
+        schema: What is declared.
+        declared_in: How faults name its file.
+        data: How faults name the folder that origins are relative to.
+    """
+
+    def __init__(self, schema: ObjectSchema, declared_in: str, data: str) -> None:
+        self._names = NameCheck(schema.names, declared_in, data, "field")
+        self._fields = {field.name: field for field in schema.classified if field.choices}
+        self._values = {
+            name: NameCheck(field.choices, declared_in, data, f"{name} value") for name, field in self._fields.items()
+        }
+        self.seen = self._names.seen
+
+    def add(self, label: str, origin: str) -> None:
+        """Note a row's fields, and what its enums say."""
+        from tailtune.tasks.extraction.values import conform
+
+        raw = RawLabel.decode(label)
+        for name in sorted(raw.names):
+            self._names.add(name, origin)
+        said = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
+        for name, value in said.items():
+            if name in self._values:
+                made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
+                self._values[name].add(str(made.value if made.ok else value), origin)
+
+    def faults(self) -> Iterator[Fault]:
+        """A fault per unknown field, then per unknown value."""
+        yield from self._names.faults()
+        for values in self._values.values():
+            yield from values.faults()
+
 
 GRAINS = {
     "spans": "One per span of a curated row.",

@@ -13,17 +13,38 @@ from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import Span
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml
+from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate
+from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.config import ExtractionData
-from tailtune.tasks.extraction.reading import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
+from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
 _FEW = 12  # rows; of these about 8 are train rows, the least that the gate takes
+
+_SYSTEM = """\
+You read facts from a text into one JSON object.{about}
+
+Fields:
+{{% for field in fields %}}
+- {{{{ field.name }}}} ({{{{ field.form }}}}){{{{ ": " ~ field.description if field.description else "" }}}}
+{{% endfor %}}
+
+Rules:
+- Give every field, in this order, in the form that stands beside it.
+- Give only what the text says. If it does not say a field's value, give null, or [] for a list; never guess.
+- If two values fit a field, take the one that its description asks for; if the text corrects itself, the corrected one.
+- Copy names as they are written, without titles or words around them.
+- Reckon relative dates ("yesterday") from the day on which the text was written or the report was made.
+{rules}
+{form}"""
+_FORM = "- Reply with the JSON object and nothing else."
+_REASONED_FORM = """\
+- Reply with one JSON object and nothing else. Its first field is reasoning: two short sentences on what the text
+  reports and which values need care. Then come the fields."""
 
 
 def declare(new: NewUseCase) -> Declaration:
@@ -173,3 +194,12 @@ def _most(counts: Mapping[str, int]) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     more = len(ranked) - _SHOWN
     return ", ".join(f"{name} {n:,}" for name, n in ranked[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def starting_prompts(description: str) -> Mapping[str, str]:
+    """Prompts that list the fields: name → text of the file.
+
+    Args:
+        description: What the use case is for; may be empty.
+    """
+    return prompt_texts(_SYSTEM, description, _FORM, _REASONED_FORM)

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks import new_prompts
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
-from tailtune.tasks.extraction import annotate, diagnosis, gate, marks, new, task_scoring
+from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
+from tailtune.tasks.extraction.annotate import INTENT, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.book import FieldCheck
 from tailtune.tasks.extraction.config import ExtractionSpec
-from tailtune.tasks.extraction.reading import INTENT, columns_of, reader
+from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
 
 if TYPE_CHECKING:
-    from tailtune.tasks.extraction.fields import Fields
+    from tailtune.tasks.extraction.objective import Fields
     from tailtune.tasks.extraction.replies import ObjectCodec
     from tailtune.tasks.extraction.rungs.base import ExtractContext
 
@@ -62,7 +61,7 @@ class ExtractionTask(Task):
     @staticmethod
     def starting_prompts(description: str) -> Mapping[str, str]:
         """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
-        return new_prompts.of_objects(description)
+        return new.starting_prompts(description)
 
     def columns(self) -> Columns:
         """Text, the declared columns of labels, group."""
@@ -111,7 +110,7 @@ class ExtractionTask(Task):
 
     def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
         """Read the fields."""
-        from tailtune.tasks.extraction.fields import fields_of
+        from tailtune.tasks.extraction.objective import fields_of
 
         return fields_of(self.answers, train, dev)
 
@@ -127,7 +126,7 @@ class ExtractionTask(Task):
 
     def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
         """Field F1 and its companions."""
-        return task_scoring.score(self.answers, rows, answers, resamples, bins)
+        return scoring.score(self.answers, _labels(rows), answers, resamples=resamples, bins=bins)
 
     def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
         """Difference of field F1, paired by row; McNemar over wholly right objects."""
@@ -137,12 +136,16 @@ class ExtractionTask(Task):
         self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
     ) -> Details:
         """Per field, confusions between fields of a kind, calibration of field answers."""
-        return task_scoring.details(self.answers, rows, answers, other, bins)
+        return details.details(self.answers, _labels(rows), answers, other, bins)
 
     def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
         """The fields that are wrong, and the text marked up."""
-        return marks.failure(self.answers, task_scoring.rules(self.answers), row, answer, others)
+        return details.failure(self.answers, row, answer, others)
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[Part, ...]:
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
-        return diagnosis.wrong_parts(self.answers, task_scoring.rules(self.answers), row, answers)
+        return diagnosis.wrong_parts(self.answers, scoring.Rules.of(self.answers), row, answers)
+
+
+def _labels(rows: Sequence[Row]) -> list[Annotation]:
+    return [Annotation.decode(row.label) for row in rows]

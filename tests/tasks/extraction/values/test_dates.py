@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.tasks.extraction.values.dates import read_date
-from tailtune.tasks.extraction.values.outcome import Refusal
+from tailtune.tasks.extraction.values.texts import Refusal
 
 TUESDAY = date(2026, 5, 12)
 

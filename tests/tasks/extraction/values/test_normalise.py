@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tailtune.tasks.extraction.schema import Kind, ObjectSchema, schema_from
 from tailtune.tasks.extraction.values import normalise
-from tailtune.tasks.extraction.values.normalise import READERS
-from tailtune.tasks.extraction.values.rules import rules_of
+from tailtune.tasks.extraction.values.normalise import READERS, rules_of
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas
 
 ANCHOR = date(2026, 5, 12)

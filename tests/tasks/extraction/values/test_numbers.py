@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.values.numbers import meanings, read_number, words_in
-from tailtune.tasks.extraction.values.outcome import Refusal
-from tailtune.tasks.extraction.values.words import in_words
+from tailtune.tasks.extraction.values.numbers import in_words, meanings, read_number, words_in
+from tailtune.tasks.extraction.values.texts import Refusal
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What each road costs in all, by volume, and where they cross."""
+"""Charts over what grows: total cost by volume, time by part, quality by labels, and how sure by how right."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tailtune.report.html.charts.sheet import (
     RIGHT,
     TOP,
     WIDTH,
+    Picture,
     Point,
     clipped,
     dot,
@@ -25,8 +26,20 @@ from tailtune.report.html.charts.sheet import (
     tag,
     up,
 )
-from tailtune.report.numbers import Scale, capital, count, dollars, ms, percent, share, title, volume, with_interval
-from tailtune.report.story import Candidate, TimePart, time_parts
+from tailtune.report.numbers import (
+    Scale,
+    capital,
+    count,
+    counted,
+    dollars,
+    ms,
+    percent,
+    share,
+    title,
+    volume,
+    with_interval,
+)
+from tailtune.report.story import FAMILIES, Candidate, TimePart, families, time_parts
 from tailtune.report.verdict import Straight, straights
 
 MONEY_LEFT = 62.0
@@ -34,15 +47,15 @@ SERIES = ("one", "two", "three", "four")
 _TICKS = 5
 
 
-def break_even(economics: Economics) -> Markup:
+def break_even(economics: Economics) -> Picture | None:
     """Total cost of every road over the horizon, by requests a day; the band is the interval of the crossing.
 
-    Empty when fewer than two roads are known.
+    None when fewer than two roads are known.
     """
     roads = straights(economics)
     most = _reach(economics)
     if len(roads) < 2 or most <= 0:
-        return Markup("")
+        return None
     top = max(road.at(most) for road in roads) or 1.0
     step = _round_step(top / (_TICKS - 1))
     height = math.ceil(top / step) * step
@@ -76,7 +89,9 @@ def break_even(economics: Economics) -> Markup:
         for road in roads
     )
     months = economics.horizon_months
-    return picture(WIDTH, FOOT + 40, f"Total cost over {months} months, by requests a day", told, *parts)
+    legend = [(f"series {name}", road.road.title) for name, road in zip(SERIES, roads, strict=False)]
+    named = f"Total cost over {counted(months, 'month')}, by requests a day"
+    return picture(WIDTH, FOOT + 40, named, told, *parts, legend=legend)
 
 
 def _crossing(economics: Economics, roads: Sequence[Straight], most: float, at: object) -> list[Markup]:
@@ -110,11 +125,11 @@ def _round_step(rough: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
-def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Markup:
+def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Picture | None:
     """Quality of the cheap proxy by number of train rows, each with its interval."""
     seen = [p for p in points if p.rows > 0 and not math.isnan(p.quality.value)]
     if len(seen) < 2:
-        return Markup("")
+        return None
     scale = Scale.around([point.quality for point in seen], target)
     least, most = math.log(seen[0].rows), math.log(max(point.rows for point in seen))
     span = most - least or 1.0
@@ -138,11 +153,11 @@ def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Ma
     return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", told, *parts)
 
 
-def calibration(bins: Sequence[CalibrationBin]) -> Markup:
+def calibration(bins: Sequence[CalibrationBin]) -> Picture | None:
     """How often an answer is right, by how sure the model said it was; the diagonal is perfect."""
     seen = [b for b in bins if not (math.isnan(b.confidence) or math.isnan(b.accuracy))]
     if not seen:
-        return Markup("")
+        return None
     ends = [min(b.confidence, b.accuracy) for b in seen]
     scale = Scale(min(math.floor(min(ends) * 10) / 10, 0.9), 1.0)
 
@@ -163,15 +178,15 @@ def calibration(bins: Sequence[CalibrationBin]) -> Markup:
 _LEAST = 3.0  # units, so that a short bar is seen
 
 
-def times(candidates: Sequence[Candidate]) -> Markup:
-    """Mean time of each candidate as a bar of its parts, all to one scale; empty when none was timed."""
+def times(candidates: Sequence[Candidate]) -> Picture | None:
+    """Mean time of each candidate as a bar of its parts, all to one scale; None when none was timed."""
     timed = [
         (candidate, candidate.latency)
         for candidate in candidates
         if candidate.latency is not None and candidate.latency.mean_ms > 0
     ]
     if not timed:
-        return Markup("")
+        return None
     most = max(latency.mean_ms for _, latency in timed)
     row, top, parts = 40.0, 4.0, []
     for place, (candidate, latency) in enumerate(timed):
@@ -188,4 +203,7 @@ def times(candidates: Sequence[Candidate]) -> Markup:
             parts.append(tag("rect", told, x=x, y=y + 20, width=wide, height=12.0, class_=f"bar {part.family}"))
             x += wide
     told_all = "; ".join(f"{candidate.title} {ms(latency.mean_ms)}" for candidate, latency in timed)
-    return picture(WIDTH, top + row * len(timed), "Mean time of one answer, in its parts", told_all, *parts)
+    seen = {family for _, latency in timed for family in families(latency)}
+    legend = [(family, name) for family, name in FAMILIES.items() if family in seen]
+    named = "Mean time of one answer, in its parts"
+    return picture(WIDTH, top + row * len(timed), named, told_all, *parts, legend=legend)

@@ -5,14 +5,20 @@ Pure functions: no clock, file or network. Libraries that read dates, numbers an
 
 from __future__ import annotations
 
-from tailtune.tasks.extraction.values.align import Aligned, align
 from tailtune.tasks.extraction.values.assemble import Candidate, Chosen, assemble
 from tailtune.tasks.extraction.values.checks import SpanFault, span_faults
-from tailtune.tasks.extraction.values.meaning import canonical, conform, equal, means
-from tailtune.tasks.extraction.values.normalise import normalise
-from tailtune.tasks.extraction.values.outcome import Normalised
+from tailtune.tasks.extraction.values.normalise import (
+    Normalised,
+    canonical,
+    conform,
+    equal,
+    means,
+    normalise,
+    object_valid,
+    valid,
+)
+from tailtune.tasks.extraction.values.places import Aligned, align
 from tailtune.tasks.extraction.values.propose import propose_schema
-from tailtune.tasks.extraction.values.rules import object_valid, valid
 
 LATE_IMPORTS = ("dateparser", "jsonschema", "phonenumbers", "price_parser")
 """Libraries that some texts need and others do not; whoever carries an extractor elsewhere takes all of them."""

@@ -1,4 +1,4 @@
-"""From spans and chosen values to one object that is valid by construction; what cannot be made valid is left empty."""
+"""From candidate spans and chosen values to one valid object; a field that cannot be made valid is left empty."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from typing import Any
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
-from tailtune.tasks.extraction.values.meaning import canonical
-from tailtune.tasks.extraction.values.normalise import normalise
-from tailtune.tasks.extraction.values.outcome import Normalised
-from tailtune.tasks.extraction.values.rules import rules_of
+from tailtune.tasks.extraction.values.normalise import Normalised, canonical, normalise, rules_of
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One per stretch of a text that may say a field's value; several may speak for the same field.
+    """One per stretch of a text that may name a field's value; several may name the same field's.
 
     Attributes:
-        span: Where it stands.
-        confidence: Probability that it does, 0 to 1.
+        span: Start, end and field.
+        confidence: Probability that it is right, 0 to 1.
     """
 
     span: Span
@@ -31,7 +28,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One per enum or yes / no field and text: what was chosen.
+    """One per enum or yes / no field and text: the value chosen.
 
     Attributes:
         value: One of the field's choices, a bool, or None for none of them.
@@ -64,11 +61,11 @@ def assemble(
         absent: Field → probability that the text does not say it, the confidence of a null or an empty list.
     """
     work = _Assembly(schema, text, found, absent or {})
-    for one in schema.fields:
-        if one.spanned:
-            work.read(one, ())
+    for spec in schema.fields:
+        if spec.spanned:
+            work.read(spec, ())
         else:
-            work.choose(one, chosen.get(one.name))
+            work.choose(spec, chosen.get(spec.name))
     values = {name: work.values[name] for name in schema.names if name in work.values}
     spans = tuple(sorted(span for spans in work.spans.values() for span in spans))
     sure = {name: float(work.sure[name]) for name in schema.names if name in work.sure}
@@ -93,9 +90,9 @@ class _Assembly:
 
     def __post_init__(self) -> None:
         self._candidates: dict[str, list[Candidate]] = {}
-        for one in self.found:
-            if 0 <= one.span.start < one.span.end <= len(self.text):
-                self._candidates.setdefault(one.span.label, []).append(one)
+        for candidate in self.found:
+            if 0 <= candidate.span.start < candidate.span.end <= len(self.text):
+                self._candidates.setdefault(candidate.span.label, []).append(candidate)
 
     def read(self, of: FieldSpec, asking: tuple[str, ...]) -> None:
         """Settle a field whose values stand in the text.
@@ -110,12 +107,12 @@ class _Assembly:
             self._done.add(of.name)
             self._take_none(of, [], [])
             return
-        ranked = sorted(self._candidates[of.name], key=lambda one: (-one.confidence, one.span))
-        made = [(one, self._made(of, one.span.of(self.text), asking)) for one in ranked]
+        ranked = sorted(self._candidates[of.name], key=lambda candidate: (-candidate.confidence, candidate.span))
+        made = [(candidate, self._made(of, candidate.span.of(self.text), asking)) for candidate in ranked]
         if of.name in self._done:  # settled while it was asked for its own anchor
             return
         self._done.add(of.name)
-        good = [(one, result.value) for one, result in made if result.ok]
+        good = [(candidate, result.value) for candidate, result in made if result.ok]
         if of.many:
             self._take_many(of, good)
         elif good:
@@ -123,17 +120,17 @@ class _Assembly:
         if not good:
             self._take_none(of, ranked, [result.reason for _, result in made])
 
-    def choose(self, of: FieldSpec, given: Chosen | None) -> None:
+    def choose(self, of: FieldSpec, choice: Chosen | None) -> None:
         """Settle a field whose value is chosen."""
         rules = rules_of(of)
-        if given is not None and given.value is not None and rules.item.is_valid(given.value):
-            self.values[of.name], self.sure[of.name] = given.value, given.confidence
+        if choice is not None and choice.value is not None and rules.item.is_valid(choice.value):
+            self.values[of.name], self.sure[of.name] = choice.value, choice.confidence
         elif of.nullable:
             self._leave_empty(of)
-            if given is not None and given.value is None:
-                self.sure[of.name] = given.confidence
-            elif given is not None:
-                self.reasons[of.name], self.sure[of.name] = f"{given.value!r} is no choice", 0.0
+            if choice is not None and choice.value is None:
+                self.sure[of.name] = choice.confidence
+            elif choice is not None:
+                self.reasons[of.name], self.sure[of.name] = f"{choice.value!r} is no choice", 0.0
         else:
             self.values[of.name] = of.choices[0] if of.kind == "choice" else False
             self.sure[of.name], self.reasons[of.name] = 0.0, "nothing was chosen, and it may not be empty"
@@ -157,15 +154,15 @@ class _Assembly:
         best, value = good[0]
         key = canonical(of, value)
         self.values[of.name], self.sure[of.name] = value, best.confidence
-        self.spans[of.name] = list({one.span for one, other in good if canonical(of, other) == key})
+        self.spans[of.name] = list({candidate.span for candidate, other in good if canonical(of, other) == key})
 
     def _take_many(self, of: FieldSpec, good: list[tuple[Candidate, Any]]) -> None:
         most = _most(of.subschema)
         best: dict[Any, float] = {}  # surest first, as candidates come
-        for one, value in good:
-            best.setdefault(canonical(of, value), one.confidence)
+        for candidate, value in good:
+            best.setdefault(canonical(of, value), candidate.confidence)
         kept = dict(list(best.items())[:most])
-        placed = [(one.span, canonical(of, value), value) for one, value in good]
+        placed = [(candidate.span, canonical(of, value), value) for candidate, value in good]
         first: dict[Any, Any] = {}
         for _, key, value in sorted(placed, key=lambda item: item[0]):
             if key in kept:

@@ -1,4 +1,4 @@
-"""What can be wrong with the spans that a row came with."""
+"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, counted in bytes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from difflib import get_close_matches
 from typing import Literal
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.values.outcome import shown
+from tailtune.tasks.extraction.values.texts import inside_word, shown
 
 Reason = Literal["span_outside", "span_empty", "span_overlap", "span_label", "span_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
 class SpanFault:
-    """One per thing that is wrong with a row's spans.
+    """One per fault in a row's spans.
 
     Attributes:
         reason: Its kind, for counting.
-        detail: A sentence about this very one.
+        detail: A sentence about this fault.
     """
 
     reason: Reason
@@ -29,15 +29,15 @@ class SpanFault:
 def span_faults(text: str, spans: Sequence[Span], known: Collection[str] | None = None) -> tuple[SpanFault, ...]:
     """What is wrong with the spans of a raw text, offsets counted in characters.
 
-    Offsets that make sense as bytes of UTF-8 and not as characters are told as one fault, whatever else they cause.
+    Offsets that fit as bytes of UTF-8 and not as characters are one single fault, whatever else they cause.
 
     Args:
         text: What the spans stand in.
-        spans: As given, in any order.
-        known: Labels that there are; None does not look at them.
+        spans: Of the row, in any order.
+        known: Labels that exist; None leaves labels unchecked.
     """
     if counts_bytes(text, spans):
-        return (SpanFault("span_bytes", _bytes_told(text, spans)),)
+        return (SpanFault("span_bytes", _bytes_detail(text, spans)),)
     return (*_alone(text, spans, known), *_overlaps(spans))
 
 
@@ -93,8 +93,8 @@ def _overlaps(spans: Sequence[Span]) -> Iterator[SpanFault]:
             reach = span
 
 
-def _bytes_told(text: str, spans: Sequence[Span]) -> str:
-    """Shows a span that means something only as bytes."""
+def _bytes_detail(text: str, spans: Sequence[Span]) -> str:
+    """A sentence that shows a span which fits words only when counted in bytes."""
     span = next(span for span in spans if not _word(text, span.start, span.end))
     meant = from_bytes(text, [span])[0]
     covered = f"covers {shown(text[span.start : span.end])}" if span.end <= len(text) else "lies outside the text"
@@ -120,9 +120,4 @@ def _word(text: str, start: int, end: int) -> bool:
     """Whether a stretch begins and ends at edges of words, and with no white space."""
     if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
         return False
-    return not (_inside(text, start) or _inside(text, end))
-
-
-def _inside(text: str, at: int) -> bool:
-    """Whether an offset lies between two letters or figures."""
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+    return not (inside_word(text, start) or inside_word(text, end))

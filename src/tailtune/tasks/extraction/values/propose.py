@@ -9,55 +9,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.values.dates import read_date
-from tailtune.tasks.extraction.values.money import CURRENCY, read_money
-from tailtune.tasks.extraction.values.numbers import read_number
-from tailtune.tasks.extraction.values.outcome import Refusal
-from tailtune.tasks.extraction.values.phones import read_email, read_phone
-from tailtune.tasks.extraction.values.texts import yes_or_no
-from tailtune.tasks.extraction.values.times import read_time
-from tailtune.tasks.extraction.values.words import in_words
+from tailtune.tasks.extraction.values.dates import read_date, read_time
+from tailtune.tasks.extraction.values.numbers import CURRENCY, in_words, read_money, read_number
+from tailtune.tasks.extraction.values.texts import Refusal, read_email, read_phone, yes_or_no
 
 INTENT = "intent"
 _SEVERAL = 0.01  # of the rows with a field: above, it holds many
 _AGREE = 0.98  # of the values must read as a kind
 _CHOICES, _CHOICES_SHARE = 50, 0.05  # at most so many, and at most this share of the field's rows
-_SAID = 0.5  # of the values stand in their text: then it is no choice
+_IN_TEXT = 0.5  # of the values stand in their text: then the field is no choice
 _KEPT = 2_000  # values that are looked at for each field
-_CODES = (
-    "USD",
-    "EUR",
-    "GBP",
-    "CHF",
-    "JPY",
-    "CNY",
-    "INR",
-    "CAD",
-    "AUD",
-    "SEK",
-    "NOK",
-    "DKK",
-    "PLN",
-    "BRL",
-    "MXN",
-    "ZAR",
-)
+_CODES = tuple(re.findall(r"\w+", "USD EUR GBP CHF JPY CNY INR CAD AUD SEK NOK DKK PLN BRL MXN ZAR"))
 _WORD = re.compile(r"\w+")
 _QUANTITY = re.compile(r"[+−-]?\d[\d.,' ]*(?:\s?(?:%|\w{1,12}))?")
 _BESIDE_DIGITS = re.compile(r"[+()./ -]")
 _NO_PHONE = re.compile(r"(?i)(?!ext|x)[a-z]{2}|\b(?!x)[a-z]\d")  # words and codes; an extension may be one
 Row = tuple[str, Sequence[Span], Mapping[str, Any] | None, str | None]
-"""Text, spans, values and intent of a row; None for columns that there are not."""
+"""Text, spans, values and intent of a row; None for a column that the files do not have."""
 
 
 @dataclass
 class _Seen:
-    """One per field: what its rows hold."""
+    """One per field: its values so far."""
 
     rows: int = 0
     several: int = 0
     spans: bool = False
-    said: int = 0
+    in_text: int = 0
     counted: int = 0
     values: list[Any] = field(default_factory=list)
 
@@ -70,7 +48,7 @@ class _Seen:
             self.values += values
             self.counted += len(values)
             words = _plain(text)
-            self.said += sum(isinstance(value, str) and _plain(value) in words for value in values)
+            self.in_text += sum(isinstance(value, str) and _plain(value) in words for value in values)
 
 
 def propose_schema(rows: Iterable[Row]) -> dict[str, Any]:
@@ -93,14 +71,14 @@ def propose_schema(rows: Iterable[Row]) -> dict[str, Any]:
         total += 1
         intents.update([intent] if intent else [])
         for name, value in (values or {}).items():
-            held = value if isinstance(value, list) else [value]
-            if any(item is not None for item in held):
-                by_value.setdefault(name, _Seen()).add([item for item in held if item is not None], text, False)
+            items = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+            if items:
+                by_value.setdefault(name, _Seen()).add(items, text, False)
         surfaces: dict[str, list[str]] = {}
         for span in sorted(spans):
             surfaces.setdefault(span.label, []).append(span.of(text))
-        for name, said in surfaces.items():
-            by_span.setdefault(name, _Seen()).add(said, text, True)
+        for name, covered in surfaces.items():
+            by_span.setdefault(name, _Seen()).add(covered, text, True)
     properties: dict[str, Any] = {}
     if intents:
         properties[INTENT] = _enum(intents, nullable=sum(intents.values()) < total) | {"description": _words(INTENT)}
@@ -139,7 +117,7 @@ def _choices(seen: _Seen, plain: bool) -> dict[str, Any] | None:
         return None
     if all(yes_or_no(value) is not None for value in seen.values):
         return {"type": ["boolean", "null"]}
-    if seen.said >= _SAID * seen.counted:
+    if seen.in_text >= _IN_TEXT * seen.counted:
         return None
     counts = Counter(seen.values)
     few = plain and len(counts) <= min(_CHOICES, max(_CHOICES_SHARE * seen.rows, 1))
@@ -188,12 +166,13 @@ def _money(codes: Sequence[str]) -> dict[str, Any]:
 
 def _money_of(texts: Sequence[str]) -> dict[str, Any]:
     read = [read_money(text, _CODES, None) for text in texts]
-    return _money(sorted({str(one["currency"]) for one in read if not isinstance(one, Refusal)}))
+    return _money(sorted({str(money["currency"]) for money in read if not isinstance(money, Refusal)}))
 
 
 def _number_of(texts: Sequence[str]) -> dict[str, Any]:
-    read = [one for one in (read_number(text, whole=False) for text in texts) if not isinstance(one, Refusal)]
-    return {"type": "integer" if all(one[0] == int(one[0]) for one in read) else "number"}
+    read = [read_number(text, whole=False) for text in texts]
+    whole = all(numbers[0] == int(numbers[0]) for numbers in read if not isinstance(numbers, Refusal))
+    return {"type": "integer" if whole else "number"}
 
 
 def _is_money(text: str) -> bool:
