@@ -236,15 +236,21 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
 
 
 def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
-    """Open the tracking store and import what the stages import: the server takes seconds to start, on another core."""
+    """Open the tracking store and import what the stages import: the server takes seconds to start, on another core.
+
+    What fails here fails again in the stage that needs it, which says so.
+    """
     from tailtune.config.settings import Settings
+    from tailtune.lifecycle import graph
     from tailtune.services import mlflow
 
-    with suppress(ServiceError):  # the stage that needs it will say so
+    if not graph.is_generated(case.paths.project):
+        return  # other programs make the outputs
+    with suppress(Exception):
         mlflow.connect(Settings().resolved_tracking_uri(case.paths.project), case).client  # noqa: B018 - it is opened
     for stage in stages:
-        if not stage.own_process:
-            for library in stage.libraries:
+        for library in stage.libraries:
+            with suppress(Exception):
                 importlib.import_module(library)
 
 
