@@ -70,8 +70,8 @@ def entry_of(field: FieldInfo) -> type[BaseModel] | None:
     """What a list or mapping holds, where that has keys of its own."""
     if get_origin(field.annotation) not in (tuple, dict):
         return None
-    held = [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
-    return held[0] if held else None
+    models = [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return models[0] if models else None
 
 
 def own_keys(shared: type[BaseModel], spec: type[BaseModel], section: str) -> list[str]:
