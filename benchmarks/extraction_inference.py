@@ -32,7 +32,8 @@ from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
 from tailtune.tasks.extraction.objective import Fields
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.windows import Windows
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit

@@ -15,8 +15,8 @@ from project import NAME, make
 from tailtune.config.paths import Paths
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.reports import PromptReport
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
-from tailtune.services.weights import digest_of
 
 FOLDER = "lm/tiny"
 

@@ -14,9 +14,9 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import UsageError
-from tailtune.core.ledger import COMPLAINT, PURPOSES, Bill, Facts, Ledger, Line
+from tailtune.core.ledger import COMPLAINT, PURPOSES, Amount, Bill, Facts, Ledger, Line
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
-from tailtune.judge.ledger import Amount, priced, reckon, storage
+from tailtune.judge.ledger import priced, reckon, storage
 from tailtune.report.mlflow import ledger_plan
 from tailtune.report.numbers import usd
 from tailtune.services.mlflow import Tracker, connect
