@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.core.errors import AskedOutError, MissingInputError, TailTuneError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
@@ -28,7 +28,7 @@ from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
 
 if TYPE_CHECKING:
-    from tailtune.predictors.prompted.rung import Asked, Prompted
+    from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 
 
 def run(context: Context) -> EvaluateReport:
@@ -210,7 +210,7 @@ def _scored(
 
 def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Row]) -> Scored:
     """Answers of a prompted rung: paid from a budget of their own, and kept. A model in a folder costs core time."""
-    from tailtune.predictors.prompted.replied import latency, price
+    from tailtune.predictors.prompted.costs import latency, price
     from tailtune.predictors.prompted.rung import Prompted
 
     assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
@@ -233,8 +233,8 @@ def _own_usd(context: Context, timed: Latency) -> float | None:
     return usd_per_1000(timed.mean_ms, context.inputs.prices.cpu_core_hour_usd)
 
 
-def _replies(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[Asked]:
-    from tailtune.predictors.prompted.expecting import expected
+def _replies(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[PromptAnswer]:
+    from tailtune.predictors.prompted.costs import expected
 
     case, spec = context.case, predictor.spec
     rung = predictor.using(models.open(spec), spec)
@@ -244,10 +244,10 @@ def _replies(context: Context, models: LanguageModels, predictor: Prompted, test
     price = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
     context.progress.say(f"{title}: {len(test):,} test rows {price}, less what is kept; {limit}")
     try:
-        return rung.asked(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
-    except AskedOutError as out:
+        return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
+    except PartlyAnsweredError as out:
         raise TailTuneError(
-            f"{case.name}: {limit}, and is reached after {len(out.asked):,} of {len(test):,} test rows were answered "
+            f"{case.name}: {limit}, and is reached after {len(out.answers):,} of {len(test):,} test rows were answered "
             f"by {title}; their answers are kept and not paid again",
             f"raise prompt.max_cost_usd in {context.shown(context.paths.model_yaml)}, then tailtune run {case.name}",
         ) from out

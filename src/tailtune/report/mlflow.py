@@ -7,7 +7,8 @@ of several stages side by side; notes are the sections that the terminal and the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,13 @@ from tailtune.core.run_plan import (
     Point,
     RunPlan,
     Table,
-    columns,
     estimate_values,
     latency_values,
     points,
     prompt_name,
 )
+from tailtune.report import sections, tables
 from tailtune.report.html import charts
-from tailtune.report.sections import of_report
 from tailtune.report.story import Candidate, Kind
 
 TRAIN_DEV: tuple[Split, ...] = ("train", "dev")
@@ -65,9 +65,14 @@ def plan(report: Report, spec: ModelSpec, failures: Path | None = None) -> RunPl
     Raises:
         KeyError: A kind of report that has no run here.
     """
-    if isinstance(report, EvaluateReport):
-        return _evaluate(report, spec, failures)
-    return _PLANS[type(report)](report, spec)
+    made = _PLANS[type(report)](report, spec)
+    kept = ((failures, "failures"),) if made.name == "evaluate" and failures is not None and failures.is_file() else ()
+    return replace(
+        made,
+        note=sections.of_report(report).markdown(),
+        tables={f"{name}.json": table for name, table in tables.of_report(report).items()},
+        files=kept,
+    )
 
 
 def _section(spec: ModelSpec, name: str, lead: str | None = None) -> dict[str, str]:
@@ -114,12 +119,12 @@ def _economics(found: Economics | None) -> Values:
     }
     for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
         values |= {} if estimate is None else estimate_values(name, estimate)
-    for road in found.candidates:
+    for candidate in found.candidates:
         values |= {
-            f"tco_usd/{road.name}": road.total_usd,
-            f"one_off_usd/{road.name}": road.one_off_usd,
-            f"monthly_usd/{road.name}": road.monthly_usd,
-            f"request_usd/{road.name}": road.request_usd,
+            f"tco_usd/{candidate.name}": candidate.total_usd,
+            f"one_off_usd/{candidate.name}": candidate.one_off_usd,
+            f"monthly_usd/{candidate.name}": candidate.monthly_usd,
+            f"request_usd/{candidate.name}": candidate.request_usd,
         }
     return values
 
@@ -151,29 +156,15 @@ def _curate(report: CurateReport, spec: ModelSpec) -> RunPlan:
     values |= {f"unaligned/{field}": rows for field, rows in report.unaligned.items()}
     return RunPlan(
         name="curate",
-        note=of_report(report).markdown(),
         params=_section(spec, "curate") | _section(spec, "split"),
         metrics=points(values),
         splits=ALL,
-        tables={
-            "dropped.json": _counts("reason", report.dropped),
-            "dropped_examples.json": columns(report.dropped_examples),
-            "labels.json": _counts("label", report.labels),
-        },
     )
 
 
-def _counts(what: str, counts: Mapping[str, int]) -> Table:
-    return {what: list(counts), "rows": list(counts.values())}
-
-
 def _validate(report: ValidateReport, spec: ModelSpec) -> RunPlan:
-    table = columns(report.expectations)
-    if table:
-        table["bad_origins"] = [", ".join(result.bad_origins) for result in report.expectations]
     return RunPlan(
         name="validate",
-        note=of_report(report).markdown(),
         params=_section(spec, "validate"),
         metrics=points(
             {
@@ -185,7 +176,6 @@ def _validate(report: ValidateReport, spec: ModelSpec) -> RunPlan:
         ),
         tags={"tailtune.passed": _flag(report.passed)},
         splits=ALL,
-        tables={"expectations.json": table},
         status="FINISHED" if report.passed else "FAILED",
     )
 
@@ -209,7 +199,6 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
     }
     return RunPlan(
         name="ladder",
-        note=of_report(report).markdown(),
         params=_section(spec, "ladder") | {"split": "dev", "best_rung": best.name},
         metrics=points(figures) + curve,
         splits=TRAIN_DEV,
@@ -244,7 +233,6 @@ def _prompt(report: PromptReport, spec: ModelSpec) -> RunPlan:
     }
     return RunPlan(
         name="prompt",
-        note=of_report(report).markdown(),
         params=_prompt_section(spec) | {"split": "dev"} | ({"best_rung": best} if best else {}),
         metrics=points(figures),
         splits=TRAIN_DEV,
@@ -311,37 +299,10 @@ def _diagnose(report: DiagnoseReport, spec: ModelSpec) -> RunPlan:
     params = {"rung": report.rung, "strong_model": report.strong_model, "split": "dev"}
     return RunPlan(
         name="diagnose",
-        note=of_report(report).markdown(),
         params={name: value for name, value in params.items() if value},
         metrics=points({"rows": report.rows, "failures": report.failures, "usd_spent": report.usd_spent, **faults}),
         splits=TRAIN_DEV,
-        tables={
-            "classes.json": _causes(report),
-            "examples.json": _examples(report),
-            "mixed_up.json": columns(report.mixed_up),
-        },
     )
-
-
-def _causes(report: DiagnoseReport) -> Table:
-    if not report.classes:
-        return {}
-    names = ("fault", "reason", "rows", "action")
-    table: Table = {name: [getattr(cause, name) for cause in report.classes] for name in names}
-    return {
-        **table,
-        "share": [cause.share.value for cause in report.classes],
-        "share_low": [cause.share.low for cause in report.classes],
-        "share_high": [cause.share.high for cause in report.classes],
-    }
-
-
-def _examples(report: DiagnoseReport) -> Table:
-    pairs = [(cause, example) for cause in report.classes for example in cause.examples]
-    if not pairs:
-        return {}
-    of_cause: Table = {"fault": [cause.fault for cause, _ in pairs], "reason": [cause.reason for cause, _ in pairs]}
-    return {**of_cause, **columns([example for _, example in pairs])}
 
 
 def _decide(report: DecideReport, spec: ModelSpec) -> RunPlan:
@@ -351,24 +312,21 @@ def _decide(report: DecideReport, spec: ModelSpec) -> RunPlan:
         "estimated_train_usd": report.estimated_train_usd,
         "unmeasured": len(report.unmeasured),
         **_economics(report.economics),
-        **{f"evidence/{name}": value for asked in report.questions for name, value in asked.figures.items()},
+        **{f"evidence/{name}": value for question in report.questions for name, value in question.figures.items()},
     }
     return RunPlan(
         name=f"decide: {report.verdict}",
-        note=of_report(report).markdown(),
         params=_section(spec, "targets") | {"best_rung": report.best_rung, "may_train": _flag(report.train.yes)},
         metrics=points(figures),
         tags={"tailtune.verdict": report.verdict, "tailtune.provisional": _flag(report.provisional)},
-        tables={"questions.json": columns(report.questions)},
         texts=_charts(break_even=charts.break_even(report.economics)) if report.economics else {},
     )
 
 
 def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     """Training by epoch; its dev quality under the same name as every rung's."""
-    note = of_report(report).markdown()
     if not report.trained:
-        return RunPlan(name="train: not trained", note=note, tags={"tailtune.trained": "false"}, splits=TRAIN_DEV)
+        return RunPlan(name="train: not trained", tags={"tailtune.trained": "false"}, splits=TRAIN_DEV)
     per_epoch = tuple(
         point
         for epoch in report.epochs
@@ -396,7 +354,6 @@ def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     }
     return RunPlan(
         name="train: LoRA",
-        note=note,
         params=_section(spec, "train", lead="")
         | {"split": "dev", "rung": "lora", "fit_rows": str(report.train_rows), "precision": report.precision},
         metrics=points(figures) + per_epoch,
@@ -405,7 +362,7 @@ def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     )
 
 
-def _evaluate(report: EvaluateReport, spec: ModelSpec, failures: Path | None) -> RunPlan:
+def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
     """A parent with the comparison, and one child per candidate on test."""
     final = report.final
     verdict = {} if final is None else {"tailtune.verdict": final.verdict}
@@ -418,24 +375,16 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec, failures: Path | None) ->
     }
     return RunPlan(
         name="evaluate",
-        note=of_report(report).markdown(),
         params=_section(spec, "evaluate") | {"split": "test", "winner": report.winner},
         metrics=points(figures),
         tags=verdict | ({} if final is None else {"tailtune.provisional": _flag(final.provisional)}),
         splits=("test",),
-        tables={
-            "per_class.json": columns(report.per_class),
-            "per_field.json": columns(report.per_field),
-            "confusions.json": columns(report.confusions),
-            "calibration.json": columns(report.calibration),
-        },
         texts=_charts(
             **_compared(report.candidates, "local", spec.targets.quality, report.winner),
             calibration=charts.calibration(report.calibration),
             confusions=charts.confusions(report.confusions),
             weakest=charts.weakest(report.per_class or report.per_field),
         ),
-        files=((failures, "failures"),) if failures is not None and failures.is_file() else (),
         children=tuple(
             RunPlan(
                 name=candidate.title,
@@ -453,7 +402,6 @@ def _register(report: RegisterReport, spec: ModelSpec) -> RunPlan:
     difference = {} if report.comparison is None else estimate_values("difference", report.comparison.difference)
     return RunPlan(
         name=f"{report.model} v{report.version}",
-        note=of_report(report).markdown(),
         metrics=points({**difference, "promoted": float(report.promotion.yes)}),
         tags={"tailtune.promotion": report.promotion.reason[:5000]},
         splits=("test",),
@@ -468,6 +416,7 @@ _PLANS: dict[type[Report], Callable[[Any, ModelSpec], RunPlan]] = {
     DiagnoseReport: _diagnose,
     DecideReport: _decide,
     TrainReport: _train,
+    EvaluateReport: _evaluate,
     RegisterReport: _register,
 }
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
 from tailtune.core.language import Reply
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.buying import Bought, Known, Question, buy
-from tailtune.predictors.prompted.rung import Asked
+from tailtune.predictors.prompted.rung import PromptAnswer
 from tailtune.tasks.classification.config import ClassificationTargets
 
 ROWS = [Row(f"{i:04}", f"text {i}", "yes", f"rows.jsonl:{i}") for i in range(600)]
@@ -28,16 +28,16 @@ class Scripted:
     money: int = 10_000
     asked_for: list[int] = field(default_factory=list)
 
-    def asked(self, texts: Sequence[str]) -> list[Asked]:
+    def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
         places = [int(text.split()[1]) for text in texts]
         made = {}
         for at, place in enumerate(places):
             if self.money == 0:
-                raise AskedOutError("no money", "raise it", made)
+                raise PartlyAnsweredError("no money", "raise it", made)
             self.money -= 1
             self.asked_for.append(place)
             value = "no" if place in self.wrong else "yes"
-            made[at] = Asked(Answer(value, float("nan"), 0.001), Reply(value, "stop", 10, 1, usd=0.001))
+            made[at] = PromptAnswer(Answer(value, float("nan"), 0.001), Reply(value, "stop", 10, 1, usd=0.001))
         return list(made.values())
 
 
@@ -129,9 +129,9 @@ def test_money_that_ends_before_the_first_row_leaves_nothing() -> None:
 def test_answers_after_a_gap_do_not_count_as_bought() -> None:
     @dataclass
     class Gap(Scripted):
-        def asked(self, texts: Sequence[str]) -> list[Asked]:
-            whole = super().asked(texts)
-            raise AskedOutError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
+        def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
+            whole = super().ask(texts)
+            raise PartlyAnsweredError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
 
     held = bought(Gap())
     with pytest.raises(BudgetReachedError):

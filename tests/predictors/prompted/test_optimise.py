@@ -13,7 +13,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.prompted.optimise import NAME, Found, effort, optimise
+from tailtune.predictors.prompted.optimise import NAME, SearchResult, optimise, plan_effort
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.tasks.classification.replies import LabelCodec
@@ -101,7 +101,7 @@ def right(row: Row, answer: Answer) -> float:
     return float(answer.value == row.label)
 
 
-def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Found:
+def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> SearchResult:
     return optimise(rung(model or Model()), ROWS, right, reflecting, calls, seed)
 
 
@@ -225,7 +225,7 @@ def test_dollars_are_those_of_answers_and_reflections() -> None:
 def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: int) -> None:
     reflecting = Reflecting(says)
     found_by(reflecting, calls=calls)
-    told = effort(len(ROWS), calls).reflections
+    told = plan_effort(len(ROWS), calls).reflections
     assert told / 2 <= len(reflecting.asked) <= told
 
 

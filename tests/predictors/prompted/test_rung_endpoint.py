@@ -17,8 +17,7 @@ from predictors.prompted.scripted import CODEC, SHOWING
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ServiceError
 from tailtune.predictors.prompted.opening import open_model
-from tailtune.predictors.prompted.recipes import build
-from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.rung import Prompted, build
 from tailtune.services.endpoint import AnswerCache
 from tailtune.services.mlflow.bundle import Bought, needs
 from tailtune.tasks import saved
@@ -47,7 +46,7 @@ def rung(double: Double, name: str = "lm_retrieval", cache: AnswerCache | None =
 
 def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
     made = rung(double)
-    assert [one.answer.value for one in made.held().asked(TEXTS)] == ["billing", "login", "export"]
+    assert [one.answer.value for one in made.constrained_to_schema().ask(TEXTS)] == ["billing", "login", "export"]
     assert sorted(seen.text for seen in double.seen) == sorted(TEXTS)
     for seen in double.seen:
         sent = shown(seen.body["messages"])
@@ -59,7 +58,7 @@ def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
 def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=45)
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    asked = rung(double, cache=cache).asked(TEXTS)
+    asked = rung(double, cache=cache).ask(TEXTS)
     cache.close()
     assert [one.answer.value for one in asked] == ["billing", "login", "export"]
     assert all(one.examples_dropped in (4, 6, 7) for one in asked)
@@ -68,7 +67,7 @@ def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(d
 
 def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: Double) -> None:
     double.conduct = Conduct(context_words=20)
-    asked = rung(double).asked(["card", "word " * 60, "csv file"])
+    asked = rung(double).ask(["card", "word " * 60, "csv file"])
     assert [(one.answer.value, one.problem) for one in asked] == [("billing", ""), (None, "too long"), ("export", "")]
     assert [one.value for one in rung(double).answer(["word " * 60])] == [None], "as it is served"
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tailtune.config.model import TargetsSpec
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Settled
 from tailtune.judge.sequential import Look, look
-from tailtune.predictors.prompted.rung import Asked, Prompted
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 
 Outcomes = NDArray[np.int64]  # items right, wrong and missed of each row, shape (n, 3)
 Scorer = Callable[[Sequence[Row], Sequence[Answer]], Outcomes]
@@ -56,7 +56,7 @@ class Bought:
     rows: Sequence[Row]
     scorer: Scorer
     tell: Callable[[Bought], None]
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[PromptAnswer] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
     seen: Look | None = None
@@ -86,7 +86,7 @@ class Bought:
                 raise spent
         return self.outcomes[:rows]
 
-    def _keep(self, rows: Sequence[Row], asked: Sequence[Asked]) -> None:
+    def _keep(self, rows: Sequence[Row], asked: Sequence[PromptAnswer]) -> None:
         if rows:
             self.asked += asked
             fresh = self.scorer(rows, [one.answer for one in asked])
@@ -148,16 +148,16 @@ def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look
     )
 
 
-def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[Asked], AskedOutError | None]:
+def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], PartlyAnsweredError | None]:
     """Answers to the first of the rows, and the end of the money where it came before the last."""
     try:
-        return list(rung.asked([row.text for row in rows])), None
-    except AskedOutError as out:
+        return list(rung.ask([row.text for row in rows])), None
+    except PartlyAnsweredError as out:
         kept = []
         for place in range(len(rows)):
-            if place not in out.asked:
+            if place not in out.answers:
                 break  # an answer after a gap is not lost: it stays in the cache
-            kept.append(out.asked[place])
+            kept.append(out.answers[place])
         return kept, out
 
 

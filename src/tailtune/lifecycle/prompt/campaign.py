@@ -16,7 +16,7 @@ from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, Side, buy, micro_f1
 from tailtune.lifecycle.prompt.kitchen import Kitchen, NotMade
 from tailtune.lifecycle.prompt.results import result
-from tailtune.predictors.prompted.replied import remarks
+from tailtune.predictors.prompted.costs import remarks
 from tailtune.tasks import saved
 
 ERROR = 0.05

@@ -10,7 +10,7 @@ from tailtune.config.prompting import PromptSpec
 from tailtune.core.figures import usd
 from tailtune.core.money import known_sum
 from tailtune.core.records import Row
-from tailtune.predictors.prompted.expecting import expected
+from tailtune.predictors.prompted.costs import expected
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved
 

@@ -18,9 +18,8 @@ from tailtune.lifecycle.prompt.buying import Bought, micro_f1
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
 from tailtune.predictors.base import CachedEmbed, Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
-from tailtune.predictors.prompted.optimise import Found, optimise
-from tailtune.predictors.prompted.recipes import RECIPES, build
-from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.optimise import SearchResult, optimise
+from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -52,7 +51,7 @@ class Kitchen:
     codec: Codec
     templates: Mapping[str, Template]
     models: LanguageModels
-    found: Found | None = None
+    found: SearchResult | None = None
 
     def lacking(self, name: str) -> str:
         """What a rung can never be made without, known before anything is asked; empty when nothing is missing."""
@@ -104,7 +103,7 @@ class Kitchen:
         _, dearest = max(zip(found, made, strict=True), key=lambda one: one[0].input_tokens + one[0].output_tokens)
         wanted = {name for name in spec.rungs if not self.lacking(name)}
         if "lm_constrained" in wanted:
-            held = made[dearest].held()
+            held = made[dearest].constrained_to_schema()
             found.append(forecast("lm_constrained", held, rows, self.models.price(held.spec)))
         strong = spec.model("strong")
         if "lm_strong" in wanted and strong is not None:
@@ -150,7 +149,7 @@ class Kitchen:
         if problems <= set(UNANSWERED):
             whole = "every answer of the best prompt" + (" that could be had" if problems else "")
             return NotMade(f"{whole} was usable", lacking=False)
-        return best.rung.held()
+        return best.rung.constrained_to_schema()
 
     def _strong(self, best: Bought) -> Prompted:
         strong = self.context.case.spec.prompt.model("strong")

@@ -13,8 +13,17 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
-from tailtune.predictors.prompted.optimise import EXTRA, FEWEST_ROWS, Found, effort, installed, named, reflection, told
+from tailtune.predictors.prompted.optimise import (
+    EXTRA,
+    FEWEST_ROWS,
+    SearchResult,
+    feedback_record,
+    installed,
+    plan_effort,
+    reflection_prompt,
+)
 from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.templates import variables_in
 from tailtune.tasks.use_case import UseCase
 
 RUNG = "lm_optimised"
@@ -54,7 +63,7 @@ def lacking(train_rows: int) -> str:
 def held_out(case: UseCase, train: Sequence[Row]) -> list[Row]:
     """Train rows that no prompt shows: the search scores on them, and an example would give them away."""
     rows = len(train) // _EVERY
-    used = effort(rows, case.spec.prompt.optimise_calls).rows
+    used = plan_effort(rows, case.spec.prompt.optimise_calls).rows
     return sorted(train, key=lambda row: row.id, reverse=True)[:used]
 
 
@@ -79,15 +88,17 @@ def expected(
         base: Who answers.
         reflect: Who proposes.
     """
-    one, limits = forecast(RUNG, best, dev, base.price), effort(len(searched), calls)
+    one, limits = forecast(RUNG, best, dev, base.price), plan_effort(len(searched), calls)
     answers = calls + len(dev)
     read = answers * (one.input_tokens / len(dev) + _GROWN_TOKENS)
     written = answers * one.output_tokens / len(dev)
     longest = sorted(searched, key=lambda row: len(row.text))[-limits.batch_rows :]
     shown = [best.codec.shown(row.label) for row in longest]
-    rows = [told(row.text, answer, f"Expected: {answer}") for row, answer in zip(longest, shown, strict=True)]
+    rows = [
+        feedback_record(row.text, answer, f"Expected: {answer}") for row, answer in zip(longest, shown, strict=True)
+    ]
     system = best.template.system
-    prompt = reflect.model.count_tokens(reflection(system, rows, named(system))) + _GROWN_TOKENS
+    prompt = reflect.model.count_tokens(reflection_prompt(system, rows, variables_in(system))) + _GROWN_TOKENS
     told_read, told_written = limits.reflections * prompt, limits.reflections * reflect.spec.max_output_tokens
     return Forecast(
         RUNG,
@@ -112,12 +123,12 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     return right
 
 
-def origin_of(found: Found) -> str:
+def origin_of(found: SearchResult) -> str:
     """Where its text is from, for who meets it in the registry."""
     return f"searched by GEPA from {found.source}: {gain_of(found)}; {effort_of(found)}"
 
 
-def notes_of(found: Found, case: UseCase, text: str) -> tuple[str, ...]:
+def notes_of(found: SearchResult, case: UseCase, text: str) -> tuple[str, ...]:
     """What a reader of the rung should know of its prompt.
 
     Args:
@@ -132,12 +143,12 @@ def notes_of(found: Found, case: UseCase, text: str) -> tuple[str, ...]:
     )
 
 
-def effort_of(found: Found) -> str:
+def effort_of(found: SearchResult) -> str:
     """What a search took, in words."""
     cost = "at a cost that is not known" if found.usd is None else f"for {usd(found.usd)}"
     return f"{counted(found.answers, 'answer')} and {counted(found.reflections, 'reflection')} {cost}"
 
 
-def gain_of(found: Found) -> str:
+def gain_of(found: SearchResult) -> str:
     """What a search brought, in words."""
     return f"{share(found.before)} before and {share(found.after)} after, on {counted(found.rows, 'train row')}"

@@ -12,7 +12,7 @@ from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.sequential import quality_sequence
 from tailtune.judge.stats import holm
 from tailtune.lifecycle.prompt.buying import Bought
-from tailtune.predictors.prompted.replied import forms, latency, price, remarks
+from tailtune.predictors.prompted.costs import forms, latency, price, remarks
 from tailtune.tasks import saved
 from tailtune.tasks.use_case import UseCase
 

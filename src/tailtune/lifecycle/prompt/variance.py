@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailtune.core.errors import AskedOutError, MissingInputError, UsageError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError, UsageError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
 from tailtune.judge.stats import wilson
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt import bought_order
-from tailtune.predictors.prompted.rung import Asked, Prompted
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
 
@@ -68,14 +68,14 @@ def variance(context: Context, repeats: int) -> Variance:
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
     dev = store.read_rows(paths.rows("dev"), "dev", case.name)
     rows = bought_order(context, dev)[: case.spec.prompt.min_rows]
-    asked: list[Sequence[Asked]] = []
+    asked: list[Sequence[PromptAnswer]] = []
     with language_models(context) as models:
         fresh = replace(rung.using(models.open(rung.spec, fresh=True), rung.spec), name=rung.name)
         for number in range(repeats):
             context.progress.at(number, repeats, f"{saved.title(report.best)}: repeat {number + 1}")
             try:
-                asked.append(fresh.asked([row.text for row in rows], sample=number))
-            except AskedOutError as out:
+                asked.append(fresh.ask([row.text for row in rows], sample=number))
+            except PartlyAnsweredError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
         spent = models.budget.spent_usd

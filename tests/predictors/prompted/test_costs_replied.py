@@ -10,15 +10,15 @@ from predictors.prompted.scripted import SPEC
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.language import Reply, Timing
 from tailtune.core.records import Answer
-from tailtune.predictors.prompted.replied import forms, latency, price, remarks
-from tailtune.predictors.prompted.rung import Asked
+from tailtune.predictors.prompted.costs import forms, latency, price, remarks
+from tailtune.predictors.prompted.rung import PromptAnswer
 
 NOTHING = Answer(None, float("nan"))
-LONG = Asked(NOTHING, Reply(None, "too long", None, None, usd=0.0), "too long")
+LONG = PromptAnswer(NOTHING, Reply(None, "too long", None, None, usd=0.0), "too long")
 
 
-def asked(total_ms: float, parts: Mapping[str, float]) -> Asked:
-    return Asked(Answer("a", float("nan")), Reply("a", "stop", 1, 1, timing=Timing(total_ms, parts)))
+def asked(total_ms: float, parts: Mapping[str, float]) -> PromptAnswer:
+    return PromptAnswer(Answer("a", float("nan")), Reply("a", "stop", 1, 1, timing=Timing(total_ms, parts)))
 
 
 def test_parts_are_means_over_all_requests() -> None:
@@ -41,9 +41,9 @@ def test_where_every_text_is_too_long_it_is_told() -> None:
 
 
 def test_what_could_not_be_had_is_told_with_what_to_do() -> None:
-    cut = Asked(NOTHING, Reply("{", "length", 1, 1), "cut off")
-    refused = Asked(NOTHING, Reply(None, "content_filter", 9, 0, usd=0.1, usd_estimated=True), "refused")
-    unpriced = Asked(NOTHING, Reply(None, "refusal", 9, 1), "refused")
+    cut = PromptAnswer(NOTHING, Reply("{", "length", 1, 1), "cut off")
+    refused = PromptAnswer(NOTHING, Reply(None, "content_filter", 9, 0, usd=0.1, usd_estimated=True), "refused")
+    unpriced = PromptAnswer(NOTHING, Reply(None, "refusal", 9, 1), "refused")
     assert remarks([asked(1, {}), unpriced], SPEC) == ()
     assert remarks([asked(1, {}), cut, cut, LONG, refused, refused, refused, unpriced], SPEC) == (
         "2 of 8 answers were cut off at max_output_tokens 64: raise it",
@@ -54,8 +54,8 @@ def test_what_could_not_be_had_is_told_with_what_to_do() -> None:
 
 
 def test_forms_are_those_of_answers_that_were_given() -> None:
-    held = Asked(Answer("a", float("nan")), Reply("a", "stop", 1, 1, form="json_schema"))
-    refused = Asked(NOTHING, Reply(None, "content_filter", 9, 0, form="json_schema"), "refused")
+    held = PromptAnswer(Answer("a", float("nan")), Reply("a", "stop", 1, 1, form="json_schema"))
+    refused = PromptAnswer(NOTHING, Reply(None, "content_filter", 9, 0, form="json_schema"), "refused")
     assert forms([held, held, asked(1, {}), refused, LONG]) == {"json_schema": 2, "none": 1}
 
 

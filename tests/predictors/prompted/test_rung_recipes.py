@@ -7,7 +7,7 @@ from tasks.classification.contract import context
 
 from predictors.prompted.scripted import CODEC, SHOWING, SPEC, Scripted
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.predictors.prompted.recipes import RECIPES, build
+from tailtune.predictors.prompted.rung import RECIPES, build
 from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.tasks import saved
 
@@ -36,7 +36,10 @@ def test_a_rung_sends_its_prompt_with_its_examples(name: str, shown: int, reason
     model = Scripted([CODEC.shown("billing"), '{"reasoning": "So.", "label": "billing"}'])
     made = build(name, TEMPLATES, CODEC, context(), model, SPEC, 3)
     assert (made.name, made.template.name, made.spec) == (name, name.removeprefix("lm_"), SPEC)
-    assert [one.answer.value for one in (*made.asked(["a"]), *made.held().asked(["a"]))] == ["billing", "billing"]
+    assert [one.answer.value for one in (*made.ask(["a"]), *made.constrained_to_schema().ask(["a"]))] == [
+        "billing",
+        "billing",
+    ]
     assert model.asked[0].messages[0].content == f"This is {made.template.name}."
     assert model.asked[0].messages[1].content.count("Answer:") == shown + 1
     schema = model.asked[1].schema

@@ -8,7 +8,7 @@ from tasks.classification.contract import embed, rows
 from predictors.prompted.scripted import CODEC, SHOWING, SPEC, Scripted
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.predictors.prompted.expecting import expected
+from tailtune.predictors.prompted.costs import expected
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 
 PRICE = TokenPrice(input_usd_per_million=1_000, output_usd_per_million=2_000)
