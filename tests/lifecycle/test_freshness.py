@@ -12,8 +12,8 @@ from project import NAME, make
 from tailtune.config.paths import Paths
 from tailtune.core.reports import PromptReport
 from tailtune.lifecycle import freshness
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
-from tailtune.services.weights import digest_of
 
 FOLDER = "lm/tiny"
 

@@ -14,8 +14,8 @@ from tailtune.config.prompting import PromptSpec
 from tailtune.core.errors import MissingInputError, ServiceError
 from tailtune.core.reports import PromptReport
 from tailtune.lifecycle import language_models
+from tailtune.predictors.prompted.weights import holds
 from tailtune.services import store
-from tailtune.services.weights import holds
 from tailtune.tasks.use_case import load_use_case
 
 FOLDER = "lm/tiny"

@@ -1,4 +1,4 @@
-"""Both roads: nothing is left out, lines pass through the declared total, and a loss is called a cost."""
+"""Cost of ownership: nothing is left out, lines pass through the declared total, and a loss is called a cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Economics
-from tailtune.report.verdict import over, side_by_side, straights, value_sentences
+from tailtune.report.verdict import costs_by_volume, over, side_by_side, value_sentences
 
 from . import lives
 
@@ -35,24 +35,24 @@ def test_every_line_of_every_road_is_shown_and_adds_up(life: object) -> None:
 @pytest.mark.parametrize("life", [lives.stay, lives.tune, lives.extraction])
 def test_a_roads_line_passes_through_its_total_and_crosses_where_they_break_even(life: object) -> None:
     found = of(life)
-    lines = straights(found)
+    lines = costs_by_volume(found)
     assert len(lines) == 2
     assert found.requests_per_day is not None and found.break_even_per_day is not None
     for line in lines:
-        assert math.isclose(line.at(found.requests_per_day), line.road.total_usd or -1)
+        assert math.isclose(line.at(found.requests_per_day), line.candidate.total_usd or -1)
     first, second = (line.at(found.break_even_per_day.value) for line in lines)
     assert math.isclose(first, second)
 
 
 def test_a_road_of_unknown_cost_has_no_line() -> None:
-    assert [line.road.name for line in straights(of(lives.not_yet))] == ["lora"]
+    assert [line.candidate.name for line in costs_by_volume(of(lives.not_yet))] == ["lora"]
 
 
 def test_without_a_volume_the_price_of_a_request_is_the_slope() -> None:
     found = of(lives.tune)
     roads = tuple(road.model_copy(update={"total_usd": None}) for road in found.candidates)
     bare = found.model_copy(update={"requests_per_day": None, "candidates": roads})
-    for given, line in zip(straights(found), straights(bare), strict=True):
+    for given, line in zip(costs_by_volume(found), costs_by_volume(bare), strict=True):
         assert math.isclose(given.slope_usd, line.slope_usd)
     assert over(bare) == "over 12 months"
 

@@ -12,7 +12,7 @@ from tailtune.predictors.prompted.examples import Example
 from tailtune.predictors.prompted.templates import PROMPTS, parsed, render
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.extraction.replies import ObjectCodec
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.table import TASKS
 
 SCHEMA = {

@@ -11,7 +11,8 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
 from tailtune.lifecycle.table import Stage
-from tailtune.services import store, versions, weights
+from tailtune.predictors.prompted import weights
+from tailtune.services import store, versions
 from tailtune.services.mlflow.home import is_registered
 from tailtune.tasks.use_case import load_use_case
 

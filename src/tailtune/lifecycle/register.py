@@ -40,12 +40,12 @@ from tailtune.lifecycle.language_models import language_models, require_unchange
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.opening import model_of, pack
+from tailtune.predictors.prompted.weights import bytes_of, digest_of
 from tailtune.report.html import page
 from tailtune.services import store, versions
 from tailtune.services.mlflow import prompts, registry
 from tailtune.services.mlflow.bundle import Bought, folder_digest, needs
 from tailtune.services.mlflow.registry import CHAMPION, Version
-from tailtune.services.weights import bytes_of, digest_of
 from tailtune.tasks import saved as predictors
 from tailtune.tasks.table import FINE_TUNE
 

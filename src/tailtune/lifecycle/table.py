@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tailtune.core.reports import Report
-    from tailtune.lifecycle.context import Context
 
 MODEL = "models/${key}/model.yaml"
 
@@ -46,10 +45,10 @@ class Stage:
         """The metrics file, as in dvc.yaml."""
         return f"reports/${{key}}/{self.name}.json"
 
-    def load(self) -> Callable[[Context], Report]:
-        """Import the stage's function."""
+    def load(self) -> Callable[..., Report]:
+        """Import the stage's function, which takes a `Context`."""
         module, _, function = self.run.partition(":")
-        loaded: Callable[[Context], Report] = getattr(importlib.import_module(module), function)
+        loaded: Callable[..., Report] = getattr(importlib.import_module(module), function)
         return loaded
 
 

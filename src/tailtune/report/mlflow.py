@@ -119,12 +119,12 @@ def _economics(found: Economics | None) -> Values:
     }
     for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
         values |= {} if estimate is None else estimate_values(name, estimate)
-    for road in found.candidates:
+    for candidate in found.candidates:
         values |= {
-            f"tco_usd/{road.name}": road.total_usd,
-            f"one_off_usd/{road.name}": road.one_off_usd,
-            f"monthly_usd/{road.name}": road.monthly_usd,
-            f"request_usd/{road.name}": road.request_usd,
+            f"tco_usd/{candidate.name}": candidate.total_usd,
+            f"one_off_usd/{candidate.name}": candidate.one_off_usd,
+            f"monthly_usd/{candidate.name}": candidate.monthly_usd,
+            f"request_usd/{candidate.name}": candidate.request_usd,
         }
     return values
 
@@ -312,7 +312,7 @@ def _decide(report: DecideReport, spec: ModelSpec) -> RunPlan:
         "estimated_train_usd": report.estimated_train_usd,
         "unmeasured": len(report.unmeasured),
         **_economics(report.economics),
-        **{f"evidence/{name}": value for asked in report.questions for name, value in asked.figures.items()},
+        **{f"evidence/{name}": value for question in report.questions for name, value in question.figures.items()},
     }
     return RunPlan(
         name=f"decide: {report.verdict}",

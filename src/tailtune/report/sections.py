@@ -254,7 +254,10 @@ def decision(story: Story) -> Section | None:
             Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
             Fact(train, "training"),
             *(() if final else changes(found.would_change)),
-            *(Fact(f": {asked.evidence}", asked.question, asked.answer, detail=True) for asked in found.questions),
+            *(
+                Fact(f": {question.evidence}", question.question, question.answer, detail=True)
+                for question in found.questions
+            ),
         ),
     )
 
@@ -338,7 +341,7 @@ def ownership(story: Story) -> Section | None:
     if found is None:
         return None
     unknown = Fact("; ".join(found.unknown), "not known") if found.unknown else None
-    return Section("Both roads", over(found), _facts(*(Fact(text) for text in value_sentences(found)), unknown))
+    return Section("Cost of ownership", over(found), _facts(*(Fact(text) for text in value_sentences(found)), unknown))
 
 
 def registered(story: Story) -> Section | None:

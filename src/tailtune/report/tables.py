@@ -114,13 +114,13 @@ def _decide(report: DecideReport) -> dict[str, Table]:
     names = ("title", "quality", "one_off_usd", "monthly_usd", "request_usd", "total_usd")
     costs = report.economics.candidates if report.economics else ()
     return {
-        "questions": {**columns(report.questions), "figures": [_figures(asked) for asked in report.questions]},
+        "questions": {**columns(report.questions), "figures": [_figures(question) for question in report.questions]},
         "ownership": _rows([{name: getattr(cost, name) for name in names} for cost in costs]),
     }
 
 
-def _figures(asked: Question) -> str:
-    return ", ".join(figure(name, value) for name, value in asked.figures.items())
+def _figures(question: Question) -> str:
+    return ", ".join(figure(name, value) for name, value in question.figures.items())
 
 
 def _train(report: TrainReport) -> dict[str, Table]:

@@ -282,7 +282,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
         with chdir(paths.root), Repo(str(paths.root)) as repo:
             yield repo
     except DvcException as error:
-        raise _told(error, paths, use_case, stage) from error
+        raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
 
@@ -320,7 +320,7 @@ def _commit(paths: Paths, use_case: str, stage: str) -> None:
             time.sleep(_PATIENCE_S)
 
 
-def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
+def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
     """The error a person can act on, for what DVC raised."""
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError

@@ -141,7 +141,7 @@ def test_a_fine_tune_that_never_pays_is_told_so() -> None:
 
 def test_without_a_volume_it_is_said_what_to_declare() -> None:
     text = drawn(two_versions())
-    assert "not reckoned" in text and "value.requests_per_day" in text
+    assert "not calculated" in text and "value.requests_per_day" in text
 
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
-from tailtune.services.weights import files_of
+from tailtune.predictors.prompted.weights import files_of
 
 if TYPE_CHECKING:
     from tailtune.services.endpoint import AnswerCache, Budget

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Category, Curated, Entry, Facts, Made
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Amount, Category, Curated, Entry, Facts, Made
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
-from tailtune.judge.ledger import Amount
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.home import embedded_folder, service_errors
 from tailtune.services.mlflow.tracker import CHARGE, PUBLICATION, Tracker

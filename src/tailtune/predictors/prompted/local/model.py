@@ -25,7 +25,7 @@ from tailtune.predictors.prompted.local.grammar import (
     grammar_of,
     without_repeats,
 )
-from tailtune.services.weights import digest_of
+from tailtune.predictors.prompted.weights import digest_of
 
 CONFIG = "config.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")

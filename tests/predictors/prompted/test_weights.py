@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from predictors.prompted.random_model import write_random_model
 
+from predictors.prompted.random_model import write_random_model
 from tailtune.config.prompting import PromptSpec
-from tailtune.services import weights as room
-from tailtune.services.weights import bytes_of, changed, digest_of, files_of, holds
+from tailtune.predictors.prompted import weights as room
+from tailtune.predictors.prompted.weights import bytes_of, changed, digest_of, files_of, holds
 
 WEIGHTS = "model.safetensors"
 
