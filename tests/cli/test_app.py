@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import signal
@@ -106,8 +107,10 @@ def fake_flow(cli: Cli, body: str) -> None:
 def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(cli: Cli, code: int) -> None:
     fake_flow(cli, f"import os, sys; open('said', 'w').write(repr(sys.argv[1:])); sys.exit({code})")
     said = cli("run", "first", "--force")
-    words = ["first", "--parent", str(os.getpid()), "--force"]
-    assert (cli.paths.root / "said").read_text(encoding="utf-8") == repr(words)
+    words = ast.literal_eval((cli.paths.root / "said").read_text(encoding="utf-8"))
+    assert words[:3] == ["first", "--parent", str(os.getpid())]
+    assert words[3] == "--server" and words[4].startswith("http://127.0.0.1:")
+    assert words[5:] == ["--force"]
     assert said.code == code
     assert "Next:  tailtune run first" in said.out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import logging
@@ -234,19 +235,23 @@ def _of_use_case(listing: Mapping[str, str], use_case: str) -> dict[str, str]:
 
 def _rows_are_pinned(repo: Any, paths: Paths, use_case: str) -> bool:
     """Whether a use case's folder of data/ is as pinned; False when the cache does not know what is pinned."""
-    from dvc_data.hashfile.hash import hash_file
-
     digest = data_hash(paths)
     pinned = None if digest is None else _listing(repo, digest)
     if pinned is None:
         return False
     files = (path for path in paths.case(use_case).data.rglob("*") if path.is_file())
     here = {
-        path.relative_to(paths.data).as_posix(): str(hash_file(str(path), repo.fs, "md5", repo.state)[1].value)
+        path.relative_to(paths.data).as_posix(): _md5(path)
         for path in files
         if not repo.dvcignore.is_ignored_file(str(path))
     }
     return here == _of_use_case(pinned, use_case)
+
+
+def _md5(path: Path) -> str:
+    """A file's hash as DVC's cache has it."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _refuse_gaps(paths: Paths) -> None:
