@@ -157,13 +157,13 @@ def verdict(
     ] = None,
 ) -> None:
     """Print the verdict of the last run, for scripts and CI."""
-    from tailtune.cli.verdict import as_expected, told, verdict_of
+    from tailtune.cli.verdict import as_expected, described, verdict_of
     from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     load_use_case(paths, use_case)
     found = verdict_of(paths, use_case)
-    print(told(found, as_json))
+    print(described(found, as_json))
     if not as_expected(found["verdict"], expect):
         raise typer.Exit(3)
 

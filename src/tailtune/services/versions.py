@@ -193,8 +193,8 @@ def _part_of(out: Any, pin: str, folder: Path) -> str | None:
     out.obj, out.files, out.hash_info = None, None, type(out.hash_info)("md5", digest[1])
     if out.get_obj() is None:
         return None
-    held = out.get_obj(filter_info=str(folder))
-    return "" if held is None else str(held.hash_info.value)
+    tree = out.get_obj(filter_info=str(folder))
+    return "" if tree is None else str(tree.hash_info.value)
 
 
 def _git(root: Path, *words: str) -> str:
@@ -270,7 +270,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, w
         with chdir(paths.root), Repo(str(paths.root), _wait_for_lock=wait) as repo:
             yield repo
     except DvcException as error:
-        raise _told(error, paths, use_case, stage) from error
+        raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
 
@@ -280,7 +280,7 @@ def _own_programs_first() -> dict[str, str]:
     return {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
 
 
-def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
+def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
     """The error a person can act on, for what DVC raised."""
     from dvc.exceptions import NotDvcRepoError, ReproductionError
     from dvc.lock import LockError

@@ -14,7 +14,7 @@ from tasks.classification.contract import embed, rows
 
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC, Scripted, knows, reply, words
 from tailtune.config.prompting import PROMPT_RUNGS, LanguageModelSpec
-from tailtune.core.errors import AskedOutError, ContextTooLongError
+from tailtune.core.errors import ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Reply
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.examples import Choice
@@ -98,9 +98,9 @@ def test_an_answer_asked_again_is_another_sample() -> None:
 
 def test_money_that_runs_out_keeps_what_was_answered() -> None:
     model = Scripted(lambda ask: BILLING, money=2, backwards=True)
-    with pytest.raises(AskedOutError) as raised:
+    with pytest.raises(PartlyAnsweredError) as raised:
         rung(model).ask(TEXTS)
-    assert {place: one.answer.value for place, one in raised.value.asked.items()} == {1: "billing", 2: "billing"}
+    assert {place: one.answer.value for place, one in raised.value.answers.items()} == {1: "billing", 2: "billing"}
     assert sorted(raised.value.replies) == [1, 2]
     assert (raised.value.message, raised.value.hint) == ("1 dollar is spent", "raise max_cost_usd")
 
@@ -171,10 +171,10 @@ class TestContext:
 
     def test_money_that_runs_out_leaves_no_gap_where_a_text_is_too_long(self) -> None:
         model = Scripted(lambda ask: BILLING, money=2)
-        with pytest.raises(AskedOutError) as raised:
+        with pytest.raises(PartlyAnsweredError) as raised:
             rung(model, spec=self.spec(192)).ask(["one", "long " * 200, "two", "three"])
-        assert {place: one.problem for place, one in raised.value.asked.items()} == {0: "", 1: "too long", 2: ""}
-        assert list(raised.value.asked) == [0, 1, 2]
+        assert {place: one.problem for place, one in raised.value.answers.items()} == {0: "", 1: "too long", 2: ""}
+        assert list(raised.value.answers) == [0, 1, 2]
 
 
 class TestDerived:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tailtune.config.model import TargetsSpec
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Settled
 from tailtune.judge.sequential import Look, look
@@ -148,16 +148,16 @@ def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look
     )
 
 
-def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], AskedOutError | None]:
+def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], PartlyAnsweredError | None]:
     """Answers to the first of the rows, and the end of the money where it came before the last."""
     try:
         return list(rung.ask([row.text for row in rows])), None
-    except AskedOutError as out:
+    except PartlyAnsweredError as out:
         kept = []
         for place in range(len(rows)):
-            if place not in out.asked:
+            if place not in out.answers:
                 break  # an answer after a gap is not lost: it stays in the cache
-            kept.append(out.asked[place])
+            kept.append(out.answers[place])
         return kept, out
 
 
