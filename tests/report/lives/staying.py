@@ -51,7 +51,7 @@ def stay_prompt() -> PromptReport:
 
 
 def stay_diagnose() -> DiagnoseReport:
-    told = failures(
+    shared = failures(
         (
             (
                 "context",
@@ -77,7 +77,7 @@ def stay_diagnose() -> DiagnoseReport:
     )
     return fixtures.diagnose().model_copy(
         update={
-            **told,
+            **shared,
             "rung": "lm_retrieval",
             "strong_model": "large-1",
             "rows": 450,
