@@ -57,9 +57,7 @@ def test_other_weights_are_refused_with_what_to_run(paths: Paths, gone: bool, st
     shutil.rmtree(paths.root / FOLDER)
     if not gone:
         write_random_model(paths.root / FOLDER, seed=6)
-    with pytest.raises(
-        MissingInputError, match=f"^lm/tiny: the weights of tiny {state} since the prompts"
-    ) as caught:
+    with pytest.raises(MissingInputError, match=f"^lm/tiny: the weights of tiny {state} since the prompts") as caught:
         language_models.require_unchanged_weights(context(paths))
     assert caught.value.hint == f"tailtune run {NAME}"
 

@@ -117,7 +117,7 @@ def prompted(
     )
 
 
-def candidate_cost(
+def candidate(
     name: str,
     title: str,
     quality: float | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateCost, CostLine, Economics
 
-from .basics import NAN, candidate_cost
+from .basics import NAN, candidate
 
 MONTHS = 12
 DAYS = 365.25
@@ -21,7 +21,7 @@ def prompting(
     requests = per_day * DAYS
     text = "not declared" if per_1000 is None else f"{requests:,.0f} requests × ${per_1000:.2f} per 1,000"
     wrong = requests * (1 - quality)
-    return candidate_cost(
+    return candidate(
         "prompt",
         title,
         quality,
@@ -38,7 +38,7 @@ def prompting(
 def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes: int = 4) -> CandidateCost:
     wrong = per_day * DAYS * (1 - quality)
     retraining = changes * (2 * 75.0 + 100 * 0.08 + 0.02)
-    return candidate_cost(
+    return candidate(
         "lora",
         "LoRA fine-tune",
         quality,

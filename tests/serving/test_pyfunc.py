@@ -142,7 +142,7 @@ def test_only_what_the_card_names_is_scrubbed(
     model = TailTuneModel()
     model.load_context(SimpleNamespace(artifacts={"predictor": str(tmp_path)}))
     frame = model.predict(None, pd.DataFrame({"text": [" a@b.de called\tfrom 0049 30 9018200", None]}))
-    assert listening.expected == expected
+    assert listening.requests == expected
     assert list(frame["label"]) == ["x", "x"]
 
 
