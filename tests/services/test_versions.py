@@ -190,8 +190,8 @@ def test_no_dvc_repository(tmp_path: Path) -> None:
 
 
 def test_a_held_checkout_is_busy(project: Paths) -> None:
-    with (project.root / ".dvc/tmp/lock").open("a+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with (project.root / ".dvc/tmp/lock").open("a+") as content:
+        fcntl.flock(content, fcntl.LOCK_EX)
         program = (
             "import sys; from pathlib import Path; from tailtune.services import versions; "
             "from tailtune.config.paths import Paths; from tailtune.core.errors import BusyError\n"
