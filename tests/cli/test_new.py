@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.checkout import Cli, Result, checkout, environment, rows, tree, unreadable, write
-from tailtune.cli import aside
+from tailtune.cli import staging
 from tailtune.config.located import LinedYaml
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError
@@ -164,8 +164,8 @@ def test_a_file_that_may_not_be_read_and_a_folder(cli: Cli, tmp_path: Path, monk
     assert not cli.paths.case("mine").data.exists()
 
 
-STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.aside.place_rows",
-         "tailtune.services.versions.pin_data", "tailtune.cli.aside.place_declaration")  # fmt: skip
+STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.staging.place_rows",
+         "tailtune.services.versions.pin_data", "tailtune.cli.staging.place_declaration")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["mine", "other"])
@@ -208,8 +208,8 @@ def test_rows_of_no_use_case_are_not_touched_and_not_called_one(cli: Cli, tmp_pa
 
 def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows())
-    with aside.alone(cli.paths):
-        aside.build_in(cli.paths, "theirs")
+    with staging.alone(cli.paths):
+        staging.build_in(cli.paths, "theirs")
         assert "another `tailtune new` is at work" in refused(cli, 1, "mine", "--from", source)
         assert cli.paths.case(".new/theirs").data.is_dir()
     assert cli("new", "mine", "--from", source).code == 0

@@ -138,9 +138,9 @@ def show(use_case: UseCaseName) -> None:
 @cli.command(rich_help_panel=LIFE)
 def prompts(use_case: UseCaseName) -> None:
     """Write the starting prompts that are missing; what is there stays."""
-    from tailtune.cli.prompts import write_missing
+    from tailtune.cli.new import write_missing_prompts
 
-    for line in write_missing(Paths.find(), use_case):
+    for line in write_missing_prompts(Paths.find(), use_case):
         print(line)
 
 
@@ -178,7 +178,7 @@ def reproduce(
     version: Annotated[str, typer.Argument(metavar="USE-CASE@ALIAS", help="e.g. support-tickets@champion")],
 ) -> None:
     """Restore a version's data and spec, run its life again, and compare the metrics."""
-    from tailtune.cli.again import reproduce_version
+    from tailtune.cli.reproduce import reproduce_version
 
     name, at, alias = version.partition("@")
     if not at or not alias:
