@@ -51,7 +51,7 @@ def main() -> int:
     report = store.read_report(report_file, EvaluateReport, NAME)
     rows = true_rows(paths)
     lines = (case.paths.stage("evaluate") / "test_answers.jsonl").read_text(encoding="utf-8").splitlines()
-    answers = {held["id"]: held for held in map(json.loads, lines)}
+    answers = {answer["id"]: answer for answer in map(json.loads, lines)}
     wrong = sum(
         Annotation.decode(row.label).values != Annotation.decode(given.label).values
         for row, given in zip(rows, store.read_rows(case.paths.rows("test"), "test", NAME), strict=True)
@@ -62,8 +62,8 @@ def main() -> int:
         f"{'':30}" + "".join(f"{MEASURES[name].title + side:>30}" for name in names[:3] for side in (" given", " true"))
     )
     for candidate in report.candidates:
-        said = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
-        found = case.task.score(rows, said).metrics
+        answered = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
+        found = case.task.score(rows, answered).metrics
         cells = []
         for name in names[:3]:
             for one in (candidate.metrics[name], found[name]):

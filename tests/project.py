@@ -26,6 +26,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, Report
+from tailtune.core.run_plan import RunPlan
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.runner import run_stage
 from tailtune.services import mlflow, store
@@ -70,8 +71,8 @@ SECTIONS: dict[str, dict[str, Any]] = {
 def sentences() -> list[Row]:
     """Sixty rows a label: two thirds train, a sixth dev, a sixth test. One label in eight is wrong: nobody gets all."""
     made = []
-    for label, (_, *said) in _SAID.items():
-        for lead, what, end in itertools.product(_LEADS, said, _ENDS):
+    for label, (_, *phrase) in _SAID.items():
+        for lead, what, end in itertools.product(_LEADS, phrase, _ENDS):
             text = f"{lead} {what} {end}".strip()
             digest = hashlib.sha256(f"{label}\x1f{text}".encode()).hexdigest()
             at = int(digest[:8], 16) % 6
@@ -135,11 +136,11 @@ def curate(paths: Paths, rows: Sequence[Row]) -> None:
 class Heard:
     """A progress that remembers what it was told."""
 
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     states: list[tuple[float, float, str]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def at(self, done: float, total: float, what: str) -> None:
         self.states.append((done, total, what))
@@ -155,7 +156,7 @@ class Published:
     origins: dict[str, str] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
 
-    def publish(self, report: Report, plan: object) -> str:
+    def publish(self, report: Report, plan: RunPlan) -> str:
         self.reports.append(report)
         return "run"
 

@@ -24,7 +24,7 @@ from tailtune.core.progress import Silent
 from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.services.mlflow import connect, registry
-from tailtune.services.mlflow.client import open_client
+from tailtune.services.mlflow.home import open_client
 
 ROOT = Path(__file__).parents[2]
 

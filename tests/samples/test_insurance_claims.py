@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from tailtune.samples.insurance_claims import Written, bank, write
 from tailtune.samples.insurance_claims.calendar import NEW_FORM, stamp
 from tailtune.samples.support_tickets.duplicates import similarity
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.values import normalise
 
 SCHEMA = Path(__file__).parents[2] / "models" / "insurance-claims" / "schema.json"

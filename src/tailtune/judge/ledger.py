@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from tailtune.core.ledger import CATEGORIES, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
+from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
 
 _HOUR_MS = 3_600_000
 _MONTH_DAYS = 365.25 / 12
 _GB = 1_000_000_000
 _PRICED = "rows × label price"
-
-
-@dataclass(frozen=True)
-class Amount:
-    """One per cost that a person adds: what was used, before it is priced.
-
-    Attributes:
-        hours: Of a person.
-        usd: Paid, US dollars.
-        rows: Labelled; priced only when neither hours nor dollars say what they cost.
-    """
-
-    hours: float = 0.0
-    usd: float = 0.0
-    rows: int = 0
 
 
 def priced(amount: Amount, person_hour_usd: float | None, label_usd: float | None) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.errors import AskedOutError, MissingInputError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError
 from tailtune.core.language import LanguageModel
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Row
@@ -186,8 +186,8 @@ def _answers_of(
     show = counting(context.progress, len(texts), f"asking {spec.name} again")
     try:
         replies = dict(enumerate(rung.using(model, spec).ask(texts, on_reply=show)))
-    except AskedOutError as out:
-        replies = dict(out.asked)
+    except PartlyAnsweredError as out:
+        replies = dict(out.answers)
     return {place: reply.answer for place, reply in replies.items()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.core.errors import AskedOutError, MissingInputError, TailTuneError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
@@ -245,9 +245,9 @@ def _replies(context: Context, models: LanguageModels, predictor: Prompted, test
     context.progress.say(f"{title}: {len(test):,} test rows {price}, less what is kept; {limit}")
     try:
         return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
-    except AskedOutError as out:
+    except PartlyAnsweredError as out:
         raise TailTuneError(
-            f"{case.name}: {limit}, and is reached after {len(out.asked):,} of {len(test):,} test rows were answered "
+            f"{case.name}: {limit}, and is reached after {len(out.answers):,} of {len(test):,} test rows were answered "
             f"by {title}; their answers are kept and not paid again",
             f"raise prompt.max_cost_usd in {context.shown(context.paths.model_yaml)}, then tailtune run {case.name}",
         ) from out

@@ -22,9 +22,9 @@ from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.weights import changed, digest_of, folders, holds
 from tailtune.services import store
 from tailtune.services.endpoint import AnswerCache, Budget
-from tailtune.services.weights import changed, digest_of, folders, holds
 from tailtune.tasks.use_case import UseCase
 
 

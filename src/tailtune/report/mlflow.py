@@ -7,14 +7,15 @@ of several stages side by side; notes are the sections that the terminal and the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tailtune.config.model import ModelSpec
 from tailtune.config.settings import without_password
 from tailtune.core.ledger import Bill, Ledger
-from tailtune.core.records import Split
+from tailtune.core.records import Record, Split
 from tailtune.core.reports import (
     CandidateResult,
     CurateReport,
@@ -36,14 +37,13 @@ from tailtune.core.run_plan import (
     Point,
     RunPlan,
     Table,
-    columns,
     estimate_values,
     latency_values,
     points,
     prompt_name,
 )
+from tailtune.report import sections, tables
 from tailtune.report.html import charts
-from tailtune.report.sections import of_report
 from tailtune.report.story import Candidate, Kind
 
 TRAIN_DEV: tuple[Split, ...] = ("train", "dev")
@@ -65,9 +65,19 @@ def plan(report: Report, spec: ModelSpec, failures: Path | None = None) -> RunPl
     Raises:
         KeyError: A kind of report that has no run here.
     """
-    if isinstance(report, EvaluateReport):
-        return _evaluate(report, spec, failures)
-    return _PLANS[type(report)](report, spec)
+    made = _PLANS[type(report)](report, spec)
+    kept = ((failures, "failures"),) if made.name == "evaluate" and failures is not None and failures.is_file() else ()
+    return replace(
+        made,
+        note=sections.of_report(report).markdown(),
+        tables={f"{name}.json": table for name, table in tables.of_report(report).items()},
+        files=kept,
+    )
+
+
+def _values(record: Record, *names: str) -> Values:
+    """Figures of a record that are metrics of the same name."""
+    return {name: getattr(record, name) for name in names}
 
 
 def _section(spec: ModelSpec, name: str, lead: str | None = None) -> dict[str, str]:
@@ -85,8 +95,7 @@ def _quality(result: RungResult | CandidateResult) -> Values:
     return {
         **{name: v for metric, found in result.metrics.items() for name, v in estimate_values(metric, found).items()},
         **latency_values(result.latency),
-        "usd_per_1000": result.usd_per_1000,
-        "invalid_rows": result.invalid_rows,
+        **_values(result, "usd_per_1000", "invalid_rows"),
     }
 
 
@@ -96,9 +105,7 @@ def _paired(comparison: Paired | None) -> Values:
         return {}
     return {
         **estimate_values("difference", comparison.difference),
-        "mcnemar_p": comparison.mcnemar_p,
-        "only_first_right": comparison.only_first_right,
-        "only_second_right": comparison.only_second_right,
+        **_values(comparison, "mcnemar_p", "only_first_right", "only_second_right"),
     }
 
 
@@ -106,20 +113,16 @@ def _economics(found: Economics | None) -> Values:
     """Candidates in dollars: `tco_usd/<candidate>` and its parts, net value and break-even with their intervals."""
     if found is None:
         return {}
-    values: Values = {
-        "requests_per_day": found.requests_per_day,
-        "error_usd": found.error_usd,
-        "horizon_months": found.horizon_months,
-        "net_value_probability": found.probability,
-    }
+    values = _values(found, "requests_per_day", "error_usd", "horizon_months")
+    values["net_value_probability"] = found.probability
     for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
         values |= {} if estimate is None else estimate_values(name, estimate)
-    for road in found.candidates:
+    for candidate in found.candidates:
         values |= {
-            f"tco_usd/{road.name}": road.total_usd,
-            f"one_off_usd/{road.name}": road.one_off_usd,
-            f"monthly_usd/{road.name}": road.monthly_usd,
-            f"request_usd/{road.name}": road.request_usd,
+            f"tco_usd/{candidate.name}": candidate.total_usd,
+            f"one_off_usd/{candidate.name}": candidate.one_off_usd,
+            f"monthly_usd/{candidate.name}": candidate.monthly_usd,
+            f"request_usd/{candidate.name}": candidate.request_usd,
         }
     return values
 
@@ -144,36 +147,22 @@ def _compared(
 
 
 def _curate(report: CurateReport, spec: ModelSpec) -> RunPlan:
-    values: Values = {"rows_read": report.rows_read, "rows_kept": report.rows_kept}
+    values = _values(report, "rows_read", "rows_kept")
     values |= {f"rows_{split}": rows for split, rows in report.splits.items()}
     values |= {f"dropped/{reason}": rows for reason, rows in report.dropped.items()}
     values |= {f"changed/{what}": rows for what, rows in report.changed.items()}
     values |= {f"unaligned/{field}": rows for field, rows in report.unaligned.items()}
     return RunPlan(
         name="curate",
-        note=of_report(report).markdown(),
         params=_section(spec, "curate") | _section(spec, "split"),
         metrics=points(values),
         splits=ALL,
-        tables={
-            "dropped.json": _counts("reason", report.dropped),
-            "dropped_examples.json": columns(report.dropped_examples),
-            "labels.json": _counts("label", report.labels),
-        },
     )
 
 
-def _counts(what: str, counts: Mapping[str, int]) -> Table:
-    return {what: list(counts), "rows": list(counts.values())}
-
-
 def _validate(report: ValidateReport, spec: ModelSpec) -> RunPlan:
-    table = columns(report.expectations)
-    if table:
-        table["bad_origins"] = [", ".join(result.bad_origins) for result in report.expectations]
     return RunPlan(
         name="validate",
-        note=of_report(report).markdown(),
         params=_section(spec, "validate"),
         metrics=points(
             {
@@ -185,7 +174,6 @@ def _validate(report: ValidateReport, spec: ModelSpec) -> RunPlan:
         ),
         tags={"tailtune.passed": _flag(report.passed)},
         splits=ALL,
-        tables={"expectations.json": table},
         status="FINISHED" if report.passed else "FAILED",
     )
 
@@ -201,15 +189,9 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
         point for at in report.curve for point in points(estimate_values(f"curve_{measure}", at.quality), step=at.rows)
     )
     best, target = max(report.rungs, key=lambda rung: rung.quality.value), spec.targets.quality
-    figures: Values = {
-        "train_rows": report.train_rows,
-        "dev_rows": report.dev_rows,
-        "fit_rows_capped": report.fit_rows_capped,
-        "encode_rows_per_s": report.encode_rows_per_s,
-    }
+    figures = _values(report, "train_rows", "dev_rows", "fit_rows_capped", "encode_rows_per_s")
     return RunPlan(
         name="ladder",
-        note=of_report(report).markdown(),
         params=_section(spec, "ladder") | {"split": "dev", "best_rung": best.name},
         metrics=points(figures) + curve,
         splits=TRAIN_DEV,
@@ -233,18 +215,13 @@ def _prompt(report: PromptReport, spec: ModelSpec) -> RunPlan:
     """A parent with one child per prompted rung, whose columns are those of every other rung."""
     best = report.best or ""
     figures: Values = {
+        **_values(report, "dev_rows", "rows_saved_share", "usd_saved_share", "usd_spent", "usd_estimated"),
         "rungs": len(report.rungs),
-        "dev_rows": report.dev_rows,
         "rows_asked": report.rows_bought,
-        "rows_saved_share": report.rows_saved_share,
-        "usd_saved_share": report.usd_saved_share,
-        "usd_spent": report.usd_spent,
-        "usd_estimated": report.usd_estimated,
         "unmeasured": len(report.unmeasured),
     }
     return RunPlan(
         name="prompt",
-        note=of_report(report).markdown(),
         params=_prompt_section(spec) | {"split": "dev"} | ({"best_rung": best} if best else {}),
         metrics=points(figures),
         splits=TRAIN_DEV,
@@ -264,17 +241,9 @@ def _prompt_section(spec: ModelSpec) -> dict[str, str]:
 
 
 def _prompted_rung(rung: PromptedRung, use_case: str) -> RunPlan:
-    params = {
-        "split": "dev",
-        "rung": rung.name,
-        "fit_rows": str(rung.fit_rows),
-        "model": rung.model,
-        "role": rung.role,
-        "prompt": rung.prompt,
-        "prompt_digest": rung.prompt_digest,
-        "constrained": _flag(rung.constrained),
-        "settled": rung.settled,
-    }
+    names = ("fit_rows", "model", "role", "prompt", "prompt_digest", "settled")
+    params = {"split": "dev", "rung": rung.name, "constrained": _flag(rung.constrained)}
+    params |= {name: str(getattr(rung, name)) for name in names}
     tags = {}
     if rung.prompt_version is not None:
         params["prompt_version"] = str(rung.prompt_version)
@@ -284,19 +253,12 @@ def _prompted_rung(rung: PromptedRung, use_case: str) -> RunPlan:
     figures: Values = {
         **_quality(rung),
         **_paired(rung.comparison),
-        "p_adjusted": rung.p_adjusted,
-        "fit_s": rung.fit_s,
+        **_values(rung, "p_adjusted", "fit_s", "usd", "input_tokens", "output_tokens"),
+        **_values(rung, "unpriced_rows", "cached_rows", "retries", "examples_dropped"),
         "rows_asked": answered,
         "rows_saved_share": 1 - answered / rung.of_rows if rung.of_rows else None,
-        "usd": rung.usd,
         "usd_per_1000_low": rung.usd_low,
         "usd_per_1000_high": rung.usd_high,
-        "input_tokens": rung.input_tokens,
-        "output_tokens": rung.output_tokens,
-        "unpriced_rows": rung.unpriced_rows,
-        "cached_rows": rung.cached_rows,
-        "retries": rung.retries,
-        "examples_dropped": rung.examples_dropped,
         **{f"invalid/{why}": rows for why, rows in rung.invalid.items()},
     }
     note = "\n".join(f"- {note}" for note in rung.notes)
@@ -311,37 +273,10 @@ def _diagnose(report: DiagnoseReport, spec: ModelSpec) -> RunPlan:
     params = {"rung": report.rung, "strong_model": report.strong_model, "split": "dev"}
     return RunPlan(
         name="diagnose",
-        note=of_report(report).markdown(),
         params={name: value for name, value in params.items() if value},
-        metrics=points({"rows": report.rows, "failures": report.failures, "usd_spent": report.usd_spent, **faults}),
+        metrics=points({**_values(report, "rows", "failures", "usd_spent"), **faults}),
         splits=TRAIN_DEV,
-        tables={
-            "classes.json": _causes(report),
-            "examples.json": _examples(report),
-            "mixed_up.json": columns(report.mixed_up),
-        },
     )
-
-
-def _causes(report: DiagnoseReport) -> Table:
-    if not report.classes:
-        return {}
-    names = ("fault", "reason", "rows", "action")
-    table: Table = {name: [getattr(cause, name) for cause in report.classes] for name in names}
-    return {
-        **table,
-        "share": [cause.share.value for cause in report.classes],
-        "share_low": [cause.share.low for cause in report.classes],
-        "share_high": [cause.share.high for cause in report.classes],
-    }
-
-
-def _examples(report: DiagnoseReport) -> Table:
-    pairs = [(cause, example) for cause in report.classes for example in cause.examples]
-    if not pairs:
-        return {}
-    of_cause: Table = {"fault": [cause.fault for cause, _ in pairs], "reason": [cause.reason for cause, _ in pairs]}
-    return {**of_cause, **columns([example for _, example in pairs])}
 
 
 def _decide(report: DecideReport, spec: ModelSpec) -> RunPlan:
@@ -351,52 +286,39 @@ def _decide(report: DecideReport, spec: ModelSpec) -> RunPlan:
         "estimated_train_usd": report.estimated_train_usd,
         "unmeasured": len(report.unmeasured),
         **_economics(report.economics),
-        **{f"evidence/{name}": value for asked in report.questions for name, value in asked.figures.items()},
+        **{f"evidence/{name}": value for question in report.questions for name, value in question.figures.items()},
     }
     return RunPlan(
         name=f"decide: {report.verdict}",
-        note=of_report(report).markdown(),
         params=_section(spec, "targets") | {"best_rung": report.best_rung, "may_train": _flag(report.train.yes)},
         metrics=points(figures),
         tags={"tailtune.verdict": report.verdict, "tailtune.provisional": _flag(report.provisional)},
-        tables={"questions.json": columns(report.questions)},
         texts=_charts(break_even=charts.break_even(report.economics)) if report.economics else {},
     )
 
 
 def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     """Training by epoch; its dev quality under the same name as every rung's."""
-    note = of_report(report).markdown()
     if not report.trained:
-        return RunPlan(name="train: not trained", note=note, tags={"tailtune.trained": "false"}, splits=TRAIN_DEV)
+        return RunPlan(name="train: not trained", tags={"tailtune.trained": "false"}, splits=TRAIN_DEV)
     per_epoch = tuple(
         point
         for epoch in report.epochs
         for point in points(
-            {
-                "train_loss": epoch.train_loss,
-                "dev_loss": epoch.dev_loss,
-                f"dev_{report.metric}": epoch.dev_quality,
-                "rows_per_s": epoch.rows_per_s,
-            },
+            {f"dev_{report.metric}": epoch.dev_quality, **_values(epoch, "train_loss", "dev_loss", "rows_per_s")},
             step=epoch.epoch,
         )
     )
     best = next((epoch for epoch in report.epochs if epoch.epoch == report.best_epoch), None)
     figures: Values = {
         report.metric: None if best is None else best.dev_quality,
-        "train_rows": report.train_rows,
-        "dev_rows": report.dev_rows,
-        "trainable_parameters": report.trainable_parameters,
-        "best_epoch": report.best_epoch,
-        "temperature": report.temperature,
+        **_values(report, "train_rows", "dev_rows", "trainable_parameters", "best_epoch", "temperature"),
         "resumed_from_step": report.resumed_from_step,
         "rows_per_s_mean": report.rows_per_s,
         "fit_s": None if report.cost is None else report.cost.wall_s,
     }
     return RunPlan(
         name="train: LoRA",
-        note=note,
         params=_section(spec, "train", lead="")
         | {"split": "dev", "rung": "lora", "fit_rows": str(report.train_rows), "precision": report.precision},
         metrics=points(figures) + per_epoch,
@@ -405,37 +327,27 @@ def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     )
 
 
-def _evaluate(report: EvaluateReport, spec: ModelSpec, failures: Path | None) -> RunPlan:
+def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
     """A parent with the comparison, and one child per candidate on test."""
     final = report.final
     verdict = {} if final is None else {"tailtune.verdict": final.verdict}
     figures: Values = {
-        "test_rows": report.test_rows,
-        "failures": report.failures,
-        "usd_spent": report.usd_spent,
+        **_values(report, "test_rows", "failures", "usd_spent"),
         **_paired(report.comparison),
         **_economics(None if final is None else final.economics),
     }
     return RunPlan(
         name="evaluate",
-        note=of_report(report).markdown(),
         params=_section(spec, "evaluate") | {"split": "test", "winner": report.winner},
         metrics=points(figures),
         tags=verdict | ({} if final is None else {"tailtune.provisional": _flag(final.provisional)}),
         splits=("test",),
-        tables={
-            "per_class.json": columns(report.per_class),
-            "per_field.json": columns(report.per_field),
-            "confusions.json": columns(report.confusions),
-            "calibration.json": columns(report.calibration),
-        },
         texts=_charts(
             **_compared(report.candidates, "local", spec.targets.quality, report.winner),
             calibration=charts.calibration(report.calibration),
             confusions=charts.confusions(report.confusions),
             weakest=charts.weakest(report.per_class or report.per_field),
         ),
-        files=((failures, "failures"),) if failures is not None and failures.is_file() else (),
         children=tuple(
             RunPlan(
                 name=candidate.title,
@@ -453,7 +365,6 @@ def _register(report: RegisterReport, spec: ModelSpec) -> RunPlan:
     difference = {} if report.comparison is None else estimate_values("difference", report.comparison.difference)
     return RunPlan(
         name=f"{report.model} v{report.version}",
-        note=of_report(report).markdown(),
         metrics=points({**difference, "promoted": float(report.promotion.yes)}),
         tags={"tailtune.promotion": report.promotion.reason[:5000]},
         splits=("test",),
@@ -468,6 +379,7 @@ _PLANS: dict[type[Report], Callable[[Any, ModelSpec], RunPlan]] = {
     DiagnoseReport: _diagnose,
     DecideReport: _decide,
     TrainReport: _train,
+    EvaluateReport: _evaluate,
     RegisterReport: _register,
 }
 

@@ -92,11 +92,11 @@ def volume(per_day: float) -> str:
 
 def figure(name: str, value: float) -> str:
     """A named figure in the unit that its name ends in: `network_ms`, 212 → `network 212 ms`."""
-    told, _, unit = name.rpartition("_")
+    what, _, unit = name.rpartition("_")
     shown = _UNITS.get(unit)
-    if shown is None or not told:
+    if shown is None or not what:
         return f"{words(name)} {NOT_MEASURED if math.isnan(value) else f'{value:,.4g}'}"
-    return f"{words(told)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
+    return f"{words(what)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
 
 
 def milliseconds(value: float) -> str:
@@ -214,9 +214,9 @@ def meaning(name: str) -> str:
 
 def phrase(name: str) -> Phrase:
     """A measure in plain words; in its title where there are none."""
-    told = title(name)
-    article = "an" if told[:1].lower() in "aeiou" else "a"
-    return _PLAIN.get(name) or Phrase(f"reaches {article} {told} of {{}}", told, told)
+    named = title(name)
+    article = "an" if named[:1].lower() in "aeiou" else "a"
+    return _PLAIN.get(name) or Phrase(f"reaches {article} {named} of {{}}", named, named)
 
 
 def reached(name: str, value: float) -> str:
@@ -260,8 +260,8 @@ def inline(text: str) -> str:
 
 def called(text: str) -> str:
     """A predictor's title inside a sentence: `the prompt with retrieved examples`, `frozen encoder + linear probe`."""
-    told = inline(text)
-    return f"the {told}" if told.startswith(("prompt", "best prompt")) else told
+    inside = inline(text)
+    return f"the {inside}" if inside.startswith(("prompt", "best prompt")) else inside
 
 
 FAR = 0.45

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
 from tailtune.core.language import Reply
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.prompt.buying import Bought, Known, Question, buy
@@ -33,7 +33,7 @@ class Scripted:
         made = {}
         for at, place in enumerate(places):
             if self.money == 0:
-                raise AskedOutError("no money", "raise it", made)
+                raise PartlyAnsweredError("no money", "raise it", made)
             self.money -= 1
             self.asked_for.append(place)
             value = "no" if place in self.wrong else "yes"
@@ -131,7 +131,7 @@ def test_answers_after_a_gap_do_not_count_as_bought() -> None:
     class Gap(Scripted):
         def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
             whole = super().ask(texts)
-            raise AskedOutError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
+            raise PartlyAnsweredError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
 
     held = bought(Gap())
     with pytest.raises(BudgetReachedError):

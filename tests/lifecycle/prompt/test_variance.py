@@ -12,7 +12,7 @@ from lifecycle.prompt.prompted import declare, measured, price, prompt
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.lifecycle.prompt.variance import variance
-from tailtune.services.weights import digest_of
+from tailtune.predictors.prompted.weights import digest_of
 
 FOLDER = "lm/tiny"
 

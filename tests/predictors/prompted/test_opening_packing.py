@@ -15,7 +15,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.prompted.opening import WEIGHTS, model_of, pack
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
-from tailtune.services.weights import digest_of
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.tasks import saved as registry
 
 LOCAL = LanguageModelSpec(name="tiny", folder="lm/tiny", context_tokens=2048, max_output_tokens=24)

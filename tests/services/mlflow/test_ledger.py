@@ -7,10 +7,10 @@ import pytest
 from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.examples import publish
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, Facts
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, Amount, Facts
 from tailtune.core.records import Cost
 from tailtune.core.reports import Report
-from tailtune.judge.ledger import Amount, reckon
+from tailtune.judge.ledger import reckon
 from tailtune.report.mlflow import ledger_plan
 from tailtune.services.mlflow import Tracker, connect, ledger
 from tailtune.services.mlflow.write import PARENT

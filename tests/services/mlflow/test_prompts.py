@@ -13,7 +13,7 @@ from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.examples import publish
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.mlflow import Tracker, connect
-from tailtune.services.mlflow.client import fluent
+from tailtune.services.mlflow.home import fluent
 from tailtune.services.mlflow.prompts import MOST_CHARS, digest_of, put_in_production
 from tailtune.tasks.use_case import UseCase
 

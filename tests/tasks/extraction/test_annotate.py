@@ -9,7 +9,7 @@ from tailtune.services.sources import RawRow
 from tailtune.tasks.base import PreparedRow
 from tailtune.tasks.extraction.annotate import REASONS, RawLabel, prepare_row, unaligned
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 DATE = {"type": ["string", "null"], "format": "date"}
 SCHEMA = schema_from(

@@ -14,7 +14,8 @@ from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.objective import FieldObjective
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit
 from tailtune.training.objective import FitJob, FitResult, Progress, Visit

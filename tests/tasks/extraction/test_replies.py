@@ -15,7 +15,7 @@ from tailtune.predictors.prompted.codec import Read, undescribed
 from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.replies import ObjectCodec
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import object_valid
 from tailtune.tasks.saved import codec_from
 from tasks.extraction.rungs.claims import ROWS, SCHEMA

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from project import ROOT
 
 from tailtune.tasks.extraction.replies import form, strict_schema
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas
 
 KEYWORDS = {

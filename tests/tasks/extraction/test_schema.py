@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailtune.core.errors import SpecError
-from tailtune.tasks.extraction.schema import Hints, ObjectSchema, hints_of, load_schema, schema_from, value_schema
+from tailtune.tasks.extraction.schema import Hints, ObjectSchema, hints_of, value_schema
+from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
 
 MONEY: dict[str, Any] = {
     "type": "object",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tailtune.config.model import TargetsSpec
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import Paired, PromptedRung, Settled
@@ -166,16 +166,16 @@ def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look
     )
 
 
-def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], AskedOutError | None]:
+def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], PartlyAnsweredError | None]:
     """Answers to the rows; where the money ends, to those before its end, and the error that says so."""
     try:
         return list(rung.ask([row.text for row in rows])), None
-    except AskedOutError as out:
+    except PartlyAnsweredError as out:
         kept = []
         for place in range(len(rows)):
-            if place not in out.asked:
+            if place not in out.answers:
                 break  # an answer after a gap is not lost: it stays in the cache
-            kept.append(out.asked[place])
+            kept.append(out.answers[place])
         return kept, out
 
 

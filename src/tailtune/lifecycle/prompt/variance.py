@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailtune.core.errors import AskedOutError, MissingInputError, UsageError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError, UsageError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
 from tailtune.judge.stats import wilson
@@ -75,7 +75,7 @@ def variance(context: Context, repeats: int) -> Variance:
             context.progress.at(number, repeats, f"{saved.title(report.best)}: repeat {number + 1}")
             try:
                 repeated.append(fresh.ask([row.text for row in rows], sample=number))
-            except AskedOutError as out:
+            except PartlyAnsweredError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
         spent = models.budget.spent_usd

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLongError
+from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext, Rung
@@ -110,7 +110,7 @@ class Prompted(Rung[PromptContext]):
             on_reply: Called with (place of the text, reply) as each is answered, in any order.
 
         Raises:
-            AskedOutError: Money ran out; what was answered is in it.
+            PartlyAnsweredError: Money ran out; what was answered is in it.
             ContextTooLongError: The prompt leaves no room for any text.
             EndpointError: The endpoint does not answer; what was answered is kept in the cache, if there is one.
         """
@@ -124,7 +124,7 @@ class Prompted(Rung[PromptContext]):
                     replies.setdefault(waiting[place], reply)
             except BudgetReachedError as error:
                 replies |= {waiting[place]: reply for place, reply in error.replies.items()}
-                raise AskedOutError(error.message, error.hint or "", self._read_all(prompts, replies)) from error
+                raise PartlyAnsweredError(error.message, error.hint or "", self._read_all(prompts, replies)) from error
             except ContextTooLongError as error:
                 fitter.shorten(prompts, [at for at in waiting if at not in replies], waiting[error.place])
         return list(self._read_all(prompts, replies).values())

@@ -94,15 +94,15 @@ class _Summary:
 
 
 def _head(story: Story, again: str) -> RenderableType:
-    said: Headline = headline(story)
-    tone = _TONES[said.tone]
-    title = Text(said.title, f"bold {tone}")
+    verdict: Headline = headline(story)
+    tone = _TONES[verdict.tone]
+    title = Text(verdict.title, f"bold {tone}")
     if story.provisional:
         title.append("  provisional", "yellow not bold")
-    next_ = [Text.assemble("Next:  ", (again, "bold"))] if again and said.tone == "bad" else []
+    next_ = [Text.assemble("Next:  ", (again, "bold"))] if again and verdict.tone == "bad" else []
     stamp = f" {when(story.finished_at)} " if story.finished_at and not story.old else None
     return Panel(
-        Group(title, Text(said.why), *next_),
+        Group(title, Text(verdict.why), *next_),
         title=Text(f" {story.use_case or 'no reports'} ", "bold"),
         title_align="left",
         subtitle=Text(stamp, "dim") if stamp else None,
@@ -117,7 +117,7 @@ def _body(story: Story, width: int) -> Iterator[RenderableType]:
         section = words(story)
         if section is not None:
             yield heading(section.name, section.note)
-            yield Padding(Group(*drawn(story, width), *facts(section.facts)), (0, 0, 1, 0))
+            yield Padding(Group(*drawn(story, width), *facts(section.all_facts)), (0, 0, 1, 0))
 
 
 def _further(shown: Links, story: Story, width: int) -> Iterator[RenderableType]:

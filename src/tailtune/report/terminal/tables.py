@@ -75,14 +75,14 @@ def ownership(story: Story, width: int) -> Iterable[RenderableType]:
     if found is None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("road", overflow="fold")
+    table.add_column("candidate", overflow="fold", min_width=9)
     for name in ("quality", "once", "a month", "1,000 requests", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
-    for road in found.candidates:
-        quality = NOT_MEASURED if road.quality is None else share(road.quality)
-        thousand = None if road.request_usd is None else road.request_usd * 1000
-        figures = (dollars(road.one_off_usd), dollars(road.monthly_usd), usd(thousand))
-        table.add_row(road.title, quality, *figures, Text(dollars(road.total_usd), "bold"))
+    for candidate in found.candidates:
+        quality = NOT_MEASURED if candidate.quality is None else share(candidate.quality)
+        thousand = None if candidate.request_usd is None else candidate.request_usd * 1000
+        figures = (dollars(candidate.one_off_usd), dollars(candidate.monthly_usd), usd(thousand))
+        table.add_row(candidate.title, quality, *figures, Text(dollars(candidate.total_usd), "bold"))
     yield Padding(table, (0, 0, 0, 2))
 
 
@@ -152,8 +152,8 @@ def _prompts(rows: Sequence[PromptedRung], target: float | None, best: str, widt
         usable = 1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan
         figures = [milliseconds(row.latency.p50_ms), _price(row.usd_per_1000), percent(usable), count(row.quality.rows)]
         mark = "▸ " if row.name == best else "  "
-        told = [SETTLED[row.settled]] if wide else []
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *told, style=style)
+        extra = [SETTLED[row.settled]] if wide else []
+        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *extra, style=style)
     return table
 
 
@@ -182,8 +182,8 @@ def _measures(rows: Sequence[Scored], width: int) -> Table | None:
         table.add_column("", style="dim", overflow="fold")
     for name in names:
         known = [_aligned(row.metrics[name]) if name in row.metrics else NOT_MEASURED for row in rows]
-        told = [measure(name).meaning] if width >= WIDE else []
-        table.add_row("  " + title(name), *known, *told)
+        extra = [measure(name).meaning] if width >= WIDE else []
+        table.add_row("  " + title(name), *known, *extra)
     return table
 
 

@@ -100,14 +100,14 @@ def needs(predictor: Path, example: str) -> Needs:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ServiceError(f"{predictor}: the saved predictor does not answer ({last})", "run its stage again")
-    told = json.loads(done.stdout.splitlines()[-1])
-    loaded = set(told["modules"])
+    answer = json.loads(done.stdout.splitlines()[-1])
+    loaded = set(answer["modules"])
     ours = tuple(sorted(name for name in loaded if name == "tailtune" or name.startswith("tailtune.")))
     files = [_file(name) for name in ours] + [ENTRY]
     imported = {top for file in files for top in _imports(file)} & ({name.partition(".")[0] for name in loaded})
     always = _imports(ENTRY) - {"tailtune"}
-    bought = None if told["bought"] is None else Bought(*told["bought"])
-    return Needs(told["columns"], ours, _requirements(imported | always, ENCODER_MODULE in loaded), bought)
+    bought = None if answer["bought"] is None else Bought(*answer["bought"])
+    return Needs(answer["columns"], ours, _requirements(imported | always, ENCODER_MODULE in loaded), bought)
 
 
 def copy_code(modules: tuple[str, ...], into: Path) -> Path:

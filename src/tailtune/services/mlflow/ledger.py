@@ -8,14 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Category, Curated, Entry, Facts, Made
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Amount, Category, Curated, Entry, Facts, Made
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
-from tailtune.judge.ledger import Amount
 from tailtune.services.mlflow import registry
-from tailtune.services.mlflow.charge import CHARGE
-from tailtune.services.mlflow.client import told
-from tailtune.services.mlflow.home import embedded_folder
-from tailtune.services.mlflow.tracker import PUBLICATION, Tracker
+from tailtune.services.mlflow.home import embedded_folder, service_errors
+from tailtune.services.mlflow.tracker import CHARGE, PUBLICATION, Tracker
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 HAND, PURPOSE, PRICE = "tailtune.ledger", "tailtune.for", "tailtune.price"
@@ -38,7 +35,7 @@ def facts(tracker: Tracker, model: str, metric: str) -> Facts:
     Limit: what a killed run had used is counted as not known; nobody wrote it down. A process that was killed before it
     opened a run, as all but training do at their end, has left no trace but the answers that are kept.
     """
-    with told(tracker.uri, f"reading the ledger of {tracker.case.name}"):
+    with service_errors(tracker.uri, f"reading the ledger of {tracker.case.name}"):
         if tracker.client.get_experiment_by_name(tracker.case.name) is None:
             return Facts()
         stages = list(_stage_runs(tracker))
@@ -79,7 +76,7 @@ def add(tracker: Tracker, purpose: str, amount: Amount, usd: float | None, note:
     if usd is None:
         tags[COST_UNKNOWN] = "cost_usd"
     shape = RunPlan(name=f"cost: {purpose}", note=note, metrics=points(values), tags=tags)
-    with told(tracker.uri, f"adding a cost of {tracker.case.name}"):
+    with service_errors(tracker.uri, f"adding a cost of {tracker.case.name}"):
         return _writer(tracker, "cost", at_ms).write(shape)
 
 
@@ -93,7 +90,7 @@ def summarise(tracker: Tracker, plan: RunPlan) -> str:
         ServiceError: MLflow could not be written.
     """
     digest = _digest(plan)
-    with told(tracker.uri, f"writing the ledger of {tracker.case.name}"):
+    with service_errors(tracker.uri, f"writing the ledger of {tracker.case.name}"):
         there = list(_search(tracker, f"tags.`tailtune.stage` = '{SUMMARY}'"))
         same = [r for r in there if r.data.tags.get(_DIGEST) == digest and r.info.status == "FINISHED"]
         for run in there:
@@ -113,9 +110,9 @@ def artifacts_folder(tracker: Tracker) -> Any:
 
 def _stage_runs(tracker: Tracker) -> Iterator[Any]:
     """Runs of stages; their children have no cost of their own, and what was torn and written again has one cost."""
-    found = [run for run in _search(tracker, "metrics.cost_wall_s >= 0") if PARENT not in run.data.tags and _stage(run)]
-    written = _publications(run for run in found if _whole(run))
-    for run in found:
+    runs = [run for run in _search(tracker, "metrics.cost_wall_s >= 0") if PARENT not in run.data.tags and _stage(run)]
+    written = _publications(run for run in runs if _whole(run))
+    for run in runs:
         if _whole(run) or run.data.tags.get(PUBLICATION) not in written:
             yield run
 
@@ -179,12 +176,12 @@ def _curated(run: Any) -> Curated:
 
 
 def _made(version: registry.Version, metric: str) -> Made:
-    said = version.tags.get(metric)
+    quality = version.tags.get(metric)
     return Made(
         version=version.version,
         made_ms=version.made_ms,
         rows_digest=version.tags.get("rows_digest", ""),
-        quality=None if said is None else float(said),
+        quality=None if quality is None else float(quality),
         promoted=version.tags.get(registry.PROMOTED) == "true",
     )
 
@@ -213,5 +210,5 @@ def _writer(tracker: Tracker, stage: str, at_ms: int) -> RunWriter:
 
 
 def _digest(plan: RunPlan) -> str:
-    held = [[(p.name, p.value, p.step) for p in plan.metrics], plan.tables, plan.note]
-    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16]
+    content = [[(p.name, p.value, p.step) for p in plan.metrics], plan.tables, plan.note]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,8 @@ from tailtune.predictors.encoder import encoder_path, open_bert
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.heads import Layout, TextScores, TokenStates, score
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.tag_reading import Calibration, Reading, read
 from tailtune.tasks.extraction.values import LATE_IMPORTS, assemble
 from tailtune.tasks.extraction.windows import Packed, Windows

@@ -19,7 +19,8 @@ from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabe
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.gate import FieldCheck
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6

@@ -10,7 +10,8 @@ from typing import Any
 
 from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from, value_schema
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values.normalise import rules_of
 
 _FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["text", "number", "integer", "date", "time", "money", "phone", "email", "choice", "flag"]
@@ -76,36 +74,6 @@ class ObjectSchema:
     @cached_property
     def _by_name(self) -> dict[str, FieldSpec]:
         return {field.name: field for field in self.fields}
-
-
-def load_schema(path: Path, shown: str, hint: str | None) -> ObjectSchema:
-    """Read and check a schema.
-
-    Args:
-        path: The file, JSON Schema 2020-12.
-        shown: How errors name it (relative to the project root).
-        hint: The next command an error shows.
-
-    Raises:
-        SpecError: Every fault with its line: no JSON Schema, a shape that no text is read into, or one that no object
-            can meet.
-    """
-    from tailtune.config.json_lines import LinedJson
-    from tailtune.tasks.extraction.schema_reader import read_schema  # jsonschema takes 0.1 s to import
-
-    return read_schema(LinedJson.read(path, shown, hint))
-
-
-def schema_from(document: Mapping[str, Any], shown: str = "schema.json", hint: str | None = None) -> ObjectSchema:
-    """Check a schema that is in memory: proposed, or read with an artifact.
-
-    Raises:
-        SpecError: As `load_schema`; lines count in the document written with an indent of 2.
-    """
-    from tailtune.config.json_lines import LinedJson
-    from tailtune.tasks.extraction.schema_reader import read_schema
-
-    return read_schema(LinedJson(json.dumps(document, indent=2, ensure_ascii=False), shown, hint))
 
 
 Problem = tuple[tuple[str | int, ...], str]

@@ -6,10 +6,12 @@ Beside JSON Schema's own keywords, `x-relative-to`, `x-normal`, `x-region` and `
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from tailtune.config.formats import CHECKED, checker
@@ -30,6 +32,30 @@ _PLAIN: dict[str, Kind] = {"boolean": "flag", "number": "number", "integer": "in
 _OF_FORMAT: dict[str, Kind] = {"date": "date", "time": "time", "email": "email", "phone": "phone"}
 _MONEY = "an object of exactly amount (number) and currency (enum), both required, additionalProperties false"
 _SHAPES = f"expected a string, number, integer, boolean, enum of strings, an array of one of these, or {_MONEY}"
+
+
+def load_schema(path: Path, shown: str, hint: str | None) -> ObjectSchema:
+    """Read and check a schema.
+
+    Args:
+        path: The file, JSON Schema 2020-12.
+        shown: How errors name it (relative to the project root).
+        hint: The next command an error shows.
+
+    Raises:
+        SpecError: Every fault with its line: no JSON Schema, a shape that no text is read into, or one that no object
+            can meet.
+    """
+    return read_schema(LinedJson.read(path, shown, hint))
+
+
+def schema_from(document: Mapping[str, Any], shown: str = "schema.json", hint: str | None = None) -> ObjectSchema:
+    """Check a schema that is in memory: proposed, or read with an artifact.
+
+    Raises:
+        SpecError: As `load_schema`; lines count in the document written with an indent of 2.
+    """
+    return read_schema(LinedJson(json.dumps(document, indent=2, ensure_ascii=False), shown, hint))
 
 
 def read_field(name: str, schema: Any, required: bool) -> tuple[FieldSpec | None, list[Problem]]:

@@ -22,7 +22,8 @@ from tailtune.tasks.extraction.annotate import INTENT, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionSpec
 from tailtune.tasks.extraction.gate import FieldCheck
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 
 if TYPE_CHECKING:
     from tailtune.tasks.extraction.objective import Fields

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tailtune.core.records import Row, Span
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.rungs.base import ExtractContext
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tasks.classification.contract import embed
 
 TEXT = {"type": ["string", "null"], "minLength": 2}

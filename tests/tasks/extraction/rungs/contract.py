@@ -16,7 +16,7 @@ from tailtune.predictors.base import Predictor
 from tailtune.tasks import saved
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import object_valid
 from tasks.classification.contract import embed
 from tasks.extraction.rungs.claims import ROWS, SCHEMA, UNSEEN, context, labelled

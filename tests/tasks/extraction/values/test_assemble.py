@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from tailtune.config.formats import checker
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Extraction
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import Candidate, Chosen, assemble, object_valid
 from tasks.extraction.values.schemas import DATE, EVERY, document, schemas
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import Aligned, align, normalise
 from tasks.extraction.values.schemas import DATE, EVERY, TEXT, document
 

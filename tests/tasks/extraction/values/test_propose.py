@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import normalise, propose_schema
 from tailtune.tasks.extraction.values.propose import Row
 

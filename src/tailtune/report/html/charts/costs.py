@@ -40,7 +40,7 @@ from tailtune.report.numbers import (
     with_interval,
 )
 from tailtune.report.story import FAMILIES, Candidate, TimePart, families, time_parts
-from tailtune.report.verdict import Straight, straights
+from tailtune.report.verdict import CostByVolume, costs_by_volume
 
 MONEY_LEFT = 62.0
 SERIES = ("one", "two", "three", "four")
@@ -48,15 +48,15 @@ _TICKS = 5
 
 
 def break_even(economics: Economics) -> Picture | None:
-    """Total cost of every road over the horizon, by requests a day; the band is the interval of the crossing.
+    """Total cost of every candidate over the horizon, by requests a day; the band is the interval of the crossing.
 
-    None when fewer than two roads are known.
+    None when fewer than two are known.
     """
-    roads = straights(economics)
+    costs = costs_by_volume(economics)
     most = _reach(economics)
-    if len(roads) < 2 or most <= 0:
+    if len(costs) < 2 or most <= 0:
         return None
-    top = max(road.at(most) for road in roads) or 1.0
+    top = max(cost.at(most) for cost in costs) or 1.0
     step = _round_step(top / (_TICKS - 1))
     height = math.ceil(top / step) * step
 
@@ -75,26 +75,26 @@ def break_even(economics: Economics) -> Picture | None:
         x = at(place * aside, 0)[0]
         parts.append(label((x, FOOT + 16), volume(place * aside), "dim", "middle" if x < RIGHT - 20 else "end"))
     parts.append(label(((MONEY_LEFT + RIGHT) / 2, FOOT + 33), "requests a day", "dim", "middle"))
-    parts += _crossing(economics, roads, most, at)
-    for name, road in zip(SERIES, roads, strict=False):
-        parts.append(path([at(0, road.fixed_usd), at(most, road.at(most))], f"series {name}"))
+    parts += _crossing(economics, costs, most, at)
+    for name, cost in zip(SERIES, costs, strict=False):
+        parts.append(path([at(0, cost.fixed_usd), at(most, cost.at(most))], f"series {name}"))
     have = economics.requests_per_day
     if have is not None and have <= most:
         x = at(have, 0)[0]
         parts.append(line((x, TOP), (x, FOOT), "have"))
         parts.append(label((x, TOP - 7), f"you: {volume(have)}", "dim", "middle" if x < RIGHT - 30 else "end"))
-        parts += [dot(at(have, road.at(have)), 4.0, f"point {name}") for name, road in zip(SERIES, roads, strict=False)]
-    told = "; ".join(
-        f"{road.road.title} {dollars(road.fixed_usd)} at none, {dollars(road.at(most))} at {volume(most)}"
-        for road in roads
+        parts += [dot(at(have, cost.at(have)), 4.0, f"point {name}") for name, cost in zip(SERIES, costs, strict=False)]
+    description = "; ".join(
+        f"{cost.candidate.title} {dollars(cost.fixed_usd)} at none, {dollars(cost.at(most))} at {volume(most)}"
+        for cost in costs
     )
     months = economics.horizon_months
-    legend = [(f"series {name}", road.road.title) for name, road in zip(SERIES, roads, strict=False)]
+    legend = [(f"series {name}", cost.candidate.title) for name, cost in zip(SERIES, costs, strict=False)]
     named = f"Total cost over {counted(months, 'month')}, by requests a day"
-    return picture(WIDTH, FOOT + 40, named, told, *parts, legend=legend)
+    return picture(WIDTH, FOOT + 40, named, description, *parts, legend=legend)
 
 
-def _crossing(economics: Economics, roads: Sequence[Straight], most: float, at: object) -> list[Markup]:
+def _crossing(economics: Economics, costs: Sequence[CostByVolume], most: float, at: object) -> list[Markup]:
     assert callable(at)  # noqa: S101
     even = economics.break_even_per_day
     if even is None or not math.isfinite(even.value) or not 0 < even.value <= most:
@@ -149,8 +149,8 @@ def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Pi
         parts.append(dot(place, 4.5, "mark"))
         parts.append(label((place[0], place[1] + 20), percent(point.quality.value), "value", "middle"))
         parts.append(label((place[0], FOOT + 16), count(point.rows), "dim", "middle"))
-    told = "; ".join(f"{count(p.rows)} rows {with_interval(p.quality)}" for p in seen)
-    return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", told, *parts)
+    description = "; ".join(f"{count(p.rows)} rows {with_interval(p.quality)}" for p in seen)
+    return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", description, *parts)
 
 
 def calibration(bins: Sequence[CalibrationBin]) -> Picture | None:
@@ -171,8 +171,10 @@ def calibration(bins: Sequence[CalibrationBin]) -> Picture | None:
     parts.append(line(at(scale.low, scale.low), at(1.0, 1.0), "target"))
     parts.append(path([at(b.confidence, b.accuracy) for b in seen], "trace"))
     parts += [dot(at(b.confidence, b.accuracy), 4.0, "mark") for b in seen]
-    told = "; ".join(f"sure {share(b.confidence)}, right {share(b.accuracy)}, {count(b.rows)} rows" for b in seen)
-    return picture(WIDTH, FOOT + 26, "How often right, by how sure", told, *parts)
+    description = "; ".join(
+        f"sure {share(b.confidence)}, right {share(b.accuracy)}, {count(b.rows)} rows" for b in seen
+    )
+    return picture(WIDTH, FOOT + 26, "How often right, by how sure", description, *parts)
 
 
 _LEAST = 3.0  # units, so that a short bar is seen
@@ -199,11 +201,11 @@ def times(candidates: Sequence[Candidate]) -> Picture | None:
         x = 8.0
         for part in found:
             wide = part.mean_ms * scale
-            told = tag("title", f"{part.title}: {ms(part.mean_ms)}")
-            parts.append(tag("rect", told, x=x, y=y + 20, width=wide, height=12.0, class_=f"bar {part.family}"))
+            hint = tag("title", f"{part.title}: {ms(part.mean_ms)}")
+            parts.append(tag("rect", hint, x=x, y=y + 20, width=wide, height=12.0, class_=f"bar {part.family}"))
             x += wide
-    told_all = "; ".join(f"{candidate.title} {ms(latency.mean_ms)}" for candidate, latency in timed)
+    description = "; ".join(f"{candidate.title} {ms(latency.mean_ms)}" for candidate, latency in timed)
     seen = {family for _, latency in timed for family in families(latency)}
     legend = [(family, name) for family, name in FAMILIES.items() if family in seen]
     named = "Mean time of one answer, in its parts"
-    return picture(WIDTH, top + row * len(timed), named, told_all, *parts, legend=legend)
+    return picture(WIDTH, top + row * len(timed), named, description, *parts, legend=legend)

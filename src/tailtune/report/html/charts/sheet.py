@@ -47,7 +47,7 @@ def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
     shown = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items()
     )
-    return Markup(f"<{name}{shown}>{''.join(escape(one) for one in inside)}</{name}>")  # noqa: S704
+    return Markup(f"<{name}{shown}>{''.join(escape(piece) for piece in inside)}</{name}>")  # noqa: S704
 
 
 def _short(value: str | float) -> str:
@@ -128,7 +128,7 @@ def _legend(items: Sequence[tuple[str, str]], width: float) -> tuple[list[Markup
     parts: list[Markup] = []
     x, y = 8.0, 10.0
     for kind, name in items:
-        wide = 30 + len(name) * LETTER * 0.9
+        wide = 34 + len(name) * LETTER
         if x > 8 and x + wide > width:
             x, y = 8.0, y + 19
         parts += [line((x + 4, y), (x + 10, y), f"swatch {kind}"), label((x + 21, y + 4), name, "dim")]

@@ -77,7 +77,7 @@ def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) 
     avoid = [_strip(a, b) for arms in whiskers.values() for a, b in arms]
     parts += _names(ranked, points, avoid, best)
     parts += _key()
-    told = "; ".join(
+    description = "; ".join(
         f"{candidate.title} {with_interval(candidate.quality)} at {usd(_usd(candidate))} per 1,000"
         + (f", p99 {ms(candidate.latency.p99_ms)}" if candidate.latency else "")
         for candidate in near
@@ -86,7 +86,7 @@ def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) 
     kinds = {candidate.kind for candidate in near}
     legend: list[tuple[str, str]] = [(kind, name) for kind, name in KINDS.items() if kind in kinds]
     legend += [] if target is None else [("aim", f"target {share(target)}")]
-    return picture(WIDTH, FOOT + 70, named, told, *parts, legend=legend)
+    return picture(WIDTH, FOOT + 70, named, description, *parts, legend=legend)
 
 
 def _usd(candidate: Candidate) -> float:

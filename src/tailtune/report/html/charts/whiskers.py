@@ -1,4 +1,4 @@
-"""Quality of every way, one under the other."""
+"""Quality of every candidate as a dot with its interval, shares as bars, and marks small enough for a table's cell."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Pictur
         parts.append(label((8, y), clipped(rung.title, 36), f"name {kind}"))
         parts.append(label((WIDTH - 8, y), with_interval(rung.quality), f"value {kind}", "end"))
         parts += _whisker(rung, scale, across, y + 12, kind)
-    told = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
+    description = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
     named = f"{capital(title(rungs[0].metric))} of every rung with its 95 % interval"
-    return picture(WIDTH, foot + 26, named, told, *parts)
+    return picture(WIDTH, foot + 26, named, description, *parts)
 
 
 def _whisker(rung: Scored, scale: Scale, across: Callable[[float], float], y: float, kind: str) -> list[Markup]:
@@ -100,7 +100,7 @@ def confusions(pairs: Sequence[Confusion]) -> Picture | None:
     shown = sorted(pairs, key=lambda pair: -pair.rows)[:MOST_BARS]
     most = max((pair.rows for pair in shown), default=0)
     rows = [(f"{pair.expected} → {pair.answered}", pair.rows / most, count(pair.rows), math.nan) for pair in shown]
-    return _bars("Most often mixed up: expected → answered, wrong test rows", rows)
+    return _bars("Mixed up on test: expected → answered, in rows", rows)
 
 
 def weakest(parts: Sequence[ClassResult]) -> Picture | None:
@@ -125,5 +125,5 @@ def _bars(
         if not math.isnan(other):
             x = 8 + other * (WIDTH - 16)
             parts.append(line((x, y + 16), (x, y + 28), "stroke"))
-    told = "; ".join(f"{name} {text}" for name, _, text, _ in rows)
-    return picture(WIDTH, step * len(rows), named, told, *parts, legend=legend) if rows else None
+    description = "; ".join(f"{name} {text}" for name, _, text, _ in rows)
+    return picture(WIDTH, step * len(rows), named, description, *parts, legend=legend) if rows else None

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tailtune.core.records import Row
 from tailtune.predictors.base import FitContext, LocalRung, load_arrays, save_arrays
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import LATE_IMPORTS, Candidate, Chosen, assemble
 
 _SCHEMA = "schema.json"

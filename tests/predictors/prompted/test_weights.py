@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from predictors.prompted.random_model import write_random_model
 
+from predictors.prompted.random_model import write_random_model
 from tailtune.config.prompting import PromptSpec
-from tailtune.services import weights as room
-from tailtune.services.weights import bytes_of, changed, digest_of, files_of, holds
+from tailtune.predictors.prompted import weights as room
+from tailtune.predictors.prompted.weights import bytes_of, changed, digest_of, files_of, holds
 
 WEIGHTS = "model.safetensors"
 
@@ -22,8 +22,8 @@ def model(tmp_path: Path) -> Path:
 
 
 def config(model: Path, **changes: object) -> None:
-    held = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (model / "config.json").write_text(json.dumps(held | changes), encoding="utf-8")
+    content = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (model / "config.json").write_text(json.dumps(content | changes), encoding="utf-8")
 
 
 def test_the_digest_is_that_of_the_content(model: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tailtune.core.errors import ServiceError
 from tailtune.core.records import Cost, Decision
 from tailtune.core.reports import RegisterReport
 from tailtune.services.mlflow import Charge, Tracker, connect, ledger
-from tailtune.services.mlflow.charge import plan
+from tailtune.services.mlflow.tracker import charge_plan
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter
 from tailtune.tasks.use_case import UseCase
 
@@ -50,7 +50,7 @@ def test_only_what_used_something_is_worth_a_run(charge: Charge, worth: bool) ->
 
 
 def test_lost_requests_are_told_beside_the_cost() -> None:
-    made = plan(replace(FAILED, lost_requests=3))
+    made = charge_plan(replace(FAILED, lost_requests=3))
     assert "3 requests were sent and never answered" in made.note
     assert {point.name: point.value for point in made.metrics}["requests_lost"] == 3
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from predictors.prompted.random_model import write_random_model
@@ -14,16 +11,11 @@ from project import NAME, make
 
 from tailtune.config.paths import Paths
 from tailtune.core.reports import PromptReport
+from tailtune.lifecycle import freshness
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
-from tailtune.services.weights import digest_of
 
 FOLDER = "lm/tiny"
-
-
-@pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "flows"))
-    yield importlib.import_module("stage_tasks")
 
 
 @pytest.fixture
@@ -37,29 +29,29 @@ def paths(tmp_path: Path) -> Paths:
     return made
 
 
-def test_the_weights_that_were_measured_are_fresh(tasks: ModuleType, paths: Paths) -> None:
-    assert not tasks.has_other_weights(paths, NAME)
+def test_the_weights_that_were_measured_are_fresh(paths: Paths) -> None:
+    assert not freshness.has_other_weights(paths, NAME)
 
 
-def test_other_weights_and_none_are_measured_again(tasks: ModuleType, paths: Paths) -> None:
+def test_other_weights_and_none_are_measured_again(paths: Paths) -> None:
     write_random_model(paths.root / FOLDER, seed=6)
-    assert tasks.has_other_weights(paths, NAME)
+    assert freshness.has_other_weights(paths, NAME)
     shutil.rmtree(paths.root / FOLDER)
-    assert tasks.has_other_weights(paths, NAME)
+    assert freshness.has_other_weights(paths, NAME)
 
 
 def test_weights_on_another_disk_are_looked_for_there(
-    tasks: ModuleType, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "disk" / "lm").mkdir(parents=True)
     shutil.move(paths.root / FOLDER, tmp_path / "disk" / FOLDER)
     monkeypatch.setenv("TAILTUNE_WEIGHTS", str(tmp_path / "disk"))
-    assert not tasks.has_other_weights(paths, NAME)
+    assert not freshness.has_other_weights(paths, NAME)
 
 
-def test_without_a_report_that_can_be_read_dvc_alone_decides(tasks: ModuleType, paths: Paths) -> None:
+def test_without_a_report_that_can_be_read_dvc_alone_decides(paths: Paths) -> None:
     shutil.rmtree(paths.root / FOLDER)
     paths.case(NAME).report("prompt").write_text("{}", encoding="utf-8")
-    assert not tasks.has_other_weights(paths, NAME)
+    assert not freshness.has_other_weights(paths, NAME)
     paths.case(NAME).report("prompt").unlink()
-    assert not tasks.has_other_weights(paths, NAME)
+    assert not freshness.has_other_weights(paths, NAME)
