@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost
 
 
@@ -20,7 +21,7 @@ class Meter:
         """Seconds since the start."""
         return time.monotonic() - self._wall
 
-    def cost(self, machine_hour_usd: float | None) -> Cost:
+    def cost(self, machine_hour_usd: Usd | None) -> Cost:
         """What was used until now.
 
         Args:
