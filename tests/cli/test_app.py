@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import signal
@@ -105,11 +106,13 @@ def fake_flow(cli: Cli, body: str) -> None:
 @pytest.mark.parametrize("code", [0, 3])
 def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(cli: Cli, code: int) -> None:
     fake_flow(cli, f"import os, sys; open('said', 'w').write(repr(sys.argv[1:])); sys.exit({code})")
-    result = cli("run", "first", "--force")
-    words = ["first", "--parent", str(os.getpid()), "--force"]
-    assert (cli.paths.root / "said").read_text(encoding="utf-8") == repr(words)
-    assert result.code == code
-    assert "Next:  tailtune run first" in result.out
+    done = cli("run", "first", "--force")
+    words = ast.literal_eval((cli.paths.root / "said").read_text(encoding="utf-8"))
+    assert words[:3] == ["first", "--parent", str(os.getpid())]
+    assert words[3] == "--server" and words[4].startswith("http://127.0.0.1:")
+    assert words[5:] == ["--force"]
+    assert done.code == code
+    assert "Next:  tailtune run first" in done.out
 
 
 def test_a_flow_that_was_killed_has_the_exit_code_of_its_signal(cli: Cli) -> None:
