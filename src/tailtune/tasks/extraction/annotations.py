@@ -34,8 +34,8 @@ class Annotation:
     @classmethod
     def decode(cls, label: str) -> Annotation:
         """Read what `encode` wrote."""
-        held = json.loads(label)
-        return cls(held["values"], tuple(Span(start, end, name) for start, end, name in held["spans"]))
+        decoded = json.loads(label)
+        return cls(decoded["values"], tuple(Span(start, end, name) for start, end, name in decoded["spans"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
