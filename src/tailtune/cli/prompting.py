@@ -29,8 +29,8 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         if not case.spec.prompt.models:
             yield f"{use_case}: nothing to estimate: {NO_MODEL}"
             return
-        train = store.read_rows(case.paths.rows("train"), "train", use_case)
-        dev = store.read_rows(case.paths.rows("dev"), "dev", use_case)
+        train = store.read_rows(case.paths.rows("train"), "train", use_case, case.task.parse_label)
+        dev = store.read_rows(case.paths.rows("dev"), "dev", use_case, case.task.parse_label)
         with kitchen_of(context, train) as kitchen:
             forecasts, warnings = kitchen.forecasts(bought_order(context, dev)), kitchen.warnings()
     yield from lines(forecasts)

@@ -24,8 +24,8 @@ def run(context: Context) -> PromptReport:
         EndpointError: An endpoint does not answer; what was answered is kept and not paid again.
     """
     case, spec, paths = context.case, context.case.spec.prompt, context.paths
-    train = store.read_rows(paths.rows("train"), "train", case.name)
-    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
+    train = store.read_rows(paths.rows("train"), "train", case.name, case.task.parse_label)
+    dev = store.read_rows(paths.rows("dev"), "dev", case.name, case.task.parse_label)
     digest = store.rows_digest(train, dev)
     store.require_passed(paths.passed, digest, case.name)
     ladder = store.read_report(paths.report("ladder"), LadderReport, case.name)

@@ -124,7 +124,7 @@ def _lines(rows: Sequence[Row], bought: Mapping[str, Bought]) -> Iterator[dict[s
     for place, row in enumerate(rows):
         said_ = {name: held.asked[place].answer.value for name, held in bought.items() if place < held.count}
         if said_:
-            yield {"id": row.id, "origin": row.origin, "expected": row.label, **said_}
+            yield {"id": row.id, "origin": row.origin, "expected": str(row.label), **said_}
 
 
 def _saved(campaign: Campaign, rungs: Sequence[PromptedRung], forecasts: Sequence[Forecast]) -> dict[str, float | None]:

@@ -122,10 +122,10 @@ def a_schema_of_one_sort_of_field_is_enough(kind: type[Extractor], folder: Path)
 
 
 def _without(row: Row, names: Sequence[str]) -> Row:
-    held = Annotation.decode(row.label)
+    held = row.label
     values = {name: value for name, value in held.values.items() if name in names} | {"odds": held.values["peril"]}
     spans = tuple(span for span in held.spans if span.label in names)
-    return replace(row, label=Annotation({name: values[name] for name in values if name in names}, spans).encode())
+    return replace(row, label=Annotation({name: values[name] for name in values if name in names}, spans))
 
 
 def a_text_of_20_000_characters_is_answered(kind: type[Extractor], _: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.lexicon import Lexicon
 from tailtune.tasks.extraction.rungs.words import Words
 from tasks.extraction.rungs.claims import SCHEMA, labelled
@@ -13,7 +12,7 @@ from tasks.extraction.rungs.claims import SCHEMA, labelled
 
 def learnt(*marked: str) -> Lexicon:
     rows = [labelled(one, {}) for one in marked]
-    return Lexicon.learn(SCHEMA, [(Words.of(row.text), Annotation.decode(row.label).spans) for row in rows])
+    return Lexicon.learn(SCHEMA, [(Words.of(row.text), row.label.spans) for row in rows])
 
 
 def candidates(lexicon: Lexicon, text: str) -> dict[str, Sequence[str]]:

@@ -26,9 +26,10 @@ class ExtractContext(FitContext):
     """One per ladder of an extraction use case.
 
     Attributes:
-        schema: What an object holds; the label of each row is an `Annotation` as JSON.
+        schema: What an object holds.
     """
 
+    rows: Sequence[Row[Annotation]]
     schema: ObjectSchema
 
 
@@ -69,11 +70,6 @@ class Extractor(LocalRung[ExtractContext]):
             assemble(self.schema, text, found.spans, found.chosen, found.absent)
             for text, found in zip(texts, self.found(texts), strict=True)
         ]
-
-
-def gold(rows: Sequence[Row]) -> list[Annotation]:
-    """What rows are labelled with."""
-    return [Annotation.decode(row.label) for row in rows]
 
 
 def save_rung(folder: Path, schema: ObjectSchema, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.predictors.base import Embed
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.values import Chosen
 
@@ -25,7 +25,7 @@ class Blank(Extractor):
     @classmethod
     def fit(cls, context: ExtractContext) -> Blank:
         """Count values."""
-        schema, annotations = context.schema, gold(context.rows)
+        schema, annotations = context.schema, [row.label for row in context.rows]
         chosen: dict[str, Chosen] = {}
         for spec in schema.classified:
             counts = Counter(held.values.get(spec.name) for held in annotations)

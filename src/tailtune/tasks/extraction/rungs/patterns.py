@@ -11,7 +11,7 @@ import numpy as np
 from tailtune.core.records import Row, Span
 from tailtune.predictors.base import Embed
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, terms_of
 from tailtune.tasks.extraction.rungs.lexicon import Lexicon
 from tailtune.tasks.extraction.rungs.odds import Odds
@@ -41,7 +41,7 @@ class Patterns(Extractor):
     @classmethod
     def fit(cls, context: ExtractContext) -> Patterns:
         """Learn where values stand, then what stands around them, then the keywords."""
-        schema, annotations = context.schema, gold(context.rows)
+        schema, annotations = context.schema, [row.label for row in context.rows]
         texts = [Words.of(row.text) for row in context.rows]
         lexicon = Lexicon.learn(schema, [(words, held.spans) for words, held in zip(texts, annotations, strict=True)])
         topics = _topics(schema)

@@ -11,7 +11,7 @@ from torch import Tensor
 from tailtune.predictors.base import Embed
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.heads import Layout, score
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.fitting import fit_heads, items_of
 from tailtune.tasks.extraction.rungs.frozen import FrozenStates
 from tailtune.tasks.extraction.schema import ObjectSchema
@@ -34,7 +34,7 @@ class TokenProbe(Extractor):
     def fit(cls, context: ExtractContext) -> TokenProbe:
         """Encode the train rows and fit the heads."""
         states, layout = FrozenStates.frozen(), Layout.of(context.schema)
-        items = items_of(layout, states, [row.text for row in context.rows], gold(context.rows))
+        items = items_of(layout, states, [row.text for row in context.rows], [row.label for row in context.rows])
         heads = fit_heads(layout, states, items, context.seed)
         return cls(context.schema, heads, len(items), states)
 
