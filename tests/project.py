@@ -71,8 +71,8 @@ SECTIONS: dict[str, dict[str, Any]] = {
 def sentences() -> list[Row]:
     """Sixty rows a label: two thirds train, a sixth dev, a sixth test. One label in eight is wrong: nobody gets all."""
     made = []
-    for label, (_, *said) in _SAID.items():
-        for lead, what, end in itertools.product(_LEADS, said, _ENDS):
+    for label, (_, *phrase) in _SAID.items():
+        for lead, what, end in itertools.product(_LEADS, phrase, _ENDS):
             text = f"{lead} {what} {end}".strip()
             digest = hashlib.sha256(f"{label}\x1f{text}".encode()).hexdigest()
             at = int(digest[:8], 16) % 6
@@ -136,11 +136,11 @@ def curate(paths: Paths, rows: Sequence[Row]) -> None:
 class Heard:
     """A progress that remembers what it was told."""
 
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     states: list[tuple[float, float, str]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def at(self, done: float, total: float, what: str) -> None:
         self.states.append((done, total, what))

@@ -58,12 +58,12 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
 @pytest.mark.parametrize("task", CODECS)
 @given(description=st.text("ab {}%#'\"\\\n\té漢.", max_size=40))
 def test_a_description_is_told_and_never_runs(task: str, description: str) -> None:
-    told = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
-    for name, text in TASKS[task].load_class().starting_prompts(told).items():
+    message = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
+    for name, text in TASKS[task].load_class().starting_prompts(message).items():
         template, lines = parsed(name, text, name)
         assert template.faults(CODECS[task].variables(), name, lines) == []
         system, _ = render(template, CODECS[task].variables(), [], "x")
-        assert f"The use case: {' '.join(told.split())}." in system.content
+        assert f"The use case: {' '.join(message.split())}." in system.content
 
 
 def test_the_shipped_prompts_keep_the_rules_that_every_prompt_has() -> None:

@@ -41,7 +41,7 @@ HURRY = {"this is urgent": True, "no hurry": False, "": None}
 def claims() -> list[dict[str, Any]]:
     """Some hundred orders; each field stands where another may stand in the next."""
     made = []
-    wishes = [(request, words) for request, said in ASKED.items() for words in said]
+    wishes = [(request, words) for request, phrase in ASKED.items() for words in phrase]
     for n, ((request, words), (day, iso), item, (hurry, urgent)) in enumerate(
         itertools.product(wishes, DAYS.items(), ITEMS, HURRY.items())
     ):

@@ -8,6 +8,8 @@ from typing import Any, Generic, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
+from tailtune.core.money import Usd
+
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
@@ -70,7 +72,7 @@ class Answer:
 
     value: str | None
     confidence: float
-    usd: float | None = 0.0
+    usd: Usd | None = 0.0
 
     def columns(self) -> dict[str, str | float | None]:
         """The answer as a served model gives it: column → text or number."""
@@ -113,8 +115,8 @@ class Cost(Record):
     wall_s: float = Field(ge=0, description="Seconds from start to end.")
     cpu_s: float = Field(ge=0, description="Processor seconds, children included.")
     peak_memory_mb: float = Field(ge=0, description="Largest resident memory, MiB.")
-    usd: float | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
-    bought_usd: float | None = Field(
+    usd: Usd | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
+    bought_usd: Usd | None = Field(
         0.0, description="Paid to endpoints besides; null when the cost of an answer is not known."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Estimate
 from tailtune.core.reports import (
     CandidateCost,
@@ -164,7 +165,7 @@ def _the_best(story: Story, name: str) -> str:
 
 
 def _worth(story: Story) -> str:
-    """What the verdict is worth in dollars, where that was reckoned."""
+    """What the verdict is worth in dollars, where it was calculated."""
     economics = story.verdict.economics if story.verdict else None
     worth = next(value_sentences(economics), "") if economics is not None and economics.net_value is not None else ""
     return f" {worth}" if worth else ""
@@ -243,8 +244,8 @@ class CostByVolume:
     """
 
     candidate: CandidateCost
-    fixed_usd: float
-    slope_usd: float
+    fixed_usd: Usd
+    slope_usd: Usd
 
     def at(self, per_day: float) -> float:
         """US dollars over the horizon at a volume."""

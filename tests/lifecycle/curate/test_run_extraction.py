@@ -68,10 +68,10 @@ def test_unknown_fields_and_values_are_told_all_at_once(tmp_path: Path) -> None:
     rows = [row(n) for n in range(5)] + [row(5, fields={"nmae": "x"}), row(6, fields={"peril": "watr"})]
     with pytest.raises(DataError) as caught:
         perform("curate", make(tmp_path, rows))
-    told = [str(fault) for fault in caught.value.faults]
-    assert len(told) == 2
-    assert "`nmae`" in told[0] and "did you mean name?" in told[0] and "r.jsonl:6" in told[0]
-    assert "`watr`" in told[1] and "did you mean water?" in told[1]
+    lines = [str(fault) for fault in caught.value.faults]
+    assert len(lines) == 2
+    assert "`nmae`" in lines[0] and "did you mean name?" in lines[0] and "r.jsonl:6" in lines[0]
+    assert "`watr`" in lines[1] and "did you mean water?" in lines[1]
 
 
 def test_scrubbing_what_the_schema_asks_for_stops_the_run(tmp_path: Path) -> None:

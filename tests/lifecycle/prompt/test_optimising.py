@@ -72,7 +72,7 @@ def test_a_better_prompt_is_found_bought_reported_and_kept(tmp_path: Path, tmp_p
         assert isinstance(saved, Prompted) and saved.template.text == text
         states = [(done, total) for done, total, what in heard.states if "a better prompt is searched" in what]
         assert states == sorted(states) and len(states) > 5 and states[-1][0] <= 200 == states[-1][1]
-        assert any(line.startswith(f"{TITLE}: ") and "reflections for $" in line for line in heard.said)
+        assert any(line.startswith(f"{TITLE}: ") and "reflections for $" in line for line in heard.lines)
 
 
 def test_an_adopted_prompt_is_the_optimised_one(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -161,9 +161,9 @@ def test_without_the_extra_it_is_told_first_and_the_others_are_measured(
         report, heard, _ = followed(paths)
         assert [rung.name for rung in report.rungs] == ["lm_zero_shot"]
         assert report.unmeasured == (f"{TITLE}: {why}",)
-        told = [why in line for line in heard.said].index(True)
-        bought = [line.startswith(registry.title("lm_zero_shot")) for line in heard.said].index(True)
-        assert told < bought, heard.said
+        told = [why in line for line in heard.lines].index(True)
+        bought = [line.startswith(registry.title("lm_zero_shot")) for line in heard.lines].index(True)
+        assert told < bought, heard.lines
 
 
 @pytest.mark.parametrize(

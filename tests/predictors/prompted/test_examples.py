@@ -67,7 +67,7 @@ def test_what_is_near_does_not_hang_on_the_texts_beside_it() -> None:
 
 
 def test_there_may_be_fewer_rows_than_shots() -> None:
-    assert [len(held) for held in fitted("nearest", 50).near(["a", "b"])] == [24, 24]
+    assert [len(content) for content in fitted("nearest", 50).near(["a", "b"])] == [24, 24]
     assert fitted("nearest", 3).near([]) == []
 
 

@@ -31,18 +31,18 @@ def test_what_others_have_learnt_is_not_given_up_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "refusal",
     [
         Refusal(429, "response_format busy"),
         Refusal(400, "something else entirely"),
         Refusal(401, "response_format needs a key"),
     ],
-    ids=lambda said: said.text,
+    ids=lambda refusal: refusal.text,
 )  # fmt: skip
-def test_other_refusals_change_nothing(said: Refusal) -> None:
+def test_other_refusals_change_nothing(refusal: Refusal) -> None:
     dialect = Dialect(SPEC)
     before = dialect.arguments(HELD)
-    assert not dialect.adapt(HELD, before, said)
+    assert not dialect.adapt(HELD, before, refusal)
     assert dialect.arguments(HELD) == before
 
 

@@ -27,8 +27,8 @@ def test_the_chat_template_is_used_up_to_the_answer(tokenizer: Any) -> None:
 
 def test_without_a_template_the_speakers_are_named(tokenizer: Any) -> None:
     tokenizer.chat_template = None
-    said = (*ASKED, Message("assistant", "card"), Message("user", "and now"))
-    assert tokenizer.decode(prompt_ids(tokenizer, said)) == (
+    lines = (*ASKED, Message("assistant", "card"), Message("user", "and now"))
+    assert tokenizer.decode(prompt_ids(tokenizer, lines)) == (
         "System:\nSort it.\n\nUser:\nwhere is my card\n\nAssistant:\ncard\n\nUser:\nand now\n\nAssistant:\n"
     )
 
