@@ -242,9 +242,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
     )
     with pytest.raises(SpecError) as caught:
         load_schema(file, "models/x/schema.json", "tailtune check x")
-    told = [str(fault) for fault in caught.value.faults]
-    assert [one.partition("  ")[0].rpartition(":")[2] for one in told] == ["1", "3", "5", "6", "7"]
-    assert told[2].startswith("models/x/schema.json:5  properties.a.pattern: no regular expression")
+    lines = [str(fault) for fault in caught.value.faults]
+    assert [one.partition("  ")[0].rpartition(":")[2] for one in lines] == ["1", "3", "5", "6", "7"]
+    assert lines[2].startswith("models/x/schema.json:5  properties.a.pattern: no regular expression")
     assert caught.value.hint == "tailtune check x"
 
 

@@ -102,7 +102,7 @@ def test_the_expected_answers_score_one_for_sure(rows: list[dict[str, object]], 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
 def test_every_interval_holds_its_value_between_nothing_and_all(pairs: list[tuple[dict, dict]]) -> None:
-    expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
+    expected = [Annotation({name: value for name, value in needed.items() if value is not None}) for needed, _ in pairs]
     answers = [Extraction.of(given_) for _, given_ in pairs]
     found = score(SCHEMA, expected, answers, RULES, resamples=50)
     assert score(SCHEMA, expected, answers, RULES, resamples=50).metrics.keys() == found.metrics.keys()

@@ -76,7 +76,7 @@ def test_answers_and_rows_must_pair() -> None:
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
 def test_counts_add_up(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """What is right is well-formed and meant; a row is right when nothing in it is wrong or missed."""
-    expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
+    expected = [Annotation({name: value for name, value in needed.items() if value is not None}) for needed, _ in pairs]
     found = tally(SCHEMA, expected, [Extraction.of(given_) for _, given_ in pairs], RULES)
     assert (found.hits <= np.minimum(found.formed, found.meant)).all()
     assert (found.hits >= found.formed + found.meant - found.answered).all()

@@ -100,11 +100,11 @@ def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, A
         faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected an object: field → value")
         return {}
     try:
-        plain = {str(name): _plain(held) for name, held in value.items()}
+        plain = {str(name): _plain(item) for name, item in value.items()}
     except ValueError as error:
         faults.add(number, f"`{column}` holds {error}")
         return {}
-    return {name: held for name, held in plain.items() if held is not None}
+    return {name: item for name, item in plain.items() if item is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -114,9 +114,9 @@ def _plain(value: Any) -> Any:
         ValueError: JSON has nothing for it.
     """
     if isinstance(value, list | tuple):
-        return [held for held in map(_plain, value) if held is not None] or None
+        return [item for item in map(_plain, value) if item is not None] or None
     if isinstance(value, dict):
-        return {str(name): _plain(held) for name, held in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, date):  # and datetime, which is one
@@ -213,12 +213,12 @@ def _annotation(
     """The annotation, and what is wrong with its values."""
     from tailtune.tasks.extraction.values import align
 
-    said = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
-    values, wrong = _given_values(schema, said)
+    labelled = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
+    values, wrong = _given_values(schema, labelled)
     surfaces: dict[str, list[str]] = {}
     for span in spans:
         surfaces.setdefault(span.label, []).append(span.of(text))
-    unsaid = {name: covered for name, covered in surfaces.items() if name not in said}
+    unsaid = {name: covered for name, covered in surfaces.items() if name not in labelled}
     read, unread = _read_values(schema, unsaid, values)
     values, wrong = {**values, **read}, [*wrong, *unread]
     # What is chosen is read from the whole text: a place of it would be one that no head can answer with.
@@ -243,13 +243,13 @@ def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str
     return ""
 
 
-def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _given_values(schema: ObjectSchema, labelled: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
     from tailtune.tasks.extraction.values import conform
 
     values: dict[str, Any] = {}
     wrong: list[str] = []
-    for name, value in said.items():
+    for name, value in labelled.items():
         made = conform(schema[name], value)
         if not made.ok:
             wrong.append(f"{name}: {made.reason}")

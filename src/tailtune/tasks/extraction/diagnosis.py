@@ -53,7 +53,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row[Annotation], answer
     row_answers = _Answers(gold, answered, strong, local, asked_strong)
     shown = None if answers.shown is None else [label.values for label in answers.shown]
     wrong = [
-        _part(schema, rules, field, row_answers, shown)
+        _wrong_part(schema, rules, field, row_answers, shown)
         for field in schema.fields
         if not _field_right(rules, field, answered, gold)
     ]
@@ -71,7 +71,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row[Annotation], answer
     return (*wrong, *strange)
 
 
-def _part(
+def _wrong_part(
     schema: ObjectSchema, rules: Rules, field: FieldSpec, row_answers: _Answers, shown: Sequence[Values] | None
 ) -> WrongPart:
     name = field.name

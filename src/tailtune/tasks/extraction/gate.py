@@ -42,8 +42,8 @@ class FieldCheck(LabelCheck):
 
         for name in sorted(label.names):
             self._names.add(name, origin)
-        said = dict(label.values or {}) | ({INTENT: label.intent} if label.intent else {})
-        for name, value in said.items():
+        labelled = dict(label.values or {}) | ({INTENT: label.intent} if label.intent else {})
+        for name, value in labelled.items():
             if name in self._values:
                 made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
                 self._values[name].add(str(made.value if made.ok else value), origin)
@@ -109,7 +109,7 @@ def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables
     spans: list[tuple[str, str, int, int, int, str | None]] = []
     values: list[tuple[str, str, str | None]] = []
     counts: Counter[str] = Counter()
-    wanted = missing = 0
+    spanned = missing = 0
     for row in rows:
         spans += [(row.origin, *facts) for facts in _spans(row.text, row.label.spans)]
         found = {span.label for span in row.label.spans}
@@ -119,17 +119,20 @@ def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables
             values.append((row.origin, name, wrong))
             counts[name] += row.split == "train"
             if field is not None and field.spanned:
-                wanted += 1
+                spanned += 1
                 missing += name not in found
-    share = missing / wanted if wanted else 0.0
+    share = missing / spanned if spanned else 0.0
     train = [counts[name] for name in schema.names]
-    said = [f"{name} ({n} train rows)" for name, n in zip(schema.names, train, strict=True)]
+    counted = [f"{name} ({n} train rows)" for name, n in zip(schema.names, train, strict=True)]
     frames = {
         "spans": _frame(spans, ("origin", "field", "start", "left", "length", "overlaps")),
         "values": _frame(values, ("origin", "field", "invalid")),
-        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": said}),
+        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": counted}),
         "alignment": pd.DataFrame(
-            {"unaligned_share": [share], "origin": [f"{missing:,} of {wanted:,} values not found in their text"]}
+            {
+                "unaligned_share": [share],
+                "origin": [f"{missing:,} of {spanned:,} values not found in their text"],
+            }
         ),
     }
     return SuiteTables(GRAINS, frames)

@@ -76,11 +76,11 @@ def declare(new: NewUseCase) -> Declaration:
 
 def _columns(new: NewUseCase) -> dict[str, str]:
     """The columns of labels: those that were named, else those that have the usual names."""
-    given = {ENTITIES: new.entities, FIELDS: new.fields, INTENT: new.intent}
-    named = {key: column for key, column in given.items() if column is not None}
+    columns_named = {ENTITIES: new.entities, FIELDS: new.fields, INTENT: new.intent}
+    named = {key: column for key, column in columns_named.items() if column is not None}
     if not named:
         there = sources.peek(new.source)
-        named = {key: key for key in given if key in there}
+        named = {key: key for key in columns_named if key in there}
         if not named:
             raise UsageError(
                 f"{new.source}: no column {ENTITIES}, {FIELDS} or {INTENT}; it has {', '.join(there)}",
@@ -97,11 +97,11 @@ def _schema(new: NewUseCase, columns: Columns[RawLabel]) -> tuple[str, ObjectSch
         return new.schema.read_text(encoding="utf-8"), schema
     from tailtune.tasks.extraction.values import propose_schema
 
-    def given() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
+    def labelled_rows() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
         for row in sources.read(new.source, columns, str(new.source)):
             yield row.text, row.label.spans, row.label.values, row.label.intent
 
-    document = {"title": new.name, **propose_schema(given())}
+    document = {"title": new.name, **propose_schema(labelled_rows())}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
 
 
@@ -126,8 +126,8 @@ def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchem
 
 
 def _sections(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> dict[str, list[str]]:
-    asked = {str(field.kind) for field in schema.fields} | _labelled_pii(new, columns)
-    scrubbed = [kind for kind in PII if kind not in asked]
+    read_kinds = {str(field.kind) for field in schema.fields} | _labelled_pii(new, columns)
+    scrubbed = [kind for kind in PII if kind not in read_kinds]
     return {
         "curate": [f"scrub_pii: [{', '.join(scrubbed)}]"],
         "split": ["dev_share: 0.1"],
@@ -149,8 +149,8 @@ def _labelled_pii(new: NewUseCase, columns: Columns[RawLabel]) -> set[str]:
     found: set[str] = set()
     for row in islice(sources.read(new.source, columns, str(new.source)), _LOOKED_AT):
         label = row.label
-        said = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
-        for value in said:
+        written = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
+        for value in written:
             found.update(scrub(value, PII)[1])
     return found
 

@@ -71,10 +71,10 @@ def dev_score(layout: Layout, rows: Sequence[DevRow]) -> tuple[float, float]:
         rows: At least one.
     """
     counts = np.array([_counts(layout, row) for row in rows], dtype=np.float64)
-    hits, said = 2 * counts[:, 0], counts[:, 1] + counts[:, 2]
-    total = max(1.0, float(said.sum()))
+    hits, size = 2 * counts[:, 0], counts[:, 1] + counts[:, 2]
+    total = max(1.0, float(size.sum()))
     quality = float(hits.sum()) / total
-    return quality, float(np.sqrt(np.square(hits - quality * said).sum())) / total
+    return quality, float(np.sqrt(np.square(hits - quality * size).sum())) / total
 
 
 def calibrated(layout: Layout, rows: Sequence[DevRow]) -> Calibration:
@@ -100,9 +100,9 @@ def _powers(layout: Layout, rows: Sequence[DevRow], calibration: Calibration) ->
     for row in rows:
         reading = read(layout, row.scores, calibration)
         expected = set(row.label.spans)
-        said = {span.label for span in expected}
+        present = {span.label for span in expected}
         seen[True] += [(one.confidence, one.span in expected) for one in reading.found]
-        seen[False] += [(sure, name not in said) for name, sure in reading.absent.items()]
+        seen[False] += [(sure, name not in present) for name, sure in reading.absent.items()]
     given, absent = (
         fit_power(np.array([sure for sure, _ in seen[some]]), np.array([right for _, right in seen[some]]))
         for some in (True, False)
@@ -118,8 +118,12 @@ def _counts(layout: Layout, row: DevRow) -> tuple[int, int, int]:
     spans: set[Span] = set()
     if row.scores.tags is not None and len(row.scores.tags):
         spans = {span for span, _, _ in layout.tags.spans(row.scores.words, best_tags(row.scores.tags).tolist())}
-    wanted = {span for span in row.label.spans if span.label in layout.tags.names}
-    return len(given & expected) + len(spans & wanted), len(given) + len(spans), len(expected) + len(wanted)
+    marked = {span for span in row.label.spans if span.label in layout.tags.names}
+    return (
+        len(given & expected) + len(spans & marked),
+        len(given) + len(spans),
+        len(expected) + len(marked),
+    )
 
 
 def _chosen(layout: Layout, row: DevRow) -> list[tuple[str, str | bool | None]]:

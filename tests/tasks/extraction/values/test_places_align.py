@@ -129,8 +129,8 @@ def test_places_that_are_taken_stay_free_of_others() -> None:
     text = "Ann and Ann"
     taken = [Span(0, 3, "other")]
     assert align(of(x=None), text, {"x": "Ann"}, taken).spans == (Span(8, 11, "x"),)
-    held = align(of(x=None), "Ann", {"x": "Ann"}, taken)
-    assert (held.spans, held.shared) == ((), ("x",))
+    found = align(of(x=None), "Ann", {"x": "Ann"}, taken)
+    assert (found.spans, found.shared) == ((), ("x",))
 
 
 def test_an_amount_without_currency_is_taken_where_none_says_it() -> None:
