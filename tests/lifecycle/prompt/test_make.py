@@ -19,9 +19,8 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import PromptReport
-from tailtune.lifecycle.prompt.kitchen import NotMade
-from tailtune.lifecycle.prompt.measuring import kitchen_of
-from tailtune.lifecycle.prompt.optimising import held_out, scorer
+from tailtune.lifecycle.prompt.make import NotMade, held_out, scorer
+from tailtune.lifecycle.prompt.step import rung_factory
 from tailtune.lifecycle.runner import run_stage
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved as registry
@@ -175,11 +174,11 @@ def test_too_few_train_rows_are_told_and_the_others_are_measured(
 ) -> None:
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
     declare(paths, "http://127.0.0.1:9/v1", strong=True, rungs=RUNGS)
-    with kitchen_of(context(paths), rows_of(paths, "train")[:rows]) as kitchen:
-        assert kitchen.warnings() == ([f"{TITLE} will not be measured: {missing}"] if missing else [])
-        names = [one.name for one in kitchen.forecasts(rows_of(paths, "dev"))]
+    with rung_factory(context(paths), rows_of(paths, "train")[:rows]) as factory:
+        assert factory.warnings() == ([f"{TITLE} will not be measured: {missing}"] if missing else [])
+        names = [one.name for one in factory.forecasts(rows_of(paths, "dev"))]
         assert names == (["lm_zero_shot"] if missing else RUNGS)
-        made = kitchen.make("lm_optimised", {})
+        made = factory.make("lm_optimised", {})
         assert made == NotMade(missing or "no prompt was measured before it", lacking=True)
 
 
@@ -213,9 +212,9 @@ def test_rows_that_are_searched_on_are_in_no_prompt(tmp_path: Path, tmp_path_fac
         context_, train = context(paths), rows_of(paths, "train")
         searched = held_out(context_.case, train)
         assert len(searched) == len(train) // 5 // 2 * 2
-        with kitchen_of(context_, train) as kitchen:
+        with rung_factory(context_, train) as factory:
             for name in ("lm_few_shot", "lm_retrieval"):
-                rung = kitchen.make(name, {})
+                rung = factory.make(name, {})
                 assert isinstance(rung, Prompted)
                 shown = {one.text for held in rung.examples_for([row.text for row in searched]) for one in held}
                 assert shown and not shown & {row.text for row in searched}

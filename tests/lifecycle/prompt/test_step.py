@@ -18,7 +18,7 @@ from project import NAME, copy, jsonl, respec, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
 from tailtune.core.errors import EndpointError, MissingInputError, SpecError
-from tailtune.lifecycle.prompt import NO_MODEL
+from tailtune.lifecycle.prompt.step import NO_MODEL
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved as registry
 

@@ -13,7 +13,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import Paired, PromptedRung
-from tailtune.lifecycle.prompt.results import adjusted
+from tailtune.lifecycle.prompt.buying import adjusted
 from tailtune.lifecycle.runner import run_stage
 
 Factory = pytest.TempPathFactory
