@@ -13,7 +13,7 @@ GIVEN_UP = {"told", "said", "held", "wanted", "asked"}
 GIVEN_UP_AS_DEFINITIONS = GIVEN_UP | {"given", "found", "one", "part"}
 """As names of functions and classes."""
 FOLDERS = ("src", "flows", "infra", "examples", "benchmarks")
-STILL_TO_MEND = "src/tailtune/tasks/extraction/rungs/"
+STILL_TO_MEND = ("src/tailtune/tasks/extraction/rungs/",)
 """Folders whose names are not mended yet: this list only ever gets shorter."""
 
 
