@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tailtune.tasks.extraction.rungs import patterns
+from tailtune.tasks.extraction.rungs.base import Words
 from tailtune.tasks.extraction.rungs.patterns import Patterns, features
-from tailtune.tasks.extraction.rungs.words import Words
 from tasks.extraction.rungs.claims import ROWS, SCHEMA, UNSEEN, context, labelled, share
 from tasks.extraction.rungs.contract import Check, fitted, keeps
 

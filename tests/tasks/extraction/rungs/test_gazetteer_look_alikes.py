@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tailtune.tasks.extraction.rungs.finders import FINDABLE, find
+from tailtune.tasks.extraction.rungs.gazetteer import FINDABLE, look_alikes
 from tailtune.tasks.extraction.schema import Kind
 
 
@@ -35,21 +35,21 @@ from tailtune.tasks.extraction.schema import Kind
     ],
 )
 def test_it_is_found(kind: Kind, text: str, wanted: str) -> None:
-    assert wanted in [text[start:end] for start, end in find(kind, text)]
+    assert wanted in [text[start:end] for start, end in look_alikes(kind, text)]
 
 
 def test_words_are_not_taken_for_values() -> None:
     text = "Nothing of the kind is said in this sentence, Mayor."
-    assert [text[start:end] for kind in sorted(FINDABLE) for start, end in find(kind, text)] == []
+    assert [text[start:end] for kind in sorted(FINDABLE) for start, end in look_alikes(kind, text)] == []
 
 
 def test_other_kinds_are_not_looked_for() -> None:
-    assert list(find("text", "on 2026-03-12")) == []
+    assert list(look_alikes("text", "on 2026-03-12")) == []
 
 
 @pytest.mark.parametrize("text", ["1 " * 10_000, "a." * 10_000, "1.000" * 4_000, "hundred " * 2_500])
 def test_long_texts_take_no_longer_than_they_are_long(text: str) -> None:
     begun = time.perf_counter()
     for kind in FINDABLE:
-        list(find(kind, text))
+        list(look_alikes(kind, text))
     assert time.perf_counter() - begun < 2

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.rungs.aligning import Aligner
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import Words
+from tailtune.tasks.extraction.rungs.template import Aligner
 
 
 def carried(template: str, stretch: str, query: str, most_words: int = 100) -> list[str]:
