@@ -271,10 +271,10 @@ def _read_values(
         anchor = {**known, **values}.get(field.relative_to or "")
         since = date.fromisoformat(anchor) if isinstance(anchor, str) else None
         made = [normalise(field, surface, since) for surface in surfaces[name]]
-        wrong += [f"{name}: {one.reason}" for one in made if not one.ok]
-        read = [one.value for one in made if one.ok]
+        wrong += [f"{name}: {outcome.reason}" for outcome in made if not outcome.ok]
+        read = [outcome.value for outcome in made if outcome.ok]
         if read:
-            values[name] = [one for at, one in enumerate(read) if one not in read[:at]] if field.many else read[0]
+            values[name] = [value for at, value in enumerate(read) if value not in read[:at]] if field.many else read[0]
     return values, wrong
 
 

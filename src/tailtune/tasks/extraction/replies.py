@@ -79,26 +79,26 @@ def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, An
 
 
 def _strict(field: FieldSpec) -> dict[str, Any]:
-    one = _strict_value(value_schema(field))
+    value = _strict_value(value_schema(field))
     if field.many:
-        listed: dict[str, Any] = {"type": "array", "items": one}
+        listed: dict[str, Any] = {"type": "array", "items": value}
         most = field.subschema.get("maxItems")
         if most is not None:
             listed["maxItems"] = most
-        one = listed
+        value = listed
     if not (rules_of(field).takes_null or (field.nullable and not field.many)):
-        return one
-    if "enum" in one:
-        return {**one, "type": [one["type"], "null"], "enum": [*one["enum"], None]}
-    if one["type"] in ("object", "array"):
-        return {"anyOf": [one, {"type": "null"}]}
-    return {**one, "type": [one["type"], "null"]}
+        return value
+    if "enum" in value:
+        return {**value, "type": [value["type"], "null"], "enum": [*value["enum"], None]}
+    if value["type"] in ("object", "array"):
+        return {"anyOf": [value, {"type": "null"}]}
+    return {**value, "type": [value["type"], "null"]}
 
 
 def _strict_value(core: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one value, cut down to what decoders take."""
     if core["type"] == "object":  # money
-        properties = {name: _strict_value(_typed(one)) for name, one in core["properties"].items()}
+        properties = {name: _strict_value(_typed(inner)) for name, inner in core["properties"].items()}
         return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     kept = {word: core[word] for word in _KEPT[core["type"]] if word in core}
     if "const" in kept:
@@ -162,7 +162,7 @@ class ObjectCodec:
             return _unusable("empty")
         objects = objects_in(answer)
         names = self._object.names
-        last = next((one for one in reversed(objects) if not one or any(name in one for name in names)), None)
+        last = next((found for found in reversed(objects) if not found or any(name in found for name in names)), None)
         if last is None:
             return _unusable("not as the schema says" if objects else "no JSON")
         values = {field.name: last[field.name] for field in self._fields if _says(last, field)}
