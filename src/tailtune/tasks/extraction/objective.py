@@ -159,7 +159,7 @@ class Fields(Goal):
 
     def parts(self) -> Iterator[str]:
         """The schema, texts and annotations, each list closed by a mark of its own."""
-        labels, dev_labels = ([label.encode() for label in some] for some in (self.labels, self.dev_labels))
+        labels, dev_labels = ([str(label) for label in some] for some in (self.labels, self.dev_labels))
         first = [canonical(dict(self.schema.document)), str(self.writing)]
         for values in (first, self.texts, labels, self.dev_texts, dev_labels):
             yield from (f"{value}\0" for value in values)
@@ -296,14 +296,14 @@ class FieldObjective(Objective):
         return total, [found[row] for row in range(len(self._dev))]
 
 
-def fields_of(schema: ObjectSchema, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+def fields_of(schema: ObjectSchema, train: Sequence[Row[Annotation]], dev: Sequence[Row[Annotation]]) -> Fields:
     """The goal of an extraction use case with this schema."""
     return Fields(
         schema,
         texts=[row.text for row in train],
-        labels=[Annotation.decode(row.label) for row in train],
+        labels=[row.label for row in train],
         dev_texts=[row.text for row in dev],
-        dev_labels=[Annotation.decode(row.label) for row in dev],
+        dev_labels=[row.label for row in dev],
     )
 
 

@@ -169,15 +169,19 @@ class ObjectCodec:
         known = {REASONING, *names}
         return Read(Extraction.of(values, reasons={name: UNKNOWN for name in last if name not in known}))
 
-    def shown(self, label: str) -> str:
-        """Every field in the schema's order, null or an empty list where the row has no value."""
-        values = Annotation.decode(label).values
-        shown = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
-        return json.dumps(shown, ensure_ascii=False)
+    def parse_label(self, text: str) -> Annotation:
+        """An annotation from its JSON."""
+        return Annotation.parse(text)
 
-    def keys(self, label: str) -> tuple[str, ...]:
+    def shown(self, label: Annotation) -> str:
+        """Every field in the schema's order, null or an empty list where the row has no value."""
+        values = label.values
+        whole = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
+        return json.dumps(whole, ensure_ascii=False)
+
+    def keys(self, label: Annotation) -> tuple[str, ...]:
         """The fields that have a value."""
-        return tuple(Annotation.decode(label).values)
+        return tuple(label.values)
 
     def card(self) -> dict[str, Any]:
         """The schema's document."""
