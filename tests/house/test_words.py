@@ -11,7 +11,7 @@ GIVEN_UP = {"told", "said", "held", "wanted", "asked"}
 """As names of functions, classes and variables."""
 GIVEN_UP_AS_DEFINITIONS = GIVEN_UP | {"given", "found", "one", "part"}
 """As names of functions and classes."""
-FOLDERS = ("src", "flows", "infra", "examples", "benchmarks")
+FOLDERS = ("src", "flows", "infra", "examples", "benchmarks", "tests")
 
 
 def given_up(tree: ast.AST) -> Iterator[tuple[int, str]]:

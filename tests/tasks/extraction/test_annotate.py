@@ -103,7 +103,7 @@ def test_spans_move_with_cleaning_and_scrubbing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "span", "reason", "told"),
+    ("text", "span", "reason", "expected"),
     [
         ("abc", (0, 4), "span_outside", "outside"),
         ("abc", (-1, 2), "span_outside", "outside"),
@@ -113,12 +113,12 @@ def test_spans_move_with_cleaning_and_scrubbing() -> None:
     ],
 )
 def test_a_span_that_cannot_be_used_puts_the_row_aside(
-    text: str, span: tuple[int, int], reason: str, told: str
+    text: str, span: tuple[int, int], reason: str, expected: str
 ) -> None:
     label = RawLabel((Span(*span, "name"),))
     row = prepare_row(SCHEMA, RawRow(text, label, "r.jsonl:1"), (), ())
     assert row.reason == reason
-    assert told in row.detail
+    assert expected in row.detail
 
 
 def test_overlapping_and_crossing_spans_put_the_row_aside() -> None:

@@ -63,7 +63,7 @@ def test_at_least_one_column_holds_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entities", "told"),
+    ("entities", "expected"),
     [
         ("no json", "`entities` is no JSON"),
         ({"start": 1}, "`entities` is dict"),
@@ -74,11 +74,11 @@ def test_at_least_one_column_holds_labels() -> None:
         ([{"start": 1, "end": 2, "label": ""}], "`entities` holds dict"),
     ],
 )
-def test_spans_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path, entities: object, told: str) -> None:
+def test_spans_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path, entities: object, expected: str) -> None:
     data = ExtractionData(file="r.jsonl", entities="entities")
     (fault,) = faults(tmp_path, data, {"text": "abc", "entities": entities})
     assert fault.startswith("data/x/r.jsonl:1  ")
-    assert told in fault
+    assert expected in fault
 
 
 def test_fields_and_intents_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_a_field_without_examples_is_never_answered() -> None:
 def test_spans_are_counted_in_characters(shift: str) -> None:
     text = f"{shift}{UNSEEN[1].text}"
     (answer,) = fitted(Patterns).answer([text])
-    said = {span.label: span.of(text) for span in answer.spans}
+    surfaces = {span.label: span.of(text) for span in answer.spans}
     gold = UNSEEN[1].label.spans
-    assert said["name"] == next(span.of(UNSEEN[1].text) for span in gold if span.label == "name")
+    assert surfaces["name"] == next(span.of(UNSEEN[1].text) for span in gold if span.label == "name")
 
 
 def test_features_are_a_candidates_reasons_words_and_surroundings() -> None:
