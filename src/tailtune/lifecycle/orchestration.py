@@ -135,9 +135,9 @@ def _here(paths: Paths, stage: str, use_case: str) -> int:
         ):
             runner.run_stage(stage, use_case, paths, settings, progress)
     except (TailTuneError, OSError) as error:
-        said = error if isinstance(error, TailTuneError) else of_system(error)
-        print(f"\n{said}", file=sys.stderr)
-        return said.exit_code
+        reported = error if isinstance(error, TailTuneError) else of_system(error)
+        print(f"\n{reported}", file=sys.stderr)
+        return reported.exit_code
     except Exception:  # a mistake of ours: shown whole, and no other stage runs
         traceback.print_exc()
         return TailTuneError.exit_code

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost
 
 
@@ -28,7 +29,7 @@ class Meter:
         """Seconds since the start."""
         return time.monotonic() - self._wall
 
-    def cost(self, machine_hour_usd: float | None) -> Cost:
+    def cost(self, machine_hour_usd: Usd | None) -> Cost:
         """What was used until now.
 
         Args:
