@@ -45,8 +45,8 @@ def test_no_flow_file_hides_a_package(tmp_path: Path) -> None:
     stems = [path.stem for path in python_files(FLOWS)]
     ask = "import importlib.util as u, sys; print([s for s in sys.argv[1:] if u.find_spec(s)])"
     words = [sys.executable, "-I", "-c", ask, *stems, "prefect"]
-    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert ast.literal_eval(told) == ["prefect"], "Prefect's loader would put these files before the packages"
+    message = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert ast.literal_eval(message) == ["prefect"], "Prefect's loader would put these files before the packages"
     assert not {"datasets", "evaluate", "monitoring"} & set(stems), "packages that others install beside ours"
 
 

@@ -133,15 +133,15 @@ def test_a_row_gets_the_reason_of_most_of_its_fields_and_of_equals_the_earlier()
     assert explain([failed(unseen, weak)], "fixed", True) == ["model too weak"]
 
 
-SAID = st.sampled_from(["refund", "fee", "card", None])
+ANSWERS = st.sampled_from(["refund", "fee", "card", None])
 PARTS = st.builds(
     WrongPart,
     name=st.sampled_from(["", "city"]),
     expected=st.sampled_from(["refund", "fee"]),
-    answered=SAID,
-    strong=SAID,
+    answered=ANSWERS,
+    strong=ANSWERS,
     strong_right=st.sampled_from([True, False, None]),
-    local=SAID,
+    local=ANSWERS,
     suspect=st.booleans(),
     evidence=st.sampled_from([True, False, None]),
     malformed=st.booleans(),

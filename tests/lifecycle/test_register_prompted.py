@@ -123,7 +123,7 @@ def retire(double: Double) -> None:
     double.conduct = Conduct(models=("newer",))
 
 
-@pytest.mark.parametrize(("change", "told"), [(refuse, "key"), (retire, "it offers newer")])
+@pytest.mark.parametrize(("change", "expected"), [(refuse, "key"), (retire, "it offers newer")])
 def test_a_champion_that_cannot_be_asked_keeps_its_alias_and_the_version_is_made(
     case: UseCase,  # noqa: F811
     uri: str,  # noqa: F811

@@ -29,7 +29,7 @@ CODECS: dict[str, Codec] = {
     "classification": LabelCodec({"billing": "money", "log_in": ""}),
     "extraction": ObjectCodec(schema_from(SCHEMA)),
 }
-TOLD = {
+DESCRIBED = {
     "classification": ["- billing: money\n- log_in\n\nRules:", '"label": "…"}'],
     "extraction": ["- loss_date (date as YYYY-MM-DD): Day of the loss.\n- plate (text)\n\nRules:", "null"],
 }
@@ -47,7 +47,7 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
         template, lines = parsed(name, text, name)
         assert template.faults(CODECS[task].variables(), name, lines) == []
         system, user = render(template, CODECS[task].variables(), [Example("seen", "so", "")], "the text")
-        assert all(part in system.content for part in TOLD[task])
+        assert all(part in system.content for part in DESCRIBED[task])
         assert ("reasoning" in system.content) == (name == "chain_of_thought")
         shows = name in ("few_shot", "retrieval")
         assert user.content == ("Text:\nseen\nAnswer:\nso\n\n" if shows else "") + "Text:\nthe text\nAnswer:"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeVar
 
 from tailtune.core.money import Usd
 
@@ -13,14 +14,19 @@ Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
+Label = TypeVar("Label", covariant=True, default=Any)
+"""What a task labels its rows with; code that serves every task leaves it open."""
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Generic[Label]):
     """One per labelled text.
 
     Attributes:
         id: Content hash of the raw text and label; the same row has the same id in every run.
         text: What the model reads.
-        label: The expected answer in its task's own writing: a label of the set, or an annotation as JSON.
+        label: The expected answer, a value of its task: a label of the set, an annotation. Hashable; `str` gives the
+            text that files and digests hold.
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
@@ -28,7 +34,7 @@ class Row:
 
     id: str
     text: str
-    label: str
+    label: Label
     origin: str
     split: Split | None = None
     group: str | None = None

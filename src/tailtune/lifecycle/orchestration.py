@@ -115,10 +115,12 @@ def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
         StageFailedError: It failed, and has said why; carries its exit code.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
-    if command == f"tailtune {stage} {use_case}" and not table.BY_NAME[stage].own_process:
+    ours = command == f"tailtune {stage} {use_case}"
+    if ours and not table.BY_NAME[stage].own_process:
         code = _here(paths, stage, use_case)
-    else:
-        code = run_to_end(["/bin/sh", "-c", command], paths.root, _as_under_dvc(stage, use_case))
+    else:  # without a shell between, a stage notices when this run is killed
+        words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
+        code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
     if code:
         raise StageFailedError(f"{stage}@{use_case}", code)
 
@@ -143,7 +145,7 @@ def _here(paths: Paths, stage: str, use_case: str) -> int:
 
 
 def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
-    """The environment of a stage's own process: it ends when this run is killed, and `tailtune` is our own."""
+    """The environment of a stage's own process, as DVC would give it: the stage ends when this run is killed."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": programs, "DVC_STAGE": f"{stage}@{use_case}"}
 

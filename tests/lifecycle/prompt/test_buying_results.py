@@ -89,10 +89,10 @@ def test_answers_that_are_cut_off_are_told_with_the_limit_to_raise(tmp_path: Pat
         with untracked():
             run_stage("prompt", NAME, paths, Settings(), heard)
         rows = dev_rows(paths)
-        told = f"{rows} of {rows} answers were cut off at max_output_tokens 40: raise it"
-        assert any(line.endswith(told) for line in heard.lines), heard.lines
+        text = f"{rows} of {rows} answers were cut off at max_output_tokens 40: raise it"
+        assert any(line.endswith(text) for line in heard.lines), heard.lines
         (zero,) = prompt(paths).rungs
-        assert (zero.invalid, zero.notes) == ({"cut off": rows}, (told,))
+        assert (zero.invalid, zero.notes) == ({"cut off": rows}, (text,))
 
 
 def test_a_schema_is_not_bought_for_answers_that_it_cannot_mend(tmp_path: Path, tmp_path_factory: Factory) -> None:

@@ -10,7 +10,7 @@ from tailtune.core.reports import FailureClass, FailureExample, Fault, PromptedR
 from .. import fixtures
 from ..basics import TITLES, cost, estimate
 
-RETRIEVAL, STRONG, HELD = TITLES["lm_retrieval"], TITLES["lm_strong"], TITLES["lm_constrained"]
+RETRIEVAL, STRONG, CONSTRAINED = TITLES["lm_retrieval"], TITLES["lm_strong"], TITLES["lm_constrained"]
 UNTOLD = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "body": 0.05}
 
 

@@ -13,8 +13,8 @@ from tailtune.core.reports import (
 )
 
 from .. import claims, economics
-from ..basics import NAN, TOLD, cost, estimate, latency, paired, prompted, reports
-from .common import HELD, failures, report
+from ..basics import NAN, TIMED, cost, estimate, latency, paired, prompted, reports
+from .common import CONSTRAINED, failures, report
 
 
 def _whole(f1: float, whole: float, valid: float, rows: int) -> dict[str, Estimate]:
@@ -87,11 +87,11 @@ def extraction() -> dict[str, Report]:
     )
     volume = 900.0
     candidates = (
-        economics.prompting(HELD, 0.931, 5.0, volume, 0.4),
+        economics.prompting(CONSTRAINED, 0.931, 5.0, volume, 0.4),
         economics.tuned(0.974, 11204, volume, 0.4),
     )
     money = economics.compared(candidates, volume, 0.4, 900.0)
-    why = f"{HELD} reaches a field F1 of 93.1 %, short of 98.0 % (target 97.0 % with head-room)"
+    why = f"{CONSTRAINED} reaches a field F1 of 93.1 %, short of 98.0 % (target 97.0 % with head-room)"
     context = Question(
         question="Can more context solve it?",
         answer="no",
@@ -119,10 +119,10 @@ def extraction() -> dict[str, Report]:
     found = claims.evaluate()
     prompt = CandidateResult(
         name="lm_constrained",
-        title=HELD,
+        title=CONSTRAINED,
         metrics=_whole(0.929, 0.331, 1.0, claims.TEST),
         ece=NAN,
-        latency=latency(4800.0, TOLD),
+        latency=latency(4800.0, TIMED),
         usd_per_1000=5.0,
     )
     reason = "the fine-tune beats the best prompt by +4.5 points of field F1 (+4.0 to +5.0)"

@@ -25,10 +25,10 @@ def rows(count: int = 40) -> list[dict[str, Any]]:
     return made
 
 
-def declared(tmp_path: Path, given: list[dict[str, Any]], **wanted: Any) -> Declaration:
+def declared(tmp_path: Path, given: list[dict[str, Any]], **declared_fields: Any) -> Declaration:
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
-    return declare(NewUseCase(name="mine", source=file, **wanted))
+    return declare(NewUseCase(name="mine", source=file, **declared_fields))
 
 
 def schema_file(tmp_path: Path, schema: Any = SCHEMA) -> Path:

@@ -165,7 +165,7 @@ def _lines(rows: Sequence[Row], bought: Mapping[str, Bought]) -> Iterator[dict[s
     for place, row in enumerate(rows):
         answers = {name: rung.answered[place].answer.value for name, rung in bought.items() if place < rung.count}
         if answers:
-            yield {"id": row.id, "origin": row.origin, "expected": row.label, **answers}
+            yield {"id": row.id, "origin": row.origin, "expected": str(row.label), **answers}
 
 
 def _saved(

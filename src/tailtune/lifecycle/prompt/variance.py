@@ -66,7 +66,7 @@ def variance(context: Context, repeats: int) -> Variance:
     require_unchanged_weights(context)
     rung = saved.load(paths.stage("prompt") / "rungs" / report.best)
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
-    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
+    dev = store.read_rows(paths.rows("dev"), "dev", case.name, case.task.parse_label)
     rows = bought_order(context, dev)[: case.spec.prompt.min_rows]
     repeated: list[Sequence[PromptAnswer]] = []
     with language_models(context) as models:

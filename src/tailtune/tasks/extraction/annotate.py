@@ -41,16 +41,10 @@ class RawLabel:
     values: dict[str, Any] | None = None
     intent: str | None = None
 
-    def encode(self) -> str:
-        """As one line of JSON, a row's raw label."""
+    def __str__(self) -> str:
+        """As one line of JSON, which a row's id is made of."""
         spans = [[span.start, span.end, span.label] for span in self.spans]
         return canonical({ENTITIES: spans, FIELDS: self.values, INTENT: self.intent})
-
-    @classmethod
-    def decode(cls, label: str) -> RawLabel:
-        """Read what `encode` wrote."""
-        decoded = json.loads(label)
-        return cls(tuple(Span(*span) for span in decoded[ENTITIES]), decoded[FIELDS], decoded[INTENT])
 
     @property
     def names(self) -> set[str]:
@@ -64,16 +58,17 @@ def columns_of(data: ExtractionData) -> tuple[str, ...]:
     return tuple(column for column in (data.entities, data.fields, data.intent) if column is not None)
 
 
-def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], str]:
+def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], RawLabel]:
     """Reads a row's raw label from the values of its columns; what has the wrong shape is a fault of the file."""
 
-    def read(values: Sequence[Any], number: int, faults: Faults) -> str:
+    def read(values: Sequence[Any], number: int, faults: Faults) -> RawLabel:
         given = iter(values)
         spans = () if data.entities is None else _spans(next(given), data.entities, number, faults)
         fields = None if data.fields is None else _fields(next(given), data.fields, number, faults)
         intent = None if data.intent is None else _intent(next(given), data.intent, number, faults)
-        label = RawLabel(spans, fields, intent).encode()
-        if not label.isascii() and not encodable(label):
+        label = RawLabel(spans, fields, intent)
+        text = str(label)
+        if not text.isascii() and not encodable(text):
             faults.add(number, "the label holds half a surrogate pair; expected valid Unicode")
         return label
 
@@ -172,7 +167,9 @@ REASONS: dict[str, str] = {
 }
 
 
-def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> PreparedRow:
+def prepare_row(
+    schema: ObjectSchema, raw: RawRow[RawLabel], scrub_pii: Iterable[Pii], changes: tuple[str, ...]
+) -> PreparedRow:
     """Text and annotation as curation writes them, or why the row cannot be used.
 
     Args:
@@ -184,7 +181,7 @@ def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], cha
     from tailtune.predictors.prepare import prepared_with
     from tailtune.tasks.extraction.values import span_faults
 
-    given = RawLabel.decode(raw.label)
+    given = raw.label
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
@@ -201,14 +198,13 @@ def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], cha
     annotation, wrong = _annotation(schema, text, tuple(sorted(spans)), given)
     if wrong:
         return PreparedRow(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
-    return PreparedRow(text, annotation.encode(), changes + tuple(kinds))
+    return PreparedRow(text, annotation, changes + tuple(kinds))
 
 
-def unaligned(schema: ObjectSchema, label: str) -> tuple[str, ...]:
+def unaligned(schema: ObjectSchema, label: Annotation) -> tuple[str, ...]:
     """Fields of an annotation whose value must stand in the text and has no span."""
-    annotation = Annotation.decode(label)
-    found = {span.label for span in annotation.spans}
-    return tuple(name for name in annotation.values if schema[name].spanned and name not in found)
+    found = {span.label for span in label.spans}
+    return tuple(name for name in label.values if schema[name].spanned and name not in found)
 
 
 def _annotation(
@@ -275,10 +271,10 @@ def _read_values(
         anchor = {**known, **values}.get(field.relative_to or "")
         since = date.fromisoformat(anchor) if isinstance(anchor, str) else None
         made = [normalise(field, surface, since) for surface in surfaces[name]]
-        wrong += [f"{name}: {one.reason}" for one in made if not one.ok]
-        read = [one.value for one in made if one.ok]
+        wrong += [f"{name}: {outcome.reason}" for outcome in made if not outcome.ok]
+        read = [outcome.value for outcome in made if outcome.ok]
         if read:
-            values[name] = [one for at, one in enumerate(read) if one not in read[:at]] if field.many else read[0]
+            values[name] = [value for at, value in enumerate(read) if value not in read[:at]] if field.many else read[0]
     return values, wrong
 
 

@@ -36,14 +36,13 @@ class FieldCheck(LabelCheck):
         }
         self.seen = self._names.seen
 
-    def add(self, label: str, origin: str) -> None:
+    def add(self, label: RawLabel, origin: str) -> None:
         """Note a row's fields, and what its enums say."""
         from tailtune.tasks.extraction.values import conform
 
-        raw = RawLabel.decode(label)
-        for name in sorted(raw.names):
+        for name in sorted(label.names):
             self._names.add(name, origin)
-        labelled = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
+        labelled = dict(label.values or {}) | ({INTENT: label.intent} if label.intent else {})
         for name, value in labelled.items():
             if name in self._values:
                 made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
@@ -100,7 +99,7 @@ def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> I
     )
 
 
-def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
+def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables:
     """The tables that those expectations are about."""
     import pandas as pd
 
@@ -112,10 +111,9 @@ def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
     counts: Counter[str] = Counter()
     spanned = missing = 0
     for row in rows:
-        annotation = Annotation.decode(row.label)
-        spans += [(row.origin, *facts) for facts in _spans(row.text, annotation.spans)]
-        found = {span.label for span in annotation.spans}
-        for name, value in annotation.values.items():
+        spans += [(row.origin, *facts) for facts in _spans(row.text, row.label.spans)]
+        found = {span.label for span in row.label.spans}
+        for name, value in row.label.values.items():
             field = fields.get(name)
             wrong = None if field is None or valid(field, value) else str(value)
             values.append((row.origin, name, wrong))

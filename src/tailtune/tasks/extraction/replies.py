@@ -79,26 +79,26 @@ def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, An
 
 
 def _strict(field: FieldSpec) -> dict[str, Any]:
-    one = _strict_value(value_schema(field))
+    value = _strict_value(value_schema(field))
     if field.many:
-        listed: dict[str, Any] = {"type": "array", "items": one}
+        listed: dict[str, Any] = {"type": "array", "items": value}
         most = field.subschema.get("maxItems")
         if most is not None:
             listed["maxItems"] = most
-        one = listed
+        value = listed
     if not (rules_of(field).takes_null or (field.nullable and not field.many)):
-        return one
-    if "enum" in one:
-        return {**one, "type": [one["type"], "null"], "enum": [*one["enum"], None]}
-    if one["type"] in ("object", "array"):
-        return {"anyOf": [one, {"type": "null"}]}
-    return {**one, "type": [one["type"], "null"]}
+        return value
+    if "enum" in value:
+        return {**value, "type": [value["type"], "null"], "enum": [*value["enum"], None]}
+    if value["type"] in ("object", "array"):
+        return {"anyOf": [value, {"type": "null"}]}
+    return {**value, "type": [value["type"], "null"]}
 
 
 def _strict_value(core: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one value, cut down to what decoders take."""
     if core["type"] == "object":  # money
-        properties = {name: _strict_value(_typed(one)) for name, one in core["properties"].items()}
+        properties = {name: _strict_value(_typed(inner)) for name, inner in core["properties"].items()}
         return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     kept = {word: core[word] for word in _KEPT[core["type"]] if word in core}
     if "const" in kept:
@@ -162,22 +162,26 @@ class ObjectCodec:
             return _unusable("empty")
         objects = objects_in(answer)
         names = self._object.names
-        last = next((one for one in reversed(objects) if not one or any(name in one for name in names)), None)
+        last = next((found for found in reversed(objects) if not found or any(name in found for name in names)), None)
         if last is None:
             return _unusable("not as the schema says" if objects else "no JSON")
         values = {field.name: last[field.name] for field in self._fields if _says(last, field)}
         known = {REASONING, *names}
         return Read(Extraction.of(values, reasons={name: UNKNOWN for name in last if name not in known}))
 
-    def shown(self, label: str) -> str:
-        """Every field in the schema's order, null or an empty list where the row has no value."""
-        values = Annotation.decode(label).values
-        shown = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
-        return json.dumps(shown, ensure_ascii=False)
+    def parse_label(self, text: str) -> Annotation:
+        """An annotation from its JSON."""
+        return Annotation.parse(text)
 
-    def keys(self, label: str) -> tuple[str, ...]:
+    def shown(self, label: Annotation) -> str:
+        """Every field in the schema's order, null or an empty list where the row has no value."""
+        values = label.values
+        whole = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
+        return json.dumps(whole, ensure_ascii=False)
+
+    def keys(self, label: Annotation) -> tuple[str, ...]:
         """The fields that have a value."""
-        return tuple(Annotation.decode(label).values)
+        return tuple(label.values)
 
     def card(self) -> dict[str, Any]:
         """The schema's document."""

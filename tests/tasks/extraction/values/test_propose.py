@@ -9,10 +9,10 @@ from tailtune.tasks.extraction.values import normalise, propose_schema
 from tailtune.tasks.extraction.values.propose import Row
 
 
-def spans(*said: tuple[str, str], intent: str | None = None) -> Row:
+def spans(*surfaces: tuple[str, str], intent: str | None = None) -> Row:
     """A row whose text is its surfaces, one after the other."""
     text, found = "", []
-    for label, surface in said:
+    for label, surface in surfaces:
         found.append(Span(len(text), len(text) + len(surface), label))
         text += surface + " "
     return text, found, None, intent
