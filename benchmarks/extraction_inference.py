@@ -30,11 +30,11 @@ from tailtune.core.records import Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.decode import is_legal
-from tailtune.tasks.extraction.fields import Fields
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
+from tailtune.tasks.extraction.objective import Fields
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.windows import Windows
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit
@@ -67,13 +67,13 @@ def claims(train_rows: int, timed_rows: int) -> tuple[list[tuple[str, Annotation
 
 
 def train(rows: list[tuple[str, Annotation]], schema: ObjectSchema, folder: Path) -> None:
-    held = len(rows) // 10
+    dev_rows = len(rows) // 10
     goal = Fields(
         schema,
-        texts=[text for text, _ in rows[held:]],
-        labels=[label for _, label in rows[held:]],
-        dev_texts=[text for text, _ in rows[:held]],
-        dev_labels=[label for _, label in rows[:held]],
+        texts=[text for text, _ in rows[dev_rows:]],
+        labels=[label for _, label in rows[dev_rows:]],
+        dev_texts=[text for text, _ in rows[:dev_rows]],
+        dev_labels=[label for _, label in rows[:dev_rows]],
         writing=False,
     )
     job = FitJob(goal, encoder_path(), folder / "checkpoints", epochs=1, max_tokens=256, batch_rows=16)

@@ -265,8 +265,8 @@ def main() -> None:
         for name, outcomes in turns.items():
             outcomes.append(in_turn(name, SPEED))
     best = {name: max(outcomes, key=lambda outcome: outcome.rows_s) for name, outcomes in turns.items()}
-    wanted = [] if args.speed_only else ["ours", "stock"] if args.full else ["ours"]
-    table(best, {name: in_turn(name, FULL) for name in wanted})
+    names = [] if args.speed_only else ["ours", "stock"] if args.full else ["ours"]
+    table(best, {name: in_turn(name, FULL) for name in names})
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ def oracle(task: Task) -> Verdict:
 
 def clear(task: Task) -> bool:
     """Whether the truth moved by the minimum effect leaves the oracle's verdict as it is."""
-    wanted, effect = oracle(task), task.targets.min_effect
+    verdict, effect = oracle(task), task.targets.min_effect
     for rungs, tuned, gain in product((-1, 0, 1), repeat=3):
         ways = {
             name: replace(
@@ -223,7 +223,7 @@ def clear(task: Task) -> bool:
             )
             for name, way in task.ways.items()
         }
-        if oracle(replace(task, ways=ways, gain=task.gain + gain * effect)) != wanted:
+        if oracle(replace(task, ways=ways, gain=task.gain + gain * effect)) != verdict:
             return False
     return True
 
@@ -237,10 +237,10 @@ def main() -> int:
     random = np.random.default_rng(given.seed)
     for _ in range(given.tasks):
         task = draw(random)
-        found, wanted = verdict_of(task, random, tally), oracle(task)
-        tally.pairs[found, wanted] += 1
+        found, truth = verdict_of(task, random, tally), oracle(task)
+        tally.pairs[found, truth] += 1
         if clear(task):
-            tally.clear[found, wanted] += 1
+            tally.clear[found, truth] += 1
     show(tally, given.tasks, time.perf_counter() - began)
     return 0
 
@@ -254,10 +254,10 @@ def show(tally: Tally, tasks: int, seconds: float) -> None:
         print(f"{title}: {right} of {total} verdicts right ({right / total:.1%}), wrong fine-tunes {wrong / total:.1%}")
         print(f"{'  found, truth →':<18}" + "".join(f"{name:>12}" for name in verdicts))
         for found in verdicts:
-            print(f"  {found:<16}" + "".join(f"{pairs[found, wanted]:>12}" for wanted in verdicts))
+            print(f"  {found:<16}" + "".join(f"{pairs[found, truth]:>12}" for truth in verdicts))
         print()
-    for what, held in tally.covered.items():
-        print(f"{what:<40} covers {np.mean(held):.1%} of {len(held)}")
+    for what, covered in tally.covered.items():
+        print(f"{what:<40} covers {np.mean(covered):.1%} of {len(covered)}")
     rows = np.array(tally.bought)
     print(f"\nsequential: {1 - rows[:, 0].sum() / rows[:, 1].sum():.1%} of the rows and ", end="")
     print(f"{1 - rows[:, 2].sum() / rows[:, 3].sum():.1%} of the dollars of a full evaluation not bought")

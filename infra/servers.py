@@ -20,7 +20,7 @@ import psutil
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings, quiet_environment
 from tailtune.core.errors import ServiceError, TailTuneError
-from tailtune.services.mlflow.client import open_client
+from tailtune.services.mlflow.home import open_client
 
 HOST = "127.0.0.1"
 STARTUP_S = 180.0

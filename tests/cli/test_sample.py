@@ -61,8 +61,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_a_sample_is_written_pinned_and_not_written_again(cli: Cli) -> None:
     file = cli.paths.case("first").data / "rows.csv"
     file.unlink()
-    said = cli("sample", "first")
-    assert (said.code, said.out) == (0, "data/first/ holds 12 rows; data.dvc was updated\n")
+    result = cli("sample", "first")
+    assert (result.code, result.out) == (0, "data/first/ holds 12 rows; data.dvc was updated\n")
     assert versions.data_is_pinned(cli.paths)
     assert cli("sample", "first").out == "data/first/ is as data.dvc pins it\n"
     assert len(calls(cli.paths)) == 1
@@ -76,18 +76,18 @@ def test_one_pin_covers_all_samples_so_missing_ones_are_made_too(cli: Cli) -> No
     add_generator(cli.paths, "other", rows=7)
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("other").folder)
     (cli.paths.case("first").data / "rows.csv").unlink()
-    said = cli("sample", "first")
-    assert said.out == (
+    result = cli("sample", "first")
+    assert result.out == (
         "data/other/ holds 7 rows; data.dvc pins them together\ndata/first/ holds 12 rows; data.dvc was updated\n"
     )
     assert versions.data_is_pinned(cli.paths, "other")
 
 
 def test_no_such_sample_names_those_there_are(cli: Cli) -> None:
-    said = cli("sample", "nothing")
-    assert said.code == 2
-    assert "nothing: no such sample; there is first" in said.err
-    assert said.err.endswith("Next:  tailtune sample first\n")
+    result = cli("sample", "nothing")
+    assert result.code == 2
+    assert "nothing: no such sample; there is first" in result.err
+    assert result.err.endswith("Next:  tailtune sample first\n")
 
 
 def test_without_generators_the_error_says_where_they_are(cli: Cli) -> None:
@@ -108,9 +108,9 @@ def test_generators_have_a_private_name_for_each_checkout(cli: Cli) -> None:
 def test_a_use_case_without_rows_is_not_dropped_from_the_pin(cli: Cli) -> None:
     cli.paths.case("other").folder.mkdir()
     cli.paths.case("other").model_yaml.touch()
-    said = cli("sample", "first")
-    assert said.code == 2
-    assert "data/: no rows of other" in said.err
+    result = cli("sample", "first")
+    assert result.code == 2
+    assert "data/: no rows of other" in result.err
     assert not cli.paths.data_dvc.exists()
 
 

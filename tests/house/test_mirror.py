@@ -9,7 +9,7 @@ from house.tree import ROOT, SRC, outside, syntax
 
 TESTS = ROOT / "tests"
 BESIDE_SRC = {"benchmarks", "docs", "examples", "flows", "house", "infra", "life", "models", "worlds"}
-"""Folders of tests whose subject is not in src/tailtune; examples, flows, infra and models mirror the folder of that name."""
+"""Folders of tests whose subject is not in src/tailtune; some of them mirror the folder of that name."""
 
 
 def test_every_test_mirrors_a_module() -> None:

@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "peft": ("training/", "predictors/adapter"),
     "pydantic_settings": ("config/settings.py",),
     "phonenumbers": ("tasks/extraction/values/texts.py",),
+    "prefect": ("report/prefect.py", "lifecycle/orchestration.py", "lifecycle/local_server.py"),
     "price_parser": ("tasks/extraction/values/numbers.py",),
     "rapidfuzz": ("tasks/extraction/values/places.py",),
     "rensa": ("services/near_duplicates.py",),
@@ -36,7 +37,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "yaml": ("config/located.py",),
 }
 NOWHERE = (
-    "prefect",
     "slack_sdk",
     "datasketch",
     "pickle",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "help"}
+TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "graph", "help"}
 
 
 def make(*words: str) -> str:

@@ -13,8 +13,10 @@ import yaml
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle import guards
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.publish import decision_page
 from tailtune.lifecycle.table import BY_NAME
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import load_use_case
@@ -32,11 +34,11 @@ class NoTracker:
 class Heard:
     """A progress that remembers what it was told."""
 
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     states: list[tuple[float, float, str]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def at(self, done: float, total: float, what: str) -> None:
         self.states.append((done, total, what))
@@ -96,4 +98,7 @@ def perform(stage: str, context: Context) -> Any:
     context = replace(context, stage=stage)
     guards.check(context)
     shutil.rmtree(context.out, ignore_errors=True)
-    return BY_NAME[stage].load()(context)
+    report = BY_NAME[stage].load()(context)
+    if isinstance(report, RegisterReport):
+        decision_page(context, report)
+    return report

@@ -12,6 +12,7 @@ import pytest
 from dvc.repo import Repo
 from project import NAME, context, make, respec
 
+from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.records import Estimate, Latency
@@ -24,7 +25,6 @@ from tailtune.core.reports import (
     RungResult,
     Surroundings,
 )
-from tailtune.lifecycle import decide
 from tailtune.services import store, versions
 
 NO_MODEL = "prompted language models (none is declared in prompt.models)"
@@ -53,11 +53,11 @@ def measured(paths: Paths, *rungs: RungResult, **changes: Any) -> LadderReport:
     }  # fmt: skip
     report = LadderReport(use_case=NAME, stage="ladder", **(known | changes))
     store.write_report(paths.case(NAME).report("ladder"), report)
-    asked(paths, unmeasured=(NO_MODEL,))
+    prompt_report(paths, unmeasured=(NO_MODEL,))
     return report
 
 
-def asked(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
+def prompt_report(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
     """Write what prompt and diagnose report."""
     known: dict[str, Any] = {"use_case": NAME, "rows_digest": digest}
     prompt = PromptReport(stage="prompt", rungs=rungs, unmeasured=unmeasured, **known)
@@ -82,14 +82,14 @@ def ticket(paths: Paths) -> dict[str, Any]:
 
 def test_without_a_ladder_nothing_is_decided(paths: Paths) -> None:
     with pytest.raises(MissingInputError, match="no report of ladder yet"):
-        decide.run(context(paths))
+        perform("decide", context(paths))
     assert not paths.case(NAME).ticket.exists()
 
 
 def test_a_good_rung_stays_and_training_may_not_spend(paths: Paths) -> None:
     respec(paths, {"targets": {"accuracy": 0.9}})
     measured(paths, rung("tfidf", 0.8), rung("retrieval", 0.95), rung("probe", 0.99))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert (found.verdict, found.train.yes, found.best_rung) == ("stay", False, "retrieval")
     assert ticket(paths) == {"train": False, "best_rung": "retrieval", "rows_digest": "abc"}
     assert (found.target, found.rows_digest) == (0.9, "abc")
@@ -98,7 +98,7 @@ def test_a_good_rung_stays_and_training_may_not_spend(paths: Paths) -> None:
 def test_short_rungs_let_training_spend_at_its_estimated_price(paths: Paths) -> None:
     respec(paths, {"targets": {"accuracy": 0.95}, "train": {"epochs": 5}})
     measured(paths, rung("tfidf", 0.8), rung("probe", 0.9))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert (found.verdict, found.train.yes) == ("fine-tune", True)
     assert ticket(paths) == {"train": True, "best_rung": "probe", "rows_digest": "abc"}
     # 8,000 rows × 5 epochs at a quarter of 1,000 rows/s, on 2 cores at $0.04
@@ -108,13 +108,13 @@ def test_short_rungs_let_training_spend_at_its_estimated_price(paths: Paths) -> 
 def test_rows_beyond_train_max_rows_cost_nothing(paths: Paths) -> None:
     respec(paths, {"train": {"max_rows": 800, "epochs": 1}})
     measured(paths, rung("probe", 0.9))
-    assert decide.run(context(paths)).estimated_train_usd == pytest.approx(800 / 250 * 0.08 / 3600)
+    assert perform("decide", context(paths)).estimated_train_usd == pytest.approx(800 / 250 * 0.08 / 3600)
 
 
 def test_without_prices_the_cost_is_unknown_and_not_0(paths: Paths) -> None:
     paths.prices.write_text("as_of: 2026-11-01\n", encoding="utf-8")
     measured(paths, rung("probe", 0.9))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert found.estimated_train_usd is None
     assert "at no declared price" in found.reason
 
@@ -122,7 +122,7 @@ def test_without_prices_the_cost_is_unknown_and_not_0(paths: Paths) -> None:
 def test_an_estimate_over_the_limit_is_not_yet(paths: Paths) -> None:
     respec(paths, {"train": {"max_cost_usd": 0.0001, "epochs": 5}})
     measured(paths, rung("probe", 0.9))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert (found.verdict, ticket(paths)["train"]) == ("not-yet", False)
     assert "over train.max_cost_usd $0.0001" in found.reason
 
@@ -132,20 +132,20 @@ def test_the_spec_overrules_the_verdict_in_the_ticket(paths: Paths, when: str, t
     accuracy = 0.99 if when == "always" else 0.8
     respec(paths, {"targets": {"accuracy": 0.9}, "train": {"when": when}})
     measured(paths, rung("probe", accuracy))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert ticket(paths)["train"] is found.train.yes is trains
     assert found.verdict == ("stay" if trains else "fine-tune")
 
 
 def test_what_was_not_measured_makes_the_verdict_provisional(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert found.provisional
     assert found.unmeasured == (NO_MODEL,)
     assert f"measuring {NO_MODEL}" in found.would_change
     assert len(found.questions) == 5
-    asked(paths, prompted(0.8))
-    assert not decide.run(context(paths)).provisional
+    prompt_report(paths, prompted(0.8))
+    assert not perform("decide", context(paths)).provisional
 
 
 @pytest.mark.parametrize("missing", ["prompt", "diagnose"])
@@ -153,14 +153,14 @@ def test_without_the_prompts_reports_nothing_is_decided(paths: Paths, missing: s
     measured(paths, rung("probe", 0.9))
     paths.case(NAME).report(missing).unlink()
     with pytest.raises(MissingInputError, match=f"no report of {missing} yet"):
-        decide.run(context(paths))
+        perform("decide", context(paths))
 
 
 def test_reports_of_other_rows_are_refused(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
-    asked(paths, prompted(0.99), digest="other")
+    prompt_report(paths, prompted(0.99), digest="other")
     with pytest.raises(MissingInputError, match=r"prompt\.json: made from other rows \(other\)") as caught:
-        decide.run(context(paths))
+        perform("decide", context(paths))
     assert caught.value.hint == f"tailtune run {NAME}"
     assert not paths.case(NAME).ticket.exists()
 
@@ -168,8 +168,8 @@ def test_reports_of_other_rows_are_refused(paths: Paths) -> None:
 def test_a_prompt_can_be_the_rung_that_stays(paths: Paths) -> None:
     respec(paths, {"targets": {"accuracy": 0.9}})
     measured(paths, rung("probe", 0.91))
-    asked(paths, prompted(0.96))
-    found = decide.run(context(paths))
+    prompt_report(paths, prompted(0.96))
+    found = perform("decide", context(paths))
     assert (found.verdict, found.best_rung) == ("stay", "lm_retrieval")
     assert ticket(paths)["best_rung"] == "lm_retrieval"
     assert found.economics is None
@@ -178,8 +178,8 @@ def test_a_prompt_can_be_the_rung_that_stays(paths: Paths) -> None:
 def test_a_prompt_without_one_usable_figure_is_passed_over(paths: Paths) -> None:
     nothing = Estimate(value=float("nan"), low=float("nan"), high=float("nan"), rows=9)
     measured(paths, rung("probe", 0.9))
-    asked(paths, prompted(0.9, metrics={"accuracy": nothing}))
-    found = decide.run(context(paths))
+    prompt_report(paths, prompted(0.9, metrics={"accuracy": nothing}))
+    found = perform("decide", context(paths))
     assert (found.best_rung, found.provisional) == ("probe", True)
     assert found.unmeasured == ("lm_retrieval: nothing it answered can be scored",)
 
@@ -196,8 +196,8 @@ def declared(paths: Paths, **value: Any) -> None:
 def test_a_declared_volume_puts_both_roads_into_the_report(paths: Paths) -> None:
     declared(paths, requests_per_day=50_000, error_usd=0.01, change_every_days=90)
     measured(paths, rung("probe", 0.85))
-    asked(paths, prompted(0.96, usd_per_1000=2.0))
-    found = decide.run(context(paths))
+    prompt_report(paths, prompted(0.96, usd_per_1000=2.0))
+    found = perform("decide", context(paths))
     assert (found.verdict, found.best_rung) == ("fine-tune", "lm_retrieval")  # it meets the target, and is dear
     assert found.economics is not None
     assert found.economics.unknown == ()
@@ -213,7 +213,7 @@ def test_a_declared_volume_puts_both_roads_into_the_report(paths: Paths) -> None
 def test_without_a_cadence_the_costs_are_not_known(paths: Paths) -> None:
     declared(paths, requests_per_day=50_000, error_usd=0.01)
     measured(paths, rung("probe", 0.85))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert found.economics is not None and found.economics.net_value is None
     assert found.economics.unknown == ("value.change_every_days, how often behaviour changes",)
     assert found.questions[4].answer == "unmeasured"
@@ -222,7 +222,7 @@ def test_without_a_cadence_the_costs_are_not_known(paths: Paths) -> None:
 def test_the_cadence_is_seen_in_the_history_of_prompts_and_answers(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
     edited(paths, *(f"2026-0{month}-10" for month in (1, 2, 3, 4)))
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert found.questions[4].answer == "no"
     assert found.questions[4].figures == {"seen_days": 31}
 
@@ -230,12 +230,12 @@ def test_the_cadence_is_seen_in_the_history_of_prompts_and_answers(paths: Paths)
 def test_a_cadence_that_is_only_seen_is_named_and_decides_nothing(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
     edited(paths, "2026-01-10", "2026-01-30", "2026-02-19", "2026-03-15")
-    found = decide.run(context(paths))
+    found = perform("decide", context(paths))
     assert (found.verdict, found.questions[4].answer) == ("fine-tune", "yes")
     (line,) = [one for one in found.would_change if "value.change_every_days" in one]
     assert "git shows a change every 20 days" in line
     respec(paths, {"value": {"change_every_days": 20}})
-    declared = decide.run(context(paths))
+    declared = perform("decide", context(paths))
     assert declared.verdict == "not-yet"
     assert not any("value.change_every_days" in one for one in declared.would_change)
 
@@ -255,7 +255,7 @@ def test_data_of_other_use_cases_is_no_change_of_this_one(
         versions.pin_data(paths)
         commit(paths, "data.dvc", f"2026-0{month}-10")
     expected = Surroundings(seen_days=60, kept_gb=kept(paths))
-    assert decide.run(context(paths)).surroundings == expected
+    assert perform("decide", context(paths)).surroundings == expected
 
 
 def kept(paths: Paths) -> float:
@@ -286,9 +286,9 @@ def git(paths: Paths, *words: str, at: str = "2026-01-01T00:00:00Z") -> None:
 def test_a_second_decision_on_other_timings_gives_the_same_ticket_to_the_byte(paths: Paths) -> None:
     """A new ticket would make DVC train again."""
     measured(paths, rung("tfidf", 0.8), rung("probe", 0.9))
-    decide.run(context(paths))
+    perform("decide", context(paths))
     first = paths.case(NAME).ticket.read_bytes()
     measured(paths, rung("tfidf", 0.8, 7.5), rung("probe", 0.9, 9.25), encode_rows_per_s=333.3, finished_at="later")
-    again = decide.run(context(paths))
+    again = perform("decide", context(paths))
     assert again.estimated_train_usd is not None
     assert paths.case(NAME).ticket.read_bytes() == first

@@ -89,19 +89,19 @@ def test_a_report_is_stamped_written_and_tracked(paths: Paths, stage: Callable[.
 
 
 def buying(*usd: float | None) -> Callable[[Context], Report]:
-    """A stage that opens a purse for each answer that it buys; its report does not say so."""
+    """A stage that opens a budget for each answer that it buys; its report does not say so."""
 
     def stage(context: Context) -> Report:
         for each in usd:
             with language_models(context) as models:
-                models.purse.count(each)
+                models.budget.count(each)
         return quick_stage(context)
 
     return stage
 
 
 @pytest.mark.parametrize(("usd", "bought"), [((), 0.0), ((0.2, 0.1), 0.3), ((0.2, None), None)])
-def test_what_a_stage_bought_is_what_its_purses_say(
+def test_what_a_stage_bought_is_what_its_budgets_say(
     paths: Paths, stage: Callable[..., None], usd: tuple[float | None, ...], bought: float | None
 ) -> None:
     stage(buying(*usd))
@@ -190,7 +190,7 @@ def test_a_report_that_could_not_be_tracked_is_not_written(
     stage(quick_stage)
     with untracked() as published:
 
-        def fail(report: Report) -> str:
+        def fail(report: Report, plan: object) -> str:
             raise ServiceError("no server")
 
         monkeypatch.setattr(published, "publish", fail)

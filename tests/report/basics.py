@@ -1,4 +1,4 @@
-"""What all fixtures are made of: intervals, times, costs, prompted rungs, roads."""
+"""What all fixtures are made of: intervals, times, costs, prompted rungs, candidates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def latency(p50: float, parts: Mapping[str, float] | None = None) -> Latency:
 
 
 LOCAL = {"tokenise": 0.06, "infer": 0.88, "decode": 0.06}
-TOLD = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "server": 0.71, "body": 0.05}
+TIMED = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "server": 0.71, "body": 0.05}
 """Shares of a request's mean time; server is part of wait."""
 
 
@@ -75,7 +75,7 @@ def prompted(
     prompt: str = "",
     notes: tuple[str, ...] = (),
     examples_dropped: int = 0,
-    parts: Mapping[str, float] = TOLD,
+    parts: Mapping[str, float] = TIMED,
 ) -> PromptedRung:
     """A prompted rung; its interval is wider where buying stopped early, as a confidence sequence's is."""
     found = {key: value if isinstance(value, Estimate) else estimate(value, rows) for key, value in metrics.items()}
@@ -117,7 +117,7 @@ def prompted(
     )
 
 
-def road(
+def candidate(
     name: str,
     title: str,
     quality: float | None,
@@ -127,7 +127,7 @@ def road(
     per_day: float,
     months: int = 12,
 ) -> CandidateCost:
-    """A road whose figures are the sums of its lines; every line is over the whole horizon."""
+    """A candidate whose figures are the sums of its lines; every line is over the whole horizon."""
 
     def total(lines: Sequence[CostLine]) -> float | None:
         return None if any(line.usd is None for line in lines) else sum(line.usd or 0.0 for line in lines)

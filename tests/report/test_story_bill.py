@@ -19,12 +19,12 @@ def test_bought_answers_are_part_of_the_sum() -> None:
 def test_an_unknown_purchase_makes_the_sum_unknown_and_keeps_what_is_known() -> None:
     bill = Bill((line("ladder", 0.25), line("prompt", 0.5, None)))
     assert bill.usd is None
-    assert (bill.known_usd, bill.unknown, bill.unpriced, bill.untold) == (0.75, ("prompt",), (), ("prompt",))
+    assert (bill.known_usd, bill.unknown, bill.unpriced, bill.unreported) == (0.75, ("prompt",), (), ("prompt",))
 
 
 def test_a_machine_without_a_price_keeps_what_was_bought() -> None:
     bill = Bill((line("prompt", None, 3.0), BillLine("diagnose", None)))
     assert bill.usd is None
-    assert (bill.known_usd, bill.unpriced, bill.untold) == (3.0, ("prompt", "diagnose"), ())
+    assert (bill.known_usd, bill.unpriced, bill.unreported) == (3.0, ("prompt", "diagnose"), ())
     assert bill.wall_s == 2.0
     assert Bill(()).usd is None

@@ -9,8 +9,8 @@ import numpy as np
 from tailtune.core.records import Span
 from tailtune.tasks.classification.objective import Classes
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.fields import Fields
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.objective import Fields
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.training.objective import FitJob
 
 _WORDS = (

@@ -59,7 +59,7 @@ def add(
     on: Annotated[str, typer.Option(metavar="DATE", help="When it was, e.g. 2026-11-20 [now].")] = "",
 ) -> None:
     """Add what only people know: hours, money, labelled rows, the day of a complaint."""
-    from tailtune.cli.bill import Given, add_cost
+    from tailtune.cli.bill import AddedCost, add_cost
 
-    print(add_cost(Paths.find(), use_case, Given(purpose, hours, usd, rows, note, on)))
+    print(add_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
     print(f"Next:  tailtune cost {use_case}")

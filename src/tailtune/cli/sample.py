@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
-from tailtune.cli import aside
+from tailtune.cli import staging
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.services import versions
@@ -24,8 +24,8 @@ def write_sample(paths: Paths, name: str) -> Iterator[str]:
         UsageError: There is no such sample, or it cannot be pinned.
     """
     _check_name(paths, name)
-    with aside.alone(paths):
-        aside.clear(paths)  # or its half-written rows would be pinned
+    with staging.alone(paths):
+        staging.clear(paths)  # or its half-written rows would be pinned
     if versions.data_is_pinned(paths, name):
         yield f"data/{name}/ is as data.dvc pins it"
         return

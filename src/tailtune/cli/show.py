@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
+from tailtune.config.settings import Settings, without_password
 from tailtune.core.reports import REPORTS, RegisterReport, Report
 from tailtune.services import store
-from tailtune.services.mlflow.home import shown
 
 
 def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:
@@ -58,7 +57,7 @@ def _serve(paths: Paths, registered: RegisterReport) -> str:
     alias = "champion" if "champion" in registered.aliases else registered.version
     joint = "@" if alias == "champion" else "/"
     given = Settings().tracking_uri
-    uri = shown(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
+    uri = without_password(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
     model = f"models:/{registered.model}{joint}{alias}"
     return f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m {model} --env-manager local"
 

@@ -92,8 +92,8 @@ class LinedYaml:
     def _require_quotes(self, node: yaml.Node, loc: Loc, braced: bool) -> None:
         """DVC reads this file with a stricter parser: inside {…} and […] a bare value may hold no colon."""
         if braced and isinstance(node, yaml.ScalarNode) and node.style is None and ":" in node.value:
-            told = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
-            self._unusable.append(self.fault(loc, told))
+            message = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
+            self._unusable.append(self.fault(loc, message))
 
     def line(self, loc: Loc) -> int:
         """Line of a location, or of the nearest parent that has one."""

@@ -79,8 +79,8 @@ class PromptSpec(StrictSpec):
     @model_validator(mode="after")
     def _one_of_each(self) -> PromptSpec:
         for what in ("name", "role"):
-            held: list[str] = [getattr(model, what) for model in self.models]
-            twice = sorted({one for one in held if held.count(one) > 1})
+            declared: list[str] = [getattr(model, what) for model in self.models]
+            twice = sorted({value for value in declared if declared.count(value) > 1})
             if twice:
                 raise ValueError(f"models: {what} {', '.join(twice)} stands twice")
         if self.models and self.model("base") is None:
@@ -89,4 +89,4 @@ class PromptSpec(StrictSpec):
 
     def model(self, role: str) -> LanguageModelSpec | None:
         """The declared model of a role."""
-        return next((one for one in self.models if one.role == role), None)
+        return next((model for model in self.models if model.role == role), None)

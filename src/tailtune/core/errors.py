@@ -26,6 +26,14 @@ class TailTuneError(Exception):
         return self.message if self.hint is None else f"{self.message}\nNext:  {self.hint}"
 
 
+def of_system(error: OSError) -> TailTuneError:
+    """A file that could not be read or written, as an error a person can act on."""
+    where = error.filename if error.filename is not None else "the system"
+    return TailTuneError(
+        f"{where}: {error.strerror or error}", "mend the path, its permissions or the disk, then run again"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One per thing that is wrong in a file a user wrote."""
@@ -113,16 +121,16 @@ class BudgetReachedError(TailTuneError):
         self.replies = dict(replies)
 
 
-class AskedOutError(BudgetReachedError):
+class PartlyAnsweredError(BudgetReachedError):
     """The spending limit was reached while a prompted rung answered.
 
     Args:
-        asked: Place of the text → what was answered (predictors/prompted/rung.py).
+        answers: Place of the text → what was answered (predictors/prompted/rung.py).
     """
 
-    def __init__(self, message: str, hint: str, asked: Mapping[int, Any]) -> None:
-        super().__init__(message, hint, {place: one.reply for place, one in asked.items()})
-        self.asked = dict(asked)
+    def __init__(self, message: str, hint: str, answers: Mapping[int, Any]) -> None:
+        super().__init__(message, hint, {place: answer.reply for place, answer in answers.items()})
+        self.answers = dict(answers)
 
 
 class ContextTooLongError(TailTuneError):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tailtune.core.records import Cost, Estimate, Latency, Split
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COST_UNKNOWN = "tailtune.cost_unknown"
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -37,9 +34,8 @@ class RunPlan:
         note: Markdown shown on top of the run's page.
         splits: Whose rows were read; each becomes a dataset input with its digest.
         tables: Artifact file (`.json`) → table.
-        figures: Artifact file (`.png`) → function that draws it.
         files: File → artifact folder (empty: the top).
-        texts: Artifact file → its text.
+        texts: Artifact file → its text; charts are SVG (`figures/*.svg`).
         status: What the UI shows: FAILED when a gate said no or the work failed, KILLED after Ctrl-C.
         children: Nested runs.
     """
@@ -51,7 +47,6 @@ class RunPlan:
     tags: Mapping[str, str] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
     tables: Mapping[str, Table] = field(default_factory=dict)
-    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     files: tuple[tuple[Path, str], ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     status: Status = "FINISHED"
@@ -126,3 +121,13 @@ def _flat(value: object) -> object:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {figure:g}" for name, figure in value.items())
     return value.value if isinstance(value, Estimate) else value
+
+
+def prompt_name(use_case: str, prompt: str) -> str:
+    """The registry's name of a use case's prompt file, e.g. `support-tickets.few_shot`.
+
+    Args:
+        use_case: The use case's name.
+        prompt: The file's name without its ending.
+    """
+    return f"{use_case}.{prompt}"

@@ -1,13 +1,16 @@
-"""What a scorer gives back, whatever the task."""
+"""The score of a predictor, whatever the task, and the calibration of its confidences."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Estimate
+from tailtune.core.reports import CalibrationBin
 
 
 @dataclass(frozen=True)
@@ -44,5 +47,27 @@ class Score:
 
     @property
     def quality(self) -> Estimate:
-        """What the target is held against."""
+        """The measure that is compared with the target."""
         return next(iter(self.metrics.values()))
+
+
+def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:
+    """Rows in bins of equal mass by confidence; empty when any confidence is missing.
+
+    Source: equal-mass binning after Nguyen and O'Connor (2015); less biased than equal-width bins.
+    """
+    if np.isnan(confidence).any():
+        return ()
+    order = np.argsort(confidence, kind="stable")
+    return tuple(
+        CalibrationBin(
+            confidence=float(confidence[rows].mean()), accuracy=float(right[rows].mean()), rows=int(rows.size)
+        )
+        for rows in np.array_split(order, min(bins, order.size))
+    )
+
+
+def calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Mean gap between confidence and accuracy, weighted by rows; NaN without bins."""
+    rows = sum(item.rows for item in bins)
+    return sum(item.rows * abs(item.confidence - item.accuracy) for item in bins) / rows if rows else math.nan

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tailtune.core.errors import TailTuneError
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost
 from tailtune.core.run_plan import Status
 from tailtune.lifecycle.context import Context
@@ -20,7 +21,7 @@ _PASSWORD = re.compile(r"//[^/@\s]+@")
 
 @contextmanager
 def charged(
-    context: Context, stage: str, machine_hour_usd: float | None, aside: str = ""
+    context: Context, stage: str, machine_hour_usd: Usd | None, aside: str = ""
 ) -> Iterator[Callable[[], Cost]]:
     """Meter work, and tell MLflow what it cost when nothing else does.
 
@@ -28,7 +29,7 @@ def charged(
     cost with its report; work aside from the stages has none, and is charged under its own name.
 
     Args:
-        context: What the work is handed; its purses say what was bought.
+        context: What the work is handed; its budgets say what was bought.
         stage: Whose work it is.
         machine_hour_usd: Price of the machine; None when none is declared.
         aside: What work without a report is called, e.g. `repeats`.
@@ -53,7 +54,7 @@ def charged(
         note("interrupted", "Interrupted with Ctrl-C.", "KILLED")
         raise
     except BaseException as error:
-        note("failed", _told(context, error), "FAILED")
+        note("failed", _reason(context, error), "FAILED")
         raise
     if aside:
         note("")
@@ -72,15 +73,15 @@ def _note(context: Context, charge: Charge) -> None:
         context.progress.say(f"not in the ledger: {charge.cost.wall_s:.0f} s of the machine and {paid} ({why})")
 
 
-def _told(context: Context, error: BaseException) -> str:
+def _reason(context: Context, error: BaseException) -> str:
     """The error's class and first line, without passwords and without the keys of declared models."""
-    said = _first_line(error)
+    message = _first_line(error)
     for model in context.case.spec.prompt.models:
         key = os.environ.get(model.key_env or "", "").strip()
-        said = said.replace(key, "***") if key else said
-    return f"`{type(error).__name__}`" + (f": {said}" if said else "")
+        message = message.replace(key, "***") if key else message
+    return f"`{type(error).__name__}`" + (f": {message}" if message else "")
 
 
 def _first_line(error: BaseException) -> str:
-    said = error.message if isinstance(error, TailTuneError) else str(error)
-    return _PASSWORD.sub("//***@", next(iter(said.strip().splitlines()), ""))[:_MOST]
+    message = error.message if isinstance(error, TailTuneError) else str(error)
+    return _PASSWORD.sub("//***@", next(iter(message.strip().splitlines()), ""))[:_MOST]

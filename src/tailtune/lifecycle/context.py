@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.settings import Settings
-from tailtune.core.money import known_sum
+from tailtune.core.money import Usd, known_sum
 from tailtune.core.progress import Progress
 from tailtune.lifecycle.inputs import Inputs
-from tailtune.services.endpoint import Purse
+from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import UseCase
 
@@ -35,8 +35,8 @@ class Context:
     staging: Path | None = None
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     """Called by the runner once the report is safe: what must outlive a failure until then is removed here."""
-    purses: list[Purse] = field(default_factory=list)
-    """Every purse that `language_models` has opened for this run."""
+    budgets: list[Budget] = field(default_factory=list)
+    """Every budget that `language_models` has opened for this run."""
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -55,14 +55,14 @@ class Context:
         return self.project.shown(path)
 
     @property
-    def bought_usd(self) -> float | None:
+    def bought_usd(self) -> Usd | None:
         """Paid to endpoints until now, US dollars; None when the cost of an answer is not known."""
-        return known_sum(purse.spent_usd for purse in self.purses)
+        return known_sum(budget.spent_usd for budget in self.budgets)
 
     @property
     def lost_requests(self) -> int:
         """Requests that were sent and never answered; an endpoint may charge them, and they are in no sum."""
-        return sum(purse.lost_requests for purse in self.purses)
+        return sum(budget.lost_requests for budget in self.budgets)
 
     @property
     def paths(self) -> CasePaths:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tailtune.core.reports import DecideReport
+from tailtune.core.reports import DecideReport, LadderReport
 from tailtune.judge.questions import questions
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.weighing import gather, look, targets_of, training_cost
+from tailtune.lifecycle.evidence import evidence, targets_of, training_cost
 from tailtune.services import store
 
 
@@ -17,15 +17,15 @@ def run(context: Context) -> DecideReport:
         MissingInputError: A stage before has not run.
     """
     case, spec = context.case, context.case.spec
-    seen = look(context)
-    evidence, digest = gather(context, training_cost(context), seen)
+    digest, seen = context.inputs.report(LadderReport).rows_digest, context.inputs.surroundings
+    facts = evidence(context, training_cost(context), seen)
     targets = targets_of(spec.targets)
-    outcome = verdict(evidence, targets, spec.train.max_cost_usd)
+    outcome = verdict(facts, targets, spec.train.max_cost_usd)
     train = may_train(outcome, spec.train.when)
-    # Nothing that changes from run to run may stand in the ticket: a new ticket makes training stale.
+    # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
     ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
-    store.write_json(context.paths.ticket, ticket)
-    provisional = bool(evidence.unmeasured)
+    store.write_json(context.out / "ticket.json", ticket)
+    provisional = bool(facts.unmeasured)
     context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
     return DecideReport(
         use_case=case.name,
@@ -34,14 +34,14 @@ def run(context: Context) -> DecideReport:
         verdict=outcome.verdict,
         reason=outcome.reason,
         provisional=provisional,
-        unmeasured=evidence.unmeasured,
+        unmeasured=facts.unmeasured,
         would_change=outcome.would_change,
-        questions=questions(evidence, outcome, targets),
+        questions=questions(facts, outcome, targets),
         best_rung=outcome.best.name,
         metric=spec.metric,
         target=spec.targets.quality,
         train=train,
-        estimated_train_usd=evidence.estimated_usd,
+        estimated_train_usd=facts.estimated_usd,
         economics=outcome.economics,
         surroundings=seen,
     )

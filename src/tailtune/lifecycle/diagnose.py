@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.errors import AskedOutError, MissingInputError
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError
 from tailtune.core.language import LanguageModel
+from tailtune.core.money import Usd
+from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
 from tailtune.judge import diagnose
@@ -89,7 +91,7 @@ class Failing:
     examples: list[list[str]] = field(default_factory=list)
     shown: Shown = "none"
     witness: Witness = field(default_factory=Witness)
-    usd_spent: float | None = 0.0
+    usd_spent: Usd | None = 0.0
 
 
 def _diagnosed(
@@ -175,24 +177,18 @@ def _ask_again(context: Context, name: str, failing: Failing) -> None:
         if strong is not None:
             context.progress.say(f"asking {strong.name} again for {len(texts):,} failing rows, with the same prompt")
             failing.strong = _answers_of(context, rung, models.open(strong), strong, texts)
-        failing.usd_spent = models.purse.spent_usd
+        failing.usd_spent = models.budget.spent_usd
 
 
 def _answers_of(
     context: Context, rung: Prompted, model: LanguageModel, spec: LanguageModelSpec, texts: Sequence[str]
 ) -> dict[int, Answer]:
     """Place of a text → a model's answer to it, with a rung's prompt; fewer where the money ends early."""
-    done = 0
-
-    def show(place: int, reply: object) -> None:
-        nonlocal done
-        done += 1
-        context.progress.at(done, len(texts), f"asking {spec.name} again")
-
+    show = counting(context.progress, len(texts), f"asking {spec.name} again")
     try:
-        replies = dict(enumerate(rung.using(model, spec).asked(texts, on_reply=show)))
-    except AskedOutError as out:
-        replies = dict(out.asked)
+        replies = dict(enumerate(rung.using(model, spec).ask(texts, on_reply=show)))
+    except PartlyAnsweredError as out:
+        replies = dict(out.answers)
     return {place: reply.answer for place, reply in replies.items()}
 
 

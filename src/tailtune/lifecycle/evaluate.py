@@ -4,42 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tailtune.core.records import Row
-from tailtune.core.reports import DecideReport, EvaluateReport, Paired
+from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
+from tailtune.core.figures import usd
+from tailtune.core.money import Usd
+from tailtune.core.progress import counting
+from tailtune.core.records import Answer, Estimate, Latency, Row
+from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
+from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
-from tailtune.lifecycle.candidates import Scored, folders, score
+from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.language_models import require_unchanged_weights
-from tailtune.lifecycle.weighing import gather, look, targets_of
+from tailtune.lifecycle.evidence import evidence, targets_of
+from tailtune.lifecycle.language_models import LanguageModels, language_models
+from tailtune.predictors.base import CachedEmbed, Predictor
+from tailtune.predictors.encoder import Encoder
+from tailtune.predictors.timing import time_rows
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
+
+if TYPE_CHECKING:
+    from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 
 
 def run(context: Context) -> EvaluateReport:
     """Score the candidates on test, name the winner and give the verdict.
 
     Raises:
-        MissingInputError: A stage before this one has not run, or the weights of a local model changed since.
+        MissingInputError: A stage before this one has not run, or the files of a candidate are not there.
         TailTuneError: The best rung is prompted and its answers on test cost more than may be spent.
     """
-    case, paths = context.case, context.paths
-    ticket = store.read_json(paths.ticket, "evaluation", f"tailtune run {case.name}")
-    test = store.read_rows(paths.rows("test"), "test", case.name)
-    made: dict[str, Path | str] = {"decision": ticket["rows_digest"], "ladder": paths.stage("ladder")}
-    if ticket["train"]:
-        made["adapter"] = paths.stage("train")
-    store.require_same_rows(case.name, paths.passed, test, **made)
-    require_unchanged_weights(context)
-    decided = store.read_report(paths.report("decide"), DecideReport, case.name)
-    # Git and folders may say something else by now: one verdict is about one set of facts.
-    evidence, _ = gather(context, decided.estimated_train_usd, decided.surroundings or look(context))
+    inputs = context.inputs
+    ticket, test, decided = inputs.json("decide/ticket.json"), inputs.rows("test"), inputs.report(DecideReport)
+    # As at the decision: by now git and folders may say something else, and one verdict is about one set of facts.
+    facts = evidence(context, decided.estimated_train_usd, decided.surroundings or inputs.surroundings)
     best = ticket["best_rung"]
-    scored = score(context, test, best, folders(context, best, ticket["train"]))
+    scored = _score_all(context, test, best, _folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)
-    decision, final = final_verdict(tested, decided, evidence, targets_of(case.spec.targets))
+    decision, final = final_verdict(tested, decided, facts, targets_of(context.case.spec.targets))
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -78,7 +85,7 @@ def _report(
     beside = None if other is None else scored[other].answers
     details = case.task.details(test, won.answers, beside, case.spec.evaluate.calibration_bins)
     answered = {name: [answer.value for answer in item.answers] for name, item in scored.items()}
-    store.write_answers(context.paths.stage("evaluate") / "test_answers.jsonl", test, answered)
+    store.write_answers(context.out / "test_answers.jsonl", test, answered)
     return EvaluateReport(
         use_case=case.name,
         stage="evaluate",
@@ -106,4 +113,142 @@ def _write_failures(
     lines = (
         task.failure(test[i], won.answers[i], {} if other is None else {other: scored[other].answers[i]}) for i in wrong
     )
-    return store.write_jsonl(context.paths.stage("evaluate") / "failures.jsonl", lines)
+    return store.write_jsonl(context.out / "failures.jsonl", lines)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One per candidate: its answers on test and what they are worth.
+
+    Attributes:
+        price: Of a request, US dollars, with its interval; None where nothing was bought, as of a model in a folder,
+            or its cost is not known.
+        spent_usd: Paid for them now, kept answers not counted; None when not known.
+    """
+
+    answers: Sequence[Answer]
+    score: Score
+    result: CandidateResult
+    price: Estimate | None = None
+    spent_usd: Usd | None = 0.0
+
+
+def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]:
+    """The folder of each candidate: the fine-tune first, when there is one, every local rung, and the best if prompted.
+
+    Raises:
+        MissingInputError: The best rung is not there, or the fine-tune that was decided for.
+    """
+    model = context.inputs.folder("train/model")
+    found = {FINE_TUNE: model} if (model / saved.CARD).is_file() else {}
+    local, prompted = (context.inputs.folder(f"{stage}/rungs") for stage in ("ladder", "prompt"))
+    found |= {name: local / name for name in saved.RUNG_KINDS if (local / name).is_dir()}
+    if best_rung in PROMPT_RUNGS and (prompted / best_rung).is_dir():
+        found[best_rung] = prompted / best_rung
+    stage = "prompt" if best_rung in PROMPT_RUNGS else "ladder"
+    for name, made_by in ((best_rung, stage), *(((FINE_TUNE, "train"),) if trained else ())):
+        if name not in found:
+            shown = context.shown(context.inputs.folder(made_by))
+            raise MissingInputError(
+                f"{shown}: no {saved.title(name)}; evaluation needs it", f"tailtune run {context.case.name}"
+            )
+    return found
+
+
+def _score_all(context: Context, test: Sequence[Row], best_rung: str, folders: Mapping[str, Path]) -> dict[str, Scored]:
+    """Every candidate on every test row. Answers that have to be bought come first: buying may fail, and is kept.
+
+    Raises:
+        TailTuneError: The money ran out before the last test row was answered.
+        EndpointError: The endpoint of the best rung does not answer.
+    """
+    texts = [row.text for row in test]
+    encoder = Encoder.load()
+    embed = CachedEmbed(encoder.embed)
+    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
+    loaded = {name: saved.load(folder, embed) for name, folder in folders.items()}
+    bought = {name: _bought(context, name, loaded[name], test) for name in folders if name in PROMPT_RUNGS}
+    scored: dict[str, Scored] = {}
+    for place, (name, predictor) in enumerate(loaded.items()):
+        context.progress.at(place, len(loaded), f"test: {saved.title(name)}")
+        timed = name in (FINE_TUNE, best_rung)
+        scored[name] = bought[name] if name in bought else _local(context, name, predictor, test, embed, timed)
+    return scored
+
+
+def _local(
+    context: Context, name: str, predictor: Predictor, test: Sequence[Row], embed: CachedEmbed, timed: bool
+) -> Scored:
+    spec = context.case.spec.evaluate
+    answers = predictor.answer([row.text for row in test])
+    latency = None
+    if timed:
+        embed.timing = True
+        step = max(1, len(test) // spec.latency_rows)
+        latency = time_rows(predictor, [row.text for row in test[::step][: spec.latency_rows]])
+        embed.timing = False
+    cost = None if latency is None else _own_usd(context, latency)
+    return _scored(context, name, answers, test, latency, cost)
+
+
+def _scored(
+    context: Context, name: str, answers: Sequence[Answer], test: Sequence[Row], latency: Latency | None,
+    cost: float | None,
+) -> Scored:  # fmt: skip
+    spec = context.case.spec.evaluate
+    found = context.case.task.score(test, answers, spec.resamples, spec.calibration_bins)
+    result = CandidateResult(
+        name=name,
+        title=saved.title(name),
+        metrics=found.metrics,
+        ece=found.ece,
+        latency=latency,
+        usd_per_1000=cost,
+        invalid_rows=found.invalid_rows,
+    )
+    return Scored(answers, found, result)
+
+
+def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Row]) -> Scored:
+    """Answers of a prompted rung: paid from a budget of their own, and kept. A model in a folder costs core time."""
+    from tailtune.predictors.prompted.costs import latency, price
+    from tailtune.predictors.prompted.rung import Prompted
+
+    assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
+    with language_models(context) as models:
+        replies = _replies(context, models, predictor, test)
+        spent = models.budget.spent_usd
+    answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
+    if predictor.spec.folder is not None:
+        return _scored(context, name, answers, test, timed, _own_usd(context, timed))
+    cost = price([reply.reply.usd for reply in replies])
+    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value)
+    each = None if cost is None else cost.model_copy(
+        update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
+    )  # fmt: skip
+    return replace(made, price=each, spent_usd=spent)
+
+
+def _own_usd(context: Context, timed: Latency) -> Usd | None:
+    """US dollars for 1,000 answers on a core of our own; None when no price is declared."""
+    return usd_per_1000(timed.mean_ms, context.inputs.prices.cpu_core_hour_usd)
+
+
+def _replies(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[PromptAnswer]:
+    from tailtune.predictors.prompted.costs import expected
+
+    case, spec = context.case, predictor.spec
+    rung = predictor.using(models.open(spec), spec)
+    texts, title = [row.text for row in test], saved.title(predictor.name)
+    limit = f"the limit is {usd(case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
+    cost = expected(rung, texts, models.price(spec)).usd
+    price = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
+    context.progress.say(f"{title}: {len(test):,} test rows {price}, less what is kept; {limit}")
+    try:
+        return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
+    except PartlyAnsweredError as out:
+        raise TailTuneError(
+            f"{case.name}: {limit}, and is reached after {len(out.answers):,} of {len(test):,} test rows were answered "
+            f"by {title}; their answers are kept and not paid again",
+            f"raise prompt.max_cost_usd in {context.shown(context.paths.model_yaml)}, then tailtune run {case.name}",
+        ) from out

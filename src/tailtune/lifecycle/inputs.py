@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,12 +11,31 @@ from typing import Any, TypeVar
 from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.core.errors import UndeclaredInputError
 from tailtune.core.records import Row, Split
-from tailtune.core.reports import REPORTS, Report
+from tailtune.core.reports import REPORTS, Report, Surroundings
+from tailtune.judge.economics import seen_days
 from tailtune.lifecycle.table import BY_NAME
-from tailtune.services import store
+from tailtune.services import sizes, store, versions
 from tailtune.tasks.use_case import UseCase
 
 R = TypeVar("R", bound=Report)
+_GB, _DAY_S = 1e9, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """One per registration.
+
+    Attributes:
+        git_commit: None outside of git.
+        git_dirty: Whether code, declarations or pins differ from the commit; None outside of git.
+        data_hash: Pin of data/; None when it is not pinned.
+        test_file_hash: Of the user's test file; empty without one.
+    """
+
+    git_commit: str | None
+    git_dirty: bool | None
+    data_hash: str | None
+    test_file_hash: str
 
 
 class Inputs:
@@ -46,7 +67,7 @@ class Inputs:
         """
         if split not in self._rows:
             path = self._allowed(self._case.paths.rows(split))
-            self._rows[split] = store.read_rows(path, split, self._case.name)
+            self._rows[split] = store.read_rows(path, split, self._case.name, self._case.task.parse_label)
         return self._rows[split]
 
     @cached_property
@@ -119,6 +140,36 @@ class Inputs:
         """
         self._allowed(self._case.paths.project.prices)
         return load_prices(self._case.paths.project)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What counts and is no file: how often prompts and data change, as declared and as git shows it; data kept.
+
+        DVC does not notice when it changes. So the decision alone looks, and its report keeps what it saw.
+        """
+        case, paths, project = self._case, self._case.paths, self._case.paths.project
+        changed = versions.changes(project.root, (paths.prompts, case.answers_file))
+        changed += versions.data_changes(project, case.name)
+        return Surroundings(
+            declared_days=case.spec.value.change_every_days,
+            seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
+            kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
+        )
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which commit and which data a version is made from, as of now."""
+        paths, project = self._case.paths, self._case.paths.project
+        commit, name = versions.git_commit(project.root), self._case.spec.data.test_file
+        test_file = None if name is None else paths.data / name
+        return Provenance(
+            git_commit=commit,
+            git_dirty=None if commit is None else versions.git_dirty(project.root),
+            data_hash=versions.data_hash(project),
+            test_file_hash=hashlib.sha256(test_file.read_bytes()).hexdigest()
+            if test_file is not None and test_file.is_file()
+            else "",
+        )
 
     def _writer(self, name: str) -> str:
         return f"tailtune {name.partition('/')[0]} {self._case.name}"

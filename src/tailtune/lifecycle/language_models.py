@@ -1,4 +1,4 @@
-"""The language models of a stage: opened with the answers, the prices and the purse that they share; and their weights.
+"""The language models of a stage, opened with the answers, prices and budget that they share; and their weights.
 
 DVC does not watch the weights of a local model: the report of `prompt` notes the digests of what was measured, and
 later stages refuse other weights.
@@ -22,9 +22,9 @@ from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.weights import changed, digest_of, folders, holds
 from tailtune.services import store
-from tailtune.services.endpoint import AnswerCache, Purse
-from tailtune.services.weights import changed, digest_of, folders, holds
+from tailtune.services.endpoint import AnswerCache, Budget
 from tailtune.tasks.use_case import UseCase
 
 
@@ -36,13 +36,13 @@ class LanguageModels:
         root: What folders of local models are relative to.
         prices: Of tokens.
         answers: File that keeps answers of earlier runs; opened with the first model.
-        purse: What the stage may spend, and what it has spent.
+        budget: What the stage may spend, and what it has spent.
     """
 
     root: Path
     prices: PriceSpec
     answers: Path
-    purse: Purse
+    budget: Budget
     _cache: list[AnswerCache] = field(default_factory=list)
 
     @property
@@ -62,11 +62,11 @@ class LanguageModels:
             self._cache.pop().close()
 
     def open(self, spec: LanguageModelSpec, fresh: bool = False) -> LanguageModel:
-        """A model that pays from the purse, and looks among the kept answers first unless only fresh ones will do."""
-        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.purse)
+        """A model that pays from the budget, and looks among the kept answers first unless only fresh ones will do."""
+        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.budget)
 
     def connected(self, predictor: Predictor) -> Predictor:
-        """A saved predictor as it is; a prompted one with the kept answers and the purse."""
+        """A saved predictor as it is; a prompted one with the kept answers and the budget."""
         if not isinstance(predictor, Prompted):
             return predictor
         return replace(predictor.using(self.open(predictor.spec), predictor.spec), name=predictor.name)
@@ -78,7 +78,7 @@ class LanguageModels:
 
 @contextmanager
 def language_models(context: Context) -> Iterator[LanguageModels]:
-    """Kept answers, prices and a full purse, for one stage run to ask language models with.
+    """Kept answers, prices and a full budget, for one stage run to ask language models with.
 
     Raises:
         SpecError: A model names a price that prices.yaml does not have.
@@ -87,13 +87,13 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     faults = price_faults(context.case, prices)
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
-    purse = Purse(context.case.spec.prompt.max_cost_usd)
-    context.purses.append(purse)  # so that what it buys is counted, however the run ends
+    budget = Budget(context.case.spec.prompt.max_cost_usd)
+    context.budgets.append(budget)  # so that what it buys is counted, however the run ends
     models = LanguageModels(
         context.settings.weights_root(context.project),
         prices,
         context.settings.answers_file(context.project),
-        purse,
+        budget,
     )
     try:
         yield models

@@ -7,33 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tailtune.core.figures import NOT_KNOWN as NOT_KNOWN
+from tailtune.core.figures import NOT_MEASURED as NOT_MEASURED
+from tailtune.core.figures import counted as counted
+from tailtune.core.figures import memory as memory
+from tailtune.core.figures import percent as percent
+from tailtune.core.figures import share as share
+from tailtune.core.figures import usd as usd
 from tailtune.core.measures import MEASURES, Measure
 from tailtune.core.records import Estimate
-
-NOT_MEASURED = "n/a"
-NOT_KNOWN = "not known"
-
-
-def percent(value: float) -> str:
-    """A share, 0 to 1, in percent without the sign: `93.1`. Just below 1 gets digits instead of a false 100.0.
-
-    Args:
-        value: The share; NaN is not measured.
-
-    Returns:
-        One decimal, or two to four where one would round up to 100.0.
-    """
-    if math.isnan(value):
-        return NOT_MEASURED
-    if 0.9995 <= value < 1:
-        return f"{min(value * 100, 99.9999):.{2 if value < 0.99995 else 4}f}"
-    return f"{value * 100:.1f}"
-
-
-def share(value: float) -> str:
-    """A share, 0 to 1, as people write it: `93.1 %`."""
-    text = percent(value)
-    return text if text == NOT_MEASURED else f"{text} %"
 
 
 def bounds(estimate: Estimate) -> str:
@@ -79,34 +61,6 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, thing: str, things: str = "") -> str:
-    """A number of things: `1 row`, `12,000 rows`."""
-    return f"{value:,} {thing if value == 1 else things or thing + 's'}"
-
-
-def usd(value: float | None) -> str:
-    """US dollars: cents from a dollar up, two significant digits below. None is not known.
-
-    Args:
-        value: Dollars; None when nobody declared a price.
-
-    Returns:
-        `$1.24`, `$0.0012`, `<$0.00001`, `$0` or `not known`.
-    """
-    if value is None:
-        return NOT_KNOWN
-    if math.isnan(value):
-        return NOT_MEASURED
-    if value == 0:
-        return "$0"
-    if value >= 1:
-        return f"${value:,.2f}"
-    if value < 0.00001:
-        return "<$0.00001"
-    digits = 2 if value >= 0.095 else 1 - math.floor(math.log10(value))
-    return f"${value:.{min(digits, 5)}f}"
-
-
 def dollars(value: float | None) -> str:
     """A sum of US dollars, signed where it is lost, without cents from 100 dollars up: `$12,346`, `−$3.20`.
 
@@ -138,11 +92,11 @@ def volume(per_day: float) -> str:
 
 def figure(name: str, value: float) -> str:
     """A named figure in the unit that its name ends in: `network_ms`, 212 → `network 212 ms`."""
-    told, _, unit = name.rpartition("_")
+    what, _, unit = name.rpartition("_")
     shown = _UNITS.get(unit)
-    if shown is None or not told:
+    if shown is None or not what:
         return f"{words(name)} {NOT_MEASURED if math.isnan(value) else f'{value:,.4g}'}"
-    return f"{words(told)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
+    return f"{words(what)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
 
 
 def milliseconds(value: float) -> str:
@@ -173,11 +127,6 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def memory(mebibytes: float) -> str:
-    """Memory: `812 MiB`, `1.4 GiB`."""
-    return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
 
 
 def plain(value: float, digits: int = 3) -> str:
@@ -265,9 +214,9 @@ def meaning(name: str) -> str:
 
 def phrase(name: str) -> Phrase:
     """A measure in plain words; in its title where there are none."""
-    told = title(name)
-    article = "an" if told[:1].lower() in "aeiou" else "a"
-    return _PLAIN.get(name) or Phrase(f"reaches {article} {told} of {{}}", told, told)
+    named = title(name)
+    article = "an" if named[:1].lower() in "aeiou" else "a"
+    return _PLAIN.get(name) or Phrase(f"reaches {article} {named} of {{}}", named, named)
 
 
 def reached(name: str, value: float) -> str:
@@ -311,8 +260,8 @@ def inline(text: str) -> str:
 
 def called(text: str) -> str:
     """A predictor's title inside a sentence: `the prompt with retrieved examples`, `frozen encoder + linear probe`."""
-    told = inline(text)
-    return f"the {told}" if told.startswith(("prompt", "best prompt")) else told
+    inside = inline(text)
+    return f"the {inside}" if inside.startswith(("prompt", "best prompt")) else inside
 
 
 FAR = 0.45

@@ -1,4 +1,4 @@
-"""The reports of one use case as one story, told alike in terminal and page."""
+"""The reports of one use case as one story: what belongs together, every candidate, the costs, where time goes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
     REPORTS,
@@ -76,8 +77,8 @@ class Story:
             digest = digest or report.rows_digest
             if isinstance(report, ValidateReport) and not report.passed:
                 break
-        told = {report.stage for report in kept}
-        return cls(tuple(kept), tuple(stage for stage in there if stage not in told), due, stopped, name)
+        stages = {report.stage for report in kept}
+        return cls(tuple(kept), tuple(stage for stage in there if stage not in stages), due, stopped, name)
 
     def _the(self, kind: type[R]) -> R | None:
         return next((report for report in self.reports if isinstance(report, kind)), None)
@@ -131,6 +132,16 @@ class Story:
     def register(self) -> RegisterReport | None:
         """What registration reported."""
         return self._the(RegisterReport)
+
+    @property
+    def best_name(self) -> str:
+        """Name of the best rung; empty when there is none."""
+        return self.best_rung.name if self.best_rung else ""
+
+    @property
+    def target(self) -> float | None:
+        """What quality should reach, 0 to 1; None before a decision."""
+        return self.decide.target if self.decide else None
 
     @property
     def failed(self) -> tuple[ExpectationResult, ...]:
@@ -190,7 +201,7 @@ class Story:
             *(self.evaluate.candidates if self.evaluate else ()),
             *self.rungs,
         )
-        return next((one.title for one in known if one.name == name), name)
+        return next((scored.title for scored in known if scored.name == name), name)
 
     @property
     def metric(self) -> str:
@@ -223,23 +234,23 @@ class Story:
     @property
     def missing(self) -> tuple[str, ...]:
         """What the verdict lacks, in words; empty when nothing does."""
-        told = (self.prompt, self.decide)
-        return tuple(dict.fromkeys(why for report in told if report is not None for why in report.unmeasured))
+        reports = (self.prompt, self.decide)
+        return tuple(dict.fromkeys(why for report in reports if report is not None for why in report.unmeasured))
 
     @property
     def not_measured(self) -> tuple[str, ...]:
         """Everything a reader could take for measured that was not, as sentences."""
-        told = (self.ladder, self.prompt, self.diagnose, self.decide)
-        found = [why for report in told if report is not None for why in report.unmeasured]
+        reports = (self.ladder, self.prompt, self.diagnose, self.decide)
+        found = [why for report in reports if report is not None for why in report.unmeasured]
         if self.failed:
             found.append("Every rung, the decision and the test: the run stopped at validation.")
         elif self.evaluate is None:
             found.append("Quality on the test rows: the test split has not been opened.")
         if self.bill.unpriced:
             found.append(f"Dollars of {', '.join(self.bill.unpriced)}: no price is declared for them.")
-        if self.bill.untold:
-            stages = ", ".join(self.bill.untold)
-            found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was told.")
+        if self.bill.unreported:
+            stages = ", ".join(self.bill.unreported)
+            found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was reported.")
         return tuple(dict.fromkeys(found))
 
 
@@ -260,14 +271,14 @@ class BillLine:
     cost: Cost | None
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """Machine time and what was paid to endpoints; None as soon as one of them is not known."""
         if self.cost is None or self.cost.usd is None or self.cost.bought_usd is None:
             return None
         return self.cost.usd + self.cost.bought_usd
 
     @property
-    def known_usd(self) -> float:
+    def known_usd(self) -> Usd:
         """Dollars that are known; 0 when none is."""
         return 0.0 if self.cost is None else (self.cost.usd or 0.0) + (self.cost.bought_usd or 0.0)
 
@@ -284,7 +295,7 @@ class Bill:
         return sum(line.cost.wall_s for line in self.lines if line.cost)
 
     @property
-    def known_usd(self) -> float:
+    def known_usd(self) -> Usd:
         """Dollars that are known, of machines and endpoints."""
         return sum(line.known_usd for line in self.lines)
 
@@ -299,12 +310,12 @@ class Bill:
         return tuple(line.stage for line in self.lines if line.cost is None or line.cost.usd is None)
 
     @property
-    def untold(self) -> tuple[str, ...]:
+    def unreported(self) -> tuple[str, ...]:
         """Stages that paid an endpoint nobody knows how much."""
         return tuple(line.stage for line in self.lines if line.cost is not None and line.cost.bought_usd is None)
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """Dollars of all stages; None as long as some are not known."""
         return None if self.unknown or not self.lines else self.known_usd
 
@@ -319,7 +330,7 @@ Kind = Literal["local", "prompted", "tuned"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One per way to answer that was measured.
+    """One per way to answer that was measured: a rung, or the fine-tune on test.
 
     Attributes:
         scored: How it did: rungs on dev, the fine-tune on test.
@@ -373,7 +384,7 @@ class Candidate:
 
     @property
     def labels(self) -> str:
-        """Labelled rows that it needs to answer; empty where that is told elsewhere."""
+        """Labelled rows that it needs to answer; empty where another column says it."""
         return count(self.scored.fit_rows) if isinstance(self.scored, RungResult) else ""
 
 
@@ -383,26 +394,27 @@ def candidates(story: Story) -> tuple[Candidate, ...]:
     prompted = story.prompt.rungs if story.prompt else ()
     tuned = () if story.fine_tune is None else (story.fine_tune,)
     return (
-        *(Candidate(one, "local") for one in local),
-        *(Candidate(one, "prompted") for one in prompted),
-        *(Candidate(one, "tuned") for one in tuned),
+        *(Candidate(scored, "local") for scored in local),
+        *(Candidate(scored, "prompted") for scored in prompted),
+        *(Candidate(scored, "tuned") for scored in tuned),
     )
 
 
 def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Ways to which no other is both cheaper and better, cheapest first; without price or quality a way is left out."""
-    priced = [(way.usd.value, way) for way in found if way.usd is not None and not math.isnan(way.quality.value)]
+    """Candidates to which no other is both cheaper and better, cheapest first; those without price or quality aside."""
+    priced = [(candidate.usd.value, candidate.quality.value, candidate) for candidate in found if candidate.usd]
+    measured = [each for each in priced if not math.isnan(each[1])]
     kept: list[Candidate] = []
-    for _, way in sorted(priced, key=lambda one: (one[0], -one[1].quality.value)):
-        if not kept or way.quality.value > kept[-1].quality.value:
-            kept.append(way)
+    for _, quality, candidate in sorted(measured, key=lambda each: (each[0], -each[1])):
+        if not kept or quality > kept[-1].quality.value:
+            kept.append(candidate)
     return tuple(kept)
 
 
 Family = Literal["network", "model", "either", "text"]
 FAMILIES: dict[Family, str] = {
     "network": "network",
-    "either": "network and model, not told apart",
+    "either": "network and model together",
     "model": "the model",
     "text": "reading and writing text",
 }
@@ -423,7 +435,7 @@ _SEEN = 0.01  # a rest below this share of the whole is rounding
 
 @dataclass(frozen=True, slots=True)
 class TimePart:
-    """One per part of a way's mean time.
+    """One per part of a candidate's mean time.
 
     Attributes:
         name: In reports; network is what is left of wait when the server's part is taken out.
@@ -439,7 +451,7 @@ class TimePart:
 
 
 def time_parts(latency: Latency) -> tuple[TimePart, ...]:
-    """A way's mean time in parts, in the order in which they happen; empty without parts.
+    """A candidate's mean time in parts, in the order in which they happen; empty without parts.
 
     Where a server tells how long it worked, the rest of the wait is the network's; where it does not, nobody can tell
     network and model apart, and the wait is shown as both.
@@ -459,7 +471,7 @@ def time_parts(latency: Latency) -> tuple[TimePart, ...]:
 
 
 def families(latency: Latency) -> frozenset[Family]:
-    """Whose time a way's answer takes; a time without parts is anybody's."""
+    """Whose time a candidate's answer takes; a time without parts is anybody's."""
     return frozenset(part.family for part in time_parts(latency)) or frozenset({"either"})
 
 
@@ -470,7 +482,8 @@ def of_family(parts: Sequence[TimePart], family: Family) -> float:
 
 def timed_candidates(story: Story) -> tuple[Candidate, ...]:
     """Ways whose time is worth comparing: every prompted rung, the best local rung, and the fine-tune."""
-    return tuple(way for way in (*_prompted(story), _local(story), _tuned(story)) if way is not None and _timed(way))
+    shown = (*_prompted(story), _local(story), _tuned(story))
+    return tuple(candidate for candidate in shown if candidate is not None and _timed(candidate))
 
 
 def time_sentences(story: Story) -> tuple[str, ...]:
@@ -492,8 +505,8 @@ def saved_text(saved: float) -> str:
     return f"{ms(abs(saved))} {'less' if saved >= 0 else 'more'}"
 
 
-def _whose(way: Candidate, latency: Latency) -> str:
-    parts, whole, name = time_parts(latency), latency.mean_ms, called(way.title)
+def _whose(candidate: Candidate, latency: Latency) -> str:
+    parts, whole, name = time_parts(latency), latency.mean_ms, called(candidate.title)
     opening = f"An answer of {name} takes {ms(whole)} on average"
     if not parts or whole <= 0:
         return f"{opening}; where that time goes was not measured."
@@ -509,23 +522,25 @@ def _whose(way: Candidate, latency: Latency) -> str:
     )
 
 
-def _timed(way: Candidate) -> bool:
-    return way.latency is not None and way.latency.mean_ms > 0
+def _timed(candidate: Candidate) -> bool:
+    return candidate.latency is not None and candidate.latency.mean_ms > 0
 
 
 def _prompted(story: Story) -> tuple[Candidate, ...]:
-    return tuple(way for way in candidates(story) if way.kind == "prompted")
+    return tuple(candidate for candidate in candidates(story) if candidate.kind == "prompted")
 
 
 def _best_prompted(story: Story) -> Candidate | None:
     best = story.prompt.best if story.prompt else None
-    return next((way for way in _prompted(story) if way.name == best), None)
+    return next((candidate for candidate in _prompted(story) if candidate.name == best), None)
 
 
 def _local(story: Story) -> Candidate | None:
-    found = [way for way in candidates(story) if way.kind == "local" and not math.isnan(way.quality.value)]
-    return max(found, key=lambda way: way.quality.value, default=None)
+    local = [candidate for candidate in candidates(story) if candidate.kind == "local"]
+    measured = [candidate for candidate in local if not math.isnan(candidate.quality.value)]
+    return max(measured, key=lambda candidate: candidate.quality.value, default=None)
 
 
 def _tuned(story: Story) -> Candidate | None:
-    return next((way for way in candidates(story) if way.kind == "tuned" and way.latency is not None), None)
+    tuned = (candidate for candidate in candidates(story) if candidate.kind == "tuned" and candidate.latency)
+    return next(tuned, None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Estimate
 from tailtune.core.reports import (
     CandidateCost,
@@ -116,7 +117,7 @@ def _unfinished(story: Story) -> Headline:
         return Headline("wait", f"Not finished: {story.due} is next", " ".join(facts))
     if story.due:
         return Headline("bad", f"Stopped at {story.due}", " ".join(["The reason stands above.", *facts]))
-    why = "The reason stands above. All reports are of an earlier run, so they are not told here as news."
+    why = "The reason stands above. All reports are of an earlier run, so they are not shown here."
     return Headline("bad", "Stopped before a stage began", why)
 
 
@@ -156,7 +157,7 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
 
 
 def _the_best(story: Story, name: str) -> str:
-    """What the fine-tune is held against: a prompt need not be cheaper."""
+    """What the fine-tune is compared with: a prompt need not be cheaper."""
     title = called(story.title(name))
     if any(rung.name == name and isinstance(rung, PromptedRung) for rung in story.rungs):
         return title if title.startswith("the best prompt") else f"the best prompt ({title.removeprefix('the ')})"
@@ -164,10 +165,10 @@ def _the_best(story: Story, name: str) -> str:
 
 
 def _worth(story: Story) -> str:
-    """What the verdict is worth in dollars, where that was reckoned."""
+    """What the verdict is worth in dollars, where it was calculated."""
     economics = story.verdict.economics if story.verdict else None
-    told = next(value_sentences(economics), "") if economics is not None and economics.net_value is not None else ""
-    return f" {told}" if told else ""
+    worth = next(value_sentences(economics), "") if economics is not None and economics.net_value is not None else ""
+    return f" {worth}" if worth else ""
 
 
 def _decided(story: Story) -> Headline:
@@ -220,12 +221,12 @@ DAYS_A_MONTH = 365.25 / 12
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """One per kind of cost: what each road pays for it; None where a road does not have it.
+    """One per kind of cost: what each candidate pays for it; None where one does not have it.
 
     Attributes:
         what: For people.
-        hidden: Whether no invoice shows it, on any road.
-        lines: One per road, in order.
+        hidden: Whether no invoice shows it, on any candidate.
+        lines: One per candidate, in order.
     """
 
     what: str
@@ -234,17 +235,17 @@ class CostRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Straight:
-    """One per road: its total cost over the horizon as a straight line over the volume.
+class CostByVolume:
+    """One per candidate: its total cost over the horizon as a straight line over the volume.
 
     Attributes:
         fixed_usd: At no request at all.
         slope_usd: More for every request a day.
     """
 
-    road: CandidateCost
-    fixed_usd: float
-    slope_usd: float
+    candidate: CandidateCost
+    fixed_usd: Usd
+    slope_usd: Usd
 
     def at(self, per_day: float) -> float:
         """US dollars over the horizon at a volume."""
@@ -252,30 +253,34 @@ class Straight:
 
 
 def side_by_side(economics: Economics) -> tuple[CostRow, ...]:
-    """All kinds of cost of all roads, in the order in which roads name them."""
-    names = dict.fromkeys(line.what for road in economics.candidates for line in road.lines)
+    """All kinds of cost of all candidates, in the order in which they name them."""
+    names = dict.fromkeys(line.what for candidate in economics.candidates for line in candidate.lines)
     rows = []
     for what in names:
-        lines = tuple(next((line for line in road.lines if line.what == what), None) for road in economics.candidates)
+        lines = tuple(
+            next((line for line in candidate.lines if line.what == what), None) for candidate in economics.candidates
+        )
         rows.append(CostRow(what, any(line is not None and line.hidden for line in lines), lines))
     return tuple(rows)
 
 
-def straights(economics: Economics) -> tuple[Straight, ...]:
-    """Roads whose cost at every volume is known.
+def costs_by_volume(economics: Economics) -> tuple[CostByVolume, ...]:
+    """Candidates whose cost at every volume is known.
 
-    The slope is such that the line passes through the road's total at the declared volume, errors included; without a
-    declared volume it is the price of a request alone.
+    The slope is such that the line passes through the candidate's total at the declared volume, errors included;
+    without a declared volume it is the price of a request alone.
     """
     found = []
-    for road in economics.candidates:
-        if road.one_off_usd is None or road.monthly_usd is None:
+    for candidate in economics.candidates:
+        if candidate.one_off_usd is None or candidate.monthly_usd is None:
             continue
-        fixed = road.one_off_usd + road.monthly_usd * economics.horizon_months
-        if road.total_usd is not None and economics.requests_per_day:
-            found.append(Straight(road, fixed, (road.total_usd - fixed) / economics.requests_per_day))
-        elif road.request_usd is not None and not economics.requests_per_day:
-            found.append(Straight(road, fixed, road.request_usd * DAYS_A_MONTH * economics.horizon_months))
+        fixed = candidate.one_off_usd + candidate.monthly_usd * economics.horizon_months
+        if candidate.total_usd is not None and economics.requests_per_day:
+            found.append(CostByVolume(candidate, fixed, (candidate.total_usd - fixed) / economics.requests_per_day))
+        elif candidate.request_usd is not None and not economics.requests_per_day:
+            found.append(
+                CostByVolume(candidate, fixed, candidate.request_usd * DAYS_A_MONTH * economics.horizon_months)
+            )
     return tuple(found)
 
 
@@ -287,7 +292,7 @@ def over(economics: Economics) -> str:
 
 
 def value_sentences(economics: Economics) -> Iterator[str]:
-    """Net value and break-even volume as sentences; what is not known is not told."""
+    """Net value and break-even volume as sentences; what is not known is left out."""
     net = economics.net_value
     if net is not None and not math.isnan(net.value):
         yield f"{over(economics).capitalize()}, {_net_value(net, _untried(economics))}{_sure(economics.probability)}."
@@ -296,7 +301,7 @@ def value_sentences(economics: Economics) -> Iterator[str]:
         return
     if not math.isfinite(even.value):
         yield "At no volume does the fine-tune cost less."
-    elif even.value < 0.5:  # it would be told as 0
+    elif even.value < 0.5:  # it would be shown as 0
         yield "The fine-tune costs less at any volume."
     else:
         ends = f"{volume(max(even.low, 0.0))} to {volume(even.high)}"
@@ -306,12 +311,12 @@ def value_sentences(economics: Economics) -> Iterator[str]:
 
 def _untried(economics: Economics) -> str:
     """What a fine-tune that is not trained is taken to be; empty when it is measured."""
-    tuned = next((road for road in economics.candidates if road.name == FINE_TUNE), None)
+    tuned = next((candidate for candidate in economics.candidates if candidate.name == FINE_TUNE), None)
     return " that just reaches the target" if tuned is not None and tuned.quality is None else ""
 
 
 def _net_value(net: Estimate, untried: str) -> str:
-    """The net value in words; a loss and its interval are told as what it costs."""
+    """The net value in words; a loss and its interval as what it costs."""
     if net.high <= 0:
         lost = f"95 % interval {dollars(-net.high)} to {dollars(-net.low)}"
         return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one ({lost})"
@@ -330,7 +335,7 @@ Figure = tuple[str, str, str]
 
 
 def figures(story: Story) -> list[Figure]:
-    """Name, value, and what it is held against; what is not there is left out."""
+    """Name, value, and what it is compared with; what is not there is left out."""
     return [*_quality(story), *_value_figure(story), *_answer(story), *_work(story)]
 
 

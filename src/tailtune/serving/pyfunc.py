@@ -58,8 +58,8 @@ class TailTuneModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         texts = _texts(model_input)
         # Without a text there is no answer to tell the columns from; an empty text has one.
-        asked = [prepared(text, self._scrub_pii) for text in texts or [""]]
-        answers = [answer.columns() for answer in self._predictor.answer(asked)]
+        questions = [prepared(text, self._scrub_pii) for text in texts or [""]]
+        answers = [answer.columns() for answer in self._predictor.answer(questions)]
         numbers = {name for name, value in answers[0].items() if isinstance(value, float)}
         return pd.DataFrame(
             {

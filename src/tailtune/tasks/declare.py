@@ -120,7 +120,7 @@ def quoted(text: str) -> str:
         return text
     # JSON's escapes are YAML's; the rest are line breaks and control characters that only YAML knows.
     json_text = json.dumps(text, ensure_ascii=False)
-    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json_text)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
 
 
 def prompt_texts(system: str, description: str, form: str, reasoned_form: str) -> dict[str, str]:

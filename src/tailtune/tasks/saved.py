@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from tailtune.predictors.prompted.codec import Codec
 
 CARD = "predictor.json"
-
-
+"""In a predictor's folder: its kind by name, and what was scrubbed from the rows it learnt from."""
 _PROMPTED = "predictors.prompted.rung:Prompted"  # language models, the same for every task
 PROMPTED_KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -32,7 +31,7 @@ PROMPTED_KINDS: Mapping[str, Kind] = {
         Kind("lm_optimised", "Best prompt, optimised", _PROMPTED),
     )
 }
-"""Name → prompted rung."""
+"""Name → rung of a language model."""
 RUNG_KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (*(rung for task in TASKS.values() for rung in task.rungs), *PROMPTED_KINDS.values())
 }

@@ -15,7 +15,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.prompted.opening import WEIGHTS, model_of, pack
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
-from tailtune.services.weights import digest_of
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.tasks import saved as registry
 
 LOCAL = LanguageModelSpec(name="tiny", folder="lm/tiny", context_tokens=2048, max_output_tokens=24)
@@ -27,7 +27,7 @@ def saved(folder: Path, spec: LanguageModelSpec) -> Path:
         rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=None, spec=spec
     )
     folder.mkdir(parents=True)
-    Prompted.fit(context).held().save(folder)
+    Prompted.fit(context).constrained_to_schema().save(folder)
     registry.write_card(folder, registry.RUNG_KINDS["lm_constrained"], ())
     return folder
 

@@ -13,7 +13,7 @@ from tailtune.core.reports import (
 )
 
 from .. import economics, fixtures
-from ..basics import NAN, TOLD, cost, estimate, latency, paired, prompted, reports
+from ..basics import NAN, TIMED, cost, estimate, latency, paired, prompted, reports
 from .common import EXAMPLES, RETRIEVAL, acc, failures, priced_ladder, questions, report
 
 
@@ -51,7 +51,7 @@ def stay_prompt() -> PromptReport:
 
 
 def stay_diagnose() -> DiagnoseReport:
-    told = failures(
+    shared = failures(
         (
             (
                 "context",
@@ -77,7 +77,7 @@ def stay_diagnose() -> DiagnoseReport:
     )
     return fixtures.diagnose().model_copy(
         update={
-            **told,
+            **shared,
             "rung": "lm_retrieval",
             "strong_model": "large-1",
             "rows": 450,
@@ -94,11 +94,11 @@ WHY_PROMPT = f"{RETRIEVAL} answers 95.2 % right: at or above 93.3 %, the target 
 def stay() -> dict[str, Report]:
     """The retrieval prompt meets the target; nothing is trained."""
     volume = 1500.0
-    roads = (
+    candidates = (
         economics.prompting(RETRIEVAL, 0.952, 0.31, volume, 0.02),
         economics.tuned(0.955, 8123, volume, 0.02),
     )
-    money = economics.compared(roads, volume, 0.02, 420.0)
+    money = economics.compared(candidates, volume, 0.02, 420.0)
     change = (
         "at 16,000 requests a day a fine-tune would cost less; you have 1,500",
         "a target accuracy of 94.1 % or more: no prompt would leave head-room",
@@ -129,7 +129,7 @@ def stay() -> dict[str, Report]:
         title=RETRIEVAL,
         metrics={"accuracy": estimate(0.948, 1665), "macro_f1": estimate(0.939, 1665)},
         ece=NAN,
-        latency=latency(709.0, TOLD),
+        latency=latency(709.0, TIMED),
         usd_per_1000=0.31,
         invalid_rows=4,
     )

@@ -67,9 +67,9 @@ def economics(even: float = 5800.0) -> Economics:
     )  # fmt: skip
 
 
-def drawn(found: Ledger, roads: Economics | None = None, width: int = 80, encoding: str = "utf-8") -> str:
+def drawn(found: Ledger, economics: Economics | None = None, width: int = 80, encoding: str = "utf-8") -> str:
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    Console(file=out, width=width, color_system=None, legacy_windows=False).print(ledger(found, roads, "in MLflow"))
+    Console(file=out, width=width, color_system=None, legacy_windows=False).print(ledger(found, economics, "in MLflow"))
     out.seek(0)
     return out.read()
 
@@ -141,7 +141,7 @@ def test_a_fine_tune_that_never_pays_is_told_so() -> None:
 
 def test_without_a_volume_it_is_said_what_to_declare() -> None:
     text = drawn(two_versions())
-    assert "not reckoned" in text and "value.requests_per_day" in text
+    assert "not calculated" in text and "value.requests_per_day" in text
 
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:

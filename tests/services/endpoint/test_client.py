@@ -16,7 +16,7 @@ from services.endpoint.helpers import PRICE, SCHEMA, ask, asks, endpoint, spec_o
 from tailtune.config.prices import TokenPrice
 from tailtune.core.errors import EndpointError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
-from tailtune.services.endpoint import AnswerCache, Endpoint, Purse
+from tailtune.services.endpoint import AnswerCache, Budget, Endpoint
 
 
 def test_replies_stand_in_the_order_of_the_requests(double: Double) -> None:
@@ -52,11 +52,11 @@ def test_a_reply_has_tokens_cost_and_end(double: Double) -> None:
 
 def test_usage_that_is_not_told_makes_cost_unknown_not_zero(double: Double) -> None:
     double.conduct.usage = False
-    purse = Purse(1)
-    with endpoint(double, purse=purse) as model:
+    budget = Budget(1)
+    with endpoint(double, budget=budget) as model:
         (reply,) = model.ask([ask("one")])
     assert (reply.input_tokens, reply.output_tokens, reply.usd) == (None, None, None)
-    assert purse.spent_usd is None
+    assert budget.spent_usd is None
 
 
 def test_without_a_price_the_cost_is_unknown(double: Double) -> None:
@@ -82,16 +82,16 @@ def test_a_model_that_says_nothing_has_no_text(double: Double) -> None:
 
 
 def test_a_rerun_sends_nothing_and_keeps_the_timing(double: Double, cache: AnswerCache) -> None:
-    purse = Purse(1)
-    with endpoint(double, cache, purse) as model:
+    budget = Budget(1)
+    with endpoint(double, cache, budget) as model:
         first = model.ask(asks(5))
-    spent = purse.spent_usd
-    with endpoint(double, cache, purse) as model:
+    spent = budget.spent_usd
+    with endpoint(double, cache, budget) as model:
         again = model.ask(asks(5))
     assert len(double.seen) == 5 == cache.rows()
     assert [reply.from_cache for reply in first + again] == [False] * 5 + [True] * 5
     assert [(r.text, r.usd, r.timing) for r in again] == [(r.text, r.usd, r.timing) for r in first]
-    assert purse.spent_usd == spent, "answers from the cache cost nothing"
+    assert budget.spent_usd == spent, "answers from the cache cost nothing"
 
 
 def test_a_new_price_needs_no_new_request(double: Double, cache: AnswerCache) -> None:
@@ -167,11 +167,11 @@ def test_replies_are_heard_in_the_callers_thread(double: Double, cache: AnswerCa
 
 
 def test_it_can_be_asked_from_within_a_running_loop(double: Double) -> None:
-    async def asked() -> list[Reply]:
+    async def ask_in_loop() -> list[Reply]:
         with endpoint(double) as model:
             return model.ask(asks(3))
 
-    assert len(asyncio.run(asked())) == 3
+    assert len(asyncio.run(ask_in_loop())) == 3
 
 
 def test_a_model_that_nobody_closes_is_tidied_away(double: Double) -> None:
@@ -216,14 +216,14 @@ def test_ctrl_c_ends_at_once_and_keeps_what_was_answered(double: Double, cache: 
             begun = time.monotonic()
             threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
 
-    purse = Purse(10)
+    budget = Budget(10)
     double.conduct.every, double.conduct.mishap = 4, Mishap("stall")
-    with endpoint(double, cache, purse, concurrency=1) as model:
+    with endpoint(double, cache, budget, concurrency=1) as model:
         with pytest.raises(KeyboardInterrupt):
             model.ask(asks(9), hear)
         assert time.monotonic() - begun < 1.2
         assert (cache.rows(), len(double.seen)) == (3, 4)
-        assert purse.lost_requests == 1, "the one in flight may be charged"
+        assert budget.lost_requests == 1, "the one in attempt may be charged"
         double.conduct.every = 0
         assert [reply.from_cache for reply in model.ask(asks(9))] == [True] * 3 + [False] * 6
 
@@ -259,10 +259,10 @@ def test_the_key_comes_from_the_environment_and_is_written_nowhere(
 
 def test_a_key_that_is_not_set_is_told_before_anything_is_sent(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
-    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError) as told:
+    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError) as raised:
         model.ask(asks(1))
-    assert "MY_KEY is not set" in told.value.message
-    assert "export MY_KEY" in str(told.value.hint)
+    assert "MY_KEY is not set" in raised.value.message
+    assert "export MY_KEY" in str(raised.value.hint)
     assert not double.seen
 
 
@@ -271,9 +271,9 @@ def test_a_key_that_no_header_can_hold_is_told_without_the_key(
     double: Double, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("MY_KEY", key)
-    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError, match="MY_KEY") as told:
+    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError, match="MY_KEY") as raised:
         model.ask(asks(1))
-    assert "sk-a" not in str(told.value)
+    assert "sk-a" not in str(raised.value)
 
 
 def test_a_local_model_is_no_endpoint() -> None:

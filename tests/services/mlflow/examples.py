@@ -26,7 +26,9 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
+from tailtune.report.mlflow import plan
 from tailtune.services import store
+from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 LABELS = ("billing_double_charge", "refund_status", "password_reset", "login_two_factor", "delivery_late")
@@ -45,7 +47,7 @@ train: {rank: 16, epochs: 4}
 evaluate: {}
 register: {}
 """
-_SAID = {
+_SAYINGS = {
     "billing_double_charge": ("charged twice", "billed two times", "double payment taken"),
     "refund_status": ("where is my refund", "refund still missing", "money not back yet"),
     "password_reset": ("reset my password", "forgot the password", "password link broken"),
@@ -71,7 +73,7 @@ def make_case(root: Path, name: str = "support-tickets") -> UseCase:
 def make_rows(split: Split, copies: int) -> list[Row]:
     rows = []
     for i in range(copies):
-        for label, sayings in _SAID.items():
+        for label, sayings in _SAYINGS.items():
             text = f"{sayings[i % 3]} since day {i} ({split})"
             rows.append(Row(f"{split}-{label}-{i}", text, label, f"tickets.jsonl:{len(rows) + 1}", split))
     return rows
@@ -292,3 +294,9 @@ def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str 
 def stamped(case: UseCase, report: Report, at: str) -> Report:
     """What the runner does to a stage's report before it is published."""
     return report.model_copy(update=_stamp(case, report.stage, at, 3.0))
+
+
+def publish(tracker: Tracker, report: Report) -> str:
+    """Publish a report as the runner does. Returns its run's id."""
+    failures = tracker.case.paths.stage("evaluate") / "failures.jsonl"
+    return tracker.publish(report, plan(report, tracker.case.spec, failures))

@@ -6,10 +6,12 @@ import pytest
 
 from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, Facts
+from services.mlflow.examples import publish
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, Amount, Facts
 from tailtune.core.records import Cost
 from tailtune.core.reports import Report
-from tailtune.judge.ledger import Amount, reckon
+from tailtune.judge.ledger import reckon
+from tailtune.report.mlflow import ledger_plan
 from tailtune.services.mlflow import Tracker, connect, ledger
 from tailtune.services.mlflow.write import PARENT
 from tailtune.tasks.use_case import UseCase
@@ -52,7 +54,7 @@ def test_nothing_recorded_is_empty_and_makes_no_experiment(case: UseCase, tracke
 
 def test_every_stage_counts_for_its_category_and_children_do_not(case: UseCase, tracker: Tracker) -> None:
     for report in examples.everything(case):
-        tracker.publish(report)
+        publish(tracker, report)
     found = facts(tracker)
     assert [(e.category, e.what) for e in sorted(found.entries, key=lambda e: e.at_ms)] == [
         ("curation", "curate: machine"),
@@ -67,8 +69,8 @@ def test_every_stage_counts_for_its_category_and_children_do_not(case: UseCase, 
 
 
 def test_the_whole_life_counts_and_not_only_the_newest_runs(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(examples.curate(case))
-    tracker.publish(examples.curate(case, at=LATE))
+    publish(tracker, examples.curate(case))
+    publish(tracker, examples.curate(case, at=LATE))
     found = facts(tracker)
     assert len(found.entries) == 2
     assert [one.rows_read for one in found.curated] == [12_000, 12_000]
@@ -78,8 +80,8 @@ def test_the_whole_life_counts_and_not_only_the_newest_runs(case: UseCase, track
 
 
 def test_bought_answers_are_an_entry_of_their_own(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(prompted.prompt(case, bought_usd=0.27))
-    tracker.publish(prompted.diagnose(case))
+    publish(tracker, prompted.prompt(case, bought_usd=0.27))
+    publish(tracker, prompted.diagnose(case))
     assert known(facts(tracker)) == {
         "prompt: machine": 0.0009, "prompt: bought answers": 0.27,
         "diagnose: machine": 0.0009, "diagnose: bought answers": 0.03,
@@ -87,22 +89,22 @@ def test_bought_answers_are_an_entry_of_their_own(case: UseCase, tracker: Tracke
 
 
 def test_what_answers_cost_without_usage_is_not_known(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(with_cost(prompted.prompt(case), None, None))
-    tracker.publish(with_cost(examples.ladder(case), None, 0.0))
+    publish(tracker, with_cost(prompted.prompt(case), None, None))
+    publish(tracker, with_cost(examples.ladder(case), None, 0.0))
     assert known(facts(tracker)) == {"prompt: machine": None, "prompt: bought answers": None, "ladder: machine": None}
 
 
 def test_a_killed_run_is_counted_and_not_guessed(case: UseCase, tracker: Tracker, uri: str) -> None:
     tracker.open_run("train", "train (running)")
     assert facts(tracker).entries == ()
-    connect(uri, case).publish(examples.train(case))
+    publish(connect(uri, case), examples.train(case))
     assert known(facts(tracker)) == {"train: killed": None, "train: machine": 0.001}
 
 
 def test_a_publication_that_was_torn_and_done_again_is_one_cost(case: UseCase, tracker: Tracker, uri: str) -> None:
-    run_id = tracker.publish(examples.evaluate(case))
+    run_id = publish(tracker, examples.evaluate(case))
     tracker.client.update_run(run_id, status="RUNNING")
-    connect(uri, case).publish(examples.evaluate(case))
+    publish(connect(uri, case), examples.evaluate(case))
     assert known(facts(tracker)) == {"evaluate: machine": 0.001}
     assert len(facts(tracker).entries) == 1
 
@@ -150,7 +152,7 @@ def test_a_complaint_is_a_moment_and_costs_only_what_is_said(tracker: Tracker) -
 
 
 def test_versions_say_what_they_are_worth_and_own_the_run_that_made_them(case: UseCase, tracker: Tracker) -> None:
-    run_id = tracker.publish(with_cost(examples.train(case), 0.5, 0.0, at="2099-01-01T00:00:00+00:00"))
+    run_id = publish(tracker, with_cost(examples.train(case), 0.5, 0.0, at="2099-01-01T00:00:00+00:00"))
     version(tracker, "1", run_id, promoted=True)
     version(tracker, "2", "other", promoted=False, accuracy="0.9510")
     found = facts(tracker)
@@ -173,13 +175,13 @@ def summary_runs(tracker: Tracker) -> list:  # type: ignore[type-arg]
 
 
 def test_the_summary_is_one_run_charted_by_version(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(examples.curate(case))
-    run_id = tracker.publish(examples.train(case))
+    publish(tracker, examples.curate(case))
+    run_id = publish(tracker, examples.train(case))
     version(tracker, "1", run_id, promoted=True)
     ledger.add(tracker, "labelling", Amount(hours=3, rows=400), 225.0, "", "", ms("2099-01-01T00:00:00+00:00"))
     found = reckon(case.name, "accuracy", facts(tracker), 0.08)
-    first = ledger.summarise(tracker, found, prompted.economics())
-    assert ledger.summarise(tracker, found, prompted.economics()) == first
+    first = ledger.summarise(tracker, ledger_plan(found, prompted.economics()))
+    assert ledger.summarise(tracker, ledger_plan(found, prompted.economics())) == first
     (run,) = summary_runs(tracker)
     assert (run.info.run_name, run.info.status, PARENT in run.data.tags) == ("ledger", "FINISHED", False)
     assert run.data.tags["mlflow.source.name"] == "tailtune cost support-tickets", "a command that there is"
@@ -192,18 +194,18 @@ def test_the_summary_is_one_run_charted_by_version(case: UseCase, tracker: Track
 
 
 def test_a_changed_ledger_takes_the_place_of_the_old_one(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(examples.curate(case))
-    old = ledger.summarise(tracker, reckon(case.name, "accuracy", facts(tracker), 0.08), None)
-    new = ledger.summarise(tracker, reckon(case.name, "accuracy", facts(tracker), 0.10), None)
+    publish(tracker, examples.curate(case))
+    old = ledger.summarise(tracker, ledger_plan(reckon(case.name, "accuracy", facts(tracker), 0.08), None))
+    new = ledger.summarise(tracker, ledger_plan(reckon(case.name, "accuracy", facts(tracker), 0.10), None))
     assert old != new
     assert [run.info.run_id for run in summary_runs(tracker)] == [new]
     assert facts(tracker).stages == ("curate",)
 
 
 def test_a_category_with_an_unknown_price_has_no_metric(case: UseCase, tracker: Tracker) -> None:
-    tracker.publish(with_cost(examples.train(case), None, 0.0))
-    tracker.publish(examples.ladder(case))
-    run_id = ledger.summarise(tracker, reckon(case.name, "accuracy", facts(tracker), None), None)
+    publish(tracker, with_cost(examples.train(case), None, 0.0))
+    publish(tracker, examples.ladder(case))
+    run_id = ledger.summarise(tracker, ledger_plan(reckon(case.name, "accuracy", facts(tracker), None), None))
     metrics = tracker.client.get_run(run_id).data.metrics
     assert metrics["ledger/evaluation_usd"] == 0.001 and metrics["ledger/unknown"] == 1
     assert not {"ledger/training_usd", "ledger/usd", "ledger/drift_usd"} & set(metrics)

@@ -10,9 +10,10 @@ from mlflow.exceptions import MlflowException
 
 from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.services.mlflow import Tracker, connect
-from tailtune.services.mlflow.client import fluent
+from tailtune.services.mlflow.home import fluent
 from tailtune.services.mlflow.prompts import MOST_CHARS, digest_of, put_in_production
 from tailtune.tasks.use_case import UseCase
 
@@ -141,7 +142,7 @@ def test_the_run_of_a_rung_leads_to_its_prompt_as_mlflow_itself_would(
     version = tracker.prompts({"zero_shot": FIRST})["zero_shot"]
     report = prompted.prompt(case)
     rungs = tuple(rung.model_copy(update={"prompt_version": version}) for rung in report.rungs[:1])
-    tracker.publish(report.model_copy(update={"rungs": rungs, "best": rungs[0].name}))
+    publish(tracker, report.model_copy(update={"rungs": rungs, "best": rungs[0].name}))
     (run,) = tracker.client.search_runs([tracker.experiment_id], "params.rung = 'lm_zero_shot'")
     bare = tracker.client.create_run(tracker.experiment_id).info.run_id
     with fluent(uri):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from tailtune.core.records import Answer
-from tailtune.tasks.classification.scoring import calibration, calibration_error, confusions, macro_f1, per_class, score
+from tailtune.tasks.classification.scoring import confusions, macro_f1, per_class, score
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from(["a", "b", "c", "d", "other", None])), min_size=1, max_size=50
@@ -109,41 +109,9 @@ def test_nothing_to_score_and_rows_that_do_not_match_are_refused(expected: list[
         score(expected, answers(given_))
 
 
-def test_calibration_error_of_a_case_worked_by_hand() -> None:
-    confidence = np.array([0.9, 0.2, 0.8, 0.4])
-    right = np.array([True, False, False, True])
-    bins = calibration(confidence, right, 2)
-    assert [(b.confidence, b.accuracy, b.rows) for b in bins] == [
-        (pytest.approx(0.3), 0.5, 2),
-        (pytest.approx(0.85), 0.5, 2),
-    ]
-    assert calibration_error(bins) == pytest.approx((2 * 0.2 + 2 * 0.35) / 4)
-
-
-def test_bins_have_equal_mass_not_equal_width() -> None:
-    bins = calibration(np.array([0.99] * 9 + [0.1]), np.ones(10, bool), 5)
-    assert [b.rows for b in bins] == [2, 2, 2, 2, 2]
-    uneven = calibration(np.linspace(0, 1, 7), np.ones(7, bool), 3)
-    assert sorted(b.rows for b in uneven) == [2, 2, 3]
-    assert [b.rows for b in calibration(np.array([0.3, 0.6]), np.ones(2, bool), 15)] == [1, 1]
-
-
-def test_bins_of_unequal_size_weigh_by_rows() -> None:
-    bins = calibration(np.array([0.0, 0.0, 1.0]), np.array([False, False, False]), 2)
-    assert [b.rows for b in bins] == [2, 1]
-    assert calibration_error(bins) == pytest.approx(1 / 3)
-
-
-def test_perfectly_calibrated_answers_have_no_error() -> None:
-    confidence = np.repeat([0.2, 0.5, 0.8], 10)
-    right = np.array([i % 10 < 10 * c for i, c in enumerate(confidence)])
-    assert calibration_error(calibration(confidence, right, 3)) == pytest.approx(0, abs=1e-12)
-
-
 def test_without_confidence_calibration_is_not_a_number() -> None:
     found = score(["a", "b"], [Answer("a", 0.9), Answer("b", math.nan)])
     assert math.isnan(found.ece)
-    assert calibration(np.array([0.5, np.nan]), np.ones(2, bool), 3) == ()
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from tailtune.tasks.extraction.heads import Layout
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 SCHEMA = schema_from(
     {

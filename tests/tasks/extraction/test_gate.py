@@ -3,7 +3,7 @@ from __future__ import annotations
 from tailtune.core.records import Row, Span
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.gate import GRAINS, tables
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 SCHEMA = schema_from(
     {
@@ -19,7 +19,7 @@ SCHEMA = schema_from(
 
 
 def row(text: str, values: dict[str, object], *spans: Span, split: str = "train") -> Row:
-    return Row(text, text, Annotation(values, spans).encode(), f"r:{text}", split)  # type: ignore[arg-type]
+    return Row(text, text, Annotation(values, spans), f"r:{text}", split)  # type: ignore[arg-type]
 
 
 ROWS = [

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tailtune.tasks.extraction.windows import Windows, pack, window_starts
-from tailtune.tasks.extraction.writing import CAPITAL, DIGITS, MARK, NONE
+from tailtune.tasks.extraction.windows import CAPITAL, DIGITS, MARK, NONE, Windows, pack, window_starts
 
 ODD = "Cafe\u0301 nai\u0308ve 👩\u200d💻 ❤\ufe0f O'Brien's 2026-03-12 中文 é end"
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
-from tailtune.services.weights import files_of
+from tailtune.predictors.prompted.weights import files_of
 
 if TYPE_CHECKING:
-    from tailtune.services.endpoint import AnswerCache, Purse
+    from tailtune.services.endpoint import AnswerCache, Budget
 
 
 def open_model(
@@ -21,7 +21,7 @@ def open_model(
     root: Path | None = None,
     price: TokenPrice | None = None,
     cache: AnswerCache | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
 ) -> LanguageModel:
     """Open a declared model.
 
@@ -30,7 +30,7 @@ def open_model(
         root: What a local model's folder is relative to; the current folder when None.
         price: Of an endpoint's tokens; costs are not known when None.
         cache: Answers kept from earlier; none are kept when None.
-        purse: What may be spent; no limit when None.
+        budget: What may be spent; no limit when None.
 
     Raises:
         TailTuneError: A local model's folder cannot be used.
@@ -41,7 +41,7 @@ def open_model(
         return LocalModel(spec, root or Path.cwd(), cache)
     from tailtune.services.endpoint import Endpoint
 
-    return Endpoint(spec, price, cache, purse)
+    return Endpoint(spec, price, cache, budget)
 
 
 CARD = "prompt.json"
@@ -51,9 +51,9 @@ WEIGHTS = "model"
 
 def declared(folder: Path, card: LanguageModelSpec) -> LanguageModelSpec:
     """What a saved rung asks: as its card says, or the model that was packed with it, by its absolute path."""
-    held = (folder / WEIGHTS).absolute()
-    packed = card.folder is not None and held.is_dir()
-    return card.model_copy(update={"folder": str(held)}) if packed else card
+    packed_folder = (folder / WEIGHTS).absolute()
+    packed = card.folder is not None and packed_folder.is_dir()
+    return card.model_copy(update={"folder": str(packed_folder)}) if packed else card
 
 
 def model_of(folder: Path, root: Path) -> Path | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -15,6 +17,7 @@ from rich.text import Text
 
 from tailtune.core.records import Estimate
 from tailtune.report.numbers import Scale
+from tailtune.report.sections import Fact
 
 TARGET = "┊"
 _ASCII = str.maketrans("│┊┿─━├┤●◂▸▪█▌✓✗→≥≤×·–−…±", "|:|--[]*<>##|+x>><x.--.~")
@@ -114,28 +117,29 @@ def continued(command: str, room: int) -> str:
     return " \\\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Section:
-    """One per part of the summary."""
-
-    name: str
-    note: str
-    parts: tuple[RenderableType, ...]
+_TONES = {"": "bold", "good": "bold green", "wait": "yellow", "bad": "bold red"}
 
 
-Line = Text | str | tuple[str | Text, Text | str] | None
+def facts(shown: Sequence[Fact]) -> Iterator[RenderableType]:
+    """Prose, and under it named facts whose texts stand under each other; group by group."""
+    for _, group in groupby(shown, key=lambda fact: fact.group):
+        there = list(group)
+        for fact in there:
+            if not fact.name:
+                yield Padding(_text(fact), (0, 0, 0, 2 + fact.indent))
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True, style="dim")
+        grid.add_column(overflow="fold")
+        for fact in there:
+            if fact.name:
+                grid.add_row(
+                    Text(fact.name.rstrip() or fact.name, _TONES[fact.tone] if not fact.lead and fact.tone else ""),
+                    _text(fact),
+                )
+        if grid.rows:
+            yield Padding(grid, (0, 0, 0, 2))
 
 
-def lines(*told: Line) -> tuple[RenderableType, ...]:
-    """Prose, and facts as (name, text) whose texts stand under each other; None is nothing."""
-    facts = [line for line in told if isinstance(line, tuple)]
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for name, text in facts:
-        grid.add_row(name, Text(text) if isinstance(text, str) else text)
-    prose: list[RenderableType] = [
-        Text(line) if isinstance(line, str) else line for line in told if line and not isinstance(line, tuple)
-    ]
-    shown = [*prose, grid] if facts else prose
-    return tuple(Padding(part, (0, 0, 0, 2)) for part in shown)
+def _text(fact: Fact) -> Text:
+    plain = fact.tone if not fact.name and not fact.lead else ""
+    return Text.assemble((fact.lead, _TONES[fact.tone]), (fact.text, _TONES[plain] if plain else ""))

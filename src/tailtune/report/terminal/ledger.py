@@ -1,4 +1,4 @@
-"""The ledger in a terminal: what each version cost and brought, and both roads with their break-even volume."""
+"""The ledger in a terminal: what each version cost and brought, and what each candidate costs to own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.ledger import Bill, Category, Ledger, Line
+from tailtune.core.money import Usd
 from tailtune.core.reports import CandidateCost, Economics
 from tailtune.report.numbers import NOT_MEASURED, count, dollars, duration, points, share, title, usd
 from tailtune.report.terminal.drawing import Whole, heading
@@ -25,7 +26,7 @@ def ledger(found: Ledger, economics: Economics | None, note: str) -> RenderableT
 
     Args:
         found: What its versions cost and brought.
-        economics: Both roads; None before a verdict, or without a declared volume.
+        economics: What each candidate costs to own; None before a verdict, or without a declared volume.
         note: Where the same figures are drawn.
 
     Returns:
@@ -46,8 +47,8 @@ class _Ledger:
             heading("Ledger", f"{self.found.use_case}: what each version cost, and what that brought"),
             Padding(_versions(self.found, width), (0, 0, 0 if self.found.notes else 1, 0)),
             *(Padding(Text(note, "dim"), (0, 0, 1, 2)) for note in self.found.notes),
-            heading("Both roads", "not reckoned" if self.economics is None else over(self.economics)),
-            Padding(_roads(self.economics), (0, 0, 1, 2)),
+            heading("Cost of ownership", "not calculated" if self.economics is None else over(self.economics)),
+            Padding(_ownership(self.economics), (0, 0, 1, 2)),
         ]
         missing = [f"dollars of {what}" for what in self.found.unknown] + list(self.found.unmeasured)
         missing += [] if self.economics is None else list(self.economics.unknown)
@@ -127,21 +128,21 @@ def _dollars(line: Line | None) -> str:
     return f"{usd(line.known_usd)} + ?" if line.known_usd else "?"
 
 
-def _roads(economics: Economics | None) -> RenderableType:
+def _ownership(economics: Economics | None) -> RenderableType:
     if economics is None:
         return Text("declare value.requests_per_day and value.error_usd in model.yaml, then decide again")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("road", overflow="fold")
+    table.add_column("candidate", overflow="fold", min_width=9)
     for name in ("quality", "once", "a month", "requests/month", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
-    for road in economics.candidates:
-        quality = NOT_MEASURED if road.quality is None else share(road.quality)
-        asked = _requests_usd(road, economics.requests_per_day)
-        figures = (road.one_off_usd, road.monthly_usd, asked, road.total_usd)
-        table.add_row(road.title, quality, *("?" if value is None else dollars(value) for value in figures))
+    for candidate in economics.candidates:
+        quality = NOT_MEASURED if candidate.quality is None else share(candidate.quality)
+        requests = _requests_usd(candidate, economics.requests_per_day)
+        figures = (candidate.one_off_usd, candidate.monthly_usd, requests, candidate.total_usd)
+        table.add_row(candidate.title, quality, *("?" if value is None else dollars(value) for value in figures))
     return Group(table, *(Text(line) for line in value_sentences(economics)))
 
 
-def _requests_usd(road: CandidateCost, per_day: float | None) -> float | None:
+def _requests_usd(candidate: CandidateCost, per_day: float | None) -> Usd | None:
     """What answering the declared volume costs in a month."""
-    return None if road.request_usd is None or per_day is None else road.request_usd * per_day * DAYS_A_MONTH
+    return None if candidate.request_usd is None or per_day is None else candidate.request_usd * per_day * DAYS_A_MONTH

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import nan
 
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,7 @@ from tailtune.report.numbers import (
     Scale,
     bounds,
     count,
+    dollars,
     duration,
     further,
     measure,
@@ -23,18 +26,72 @@ from tailtune.report.numbers import (
     next_to,
     percent,
     plain,
+    share,
     title,
     usd,
     with_interval,
 )
-from tailtune.report.story import Bill
+from tailtune.report.story import Bill, Story
 from tailtune.report.terminal.drawing import Axis, Whisker
 from tailtune.report.verdict import SETTLED, spent_line, total_usd
 
 WIDE = 100
 
 
-def predictors(
+def none(story: Story, width: int) -> Iterable[RenderableType]:
+    """No table: the facts say all."""
+    return ()
+
+
+def ladder(story: Story, width: int) -> Iterable[RenderableType]:
+    """Cheaper rungs on dev."""
+    rungs = story.ladder.rungs if story.ladder else ()
+    return (_candidates(rungs, story.target, story.best_name, width),) if rungs else ()
+
+
+def prompts(story: Story, width: int) -> Iterable[RenderableType]:
+    """Prompted rungs on the dev rows that were bought for them."""
+    rungs = story.prompt.rungs if story.prompt else ()
+    return (_prompts(rungs, story.target, story.best_name, width),) if rungs else ()
+
+
+def test(story: Story, width: int) -> Iterable[RenderableType]:
+    """Candidates on test, and the measures that have no column."""
+    found = story.evaluate
+    if found is None:
+        return
+    pair, winner = found.comparison, story.candidate(found.winner)
+    shown = [scored for scored in found.candidates if pair is None or scored.name in (pair.first, pair.second)]
+    if shown:
+        yield _candidates(shown, story.target, found.winner, width)
+    more = _measures(shown if pair else [winner] if winner else [], width)
+    if more is not None:
+        yield from (Text(), more, Text())
+
+
+def ownership(story: Story, width: int) -> Iterable[RenderableType]:
+    """What each candidate costs to own, in a line."""
+    found = story.verdict.economics if story.verdict else None
+    if found is None:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("candidate", overflow="fold", min_width=9)
+    for name in ("quality", "once", "a month", "1,000 requests", "in all"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for candidate in found.candidates:
+        quality = NOT_MEASURED if candidate.quality is None else share(candidate.quality)
+        thousand = None if candidate.request_usd is None else candidate.request_usd * 1000
+        figures = (dollars(candidate.one_off_usd), dollars(candidate.monthly_usd), usd(thousand))
+        table.add_row(candidate.title, quality, *figures, Text(dollars(candidate.total_usd), "bold"))
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def bill(story: Story, width: int) -> Iterable[RenderableType]:
+    """What each stage used."""
+    return (_costs(story.bill),)
+
+
+def _candidates(
     rows: Sequence[RungResult] | Sequence[CandidateResult], target: float | None, best: str, width: int
 ) -> Table:
     """Predictors side by side: quality with its interval drawn, time, price, and what else they need.
@@ -68,7 +125,7 @@ def predictors(
     return table
 
 
-def prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width: int) -> Table:
+def _prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width: int) -> Table:
     """Prompted rungs side by side: quality with its interval drawn, time, price, usable answers and rows bought.
 
     Args:
@@ -95,8 +152,8 @@ def prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width
         usable = 1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan
         figures = [milliseconds(row.latency.p50_ms), _price(row.usd_per_1000), percent(usable), count(row.quality.rows)]
         mark = "▸ " if row.name == best else "  "
-        told = [SETTLED[row.settled]] if wide else []
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *told, style=style)
+        extra = [SETTLED[row.settled]] if wide else []
+        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *extra, style=style)
     return table
 
 
@@ -104,7 +161,7 @@ def _second(row: Scored, name: str) -> str:
     return percent(row.metrics[name].value) if name in row.metrics else NOT_MEASURED
 
 
-def measures(rows: Sequence[Scored], width: int) -> Table | None:
+def _measures(rows: Sequence[Scored], width: int) -> Table | None:
     """Measures that have no column of their own, each with its interval, predictors side by side.
 
     Args:
@@ -125,8 +182,8 @@ def measures(rows: Sequence[Scored], width: int) -> Table | None:
         table.add_column("", style="dim", overflow="fold")
     for name in names:
         known = [_aligned(row.metrics[name]) if name in row.metrics else NOT_MEASURED for row in rows]
-        told = [measure(name).meaning] if width >= WIDE else []
-        table.add_row("  " + title(name), *known, *told)
+        extra = [measure(name).meaning] if width >= WIDE else []
+        table.add_row("  " + title(name), *known, *extra)
     return table
 
 
@@ -144,7 +201,7 @@ def _price(value: float | None) -> str:
     return "unknown" if value is None else usd(value).replace("$", "")
 
 
-def costs(bill: Bill) -> Table:
+def _costs(bill: Bill) -> Table:
     """What each stage used, with its share of the time drawn, and the sums."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
     table.add_column("  stage", footer=Text("  all", "bold"))

@@ -8,16 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Category, Curated, Entry, Facts, Ledger, Made
-from tailtune.core.reports import Economics
+from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Amount, Category, Curated, Entry, Facts, Made
+from tailtune.core.money import Usd
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
-from tailtune.judge.ledger import Amount
 from tailtune.services.mlflow import registry
-from tailtune.services.mlflow.charge import CHARGE
-from tailtune.services.mlflow.client import told
-from tailtune.services.mlflow.home import embedded_folder
-from tailtune.services.mlflow.shapes.ledger import plan
-from tailtune.services.mlflow.tracker import PUBLICATION, Tracker
+from tailtune.services.mlflow.home import embedded_folder, service_errors
+from tailtune.services.mlflow.tracker import CHARGE, PUBLICATION, Tracker
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 HAND, PURPOSE, PRICE = "tailtune.ledger", "tailtune.for", "tailtune.price"
@@ -40,7 +36,7 @@ def facts(tracker: Tracker, model: str, metric: str) -> Facts:
     Limit: what a killed run had used is counted as not known; nobody wrote it down. A process that was killed before it
     opened a run, as all but training do at their end, has left no trace but the answers that are kept.
     """
-    with told(tracker.uri, f"reading the ledger of {tracker.case.name}"):
+    with service_errors(tracker.uri, f"reading the ledger of {tracker.case.name}"):
         if tracker.client.get_experiment_by_name(tracker.case.name) is None:
             return Facts()
         stages = list(_stage_runs(tracker))
@@ -61,7 +57,7 @@ def facts(tracker: Tracker, model: str, metric: str) -> Facts:
     )
 
 
-def add(tracker: Tracker, purpose: str, amount: Amount, usd: float | None, note: str, price: str, at_ms: int) -> str:
+def add(tracker: Tracker, purpose: str, amount: Amount, usd: Usd | None, note: str, price: str, at_ms: int) -> str:
     """Note a cost as a finished run; deleting the run in the UI takes it back. Returns the run's id.
 
     Args:
@@ -81,11 +77,11 @@ def add(tracker: Tracker, purpose: str, amount: Amount, usd: float | None, note:
     if usd is None:
         tags[COST_UNKNOWN] = "cost_usd"
     shape = RunPlan(name=f"cost: {purpose}", note=note, metrics=points(values), tags=tags)
-    with told(tracker.uri, f"adding a cost of {tracker.case.name}"):
+    with service_errors(tracker.uri, f"adding a cost of {tracker.case.name}"):
         return _writer(tracker, "cost", at_ms).write(shape)
 
 
-def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> str:
+def summarise(tracker: Tracker, plan: RunPlan) -> str:
     """Write the ledger as the experiment's one run of that name, by version; the second time does nothing.
 
     Returns:
@@ -94,9 +90,8 @@ def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> 
     Raises:
         ServiceError: MLflow could not be written.
     """
-    shape = plan(ledger, economics)
-    digest = _digest(shape)
-    with told(tracker.uri, f"writing the ledger of {tracker.case.name}"):
+    digest = _digest(plan)
+    with service_errors(tracker.uri, f"writing the ledger of {tracker.case.name}"):
         there = list(_search(tracker, f"tags.`tailtune.stage` = '{SUMMARY}'"))
         same = [r for r in there if r.data.tags.get(_DIGEST) == digest and r.info.status == "FINISHED"]
         for run in there:
@@ -104,8 +99,8 @@ def summarise(tracker: Tracker, ledger: Ledger, economics: Economics | None) -> 
                 tracker.client.delete_run(run.info.run_id)
         if same:
             return str(same[0].info.run_id)
-        shape = replace(shape, tags={**shape.tags, _DIGEST: digest})
-        return _writer(tracker, SUMMARY, now_ms()).write(shape)
+        marked = replace(plan, tags={**plan.tags, _DIGEST: digest})
+        return _writer(tracker, SUMMARY, now_ms()).write(marked)
 
 
 def artifacts_folder(tracker: Tracker) -> Any:
@@ -116,9 +111,9 @@ def artifacts_folder(tracker: Tracker) -> Any:
 
 def _stage_runs(tracker: Tracker) -> Iterator[Any]:
     """Runs of stages; their children have no cost of their own, and what was torn and written again has one cost."""
-    found = [run for run in _search(tracker, "metrics.cost_wall_s >= 0") if PARENT not in run.data.tags and _stage(run)]
-    written = _publications(run for run in found if _whole(run))
-    for run in found:
+    runs = [run for run in _search(tracker, "metrics.cost_wall_s >= 0") if PARENT not in run.data.tags and _stage(run)]
+    written = _publications(run for run in runs if _whole(run))
+    for run in runs:
         if _whole(run) or run.data.tags.get(PUBLICATION) not in written:
             yield run
 
@@ -151,7 +146,7 @@ def _used(run: Any, made_by: dict[str, str]) -> Iterator[Entry]:
         yield _entry(run, f"{what}bought answers", metrics.get("cost_bought_usd"), version)
 
 
-def _entry(run: Any, what: str, usd: float | None, version: str | None = None) -> Entry:
+def _entry(run: Any, what: str, usd: Usd | None, version: str | None = None) -> Entry:
     category: Category = STAGE_CATEGORIES.get(_stage(run), "other")
     return Entry(at_ms=_ended(run), category=category, what=what, usd=usd, version=version)
 
@@ -182,12 +177,12 @@ def _curated(run: Any) -> Curated:
 
 
 def _made(version: registry.Version, metric: str) -> Made:
-    said = version.tags.get(metric)
+    quality = version.tags.get(metric)
     return Made(
         version=version.version,
         made_ms=version.made_ms,
         rows_digest=version.tags.get("rows_digest", ""),
-        quality=None if said is None else float(said),
+        quality=None if quality is None else float(quality),
         promoted=version.tags.get(registry.PROMOTED) == "true",
     )
 
@@ -215,6 +210,6 @@ def _writer(tracker: Tracker, stage: str, at_ms: int) -> RunWriter:
     return RunWriter(tracker.client, tracker.experiment_id, tags, {}, at_ms, at_ms)
 
 
-def _digest(shape: RunPlan) -> str:
-    held = [[(p.name, p.value, p.step) for p in shape.metrics], shape.tables, shape.note]
-    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:16]
+def _digest(plan: RunPlan) -> str:
+    content = [[(p.name, p.value, p.step) for p in plan.metrics], plan.tables, plan.note]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

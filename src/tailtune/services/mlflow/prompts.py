@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from tailtune.config.model import Declared
 from tailtune.core.errors import UsageError
-from tailtune.services.mlflow import provenance
-from tailtune.services.mlflow.client import told
+from tailtune.core.run_plan import prompt_name
+from tailtune.services.mlflow.home import service_errors
+from tailtune.services.mlflow.write import git_commit
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
-
-    from tailtune.services.mlflow.tracker import Tracker
 
 CURRENT, PRODUCTION = "current", "production"
 DIGEST, USE_CASE = "digest", "use_case"
@@ -29,14 +29,19 @@ _NONE = (
 )  # of an alias, in three stores
 
 
-def prompt_name(use_case: str, prompt: str) -> str:
-    """The registry's name of a use case's prompt file, e.g. `support-tickets.few_shot`.
+class PromptStore(Protocol):
+    """What prompts need of a tracker."""
 
-    Args:
-        use_case: The use case's name.
-        prompt: The file's name without its ending.
-    """
-    return f"{use_case}.{prompt}"
+    uri: str
+    case: Declared
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client."""
+
+    @property
+    def experiment_id(self) -> str:
+        """The use case's experiment."""
 
 
 def digest_of(text: str) -> str:
@@ -44,7 +49,7 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def register(tracker: Tracker, templates: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, int]:
+def register(tracker: PromptStore, templates: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, int]:
     """Put prompt texts into the registry; a text that is there already keeps its version.
 
     The alias `current` goes to each given text's version, also when a text went back to an older one.
@@ -72,11 +77,11 @@ def register(tracker: Tracker, templates: Mapping[str, str], origins: Mapping[st
                 f"{origins[name]}: {len(text):,} characters; expected at most {MOST_CHARS:,}",
                 "shorten it: examples and labels are filled in by the template, they need not stand in it",
             )
-    with told(tracker.uri, f"registering the prompts of {case.name}"):
+    with service_errors(tracker.uri, f"registering the prompts of {case.name}"):
         return {name: _registered(tracker, name, text, origins[name]) for name, text in templates.items()}
 
 
-def put_in_production(tracker: Tracker, prompt: str | None, version: int | None) -> None:
+def put_in_production(tracker: PromptStore, prompt: str | None, version: int | None) -> None:
     """Give the alias `production` to one prompt of the use case, and take it from its others.
 
     Args:
@@ -88,33 +93,33 @@ def put_in_production(tracker: Tracker, prompt: str | None, version: int | None)
         ServiceError: MLflow could not be written.
     """
     case, client = tracker.case, tracker.client
-    wanted = None if prompt is None or version is None else prompt_name(case.name, prompt)
-    with told(tracker.uri, f"naming the prompt of {case.name} in production"):
+    production = None if prompt is None or version is None else prompt_name(case.name, prompt)
+    with service_errors(tracker.uri, f"naming the prompt of {case.name} in production"):
         for name in _names(client, case.name):
             holder = _holder(client, name, PRODUCTION)
-            if name != wanted and holder is not None:
+            if name != production and holder is not None:
                 client.delete_prompt_alias(name, PRODUCTION)
-        if wanted is not None and version is not None:
-            client.set_prompt_alias(wanted, PRODUCTION, version)
+        if production is not None and version is not None:
+            client.set_prompt_alias(production, PRODUCTION, version)
 
 
-def _registered(tracker: Tracker, prompt: str, text: str, origin: str) -> int:
+def _registered(tracker: PromptStore, prompt: str, text: str, origin: str) -> int:
     client, case, digest = tracker.client, tracker.case, digest_of(text)
     name = prompt_name(case.name, prompt)
     current = _holder(client, name, CURRENT)
     if current is not None and current.tags.get(DIGEST) == digest:
         return int(current.version)
-    known = next((found for found in _versions(client, name) if found.tags.get(DIGEST) == digest), None)
+    known = next((version for version in _versions(client, name) if version.tags.get(DIGEST) == digest), None)
     if known is None:
         _under_experiment(tracker, name, prompt)
-        commit = provenance.git_commit(case.paths.project.root)
+        commit = git_commit(case.paths.project.root)
         tags = {USE_CASE: case.name, DIGEST: digest, **({"git_commit": commit} if commit else {})}
         known = client.create_prompt_version(name, text, origin, tags)
     client.set_prompt_alias(name, CURRENT, known.version)
     return int(known.version)
 
 
-def _under_experiment(tracker: Tracker, name: str, prompt: str) -> None:
+def _under_experiment(tracker: PromptStore, name: str, prompt: str) -> None:
     """Make the prompt where it is missing; it stands under the use case's experiment in the UI.
 
     `register_prompt` would do so from a thread of its own, for the experiment of the process's globals, and would give
@@ -126,15 +131,15 @@ def _under_experiment(tracker: Tracker, name: str, prompt: str) -> None:
     from mlflow.prompt.constants import PROMPT_EXPERIMENT_IDS_TAG_KEY
 
     client, experiment = tracker.client, str(tracker.experiment_id)
-    found = client.get_prompt(name)
-    if found is None:
+    there = client.get_prompt(name)
+    if there is None:
         what = f"What the rung lm_{prompt} of {tracker.case.name} sends."
         tags = {USE_CASE: tracker.case.name, PROMPT_EXPERIMENT_IDS_TAG_KEY: f",{experiment},"}
         client.create_prompt(name, what, tags)
         return
-    held = [one for one in found.tags.get(PROMPT_EXPERIMENT_IDS_TAG_KEY, "").split(",") if one]
-    if experiment not in held:
-        client.set_prompt_tag(name, PROMPT_EXPERIMENT_IDS_TAG_KEY, f",{','.join([*held, experiment])},")
+    experiments = [known for known in there.tags.get(PROMPT_EXPERIMENT_IDS_TAG_KEY, "").split(",") if known]
+    if experiment not in experiments:
+        client.set_prompt_tag(name, PROMPT_EXPERIMENT_IDS_TAG_KEY, f",{','.join([*experiments, experiment])},")
 
 
 def _versions(client: MlflowClient, name: str) -> Iterator[Any]:
@@ -151,8 +156,8 @@ def _versions(client: MlflowClient, name: str) -> Iterator[Any]:
 
 def _names(client: MlflowClient, use_case: str) -> list[str]:
     lead = prompt_name(use_case, "")
-    found = client.search_prompts(f"name LIKE '{lead}%'", max_results=1000)
-    return [prompt.name for prompt in found if prompt.name.startswith(lead)]
+    there = client.search_prompts(f"name LIKE '{lead}%'", max_results=1000)
+    return [prompt.name for prompt in there if prompt.name.startswith(lead)]
 
 
 def _holder(client: MlflowClient, name: str, alias: str) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
 from tailtune.core.run_plan import points
-from tailtune.services.mlflow.bundle import ENTRY, Needs, copy_code
-from tailtune.services.mlflow.client import fluent, told
+from tailtune.services.mlflow.home import fluent, service_errors
 from tailtune.services.mlflow.tracker import Tracker
 from tailtune.services.mlflow.write import NOTE, now_ms
 
@@ -58,10 +56,10 @@ class Logged:
 def versions(tracker: Tracker, model: str) -> tuple[Version, ...]:
     """Every version of a model, newest first; none when it is not registered."""
     with _at(tracker, f"listing versions of {model}"):
-        found = tracker.client.search_model_versions(f"name = '{model}'", max_results=1000)
+        listed = tracker.client.search_model_versions(f"name = '{model}'", max_results=1000)
         # The search leaves aliases out; the model has them.
-        named = _aliases(tracker, model) if found else {}
-        made = [_version(item, named) for item in found]
+        named = _aliases(tracker, model) if listed else {}
+        made = [_version(item, named) for item in listed]
     return tuple(sorted(made, key=lambda version: -int(version.version)))
 
 
@@ -71,14 +69,14 @@ def get(tracker: Tracker, model: str, alias_or_version: str) -> Version:
     Raises:
         UsageError: There is no such version; lists those there are.
     """
-    wanted = alias_or_version.removeprefix("@")
+    name = alias_or_version.removeprefix("@")
     there = versions(tracker, model)
     for version in there:
-        if wanted in version.aliases or wanted.removeprefix("v") == version.version:
+        if name in version.aliases or name.removeprefix("v") == version.version:
             return version
     known = [f"v{v.version}" + "".join(f" @{alias}" for alias in v.aliases) for v in there]
     raise UsageError(
-        f"{model}@{wanted}: no such version; there is {', '.join(known) or 'none yet'}",
+        f"{model}@{name}: no such version; there is {', '.join(known) or 'none yet'}",
         f"tailtune show {tracker.case.name}" if there else f"tailtune run {tracker.case.name}",
     )
 
@@ -99,16 +97,22 @@ class Stored:
 
     Attributes:
         predictor: Folder with the saved predictor.
+        entry: File that MLflow runs to load it.
+        code: Folder of the package that this file imports.
+        requirements: Packages that it takes, `name==version`.
+        columns: What an answer is made of: column → `str` or `float`.
         example: A text for the model's input example.
-        needed: What it took to answer that text.
         rung: Its kind.
         model_type: MLflow's word for its task.
         params: What else the UI shows of it.
     """
 
     predictor: Path
+    entry: Path
+    code: Path
+    requirements: Sequence[str]
+    columns: Mapping[str, str]
     example: str
-    needed: Needs
     rung: str
     model_type: str
     params: Mapping[str, int | str]
@@ -126,20 +130,18 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
     Raises:
         ServiceError: MLflow cannot be written.
     """
-    needed = stored.needed
-    with _at(tracker, f"storing {model}") as mlflow, tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+    with _at(tracker, f"storing {model}") as mlflow:
         from mlflow.entities import Metric, Param
 
         run_id = tracker.open_run("register", f"{model} (not registered yet)")
-        code = copy_code(needed.modules, Path(scratch))
         with _inside(mlflow, run_id):
             info = mlflow.pyfunc.log_model(
                 name=model,
-                python_model=str(ENTRY),
+                python_model=str(stored.entry),
                 artifacts={PREDICTOR: str(stored.predictor)},
-                code_paths=[str(code)],
-                pip_requirements=list(needed.requirements),
-                signature=_signature(needed.columns),
+                code_paths=[str(stored.code)],
+                pip_requirements=list(stored.requirements),
+                signature=_signature(stored.columns),
                 input_example=_example(stored.example),
                 params={"rung": stored.rung, **stored.params},
                 tags={"tailtune.use_case": tracker.case.name},
@@ -170,7 +172,7 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
 
 
 def settle(tracker: Tracker, version: Version, decision: Decision, comparison: Paired | None) -> None:
-    """Note what the gate said, then give a version its alias: a champion always has its reason.
+    """Note the gate's decision, then give a version its alias: a champion always has its reason.
 
     A version that became champion is no challenger any more.
     """
@@ -200,7 +202,7 @@ def tag(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> None:
 
 def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:
     """Put files beside a model, by artifact path; the ones that are not there are left out."""
-    with _at(tracker, "storing the model's papers"):
+    with _at(tracker, "storing the files beside the model"):
         for target, path in files.items():
             if path.is_file():
                 folder, _, name = target.rpartition("/")
@@ -225,13 +227,13 @@ def fetch_predictor(tracker: Tracker, version: Version, into: Path) -> Path:
     return folder
 
 
-def fetch_papers(tracker: Tracker, version: Version, into: Path) -> Path:
+def fetch_model_files(tracker: Tracker, version: Version, into: Path) -> Path:
     """Download what stands beside a version's model: spec/, reports/ and the decision page.
 
     Raises:
         ServiceError: They are not there any more.
     """
-    with _at(tracker, f"fetching the papers of {version.uri}"):
+    with _at(tracker, f"fetching the files beside {version.uri}"):
         there = [item.path for item in tracker.client.list_artifacts(version.run_id)]
         if "spec" not in there:
             raise ServiceError(f"{version.uri}: its run {version.run_id} holds no spec/", "register it again")
@@ -242,8 +244,8 @@ def fetch_papers(tracker: Tracker, version: Version, into: Path) -> Path:
 
 @contextmanager
 def _at(tracker: Tracker, doing: str) -> Iterator[Any]:
-    """MLflow turned to the tracker's store, with failures told. The registry looks models up through its globals."""
-    with told(tracker.uri, doing), fluent(tracker.uri) as mlflow:
+    """MLflow turned to the tracker's store, with failures as ours. The registry looks models up through its globals."""
+    with service_errors(tracker.uri, doing), fluent(tracker.uri) as mlflow:
         yield mlflow
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,62 @@ from uuid import uuid4
 
 from tailtune.config.model import Declared
 from tailtune.core.errors import ServiceError
+from tailtune.core.records import Cost
 from tailtune.core.reports import RegisterReport, Report
-from tailtune.core.run_plan import RunPlan, cost_points, cost_tags
-from tailtune.services.mlflow import datasets, prompts, provenance
-from tailtune.services.mlflow.charge import Charge
-from tailtune.services.mlflow.charge import plan as charge_plan
-from tailtune.services.mlflow.client import open_client, told
-from tailtune.services.mlflow.home import embedded_folder, reach
-from tailtune.services.mlflow.shapes import plan
+from tailtune.core.run_plan import RunPlan, Status, cost_points, cost_tags, points
+from tailtune.services.mlflow import prompts, write
+from tailtune.services.mlflow.home import embedded_folder, open_client, reach, service_errors
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+CHARGE = "tailtune.charge"
+"""Tag of a run that holds nothing but a cost; its value says what for."""
+_NOTICEABLE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One per piece of work without a report.
+
+    Attributes:
+        stage: Whose work it was.
+        what: What became of it or what it was for, in words: `failed`, `interrupted`, `repeats`.
+        cost: What it used.
+        note: Why it ended, for people; holds no secret.
+        status: What the UI shows.
+        lost_requests: Sent to an endpoint and never answered; it may charge them, and they are not in the cost.
+    """
+
+    stage: str
+    what: str
+    cost: Cost
+    note: str = ""
+    status: Status = "FINISHED"
+    lost_requests: int = 0
+
+    @property
+    def noticeable(self) -> bool:
+        """Whether it is worth a run: something was or may have been bought, or the machine was used for ten seconds.
+
+        A stage that lacks its input fails before that, and would only be litter among the runs.
+        """
+        return self.cost.bought_usd != 0 or self.lost_requests > 0 or self.cost.wall_s >= _NOTICEABLE_S
+
+
+def charge_plan(charge: Charge) -> RunPlan:
+    """The run that it becomes: its cost under the same names as every stage's, and why it is there."""
+    lost = f"{charge.lost_requests:,} requests were sent and never answered; the endpoint may charge them all the same."
+    lead = "What this cost is counted in the ledger; it left no report."
+    return RunPlan(
+        name=f"{charge.stage}: {charge.what}",
+        note="\n\n".join(part for part in (charge.note, lost if charge.lost_requests else "", lead) if part),
+        metrics=cost_points(charge.cost) + points({"requests_lost": charge.lost_requests or None}),
+        tags={CHARGE: charge.what, **cost_tags(charge.cost)},
+        status=charge.status,
+    )
+
 
 PUBLICATION = "tailtune.publication"
 """Tag that says which publication a run is of; one that was torn and its repetition have the same."""
@@ -40,7 +84,7 @@ def connect(uri: str, case: Declared) -> Tracker:
     """A tracker of one use case. Takes milliseconds: MLflow itself is imported when something is published.
 
     Raises:
-        ServiceError: The server is dead or the embedded store unusable, told within five seconds.
+        ServiceError: The server is dead or the embedded store unusable, raised within five seconds.
     """
     reach(uri)
     return Tracker(uri, case)
@@ -54,7 +98,7 @@ class Tracker:
         self._open: dict[str, str] = {}  # stage → its run that is not finished yet
         self._waiting: list[tuple[str, str, float, int, int]] = []  # stage, metric, value, step, time
         self._flushed = 0.0
-        self._deaf = False
+        self._live_failed = False
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -69,8 +113,8 @@ class Tracker:
         name = self.case.name
         folder = embedded_folder(self.uri)
         location = None if folder is None else str(folder.resolve() / "artifacts" / name)
-        found = self.client.get_experiment_by_name(name)
-        if found is None:
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
             tags = {
                 NOTE: f"{self.case.spec.description}\n\n{_GUIDE}".strip(),
                 "mlflow.experimentKind": "custom_model_development",
@@ -79,25 +123,29 @@ class Tracker:
             try:
                 return str(self.client.create_experiment(name, location, tags))
             except MlflowException:  # another process was faster
-                found = self.client.get_experiment_by_name(name)
-                if found is None:
+                experiment = self.client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        if found.lifecycle_stage == "deleted":
-            self.client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        if experiment.lifecycle_stage == "deleted":
+            self.client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
 
-    def publish(self, report: Report) -> str:
+    def publish(self, report: Report, plan: RunPlan) -> str:
         """Write a report as runs; the second time does nothing. Returns the id of the stage's run.
 
         Runs that a killed process of this checkout left open for the stage are marked KILLED first. A model's run tells
         how its version was made and stays as it is: what a later comparison of that version took is a run of its own.
 
+        Args:
+            report: What the stage reported: which run it is of, what it cost; kept as an artifact.
+            plan: The run it becomes.
+
         Raises:
             ServiceError: MLflow could not be written.
         """
         self._flush(force=True)
-        with told(self.uri, f"publishing {report.stage}"):
-            key = provenance.publication(report)
+        with service_errors(self.uri, f"publishing {report.stage}"):
+            key = write.publication(report)
             done = self._search(f"tags.`{PUBLICATION}` = '{key}' and attributes.status != 'RUNNING'")
             whole = [run for run in done if run.info.status != "KILLED" and "mlflow.parentRunId" not in run.data.tags]
             if whole:
@@ -113,17 +161,16 @@ class Tracker:
                     self._charge(again, key)
                 return report.run_id  # a known version: its run says how it was made
             self.sweep(report.stage, keep=run_id)
-            shape = plan(report, self.case)
-            shape = replace(
-                shape,
-                metrics=shape.metrics + cost_points(report.cost),
-                tags={**shape.tags, **cost_tags(report.cost)},
-                texts={f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
+            whole_plan = replace(
+                plan,
+                metrics=plan.metrics + cost_points(report.cost),
+                tags={**plan.tags, **cost_tags(report.cost)},
+                texts={**plan.texts, f"reports/{report.stage}.json": report.model_dump_json(indent=2)},
             )
-            writer = self._writer(report, shape, key)
+            writer = self._writer(report, whole_plan, key)
             try:
-                run_id = writer.write(shape, run_id)
-            except BaseException:  # half written: `charge` makes it the run that failed
+                run_id = writer.write(whole_plan, run_id)
+            except BaseException:  # keep the run id; `charge` later marks it FAILED
                 if writer.top is not None:
                     self._open[report.stage] = writer.top
                 raise
@@ -147,7 +194,7 @@ class Tracker:
             return None
         if opened is not None:
             self._flush(force=True)
-        with told(self.uri, f"noting what {charge.stage} cost"):
+        with service_errors(self.uri, f"noting what {charge.stage} cost"):
             key = uuid4().hex[:16]
             self._open.pop(charge.stage, None)
             if opened is not None and charge.stage == "register":
@@ -177,7 +224,7 @@ class Tracker:
         """Show a metric while the stage runs, as `live/<name>` of the run that `publish` will finish.
 
         Values are sent every two seconds. A tracking server that fails meanwhile does not stop the stage: live values
-        are then given up, and `publish` tells.
+        are then given up, and `publish` raises.
         """
         self._waiting.append((stage, name, value, step, now_ms()))
         self._flush()
@@ -196,7 +243,7 @@ class Tracker:
 
         Their children are deleted: the next publication writes them again, and Compare would show each rung twice.
         """
-        here = provenance.checkout(self.case.paths.project.root).replace("'", "")
+        here = write.checkout(self.case.paths.project.root).replace("'", "")
         for run in self._search(
             f"tags.`tailtune.stage` = '{stage}' and tags.`tailtune.checkout` = '{here}' "
             "and attributes.status = 'RUNNING'"
@@ -208,12 +255,12 @@ class Tracker:
     def tags(self, stage: str) -> dict[str, str]:
         """Tags on every run of a stage."""
         root = self.case.paths.project.root
-        commit = provenance.git_commit(root)
+        commit = write.git_commit(root)
         return {
             "tailtune.stage": stage,
             "tailtune.use_case": self.case.name,
-            "tailtune.checkout": provenance.checkout(root).replace("'", ""),
-            "mlflow.user": provenance.user(),
+            "tailtune.checkout": write.checkout(root).replace("'", ""),
+            "mlflow.user": write.user(),
             "mlflow.source.name": f"tailtune {stage} {self.case.name}",
             "mlflow.source.type": "LOCAL",
             **({"tailtune.git_commit": commit, "mlflow.source.git.commit": commit} if commit else {}),
@@ -229,7 +276,7 @@ class Tracker:
         tags = self.tags(charge.stage) | {PUBLICATION: key}
         return RunWriter(self.client, self.experiment_id, tags, {}, began, ended).write(charge_plan(charge), run_id)
 
-    def _writer(self, report: Report, shape: RunPlan, key: str) -> RunWriter:
+    def _writer(self, report: Report, plan: RunPlan, key: str) -> RunWriter:
         ended = int(datetime.fromisoformat(report.finished_at).timestamp() * 1000) if report.finished_at else now_ms()
         took = 0 if report.cost is None else int(report.cost.wall_s * 1000)
         tags = self.tags(report.stage) | {
@@ -241,7 +288,7 @@ class Tracker:
             self.client,
             self.experiment_id,
             {name: value for name, value in tags.items() if value},
-            datasets.inputs(self.case, shape.splits),
+            write.dataset_inputs(self.case, plan.splits),
             ended - took,
             ended,
         )
@@ -250,11 +297,11 @@ class Tracker:
         return list(self.client.search_runs([self.experiment_id], condition, max_results=200))
 
     def _flush(self, *, force: bool = False) -> None:
-        if not self._waiting or self._deaf or (not force and time.monotonic() - self._flushed < _FLUSH_S):
+        if not self._waiting or self._live_failed or (not force and time.monotonic() - self._flushed < _FLUSH_S):
             return
         waiting, self._waiting = self._waiting, []
         try:
-            with told(self.uri, "showing live values"):
+            with service_errors(self.uri, "showing live values"):
                 from mlflow.entities import Metric
 
                 for stage in dict.fromkeys(item[0] for item in waiting):
@@ -263,5 +310,5 @@ class Tracker:
                     for start in range(0, len(batch), 900):
                         self.client.log_batch(run_id, batch[start : start + 900])
         except ServiceError:
-            self._deaf = True
+            self._live_failed = True
         self._flushed = time.monotonic()

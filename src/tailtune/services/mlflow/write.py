@@ -1,13 +1,22 @@
-"""Write a run plan: one batch of metrics, parameters and tags per run, then its artifacts, then its children."""
+"""Write a run plan: metrics, parameters and tags, artifacts, children; what made the run, and which rows it read."""
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import json
 import math
+import socket
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailtune.config.model import Declared
+from tailtune.core.records import Split
+from tailtune.core.reports import Report
 from tailtune.core.run_plan import Point, RunPlan, Table
 
 if TYPE_CHECKING:
@@ -107,8 +116,6 @@ class RunWriter:
         for file, table in plan.tables.items():
             if table:
                 self._client.log_text(run_id, _table_text(table), file)
-        for file, draw in plan.figures.items():
-            self._client.log_figure(run_id, draw(), file, save_kwargs={"dpi": 110})
         for file, text in plan.texts.items():
             self._client.log_text(run_id, text, file)
         for path, folder in plan.files:
@@ -123,3 +130,73 @@ def _table_text(table: Table) -> str:
 
 def _cell(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
+
+
+@lru_cache(maxsize=8)
+def git_commit(root: Path) -> str | None:
+    """The commit a checkout stands on; None without git or a commit."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],  # noqa: S607 - git from PATH, as the user's shell does
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def checkout(root: Path) -> str:
+    """Names one checkout on one machine; runs that another checkout left alone are never touched."""
+    return f"{socket.gethostname()}:{root}"
+
+
+def user() -> str:
+    """Who runs this, as MLflow's `User` column shows it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container user without a passwd entry
+        return "unknown"
+
+
+def publication(report: Report) -> str:
+    """Digest that two publications share exactly when they are of the same stage run."""
+    parts = (report.use_case, report.stage, report.rows_digest, report.spec_digest, report.finished_at)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """MD5 of a file: the digest DVC has for the same bytes in dvc.lock."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def dataset_inputs(case: Declared, splits: Iterable[Split]) -> dict[str, DatasetInput]:
+    """Split → dataset input, for the splits whose file is there. Reads bytes and the Parquet footer only."""
+    import pyarrow.parquet as pq
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs: dict[str, DatasetInput] = {}
+    for split in splits:
+        path = case.paths.rows(split)
+        if not path.is_file():
+            continue
+        footer = pq.read_metadata(path)
+        names = footer.schema.to_arrow_schema().names
+        schema = {"mlflow_colspec": [{"type": "string", "name": name, "required": True} for name in names]}
+        dataset = Dataset(
+            name=f"{case.name}/{split}",
+            digest=file_digest(path),
+            source_type="local",
+            source=json.dumps({"uri": case.paths.project.shown(path)}),
+            schema=json.dumps(schema),
+            profile=json.dumps({"num_rows": footer.num_rows}),
+        )
+        inputs[split] = DatasetInput(dataset, [InputTag("mlflow.data.context", split)])
+    return inputs

@@ -1,1 +1,1 @@
-"""Predictors that answer a text with one label of a closed set."""
+"""The task `classification`: one label of a closed set for each text."""

@@ -38,9 +38,9 @@ def declare(new: NewUseCase) -> Declaration:
         UsageError: A column or file was named that this task has none of.
         DataError: The files cannot be used as they are; every fault with its line.
     """
-    strange = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
-    strange["--schema"] = None if new.schema is None else str(new.schema)
-    named = [option for option, value in strange.items() if value is not None]
+    options = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
+    options["--schema"] = None if new.schema is None else str(new.schema)
+    named = [option for option, value in options.items() if value is not None]
     if named:
         raise UsageError(
             f"{', '.join(named)}: a classification has one label a row, named by --label",

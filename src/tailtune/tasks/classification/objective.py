@@ -144,16 +144,16 @@ def sentence_vectors(model: AdaptedEncoder, ids: Tensor, mask: Tensor | None, *,
 
 def _over(ids: list[list[int]], function: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
     """A function of padded ids over all rows, without gradients, on the CPU."""
-    found: Tensor | None = None
+    result: Tensor | None = None
     with torch.no_grad():
         for rows in by_length(ids):
             values = function(*pad([ids[row] for row in rows])).cpu()
-            if found is None:
-                found = torch.empty(len(ids), values.shape[1])
-            found[rows] = values
-    if found is None:
+            if result is None:
+                result = torch.empty(len(ids), values.shape[1])
+            result[rows] = values
+    if result is None:
         raise ValueError("no rows to score")
-    return found
+    return result
 
 
 def _faults(split: str, texts: Sequence[str], labels: Sequence[int], n_classes: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Replies of language models to a classification prompt: one label of a closed set, however it is said."""
+"""Replies of language models to a classification prompt: one label of a closed set, however it is written."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class LabelCodec:
 
     def described(self, label: str) -> str:
         """What belongs to a label, beyond its own words."""
-        said = self._labels[label].strip()
-        return "" if _folded(said) == _folded(label) else said
+        description = self._labels[label].strip()
+        return "" if _folded(description) == _folded(label) else description
 
     def schema(self, reasoning: bool) -> dict[str, Any]:
         """An object with one of the labels."""
@@ -53,16 +53,20 @@ class LabelCodec:
 
     def read(self, reply: str, text: str) -> Read:
         """The label in a reply."""
-        said = first_answer(reply)
-        if not said:
+        answer = first_answer(reply)
+        if not answer:
             return _unusable("empty")
-        objects = objects_in(said)
+        objects = objects_in(answer)
         if not objects:
-            return self._read_words(said)
-        given = [value for one in objects if LABEL in one for value in _flat(one[LABEL])]
-        if not given or any(isinstance(value, bool | float | dict) or value is None for value in given):
+            return self._read_words(answer)
+        values = [value for item in objects if LABEL in item for value in _flat(item[LABEL])]
+        if not values or any(isinstance(value, bool | float | dict) or value is None for value in values):
             return _unusable("not as the schema says")
-        return self._one_of([str(value) for value in given])
+        return self._common_label([str(value) for value in values])
+
+    def parse_label(self, text: str) -> str:
+        """The label is its text."""
+        return text
 
     def shown(self, label: str) -> str:
         """`{"label": "…"}`."""
@@ -81,34 +85,35 @@ class LabelCodec:
         """The codec whose card this is."""
         return cls(card["labels"])
 
-    def _read_words(self, said: str) -> Read:
-        bare = _PREFIX.sub("", said.strip(_AROUND), count=1)
+    def _read_words(self, text: str) -> Read:
+        """The label that a reply without JSON consists of."""
+        bare = _PREFIX.sub("", text.strip(_AROUND), count=1)
         label = self._known(bare)
         if label is not None:
             return Read(Answer(label, math.nan))
-        if len(self._named(said)) > 1:
+        if len(self._mentioned(text)) > 1:
             return _unusable("two labels")
         return _unusable("no JSON" if re.search(r"\s", bare.strip(_AROUND)) else "unknown label")
 
-    def _one_of(self, given: Iterable[str]) -> Read:
-        """The label that all of them say."""
-        known = {value: self._known(value) for value in given}
+    def _common_label(self, values: Iterable[str]) -> Read:
+        """The label that all values name."""
+        known = {value: self._known(value) for value in values}
         labels = {label for label in known.values() if label is not None}
         strange = [value for value, label in known.items() if label is None]
-        if len(labels) > 1 or any(len(self._named(value)) > 1 for value in strange):
+        if len(labels) > 1 or any(len(self._mentioned(value)) > 1 for value in strange):
             return _unusable("two labels")
         if strange or not labels:
             return _unusable("unknown label")
         return Read(Answer(labels.pop(), math.nan))
 
-    def _known(self, said: str) -> str | None:
-        """The label that is said, and nothing else."""
-        trimmed = said.strip()
+    def _known(self, text: str) -> str | None:
+        """The label that a text is, when it is nothing else."""
+        trimmed = text.strip()
         return trimmed if trimmed in self._labels else self._by_folded.get(_folded(trimmed))
 
-    def _named(self, said: str) -> set[str]:
-        """Labels that words name; the longest where one is part of another."""
-        return set(self._mention.findall(_folded(said))) if self._by_folded else set()
+    def _mentioned(self, text: str) -> set[str]:
+        """Labels that a text mentions; the longest where one is part of another."""
+        return set(self._mention.findall(_folded(text))) if self._by_folded else set()
 
     @cached_property
     def _by_folded(self) -> dict[str, str]:

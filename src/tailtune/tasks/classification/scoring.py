@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Estimate
-from tailtune.core.reports import CalibrationBin, ClassResult, Confusion
-from tailtune.judge.scores import Score
+from tailtune.core.reports import ClassResult, Confusion
+from tailtune.judge.scores import Score, calibration, calibration_error
 from tailtune.judge.stats import percentile_interval, wilson
 
 _BLOCK_COUNTS = 2_000_000  # resampled counts in memory at once, 8 bytes each
+_NO_LABEL = "\0"  # stands for an answer without a valid label
 
 
 def score(
@@ -74,7 +75,7 @@ def macro_f1(expected: Sequence[str], values: Sequence[str | None], resamples: i
     random, block = np.random.default_rng(seed), max(1, _BLOCK_COUNTS // len(cells))
     sizes = [min(block, resamples - done) for done in range(0, resamples, block)]
     drawn = (random.multinomial(len(expected), counts / counts.sum(), size=size) for size in sizes)
-    return percentile_interval(measured, np.concatenate([mean_f1(part) for part in drawn]), len(expected))
+    return percentile_interval(measured, np.concatenate([mean_f1(counts) for counts in drawn]), len(expected))
 
 
 def _summed(weights: NDArray[np.int64], to: NDArray[np.int64], width: int) -> NDArray[np.int64]:
@@ -87,52 +88,38 @@ def _summed(weights: NDArray[np.int64], to: NDArray[np.int64], width: int) -> ND
     return sums
 
 
-def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:
-    """Rows in bins of equal mass by confidence; empty when any confidence is missing.
-
-    Source: equal-mass binning after Nguyen and O'Connor (2015); less biased than equal-width bins.
-    """
-    if np.isnan(confidence).any():
-        return ()
-    order = np.argsort(confidence, kind="stable")
-    return tuple(
-        CalibrationBin(
-            confidence=float(confidence[part].mean()), accuracy=float(right[part].mean()), rows=int(part.size)
-        )
-        for part in np.array_split(order, min(bins, order.size))
-    )
-
-
-def calibration_error(bins: Sequence[CalibrationBin]) -> float:
-    """Mean gap between confidence and accuracy, weighted by rows; NaN without bins."""
-    rows = sum(item.rows for item in bins)
-    return sum(item.rows * abs(item.confidence - item.accuracy) for item in bins) / rows if rows else math.nan
-
-
 def per_class(
     expected: Sequence[str], values: Sequence[str | None], other: Sequence[str | None] | None
 ) -> tuple[ClassResult, ...]:
     """Precision, recall and F1 of every expected label, worst F1 first."""
-    hits, others = _counts(expected, values), None if other is None else _counts(expected, other)
-    results = []
-    for label, (tp, answered, support) in hits.items():
-        results.append(
-            ClassResult(
-                label=label,
-                rows=support,
-                precision=tp / answered if answered else math.nan,
-                recall=tp / support,
-                f1=2 * tp / (answered + support),
-                f1_other=math.nan if others is None else 2 * others[label][0] / (others[label][1] + support),
-            )
+    labels = sorted(set(expected))
+    precision, recall, f1, rows = _by_label(labels, expected, values)
+    f1_other = np.full(len(labels), math.nan) if other is None else _by_label(labels, expected, other)[2]
+    results = [
+        ClassResult(
+            label=label,
+            rows=int(rows[at]),
+            precision=float(precision[at]),
+            recall=float(recall[at]),
+            f1=float(f1[at]),
+            f1_other=float(f1_other[at]),
         )
-    return tuple(sorted(results, key=lambda item: (item.f1, item.label)))
+        for at, label in enumerate(labels)
+    ]
+    return tuple(sorted(results, key=lambda result: (result.f1, result.label)))
 
 
-def _counts(expected: Sequence[str], values: Sequence[str | None]) -> dict[str, tuple[int, int, int]]:
-    support, answered = Counter(expected), Counter(values)
-    hits = Counter(label for label, value in zip(expected, values, strict=True) if label == value)
-    return {label: (hits[label], answered[label], support[label]) for label in support}
+def _by_label(
+    labels: Sequence[str], expected: Sequence[str], values: Sequence[str | None]
+) -> tuple[NDArray[np.float64], ...]:
+    """Precision (NaN for a label that nobody answered), recall, F1 and rows of each label."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    answered = [_NO_LABEL if value is None else value for value in values]
+    found: tuple[NDArray[np.float64], ...] = precision_recall_fscore_support(
+        expected, answered, labels=labels, zero_division=np.nan
+    )
+    return found
 
 
 def confusions(expected: Sequence[str], values: Sequence[str | None], most: int = 25) -> tuple[Confusion, ...]:
@@ -143,4 +130,4 @@ def confusions(expected: Sequence[str], values: Sequence[str | None], most: int 
         if label != value
     )
     ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return tuple(Confusion(expected=e, answered=a, rows=n) for (e, a), n in ranked)
+    return tuple(Confusion(expected=label, answered=value, rows=rows) for (label, value), rows in ranked)

@@ -13,9 +13,9 @@ from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, re
 from tailtune.predictors.encoder import encoder_path, open_bert
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
-from tailtune.tasks.extraction.encode import TokenStates
-from tailtune.tasks.extraction.heads import Layout, TextScores, score
-from tailtune.tasks.extraction.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.heads import Layout, TextScores, TokenStates, score
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.tag_reading import Calibration, Reading, read
 from tailtune.tasks.extraction.values import LATE_IMPORTS, assemble
 from tailtune.tasks.extraction.windows import Packed, Windows
@@ -50,8 +50,8 @@ class LoraExtractor:
         """
         require_files(folder, [SCHEMA])
         notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
-        held = notes[CALIBRATION]
-        calibration = Calibration(held["tags"], tuple(held["classes"]), held["given"], held["absent"])
+        noted = notes[CALIBRATION]
+        calibration = Calibration(noted["tags"], tuple(noted["classes"]), noted["given"], noted["absent"])
         base = encoder or encoder_path()
         bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
         windows = Windows(base, min(int(notes["max_tokens"]), bert.max_positions))

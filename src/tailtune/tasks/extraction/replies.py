@@ -1,17 +1,120 @@
-"""Replies of language models to an extraction prompt: one object with the schema's fields."""
+"""Fields and language models: how a prompt describes them, the schema of an answer, and how a reply is read."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.asking import form, strict_schema
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values.normalise import rules_of
+
+_FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"  # the format `time` would have decoders write seconds and an offset
+_KEPT = {
+    "string": ("type", "enum", "const", "pattern", "format"),
+    "number": ("type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    "boolean": ("type",),
+}
+_KEPT["integer"] = _KEPT["number"]
+# What grammars for decoding do not do: look around, refer back, name groups, edges of words, classes of Unicode.
+_HARD = re.compile(r"\(\?(?!:)|\\[1-9]|\\[bBAZzpPuUN]|[*+?}]\+|[*+?}]\?")
+_WORDS = {
+    "text": "text",
+    "number": "number",
+    "integer": "whole number",
+    "date": "date as YYYY-MM-DD",
+    "time": "time of day as HH:MM",
+    "email": "e-mail address",
+    "phone": "phone number as +15550001234",
+    "flag": "true or false",
+}
+
+
+def form(field: FieldSpec) -> str:
+    """What a value looks like, in a few words: `date as YYYY-MM-DD`, `one of "a", "b"`."""
+    core = value_schema(field)
+    one = _form_of_one(field, core)
+    return f"list of {one}, [] for none" if field.many else one
+
+
+def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
+    if field.kind == "choice":
+        return "one of " + ", ".join(f'"{choice}"' for choice in field.choices)
+    if field.kind == "money":
+        codes = core["properties"]["currency"]["enum"]
+        return f'{{"amount": number, "currency": one of {", ".join(codes)}}}'
+    words = _WORDS[field.kind]
+    if field.kind == "text" and "pattern" in core:
+        return f"{words} like the pattern {core['pattern']}"
+    low, high = core.get("minimum"), core.get("maximum")
+    if low is not None and high is not None:
+        return f"{words} from {low} to {high}"
+    return f"{words}, at least {low}" if low is not None else f"{words}, at most {high}" if high is not None else words
+
+
+def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, Any]:
+    """The schema of a reply as constrained decoding takes it: the strict subset that endpoints agree on.
+
+    Every property is required; one that may be left out may be null instead. Nothing else is allowed. Keywords that
+    decoders refuse are left out (`x-…`, lengths of strings, patterns that need more than a grammar): the scorer holds
+    what they demand against the answer afterwards.
+
+    Args:
+        schema: Of the use case.
+        described: Whether fields keep their descriptions. Endpoints count a schema as tokens of the prompt, which
+            has the descriptions already.
+
+    Source: OpenAI's guide to structured outputs, its section on supported schemas.
+    """
+    properties = {field.name: _strict(field) for field in schema.fields}
+    for field in schema.fields if described else ():
+        properties[field.name] |= {"description": field.description} if field.description else {}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _strict(field: FieldSpec) -> dict[str, Any]:
+    value = _strict_value(value_schema(field))
+    if field.many:
+        listed: dict[str, Any] = {"type": "array", "items": value}
+        most = field.subschema.get("maxItems")
+        if most is not None:
+            listed["maxItems"] = most
+        value = listed
+    if not (rules_of(field).takes_null or (field.nullable and not field.many)):
+        return value
+    if "enum" in value:
+        return {**value, "type": [value["type"], "null"], "enum": [*value["enum"], None]}
+    if value["type"] in ("object", "array"):
+        return {"anyOf": [value, {"type": "null"}]}
+    return {**value, "type": [value["type"], "null"]}
+
+
+def _strict_value(core: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of one value, cut down to what decoders take."""
+    if core["type"] == "object":  # money
+        properties = {name: _strict_value(_typed(inner)) for name, inner in core["properties"].items()}
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    kept = {word: core[word] for word in _KEPT[core["type"]] if word in core}
+    if "const" in kept:
+        kept["enum"] = [kept.pop("const")]
+    if "pattern" in kept and _HARD.search(kept["pattern"]):
+        del kept["pattern"]
+    if kept.get("format") == "time":
+        kept.setdefault("pattern", _TIME)
+    if "pattern" in kept or kept.get("format") not in _FORMATS:
+        kept.pop("format", None)  # beside a pattern it says nothing new, and some decoders take one of the two
+    return kept
+
+
+def _typed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "string", **schema} if "enum" in schema else dict(schema)
+
 
 REASONING = "reasoning"
 UNKNOWN = "no field of the schema"
@@ -54,27 +157,31 @@ class ObjectCodec:
 
     def read(self, reply: str, text: str) -> Read:
         """The object in a reply: the last one that has a field of the schema."""
-        said = first_answer(reply)
-        if not said:
+        answer = first_answer(reply)
+        if not answer:
             return _unusable("empty")
-        objects = objects_in(said)
+        objects = objects_in(answer)
         names = self._object.names
-        held = next((one for one in reversed(objects) if not one or any(name in one for name in names)), None)
-        if held is None:
+        last = next((found for found in reversed(objects) if not found or any(name in found for name in names)), None)
+        if last is None:
             return _unusable("not as the schema says" if objects else "no JSON")
-        values = {field.name: held[field.name] for field in self._fields if _says(held, field)}
+        values = {field.name: last[field.name] for field in self._fields if _says(last, field)}
         known = {REASONING, *names}
-        return Read(Extraction.of(values, reasons={name: UNKNOWN for name in held if name not in known}))
+        return Read(Extraction.of(values, reasons={name: UNKNOWN for name in last if name not in known}))
 
-    def shown(self, label: str) -> str:
+    def parse_label(self, text: str) -> Annotation:
+        """An annotation from its JSON."""
+        return Annotation.parse(text)
+
+    def shown(self, label: Annotation) -> str:
         """Every field in the schema's order, null or an empty list where the row has no value."""
-        values = Annotation.decode(label).values
-        held = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
-        return json.dumps(held, ensure_ascii=False)
+        values = label.values
+        whole = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
+        return json.dumps(whole, ensure_ascii=False)
 
-    def keys(self, label: str) -> tuple[str, ...]:
+    def keys(self, label: Annotation) -> tuple[str, ...]:
         """The fields that have a value."""
-        return tuple(Annotation.decode(label).values)
+        return tuple(label.values)
 
     def card(self) -> dict[str, Any]:
         """The schema's document."""
@@ -90,11 +197,11 @@ class ObjectCodec:
         return cls(schema_from(card["schema"], "prompt.json", "tailtune run <use-case>"))
 
 
-def _says(held: Mapping[str, Any], field: FieldSpec) -> bool:
+def _says(answer: Mapping[str, Any], field: FieldSpec) -> bool:
     """Whether an object says something of a field; null, where a field may only be left out, is leaving it out."""
-    if field.name not in held:
+    if field.name not in answer:
         return False
-    return held[field.name] is not None or rules_of(field).takes_null or not field.nullable
+    return answer[field.name] is not None or rules_of(field).takes_null or not field.nullable
 
 
 def _empty_list(field: FieldSpec) -> bool:

@@ -1,12 +1,10 @@
-"""What an extracted object may be: `schema.json` (JSON Schema 2020-12) read as fields, or refused with its faults."""
+"""What an extracted object may be: the fields that `schema.json` (JSON Schema 2020-12) declares, and their values."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["text", "number", "integer", "date", "time", "money", "phone", "email", "choice", "flag"]
@@ -78,31 +76,79 @@ class ObjectSchema:
         return {field.name: field for field in self.fields}
 
 
-def load_schema(path: Path, shown: str, hint: str | None) -> ObjectSchema:
-    """Read and check a schema.
+Problem = tuple[tuple[str | int, ...], str]
+"""Where below the property, and what is wrong there."""
+_SHAPES = "expected one schema and {type: null}; a value of several shapes cannot be read"
+_WORDS = ("title", "description", "$comment")
 
-    Args:
-        path: The file, JSON Schema 2020-12.
-        shown: How errors name it (relative to the project root).
-        hint: The next command an error shows.
 
-    Raises:
-        SpecError: Every fault with its line: no JSON Schema, a shape that no text is read into, or one that no object
-            can meet.
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """One per field: what its schema says about reading a text, beyond what is valid.
+
+    Attributes:
+        upper: It is an id, valued in upper case (`x-normal: upper`).
+        dashed: Its pattern holds dashes.
+        region: Country of phone numbers without a country code, `x-region`.
+        day_first: `5/12/2026` is 5 December, `x-day-first`.
+        currencies: Codes that money may have.
+        currency: The code of an amount that says none: the only one, or the `default` of `currency`. None refuses it.
     """
-    from tailtune.config.json_lines import LinedJson
-    from tailtune.tasks.extraction.schema_reader import read_schema  # jsonschema takes 0.1 s to import
 
-    return read_schema(LinedJson.read(path, shown, hint))
+    upper: bool = False
+    dashed: bool = False
+    region: str = "US"
+    day_first: bool = False
+    currencies: tuple[str, ...] = ()
+    currency: str | None = None
 
 
-def schema_from(document: Mapping[str, Any], shown: str = "schema.json", hint: str | None = None) -> ObjectSchema:
-    """Check a schema that is in memory: proposed, or read with an artifact.
+def hints_of(field: FieldSpec) -> Hints:
+    """How a field's values are read from a text."""
+    core = value_schema(field)
+    currency = core["properties"]["currency"] if field.kind == "money" else {}
+    codes = tuple(currency.get("enum", ()))
+    return Hints(
+        upper=core.get("x-normal") == "upper",
+        dashed="-" in core.get("pattern", ""),
+        region=core.get("x-region", "US"),
+        day_first=bool(core.get("x-day-first")),
+        currencies=codes,
+        currency=currency.get("default", codes[0] if len(codes) == 1 else None),
+    )
 
-    Raises:
-        SpecError: As `load_schema`; lines count in the document written with an indent of 2.
+
+def value_schema(field: FieldSpec) -> dict[str, Any]:
+    """The JSON Schema of one value of a field: of one item where it holds many, and null taken out."""
+    core, _ = without_null(dict(field.subschema))
+    if core is not None and field.many:
+        core, _ = without_null(core["items"])
+    return core or {}
+
+
+def without_null(schema: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The schema of a value that is there: `null` taken out of type, enum and anyOf.
+
+    Returns:
+        The schema, None where its shapes are several; and what is wrong with it.
     """
-    from tailtune.config.json_lines import LinedJson
-    from tailtune.tasks.extraction.schema_reader import read_schema
-
-    return read_schema(LinedJson(json.dumps(document, indent=2, ensure_ascii=False), shown, hint))
+    core = dict(schema)
+    for word in ("anyOf", "oneOf"):
+        if word in core:
+            ways = [way for way in core.pop(word) if way != {"type": "null"}]
+            if len(ways) != 1 or not isinstance(ways[0], dict):
+                return None, [((word,), _SHAPES)]
+            clash = [key for key in ways[0] if core.get(key, ways[0][key]) != ways[0][key] and key not in _WORDS]
+            if clash:
+                return None, [((clash[0],), f"stands here and, otherwise, in {word}")]
+            core = {**ways[0], **core}
+    if isinstance(core.get("type"), list):
+        types = [name for name in core["type"] if name != "null"]
+        if len(types) != 1:
+            return None, [(("type",), f"expected one type beside null, found {', '.join(types) or 'none'}")]
+        core["type"] = types[0]
+    if isinstance(core.get("enum"), list):
+        core["enum"] = [value for value in core["enum"] if value is not None]
+    if "type" not in core and ("enum" in core or isinstance(core.get("const"), str)):
+        core["type"] = "string"
+    return core, []

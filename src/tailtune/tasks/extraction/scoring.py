@@ -2,24 +2,240 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer, Estimate
-from tailtune.judge.scores import Score
+from tailtune.core.records import Answer, Estimate, Span
+from tailtune.core.reports import CalibrationBin
+from tailtune.judge.scores import Score, calibration_error
+from tailtune.judge.scores import calibration as binned
 from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
-from tailtune.tasks.classification.scoring import calibration_error
-from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.details import calibration
-from tailtune.tasks.extraction.schema import ObjectSchema
-from tailtune.tasks.extraction.score_rules import Rules
-from tailtune.tasks.extraction.tally import Tally, tally
+from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
+
+Means = Callable[[FieldSpec, Any, Any], bool]
+"""(field, answered, expected) → whether both say the same, however the answered one is written."""
+Valid = Callable[[FieldSpec, Any], bool]
+"""(field, value) → whether the value has the field's format."""
+ObjectValid = Callable[[Values], bool]
+"""values → whether the object is valid against the whole schema."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One per schema: what counts as the same value and as a valid one. All three are pure, and take any JSON value.
+
+    A field that holds a list is compared one item at a time, each passed as a list of one.
+
+    Attributes:
+        means: Whether an answered value says what was expected.
+        valid: Whether a value has its field's format.
+        object_valid: Whether an object is valid against the schema.
+    """
+
+    means: Means
+    valid: Valid
+    object_valid: ObjectValid
+    _valid: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, schema: ObjectSchema) -> Rules:
+        """By the project's own normalisers."""
+        from tailtune.tasks.extraction.values import means, object_valid, valid
+
+        return cls(means, valid, partial(object_valid, schema))
+
+    def formed(self, spec: FieldSpec, item: Any) -> bool:
+        """Whether one item of a field has its format; computed once per field and value."""
+        key = (spec.name, canonical(item))
+        known = self._valid.get(key)
+        if known is None:
+            known = self._valid[key] = bool(self.valid(spec, [item] if spec.many else item))
+        return known
+
+    def same(self, spec: FieldSpec, answered: Any, expected: Any) -> bool:
+        """Whether one item says what another does; equal ones do."""
+        if type(answered) is type(expected) and answered == expected:
+            return True
+        return bool(self.means(spec, [answered], [expected]) if spec.many else self.means(spec, answered, expected))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One per row and field: its items counted. A field without a list has one item, or none.
+
+    Attributes:
+        hits: Answered items that are well-formed and expected.
+        answered: Answered items.
+        expected: Expected items.
+        formed: Answered items that are well-formed.
+        meant: Answered items that say something expected, well-formed or not.
+    """
+
+    hits: int = 0
+    answered: int = 0
+    expected: int = 0
+    formed: int = 0
+    meant: int = 0
+
+
+EMPTY = Cell()
+
+
+def compared(rules: Rules, spec: FieldSpec, answered: Any, expected: Any) -> Cell:
+    """Compare an answered value with the expected one; an expected item is met by one answered item at most."""
+    if answered is None and expected is None:
+        return EMPTY
+    answers, unmet = items(answered), list(items(expected))
+    shaped = answered is None or isinstance(answered, list) == spec.many  # a list for a list, one value for one value
+    formed = [shaped and rules.formed(spec, item) for item in answers]
+    expected_count = len(unmet)
+    hits = _met(rules, spec, list(compress(answers, formed)), unmet)
+    malformed = [item for item, good in zip(answers, formed, strict=True) if not good]
+    return Cell(hits, len(answers), expected_count, sum(formed), hits + _met(rules, spec, malformed, unmet))
+
+
+def items(value: Any) -> list[Any]:
+    """The items of a field's value: those of a list, the value itself, or none for null."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def _met(rules: Rules, spec: FieldSpec, answers: Sequence[Any], unmet: list[Any]) -> int:
+    """How many answered items meet an expected one; each that is met is taken out of `unmet`."""
+    met = 0
+    for item in answers:
+        for i, expected in enumerate(unmet):
+            if rules.same(spec, item, expected):
+                del unmet[i]
+                met += 1
+                break
+    return met
+
+
+Counts = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One per predictor and set of rows: n rows, f fields in the schema's order.
+
+    Attributes:
+        hits: Answered items that are well-formed and expected, shape (n, f).
+        answered: Answered items, shape (n, f).
+        expected: Expected items, shape (n, f).
+        formed: Answered items with their field's format, shape (n, f).
+        meant: Answered items that say something expected, well-formed or not, shape (n, f).
+        confidence: Probability given to each field's answer, NaN where there is none, shape (n, f).
+        spans: Spans that are equal, answered, and expected, shape (n, 3).
+        objects: Whether the answer was a JSON object, shape (n,).
+        valid: Whether the object is valid against the schema, shape (n,).
+        strange: Whether the object has a property that the schema does not know, shape (n,).
+    """
+
+    hits: Counts
+    answered: Counts
+    expected: Counts
+    formed: Counts
+    meant: Counts
+    confidence: NDArray[np.float32]
+    spans: Counts
+    objects: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    strange: NDArray[np.bool_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each field is right, those rightly empty included, shape (n, f); never where there is no object."""
+        full = (self.hits == self.answered) & (self.hits == self.expected)
+        result: NDArray[np.bool_] = full & self.objects[:, None]
+        return result
+
+    @property
+    def rows_right(self) -> NDArray[np.bool_]:
+        """Whether each row's object is wholly right: every field is, and nothing unknown stands in it; shape (n,)."""
+        result: NDArray[np.bool_] = self.right.all(axis=1) & ~self.strange
+        return result
+
+    @property
+    def outcomes(self) -> NDArray[np.int64]:
+        """Items that were right, wrong and missed (true positives, false positives, false negatives), shape (n, 3)."""
+        hits, answered, expected = (
+            counts.sum(axis=1, dtype=np.int64) for counts in (self.hits, self.answered, self.expected)
+        )
+        return np.stack([hits, answered - hits, expected - hits], axis=1)
+
+
+def tally(schema: ObjectSchema, expected: Sequence[Annotation], answers: Sequence[Answer], rules: Rules) -> Tally:
+    """Compare every field of every answer with what was expected.
+
+    Args:
+        schema: The fields; what else an answer names only makes the row wrong.
+        expected: Gold labels, n of them.
+        answers: One per row, same order. One that is not an object has every field empty and none right.
+        rules: What counts as the same.
+
+    Raises:
+        ValueError: Lengths differ or there is nothing to count.
+    """
+    if len(expected) != len(answers) or not expected:
+        raise ValueError(f"{len(answers)} answers for {len(expected)} rows; expected as many, and at least one")
+    n, names = len(answers), frozenset(schema.names)
+    cells = np.zeros((5, n, len(schema.fields)), dtype=np.int32)
+    confidence = np.full((n, len(schema.fields)), np.nan, dtype=np.float32)
+    spans, flags = np.zeros((n, 3), dtype=np.int32), np.zeros((3, n), dtype=np.bool_)
+    for i, (gold, answer) in enumerate(zip(expected, answers, strict=True)):
+        values = answered_values(answer)
+        named: Values = values or {}
+        for j, spec in enumerate(schema.fields):
+            cell = compared(rules, spec, named.get(spec.name), gold.values.get(spec.name))
+            if cell.answered or cell.expected:
+                cells[:, i, j] = (cell.hits, cell.answered, cell.expected, cell.formed, cell.meant)
+        if isinstance(answer, Extraction):
+            confidence[i] = [answer.confidences.get(name, np.nan) for name in schema.names]
+        spans[i] = _spans(gold.spans, answered_spans(answer))
+        if values is not None:
+            flags[:, i] = True, rules.object_valid(values), not names.issuperset(values)
+    hits, answered, expected_counts, formed, meant = cells
+    objects, valid, strange = flags
+    return Tally(hits, answered, expected_counts, formed, meant, confidence, spans, objects, valid, strange)
+
+
+def answered_values(answer: Answer) -> Values | None:
+    """The object of an answer; None when there is none."""
+    if answer.value is None:
+        return None
+    if isinstance(answer, Extraction):
+        return answer.values
+    try:
+        parsed: Any = json.loads(answer.value)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def answered_spans(answer: Answer) -> tuple[Span, ...]:
+    """Where the values of an answer stand; empty for one that does not say."""
+    return answer.spans if isinstance(answer, Extraction) else ()
+
+
+def _spans(expected: Sequence[Span], answered: Sequence[Span]) -> tuple[int, int, int]:
+    """How many are equal, answered, expected; the same span twice is one."""
+    gold, found = frozenset(expected), frozenset(answered)
+    return len(gold & found), len(found), len(gold)
+
 
 Sums = NDArray[np.float64]
-_MEASURES = ("hits", "given", "wanted")
+_MOST_ANSWERS = 200_000  # field answers that a calibration is drawn from
+_MEASURES = ("hits", "answered", "expected")
 
 
 @dataclass(frozen=True)
@@ -42,7 +258,7 @@ def score(
     schema: ObjectSchema,
     expected: Sequence[Annotation],
     answers: Sequence[Answer],
-    rules: Rules,
+    rules: Rules | None = None,
     *,
     resamples: int = 2000,
     bins: int = 15,
@@ -50,15 +266,15 @@ def score(
 ) -> ExtractionScore:
     """Score answers against the expected annotations.
 
-    Per row and field, an answered item is right when it has the field's format and says what was expected; one that is
-    given and not right counts against precision, one that was expected and not met against recall. A wrong value where
+    Per row and field, an answered item is right when it has the field's format and says what was expected; an answered
+    one that is not right counts against precision, an expected one that is not met against recall. A wrong value where
     another was expected counts against both.
 
     Args:
         schema: The fields.
         expected: Gold labels, n of them.
         answers: One per row, same order; extractions, or answers whose value is a JSON object.
-        rules: What counts as the same.
+        rules: What counts as the same; by the project's own normalisers when None.
         resamples: Bootstrap resamples of rows.
         bins: Equal-mass bins of the calibration error, over answers of fields.
         seed: Of the resampling.
@@ -71,7 +287,7 @@ def score(
     Raises:
         ValueError: Lengths differ or there is nothing to score.
     """
-    counted = tally(schema, expected, answers, rules)
+    counted = tally(schema, expected, answers, rules or Rules.of(schema))
     return ExtractionScore(
         right=counted.rows_right,
         metrics=_metrics(counted, resamples, seed),
@@ -94,8 +310,8 @@ def _metrics(counted: Tally, resamples: int, seed: int) -> dict[str, Estimate]:
         return percentile_interval(float(measure(total)[0]), measure(drawn), rows)
 
     def micro(sums: Sums) -> tuple[Sums, Sums, Sums]:
-        hits, given, wanted = (sums[:, i * fields : (i + 1) * fields].sum(axis=1) for i in range(3))
-        return hits, given, wanted
+        hits, answered, expected = (sums[:, i * fields : (i + 1) * fields].sum(axis=1) for i in range(3))
+        return hits, answered, expected
 
     def macro(sums: Sums) -> Sums:
         return _mean_f1(*(sums[:, i * fields : (i + 1) * fields] for i in range(3)))
@@ -117,8 +333,23 @@ def _metrics(counted: Tally, resamples: int, seed: int) -> dict[str, Estimate]:
     return metrics
 
 
-def _mean_f1(hits: Sums, given: Sums, wanted: Sums) -> Sums:
+def _mean_f1(hits: Sums, answered: Sums, expected: Sums) -> Sums:
     """Mean F1 over the fields that are expected at all, shape (r, f) → (r,); NaN where none is."""
-    expected = wanted > 0
-    per_field = np.where(expected, f1(hits, given, wanted), 0.0)
-    return ratio(per_field.sum(axis=1), expected.sum(axis=1).astype(np.float64))
+    counted = expected > 0
+    per_field = np.where(counted, f1(hits, answered, expected), 0.0)
+    return ratio(per_field.sum(axis=1), counted.sum(axis=1).astype(np.float64))
+
+
+def calibration(counted: Tally, bins: int, seed: int = 17) -> tuple[CalibrationBin, ...]:
+    """Answers of fields (null included) in bins of equal mass by confidence; `accuracy` is the share that is right.
+
+    Answers without a confidence are left out; empty when there is none at all. Of more than 200,000 answers a random
+    sample of that size is taken.
+    """
+    sure, right = counted.confidence.ravel(), counted.right.ravel()
+    known = np.flatnonzero(~np.isnan(sure))
+    if not known.size:
+        return ()
+    if known.size > _MOST_ANSWERS:
+        known = np.sort(np.random.default_rng(seed).choice(known, _MOST_ANSWERS, replace=False))
+    return binned(sure[known].astype(np.float64), right[known], bins)

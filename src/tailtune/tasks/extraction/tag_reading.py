@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailtune.predictors.base import Floats, softmax
-from tailtune.tasks.extraction.decode import best_tags
-from tailtune.tasks.extraction.heads import Layout, TextScores
-from tailtune.tasks.extraction.tags import TagSet
+from tailtune.tasks.extraction.heads import Layout, TagSet, TextScores, best_tags
 from tailtune.tasks.extraction.values import Candidate, Chosen
 from tailtune.tasks.extraction.windows import Ints, Windowed
 

@@ -1,4 +1,8 @@
-"""Texts to windows of token ids, and the words that stand in them: nothing is cut off, whatever a text's length."""
+"""Texts to windows of token ids, the words in them and how each is written: nothing is cut off, however long a text is.
+
+The encoder's vocabulary is lower-case, so how a word is written (capitals, digits) is a feature of its own: on SNIPS an
+embedding of it was worth more than any other change to the model (benchmarks/extraction_snips.py).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,28 @@ from torch import Tensor
 
 from tailtune.predictors.encoder import pad
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.writing import NONE, kind_of
+
+NONE, LOWER, CAPITAL, UPPER, MIXED, DIGITS, CODE, MARK = range(8)
+KINDS = 8
+"""`[CLS]` and the like; `word`; `Word` or `W`; `WORD`; `wOrd`; `123`; `A12`; `-`."""
+
+
+def kind_of(word: str) -> int:
+    """The kind of one word, 1 to 7; scripts without case count as lower.
+
+    Args:
+        word: As it stands in the text, not empty.
+    """
+    if word.isalpha():
+        if word == word.lower():
+            return LOWER
+        if word[0].isupper() and word[1:] == word[1:].lower():
+            return CAPITAL
+        return UPPER if word.isupper() else MIXED
+    if word.isdecimal():
+        return DIGITS
+    return CODE if word[0].isalnum() else MARK
+
 
 Ints = NDArray[np.int64]
 
@@ -32,7 +57,7 @@ class Windowed:
 
     Attributes:
         ids: Token ids of each window, `[CLS]` and `[SEP]` included.
-        kinds: How the word of each token is written (writing.py), shaped like `ids`.
+        kinds: How the word of each token is written (`kind_of`), shaped like `ids`.
         starts: (words,) offset of each word's first character.
         ends: (words,) offset after its last character.
         window: (words,) number of the window that its state is taken from.

@@ -18,7 +18,7 @@ from tailtune.core.errors import ContextTooLongError, MissingInputError, UsageEr
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.predictors.prompted.local import LocalModel
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.tasks.extraction.schema import load_schema
+from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.values import object_valid
 
 LABELS = [f"label_{at}" + "_more" * (at % 3) for at in range(50)]

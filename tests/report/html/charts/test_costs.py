@@ -1,4 +1,4 @@
-"""Roads cross where they break even."""
+"""Candidates cross where they break even."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_roads_cross_at_the_break_even_volume() -> None:
 
 
 def test_without_two_known_roads_there_is_no_crossing_to_draw() -> None:
-    assert break_even(lives.not_yet()["decide"].economics) == ""
+    assert break_even(lives.not_yet()["decide"].economics) is None
     economics = lives.tune()["decide"].economics
     never = economics.break_even_per_day.model_copy(update={"value": NAN, "low": NAN, "high": NAN})
     svg = str(break_even(economics.model_copy(update={"break_even_per_day": never})))

@@ -41,10 +41,10 @@ def test_without_prices_there_is_no_picture() -> None:
         Candidate(candidate.scored.model_copy(update={"usd_per_1000": None}), "local")
         for candidate in candidates(Story.of(lives.tune()))[:6]
     ]
-    assert trade_off(found, 0.9, "probe") == ""
+    assert trade_off(found, 0.9, "probe") is None
     free = [Candidate(candidate.scored.model_copy(update={"usd_per_1000": 0.0}), "local") for candidate in found]
-    assert trade_off(free, 0.9, "probe") == ""
-    assert trade_off([], None, "") == ""
+    assert trade_off(free, 0.9, "probe") is None
+    assert trade_off([], None, "") is None
 
 
 def test_a_way_that_costs_nothing_stands_at_the_left_edge() -> None:

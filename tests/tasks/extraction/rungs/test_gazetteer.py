@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.base import Words
 from tailtune.tasks.extraction.rungs.gazetteer import Gazetteer
 from tasks.extraction.rungs.claims import SCHEMA, labelled
@@ -13,7 +12,7 @@ from tasks.extraction.rungs.claims import SCHEMA, labelled
 
 def learnt(*marked: str) -> Gazetteer:
     rows = [labelled(one, {}) for one in marked]
-    return Gazetteer.learn(SCHEMA, [(Words.of(row.text), Annotation.decode(row.label).spans) for row in rows])
+    return Gazetteer.learn(SCHEMA, [(Words.of(row.text), row.label.spans) for row in rows])
 
 
 def candidates(lexicon: Gazetteer, text: str) -> dict[str, Sequence[str]]:

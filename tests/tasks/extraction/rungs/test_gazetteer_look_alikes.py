@@ -11,7 +11,7 @@ from tailtune.tasks.extraction.schema import Kind
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "wanted"),
+    ("kind", "text", "expected"),
     [
         ("date", "on 2026-03-12 at", "2026-03-12"),
         ("date", "on 03/12/2026.", "03/12/2026"),
@@ -34,8 +34,8 @@ from tailtune.tasks.extraction.schema import Kind
         ("number", "at 3.5 percent", "3.5"),
     ],
 )
-def test_it_is_found(kind: Kind, text: str, wanted: str) -> None:
-    assert wanted in [text[start:end] for start, end in look_alikes(kind, text)]
+def test_it_is_found(kind: Kind, text: str, expected: str) -> None:
+    assert expected in [text[start:end] for start, end in look_alikes(kind, text)]
 
 
 def test_words_are_not_taken_for_values() -> None:

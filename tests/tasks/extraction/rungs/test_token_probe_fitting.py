@@ -9,7 +9,6 @@ import torch
 
 from tailtune.tasks.extraction.heads import KIND, NOWHERE, Layout, score
 from tailtune.tasks.extraction.rungs import token_probe
-from tailtune.tasks.extraction.rungs.base import gold
 from tailtune.tasks.extraction.rungs.token_probe import FrozenStates, Item, Scale, fit_heads, items_of
 from tailtune.tasks.extraction.windows import pack
 from tasks.extraction.rungs.claims import ROWS, SCHEMA
@@ -23,7 +22,7 @@ def states(tiny_encoder: Path) -> FrozenStates:
 @pytest.fixture(scope="module")
 def items(states: FrozenStates) -> list[Item]:
     rows = ROWS[:24]
-    return items_of(Layout.of(SCHEMA), states, [row.text for row in rows], gold(rows))
+    return items_of(Layout.of(SCHEMA), states, [row.text for row in rows], [row.label for row in rows])
 
 
 def test_targets_are_tags_of_words_and_classes_of_fields(items: list[Item]) -> None:

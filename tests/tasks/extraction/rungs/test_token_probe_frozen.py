@@ -6,10 +6,9 @@ from pathlib import Path
 
 import torch
 
-from tailtune.tasks.extraction.encode import TokenStates
+from tailtune.tasks.extraction.heads import TokenStates
 from tailtune.tasks.extraction.rungs.token_probe import LAYERS, FrozenStates
-from tailtune.tasks.extraction.windows import pack
-from tailtune.tasks.extraction.writing import KINDS, kind_of
+from tailtune.tasks.extraction.windows import KINDS, kind_of, pack
 
 
 def test_a_state_ends_with_how_the_word_is_written(tiny_encoder: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 MONEY: dict[str, Any] = {
     "type": "object",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.schema import Kind, ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import Kind, ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import normalise
 from tailtune.tasks.extraction.values.normalise import READERS, rules_of
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tailtune.tasks.extraction.schema import schema_from
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import object_valid, valid
 from tailtune.tasks.extraction.values.normalise import rules_of
 from tasks.extraction.values.schemas import DATE, EVERY, MONEY, TEXT, document

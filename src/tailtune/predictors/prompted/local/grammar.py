@@ -65,9 +65,9 @@ def grammar_of(schema: Mapping[str, Any], tokenizer: Any) -> Grammar:
     from llguidance import LLMatcher
 
     unique, notes = '"uniqueItems": true' in json.dumps(schema), []
-    held = _bounded(schema)
-    for one in (held, _without_patterns(held)):
-        text = LLMatcher.grammar_from_json_schema(json.dumps(one), overrides=_OPTIONS)
+    bounded = _bounded(schema)
+    for variant in (bounded, _without_patterns(bounded)):
+        text = LLMatcher.grammar_from_json_schema(json.dumps(variant), overrides=_OPTIONS)
         matcher = LLMatcher(tokenizer, text, log_level=0)
         if not matcher.is_error():
             notes += matcher.get_grammar_warnings()
@@ -92,7 +92,7 @@ def without_repeats(schema: Mapping[str, Any], text: str) -> tuple[str, bool]:
 def _bounded(node: Any) -> Any:
     """The schema with formats as patterns, numbers of finite length, and without what grammars do not know."""
     if isinstance(node, list):
-        return [_bounded(one) for one in node]
+        return [_bounded(inner) for inner in node]
     if not isinstance(node, dict):
         return node
     made = {
@@ -107,7 +107,7 @@ def _bounded(node: Any) -> Any:
         made["maximum"] = min(node.get("maximum", _LARGEST), _LARGEST)
     format_ = node.get("format")
     if isinstance(format_, str) and format_ in _FORMATS:
-        made["allOf"] = [*made.get("allOf", []), *({"pattern": one} for one in _FORMATS[format_])]
+        made["allOf"] = [*made.get("allOf", []), *({"pattern": pattern} for pattern in _FORMATS[format_])]
     if isinstance(format_, str) and format_ not in _BY_GRAMMAR:
         made.pop("format", None)
     return made
@@ -115,7 +115,7 @@ def _bounded(node: Any) -> Any:
 
 def _without_patterns(node: Any) -> Any:
     if isinstance(node, list):
-        return [_without_patterns(one) for one in node]
+        return [_without_patterns(inner) for inner in node]
     if not isinstance(node, dict):
         return node
     return {
@@ -136,13 +136,13 @@ def _kept_once(node: Any, value: Any, defs: Mapping[str, Any]) -> Any:
     for inner in (*node.get("anyOf", []), *node.get("allOf", []), defs.get(str(node.get("$ref")).rpartition("/")[2])):
         value = _kept_once(inner, value, defs)
     if isinstance(value, list):
-        entries = [_kept_once(node.get("items"), one, defs) for one in value]
+        entries = [_kept_once(node.get("items"), entry, defs) for entry in value]
         if node.get("uniqueItems"):
-            entries = [one for at, one in enumerate(entries) if one not in entries[:at]]
+            entries = [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
         return entries
     if isinstance(value, dict):
         inside = node.get("properties", {})
-        return {name: _kept_once(inside.get(name), one, defs) for name, one in value.items()}
+        return {name: _kept_once(inside.get(name), inner, defs) for name, inner in value.items()}
     return value
 
 
@@ -215,9 +215,9 @@ class Ways:
             tokens = [*self._quote, *sorted(self._plain, key=lambda token: used[token])]
         else:
             tokens = self._endings
-        token = next((one for one in tokens if matcher.validate_tokens([one]) == 1), None)
+        token = next((candidate for candidate in tokens if matcher.validate_tokens([candidate]) == 1), None)
         if token is None:  # half a character, or a way of writing that this tokenizer has no short tokens for
-            token = min(np.flatnonzero(allowed(matcher)).tolist(), key=lambda one: (used[one], one))
+            token = min(np.flatnonzero(allowed(matcher)).tolist(), key=lambda candidate: (used[candidate], candidate))
         used[token] += 1
         return int(token)
 
@@ -267,8 +267,8 @@ def chooser(ask: Ask, temperature: float) -> Choose:
     """
     if temperature == 0:
         return lambda scores: int(scores.argmax())
-    asked = json.dumps([[one.role, one.content] for one in ask.messages] + [ask.sample])
-    seed = int.from_bytes(hashlib.sha256(asked.encode()).digest()[:8])
+    request = json.dumps([[message.role, message.content] for message in ask.messages] + [ask.sample])
+    seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:8])
     random = np.random.default_rng(seed)
     return lambda scores: int((scores / temperature + random.gumbel(size=scores.shape)).argmax())
 
@@ -309,7 +309,7 @@ class Free:
         return text
 
 
-class Held:
+class Constrained:
     """Writes what the model likes best among what a grammar allows, and ends within a number of tokens.
 
     It always knows a way from here to a valid end. A token that the way does not name is taken only when a way from
@@ -344,9 +344,9 @@ class Held:
     def take(self, scores: Floats) -> int:
         """Choose among the allowed tokens."""
         mask = allowed(self._matcher)[: len(scores)]
-        held = np.full_like(scores, -np.inf)
-        held[: len(mask)][mask] = np.nan_to_num(scores[: len(mask)][mask], nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
-        token = self._kept(self._choose(held))
+        masked = np.full_like(scores, -np.inf)
+        masked[: len(mask)][mask] = np.nan_to_num(scores[: len(mask)][mask], nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
+        token = self._kept(self._choose(masked))
         if token in self._ends:
             self.done = True
             return token

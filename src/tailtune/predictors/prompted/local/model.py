@@ -16,16 +16,16 @@ from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTun
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
 from tailtune.predictors.prompted.local.grammar import (
     Choose,
+    Constrained,
     Free,
     Grammar,
-    Held,
     Ways,
     Writer,
     chooser,
     grammar_of,
     without_repeats,
 )
-from tailtune.services.weights import digest_of
+from tailtune.predictors.prompted.weights import digest_of
 
 CONFIG = "config.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")
@@ -120,14 +120,14 @@ def load(folder: Path) -> Loaded:
 def _ends(tokenizer: Any, model: Any) -> frozenset[int]:
     """A chat model often ends a turn with another token than a text."""
     named = [tokenizer.eos_token_id, model.config.eos_token_id, model.generation_config.eos_token_id]
-    flat = [one for several in named for one in (several if isinstance(several, list | tuple) else [several])]
-    return frozenset(int(one) for one in flat if one is not None)
+    flat = [token for several in named for token in (several if isinstance(several, list | tuple) else [several])]
+    return frozenset(int(token) for token in flat if token is not None)
 
 
 def _positions(folder: Path) -> int | None:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     inner = config.get("text_config", {})  # of a model that reads pictures too
-    named = [one.get(name) for one in (config, inner) for name in ("max_position_embeddings", "n_positions")]
+    named = [section.get(name) for section in (config, inner) for name in ("max_position_embeddings", "n_positions")]
     return next((int(found) for found in named if found), None)
 
 
@@ -146,7 +146,7 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
         tokenizer: Of transformers.
         messages: The prompt; special tokens written out in them are broken up, so that a text cannot end its turn.
     """
-    turns = [{"role": one.role, "content": _harmless(tokenizer, one.content)} for one in messages]
+    turns = [{"role": message.role, "content": _harmless(tokenizer, message.content)} for message in messages]
     if not tokenizer.chat_template:
         found: list[int] = tokenizer(plain(turns))["input_ids"]
         return found
@@ -160,19 +160,19 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
 
 def plain(turns: Sequence[dict[str, str]]) -> str:
     """A dialogue as text, ending where the assistant speaks."""
-    return "\n\n".join([*(f"{_SPOKEN[one['role']]}:\n{one['content']}" for one in turns), "Assistant:\n"])
+    return "\n\n".join([*(f"{_SPOKEN[turn['role']]}:\n{turn['content']}" for turn in turns), "Assistant:\n"])
 
 
 def _templated(tokenizer: Any, turns: Sequence[dict[str, str]]) -> list[int]:
     found = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
-    return [int(one) for one in found["input_ids"]]
+    return [int(token) for token in found["input_ids"]]
 
 
 def _without_system(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    said = [one["content"] for one in turns if one["role"] == "system"]
-    rest = [dict(one) for one in turns if one["role"] != "system"]
-    if said and rest:
-        rest[0]["content"] = "\n\n".join([*said, rest[0]["content"]])
+    system = [turn["content"] for turn in turns if turn["role"] == "system"]
+    rest = [dict(turn) for turn in turns if turn["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = "\n\n".join([*system, rest[0]["content"]])
     return rest
 
 
@@ -204,12 +204,12 @@ class _Steering:
         """Scores (n, vocabulary) with minus infinity for all tokens but one of each row."""
         import torch
 
-        asked = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
+        on_cpu = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
         begun = time.perf_counter()
         self._infer_s += begun - self._since
         chosen = torch.full_like(scores, float("-inf"))
         for row, writer in enumerate(self._writers):
-            chosen[row, 0 if writer.done else writer.take(asked[row])] = 0.0
+            chosen[row, 0 if writer.done else writer.take(on_cpu[row])] = 0.0
         self._since = time.perf_counter()
         self._decode_s += self._since - begun
         for row, writer in enumerate(self._writers):
@@ -244,8 +244,8 @@ def write(loaded: Loaded, prompts: Sequence[Sequence[int]], writers: Sequence[Wr
 
     longest = max(map(len, prompts))
     pad = loaded.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in prompts], device=loaded.device)
-    mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts], device=loaded.device)
+    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=loaded.device)
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=loaded.device)
     steering = _Steering(writers)
     with torch.inference_mode():
         loaded.model.generate(
@@ -351,8 +351,8 @@ class LocalModel:
                 batch = order[start : start + self._spec.concurrency]
                 writers = [self._writer(asks[place]) for place in batch]
                 spent = write(self._loaded, [prompts[p][0] for p in batch], writers, self._spec.max_output_tokens)
-                for place, writer, one in zip(batch, writers, spent, strict=True):
-                    yield place, self._reply(asks[place], *prompts[place], writer, one)
+                for place, writer, answer_spent in zip(batch, writers, spent, strict=True):
+                    yield place, self._reply(asks[place], *prompts[place], writer, answer_spent)
 
     def _prompt(self, ask: Ask, place: int) -> tuple[list[int], float]:
         """Token ids, and milliseconds to make them."""
@@ -373,20 +373,20 @@ class LocalModel:
         choose, loaded = chooser(ask, self._spec.temperature), self._loaded
         grammar = self._grammar(ask)
         if grammar is not None and grammar.text is not None:
-            return self._held(choose, grammar.text)
+            return self._constrained(choose, grammar.text)
         stops = () if loaded.tokenizer.chat_template else PLAIN_STOPS
         return Free(choose, loaded.tokenizer, loaded.ends, stops)
 
-    def _held(self, choose: Choose, grammar: str) -> Held:
+    def _constrained(self, choose: Choose, grammar: str) -> Constrained:
         most = self._spec.max_output_tokens
-        held = Held(choose, grammar, self._tokens, self._ways, self._loaded.ends, most)
-        if held.needs_tokens is not None and held.needs_tokens > most:
+        writer = Constrained(choose, grammar, self._tokens, self._ways, self._loaded.ends, most)
+        if writer.needs_tokens is not None and writer.needs_tokens > most:
             raise UsageError(
-                f"{self.name}: the shortest answer that the schema allows takes about {held.needs_tokens} tokens, but "
-                f"max_output_tokens is {most}: every answer would be cut off",
-                f"set max_output_tokens of {self.name} in model.yaml to {2 * held.needs_tokens} or more",
+                f"{self.name}: the shortest answer that the schema allows takes about {writer.needs_tokens} tokens, "
+                f"but max_output_tokens is {most}: every answer would be cut off",
+                f"set max_output_tokens of {self.name} in model.yaml to {2 * writer.needs_tokens} or more",
             )
-        return held
+        return writer
 
     def _reply(self, ask: Ask, ids: Sequence[int], tokenise_ms: float, writer: Writer, spent: Spent) -> Reply:
         begun, grammar = time.perf_counter(), self._grammar(ask)
@@ -420,12 +420,12 @@ class LocalModel:
 
     def _key(self, ask: Ask) -> str:
         """Everything that shapes an answer."""
-        held = ask.schema if self._spec.structured != "none" else None
+        schema = ask.schema if self._spec.structured != "none" else None
         shaped = {
             "version": _VERSION,
             "model": self._digest,
-            "messages": [[one.role, one.content] for one in ask.messages],
-            "schema": None if held is None else {"held": held},  # bare: kept before it was said how they were held
+            "messages": [[message.role, message.content] for message in ask.messages],
+            "schema": None if schema is None else {"held": schema},  # the key under which earlier versions kept answers
             "temperature": self._spec.temperature,
             "max_output_tokens": self._spec.max_output_tokens,
             "sample": ask.sample,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from tailtune.report.html.charts.costs import SERIES, break_even, calibration, curve, times
+from tailtune.report.html.charts.costs import break_even, calibration, curve, times
+from tailtune.report.html.charts.sheet import Picture
 from tailtune.report.html.charts.trade_off import drawn, trade_off
-from tailtune.report.html.charts.whiskers import strip, whisker_strip, whiskers
+from tailtune.report.html.charts.whiskers import confusions, strip, weakest, whisker_strip, whiskers
 
 __all__ = [
-    "SERIES",
+    "Picture",
     "break_even",
     "calibration",
+    "confusions",
     "curve",
     "drawn",
     "strip",
     "times",
     "trade_off",
+    "weakest",
     "whisker_strip",
     "whiskers",
 ]

@@ -1,4 +1,4 @@
-"""What each road costs in all, by volume, and where they cross."""
+"""Charts over what grows: total cost by volume, time by part, quality by labels, and how sure by how right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from tailtune.core.money import Usd
 from tailtune.core.reports import CalibrationBin, CurvePoint, Economics
 from tailtune.report.html.charts.sheet import (
     FOOT,
@@ -14,6 +15,7 @@ from tailtune.report.html.charts.sheet import (
     RIGHT,
     TOP,
     WIDTH,
+    Picture,
     Point,
     clipped,
     dot,
@@ -25,29 +27,41 @@ from tailtune.report.html.charts.sheet import (
     tag,
     up,
 )
-from tailtune.report.numbers import Scale, capital, count, dollars, ms, percent, share, title, volume, with_interval
-from tailtune.report.story import Candidate, TimePart, time_parts
-from tailtune.report.verdict import Straight, straights
+from tailtune.report.numbers import (
+    Scale,
+    capital,
+    count,
+    counted,
+    dollars,
+    ms,
+    percent,
+    share,
+    title,
+    volume,
+    with_interval,
+)
+from tailtune.report.story import FAMILIES, Candidate, TimePart, families, time_parts
+from tailtune.report.verdict import CostByVolume, costs_by_volume
 
 MONEY_LEFT = 62.0
 SERIES = ("one", "two", "three", "four")
 _TICKS = 5
 
 
-def break_even(economics: Economics) -> Markup:
-    """Total cost of every road over the horizon, by requests a day; the band is the interval of the crossing.
+def break_even(economics: Economics) -> Picture | None:
+    """Total cost of every candidate over the horizon, by requests a day; the band is the interval of the crossing.
 
-    Empty when fewer than two roads are known.
+    None when fewer than two are known.
     """
-    roads = straights(economics)
+    costs = costs_by_volume(economics)
     most = _reach(economics)
-    if len(roads) < 2 or most <= 0:
-        return Markup("")
-    top = max(road.at(most) for road in roads) or 1.0
+    if len(costs) < 2 or most <= 0:
+        return None
+    top = max(cost.at(most) for cost in costs) or 1.0
     step = _round_step(top / (_TICKS - 1))
     height = math.ceil(top / step) * step
 
-    def at(per_day: float, usd: float) -> tuple[float, float]:
+    def at(per_day: float, usd: Usd) -> tuple[float, float]:
         return MONEY_LEFT + per_day / most * (RIGHT - MONEY_LEFT), FOOT - usd / height * (FOOT - TOP)
 
     parts = []
@@ -62,24 +76,26 @@ def break_even(economics: Economics) -> Markup:
         x = at(place * aside, 0)[0]
         parts.append(label((x, FOOT + 16), volume(place * aside), "dim", "middle" if x < RIGHT - 20 else "end"))
     parts.append(label(((MONEY_LEFT + RIGHT) / 2, FOOT + 33), "requests a day", "dim", "middle"))
-    parts += _crossing(economics, roads, most, at)
-    for name, road in zip(SERIES, roads, strict=False):
-        parts.append(path([at(0, road.fixed_usd), at(most, road.at(most))], f"series {name}"))
+    parts += _crossing(economics, costs, most, at)
+    for name, cost in zip(SERIES, costs, strict=False):
+        parts.append(path([at(0, cost.fixed_usd), at(most, cost.at(most))], f"series {name}"))
     have = economics.requests_per_day
     if have is not None and have <= most:
         x = at(have, 0)[0]
         parts.append(line((x, TOP), (x, FOOT), "have"))
         parts.append(label((x, TOP - 7), f"you: {volume(have)}", "dim", "middle" if x < RIGHT - 30 else "end"))
-        parts += [dot(at(have, road.at(have)), 4.0, f"point {name}") for name, road in zip(SERIES, roads, strict=False)]
-    told = "; ".join(
-        f"{road.road.title} {dollars(road.fixed_usd)} at none, {dollars(road.at(most))} at {volume(most)}"
-        for road in roads
+        parts += [dot(at(have, cost.at(have)), 4.0, f"point {name}") for name, cost in zip(SERIES, costs, strict=False)]
+    description = "; ".join(
+        f"{cost.candidate.title} {dollars(cost.fixed_usd)} at none, {dollars(cost.at(most))} at {volume(most)}"
+        for cost in costs
     )
     months = economics.horizon_months
-    return picture(WIDTH, FOOT + 40, f"Total cost over {months} months, by requests a day", told, *parts)
+    legend = [(f"series {name}", cost.candidate.title) for name, cost in zip(SERIES, costs, strict=False)]
+    named = f"Total cost over {counted(months, 'month')}, by requests a day"
+    return picture(WIDTH, FOOT + 40, named, description, *parts, legend=legend)
 
 
-def _crossing(economics: Economics, roads: Sequence[Straight], most: float, at: object) -> list[Markup]:
+def _crossing(economics: Economics, costs: Sequence[CostByVolume], most: float, at: object) -> list[Markup]:
     assert callable(at)  # noqa: S101
     even = economics.break_even_per_day
     if even is None or not math.isfinite(even.value) or not 0 < even.value <= most:
@@ -110,11 +126,11 @@ def _round_step(rough: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
-def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Markup:
+def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Picture | None:
     """Quality of the cheap proxy by number of train rows, each with its interval."""
     seen = [p for p in points if p.rows > 0 and not math.isnan(p.quality.value)]
     if len(seen) < 2:
-        return Markup("")
+        return None
     scale = Scale.around([point.quality for point in seen], target)
     least, most = math.log(seen[0].rows), math.log(max(point.rows for point in seen))
     span = most - least or 1.0
@@ -134,15 +150,15 @@ def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Ma
         parts.append(dot(place, 4.5, "mark"))
         parts.append(label((place[0], place[1] + 20), percent(point.quality.value), "value", "middle"))
         parts.append(label((place[0], FOOT + 16), count(point.rows), "dim", "middle"))
-    told = "; ".join(f"{count(p.rows)} rows {with_interval(p.quality)}" for p in seen)
-    return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", told, *parts)
+    description = "; ".join(f"{count(p.rows)} rows {with_interval(p.quality)}" for p in seen)
+    return picture(WIDTH, FOOT + 26, f"{capital(title(metric))} by number of train rows", description, *parts)
 
 
-def calibration(bins: Sequence[CalibrationBin]) -> Markup:
+def calibration(bins: Sequence[CalibrationBin]) -> Picture | None:
     """How often an answer is right, by how sure the model said it was; the diagonal is perfect."""
     seen = [b for b in bins if not (math.isnan(b.confidence) or math.isnan(b.accuracy))]
     if not seen:
-        return Markup("")
+        return None
     ends = [min(b.confidence, b.accuracy) for b in seen]
     scale = Scale(min(math.floor(min(ends) * 10) / 10, 0.9), 1.0)
 
@@ -156,22 +172,24 @@ def calibration(bins: Sequence[CalibrationBin]) -> Markup:
     parts.append(line(at(scale.low, scale.low), at(1.0, 1.0), "target"))
     parts.append(path([at(b.confidence, b.accuracy) for b in seen], "trace"))
     parts += [dot(at(b.confidence, b.accuracy), 4.0, "mark") for b in seen]
-    told = "; ".join(f"sure {share(b.confidence)}, right {share(b.accuracy)}, {count(b.rows)} rows" for b in seen)
-    return picture(WIDTH, FOOT + 26, "How often right, by how sure", told, *parts)
+    description = "; ".join(
+        f"sure {share(b.confidence)}, right {share(b.accuracy)}, {count(b.rows)} rows" for b in seen
+    )
+    return picture(WIDTH, FOOT + 26, "How often right, by how sure", description, *parts)
 
 
 _LEAST = 3.0  # units, so that a short bar is seen
 
 
-def times(candidates: Sequence[Candidate]) -> Markup:
-    """Mean time of each candidate as a bar of its parts, all to one scale; empty when none was timed."""
+def times(candidates: Sequence[Candidate]) -> Picture | None:
+    """Mean time of each candidate as a bar of its parts, all to one scale; None when none was timed."""
     timed = [
         (candidate, candidate.latency)
         for candidate in candidates
         if candidate.latency is not None and candidate.latency.mean_ms > 0
     ]
     if not timed:
-        return Markup("")
+        return None
     most = max(latency.mean_ms for _, latency in timed)
     row, top, parts = 40.0, 4.0, []
     for place, (candidate, latency) in enumerate(timed):
@@ -184,8 +202,11 @@ def times(candidates: Sequence[Candidate]) -> Markup:
         x = 8.0
         for part in found:
             wide = part.mean_ms * scale
-            told = tag("title", f"{part.title}: {ms(part.mean_ms)}")
-            parts.append(tag("rect", told, x=x, y=y + 20, width=wide, height=12.0, class_=f"bar {part.family}"))
+            hint = tag("title", f"{part.title}: {ms(part.mean_ms)}")
+            parts.append(tag("rect", hint, x=x, y=y + 20, width=wide, height=12.0, class_=f"bar {part.family}"))
             x += wide
-    told_all = "; ".join(f"{candidate.title} {ms(latency.mean_ms)}" for candidate, latency in timed)
-    return picture(WIDTH, top + row * len(timed), "Mean time of one answer, in its parts", told_all, *parts)
+    description = "; ".join(f"{candidate.title} {ms(latency.mean_ms)}" for candidate, latency in timed)
+    seen = {family for _, latency in timed for family in families(latency)}
+    legend = [(family, name) for family, name in FAMILIES.items() if family in seen]
+    named = "Mean time of one answer, in its parts"
+    return picture(WIDTH, top + row * len(timed), named, description, *parts, legend=legend)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from markupsafe import Markup
 
+from tailtune.core.money import Usd
 from tailtune.report.html.charts.sheet import (
     LEFT,
+    LETTER,
+    LINE,
     RIGHT,
     TOP,
     WIDTH,
+    Picture,
     Point,
     clipped,
     dot,
@@ -24,10 +28,11 @@ from tailtune.report.html.charts.sheet import (
     picture,
     up,
 )
-from tailtune.report.numbers import Scale, capital, milliseconds, ms, title, usd, with_interval
-from tailtune.report.story import Candidate, undominated
+from tailtune.report.numbers import Scale, capital, milliseconds, ms, share, title, usd, with_interval
+from tailtune.report.story import Candidate, Kind, undominated
 
 FOOT = 380.0
+KINDS: Mapping[Kind, str] = {"local": "runs on your machine", "prompted": "a prompted model", "tuned": "the fine-tune"}
 _SIZES = (1.0, 30.0, 1000.0)  # milliseconds in the key
 
 
@@ -47,14 +52,14 @@ def drawn(candidates: Sequence[Candidate], target: float | None) -> tuple[list[C
     return (near if enough else []), scale
 
 
-def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) -> Markup:
-    """Quality against cost (logarithmic), slow candidates as large marks; empty when fewer than two have a price.
+def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) -> Picture | None:
+    """Quality against cost (logarithmic), slow candidates as large marks; None when fewer than two have a price.
 
     A candidate that costs nothing stands at the left edge.
     """
     near, scale = drawn(candidates, target)
     if not near:
-        return Markup("")
+        return None
     across, powers = _axis(near)
     ranked = sorted(near, key=lambda candidate: (candidate.name != best, -candidate.quality.value))
     points = {candidate.name: (across(_usd(candidate)), up(scale, candidate.quality.value, FOOT)) for candidate in near}
@@ -73,16 +78,19 @@ def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) 
     avoid = [_strip(a, b) for arms in whiskers.values() for a, b in arms]
     parts += _names(ranked, points, avoid, best)
     parts += _key()
-    told = "; ".join(
+    description = "; ".join(
         f"{candidate.title} {with_interval(candidate.quality)} at {usd(_usd(candidate))} per 1,000"
         + (f", p99 {ms(candidate.latency.p99_ms)}" if candidate.latency else "")
         for candidate in near
     )
     named = f"{capital(title(near[0].scored.metric))} against the cost of 1,000 answers"
-    return picture(WIDTH, FOOT + 70, named, told, *parts)
+    kinds = {candidate.kind for candidate in near}
+    legend: list[tuple[str, str]] = [(kind, name) for kind, name in KINDS.items() if kind in kinds]
+    legend += [] if target is None else [("aim", f"target {share(target)}")]
+    return picture(WIDTH, FOOT + 70, named, description, *parts, legend=legend)
 
 
-def _usd(candidate: Candidate) -> float:
+def _usd(candidate: Candidate) -> Usd:
     return candidate.usd.value if candidate.usd else 0.0
 
 
@@ -185,7 +193,6 @@ def _key() -> list[Markup]:
     return parts
 
 
-LETTER, LINE = 6.6, 14.0  # widest usual letter and height of a line of 12.5 px text, in units
 _STEPS = 24
 _COVERED = 5.0  # what covering a whisker weighs against a step away from the mark
 _CONFUSING = 3  # how many whiskers a name beside another's mark weighs as much as

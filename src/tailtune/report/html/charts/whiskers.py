@@ -1,4 +1,4 @@
-"""Quality of every way, one under the other."""
+"""Quality of every candidate as a dot with its interval, shares as bars, and marks small enough for a table's cell."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import CandidateResult, ClassResult, RungResult
-from tailtune.report.html.charts.sheet import WIDTH, clipped, dot, label, line, path, picture, tag
-from tailtune.report.numbers import Scale, capital, share, title, with_interval
+from tailtune.core.reports import CandidateResult, ClassResult, Confusion, FieldResult, RungResult
+from tailtune.report.html.charts.sheet import WIDTH, Picture, clipped, dot, label, line, path, picture, tag
+from tailtune.report.numbers import Scale, capital, count, plain, share, title, with_interval
+from tailtune.report.story import worst_first
 
 Scored = RungResult | CandidateResult
+MOST_BARS = 20
 
 
-def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Markup:
+def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Picture:
     """Quality of every rung as a dot with its 95 % interval, and the target as a dashed line."""
     scale = Scale.around([rung.quality for rung in rungs], target)
     row, top = 38.0, 26.0
@@ -35,9 +37,9 @@ def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Markup
         parts.append(label((8, y), clipped(rung.title, 36), f"name {kind}"))
         parts.append(label((WIDTH - 8, y), with_interval(rung.quality), f"value {kind}", "end"))
         parts += _whisker(rung, scale, across, y + 12, kind)
-    told = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
+    description = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
     named = f"{capital(title(rungs[0].metric))} of every rung with its 95 % interval"
-    return picture(WIDTH, foot + 26, named, told, *parts)
+    return picture(WIDTH, foot + 26, named, description, *parts)
 
 
 def _whisker(rung: Scored, scale: Scale, across: Callable[[float], float], y: float, kind: str) -> list[Markup]:
@@ -91,3 +93,37 @@ def whisker_strip(found: Estimate, scale: Scale, kind: str = "") -> Markup:
         parts.append(line((at(found.low), 8), (at(found.high), 8), f"whisker {kind}"))
     parts.append(dot((at(found.value), 8), 4.5, f"mark {kind}"))
     return tag("svg", *parts, viewBox="0 0 120 16", aria_hidden="true", class_="strip")
+
+
+def confusions(pairs: Sequence[Confusion]) -> Picture | None:
+    """What was answered for what, most often first, as bars; None when nothing was mixed up."""
+    shown = sorted(pairs, key=lambda pair: -pair.rows)[:MOST_BARS]
+    most = max((pair.rows for pair in shown), default=0)
+    rows = [(f"{pair.expected} → {pair.answered}", pair.rows / most, count(pair.rows), math.nan) for pair in shown]
+    return _bars("Mixed up on test: expected → answered, in rows", rows)
+
+
+def weakest(parts: Sequence[ClassResult]) -> Picture | None:
+    """F1 of the weakest labels or fields as bars, the other candidate's as a stroke; None when there are none."""
+    shown = worst_first(parts)[:MOST_BARS]
+    things = "fields" if any(isinstance(part, FieldResult) for part in parts) else "labels"
+    rows = [(part.label, part.f1, plain(part.f1, 2), part.f1_other) for part in shown]
+    stroke = [("stroke", "the other candidate")] if any(not math.isnan(part.f1_other) for part in shown) else []
+    return _bars(f"Weakest {things}: F1 on test rows ({len(shown)} of {len(parts)})", rows, stroke)
+
+
+def _bars(
+    named: str, rows: Sequence[tuple[str, float, str, float]], legend: Sequence[tuple[str, str]] = ()
+) -> Picture | None:
+    """Named shares from 0 to 1 as bars, one under the other, with a stroke where there is a second share."""
+    parts, step = [], 32.0
+    for place, (name, value, text, other) in enumerate(rows):
+        y = step * place
+        parts += [label((8, y + 13), clipped(name, 48), "name"), label((WIDTH - 8, y + 13), text, "value", "end")]
+        if not math.isnan(value):
+            parts.append(tag("rect", x=8.0, y=y + 18, width=value * (WIDTH - 16), height=8.0, class_="bar text"))
+        if not math.isnan(other):
+            x = 8 + other * (WIDTH - 16)
+            parts.append(line((x, y + 16), (x, y + 28), "stroke"))
+    description = "; ".join(f"{name} {text}" for name, _, text, _ in rows)
+    return picture(WIDTH, step * len(rows), named, description, *parts, legend=legend) if rows else None

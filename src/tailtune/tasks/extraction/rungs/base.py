@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tailtune.core.records import Row
 from tailtune.predictors.base import Embed, FitContext, LocalRung, load_arrays, save_arrays
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.schema import ObjectSchema, schema_from
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import LATE_IMPORTS, Candidate, Chosen, assemble
 
 _SCHEMA = "schema.json"
@@ -29,9 +30,10 @@ class ExtractContext(FitContext):
     """One per ladder of an extraction use case.
 
     Attributes:
-        schema: What an object holds; the label of each row is an `Annotation` as JSON.
+        schema: What an object holds.
     """
 
+    rows: Sequence[Row[Annotation]]
     schema: ObjectSchema
 
 
@@ -72,11 +74,6 @@ class Extractor(LocalRung[ExtractContext]):
             assemble(self.schema, text, findings.spans, findings.chosen, findings.absent)
             for text, findings in zip(texts, self.find(texts), strict=True)
         ]
-
-
-def gold(rows: Sequence[Row]) -> list[Annotation]:
-    """The labels of rows, decoded."""
-    return [Annotation.decode(row.label) for row in rows]
 
 
 def save_rung(folder: Path, schema: ObjectSchema, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
@@ -169,7 +166,7 @@ class Blank(Extractor):
     @classmethod
     def fit(cls, context: ExtractContext) -> Blank:
         """Count values."""
-        schema, annotations = context.schema, gold(context.rows)
+        schema, annotations = context.schema, [row.label for row in context.rows]
         chosen: dict[str, Chosen] = {}
         for spec in schema.classified:
             counts = Counter(annotation.values.get(spec.name) for annotation in annotations)

@@ -11,7 +11,7 @@ import numpy as np
 from tailtune.core.records import Row, Span
 from tailtune.predictors.base import Embed
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, Words, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, Words, load_rung, save_rung
 from tailtune.tasks.extraction.rungs.gazetteer import Gazetteer
 from tailtune.tasks.extraction.rungs.naive_bayes import Keywords, Odds, Terms, terms_of
 from tailtune.tasks.extraction.schema import ObjectSchema
@@ -39,7 +39,7 @@ class Patterns(Extractor):
     @classmethod
     def fit(cls, context: ExtractContext) -> Patterns:
         """Learn where values stand, then what stands around them, then the keywords."""
-        schema, annotations = context.schema, gold(context.rows)
+        schema, annotations = context.schema, [row.label for row in context.rows]
         texts = [Words.of(row.text) for row in context.rows]
         gazetteer = Gazetteer.learn(schema, zip(texts, (labelled.spans for labelled in annotations), strict=True))
         topics = _topics(schema)

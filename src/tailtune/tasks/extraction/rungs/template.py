@@ -102,10 +102,11 @@ class Template(Extractor):
     Limit: texts that say the same in other words, or in another order, share no places.
     """
 
-    def __init__(self, schema: ObjectSchema, index: Floats, examples: Sequence[tuple[str, str]], embed: Embed) -> None:
-        """Keep examples (text, annotation as JSON), one per row of `index` (n, 384)."""
+    def __init__(
+        self, schema: ObjectSchema, index: Floats, examples: Sequence[tuple[str, Annotation]], embed: Embed
+    ) -> None:
+        """Keep examples (text, annotation), one per row of `index` (n, 384)."""
         self.schema, self._index, self._examples, self._embed = schema, index, examples, embed
-        self._gold: list[Annotation | None] = [None] * len(examples)
 
     @classmethod
     def fit(cls, context: ExtractContext) -> Template:
@@ -128,7 +129,7 @@ class Template(Extractor):
 
     def _read(self, text: str, order: Sequence[int], votes: Floats) -> Findings:
         shares = votes / votes.sum()
-        examples = [self._annotation(j) for j in order]
+        examples = [self._examples[j][1] for j in order]
         chosen = {}
         for spec in self.schema.classified:
             tally: Counter[Any] = Counter()
@@ -146,7 +147,7 @@ class Template(Extractor):
         """The neighbours' spans in this text; those that several agree on are surer, and none overlap."""
         aligner, votes, best = Aligner(Words.of(text), _MOST_WORDS), Counter[Span](), dict[Span, float]()
         for j, share in zip(order, shares.tolist(), strict=True):
-            for span, support in aligner.transferred(self._words(j), self._annotation(j).spans):
+            for span, support in aligner.transferred(self._words(j), self._examples[j][1].spans):
                 if support > 0:  # at least one word beside it is the same
                     votes[span] += share
                     best[span] = max(best.get(span, 0.0), support)
@@ -160,12 +161,6 @@ class Template(Extractor):
     def _words(self, j: int) -> Words:
         return Words.of(self._examples[j][0])
 
-    def _annotation(self, j: int) -> Annotation:
-        known = self._gold[j]
-        if known is None:
-            known = self._gold[j] = Annotation.decode(self._examples[j][1])
-        return known
-
     @property
     def fit_rows(self) -> int:
         """Every indexed row."""
@@ -173,10 +168,17 @@ class Template(Extractor):
 
     def save(self, folder: Path) -> None:
         """Write the index and the examples."""
-        save_rung(folder, self.schema, {"index": self._index}, {"examples": self._examples})
+        save_rung(
+            folder,
+            self.schema,
+            {"index": self._index},
+            {"examples": [(text, str(label)) for text, label in self._examples]},
+        )
 
     @classmethod
     def load(cls, folder: Path, embed: Embed) -> Template:
         """Read the index and the examples."""
         schema, arrays, meta = load_rung(folder)
-        return cls(schema, arrays["index"], [(text, label) for text, label in meta["examples"]], embed)
+        return cls(
+            schema, arrays["index"], [(text, Annotation.parse(label)) for text, label in meta["examples"]], embed
+        )

@@ -20,7 +20,6 @@ from tailtune.predictors.base import Embed
 from tailtune.predictors.encoder import encoder_path, open_bert
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.encode import TokenStates
 from tailtune.tasks.extraction.heads import (
     CLASS_BIAS,
     CLASS_WEIGHT,
@@ -30,15 +29,15 @@ from tailtune.tasks.extraction.heads import (
     TAG_BIAS,
     TAG_WEIGHT,
     Layout,
+    TokenStates,
     log_shares,
     loss,
     score,
 )
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, load_rung, save_rung
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.tag_reading import Calibration, read
-from tailtune.tasks.extraction.windows import Packed, Windowed, Windows
-from tailtune.tasks.extraction.writing import KINDS
+from tailtune.tasks.extraction.windows import KINDS, Packed, Windowed, Windows
 
 LAYERS = 3  # of six; on SNIPS span F1 is 0.83, 0.85, 0.84, 0.77 after 2, 3, 4, 6 layers
 MAX_TOKENS = 256
@@ -241,7 +240,7 @@ class TokenProbe(Extractor):
     def fit(cls, context: ExtractContext) -> TokenProbe:
         """Encode the train rows and fit the heads."""
         states, layout = FrozenStates.frozen(), Layout.of(context.schema)
-        items = items_of(layout, states, [row.text for row in context.rows], gold(context.rows))
+        items = items_of(layout, states, [row.text for row in context.rows], [row.label for row in context.rows])
         heads = fit_heads(layout, states, items, context.seed)
         return cls(context.schema, heads, len(items), states)
 

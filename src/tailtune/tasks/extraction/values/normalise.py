@@ -10,8 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from tailtune.config.formats import checker
-from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema
-from tailtune.tasks.extraction.schema_values import Hints, hints_of, value_schema
+from tailtune.tasks.extraction.schema import FieldSpec, Hints, Kind, ObjectSchema, hints_of, value_schema
 from tailtune.tasks.extraction.values.dates import read_date, read_time
 from tailtune.tasks.extraction.values.numbers import read_money, read_number
 from tailtune.tasks.extraction.values.texts import (

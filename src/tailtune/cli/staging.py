@@ -1,0 +1,72 @@
+"""Folders of a use case that `tailtune new` is still writing: beside the real ones, out of everybody's sight.
+
+Rows are built in `data/.new/NAME`, the declaration in `models/.new/NAME`. Nothing lists `.new`. The declaration moves
+into its place last; as long as it has not, `data/NAME` is this command's own work and may go.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tailtune.config.paths import CasePaths, Paths
+from tailtune.core.errors import BusyError
+
+STAGING = ".new"
+
+
+@contextmanager
+def alone(paths: Paths) -> Iterator[None]:
+    """Hold the checkout for one `tailtune new` at a time; a process that dies in any way lets go of it.
+
+    Raises:
+        BusyError: Another one is running.
+    """
+    models = os.open(paths.models, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(models, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = "another `tailtune new` is at work in this checkout"
+            raise BusyError(message, "wait for it, then run the same command again") from None
+        yield
+    finally:
+        os.close(models)
+
+
+def build_in(paths: Paths, name: str) -> CasePaths:
+    """Make the empty folders of a use case in staging."""
+    case = paths.case(f"{STAGING}/{name}")
+    case.data.mkdir(parents=True)  # before the declaration's: see `clear`
+    case.folder.mkdir(parents=True)
+    return case
+
+
+def place_rows(paths: Paths, name: str) -> None:
+    """Give the rows their place."""
+    paths.case(f"{STAGING}/{name}").data.rename(paths.case(name).data)
+    (paths.data / STAGING).rmdir()
+
+
+def place_declaration(paths: Paths, name: str) -> None:
+    """Give the declaration its place: from now on the use case is there."""
+    paths.case(f"{STAGING}/{name}").folder.rename(paths.case(name).folder)
+    (paths.models / STAGING).rmdir()
+
+
+def clear(paths: Paths) -> None:
+    """Remove what a killed `tailtune new` has left. Call it only when none is running."""
+    for left in _folders(paths.models / STAGING):
+        rows_moved = not paths.case(f"{STAGING}/{left.name}").data.exists()
+        if rows_moved and not paths.case(left.name).folder.exists():
+            shutil.rmtree(paths.case(left.name).data, ignore_errors=True)
+    shutil.rmtree(paths.models / STAGING, ignore_errors=True)
+    shutil.rmtree(paths.data / STAGING, ignore_errors=True)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []

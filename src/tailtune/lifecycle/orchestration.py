@@ -1,0 +1,171 @@
+"""What flows are made of: run a stage if it is stale, then publish its report.
+
+One process runs the stages, so each library is imported once; training has a process of its own, whose memory is given
+back. What `dvc.yaml` says is what runs: the command there is carried out in this process if it is TailTune's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import chdir
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tailtune.config.settings import Settings, quiet_environment
+
+quiet_environment()  # importing Prefect in a terminal already phones home
+from prefect import flow, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tailtune.config.paths import Paths
+from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, of_system
+from tailtune.core.reports import REPORTS
+from tailtune.lifecycle import freshness, runner, table
+from tailtune.lifecycle.local_server import run_to_end
+from tailtune.report.prefect import key, publish
+from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.services import store, versions
+
+__all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage"]
+
+RETRY_AFTER_S = [5.0, 15.0]
+
+
+def remote_failed(task: Any, run: Any, state: Any) -> bool:
+    """Whether a DVC remote did not give what was asked for, so that the next try may end otherwise."""
+    return isinstance(state.result(raise_on_failure=False), ServiceError)
+
+
+def tracking_server_failed(task: Any, run: Any, state: Any) -> bool:
+    """Whether a stage ended because the tracking server did not answer; never a closed gate, never a fault of a file.
+
+    Embedded tracking has no network to wait for.
+    """
+    error = state.result(raise_on_failure=False)
+    over_network = (Settings().tracking_uri or "").startswith("http")
+    return over_network and isinstance(error, StageFailedError) and error.exit_code == ServiceError.exit_code
+
+
+@task(
+    task_run_name="fetch data of {use_case}",
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=RETRY_AFTER_S,
+    retry_condition_fn=remote_failed,
+    cache_policy=NO_CACHE,
+)
+def fetch_data(use_case: str) -> bool:
+    """Pull the pinned rows from the DVC remote when they are not here and there is a remote. Returns whether it did."""
+    paths = Paths.find()
+    if paths.case(use_case).data.exists() or versions.remote(paths) is None:
+        return False
+    return versions.pull(paths, use_case) > 0
+
+
+@task(task_run_name="pin data of {use_case}", cache_policy=NO_CACHE)
+def pin_data(use_case: str) -> bool:
+    """Renew data.dvc when the rows were edited, so that a version names the rows it was made from. Whether it did."""
+    paths = Paths.find()
+    if not paths.case(use_case).data.is_dir() or versions.data_is_pinned(paths, use_case):
+        return False
+    pinned = versions.pin_data(paths, use_case)
+    freshness.say("data", f"data/{use_case} has changed: data.dvc now pins it ({pinned[:12]}); commit data.dvc")
+    return True
+
+
+@task(
+    task_run_name="{stage}",
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=RETRY_AFTER_S,
+    retry_condition_fn=tracking_server_failed,
+    cache_policy=NO_CACHE,
+)
+def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
+    """Run one stage if it is stale, and publish its report, also that of a gate that closed. Returns whether it ran."""
+    paths = Paths.find()
+    why = freshness.hidden_change(paths, stage, use_case)
+    if why:
+        freshness.say(stage, why)
+    try:
+        ran = versions.run_stale(paths, stage, use_case, partial(_work, paths, stage, use_case), force or bool(why))
+    except StageFailedError as failed:
+        if failed.exit_code == GateError.exit_code:
+            _publish(paths, stage, use_case)
+        raise
+    if not ran:
+        freshness.say_fresh(stage)
+    _publish(paths, stage, use_case)
+    return ran
+
+
+def run_family(family: str, use_case: str, force: bool = False) -> None:
+    """Run the stages of one family, in the order of the table."""
+    for stage in table.family(family):
+        run_stage(stage.name, use_case, force)
+
+
+def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
+    """Carry out the command that dvc.yaml has for a stage.
+
+    Raises:
+        StageFailedError: It failed, and has said why; carries its exit code.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    ours = command == f"tailtune {stage} {use_case}"
+    if ours and not table.BY_NAME[stage].own_process:
+        code = _here(paths, stage, use_case)
+    else:  # without a shell between, a stage notices when this run is killed
+        words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
+        code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
+    if code:
+        raise StageFailedError(f"{stage}@{use_case}", code)
+
+
+def _here(paths: Paths, stage: str, use_case: str) -> int:
+    """Run a stage in this process, as its verb does in one of its own. Returns the exit code; says what is wrong."""
+    settings = Settings()
+    try:
+        with (
+            chdir(paths.root),
+            ConsoleProgress(stage, table.BY_NAME[stage].summary, settings.progress) as progress,
+        ):
+            runner.run_stage(stage, use_case, paths, settings, progress)
+    except (TailTuneError, OSError) as error:
+        reported = error if isinstance(error, TailTuneError) else of_system(error)
+        print(f"\n{reported}", file=sys.stderr)
+        return reported.exit_code
+    except Exception:  # a mistake of ours: shown whole, and no other stage runs
+        traceback.print_exc()
+        return TailTuneError.exit_code
+    return 0
+
+
+def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
+    """The environment of a stage's own process, as DVC would give it: the stage ends when this run is killed."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": programs, "DVC_STAGE": f"{stage}@{use_case}"}
+
+
+def _publish(paths: Paths, stage: str, use_case: str) -> None:
+    path = paths.case(use_case).report(stage)
+    if path.is_file():
+        publish(paths, store.read_report(path, REPORTS[stage], use_case), Settings())
+
+
+class Milestones:
+    """One per lifecycle run: a progress artifact that moves with every finished family."""
+
+    def __init__(self, use_case: str, of: int) -> None:
+        self._done, self._of = 0, of
+        made = create_progress_artifact(progress=0.0, key=key(use_case, "life"), description=f"Life of `{use_case}`")
+        assert isinstance(made, UUID)  # noqa: S101 - what Prefect returns outside of a coroutine
+        self._artifact = made
+
+    def one_more(self) -> None:
+        """Another family has ended well."""
+        self._done += 1
+        update_progress_artifact(self._artifact, progress=100.0 * self._done / self._of)

@@ -1,0 +1,163 @@
+"""One evaluation of all prompted rungs: the order in which they are bought, and the best one so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tailtune.core.errors import BudgetReachedError
+from tailtune.core.figures import usd
+from tailtune.core.measures import MEASURES
+from tailtune.core.money import known_sum
+from tailtune.core.records import Answer, Row
+from tailtune.core.reports import LadderReport, Settled
+from tailtune.judge.constraints import Targets, meets_with_head_room, needed, servable
+from tailtune.lifecycle.evidence import targets_of
+from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
+from tailtune.lifecycle.prompt.make import NotMade, RungFactory
+from tailtune.predictors.prompted.costs import remarks
+from tailtune.tasks import saved
+
+ERROR = 0.05
+"""Error probability of all looks at all rungs together."""
+SETTLED: dict[Settled, str] = {
+    "stays": "it meets the target with head-room",
+    "falls short": "it cannot reach what is needed",
+    "better": "it is better than the best before it, and short of what is needed",
+    "not better": "it is not better than the best before it",
+    "all rows": "all rows are bought",
+    "budget": "the spending limit is reached",
+}
+
+
+@dataclass(frozen=True)
+class BestRung:
+    """One per rung that is or was the best so far.
+
+    Attributes:
+        answers: Gives its answers to the rows, as far as they are known.
+    """
+
+    name: str
+    outcomes: RungOutcomes
+    answers: Callable[[], Sequence[Answer]]
+
+
+@dataclass
+class PromptEvaluation:
+    """One per stage run.
+
+    Attributes:
+        factory: Makes rungs.
+        rows: Dev rows in the order in which they are bought.
+        bought: Rung → its answers, in the order of the spec.
+        against: Rung → the best one before it.
+        not_needed: Rung → why it was not bought.
+        unmeasured: What could not be measured, with the reason.
+        stopped: Those of `not_needed` that could have been made; a rung before them that stays made them needless.
+    """
+
+    factory: RungFactory
+    rows: Sequence[Row]
+    bought: dict[str, Bought] = field(default_factory=dict)
+    against: dict[str, BestRung] = field(default_factory=dict)
+    not_needed: dict[str, str] = field(default_factory=dict)
+    unmeasured: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+
+    def run(self, ladder: LadderReport) -> None:
+        """Buy rung after rung until nothing more can change the verdict, or the money ends."""
+        spec = self.factory.context.case.spec.prompt
+        self._best = self._local(ladder)
+        for place, name in enumerate(spec.rungs):
+            try:
+                self._buy(name)
+            except BudgetReachedError:
+                limit = f"the limit of {usd(spec.max_cost_usd)} (prompt.max_cost_usd) is reached"
+                cut = self.bought.get(name)
+                after = f" after {cut.count:,} of {len(self.rows):,} rows" if cut and cut.count else ""
+                self.unmeasured += [f"{saved.title(name)}: {limit}{after}"]
+                self.unmeasured += [f"{saved.title(other)}: {limit}" for other in spec.rungs[place + 1 :]]
+                break
+            if name in self.bought and self._stays(name) and spec.stop == "settled":
+                for other in spec.rungs[place + 1 :]:
+                    self._skip(other, f"{saved.title(name)} meets the target with head-room")
+                    if not self.factory.lacking(other):
+                        self.stopped.append(other)
+                break
+        self._drop_empty()
+
+    @property
+    def _targets(self) -> Targets:
+        return targets_of(self.factory.context.case.spec.targets)
+
+    def _stays(self, name: str) -> bool:
+        """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
+        found = result(self.factory.context.case, name, self.bought[name], None, None)
+        return meets_with_head_room(found.quality, self._targets) and servable(found, self._targets)
+
+    def _skip(self, name: str, why: str) -> None:
+        self.not_needed[name] = why
+        self.factory.context.progress.say(f"{saved.title(name)}: not needed, {why}")
+
+    def _drop_empty(self) -> None:
+        """Rungs that the limit cut short before a first look say nothing: they are named as not measured."""
+        least = min(self.factory.context.case.spec.prompt.min_rows, len(self.rows))
+        for name in [name for name, bought in self.bought.items() if bought.count < least]:
+            del self.bought[name]
+
+    def _buy(self, name: str) -> None:
+        case = self.factory.context.case
+        rung = self.factory.make(name, self.bought)
+        if isinstance(rung, NotMade):
+            if rung.lacking:
+                self.unmeasured.append(f"{saved.title(name)}: {rung.why}")
+            else:
+                self._skip(name, rung.why)
+            return
+        bought = Bought(rung, self.rows, self._score, self._show)
+        self.bought[name] = bought
+        self.against[name] = self._best
+        question = Question(
+            best=self._best.outcomes,
+            most_items=case.task.most_items(),
+            needed=needed(self._targets),
+            alpha=ERROR / len(case.spec.prompt.rungs),
+            targets=case.spec.targets,
+            spec=case.spec.prompt,
+        )
+        buy(bought, question)
+        self._rank(name, bought)
+        self._say(name, bought)
+
+    def _rank(self, name: str, bought: Bought) -> None:
+        """The best so far is replaced by one that is better by more than ties are worth."""
+        ours, theirs = bought.outcomes, self._best.outcomes.upto(bought.count)
+        if micro_f1(ours) - micro_f1(theirs) >= self.factory.context.case.spec.targets.min_effect:
+            self._best = BestRung(name, bought, bought.answers)
+
+    def _say(self, name: str, bought: Bought) -> None:
+        """A line about a rung that was bought: quality, rows, price, why buying stopped, remarks."""
+        scored = bought.seen.quality if bought.early and bought.seen is not None else None
+        value = micro_f1(bought.outcomes) if scored is None else scored.value
+        measure = MEASURES[self.factory.context.case.spec.metric].title
+        cost = known_sum(bought.usd)
+        price = "cost not known" if cost is None else usd(cost)
+        rows = f"{bought.count:,} of {len(bought.rows):,} dev rows, {price}"
+        line = f"{saved.title(name)}: {measure} {value:.1%} on {rows}: {SETTLED[bought.settled]}"
+        self.factory.context.progress.say("; ".join([line, *remarks(bought.answered, bought.rung.spec)]))
+
+    def _show(self, bought: Bought) -> None:
+        spent = self.factory.models.budget.spent_usd
+        paid = "" if spent is None else f", {usd(spent)} spent"
+        what = f"{saved.title(bought.rung.name)}: {bought.count:,} of at most {len(bought.rows):,} rows{paid}"
+        self.factory.context.progress.at(bought.count, len(bought.rows), what)
+
+    def _score(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Outcomes:
+        return self.factory.context.case.task.score(rows, answers, resamples=1).outcomes
+
+    def _local(self, ladder: LadderReport) -> BestRung:
+        """The best local rung, from what the ladder wrote down."""
+        best = max(ladder.rungs, key=lambda rung: rung.quality.value)
+        answers = self.factory.local_answers(best.name, self.rows)
+        return BestRung(best.name, Known(self._score(self.rows, answers)), lambda: answers)
