@@ -20,7 +20,7 @@ class Meter:
     def __init__(self) -> None:
         self._wall = time.monotonic()
         self._cpu = _cpu_s()
-        self._children_kib = _peak_kib(resource.RUSAGE_CHILDREN)
+        self._children_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
@@ -39,7 +39,7 @@ class Meter:
             The cost. Memory is the peak of this process and of a child that was larger, in MiB.
         """
         wall = self.wall_s
-        peak_kib, children_kib = _peak_kib(resource.RUSAGE_SELF), _peak_kib(resource.RUSAGE_CHILDREN)
+        peak_kib, children_kib = _own_peak_kib(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         if children_kib > self._children_kib:
             peak_kib = max(peak_kib, children_kib)
         usd = None if machine_hour_usd is None else wall * machine_hour_usd / 3600
@@ -51,8 +51,16 @@ class Meter:
         )
 
 
-def _peak_kib(who: int) -> int:
-    return resource.getrusage(who).ru_maxrss
+def _own_peak_kib() -> int:
+    """The peak of this process since `clear_refs`; elsewhere than on Linux, since it began.
+
+    `ru_maxrss` would not do: it starts at what the process that started this one held, and never goes down.
+    """
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _cpu_s() -> float:
