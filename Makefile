@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs up down ui lock clean
+.PHONY: help demo test check bench docs graph up down ui lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ bench: $(INSTALLED) ## What performance claims are measured with
 
 docs: $(INSTALLED) ## Renew models/README.md from the specs
 	@python infra/reference.py
+
+graph: $(INSTALLED) ## Renew dvc.yaml from the table of stages
+	@python infra/graph.py
 
 up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
 	@python infra/servers.py up

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +12,10 @@ from scipy.stats import norm
 
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, PromptedRung, RungResult, Settled
-from tailtune.judge.cadence import Cadence
-from tailtune.judge.economy import Setting
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence, CostInputs
 from tailtune.judge.sequential import Outcomes
-from tailtune.spec.classification import ClassificationTargets
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.value import ValueSpec
+from tailtune.judge.verdict import Evidence
 
 LOCAL = ("tfidf", "retrieval", "probe")
 PROMPTS = ("lm_zero_shot", "lm_few_shot", "lm_retrieval", "lm_strong")
@@ -56,9 +51,9 @@ class Task:
     train_rows: int
     gain: float
     train_usd: float
-    targets: ClassificationTargets
+    targets: Targets
     cadence: Cadence
-    setting: Setting | None
+    inputs: CostInputs | None
 
 
 def draw(random: np.random.Generator) -> Task:
@@ -78,8 +73,14 @@ def draw(random: np.random.Generator) -> Task:
     ways["lora"] = Truth(quality(0.5))
     min_effect = float(random.choice([0.005, 0.01, 0.02]))
     p99 = random.choice([None, 100.0, 1000.0], p=[0.6, 0.15, 0.25])
-    targets = ClassificationTargets(
-        accuracy=target, min_effect=min_effect, p99_ms=p99, validity=random.choice([None, 0.99], p=[0.7, 0.3])
+    targets = Targets(
+        metric="accuracy",
+        quality=target,
+        min_effect=min_effect,
+        head_room=1.5,
+        min_train_rows=5000,
+        p99_ms=p99,
+        validity=random.choice([None, 0.99], p=[0.7, 0.3]),
     )
     days = float(np.exp(random.uniform(np.log(10), np.log(365))))
     train_rows = int(np.exp(random.uniform(np.log(800), np.log(30_000))))
@@ -95,19 +96,17 @@ def draw(random: np.random.Generator) -> Task:
         train_usd=train_usd,
         targets=targets,
         cadence=Cadence(days) if random.random() < 0.8 else Cadence(None, days),
-        setting=_setting(random, days, train_rows, train_usd) if random.random() < 0.7 else None,
+        inputs=_cost_inputs(random, days, train_rows, train_usd) if random.random() < 0.7 else None,
     )
 
 
-def _setting(random: np.random.Generator, days: float, train_rows: int, train_usd: float) -> Setting:
+def _cost_inputs(random: np.random.Generator, days: float, train_rows: int, train_usd: float) -> CostInputs:
     per_day, error = (float(np.exp(random.uniform(np.log(a), np.log(b)))) for a, b in ((100, 1e5), (0.001, 0.3)))
-    prices = PriceSpec(
-        as_of=date(2026, 11, 1),
-        cpu_core_hour_usd=Decimal("0.04"),
-        person_hour_usd=Decimal(75),
-        label_usd=Decimal("0.08"),
-    )
-    return Setting(ValueSpec(requests_per_day=per_day, error_usd=error), prices, days, train_rows, train_usd, 0.0)
+    return CostInputs(
+        requests_per_day=per_day, error_usd=error, horizon_months=12, cadence_days=days, train_rows=train_rows,
+        train_usd=train_usd, prompt_hours_per_change=1.0, retrain_hours_per_change=2.0, new_labels_per_change=100,
+        core_hour_usd=0.04, serving_cores=2, person_hour_usd=75.0, label_usd=0.08, storage_gb_month_usd=None,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,9 +170,7 @@ def curve(task: Task, noise: float) -> list[CurvePoint]:
 
 
 def evidence(task: Task, rungs: Sequence[RungResult], noise: float = 0.0) -> Evidence:
-    return Evidence(
-        rungs, curve(task, noise), task.train_rows, task.train_usd, (), "", task.cadence, None, task.setting
-    )
+    return Evidence(rungs, curve(task, noise), task.train_rows, task.train_usd, (), "", task.cadence, None, task.inputs)
 
 
 def candidate(task: Task, name: str, quality: Estimate, invalid: int) -> CandidateResult:

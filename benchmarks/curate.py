@@ -23,15 +23,15 @@ from typing import cast
 
 import yaml
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings, quiet_environment
 from tailtune.core.progress import Silent
 from tailtune.core.reports import Report
-from tailtune.services.tracking import Tracker
-from tailtune.services.twins import Twins, jaccard, normal, shingles
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings, quiet_environment
-from tailtune.stages.context import Context
-from tailtune.stages.table import BY_NAME
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME
+from tailtune.services.mlflow import Tracker
+from tailtune.services.near_duplicates import NearDuplicates, jaccard, normal, shingles
+from tailtune.tasks.use_case import load_use_case
 
 LABELS = [f"label_{i:02d}" for i in range(50)]
 SIMILARITY = 0.85
@@ -85,7 +85,7 @@ def project(root: Path, count: int) -> None:
 def run_stage(root: Path, stage: str) -> None:
     """In a process of its own: run a stage, print its figures as JSON."""
     quiet_environment()
-    context = Context(load_use_case(Paths(root), "big"), Settings(), Silent(), cast(Tracker, None))
+    context = Context(load_use_case(Paths(root), "big"), Settings(), Silent(), cast(Tracker, None), stage)
     began = time.perf_counter()
     report: Report = BY_NAME[stage].load()(context)
     took = time.perf_counter() - began
@@ -98,13 +98,13 @@ def run_stage(root: Path, stage: str) -> None:
 
 
 def ours(given: list[str]) -> set[int]:
-    twins = Twins(given, SIMILARITY)
+    index = NearDuplicates(given, SIMILARITY)
     found = set()
     for place in range(len(given)):
-        if twins.of(place):
+        if index.of(place):
             found.add(place)
         else:
-            twins.enter(place)
+            index.enter(place)
     return found
 
 

@@ -10,18 +10,16 @@ they are given, as it would be at a user's; this holds the same answers against 
 import json
 import sys
 
-from tailtune import tasks
-from tailtune.core.annotations import Annotation, Span
+from tailtune.config.paths import Paths
 from tailtune.core.measures import MEASURES
-from tailtune.core.records import Answer, Row
+from tailtune.core.records import Answer, Row, Span
 from tailtune.core.reports import EvaluateReport
-from tailtune.predictors import registry
 from tailtune.services import store
 from tailtune.services.sources import RawRow
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.tasks.extraction import annotate, schema_of
-from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks import saved
+from tailtune.tasks.extraction.annotate import RawLabel
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.use_case import load_use_case
 
 NAME = "insurance-claims"
 
@@ -37,7 +35,7 @@ def true_rows(paths: Paths) -> list[Row]:
         true = json.loads(truth[line])
         spans = tuple(Span(one["start"], one["end"], one["label"]) for one in true["entities"])
         raw = RawRow(json.loads(claims[line])["text"], RawLabel(spans, true["fields"]).encode(), row.origin)
-        made = annotate.tidied(schema_of(case), raw, case.spec.curate.scrub_pii, ())
+        made = case.task.prepare_row(raw, raw.text, ())
         assert made.text == row.text and not made.reason, row.origin
         rows.append(Row(row.id, row.text, made.label, row.origin, "test", row.group))
     return rows
@@ -53,7 +51,7 @@ def main() -> int:
     report = store.read_report(report_file, EvaluateReport, NAME)
     rows = true_rows(paths)
     lines = (case.paths.stage("evaluate") / "test_answers.jsonl").read_text(encoding="utf-8").splitlines()
-    answers = {held["id"]: held for held in map(json.loads, lines)}
+    answers = {answer["id"]: answer for answer in map(json.loads, lines)}
     wrong = sum(
         Annotation.decode(row.label).values != Annotation.decode(given.label).values
         for row, given in zip(rows, store.read_rows(case.paths.rows("test"), "test", NAME), strict=True)
@@ -64,13 +62,13 @@ def main() -> int:
         f"{'':30}" + "".join(f"{MEASURES[name].title + side:>30}" for name in names[:3] for side in (" given", " true"))
     )
     for candidate in report.candidates:
-        said = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
-        found = tasks.of(case).score(case, rows, said).metrics
+        answered = [Answer(answers[row.id][candidate.name], 1.0) for row in rows]
+        found = case.task.score(rows, answered).metrics
         cells = []
         for name in names[:3]:
             for one in (candidate.metrics[name], found[name]):
                 cells.append(f"{one.value:.2%} ({one.low:.2%}–{one.high:.2%})")
-        print(f"{registry.title(candidate.name):30}" + "".join(f"{cell:>30}" for cell in cells))
+        print(f"{saved.title(candidate.name):30}" + "".join(f"{cell:>30}" for cell in cells))
         print(f"{'':30}schema-valid {found['schema_valid'].value:.2%}")
     return 0
 

@@ -24,19 +24,20 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from tailtune.core.annotations import Annotation, Span
+from tailtune.core.records import Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.extraction.decode import is_legal
-from tailtune.predictors.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout
-from tailtune.predictors.extraction.lora import LoraExtractor
-from tailtune.predictors.extraction.windows import Windows
 from tailtune.samples.insurance_claims.generate import generate
-from tailtune.spec.schema import ObjectSchema, load_schema
-from tailtune.stages.train import artifact
-from tailtune.stages.train.fields import Fields
-from tailtune.stages.train.job import FitJob
-from tailtune.stages.train.loop import fit
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.fine_tune import LoraExtractor
+from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
+from tailtune.tasks.extraction.objective import Fields
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
+from tailtune.tasks.extraction.windows import Windows
+from tailtune.training import checkpoint
+from tailtune.training.loop import fit
+from tailtune.training.objective import FitJob
 
 SCHEMA = Path(__file__).parents[1] / "models" / "insurance-claims" / "schema.json"
 TOKENS = range(50, 71)
@@ -64,17 +65,17 @@ def claims(train_rows: int, timed_rows: int) -> tuple[list[tuple[str, Annotation
 
 
 def train(rows: list[tuple[str, Annotation]], schema: ObjectSchema, folder: Path) -> None:
-    held = len(rows) // 10
+    dev_rows = len(rows) // 10
     goal = Fields(
         schema,
-        texts=[text for text, _ in rows[held:]],
-        labels=[label for _, label in rows[held:]],
-        dev_texts=[text for text, _ in rows[:held]],
-        dev_labels=[label for _, label in rows[:held]],
+        texts=[text for text, _ in rows[dev_rows:]],
+        labels=[label for _, label in rows[dev_rows:]],
+        dev_texts=[text for text, _ in rows[:dev_rows]],
+        dev_labels=[label for _, label in rows[:dev_rows]],
         writing=False,
     )
     job = FitJob(goal, encoder_path(), folder / "checkpoints", epochs=1, max_tokens=256, batch_rows=16)
-    artifact.save(fit(job, lambda progress: None), folder / "model")
+    checkpoint.save_model(fit(job, lambda progress: None), folder / "model")
 
 
 def stock(folder: Path, schema: ObjectSchema, strategy: str) -> Any:

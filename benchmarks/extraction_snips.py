@@ -21,16 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tailtune.core.annotations import Annotation, Span
+from tailtune.core.records import Span
 from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.extraction.decode import best_tags
-from tailtune.predictors.extraction.heads import TextScores
-from tailtune.predictors.extraction.lora import LoraExtractor
-from tailtune.spec.schema import ObjectSchema, schema_from
-from tailtune.stages.train import artifact
-from tailtune.stages.train.fields import Fields
-from tailtune.stages.train.job import FitJob, Progress
-from tailtune.stages.train.loop import fit
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.fine_tune import LoraExtractor
+from tailtune.tasks.extraction.heads import TextScores, best_tags
+from tailtune.tasks.extraction.objective import Fields
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.training import checkpoint
+from tailtune.training.loop import fit
+from tailtune.training.objective import FitJob, Progress
 
 DEV_SHARE = 10  # one row in ten
 FOLDER = "TAILTUNE_BENCH_SNIPS"
@@ -49,7 +50,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Found:
+class Measured:
     """One per set of rows and way of decoding: shares from 0 to 1."""
 
     slot_f1: float
@@ -68,9 +69,9 @@ def read_data(folder: Path) -> Data:
     test = rows("test.jsonl")
     seen = {text for text, _ in test}
     pool = [row for row in rows("train.jsonl") if row[0] not in seen]
-    held = [int(hashlib.sha256(text.encode()).hexdigest(), 16) % DEV_SHARE == 0 for text, _ in pool]
-    train = [row for row, out in zip(pool, held, strict=True) if not out]
-    dev = [row for row, out in zip(pool, held, strict=True) if out]
+    in_dev = [int(hashlib.sha256(text.encode()).hexdigest(), 16) % DEV_SHARE == 0 for text, _ in pool]
+    train = [row for row, out in zip(pool, in_dev, strict=True) if not out]
+    dev = [row for row, out in zip(pool, in_dev, strict=True) if out]
     return Data(train, dev, test, schema_of(train))
 
 
@@ -98,7 +99,9 @@ def greedy(tags: np.ndarray) -> np.ndarray:
     return tags.argmax(axis=1)
 
 
-def measured(model: LoraExtractor, scores: list[TextScores], rows: list[tuple[str, Annotation]], way: Decode) -> Found:
+def measured(
+    model: LoraExtractor, scores: list[TextScores], rows: list[tuple[str, Annotation]], way: Decode
+) -> Measured:
     right = given = expected = whole = intents = 0
     for one, (_, label) in zip(scores, rows, strict=True):
         spans = {span for span, _, _ in model.layout.tags.spans(one.words, way(one.tags).tolist())}
@@ -106,7 +109,7 @@ def measured(model: LoraExtractor, scores: list[TextScores], rows: list[tuple[st
         gold = set(label.spans)
         right, given, expected = right + len(spans & gold), given + len(spans), expected + len(gold)
         whole, intents = whole + (intent and spans == gold), intents + intent
-    return Found(2 * right / (given + expected), whole / len(rows), intents / len(rows))
+    return Measured(2 * right / (given + expected), whole / len(rows), intents / len(rows))
 
 
 def job_of(data: Data, args: argparse.Namespace, checkpoints: Path) -> FitJob:
@@ -138,7 +141,7 @@ def trained(name: str, job: FitJob, data: Data) -> None:
         begun = time.perf_counter()
         result = fit(job, teller(name))
         seconds = time.perf_counter() - begun
-        artifact.save(result, Path(scratch) / "model")
+        checkpoint.save_model(result, Path(scratch) / "model")
         model = LoraExtractor.load(Path(scratch) / "model")
         print(f"\n{name}: {seconds:.0f} s, {result.rows_s:.0f} rows/s, epoch {result.best_epoch} of {job.epochs} kept")
         for split, rows in (("dev", data.dev), ("test", data.test)):
@@ -148,11 +151,11 @@ def trained(name: str, job: FitJob, data: Data) -> None:
 
 
 def teller(name: str) -> Callable[[Progress], None]:
-    told = [0]
+    reported = [0]
 
     def tell(now: Progress) -> None:
-        if now.epoch != told[0]:
-            told[0] = now.epoch
+        if now.epoch != reported[0]:
+            reported[0] = now.epoch
             dev = "" if now.dev_quality is None else f", dev F1 so far {now.dev_quality:.2%}"
             print(f"  {name}: epoch {now.epoch}/{now.epochs}{dev}", file=sys.stderr, flush=True)
 

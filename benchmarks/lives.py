@@ -71,8 +71,8 @@ LIVES = {
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(LIVES)
-    rows = [live(name, LIVES[name]) for name in wanted]
+    names = sys.argv[1:] or list(LIVES)
+    rows = [live(name, LIVES[name]) for name in names]
     print(f"\n{'life':12}{'expected':12}{'verdict':12}{'best before':28}", end="")
     print(f"{'winner':16}{'asked':>8}{'paid':>10}{'minutes':>9}")
     for row in rows:
@@ -102,16 +102,16 @@ def live(name: str, life: Life) -> dict[str, Any]:
         done = subprocess.run([tailtune, "run", NAME], cwd=root, env=environment, check=False)
         if done.returncode:
             raise SystemExit(f"{name}: tailtune run ended with {done.returncode}")
-        said = subprocess.run(
+        done = subprocess.run(
             [tailtune, "verdict", NAME, "--json"], cwd=root, env=environment, check=True, capture_output=True, text=True
         )
-        asked = len(double.seen)
-    found = json.loads(said.stdout)
+        requests = len(double.seen)
+    found = json.loads(done.stdout)
     costs = [json.loads(path.read_text("utf-8")).get("usd_spent", 0.0) for path in (root / "reports" / NAME).iterdir()]
     paid = "not known" if None in costs else f"${sum(costs):.3f}"
     print(f"{name}: {found['verdict']}: {found['reason']}", flush=True)
     return {
-        **found, "life": name, "expected": life.expected, "winner": found["winner"] or "none", "asked": asked,
+        **found, "life": name, "expected": life.expected, "winner": found["winner"] or "none", "asked": requests,
         "paid": paid, "minutes": (time.monotonic() - began) / 60,
     }  # fmt: skip
 

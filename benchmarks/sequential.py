@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from tailtune.core.records import Estimate, Row
-from tailtune.judge.betting import BETS
-from tailtune.judge.sequential import Look, look, stratified
+from tailtune.judge.sequential import BETS, Look, look, stratified
 from tailtune.judge.stats import mcnemar, wilson
 
 Right = NDArray[np.bool_]
@@ -59,23 +58,23 @@ class Concluded:
 
 def main() -> None:
     """Print a line per pair of qualities and way of concluding, and one for all."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--runs", type=int, default=50)
-    asked.add_argument("--rows", type=int, default=1000)
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--rows", type=int, default=1000)
+    options = parser.parse_args()
     start, random = time.perf_counter(), np.random.default_rng(17)
-    calibration(random, 20 * given.runs, given.rows)
+    calibration(random, 20 * options.runs, options.rows)
     print(f"\n{'best':>6}{'gap':>7}  {'way':10}{'rows':>6}{'wrong':>20}{'open':>7}{'held q':>8}{'held d':>8}  settled")
     total: dict[str, list[Judged]] = {way: [] for way in WAYS}
     for base, gap in CELLS:
-        pairs = [answers(random, given.rows, base, gap) for _ in range(given.runs)]
+        pairs = [answers(random, options.rows, base, gap) for _ in range(options.runs)]
         for way, runs in concluded(pairs).items():
-            judged = [judge(run, base, gap, given.rows) for run in runs]
+            judged = [judge(run, base, gap, options.rows) for run in runs]
             total[way] += judged
             print(line(f"{base:6.0%}{gap * 100:+7.0f}", way, judged), counted(runs))
     for way, every in total.items():
         print(line(f"{'all':>13}", way, every))
-    print(f"{len(CELLS) * given.runs:,} runs of at most {given.rows:,} rows, {time.perf_counter() - start:.0f} s")
+    print(f"{len(CELLS) * options.runs:,} runs of at most {options.rows:,} rows, {time.perf_counter() - start:.0f} s")
 
 
 def concluded(pairs: list[tuple[Right, Right]]) -> dict[str, list[Concluded]]:
@@ -100,8 +99,8 @@ def calibration(random: np.random.Generator, runs: int, rows: int) -> None:
         right = np.array([answers(random, rows, quality, 0.0, ordered)[1] for _ in range(runs)])
         for schedule, at in schedules.items():
             sides = [(right - quality) / quality, (quality - right) / (1 - quality)]
-            told = "".join(f"{errors(reached(side, level, at)):>24}" for side in sides)
-            print(f"{order:12}{schedule:16}{told}")
+            figures = "".join(f"{errors(reached(side, level, at)):>24}" for side in sides)
+            print(f"{order:12}{schedule:16}{figures}")
 
 
 def reached(values: NDArray[np.float64], level: float, at: range) -> list[bool]:
@@ -204,11 +203,13 @@ class Judged:
 def judge(run: Concluded, base: float, gap: float, rows: int) -> Judged:
     """A conclusion and its intervals against the truth."""
 
-    def held(interval: Estimate, truth: float) -> bool:
+    def covers(interval: Estimate, truth: float) -> bool:
         return interval.low - 1e-12 <= truth <= interval.high + 1e-12
 
     wrong = is_wrong(run.settled, base + gap, gap)
-    return Judged(run.rows / rows, wrong, run.settled is None, held(run.quality, base + gap), held(run.difference, gap))
+    return Judged(
+        run.rows / rows, wrong, run.settled is None, covers(run.quality, base + gap), covers(run.difference, gap)
+    )
 
 
 def errors(wrong: list[bool]) -> str:
@@ -223,8 +224,8 @@ def line(cell: str, way: str, judged: list[Judged]) -> str:
         return float(np.mean([getattr(one, of) for one in judged]))
 
     wrong = errors([one.wrong for one in judged])
-    held = f"{share('quality_held'):8.1%}{share('difference_held'):8.1%}"
-    return f"{cell}  {way:10}{share('bought'):6.0%}{wrong:>20}{share('unsettled'):7.0%}{held} "
+    covered = f"{share('quality_held'):8.1%}{share('difference_held'):8.1%}"
+    return f"{cell}  {way:10}{share('bought'):6.0%}{wrong:>20}{share('unsettled'):7.0%}{covered} "
 
 
 def counted(runs: list[Concluded]) -> str:

@@ -93,12 +93,12 @@ class Stopwatch:
 
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
-    from tailtune.predictors.classification.lora import LoraPredictor
     from tailtune.predictors.encoder import encoder_path
-    from tailtune.stages.train import artifact
-    from tailtune.stages.train.classes import Classes
-    from tailtune.stages.train.job import FitJob
-    from tailtune.stages.train.loop import fit
+    from tailtune.tasks.classification.fine_tune import LoraPredictor
+    from tailtune.tasks.classification.objective import Classes
+    from tailtune.training import checkpoint
+    from tailtune.training.loop import fit
+    from tailtune.training.objective import FitJob
 
     with tempfile.TemporaryDirectory() as scratch:
         job = FitJob(
@@ -123,7 +123,7 @@ def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
         seconds = time.perf_counter() - begun
         test = None
         if mode == FULL:
-            artifact.save(result, Path(scratch) / "model")
+            checkpoint.save_model(result, Path(scratch) / "model")
             answered = LoraPredictor.load(Path(scratch) / "model").probabilities([text for text, _ in data.test])
             test = float((answered.argmax(axis=1) == [label for _, label in data.test]).mean())
     epochs = ", ".join(f"{epoch.dev_quality:.3f}" for epoch in result.history)
@@ -265,8 +265,8 @@ def main() -> None:
         for name, outcomes in turns.items():
             outcomes.append(in_turn(name, SPEED))
     best = {name: max(outcomes, key=lambda outcome: outcome.rows_s) for name, outcomes in turns.items()}
-    wanted = [] if args.speed_only else ["ours", "stock"] if args.full else ["ours"]
-    table(best, {name: in_turn(name, FULL) for name in wanted})
+    names = [] if args.speed_only else ["ours", "stock"] if args.full else ["ours"]
+    table(best, {name: in_turn(name, FULL) for name in names})
 
 
 if __name__ == "__main__":

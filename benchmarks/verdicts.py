@@ -44,14 +44,13 @@ from tailtune.core.reports import Paired, RungResult, Settled, Verdict
 from tailtune.judge import final
 from tailtune.judge import verdict as before
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
+from tailtune.judge.net_value import DRAWS, Drawn, Weighed, Worth
 from tailtune.judge.sequential import Look, look
 from tailtune.judge.stats import paired, wilson
-from tailtune.judge.weighing import Weighed
-from tailtune.judge.worth import DRAWS, Drawn, Worth
-from tailtune.spec.model import TrainSpec
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec
+MAX_TRAIN_USD = 5.0  # as TrainSpec
 SPLITS = 4  # test splits on which a trained fine-tune is judged; the verdict is the first one's, coverage is of all
 
 
@@ -141,7 +140,7 @@ def verdict_of(task: Task, random: np.random.Generator, tally: Tally) -> Verdict
     # Both ends of the curve are measured on the same dev rows: only the rows that differ make noise.
     noise = random.normal(0, math.sqrt(0.06 / task.dev_rows))
     known = evidence(task, measure(task, dev, tally), noise)
-    decided = before.rule(known, task.targets, TrainSpec())
+    decided = before.rule(known, task.targets, MAX_TRAIN_USD)
     best = decided.best.name
     if decided.verdict != "fine-tune":
         alone = final.OnTest(tested_on(task, best, random).rung)
@@ -208,7 +207,7 @@ def exact_worth(task: Task, best: str) -> Worth | None:
 def oracle(task: Task) -> Verdict:
     """The same rules on the true values."""
     known = evidence(task, true_rungs(task))
-    decided = before.rule(known, task.targets, TrainSpec())
+    decided = before.rule(known, task.targets, MAX_TRAIN_USD)
     if decided.verdict != "fine-tune":
         return decided.verdict  # test says what dev said
     return final.rule(exact_tested(task, decided.best.name), known, task.targets)[0]
@@ -216,7 +215,7 @@ def oracle(task: Task) -> Verdict:
 
 def clear(task: Task) -> bool:
     """Whether the truth moved by the minimum effect leaves the oracle's verdict as it is."""
-    wanted, effect = oracle(task), task.targets.min_effect
+    verdict, effect = oracle(task), task.targets.min_effect
     for rungs, tuned, gain in product((-1, 0, 1), repeat=3):
         ways = {
             name: replace(
@@ -224,7 +223,7 @@ def clear(task: Task) -> bool:
             )
             for name, way in task.ways.items()
         }
-        if oracle(replace(task, ways=ways, gain=task.gain + gain * effect)) != wanted:
+        if oracle(replace(task, ways=ways, gain=task.gain + gain * effect)) != verdict:
             return False
     return True
 
@@ -238,10 +237,10 @@ def main() -> int:
     random = np.random.default_rng(given.seed)
     for _ in range(given.tasks):
         task = draw(random)
-        found, wanted = verdict_of(task, random, tally), oracle(task)
-        tally.pairs[found, wanted] += 1
+        found, truth = verdict_of(task, random, tally), oracle(task)
+        tally.pairs[found, truth] += 1
         if clear(task):
-            tally.clear[found, wanted] += 1
+            tally.clear[found, truth] += 1
     show(tally, given.tasks, time.perf_counter() - began)
     return 0
 
@@ -255,10 +254,10 @@ def show(tally: Tally, tasks: int, seconds: float) -> None:
         print(f"{title}: {right} of {total} verdicts right ({right / total:.1%}), wrong fine-tunes {wrong / total:.1%}")
         print(f"{'  found, truth →':<18}" + "".join(f"{name:>12}" for name in verdicts))
         for found in verdicts:
-            print(f"  {found:<16}" + "".join(f"{pairs[found, wanted]:>12}" for wanted in verdicts))
+            print(f"  {found:<16}" + "".join(f"{pairs[found, truth]:>12}" for truth in verdicts))
         print()
-    for what, held in tally.covered.items():
-        print(f"{what:<40} covers {np.mean(held):.1%} of {len(held)}")
+    for what, covered in tally.covered.items():
+        print(f"{what:<40} covers {np.mean(covered):.1%} of {len(covered)}")
     rows = np.array(tally.bought)
     print(f"\nsequential: {1 - rows[:, 0].sum() / rows[:, 1].sum():.1%} of the rows and ", end="")
     print(f"{1 - rows[:, 2].sum() / rows[:, 3].sum():.1%} of the dollars of a full evaluation not bought")

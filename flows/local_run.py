@@ -27,12 +27,12 @@ from prefect.settings import (
 from stage_tasks import has_other_weights, is_lost, say_fresh
 from temporary_server import TemporaryServer
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
+from tailtune.lifecycle import table
 from tailtune.services import versions
-from tailtune.services.tracking.home import shown
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.stages import table
+from tailtune.tasks.use_case import load_use_case
 
 INTERRUPTED = 130
 FLUSH_S = 5.0
@@ -116,7 +116,7 @@ def _check_answers(url: str) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
         raise ServiceError(
-            f"PREFECT_API_URL={shown(url)}: no Prefect server answers there ({why})",
+            f"PREFECT_API_URL={without_password(url)}: no Prefect server answers there ({why})",
             "make up, or run without a server: unset PREFECT_API_URL",
         ) from None
 

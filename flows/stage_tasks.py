@@ -10,16 +10,16 @@ from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
-from stage_artifacts import key, publish
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 from tailtune.core.errors import GateError, MissingInputError, ServiceError, StageFailedError
 from tailtune.core.reports import REPORTS, PromptReport, RegisterReport
+from tailtune.lifecycle import table
+from tailtune.report.prefect import key, publish
 from tailtune.services import store, versions, weights
-from tailtune.services.tracking.presence import is_registered
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
-from tailtune.stages import table
+from tailtune.services.mlflow.home import is_registered
+from tailtune.tasks.use_case import load_use_case
 
 RETRY_AFTER_S = [5.0, 15.0]
 

@@ -27,11 +27,11 @@ def closure(name: str, extras: frozenset[str]) -> dict[str, str]:
     seen: set[tuple[str, frozenset[str]]] = set()
     todo = [(canonicalize_name(name), extras)]
     while todo:
-        wanted = todo.pop()
-        if wanted in seen:
+        requirement = todo.pop()
+        if requirement in seen:
             continue
-        seen.add(wanted)
-        package, with_extras = wanted
+        seen.add(requirement)
+        package, with_extras = requirement
         installed = distribution(package)
         if package != canonicalize_name(name):
             found[package] = Version(installed.version).public

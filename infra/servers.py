@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings, quiet_environment
 from tailtune.core.errors import ServiceError, TailTuneError
-from tailtune.services.tracking.client import open_client
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings, quiet_environment
+from tailtune.services.mlflow.home import open_client
 
 HOST = "127.0.0.1"
 STARTUP_S = 180.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from tailtune.spec.settings import quiet_environment
+from tailtune.config.settings import quiet_environment
 
 quiet_environment()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,3 +29,11 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: no later collection of garbage need look through it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with random weights and the real tokenizer: everything the engine needs, in milliseconds."""
+    from predictors.tiny import write_tiny_encoder
+
+    return write_tiny_encoder(tmp_path_factory.mktemp("tiny-encoder"))

@@ -22,15 +22,15 @@ import pytest
 import yaml
 from worlds.once import once
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, Report
-from tailtune.services import store, tracking
-from tailtune.services.tracking import Charge, Tracker
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
-from tailtune.stages.context import Context
-from tailtune.stages.runner import run_stage
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.runner import run_stage
+from tailtune.services import mlflow, store
+from tailtune.services.mlflow import Charge, Tracker
+from tailtune.tasks.use_case import load_use_case
 
 NAME = "toy"
 ROOT = Path(__file__).parents[1]
@@ -112,11 +112,10 @@ def respec(paths: Paths, changes: Mapping[str, Mapping[str, Any]]) -> None:
 
 def write_prompts(paths: Paths) -> None:
     """Starting prompts, as `tailtune new` writes them."""
-    from tailtune import tasks
 
     case = load_use_case(paths, NAME)
     case.paths.prompts.mkdir(exist_ok=True)
-    for name, text in tasks.of(case).prompts("Sort what bank customers write.").items():
+    for name, text in case.task.starting_prompts("Sort what bank customers write.").items():
         (case.paths.prompts / f"{name}.md").write_text(text, encoding="utf-8")
 
 
@@ -190,7 +189,7 @@ def untracked() -> Iterator[Published]:
     threads, published = torch.get_num_threads(), Published()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "connect", lambda uri, case: published)
+        patch.setattr(mlflow, "connect", lambda uri, case: published)
         try:
             yield published
         finally:

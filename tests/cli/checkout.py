@@ -19,9 +19,9 @@ from dvc.repo import Repo
 from project import ROOT
 
 from tailtune.cli import main
+from tailtune.config.paths import Paths
 from tailtune.core.reports import Report
 from tailtune.services import store
-from tailtune.spec.paths import Paths
 
 LABELS = ("billing", "login", "refund")
 

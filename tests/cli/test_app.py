@@ -14,8 +14,8 @@ import pytest
 from cli.checkout import Cli
 from tailtune import __version__
 from tailtune.core.errors import BusyError, DataError, Fault, GateError, StaleLadderError, UsageError
-from tailtune.stages import runner
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle import runner
+from tailtune.lifecycle.table import STAGES
 
 
 def test_the_version(cli: Cli) -> None:

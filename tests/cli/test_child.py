@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.checkout import checkout, environment
-from tailtune.spec.paths import Paths
+from tailtune.config.paths import Paths
 
 FLOW = """
 import pathlib, sys, time

@@ -7,17 +7,18 @@ import time
 from pathlib import Path
 
 import pytest
-from services.tracking.conftest import THIRD_PARTY
+from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.examples import publish
 from worlds import stores
 from worlds.servers import free_port
 
 from cli.checkout import Cli, checkout, environment
+from tailtune.config.settings import Settings
 from tailtune.core.records import Cost, Decision
-from tailtune.core.reports import CurateReport, DecideReport, Economics, Road
+from tailtune.core.reports import CandidateCost, CurateReport, DecideReport, Economics
 from tailtune.services import store
-from tailtune.services.tracking import Tracker, connect
-from tailtune.spec.load import load_use_case
-from tailtune.spec.settings import Settings
+from tailtune.services.mlflow import Tracker, connect
+from tailtune.tasks.use_case import load_use_case
 
 pytestmark = THIRD_PARTY
 
@@ -46,7 +47,7 @@ def curated(cli: Cli) -> None:
         rows_kept=1000, dropped={}, splits={"train": 1000}, labels={"login": 1000}, test_file=False,
         cost=Cost(wall_s=60, cpu_s=60, peak_memory_mb=100, usd=0.25),
     )  # fmt: skip
-    tracker(cli).publish(report)
+    publish(tracker(cli), report)
 
 
 def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
@@ -86,7 +87,9 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     curated(cli)
     economics = Economics(
         requests_per_day=6000, error_usd=None, horizon_months=12,
-        roads=(Road(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),),
+        candidates=(
+            CandidateCost(name="p", title="P", quality=0.9, one_off_usd=1, monthly_usd=2, request_usd=float("inf")),
+        ),
     )  # fmt: skip
     decided = DecideReport(
         use_case="first", stage="decide", verdict="stay", reason="r", provisional=False, best_rung="probe", target=0.9,
@@ -100,7 +103,7 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     assert found["notes"] == []
     assert found["unmeasured"] == ["drift checks: none has run yet"]
     assert found["economics"]["requests_per_day"] == 6000
-    assert found["economics"]["roads"][0]["request_usd"] is None
+    assert found["economics"]["candidates"][0]["request_usd"] is None
 
 
 @pytest.mark.parametrize(

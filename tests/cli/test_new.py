@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
 from tailtune.cli import aside
+from tailtune.config.located import LinedYaml
+from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError
 from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.services import versions
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.yaml_lines import LinedYaml
-from tailtune.tasks.new_labels import labels_yaml
+from tailtune.tasks.classification.new import labels_yaml
+from tailtune.tasks.use_case import load_use_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
@@ -192,7 +192,7 @@ def test_a_declaration_that_the_stage_graph_lacks_says_what_to_do(cli: Cli, tmp_
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("mine").folder)
     told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
     assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in told
-    assert "add a line for mine to use_cases there" in told
+    assert "Next:  make graph, then: tailtune check mine" in told
     assert "remove models/mine and data/mine" in told
 
 

@@ -8,12 +8,12 @@ import pytest
 from doubles.conduct import Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
+from lifecycle.prompt.prompted import declare, measured, prompt, truth
 from project import NAME, copy, respec, untracked
-from stages.prompt.prompted import declare, measured, prompt, truth
 
 from tailtune.cli.prompting import estimate, repeat
+from tailtune.config.paths import Paths
 from tailtune.core.errors import EndpointError, MissingInputError, UsageError
-from tailtune.spec.paths import Paths
 
 Factory = pytest.TempPathFactory
 

@@ -8,11 +8,10 @@ import pytest
 
 from cli.checkout import checkout, environment, tree
 from tailtune.cli.prompts import write_missing
+from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.predictors.prompted.templates import PROMPTS, load_templates
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.tasks import of
+from tailtune.tasks.use_case import load_use_case
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def test_all_prompts_are_written_with_the_use_cases_description(paths: Paths) ->
     lines = write_missing(paths, "first")
     assert lines == [f"models/first/prompts/{name}.md  written; read it, and make it yours" for name in PROMPTS]
     loaded = load_use_case(paths, "first")
-    templates = load_templates(loaded, of(loaded).codec(loaded))
+    templates = load_templates(loaded, loaded.task.codec())
     assert tuple(templates) == PROMPTS
     assert all("The use case: Sort the post." in template.system for template in templates.values())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tailtune.core.ledger import CATEGORIES, PURPOSES, STAGE_CATEGORIES, Category, Facts, Line
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 
 def test_every_stage_has_a_category() -> None:

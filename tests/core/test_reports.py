@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tailtune.core.reports import REPORTS, CurateReport
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 
 def curated(**changes: Any) -> CurateReport:

@@ -8,26 +8,27 @@ import tomllib
 import pytest
 
 from docs.pages import ROOT, pages, prose
+from tailtune.config.settings import Settings
 from tailtune.core.errors import GateError, UsageError
-from tailtune.spec.settings import Settings
-from tailtune.stages.curate.drops import REASONS
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.curate import REASONS
+from tailtune.lifecycle.table import STAGES
 from tailtune.tasks.extraction.annotate import REASONS as OWN_REASONS
 
 DERIVED = ("build/", "reports/", "data/", "mlflow/store/", ".run/", ".venv", ".dvc/cache/", "models/my-tickets/")
 TOP = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
 SHORT = (
     "services/",
-    "stages/",
+    "lifecycle/",
     "tasks/",
     "judge/",
     "report/",
-    "serve/",
+    "serving/",
     "predictors/",
-    "spec/",
+    "config/",
     "core/",
     "cli/",
     "samples/",
+    "training/",
 )
 
 

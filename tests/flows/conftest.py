@@ -14,10 +14,10 @@ import pytest
 from ruamel.yaml import YAML
 from worlds import servers
 
+from tailtune.config.paths import Paths
 from tailtune.core import reports as r
 from tailtune.core.records import Cost, Decision, Estimate, Latency
-from tailtune.spec.paths import Paths
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 ROOT = Path(__file__).parents[2]
 SOME = Estimate(value=0.9, low=0.88, high=0.92, rows=100)
@@ -97,8 +97,10 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             stage="decide", verdict="stay", reason="good enough", provisional=True, best_rung="probe",
             target=0.9, train=Decision(yes=False, reason="no need"),
             questions=(r.Question(question="q?", answer="yes", evidence="e", figures={"network_ms": 7.0}),),
-            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, roads=(
-                r.Road(name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None),
+            economics=r.Economics(requests_per_day=None, error_usd=None, horizon_months=12, candidates=(
+                r.CandidateCost(
+                    name="probe", title="Probe", quality=0.9, one_off_usd=1.0, monthly_usd=None, request_usd=None
+                ),
             )), **common,
         ),
         r.TrainReport(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tailtune.stages.table import FAMILIES
+from tailtune.lifecycle.table import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "flows").glob("*.py"))

@@ -19,8 +19,8 @@ import psutil
 import pytest
 from worlds import servers
 
-from tailtune.spec.paths import Paths
-from tailtune.stages.table import FAMILIES, STAGES
+from tailtune.config.paths import Paths
+from tailtune.lifecycle.table import FAMILIES, STAGES
 
 ORDER = [stage.name for stage in STAGES]
 NOOP_S = 10.0

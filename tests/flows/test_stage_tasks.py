@@ -12,10 +12,11 @@ import pytest
 from predictors.prompted.random_model import write_random_model
 from project import NAME, make
 
+from tailtune.config.paths import Paths
+from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.reports import PromptReport
+from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
-from tailtune.services.weights import digest_of
-from tailtune.spec.paths import Paths
 
 FOLDER = "lm/tiny"
 
@@ -63,3 +64,37 @@ def test_without_a_report_that_can_be_read_dvc_alone_decides(tasks: ModuleType, 
     assert not tasks.has_other_weights(paths, NAME)
     paths.case(NAME).report("prompt").unlink()
     assert not tasks.has_other_weights(paths, NAME)
+
+
+class _State:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def result(self, raise_on_failure: bool = True) -> Exception:
+        return self._error
+
+
+@pytest.mark.parametrize("uri", [None, "http://127.0.0.1:1"])
+def test_gates_and_faults_are_never_retried(
+    monkeypatch: pytest.MonkeyPatch, tasks: ModuleType, uri: str | None
+) -> None:
+    monkeypatch.delenv("TAILTUNE_TRACKING_URI", raising=False)
+    if uri:
+        monkeypatch.setenv("TAILTUNE_TRACKING_URI", uri)
+    codes = (TailTuneError.exit_code, GateError.exit_code, UsageError.exit_code, 130, 137)
+    assert ServiceError.exit_code not in codes
+    errors = [GateError("no"), ValueError("a bug"), *(StageFailedError("ladder@toy", code) for code in codes)]
+    for error in errors:
+        assert not tasks.tracking_server_failed(None, None, _State(error))
+        assert not tasks.remote_failed(None, None, _State(error))
+
+
+def test_a_server_that_did_not_answer_is_retried_where_there_is_a_network(
+    monkeypatch: pytest.MonkeyPatch, tasks: ModuleType
+) -> None:
+    failed = _State(StageFailedError("ladder@toy", ServiceError.exit_code))
+    monkeypatch.delenv("TAILTUNE_TRACKING_URI", raising=False)
+    assert not tasks.tracking_server_failed(None, None, failed)
+    monkeypatch.setenv("TAILTUNE_TRACKING_URI", "http://127.0.0.1:1")
+    assert tasks.tracking_server_failed(None, None, failed)
+    assert tasks.remote_failed(None, None, _State(ServiceError("no answer")))

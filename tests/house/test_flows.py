@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from house.tree import FLOWS, ROOT, all_imports, outside, python_files, syntax
-from tailtune.stages.table import FAMILIES
+from tailtune.lifecycle.table import FAMILIES
 
 
 def flows_in(path: Path) -> list[str]:
@@ -59,11 +59,11 @@ def test_nothing_imports_flows() -> None:
 
 def test_flows_do_no_work_of_a_stage() -> None:
     """They call stages through services/versions only; what a stage needs to work is not theirs to import."""
-    work = ("tailtune.stages.", "tailtune.predictors.", "tailtune.judge.", "mlflow.", "dvc.", "torch.", "pandas.")
+    work = ("tailtune.lifecycle.", "tailtune.predictors.", "tailtune.judge.", "mlflow.", "dvc.", "torch.", "pandas.")
     wrong = [
         str(one)
         for one in all_imports(FLOWS)
-        if f"{one.module}.".startswith(work) and not f"{one.module}.".startswith("tailtune.stages.table.")
+        if f"{one.module}.".startswith(work) and not f"{one.module}.".startswith("tailtune.lifecycle.table.")
     ]
     assert not wrong, outside(wrong)
 

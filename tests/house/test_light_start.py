@@ -54,7 +54,7 @@ def test_a_light_command_loads_nothing_heavy(words: tuple[str, ...]) -> None:
 
 def test_importing_every_floor_touches_no_file_and_prints_nothing(tmp_path: Path) -> None:
     """A module that acts on import acts in every command, test and server."""
-    ask = "import tailtune.stages.runner, tailtune.cli.app, tailtune.report.summary, tailtune.predictors.registry"
+    ask = "import tailtune.lifecycle.runner, tailtune.cli.app, tailtune.report.terminal.summary, tailtune.tasks.saved"
     done = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []

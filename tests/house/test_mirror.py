@@ -46,11 +46,11 @@ def test_every_floor_of_the_source_is_tested() -> None:
 
 
 def test_every_stage_is_tested() -> None:
-    from tailtune.stages.table import STAGES
+    from tailtune.lifecycle.table import STAGES
 
     bare = []
     for stage in STAGES:
-        file, folder = TESTS / "stages" / f"test_{stage.name}.py", TESTS / "stages" / stage.name
+        file, folder = TESTS / "lifecycle" / f"test_{stage.name}.py", TESTS / "lifecycle" / stage.name
         if not file.is_file() and not list(folder.glob("test_*.py")):
             bare.append(stage.name)
     assert not bare, f"no test for {', '.join(bare)}"

@@ -10,12 +10,13 @@ import pytest
 from pydantic import BaseModel
 
 from house.tree import MODELS, ROOT
-from tailtune.spec.load import TASKS
-from tailtune.spec.model import SECTIONS, ModelSpec
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.reference import entry_of, own_keys, reference
+from tailtune.config.model import SECTIONS, ModelSpec
+from tailtune.config.prices import PriceSpec
+from tailtune.tasks.table import TASKS
 
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
+SCRIPT = runpy.run_path(str(ROOT / "infra" / "reference.py"))
+entry_of, own_keys = SCRIPT["entry_of"], SCRIPT["own_keys"]
 
 
 def keys(model: type[BaseModel]) -> list[str]:
@@ -31,13 +32,14 @@ def keys(model: type[BaseModel]) -> list[str]:
 
 
 def test_the_page_is_renewed() -> None:
-    assert reference() == PAGE, "run `make docs`"
+    assert SCRIPT["reference"]() == PAGE, "run `make docs`"
 
 
 def test_every_key_has_one_row_with_a_sentence() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| .* \| ([^|]*) \|$", PAGE, re.MULTILINE)
     sections = [name for name in SECTIONS if name not in {"task", "description"}]
-    own = [key for task in TASKS.values() for name in sections for key in own_keys(ModelSpec, task.spec, name)]
+    specs = [task.load_class().spec_type for task in TASKS.values()]
+    own = [key for spec in specs for name in sections for key in own_keys(ModelSpec, spec, name)]
     assert {"label", "accuracy", "entities", "field_f1"} <= set(own)
     expected = [*keys(ModelSpec), *own, *keys(PriceSpec)]
     assert len(expected) > 40
@@ -61,9 +63,8 @@ def test_a_row_says_type_default_and_range() -> None:
 
 
 def test_the_script_of_make_docs_writes_this_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = runpy.run_path(str(ROOT / "infra" / "reference.py"))
-    assert script["PAGE"] == MODELS / "README.md"
-    script["main"].__globals__["PAGE"] = tmp_path / "README.md"
-    script["main"]()
+    assert SCRIPT["PAGE"] == MODELS / "README.md"
+    SCRIPT["main"].__globals__["PAGE"] = tmp_path / "README.md"
+    SCRIPT["main"]()
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == PAGE
     assert "models/README.md" in capsys.readouterr().out

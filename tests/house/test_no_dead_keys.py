@@ -10,21 +10,21 @@ import pytest
 from pydantic import BaseModel
 
 from house.tree import FLOWS, ROOT, SRC, python_files, syntax
-from tailtune.spec.load import TASKS
-from tailtune.spec.model import ModelSpec
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.settings import Settings
+from tailtune.config.model import ModelSpec
+from tailtune.config.prices import PriceSpec
+from tailtune.config.settings import Settings
+from tailtune.tasks.table import TASKS
 
 PAPER = {"PriceSpec.as_of", "Settings.threads"}
 """For people, or obeyed before settings exist (quiet_environment)."""
-SPECS = {declared.spec: f"{task}.py" for task, declared in TASKS.items()}
+SPECS = {entry.load_class().spec_type: f"tasks/{task}/config.py" for task, entry in TASKS.items()}
 OWNERS = {
     **{spec: {"spec", "targets", "train", "_spec", *ModelSpec.model_fields} for spec in SPECS},
     PriceSpec: {"prices", "load_prices"},
     Settings: {"settings", "_settings", "Settings"},
 }
 """What code calls a spec, a price list and settings: `settings.threads` counts, `self.threads` elsewhere does not."""
-DECLARED = {**SPECS, PriceSpec: "prices.py", Settings: "settings.py"}
+DECLARED = {**SPECS, PriceSpec: "config/prices.py", Settings: "config/settings.py"}
 
 
 def reads(path: Path) -> Iterator[tuple[str, str]]:
@@ -54,7 +54,7 @@ def read() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(("model", "name"), fields(), ids=lambda one: getattr(one, "__name__", one))
 def test_a_field_is_read(model: type[BaseModel], name: str, read: set[tuple[str, str]]) -> None:
-    own = set(reads(SRC / "spec" / DECLARED[model]))
+    own = set(reads(SRC / DECLARED[model]))
     obeyed = any((owner, name) in read for owner in OWNERS[model]) or ("self", name) in own
     assert obeyed or f"{model.__name__}.{name}" in PAPER, f"nothing reads {name}: obey it, or take it out"
 

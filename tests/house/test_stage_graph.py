@@ -1,4 +1,4 @@
-"""dvc.yaml says what stages/table.py says, for every use case that models/ declares."""
+"""dvc.yaml says what lifecycle/table.py says, for every use case that models/ declares."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import importlib
 from typing import Any, get_type_hints
 
 import pytest
-from ruamel.yaml import YAML
 
 from house.tree import MODELS, ROOT
+from tailtune.config.model import SECTIONS
+from tailtune.config.paths import Paths
 from tailtune.core.reports import REPORTS, Report
-from tailtune.spec.load import load_use_case
-from tailtune.spec.model import SECTIONS
-from tailtune.spec.paths import Paths
-from tailtune.stages.context import Context
-from tailtune.stages.table import BY_NAME, FAMILIES, MODEL, STAGES, Stage, family
-
-
-@pytest.fixture(scope="module")
-def graph() -> dict[str, Any]:
-    return dict(YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8")))
+from tailtune.lifecycle import graph
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME, STAGES
+from tailtune.tasks.use_case import load_use_case
 
 
 @pytest.fixture(scope="module")
@@ -37,37 +32,15 @@ def use_cases() -> list[str]:
     return found
 
 
-def test_the_graph_has_the_stages_of_the_table_in_its_order(graph: dict[str, Any]) -> None:
-    assert list(graph["stages"]) == [stage.name for stage in STAGES]
+def test_the_graph_is_what_make_graph_writes() -> None:
+    answers = {name: load_use_case(Paths(ROOT), name).spec.ANSWERS for name in use_cases()}
+    assert (ROOT / "dvc.yaml").read_text(encoding="utf-8") == graph.render(answers), "run `make graph`"
 
 
-def test_use_cases_are_the_folders_of_models(graph: dict[str, Any]) -> None:
-    declared = [name for entry in graph["vars"] for name in entry.get("use_cases", {})]
+def test_every_folder_of_models_declares_a_use_case() -> None:
     folders = sorted(path.name for path in MODELS.iterdir() if path.is_dir())
-    assert sorted(declared) == folders == use_cases()
-    assert len(set(declared)) == len(declared)
-
-
-def test_the_answers_of_a_use_case_are_those_of_its_task(graph: dict[str, Any]) -> None:
-    declared = {name: held for entry in graph["vars"] for name, held in entry.get("use_cases", {}).items()}
-    for name in use_cases():
-        case = load_use_case(Paths(ROOT), name)
-        assert declared[name] == {"answers": case.spec.ANSWERS}
-        assert case.answers_file.is_file()
-
-
-@pytest.mark.parametrize("stage", STAGES, ids=[stage.name for stage in STAGES])
-def test_a_stage_of_the_graph_is_that_of_the_table(graph: dict[str, Any], stage: Stage) -> None:
-    there = graph["stages"][stage.name]
-    assert set(there) == {"foreach", "do"}
-    assert there["foreach"] == "${use_cases}"
-    assert there["do"] == {
-        "cmd": f"tailtune {stage.name} ${{key}}",
-        "params": [{MODEL: list(stage.sections)}],
-        "deps": list(stage.reads),
-        "outs": list(stage.writes),
-        "metrics": [{stage.report: {"cache": False}}],
-    }
+    assert folders == use_cases()
+    assert all(load_use_case(Paths(ROOT), name).answers_file.is_file() for name in folders)
 
 
 def test_dvc_resolves_every_stage_of_every_use_case(resolved: dict[str, Any]) -> None:
@@ -88,21 +61,6 @@ def test_only_the_report_stays_out_of_the_cache(resolved: dict[str, Any]) -> Non
         ]
 
 
-def test_a_stage_reads_only_what_an_earlier_one_wrote() -> None:
-    written: set[str] = set()
-    for stage in STAGES:
-        for part in stage.reads:
-            assert part.startswith(("data/", "models/")) or any(
-                part == out or part.startswith(f"{out}/") for out in written
-            ), f"{stage.name} reads {part}, which no earlier stage writes"
-        written |= {*stage.writes, stage.report}
-
-
-def test_each_file_has_one_writer() -> None:
-    outs = [out for stage in STAGES for out in (*stage.writes, stage.report)]
-    assert len(outs) == len(set(outs))
-
-
 def test_every_section_of_the_spec_shapes_some_stage() -> None:
     read = {section for stage in STAGES for section in stage.sections}
     assert read == set(SECTIONS) - {"description"}
@@ -115,8 +73,3 @@ def test_every_stage_has_a_report_and_a_function_that_returns_it() -> None:
         hints = get_type_hints(getattr(importlib.import_module(module), name))
         assert hints == {"context": Context, "return": REPORTS[stage.name]}
         assert issubclass(hints["return"], Report)
-
-
-def test_families_keep_their_stages_together() -> None:
-    assert FAMILIES
-    assert [stage for name in FAMILIES for stage in family(name)] == list(STAGES)

@@ -14,16 +14,17 @@ from types import ModuleType
 
 import psutil
 import pytest
-from services.tracking import examples
-from services.tracking.conftest import THIRD_PARTY, stop, wait_for
+from services.mlflow import examples
+from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
+from services.mlflow.examples import publish
 from worlds.servers import free_port
 
+from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
-from tailtune.services.tracking import connect, registry
-from tailtune.services.tracking.client import open_client
-from tailtune.spec.settings import Settings
-from tailtune.stages import register
-from tailtune.stages.context import Context
+from tailtune.lifecycle import register
+from tailtune.lifecycle.context import Context
+from tailtune.services.mlflow import connect, registry
+from tailtune.services.mlflow.home import open_client
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,8 +117,8 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
             examples.make_life(case, winner=winner)
             tracker = connect(uri, case)
             report = register.run(Context(case, Settings(), Silent(), tracker))
-            tracker.publish(examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
-            run_id = tracker.publish(examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
+            publish(tracker, examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
+            run_id = publish(tracker, examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
             assert report.champion_version == str(min(day, 2))
             for reader in (address, embedded):
                 other = connect(reader, case)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
-from tailtune.judge.cadence import Cadence
-from tailtune.judge.economy import Setting
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence, CostInputs
 from tailtune.judge.stats import mcnemar
-from tailtune.spec.prices import PriceSpec
-from tailtune.spec.value import ValueSpec
-
-PRICES = PriceSpec(
-    as_of=date(2026, 11, 1), cpu_core_hour_usd=Decimal("0.04"), serving_cores=2, person_hour_usd=Decimal(75),
-    label_usd=Decimal("0.08"), storage_gb_month_usd=Decimal("0.023"),
-)  # fmt: skip
+from tailtune.judge.verdict import Evidence
 
 
 def around(value: float, low: float | None = None, rows: int = 1000) -> Estimate:
@@ -65,15 +56,23 @@ def curve(*points: tuple[int, float]) -> tuple[CurvePoint, ...]:
     )
 
 
-def setting(
+def cost_inputs(
     per_day: float = 10_000, error_usd: float | None = 0.02, cadence_days: float | None = 90, **changes: Any
-) -> Setting:
+) -> CostInputs:
     """A declared volume, and prices for everything; a year."""
-    value = ValueSpec(requests_per_day=per_day, error_usd=error_usd)
     known: dict[str, Any] = {
-        "value": value, "prices": PRICES, "cadence_days": cadence_days, "train_rows": 8000, "train_usd": 0.02,
+        "requests_per_day": per_day, "error_usd": error_usd, "horizon_months": 12, "cadence_days": cadence_days,
+        "train_rows": 8000, "train_usd": 0.02, "prompt_hours_per_change": 1.0, "retrain_hours_per_change": 2.0,
+        "new_labels_per_change": 100, "core_hour_usd": 0.04, "serving_cores": 2, "person_hour_usd": 75.0,
+        "label_usd": 0.08, "storage_gb_month_usd": 0.023,
     }  # fmt: skip
-    return Setting(**(known | changes))
+    return CostInputs(**(known | changes))
+
+
+def product_targets(accuracy: float = 0.95, **changes: Any) -> Targets:
+    """An accuracy to be reached, and otherwise what a use case has that declares nothing else."""
+    known: dict[str, Any] = {"min_effect": 0.005, "head_room": 1.5, "min_train_rows": 5000}
+    return Targets(metric="accuracy", quality=accuracy, **(known | changes))
 
 
 def evidence(
@@ -82,13 +81,13 @@ def evidence(
     gain: float = 0.0,
     usd: float | None = 0.02,
     unmeasured: Sequence[str] = (),
-    worth: Setting | None = None,
+    worth: CostInputs | None = None,
     cadence: Cadence | None = None,
 ) -> Evidence:
     """Evidence whose learning curve gained `gain` with its last doubling."""
     points = curve((train_rows // 2, 0.8), (train_rows, 0.8 + gain))
     return Evidence(
-        rungs, points, train_rows, usd, tuple(unmeasured), setting=worth, cadence=cadence or Cadence(90, None)
+        rungs, points, train_rows, usd, tuple(unmeasured), inputs=worth, cadence=cadence or Cadence(90, None)
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from judge.evidence import candidate, curve, prompted, rung
+from judge.evidence import candidate, curve, product_targets, prompted, rung
 from tailtune.core.records import Estimate
 from tailtune.judge.constraints import (
     fast_enough,
@@ -12,21 +14,25 @@ from tailtune.judge.constraints import (
     last_doubling_gain,
     lately_gained,
     meets_with_head_room,
+    months,
     needed,
+    pct,
+    points,
     servable,
     shortcomings,
     usable_enough,
+    usd,
+    usd_between,
     validity,
 )
 from tailtune.judge.stats import wilson
-from tailtune.spec.classification import ClassificationTargets
 
-TARGETS = ClassificationTargets(accuracy=0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
+TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 
 
 def test_head_room_divides_the_allowed_error() -> None:
     assert needed(TARGETS) == pytest.approx(0.96)
-    assert needed(ClassificationTargets(accuracy=0.94, head_room=1)) == pytest.approx(0.94)
+    assert needed(product_targets(0.94, head_room=1)) == pytest.approx(0.94)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_a_curve_without_a_step_has_no_gain(points: tuple[tuple[int, float], ...
 
 
 def test_without_a_target_or_a_timing_everybody_is_fast_enough() -> None:
-    tight = TARGETS.model_copy(update={"p99_ms": 10.0})
+    tight = replace(TARGETS, p99_ms=10.0)
     assert fast_enough(rung("probe", 0.5, p99_ms=1e9), TARGETS)
     assert fast_enough(candidate("probe", 0.9).model_copy(update={"latency": None}), tight)
     assert [fast_enough(rung("probe", 0.9, p99_ms=ms), tight) for ms in (10.0, 10.01)] == [True, False]
@@ -56,20 +62,20 @@ def test_without_a_target_or_a_timing_everybody_is_fast_enough() -> None:
 
 def test_the_network_of_an_endpoint_counts() -> None:
     """Its own work of 200 ms would be fast enough."""
-    assert not fast_enough(prompted(0.99, p99_ms=310), TARGETS.model_copy(update={"p99_ms": 300.0}))
+    assert not fast_enough(prompted(0.99, p99_ms=310), replace(TARGETS, p99_ms=300.0))
 
 
 def test_unusable_answers_are_counted_with_an_interval() -> None:
     found = prompted(0.97, invalid_rows=20)
     assert validity(found) == wilson(980, 1000)
-    strict = TARGETS.model_copy(update={"validity": 0.99})
+    strict = replace(TARGETS, validity=0.99)
     assert usable_enough(found, TARGETS) and not usable_enough(found, strict)
     assert usable_enough(prompted(0.97, invalid_rows=10), strict)
-    assert usable_enough(rung("probe", 0.9), strict.model_copy(update={"validity": 1.0}))
+    assert usable_enough(rung("probe", 0.9), replace(strict, validity=1.0))
 
 
 def test_what_is_missed_is_said_all_of_it() -> None:
-    strict = TARGETS.model_copy(update={"validity": 0.99, "p99_ms": 300.0})
+    strict = replace(TARGETS, validity=0.99, p99_ms=300.0)
     found = prompted(0.97, invalid_rows=20)
     assert not servable(found, strict)
     assert shortcomings(found, strict) == (
@@ -90,8 +96,27 @@ def test_two_steps_speak_where_there_are_two() -> None:
     assert lately_gained(climbing) == pytest.approx(0.0305)
     assert lately_gained(climbing[-2:]) == pytest.approx(-0.007)
     assert lately_gained(climbing[-1:]) is None
-    targets = ClassificationTargets(accuracy=0.95, min_train_rows=5000)
+    targets = product_targets(0.95, min_train_rows=5000)
     told = labels_lacking(2208, climbing, targets)
     assert "the last two doublings of labels still gained +3.0 points each" in told or "+3.1 points each" in told
     flat = curve((276, 0.60), (552, 0.78), (1104, 0.781), (2208, 0.782))
     assert labels_lacking(2208, flat, targets) == ""
+
+
+def test_an_estimate_is_shown_in_percent() -> None:
+    assert pct(Estimate(value=0.931, low=0.922, high=0.939, rows=10)) == "93.1 % (92.2–93.9)"
+    assert points(Estimate(value=0.0123, low=-0.004, high=0.021, rows=10)) == "+1.2 points (-0.4 to +2.1)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "$0.00"), (0.00123, "$0.0012"), (0.02, "$0.020"), (0.5, "$0.50"), (3.2, "$3.20"), (99.4, "$99.40"),
+     (99.5, "$100"), (1240.4, "$1,240"), (-3.2, "−$3.20")],
+)  # fmt: skip
+def test_dollars(value: float, text: str) -> None:
+    assert usd(value) == text
+
+
+def test_an_interval_of_dollars_and_months() -> None:
+    assert usd_between(Estimate(value=5, low=-310.2, high=11930, rows=1)) == "$5.00 (−$310 to $11,930)"
+    assert (months(1), months(12)) == ("1 month", "12 months")

@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.judge.diagnose import FAULTS, Failure, Part, Reason, Shown, classes, explain, mixed_up
-from tailtune.judge.remedies import Places
+from tailtune.judge.diagnose import (
+    FAULTS,
+    Failure,
+    Places,
+    Reason,
+    Shown,
+    WrongPart,
+    classes,
+    explain,
+    mixed_up,
+    remedy,
+)
 
 PLACES = Places(
     use_case="toy",
@@ -21,20 +31,20 @@ PLACES = Places(
     strong="big",
     lines={"refund": 3, "fee": 7},
 )
-WRONG = Part(
+WRONG = WrongPart(
     "", "refund", "fee", strong="login", strong_right=False, local="card", evidence=True, pair=("refund", "fee")
 )
 
 
-def failed(*parts: Part, number: int = 1) -> Failure:
+def failed(*parts: WrongPart, number: int = 1) -> Failure:
     return Failure(f"id{number}", f"rows.jsonl:{number}", "some text", parts)
 
 
-def reason(part: Part, shown: Shown = "fixed", strong: bool = True) -> Reason:
+def reason(part: WrongPart, shown: Shown = "fixed", strong: bool = True) -> Reason:
     return explain([failed(part)], shown, strong)[0]
 
 
-CASES: dict[Reason, Part] = {
+CASES: dict[Reason, WrongPart] = {
     "label suspect": replace(WRONG, strong="fee", suspect=True),
     "model too weak": replace(WRONG, strong="refund", strong_right=True),
     "answer not usable": replace(WRONG, answered=None, pair=None),
@@ -71,7 +81,7 @@ def test_retrieval_is_blamed_only_where_there_is_one() -> None:
         (replace(WRONG, answered=None, strong=None, local=None, suspect=True), False),  # silence is no agreement
     ],
 )
-def test_a_label_needs_two_witnesses_against_it(part: Part, suspect: bool) -> None:
+def test_a_label_needs_two_witnesses_against_it(part: WrongPart, suspect: bool) -> None:
     assert (reason(part) == "label suspect") is suspect
 
 
@@ -86,7 +96,7 @@ def test_instructions_are_blamed_from_the_second_time() -> None:
 
 
 def test_a_pair_in_two_fields_of_one_row_is_one_row() -> None:
-    part = Part("city", '"a"', '"b"', strong='"b"', strong_right=False, evidence=True, pair=("city", "town"))
+    part = WrongPart("city", '"a"', '"b"', strong='"b"', strong_right=False, evidence=True, pair=("city", "town"))
     assert explain([failed(part, replace(part, name="town"))], "fixed", True) == ["unexplained"]
 
 
@@ -101,7 +111,7 @@ def test_a_pair_in_two_fields_of_one_row_is_one_row() -> None:
         (replace(CASES["not asked again"], answered=None, evidence=False), "none", "not asked again"),
     ],
 )
-def test_the_order_of_rules(part: Part, shown: Shown, expected: Reason) -> None:
+def test_the_order_of_rules(part: WrongPart, shown: Shown, expected: Reason) -> None:
     assert reason(part, shown) == expected
 
 
@@ -125,7 +135,7 @@ def test_a_row_gets_the_reason_of_most_of_its_fields_and_of_equals_the_earlier()
 
 SAID = st.sampled_from(["refund", "fee", "card", None])
 PARTS = st.builds(
-    Part,
+    WrongPart,
     name=st.sampled_from(["", "city"]),
     expected=st.sampled_from(["refund", "fee"]),
     answered=SAID,
@@ -187,7 +197,10 @@ def test_an_example_reads_as_expected_and_answered() -> None:
 
 
 def test_an_example_of_fields_shows_each_wrong_one() -> None:
-    parts = (Part("city", '"Bonn"', "null", strong='"Bonn"', strong_right=True), Part("day", "null", '"Monday"'))
+    parts = (
+        WrongPart("city", '"Bonn"', "null", strong='"Bonn"', strong_right=True),
+        WrongPart("day", "null", '"Monday"'),
+    )
     (found,) = classes([failed(*parts)], ["model too weak"], PLACES)
     (example,) = found.examples
     assert example.detail == 'city: "Bonn" → null; day: null → "Monday"'
@@ -205,3 +218,34 @@ def test_no_failure_no_class() -> None:
     assert explain([], "fixed", True) == []
     assert classes([], [], PLACES) == ()
     assert mixed_up([]) == ()
+
+
+TOY_PLACES = Places("toy", "p.md", "model.yaml", "labels.yaml", "data/toy", "failures.jsonl", lines={"a": 4})
+
+
+def test_every_reason_has_a_remedy_that_names_a_file_or_a_command() -> None:
+    assert FAULTS
+    for reason in FAULTS:
+        told = remedy(reason, [("a", "b")], ["a"], TOY_PLACES)
+        assert any(place in told for place in ("p.md", "model.yaml", "labels.yaml", "data/toy", "stronger", "tailtune"))
+    with pytest.raises(KeyError):
+        remedy("bad luck", [], [], TOY_PLACES)
+
+
+def test_a_line_that_is_not_known_is_not_made_up() -> None:
+    told = remedy("ambiguous instructions", [("a", "b")], [], TOY_PLACES)
+    assert "labels.yaml:4 and labels.yaml)" in told
+
+
+def test_a_choice_is_found_at_its_fields_line() -> None:
+    assert TOY_PLACES.line('a: "x"') == "labels.yaml:4"
+
+
+def test_many_labels_are_counted_and_not_listed() -> None:
+    told = remedy("retrieval missed", [], [f"label {n}" for n in range(10)], TOY_PLACES)
+    assert "`label 2` and 7 more" in told
+    assert "label 3" not in told
+
+
+def test_who_has_no_stronger_model_is_told_to_declare_one() -> None:
+    assert "role strong" in remedy("unexplained", [], [], TOY_PLACES)

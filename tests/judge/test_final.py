@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from judge.evidence import against, candidate, evidence, prompted, rung, setting
+from judge.evidence import against, candidate, cost_inputs, evidence, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
-from tailtune.judge.cadence import Cadence
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
+from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
 from tailtune.judge.stats import paired
-from tailtune.judge.weighing import FINE_TUNE, FINE_TUNE_TITLE
-from tailtune.predictors import registry
-from tailtune.spec.classification import ClassificationTargets
+from tailtune.judge.verdict import Evidence
+from tailtune.tasks import table
 
-TARGETS = ClassificationTargets(accuracy=0.94, min_effect=0.005, min_train_rows=5000)
+TARGETS = product_targets(0.94, min_effect=0.005, min_train_rows=5000)
 LOCAL = evidence(rung("probe", 0.9))
 PROMPT = "lm_retrieval"
 
@@ -48,13 +48,13 @@ def decided(shown: Evidence = LOCAL, **changes: Any) -> DecideReport:
 
 
 def judged(
-    found: OnTest, shown: Evidence = LOCAL, targets: ClassificationTargets = TARGETS, **changes: Any
+    found: OnTest, shown: Evidence = LOCAL, targets: Targets = TARGETS, **changes: Any
 ) -> tuple[Decision, FinalVerdict]:
     return final_verdict(found, decided(shown, **changes), shown, targets)
 
 
 def test_the_fine_tune_is_called_as_predictors_call_it() -> None:
-    assert (FINE_TUNE, FINE_TUNE_TITLE) == (registry.FINE_TUNE, registry.FINE_TUNE_TITLE)
+    assert (FINE_TUNE, FINE_TUNE_TITLE) == (table.FINE_TUNE, table.FINE_TUNE_TITLE)
 
 
 def test_a_clear_gain_wins_and_says_by_how_much() -> None:
@@ -75,7 +75,7 @@ def test_ties_stay_with_the_cheaper_one(low: float) -> None:
 
 
 def test_a_winner_must_keep_the_latency_target() -> None:
-    fast = TARGETS.model_copy(update={"p99_ms": 10.0})
+    fast = replace(TARGETS, p99_ms=10.0)
     won, final = judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.01), targets=fast)
     assert (won.yes, final.verdict) == (False, "stay")
     assert "is better (+1.0 points (+0.5 to +2.0), McNemar p = 0.021) but its p99 10.01 ms misses 10 ms;" in won.reason
@@ -84,7 +84,7 @@ def test_a_winner_must_keep_the_latency_target() -> None:
 
 
 def test_a_winner_must_give_usable_answers() -> None:
-    strict = TARGETS.model_copy(update={"validity": 1.0})
+    strict = replace(TARGETS, validity=1.0)
     rude = candidate("lora", 0.95, invalid_rows=1)
     assert not judged(measured(gap(0.01, 0.005, 0.02), fine_tune=rude), targets=strict)[0].yes
     assert judged(measured(gap(0.01, 0.005, 0.02), fine_tune=rude))[0].yes
@@ -98,7 +98,7 @@ def test_few_discordant_rows_are_not_a_clear_gain() -> None:
 
 
 def test_a_slow_rung_is_replaced_by_an_equal_that_reaches_the_target() -> None:
-    fast = TARGETS.model_copy(update={"p99_ms": 100.0})
+    fast = replace(TARGETS, p99_ms=100.0)
     slow = candidate(PROMPT, 0.95, p99_ms=800.0)
     shown = evidence(prompted(0.95))
     won, final = judged(measured(gap(0.0, -0.01, 0.01), rung=slow), shown, fast)
@@ -159,7 +159,7 @@ def test_a_cadence_that_is_only_seen_is_still_named_after_the_test() -> None:
 
 
 def dear(per_day: float, error_usd: float = 0.02) -> Evidence:
-    return evidence(prompted(0.95, usd_per_1000=3.0), worth=setting(per_day, error_usd))
+    return evidence(prompted(0.95, usd_per_1000=3.0), worth=cost_inputs(per_day, error_usd))
 
 
 def priced(comparison: Paired, quality: float = 0.95) -> OnTest:
@@ -202,7 +202,7 @@ def test_a_gain_that_pays_wins_and_both_roads_are_shown_as_tested() -> None:
     won, final = judged(priced(against(120, 60), quality=0.93), dear(10_000))
     assert won.yes
     assert final.economics is not None
-    first, *_, tuned = final.economics.roads
+    first, *_, tuned = final.economics.candidates
     assert (first.name, first.quality, first.request_usd) == (PROMPT, 0.93, 0.003)
     assert (tuned.name, tuned.quality) == ("lora", 0.95)
     net = final.economics.net_value
@@ -214,7 +214,7 @@ def test_a_gain_that_pays_wins_and_both_roads_are_shown_as_tested() -> None:
 
 
 def test_what_is_not_known_leaves_quality_to_decide() -> None:
-    shown = evidence(prompted(0.95, usd_per_1000=None), worth=setting())
+    shown = evidence(prompted(0.95, usd_per_1000=None), worth=cost_inputs())
     found = replace(priced(against(120, 60)), price=None)
     assert weigh_on_test(found, shown) is None
     won, final = judged(found, shown)
@@ -239,7 +239,7 @@ def test_a_rung_that_does_not_hold_on_test_does_not_stay(quality: float, verdict
     assert (final.reason == "why") == (verdict == "stay")
 
 
-SERVED = TARGETS.model_copy(update={"p99_ms": 10.0, "validity": 0.99})
+SERVED = replace(TARGETS, p99_ms=10.0, validity=0.99)
 
 
 @pytest.mark.parametrize(

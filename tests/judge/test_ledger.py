@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.core.ledger import CATEGORIES, Category, Curated, Entry, Facts, Ledger, Made
-from tailtune.judge.ledger import Amount, priced, reckon, storage
+from tailtune.core.ledger import CATEGORIES, Amount, Category, Curated, Entry, Facts, Ledger, Made
+from tailtune.judge.ledger import priced, reckon, storage
 
 HOUR = 3_600_000
 

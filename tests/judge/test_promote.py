@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
-from tailtune.judge.promote import not_asked, not_comparable, promote
+from tailtune.judge.promote import not_answered, not_comparable, promote
 from tailtune.judge.stats import paired
 
 
@@ -65,7 +65,7 @@ def test_only_an_equal_split_can_be_compared() -> None:
 
 
 def test_a_champion_that_cannot_be_asked_is_never_beaten_and_it_is_said_what_to_do() -> None:
-    refusal = not_asked("3", "small at host: does not answer", "toy")
+    refusal = not_answered("3", "small at host: does not answer", "toy")
     assert not refusal.yes
     assert "champion v3: small at host: does not answer" in refusal.reason
     assert "`tailtune register toy`" in refusal.reason and "move the alias `champion`" in refusal.reason

@@ -6,23 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from judge.evidence import curve, evidence, prompted, rung, setting, took
+from judge.evidence import cost_inputs, curve, evidence, product_targets, prompted, rung, took
 from tailtune.core.reports import DiagnoseReport, FailureClass, Question
-from tailtune.judge.cadence import Cadence
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence
 from tailtune.judge.questions import CONTEXT, questions
 from tailtune.judge.stats import wilson
-from tailtune.judge.verdict import verdict
-from tailtune.predictors.registry import RUNG_KINDS
-from tailtune.spec.classification import ClassificationTargets
-from tailtune.spec.model import TrainSpec
+from tailtune.judge.verdict import Evidence, verdict
+from tailtune.tasks.saved import RUNG_KINDS
 
-STRICT = ClassificationTargets(accuracy=0.94)
+STRICT = product_targets(0.94)
 NO_MODEL = "prompted models"
 
 
-def ask(shown: Evidence, targets: ClassificationTargets) -> dict[str, Question]:
-    found = questions(shown, verdict(shown, targets, TrainSpec()), targets)
+def ask(shown: Evidence, targets: Targets) -> dict[str, Question]:
+    found = questions(shown, verdict(shown, targets, 5.0), targets)
     return dict(zip(("context", "labels", "latency", "format", "cadence"), found, strict=True))
 
 
@@ -50,12 +48,12 @@ def test_a_fitted_rung_that_stays_proves_nothing_about_context(name: str) -> Non
 
 
 def test_context_that_does_it_is_a_yes_although_another_road_is_taken() -> None:
-    dear = evidence(rung("probe", 0.9), prompted(0.97, usd_per_1000=50.0), worth=setting(100_000))
-    assert verdict(dear, STRICT, TrainSpec()).verdict == "fine-tune"
+    dear = evidence(rung("probe", 0.9), prompted(0.97, usd_per_1000=50.0), worth=cost_inputs(100_000))
+    assert verdict(dear, STRICT, 5.0).verdict == "fine-tune"
     assert ask(dear, STRICT)["context"].answer == "yes"
     fitted = evidence(rung("probe", 0.99), rung("retrieval", 0.99), unmeasured=[NO_MODEL])
     assert ask(fitted, STRICT)["context"].answer == "yes"
-    slow = ask(evidence(rung("probe", 0.9), prompted(0.99)), STRICT.model_copy(update={"p99_ms": 100.0}))
+    slow = ask(evidence(rung("probe", 0.9), prompted(0.99)), replace(STRICT, p99_ms=100.0))
     assert slow["context"].answer == "no", "it cannot be served"
 
 
@@ -86,7 +84,7 @@ def test_the_context_rungs_are_rungs() -> None:
 
 @pytest.mark.parametrize(("rows", "answer"), [(4999, "no"), (5000, "yes")])
 def test_labels_are_counted_against_the_spec(rows: int, answer: str) -> None:
-    targets = ClassificationTargets(min_train_rows=5000)
+    targets = product_targets(min_train_rows=5000)
     found = ask(evidence(rung("probe", 0.9), train_rows=rows, gain=0.012), targets)["labels"]
     assert (found.question, found.answer) == ("Are there 5,000+ good labels?", answer)
     assert (
@@ -97,18 +95,18 @@ def test_labels_are_counted_against_the_spec(rows: int, answer: str) -> None:
 
 def test_without_a_curve_nothing_is_claimed_of_it() -> None:
     shown = Evidence([rung("probe", 0.9)], curve((100, 0.5)), 100, None, ())
-    assert ask(shown, ClassificationTargets())["labels"].evidence == "100 train rows after curation; no learning curve"
+    assert ask(shown, product_targets())["labels"].evidence == "100 train rows after curation; no learning curve"
 
 
 def test_latency_counts_the_rungs_that_meet_the_target() -> None:
     shown = evidence(rung("tfidf", 0.8, p99_ms=1), rung("probe", 0.9, p99_ms=9))
-    no = ask(shown, ClassificationTargets())["latency"]
+    no = ask(shown, product_targets())["latency"]
     assert (no.answer, no.evidence) == (
         "no",
         "no targets.p99_ms is declared; "
         "no prompt was timed, so whether a model would be the slow part was not measured",
     )
-    open_ = ask(shown, ClassificationTargets(p99_ms=5))["latency"]
+    open_ = ask(shown, product_targets(p99_ms=5))["latency"]
     assert open_.answer == "unmeasured", "a target alone does not say what is slow"
     assert open_.evidence.startswith("target p99 5 ms: 1 of 2 rungs meet it; Tfidf takes 1.0 ms")
     assert (open_.figures["target_p99_ms"], open_.figures["best_rung_p99_ms"]) == (5, 1)
@@ -128,13 +126,13 @@ def test_latency_counts_the_rungs_that_meet_the_target() -> None:
 )
 def test_where_latency_is_critical_the_answer_is_what_was_timed(parts: dict[str, float], answer: str) -> None:
     shown = evidence(rung("probe", 0.9), prompted(0.95, latency=took(800, **parts)))
-    assert ask(shown, ClassificationTargets(p99_ms=900))["latency"].answer == answer
-    assert ask(shown, ClassificationTargets())["latency"].answer == "no", "nobody asks for it to be fast"
+    assert ask(shown, product_targets(p99_ms=900))["latency"].answer == answer
+    assert ask(shown, product_targets())["latency"].answer == "no", "nobody asks for it to be fast"
 
 
 def test_it_says_whether_the_network_is_slow_and_what_a_local_model_saves() -> None:
     """connect 2, tls 8, wait 290 of which the server's 200, body 10: 110 ms of network."""
-    found = ask(evidence(rung("probe", 0.9), prompted(0.95)), ClassificationTargets(p99_ms=900))["latency"]
+    found = ask(evidence(rung("probe", 0.9), prompted(0.95)), product_targets(p99_ms=900))["latency"]
     assert "takes 510 ms on average: network 110 ms, model 200 ms, so the model is the slow part" in found.evidence
     assert found.evidence.endswith("a local model (Probe) would save 509 ms of that")
     assert found.figures["network_ms"] == 110
@@ -144,7 +142,7 @@ def test_it_says_whether_the_network_is_slow_and_what_a_local_model_saves() -> N
 
 def test_where_the_server_does_not_tell_nobody_guesses() -> None:
     silent = prompted(0.95, latency=took(800, connect=2.0, tls=8.0, wait=290.0, body=10.0))
-    found = ask(evidence(rung("probe", 0.9), silent), ClassificationTargets())["latency"]
+    found = ask(evidence(rung("probe", 0.9), silent), product_targets())["latency"]
     assert "20 ms of connecting and transfer, 290 ms of waiting, of which the server does not tell" in found.evidence
     assert "model_ms" not in found.figures
     assert found.figures["wait_ms"] == 290
@@ -210,7 +208,7 @@ def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
 def test_constrained_decoding_may_not_fix_it(held: int | None, validity: float | None, answer: str) -> None:
     rungs = [prompted(0.9, invalid_rows=60)]
     rungs += [] if held is None else [prompted(0.93, name="lm_constrained", constrained=True, invalid_rows=held)]
-    targets = STRICT.model_copy(update={"validity": validity})
+    targets = replace(STRICT, validity=validity)
     assert ask(evidence(rung("probe", 0.9), *rungs), targets)["format"].answer == answer
 
 
@@ -234,7 +232,7 @@ def test_answers_that_could_not_be_had_are_no_matter_of_format() -> None:
     assert ask(evidence(rung("probe", 0.9), free), STRICT)["format"].answer == "yes"
     broken = prompted(0.9, invalid_rows=6, invalid={"refused": 3, "too long": 2, "no JSON": 1})
     assert ask(evidence(rung("probe", 0.9), broken), STRICT)["format"].answer == "unmeasured"
-    valid = STRICT.model_copy(update={"validity": 0.995})
+    valid = replace(STRICT, validity=0.995)
     refused = prompted(0.9, invalid_rows=30, invalid={"refused": 30})
     assert ask(evidence(rung("probe", 0.9), refused), valid)["format"].answer == "yes"
     assert ask(evidence(rung("probe", 0.9), broken), valid)["format"].answer == "yes", "1 of 995 may miss"
@@ -255,7 +253,7 @@ def test_cadence_declared_and_seen(cadence: Cadence, answer: str) -> None:
 
 def test_every_figure_has_a_unit() -> None:
     shown = evidence(rung("probe", 0.9), prompted(0.95, invalid_rows=3), cadence=Cadence(90, 60))
-    found = ask(shown, ClassificationTargets(p99_ms=5))
+    found = ask(shown, product_targets(p99_ms=5))
     names = [name for question in found.values() for name in question.figures]
     assert len(names) > 10
     assert all(name.endswith(("_ms", "_share", "_rows", "_days", "_points")) for name in names), names

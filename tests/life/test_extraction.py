@@ -13,7 +13,7 @@ from worlds import lives
 from worlds.checkout import NAME, Checkout
 from worlds.orders import SCHEMA, claims
 
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 NAMES = [stage.name for stage in STAGES]
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ from worlds import lives
 from worlds.checkout import NAME, Checkout
 
 from tailtune.core.reports import REPORTS
+from tailtune.lifecycle.table import STAGES
 from tailtune.services import store
-from tailtune.stages.table import STAGES
 
 pytestmark = pytest.mark.slow
 NAMES = [stage.name for stage in STAGES]

@@ -10,7 +10,7 @@ import pytest
 from worlds import lives
 from worlds.checkout import NAME, Checkout
 
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 NAMES = [stage.name for stage in STAGES]
 pytestmark = pytest.mark.slow

@@ -11,15 +11,15 @@ import pytest
 from doubles.conduct import Conduct
 from doubles.endpoint import Double
 from doubles.skill import Hinted, Skilled
+from lifecycle.prompt.prompted import declare, measured, truth
 from project import NAME, copy, respec
-from stages.prompt.prompted import declare, measured, truth
 from worlds import stores
 from worlds.command import tailtune
 
+from tailtune.config.paths import Paths
 from tailtune.core.reports import DecideReport, DiagnoseReport, EvaluateReport, PromptReport, RegisterReport
+from tailtune.lifecycle.table import STAGES
 from tailtune.services import store
-from tailtune.spec.paths import Paths
-from tailtune.stages.table import STAGES
 
 pytestmark = pytest.mark.slow
 AFTER = [stage.name for stage in STAGES][[stage.name for stage in STAGES].index("prompt") :]

@@ -13,7 +13,7 @@ from predictors.prompted.random_model import write_random_model
 from worlds import lives
 from worlds.checkout import CLASSES, NAME, Checkout
 
-from tailtune.stages.table import STAGES
+from tailtune.lifecycle.table import STAGES
 
 pytestmark = pytest.mark.slow
 NAMES = [stage.name for stage in STAGES]
@@ -45,7 +45,7 @@ def test_it_is_priced_as_what_runs_on_our_own_cores_on_dev_on_test_and_on_the_ro
     for one in (dev, test):
         assert one["usd_per_1000"] == pytest.approx(one["latency"]["mean_ms"] * 0.04 / 3600)
     assert (dev["usd"], lived.report("prompt")["usd_spent"], lived.report("evaluate")["usd_spent"]) == (0, 0, 0)
-    (road,) = [one for one in lived.report("decide")["economics"]["roads"] if one["name"] == WINNER]
+    (road,) = [one for one in lived.report("decide")["economics"]["candidates"] if one["name"] == WINNER]
     lines = {line["what"]: line["usd"] for line in road["lines"]}
     assert lines["serving"] == pytest.approx(2 * 0.04 * 730 * 12)
     assert "tokens" not in lines and road["request_usd"] == 0

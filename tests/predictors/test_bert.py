@@ -4,10 +4,8 @@ import pytest
 import torch
 from transformers import BertModel
 
-from tailtune.predictors.bert import load_bert, mean_pool
-from tailtune.predictors.dense import Linear
-from tailtune.predictors.encoder import encoder_path
-from tailtune.predictors.tokens import Tokens, pad
+from tailtune.predictors.bert import Linear, load_bert, mean_pool
+from tailtune.predictors.encoder import Tokens, encoder_path, pad
 
 TEXTS = ["charged twice", "my card has not arrived yet and I have been waiting for two weeks now", "", "refund?"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tailtune.core.records import Answer
-from tailtune.predictors.classification.base import Classifier
 from tailtune.predictors.encoder import Encoder
-from tailtune.predictors.extraction.encode import TokenStates
-from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, part, time_rows
+from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, time_rows, timed
+from tailtune.tasks.classification.rungs import Classifier
+from tailtune.tasks.extraction.heads import TokenStates
 
 
 class Slow:
@@ -85,12 +85,12 @@ class Parted:
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         times = 10 if texts[0] == "long" else 1
         self._clock.passes(1 * times)
-        with part("infer"):
+        with timed("infer"):
             self._clock.passes(3 * times)
-            with part("tokenise"):
+            with timed("tokenise"):
                 self._clock.passes(2 * times)
             self._clock.passes(3 * times)
-        with part("decode"):
+        with timed("decode"):
             self._clock.passes(4 * times)
         return [Answer("x", 1.0)]
 
@@ -114,7 +114,7 @@ def test_a_predictor_that_marks_nothing_decodes() -> None:
 
 class Failing:
     def answer(self, texts: Sequence[str]) -> list[Answer]:
-        with part("infer"):
+        with timed("infer"):
             raise ValueError(texts[0])
 
 
@@ -122,7 +122,7 @@ def test_an_error_goes_on_and_leaves_nobody_timing(clock: Clock, monkeypatch: py
     monkeypatch.setattr("tailtune.predictors.timing.WARM_UP_ROWS", 0)
     with pytest.raises(ValueError, match="a"):
         time_rows(Failing(), ["a"])
-    assert part("infer") is part("decode"), "a watch still runs"
+    assert timed("infer") is timed("decode"), "a watch still runs"
 
 
 class Elsewhere:
@@ -130,11 +130,11 @@ class Elsewhere:
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         seen: list[bool] = []
-        other = Thread(target=lambda: seen.append(part("infer") is part("decode")))
+        other = Thread(target=lambda: seen.append(timed("infer") is timed("decode")))
         other.start()
         other.join()
         assert seen == [True], "the other thread was timed"
-        assert copy_context().run(lambda: part("infer") is not part("infer")), "nobody times here"
+        assert copy_context().run(lambda: timed("infer") is not timed("infer")), "nobody times here"
         return [Answer("x", 1.0)]
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tailtune.core.records import Cost, Estimate, Latency
-from tailtune.core.reports import CostLine, Paired, PromptedRung, Report, Road, Settled
+from tailtune.core.reports import CandidateCost, CostLine, Paired, PromptedRung, Report, Settled
 
 NAN = math.nan
 
@@ -126,7 +126,7 @@ def road(
     by_request: Sequence[CostLine],
     per_day: float,
     months: int = 12,
-) -> Road:
+) -> CandidateCost:
     """A road whose figures are the sums of its lines; every line is over the whole horizon."""
 
     def total(lines: Sequence[CostLine]) -> float | None:
@@ -134,7 +134,7 @@ def road(
 
     parts = (total(once), total(monthly), total(by_request))
     requests = per_day * 365.25 / 12 * months
-    return Road(
+    return CandidateCost(
         name=name,
         title=title,
         quality=quality,

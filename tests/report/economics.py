@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import CostLine, Economics, Road
+from tailtune.core.reports import CandidateCost, CostLine, Economics
 
 from .basics import NAN, road
 
@@ -17,7 +17,7 @@ def line(what: str, usd: float | None, basis: str, hidden: bool = False) -> Cost
 
 def prompting(
     title: str, quality: float, per_1000: float | None, per_day: float, error_usd: float, changes: int = 4
-) -> Road:
+) -> CandidateCost:
     requests = per_day * DAYS
     told = "not declared" if per_1000 is None else f"{requests:,.0f} requests × ${per_1000:.2f} per 1,000"
     wrong = requests * (1 - quality)
@@ -35,7 +35,7 @@ def prompting(
     )
 
 
-def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes: int = 4) -> Road:
+def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes: int = 4) -> CandidateCost:
     wrong = per_day * DAYS * (1 - quality)
     retraining = changes * (2 * 75.0 + 100 * 0.08 + 0.02)
     return road(
@@ -57,7 +57,11 @@ def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes
 
 
 def compared(
-    roads: tuple[Road, Road], per_day: float, error_usd: float, spread: float, unknown: tuple[str, ...] = ()
+    roads: tuple[CandidateCost, CandidateCost],
+    per_day: float,
+    error_usd: float,
+    spread: float,
+    unknown: tuple[str, ...] = (),
 ) -> Economics:
     """The last road against the first: net value at the volume, and where the straight lines cross."""
     first, last = roads
@@ -77,7 +81,7 @@ def compared(
         requests_per_day=per_day,
         error_usd=error_usd,
         horizon_months=MONTHS,
-        roads=roads,
+        candidates=roads,
         net_value=net,
         probability=share,
         break_even_per_day=even,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailtune.report.page import render
+from tailtune.report.html.page import render
 from tailtune.report.story import Story
 from tailtune.report.verdict import headline
 

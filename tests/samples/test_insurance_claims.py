@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tailtune.predictors.extraction.values import normalise
 from tailtune.samples.insurance_claims import Written, bank, write
 from tailtune.samples.insurance_claims.calendar import NEW_FORM, stamp
 from tailtune.samples.support_tickets.duplicates import similarity
-from tailtune.spec.schema import ObjectSchema, load_schema
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
+from tailtune.tasks.extraction.values import normalise
 
 SCHEMA = Path(__file__).parents[2] / "models" / "insurance-claims" / "schema.json"
 CLAIMS_SHA256 = "5a0745b005281bec1d9f2b0012ed84518f2774eae229520632d577efb7480abe"

@@ -10,8 +10,8 @@ import pytest
 from tailtune.core.errors import DataError
 from tailtune.services import sources
 from tailtune.services.sources import RawRow, lines
-from tailtune.spec.classification import ClassificationData
-from tailtune.tasks.classification import columns_of
+from tailtune.tasks.classification.config import ClassificationData
+from tailtune.tasks.classification.task import columns_of
 
 HEAD = b"text,label\n"
 

@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, StageFailedError, UsageError
 from tailtune.services import versions
-from tailtune.spec.paths import Paths
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
-TOY = "      toy: {answers: labels.yaml}\n"
 DVC_YAML = """\
 # Kept: this comment.
 vars:
@@ -155,8 +154,6 @@ def test_a_broken_dvc_yaml_is_an_error_with_a_place(project: Paths) -> None:
     project.dvc_yaml.write_text("vars: [\n")
     with pytest.raises((UsageError, ServiceError), match=r"dvc\.yaml"):
         versions.reproduce(project, "first", "toy")
-    with pytest.raises(UsageError, match=r"dvc\.yaml"):
-        versions.add_use_case(project, "new", "labels.yaml")
 
 
 def test_no_dvc_repository(tmp_path: Path) -> None:
@@ -169,7 +166,7 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         program = (
             "import sys; from pathlib import Path; from tailtune.services import versions; "
-            "from tailtune.spec.paths import Paths; from tailtune.core.errors import BusyError\n"
+            "from tailtune.config.paths import Paths; from tailtune.core.errors import BusyError\n"
             "try: versions.reproduce(Paths(Path(sys.argv[1])), 'first', 'toy')\n"
             "except BusyError as error: print(error); sys.exit(7)"
         )
@@ -182,7 +179,7 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
 
 RUN = (
     "import sys; from pathlib import Path; from tailtune.services import versions; "
-    "from tailtune.spec.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
+    "from tailtune.config.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
 )
 
 
@@ -296,23 +293,6 @@ def test_push_and_pull_round_trip_a_local_remote(project: Paths, tmp_path: Path)
     assert (project.root / "build/toy/second.txt").read_text() == "one\n"
     assert versions.data_is_pinned(project)
     assert versions.is_stale(project, "toy") == []
-
-
-def test_a_new_use_case_is_one_line_of_dvc_yaml(project: Paths) -> None:
-    before = project.dvc_yaml.read_text()
-    versions.add_use_case(project, "claims", "schema.json")
-    versions.add_use_case(project, "claims", "schema.json")
-    after = project.dvc_yaml.read_text()
-    assert after == before.replace(TOY, f"{TOY}      claims: {{answers: schema.json}}\n")
-    (project.models / "claims").mkdir()
-    (project.models / "claims/model.yaml").write_text("alpha: 1\nbeta: 1\n")
-    assert versions.is_stale(project, "claims") == ["first", "second"]
-
-
-def test_a_use_case_list_that_is_not_a_block_is_left_to_the_person(project: Paths) -> None:
-    project.dvc_yaml.write_text("vars:\n  - use_cases: {toy: {answers: a}}\nstages: {}\n")
-    with pytest.raises(UsageError, match="by hand"):
-        versions.add_use_case(project, "claims", "schema.json")
 
 
 def test_git_says_when_files_changed(project: Paths, tmp_path: Path) -> None:

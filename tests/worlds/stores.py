@@ -21,7 +21,7 @@ def give(factory: pytest.TempPathFactory, folder: Path) -> None:
 
 
 def _make(folder: Path) -> None:
-    from tailtune.services.tracking.home import prepare
+    from tailtune.services.mlflow.home import prepare
 
     folder.mkdir()
     prepare(f"sqlite:///{folder / 'mlflow.db'}")

@@ -1,12 +1,12 @@
-"""The command line: parse, call, print. Every stage of `stages/table.py` is a verb here."""
+"""The command line: parse, call, print. Every stage of `lifecycle/table.py` is a verb here."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
+from tailtune.config.settings import quiet_environment
 from tailtune.core.errors import TailTuneError
-from tailtune.spec.settings import quiet_environment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,14 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"\n{_told(error)}", file=sys.stderr)
+        print(f"\n{_disk_error(error)}", file=sys.stderr)
         return TailTuneError.exit_code
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
 
 
-def _told(error: OSError) -> TailTuneError:
+def _disk_error(error: OSError) -> TailTuneError:
     """A file that could not be read or written, as an error a person can act on."""
     where = error.filename if error.filename is not None else "the system"
     return TailTuneError(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
 
 if TYPE_CHECKING:
-    from tailtune.stages.reproduce import Reproduction
+    from tailtune.lifecycle.reproduce import Reproduction
 
 
 def reproduce_version(paths: Paths, name: str, alias: str) -> bool:
     """Reproduce and print. Returns whether the metrics agree."""
-    from tailtune.report.progress import ConsoleProgress
-    from tailtune.stages.reproduce import reproduce
+    from tailtune.lifecycle.reproduce import reproduce
+    from tailtune.report.terminal.progress import ConsoleProgress
 
     settings = Settings()
     with ConsoleProgress("reproduce", f"{name}@{alias}", settings.progress) as progress:

@@ -12,9 +12,9 @@ import typer
 
 from tailtune import __version__
 from tailtune.cli.cost import cost
+from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
-from tailtune.spec.paths import Paths
-from tailtune.stages.table import BY_NAME, STAGES
+from tailtune.lifecycle.table import BY_NAME, STAGES
 
 cli = typer.Typer(
     help="Prove whether you need to fine-tune before you pay for it, then run the model's whole life.",
@@ -71,9 +71,9 @@ def new(
 ) -> None:
     """Bring your own data: declare a use case from a file."""
     from tailtune.cli.new import create
-    from tailtune.tasks.declare import Wanted
+    from tailtune.tasks.declare import NewUseCase
 
-    wanted = Wanted(
+    options = NewUseCase(
         name=name,
         source=source,
         test=test,
@@ -85,7 +85,7 @@ def new(
         intent=intent,
         schema=schema,
     )
-    print("\n".join(create(Paths.find(), task, wanted)))
+    print("\n".join(create(Paths.find(), task, options)))
     print(f"Next:  tailtune run {name}")
 
 
@@ -116,7 +116,7 @@ def run(
     """Run the whole life as Prefect flows; what is fresh is not done again."""
     from tailtune.cli.child import run_to_end
     from tailtune.cli.show import print_summary
-    from tailtune.spec.load import load_use_case
+    from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     load_use_case(paths, use_case)
@@ -132,7 +132,7 @@ def run(
 def show(use_case: UseCaseName) -> None:
     """Show what is known of a use case: rungs, verdict, test, version, bill."""
     from tailtune.cli.show import print_summary
-    from tailtune.spec.load import load_use_case
+    from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     load_use_case(paths, use_case)
@@ -157,13 +157,13 @@ def verdict(
     ] = None,
 ) -> None:
     """Print the verdict of the last run, for scripts and CI."""
-    from tailtune.cli.verdict import as_expected, told, verdict_of
-    from tailtune.spec.load import load_use_case
+    from tailtune.cli.verdict import as_expected, described, verdict_of
+    from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     load_use_case(paths, use_case)
     found = verdict_of(paths, use_case)
-    print(told(found, as_json))
+    print(described(found, as_json))
     if not as_expected(found["verdict"], expect):
         raise typer.Exit(3)
 
@@ -198,9 +198,9 @@ cli.add_typer(cost, name="cost", rich_help_panel=LIFE)
 
 def _stage_verb(name: str) -> Callable[[str], None]:
     def verb(use_case: UseCaseName) -> None:
-        from tailtune.report.progress import ConsoleProgress
-        from tailtune.spec.settings import Settings
-        from tailtune.stages.runner import run_stage
+        from tailtune.config.settings import Settings
+        from tailtune.lifecycle.runner import run_stage
+        from tailtune.report.terminal.progress import ConsoleProgress
 
         settings = Settings()
         with ConsoleProgress(name, BY_NAME[name].summary, settings.progress) as progress:

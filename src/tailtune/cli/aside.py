@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import BusyError
-from tailtune.spec.paths import CasePaths, Paths
 
 ASIDE = ".new"
 
@@ -31,8 +31,8 @@ def alone(paths: Paths) -> Iterator[None]:
         try:
             fcntl.flock(models, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            said = "another `tailtune new` is at work in this checkout"
-            raise BusyError(said, "wait for it, then run the same command again") from None
+            message = "another `tailtune new` is at work in this checkout"
+            raise BusyError(message, "wait for it, then run the same command again") from None
         yield
     finally:
         os.close(models)

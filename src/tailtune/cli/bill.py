@@ -10,18 +10,19 @@ from difflib import get_close_matches
 from typing import Any
 
 from tailtune.cli.show import read_reports
+from tailtune.config.paths import Paths
+from tailtune.config.prices import PriceSpec, load_prices
+from tailtune.config.settings import Settings
 from tailtune.core.errors import UsageError
-from tailtune.core.ledger import COMPLAINT, PURPOSES, Bill, Facts, Ledger, Line
+from tailtune.core.ledger import COMPLAINT, PURPOSES, Amount, Bill, Facts, Ledger, Line
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
-from tailtune.judge.ledger import Amount, priced, reckon, storage
+from tailtune.judge.ledger import priced, reckon, storage
+from tailtune.report.mlflow import ledger_plan
 from tailtune.report.numbers import usd
+from tailtune.services.mlflow import Tracker, connect
+from tailtune.services.mlflow import ledger as tracked
 from tailtune.services.sizes import folder_bytes
-from tailtune.services.tracking import Tracker, connect
-from tailtune.services.tracking import ledger as tracked
-from tailtune.spec.load import UseCase, load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.prices import PriceSpec, load_prices
-from tailtune.spec.settings import Settings
+from tailtune.tasks.use_case import UseCase, load_use_case
 
 _DAY_MS = 86_400_000
 _MOST = 1e9
@@ -33,7 +34,7 @@ _ON_TOP = (
 
 
 @dataclass(frozen=True)
-class Given:
+class AddedCost:
     """One per `tailtune cost add`: its options as typed."""
 
     purpose: str
@@ -59,20 +60,20 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
         )
         return
     facts = facts.model_copy(update={"entries": (*facts.entries, *_kept(case, prices, tracker, facts))})
-    found = reckon(case.name, case.spec.metric, facts, _float(prices.label_usd))
+    found = reckon(case.name, case.spec.metric, facts, prices.label_usd)
     economics = _economics(case)
-    tracked.summarise(tracker, found, economics)
+    tracked.summarise(tracker, ledger_plan(found, economics))
     if as_json:
         print(json.dumps(_plain(found, economics), indent=2, ensure_ascii=False))
         return
     from rich.console import Console
 
-    from tailtune.report.ledger import ledger
+    from tailtune.report.terminal.ledger import ledger
 
     Console().print(ledger(found, economics, f"the same in MLflow: run `ledger` of {use_case} (make ui)"))
 
 
-def add_cost(paths: Paths, use_case: str, given: Given) -> str:
+def add_cost(paths: Paths, use_case: str, added: AddedCost) -> str:
     """Note a cost in MLflow, at today's prices. Returns what was noted, for people.
 
     Raises:
@@ -80,22 +81,22 @@ def add_cost(paths: Paths, use_case: str, given: Given) -> str:
         ServiceError: MLflow does not answer.
     """
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    faults = [*_faults(given), *_date_faults(given.on, now_ms)]
+    faults = [*_faults(added), *_date_faults(added.on, now_ms)]
     if faults:
         raise UsageError("\n".join(faults), "tailtune cost add --help")
     _, prices, tracker = _opened(paths, use_case)
-    amount = Amount(given.hours or 0.0, given.usd or 0.0, given.rows or 0)
-    person, label = _float(prices.person_hour_usd), _float(prices.label_usd)
+    amount = Amount(added.hours or 0.0, added.usd or 0.0, added.rows or 0)
+    person, label = prices.person_hour_usd, prices.label_usd
     cost = priced(amount, person, label)
     used = f"{person:g} USD an hour" if amount.hours and person is not None else ""
     if amount.rows and not amount.hours and not amount.usd and label is not None:
         used = f"{label:g} USD a row"
-    at_ms = min(_day_ms(given.on), now_ms) if given.on else now_ms
-    tracked.add(tracker, given.purpose, amount, cost, given.note, used, at_ms)
+    at_ms = min(_day_ms(added.on), now_ms) if added.on else now_ms
+    tracked.add(tracker, added.purpose, amount, cost, added.note, used, at_ms)
     at = f" (at {used})" if used else ""
     unknown = "; its price is not declared in models/prices.yaml" if cost is None else ""
-    on_top = f"\n{_ON_TOP}" if given.purpose == "labelling" and not amount.rows else ""
-    return f"{use_case}: noted for {given.purpose}: {usd(cost)}{at}{unknown}{on_top}"
+    on_top = f"\n{_ON_TOP}" if added.purpose == "labelling" and not amount.rows else ""
+    return f"{use_case}: noted for {added.purpose}: {usd(cost)}{at}{unknown}{on_top}"
 
 
 def _opened(paths: Paths, use_case: str) -> tuple[UseCase, PriceSpec, Tracker]:
@@ -113,11 +114,11 @@ def _kept(case: UseCase, prices: PriceSpec, tracker: Tracker, facts: Facts) -> l
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     folders = [case.paths.data, case.paths.build, tracked.artifacts_folder(tracker)]
     size = sum(folder_bytes(folder) for folder in folders if folder is not None)
-    return [storage(size, (now_ms - began) // _DAY_MS, _float(prices.storage_gb_month_usd), now_ms)]
+    return [storage(size, (now_ms - began) // _DAY_MS, prices.storage_gb_month_usd, now_ms)]
 
 
 def _economics(case: UseCase) -> Economics | None:
-    """Both roads, as the test left them; as decided before it else."""
+    """All candidates in dollars: as measured on test, or else as decided before it."""
     reports = read_reports(case.paths.project, case.name)
     evaluated, decided = reports.get("evaluate"), reports.get("decide")
     if isinstance(evaluated, EvaluateReport) and evaluated.final and evaluated.final.economics:
@@ -125,19 +126,19 @@ def _economics(case: UseCase) -> Economics | None:
     return decided.economics if isinstance(decided, DecideReport) else None
 
 
-def _faults(given: Given) -> list[str]:
+def _faults(added: AddedCost) -> list[str]:
     faults = []
-    if given.purpose not in PURPOSES:
-        near = get_close_matches(given.purpose, PURPOSES, n=1)
+    if added.purpose not in PURPOSES:
+        near = get_close_matches(added.purpose, PURPOSES, n=1)
         meant = f"did you mean {near[0]}?" if near else f"there is {', '.join(PURPOSES)}"
-        faults.append(f"--for {given.purpose}: no such purpose; {meant}")
-    amounts = {"--hours": given.hours, "--usd": given.usd, "--rows": given.rows}
-    if given.purpose != COMPLAINT and all(value is None for value in amounts.values()):
+        faults.append(f"--for {added.purpose}: no such purpose; {meant}")
+    amounts = {"--hours": added.hours, "--usd": added.usd, "--rows": added.rows}
+    if added.purpose != COMPLAINT and all(value is None for value in amounts.values()):
         faults.append("how much? expected --hours, --usd or --rows")
     for name, value in amounts.items():
         if value is not None and not 0 < value <= _MOST:
             faults.append(f"{name} {value:g}: expected a number above 0" + ("" if not value > _MOST else ", up to 1e9"))
-    if given.rows is not None and given.purpose != "labelling":
+    if added.rows is not None and added.purpose != "labelling":
         faults.append("--rows: counts labelled rows; expected with --for labelling only")
     return faults
 
@@ -188,7 +189,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _float(price: Any) -> float | None:
-    return None if price is None else float(price)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from tailtune import tasks
+from tailtune.config.paths import Paths
+from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, SpecError
+from tailtune.lifecycle.language_models import price_faults
 from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
 from tailtune.report.numbers import counted
 from tailtune.services import sources
-from tailtune.spec.load import UseCase, load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.prices import load_prices
-from tailtune.stages.models import price_faults
-from tailtune.tasks.base import Book
+from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
 
@@ -27,8 +26,8 @@ def examine(paths: Paths, name: str) -> list[str]:
     """
     case = load_use_case(paths, name)
     prices = load_prices(paths)
-    task, hint = tasks.of(case), f"tailtune check {name}"
-    contradictions = [*task.faults(case), *price_faults(case, prices)]
+    task, hint = case.task, f"tailtune check {name}"
+    contradictions = [*task.faults(), *price_faults(case, prices)]
     if contradictions:
         raise SpecError(contradictions, hint)
     answers = paths.shown(case.answers_file)
@@ -39,18 +38,18 @@ def examine(paths: Paths, name: str) -> list[str]:
         f"{answers:{width}}  ok, {len(case.answers.names)} {noun}",
         *_prompts(case, width),
     ]
-    book = task.book(case)
+    check = task.label_check()
     faults: list[Fault] = []
     for file in filter(None, (case.spec.data.file, case.spec.data.test_file)):
         try:
-            rows, names = _count(case, file, book, hint)
+            rows, names = _count(case, file, check, hint)
         except DataError as error:
             faults += error.faults
             continue
         lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
     read_all = not faults
-    faults += book.faults()
-    unused = [label for label in case.answers.names if not book.seen.get(label)] if read_all else []
+    faults += check.faults()
+    unused = [label for label in case.answers.names if not check.seen.get(label)] if read_all else []
     if unused:
         hint = f"remove them from {answers}, or label rows" if not faults else hint
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
@@ -69,7 +68,7 @@ def _prompts(case: UseCase, width: int) -> list[str]:
     shown = f"{case.paths.project.shown(case.paths.prompts)}/"
     if not case.spec.prompt.models and not case.paths.prompts.is_dir():
         return [f"{shown:{width}}  none; write starting prompts: tailtune prompts {case.name}"]
-    codec = tasks.of(case).codec(case)
+    codec = case.task.codec()
     lines = [f"{shown:{width}}  ok, {counted(len(load_templates(case, codec)), 'prompt')}"]
     bare = undescribed(codec)
     if bare:
@@ -80,16 +79,16 @@ def _prompts(case: UseCase, width: int) -> list[str]:
     return lines
 
 
-def _count(case: UseCase, file: str, book: Book, hint: str) -> tuple[int, int]:
+def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> tuple[int, int]:
     """Rows of a file, and how many different names they bear."""
-    path, task = case.paths.data / file, tasks.of(case)
+    path, task = case.paths.data / file, case.task
     shown = case.paths.project.shown(path)
-    before = dict(book.seen)
+    before = dict(check.seen)
     rows = 0
     try:
-        for row in sources.read(path, task.columns(case.spec), shown, hint):
-            book.check(row.label, row.origin)
+        for row in sources.read(path, task.columns(), shown, hint):
+            check.add(row.label, row.origin)
             rows += 1
     except OSError as error:
         raise DataError([Fault(shown, f"cannot be read: {error.strerror or error}")], hint) from error
-    return rows, sum(count > before.get(name, 0) for name, count in book.seen.items())
+    return rows, sum(count > before.get(name, 0) for name, count in check.seen.items())

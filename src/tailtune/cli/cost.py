@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tailtune.config.paths import Paths
 from tailtune.core.ledger import PURPOSES
-from tailtune.spec.paths import Paths
 
 
 class _ShowFirst(TyperGroup):
@@ -36,7 +36,7 @@ def show(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON, for machines.")] = False,
 ) -> None:
-    """Each version's cost and gain, both roads, the break-even volume; `show` may be left out."""
+    """Each version's cost and gain, all candidates in dollars, the break-even volume; `show` may be left out."""
     from tailtune.cli.bill import print_bill
 
     print_bill(Paths.find(), use_case, as_json)
@@ -59,7 +59,7 @@ def add(
     on: Annotated[str, typer.Option(metavar="DATE", help="When it was, e.g. 2026-11-20 [now].")] = "",
 ) -> None:
     """Add what only people know: hours, money, labelled rows, the day of a complaint."""
-    from tailtune.cli.bill import Given, add_cost
+    from tailtune.cli.bill import AddedCost, add_cost
 
-    print(add_cost(Paths.find(), use_case, Given(purpose, hours, usd, rows, note, on)))
+    print(add_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
     print(f"Next:  tailtune cost {use_case}")

@@ -10,20 +10,20 @@ from dataclasses import replace
 
 from tailtune.cli import aside
 from tailtune.cli.samples import restore_samples
+from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
+from tailtune.lifecycle import graph
 from tailtune.services import store, versions
-from tailtune.spec.load import TASKS as DECLARED
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
-from tailtune.spec.yaml_lines import LinedYaml
-from tailtune.tasks import TASKS
-from tailtune.tasks.declare import Declaration, Wanted
+from tailtune.tasks.base import Task
+from tailtune.tasks.declare import Declaration, NewUseCase
+from tailtune.tasks.table import TASKS
+from tailtune.tasks.use_case import load_use_case
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"truth"})
 
 
-def create(paths: Paths, task: str, wanted: Wanted) -> list[str]:
+def create(paths: Paths, task: str, new_case: NewUseCase) -> list[str]:
     """Declare a use case: spec, what answers may be, prompts, rows, the pin of data/, the stage graph. All or nothing.
 
     Returns:
@@ -36,36 +36,38 @@ def create(paths: Paths, task: str, wanted: Wanted) -> list[str]:
     """
     if task not in TASKS:
         raise UsageError(f"--task {task}: no such task; there is {', '.join(TASKS)}", "tailtune new --help")
+    kind = TASKS[task].load_class()
     with aside.alone(paths):
         aside.clear(paths)
-        made = _create(paths, task, wanted)
-    spec, answers = f"models/{wanted.name}/model.yaml", f"models/{wanted.name}/{DECLARED[task].spec.ANSWERS}"
-    width, prompts = max(len(spec), len(answers)), TASKS[task].prompts("")
-    told = list(made.told) or [""]
+        made = _create(paths, kind, new_case)
+    answers = f"models/{new_case.name}/{kind.spec_type.ANSWERS}"
+    spec = f"models/{new_case.name}/model.yaml"
+    width, prompts = max(len(spec), len(answers)), kind.starting_prompts("")
+    notes = list(made.notes) or [""]
     return [
         f"{spec:{width}}  written; read it, it says what will happen",
-        f"{answers:{width}}  {told[0]}",
-        *(" " * (width + 2) + line for line in told[1:]),
-        f"{f'models/{wanted.name}/prompts/':{width}}  {len(prompts)} starting prompts for language models",
-        f"{f'data/{wanted.name}/':{width}}  {made.rows:,} rows, pinned by data.dvc",
+        f"{answers:{width}}  {notes[0]}",
+        *(" " * (width + 2) + line for line in notes[1:]),
+        f"{f'models/{new_case.name}/prompts/':{width}}  {len(prompts)} starting prompts for language models",
+        f"{f'data/{new_case.name}/':{width}}  {made.rows:,} rows, pinned by data.dvc",
     ]
 
 
-def _create(paths: Paths, task: str, wanted: Wanted) -> Declaration:
-    name, source, test = wanted.name, wanted.source, wanted.test
+def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration:
+    name, source, test = new_case.name, new_case.source, new_case.test
     _check_name(paths, name)
     if test is not None:
-        wanted = replace(wanted, test_name=test.name if test.name != source.name else f"test-{test.name}")
-    made = TASKS[task].declare(wanted)
-    answers = DECLARED[task].spec.ANSWERS
+        new_case = replace(new_case, test_name=test.name if test.name != source.name else f"test-{test.name}")
+    made = task.declare(new_case)
+    answers = task.spec_type.ANSWERS
     restore_samples(paths)
     with _undone_on_error(paths, name):
         case = aside.build_in(paths, name)
         shutil.copyfile(source, case.data / source.name)
-        if test is not None and wanted.test_name is not None:
-            shutil.copyfile(test, case.data / wanted.test_name)
+        if test is not None and new_case.test_name is not None:
+            shutil.copyfile(test, case.data / new_case.test_name)
         case.prompts.mkdir()
-        prompts = {case.prompts / f"{prompt}.md": text for prompt, text in TASKS[task].prompts("").items()}
+        prompts = {case.prompts / f"{prompt}.md": text for prompt, text in task.starting_prompts("").items()}
         declared = {case.folder / answers: made.answers, case.model_yaml: made.model_yaml, **prompts}
         for file, text in declared.items():
             with store.written_whole(file) as part:
@@ -74,7 +76,7 @@ def _create(paths: Paths, task: str, wanted: Wanted) -> Declaration:
         aside.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
         aside.place_declaration(paths, name)
-        versions.add_use_case(paths, name, answers)
+        graph.add_use_case(paths, name, answers)
     return made
 
 
@@ -88,12 +90,11 @@ def _check_name(paths: Paths, name: str) -> None:
     case = paths.case(name)
     folder, rows = paths.shown(case.folder), paths.shown(case.data)
     if case.folder.exists():
-        if name in _declared(paths):
+        if name in graph.use_cases(paths):
             raise UsageError(f"{folder}: the name is taken", f"tailtune show {name}, or choose another name")
         raise UsageError(
             f"{folder}: the name is taken, but use_cases in {paths.shown(paths.dvc_yaml)} does not have it",
-            f"add a line for {name} to use_cases there, then: tailtune check {name}. "
-            f"Or remove {folder} and {rows} and run this again",
+            f"make graph, then: tailtune check {name}. Or remove {folder} and {rows} and run this again",
         )
     if case.data.exists():
         raise UsageError(
@@ -101,17 +102,10 @@ def _check_name(paths: Paths, name: str) -> None:
         )
 
 
-def _declared(paths: Paths) -> set[str]:
-    """The use cases of the stage graph."""
-    shown = paths.shown(paths.dvc_yaml)
-    variables = LinedYaml(paths.dvc_yaml, shown, f"git checkout {shown}").value.get("vars") or []
-    return {name for entry in variables if isinstance(entry, dict) for name in entry.get("use_cases") or []}
-
-
 @contextmanager
 def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
     """Leave nothing behind when a step fails."""
-    graph = paths.dvc_yaml.read_bytes()
+    stage_graph = paths.dvc_yaml.read_bytes()
     pin = paths.data_dvc.read_bytes() if paths.data_dvc.is_file() else None
     try:
         yield
@@ -119,7 +113,7 @@ def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
         aside.clear(paths)
         shutil.rmtree(paths.case(name).folder, ignore_errors=True)
         shutil.rmtree(paths.case(name).data, ignore_errors=True)
-        paths.dvc_yaml.write_bytes(graph)
+        paths.dvc_yaml.write_bytes(stage_graph)
         if pin is None:
             paths.data_dvc.unlink(missing_ok=True)
         else:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tailtune.spec.paths import Paths
+from tailtune.config.paths import Paths
 
 if TYPE_CHECKING:
-    from tailtune.stages.context import Context
+    from tailtune.lifecycle.context import Context
 
 
 def estimate(paths: Paths, use_case: str) -> Iterator[str]:
@@ -19,10 +19,10 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         MissingInputError: Curation has not run, or a prompt file is missing.
         SpecError: A prompt file or a price is not as it must be.
     """
+    from tailtune.lifecycle.prompt import NO_MODEL, bought_order
+    from tailtune.lifecycle.prompt.forecast import lines, said
+    from tailtune.lifecycle.prompt.measuring import kitchen_of
     from tailtune.services import store
-    from tailtune.stages.prompt import NO_MODEL, bought_order
-    from tailtune.stages.prompt.forecast import lines, said
-    from tailtune.stages.prompt.measuring import kitchen_of
 
     with _context(paths, use_case) as context:
         case = context.case
@@ -47,10 +47,10 @@ def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:
         UsageError: Less than two repeats.
         MissingInputError: No prompted rung was measured.
     """
+    from tailtune.config.prices import load_prices
+    from tailtune.lifecycle.charging import charged
+    from tailtune.lifecycle.prompt.variance import variance
     from tailtune.report.numbers import share, usd, with_interval
-    from tailtune.spec.prices import load_prices
-    from tailtune.stages.charging import charged
-    from tailtune.stages.prompt.variance import variance
 
     hour_usd = load_prices(paths).machine_hour_usd
     with _context(paths, use_case) as context, charged(context, "prompt", hour_usd, "repeats"):
@@ -67,12 +67,12 @@ def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:
 @contextmanager
 def _context(paths: Paths, use_case: str) -> Iterator[Context]:
     """What a stage is handed, without running one."""
-    from tailtune.report.progress import ConsoleProgress
-    from tailtune.services import tracking
-    from tailtune.spec.load import load_use_case
-    from tailtune.spec.settings import Settings
-    from tailtune.stages.context import Context
+    from tailtune.config.settings import Settings
+    from tailtune.lifecycle.context import Context
+    from tailtune.report.terminal.progress import ConsoleProgress
+    from tailtune.services import mlflow
+    from tailtune.tasks.use_case import load_use_case
 
     settings, case = Settings(), load_use_case(paths, use_case)
     with ConsoleProgress("prompt", case.spec.description, settings.progress) as progress:
-        yield Context(case, settings, progress, tracking.connect(settings.resolved_tracking_uri(paths), case))
+        yield Context(case, settings, progress, mlflow.connect(settings.resolved_tracking_uri(paths), case))

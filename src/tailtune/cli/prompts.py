@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tailtune import tasks
+from tailtune.config.paths import Paths
 from tailtune.services import store
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
+from tailtune.tasks.use_case import load_use_case
 
 
 def write_missing(paths: Paths, name: str) -> list[str]:
@@ -21,7 +20,7 @@ def write_missing(paths: Paths, name: str) -> list[str]:
     case = load_use_case(paths, name)
     case.paths.prompts.mkdir(exist_ok=True)
     lines = []
-    for prompt, text in tasks.of(case).prompts(case.spec.description).items():
+    for prompt, text in case.task.starting_prompts(case.spec.description).items():
         path = case.paths.prompts / f"{prompt}.md"
         if path.exists():
             lines.append(f"{paths.shown(path)}  is there, left as it is")

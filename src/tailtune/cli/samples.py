@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tailtune.cli import aside
+from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.services import versions
-from tailtune.spec.paths import Paths
 
 
 def _support_tickets(data: Path) -> int:

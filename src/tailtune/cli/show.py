@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings, without_password
 from tailtune.core.reports import REPORTS, RegisterReport, Report
 from tailtune.services import store
-from tailtune.services.tracking.home import shown
-from tailtune.spec.paths import Paths
-from tailtune.spec.settings import Settings
 
 
 def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:
@@ -32,7 +31,7 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
     from rich.console import Console
 
     from tailtune.report.story import Story
-    from tailtune.report.summary import Links, summary
+    from tailtune.report.terminal.summary import Links, summary
 
     case, reports = paths.case(use_case), read_reports(paths, use_case)
     if not reports:
@@ -58,7 +57,7 @@ def _serve(paths: Paths, registered: RegisterReport) -> str:
     alias = "champion" if "champion" in registered.aliases else registered.version
     joint = "@" if alias == "champion" else "/"
     given = Settings().tracking_uri
-    uri = shown(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
+    uri = without_password(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
     model = f"models:/{registered.model}{joint}{alias}"
     return f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m {model} --env-manager local"
 

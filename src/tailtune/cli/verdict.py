@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from tailtune.cli.bill import finite
 from tailtune.cli.show import read_reports
+from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.reports import Verdict
 from tailtune.report.story import Story
-from tailtune.spec.paths import Paths
 
 EXPECTED: tuple[Verdict, ...] = get_args(Verdict)
 
@@ -27,16 +27,16 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
         at = f"it stopped at {story.due}" if story.reports else "nothing has run yet"
         raise MissingInputError(f"{use_case}: no verdict; {at}", f"tailtune run {use_case}")
     final = None if evaluated is None else evaluated.final
-    said = decided if final is None else final
-    economics = said.economics
+    current = decided if final is None else final
+    economics = current.economics
     page = paths.case(use_case).page
     return {
         "use_case": use_case,
-        "verdict": said.verdict,
-        "reason": said.reason,
-        "provisional": said.provisional,
+        "verdict": current.verdict,
+        "reason": current.reason,
+        "provisional": current.provisional,
         "stage": "decide" if final is None else "evaluate",
-        "would_change": list(said.would_change),
+        "would_change": list(current.would_change),
         "unmeasured": list(story.not_measured),
         "best_rung": decided.best_rung,
         "winner": None if evaluated is None else evaluated.winner,
@@ -62,7 +62,7 @@ def as_expected(found: str, expected: str | None) -> bool:
     return expected is None or found == expected
 
 
-def told(found: dict[str, Any], as_json: bool) -> str:
+def described(found: dict[str, Any], as_json: bool) -> str:
     """The verdict as a person reads it, or as JSON."""
     if as_json:
         return json.dumps(finite(found), indent=2, ensure_ascii=False, allow_nan=False)

@@ -77,6 +77,10 @@ class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 
 
+class UndeclaredInputError(TailTuneError):
+    """A stage reads a file that the table of stages does not name: a mistake in TailTune itself."""
+
+
 class StaleLadderError(GateError):
     """Training was asked for without a ladder result for exactly these data and this spec."""
 
@@ -109,16 +113,16 @@ class BudgetReachedError(TailTuneError):
         self.replies = dict(replies)
 
 
-class AskedOutError(BudgetReachedError):
+class PartlyAnsweredError(BudgetReachedError):
     """The spending limit was reached while a prompted rung answered.
 
     Args:
-        asked: Place of the text → what was answered (predictors/prompted/rung.py).
+        answers: Place of the text → what was answered (predictors/prompted/rung.py).
     """
 
-    def __init__(self, message: str, hint: str, asked: Mapping[int, Any]) -> None:
-        super().__init__(message, hint, {place: one.reply for place, one in asked.items()})
-        self.asked = dict(asked)
+    def __init__(self, message: str, hint: str, answers: Mapping[int, Any]) -> None:
+        super().__init__(message, hint, {place: answer.reply for place, answer in answers.items()})
+        self.answers = dict(answers)
 
 
 class ContextTooLongError(TailTuneError):

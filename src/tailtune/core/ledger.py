@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Record
 
 Category = Literal[
@@ -46,10 +48,25 @@ class Entry(Record):
     at_ms: int = Field(description="When it was done, milliseconds since 1970.")
     category: Category
     what: str = Field(description="For people, e.g. train: machine.")
-    usd: float | None = Field(description="US dollars; null when not known.")
+    usd: Usd | None = Field(description="US dollars; null when not known.")
     hours: float = Field(0.0, ge=0, description="Of a person.")
     rows: int = Field(0, ge=0, description="Rows labelled.")
     version: str | None = Field(None, description="The version it made, where that is known; else time tells.")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One per cost that a person adds: what was used, before it is priced.
+
+    Attributes:
+        hours: Of a person.
+        usd: Paid, US dollars.
+        rows: Labelled; priced only when neither hours nor dollars say what they cost.
+    """
+
+    hours: float = 0.0
+    usd: Usd = 0.0
+    rows: int = 0
 
 
 class Curated(Record):
@@ -95,7 +112,7 @@ class Line(Record):
     rows: int = 0
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """All of it; None as long as the dollars of one entry are not known."""
         return None if self.unknown else self.known_usd
 
@@ -108,7 +125,7 @@ class Bill(Record):
     total: Line
     quality: float | None = None
     gained: float | None = Field(None, description="quality − the best before; null for the first.")
-    usd_per_point: float | None = Field(
+    usd_per_point: Usd | None = Field(
         None, description="Of quality gained, a hundredth; null without gain or when dollars are not known."
     )
     cycle_hours: float | None = Field(

@@ -32,6 +32,25 @@ class Row:
     group: str | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """One per stretch of a text that says a field's value.
+
+    Attributes:
+        start: Offset of its first character, counted in Unicode code points as Python does.
+        end: Offset after its last character; above start.
+        label: The field it is about.
+    """
+
+    start: int
+    end: int
+    label: str
+
+    def of(self, text: str) -> str:
+        """The characters it covers."""
+        return text[self.start : self.end]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One per row and predictor: what the predictor said, and what it cost.

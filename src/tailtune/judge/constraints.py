@@ -1,28 +1,51 @@
-"""What a product needs of whoever answers: quality, speed, usable answers. Pure, one measured candidate at a time."""
+"""What a product needs of a candidate: quality, speed, usable answers; and how reasons write such figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import log2
+from dataclasses import dataclass
+from math import floor, log2, log10
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
 from tailtune.judge.stats import wilson
-from tailtune.spec.model import TargetsSpec
 
 
-def needed(targets: TargetsSpec) -> float:
+@dataclass(frozen=True)
+class Targets:
+    """One per use case: what its product needs.
+
+    Attributes:
+        metric: The measure (core/measures.py) that `quality` is about.
+        quality: What must be reached, 0 to 1.
+        min_effect: Smallest gain in quality worth having.
+        head_room: A cheaper rung must have error ≤ target error / head_room to stay.
+        min_train_rows: Good labels from which a fine-tune is expected to pay.
+        p99_ms: Slowest acceptable answer, 99th percentile; None when any will do.
+        validity: Share of answers that must be usable, 0 to 1; None asks none.
+    """
+
+    metric: str
+    quality: float
+    min_effect: float
+    head_room: float
+    min_train_rows: int
+    p99_ms: float | None = None
+    validity: float | None = None
+
+
+def needed(targets: Targets) -> float:
     """Quality a cheaper rung must show: error at most target error / head_room."""
     return 1 - (1 - targets.quality) / targets.head_room
 
 
-def meets_with_head_room(quality: Estimate, targets: TargetsSpec) -> bool:
+def meets_with_head_room(quality: Estimate, targets: Targets) -> bool:
     """The measured error leaves head-room, and even the interval's low end reaches the target."""
     return quality.value >= needed(targets) and quality.low >= targets.quality
 
 
-def fast_enough(scored: RungResult | CandidateResult, targets: TargetsSpec) -> bool:
+def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:
     """Its p99, the network of an endpoint included, is within the latency target; or there is none, or no timing."""
     if targets.p99_ms is None or scored.latency is None:
         return True
@@ -35,17 +58,17 @@ def validity(scored: Scored) -> Estimate:
     return wilson(max(0, rows - scored.invalid_rows), rows)
 
 
-def usable_enough(scored: Scored, targets: TargetsSpec) -> bool:
+def usable_enough(scored: Scored, targets: Targets) -> bool:
     """The share of usable answers reaches `targets.validity`, or none is asked for."""
     return targets.validity is None or validity(scored).value >= targets.validity
 
 
-def servable(scored: RungResult | CandidateResult, targets: TargetsSpec) -> bool:
+def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
     """Fast enough and usable enough: what no quality makes up for."""
     return fast_enough(scored, targets) and usable_enough(scored, targets)
 
 
-def shortcomings(scored: RungResult | CandidateResult, targets: TargetsSpec) -> str:
+def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
     """Which of these it misses, in words; empty when none."""
     missed = []
     if not fast_enough(scored, targets) and scored.latency is not None:
@@ -80,7 +103,7 @@ def lately_gained(curve: Sequence[CurvePoint]) -> float | None:
     return (after.quality.value - before.quality.value) / log2(after.rows / before.rows)
 
 
-def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: TargetsSpec) -> str:
+def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Targets) -> str:
     """Why labels come before a fine-tune, in words; empty when there are enough, or more would gain too little."""
     gain = lately_gained(curve)
     if train_rows >= targets.min_train_rows or gain is None or gain <= targets.min_effect:
@@ -94,3 +117,35 @@ def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Target
         f"{train_rows:,} good labels are fewer than {targets.min_train_rows:,}, "
         f"and {each.format(f'{gain * 100:+.1f}')}: label more rows first"
     )
+
+
+def pct(estimate: Estimate) -> str:
+    """`93.1 % (92.2–93.9)`."""
+    return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
+
+
+def usd(value: float) -> str:
+    """`$1,240`, `−$3.20`, `$0.0012`: two digits below a dollar, no cents from a hundred dollars up."""
+    size = abs(value)
+    if size >= 99.5:
+        text = f"{size:,.0f}"
+    elif size >= 1 or size == 0:
+        text = f"{size:.2f}"
+    else:
+        text = f"{size:.{1 - floor(log10(size))}f}"
+    return f"{'−' if value < 0 else ''}${text}"
+
+
+def usd_between(estimate: Estimate) -> str:
+    """`$5,020 (−$310 to $11,930)`."""
+    return f"{usd(estimate.value)} ({usd(estimate.low)} to {usd(estimate.high)})"
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of shares: `+1.2 points (+0.4 to +2.1)`."""
+    return f"{estimate.value * 100:+.1f} points ({estimate.low * 100:+.1f} to {estimate.high * 100:+.1f})"
+
+
+def months(count: int) -> str:
+    """`1 month`, `12 months`."""
+    return f"{count} month" if count == 1 else f"{count} months"

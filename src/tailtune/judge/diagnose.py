@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp
-from tailtune.judge.remedies import Places, remedy
 from tailtune.judge.stats import wilson
 
 Reason = Literal[
@@ -40,19 +39,20 @@ MIXED_UP_ROWS = 2
 """Rows in which two labels must be taken for each other before the instructions are blamed."""
 _EXAMPLES = 5
 _TEXT_CHARACTERS = 600
+_NAMED = 3  # pairs, labels or fields named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WrongPart:
     """One per wrong part of an answer: the label, or a field. Equal strings mean the same.
 
     Attributes:
         name: The field; empty for an answer that has no parts.
         expected: As the row is labelled.
-        answered: What the prompted model said; None when its answer could not be used.
-        strong: What the stronger model said to the same prompt; None when it was not asked, or not usable.
-        strong_right: Whether that is right; None when it was not asked.
-        local: What the best local rung says, which has learnt from other rows; None when there is none.
+        answered: The prompted model's answer; None when it could not be used.
+        strong: The stronger model's answer to the same prompt; None without one, or when it could not be used.
+        strong_right: Whether that is right; None when the stronger model did not get the row.
+        local: The best local rung's answer, which has learnt from other rows; None when there is none.
         suspect: Whether confident learning, or whatever a task has instead of it, calls the label unlikely.
         evidence: Whether an example in the prompt showed what was expected; None when it is not known.
         malformed: Whether the answer means what was expected and is only written otherwise.
@@ -78,19 +78,49 @@ class Failure:
     id: str
     origin: str
     text: str
-    parts: tuple[Part, ...]
+    parts: tuple[WrongPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One per diagnosis: where a person finds what is to be changed, relative to the project root.
+
+    Attributes:
+        use_case: For commands.
+        prompt: The prompt file that was diagnosed.
+        model_yaml: The spec.
+        answers: The file that says what an answer may be.
+        lines: Label or field → its line in there.
+        data: The folder of labelled files.
+        failures: The file that lists every failure.
+        strong: Name of the stronger model; empty when none is declared.
+    """
+
+    use_case: str
+    prompt: str
+    model_yaml: str
+    answers: str
+    data: str
+    failures: str
+    strong: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line(self, name: str) -> str:
+        """`models/x/labels.yaml:12`, or the file alone when the line is not known; a field's choice is at the field."""
+        known = self.lines.get(name, self.lines.get(name.partition(": ")[0]))
+        return self.answers if known is None else f"{self.answers}:{known}"
 
 
 def explain(failures: Sequence[Failure], shown: Shown, strong_declared: bool) -> list[Reason]:
-    """The reason of each failure: the first rule that speaks.
+    """The reason of each failure: the first rule that holds.
 
     1. *Label suspect*: the label is called unlikely and the prompted and the stronger model agree on the same other
        answer, or the stronger model and the local rung do, which have seen nothing in common. Without a stronger model
        the prompted one and the local rung must agree, besides the suspicion. First, because whoever agrees with a
        wrong label is praised for it: no later rule means anything on such a row.
     2. *Model too weak*: the stronger model is right with the same prompt. So the context is enough, whatever it lacks.
-    3. *Answer not usable*, *wrong format*: nothing was said that could be right or wrong in itself. The remedy is
-       cheap (an answer held to the schema), and what follows could not be seen in such an answer.
+    3. *Answer not usable*, *wrong format*: the answer cannot be right or wrong in itself. The remedy is cheap
+       (constrained decoding), and the rules below could not be applied to such an answer.
     4. *Retrieval missed*: the prompt retrieves, and no example showed what was expected. Before ambiguity, because two
        models that are led by the same misleading examples agree for that reason.
     5. *Ambiguous instructions*: both models agree on one wrong answer, and the two are mixed up in at least two rows.
@@ -105,7 +135,7 @@ def explain(failures: Sequence[Failure], shown: Shown, strong_declared: bool) ->
     Args:
         failures: Of one prompt, n of them.
         shown: Which examples it shows.
-        strong_declared: Whether there is a stronger model to be asked.
+        strong_declared: Whether a stronger model is declared.
 
     Returns:
         n reasons.
@@ -113,12 +143,12 @@ def explain(failures: Sequence[Failure], shown: Shown, strong_declared: bool) ->
     mixed = _pairs(failures)
     reasons: list[Reason] = []
     for failure in failures:
-        found = Counter(_reason(part, shown, strong_declared, mixed) for part in failure.parts)
-        reasons.append(max(FAULTS, key=lambda reason: found[reason]))  # the first of equals: order of the rules
+        counts = Counter(_reason(part, shown, strong_declared, mixed) for part in failure.parts)
+        reasons.append(max(FAULTS, key=lambda reason: counts[reason]))  # the first of equals: order of the rules
     return reasons
 
 
-def _reason(part: Part, shown: Shown, strong_declared: bool, mixed: Counter[tuple[str, str]]) -> Reason:
+def _reason(part: WrongPart, shown: Shown, strong_declared: bool, mixed: Counter[tuple[str, str]]) -> Reason:
     if _label_suspect(part):
         return "label suspect"
     if part.strong_right:
@@ -138,15 +168,16 @@ def _reason(part: Part, shown: Shown, strong_declared: bool, mixed: Counter[tupl
     return "unexplained"
 
 
-def _label_suspect(part: Part) -> bool:
+def _label_suspect(part: WrongPart) -> bool:
     if part.strong_right is None:
-        return part.suspect and _other(part, part.answered, part.local)
-    return _other(part, part.strong, part.local) or (part.suspect and _other(part, part.answered, part.strong))
+        return part.suspect and _agree_on_another(part, part.answered, part.local)
+    by_strong = part.suspect and _agree_on_another(part, part.answered, part.strong)
+    return by_strong or _agree_on_another(part, part.strong, part.local)
 
 
-def _other(part: Part, one: str | None, two: str | None) -> bool:
-    """Whether both say the same, and not what was expected."""
-    return one is not None and one == two and one != part.expected
+def _agree_on_another(part: WrongPart, first: str | None, second: str | None) -> bool:
+    """Whether both answers are the same, and not what was expected."""
+    return first is not None and first == second and first != part.expected
 
 
 def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Places) -> tuple[FailureClass, ...]:
@@ -154,7 +185,7 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
 
     Args:
         failures: n of them.
-        reasons: What `explain` said of each.
+        reasons: Of each, from `explain`.
         places: Where a person finds what is to be changed.
 
     Returns:
@@ -171,7 +202,7 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
             rows=len(members[reason]),
             share=wilson(len(members[reason]), len(failures)),
             action=remedy(reason, _most_pairs(members[reason]), _expected(members[reason]), places),
-            examples=tuple(_example(one) for one in members[reason][:_EXAMPLES]),
+            examples=tuple(_example(failure) for failure in members[reason][:_EXAMPLES]),
         )
         for reason in order
     )
@@ -180,7 +211,9 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
 def mixed_up(failures: Sequence[Failure], most: int = 20) -> tuple[MixedUp, ...]:
     """Unordered pairs that are taken for each other, most rows first; a part that was mixed up with nothing is none."""
     ranked = sorted(_pairs(failures).items(), key=lambda item: (-item[1], item[0]))
-    return tuple(MixedUp(first=one, second=two, rows=rows) for (one, two), rows in ranked if one != two)[:most]
+    return tuple(MixedUp(first=first, second=second, rows=rows) for (first, second), rows in ranked if first != second)[
+        :most
+    ]
 
 
 def _pairs(failures: Sequence[Failure]) -> Counter[tuple[str, str]]:
@@ -200,7 +233,7 @@ def _most_pairs(failures: Sequence[Failure]) -> list[tuple[str, str]]:
 
 
 def _expected(failures: Sequence[Failure]) -> list[str]:
-    """What was expected most often and not given: fields, or labels where an answer has no fields."""
+    """What was expected most often and not answered: fields, or labels where an answer has no fields."""
     counted = Counter(part.name or part.expected for failure in failures for part in failure.parts)
     return [what for what, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
 
@@ -209,18 +242,67 @@ def _example(failure: Failure) -> FailureExample:
     """The row as a person reads it: `field: expected → answered` for each wrong field, where there are fields."""
     first = failure.parts[0]
     if not first.name:
-        said = {"expected": first.expected, "answered": first.answered, "strong_answered": first.strong}
+        shown = {"expected": first.expected, "answered": first.answered, "strong_answered": first.strong}
     else:
-        asked = any(part.strong_right is not None for part in failure.parts)
-        said = {
+        has_strong = any(part.strong_right is not None for part in failure.parts)
+        shown = {
             "expected": _listed([(part.name, part.expected) for part in failure.parts]),
             "answered": _listed([(part.name, part.answered) for part in failure.parts]),
-            "strong_answered": _listed([(part.name, part.strong) for part in failure.parts]) if asked else None,
+            "strong_answered": _listed([(part.name, part.strong) for part in failure.parts]) if has_strong else None,
             "detail": "; ".join(f"{part.name}: {part.expected} → {part.answered}" for part in failure.parts),
         }
     text = failure.text if len(failure.text) <= _TEXT_CHARACTERS else failure.text[:_TEXT_CHARACTERS] + " …"
-    return FailureExample.model_validate({"origin": failure.origin, "text": text, **said})
+    return FailureExample.model_validate({"origin": failure.origin, "text": text, **shown})
 
 
-def _listed(said: Sequence[tuple[str, str | None]]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in said)
+def _listed(answers: Sequence[tuple[str, str | None]]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in answers)
+
+
+def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str], places: Places) -> str:
+    """The next action about a reason of failing: one sentence, with the file to edit or the command to run.
+
+    Args:
+        reason: From `explain`.
+        pairs: What is mixed up in these failures, most frequent first.
+        expected: Labels or fields that were expected and not answered, most frequent first.
+        places: Where to change something.
+
+    Raises:
+        KeyError: There is no remedy for such a reason.
+    """
+    named = _named(expected)
+    again = f"tailtune run {places.use_case}"
+    return {
+        "label suspect": f"read these labels ({places.failures} has each with its file and line), correct the wrong "
+        f"ones in {places.data}/, then {again}",
+        "model too weak": f"use {places.strong or 'a stronger model'}: with the same prompt it gets right what is "
+        "wrong here, or most of it; or fine-tune, if it is too slow or too dear",
+        "answer not usable": f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and state the "
+        f"exact shape of an answer in {places.prompt}; what was refused, cut off or too long needs another text or "
+        "more room (the rung's notes count it)",
+        "wrong format": f"state the format of {named} in {places.answers} and {places.prompt}: the value is right and "
+        "written otherwise",
+        "retrieval missed": f"label rows like these ({named}) and add them to {places.data}/, or raise prompt.shots in "
+        f"{places.model_yaml}: no retrieved example showed what was expected",
+        "ambiguous instructions": _ambiguous(pairs, places),
+        "no example": f"show an example of {named}: raise prompt.shots in {places.model_yaml}, write one into "
+        f"{places.prompt}, or measure the rung lm_retrieval",
+        "not asked again": f"raise prompt.max_cost_usd in {places.model_yaml}, then tailtune diagnose "
+        f"{places.use_case}: answers so far are kept and not paid again",
+        "unexplained": f"read them in {places.failures}"
+        + ("" if places.strong else f"; declare a model with the role strong in {places.model_yaml} to tell more"),
+    }[reason]
+
+
+def _ambiguous(pairs: Sequence[tuple[str, str]], places: Places) -> str:
+    named = []
+    for first, second in pairs[:_NAMED]:
+        where = places.line(first) if first == second else f"{places.line(first)} and {places.line(second)}"
+        named.append(f"`{first}` ({where})" if first == second else f"`{first}` from `{second}` ({where})")
+    return f"say in {places.answers}, or in {places.prompt}, what tells {'; '.join(named)}: both models err alike"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

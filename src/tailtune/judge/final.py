@@ -13,12 +13,12 @@ first row that holds decides:
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
 | 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
 | 6 | any | the rung does not serve either | not yet |
-| 7 | any | neither reaches the target | stay: the cheaper of two that fall short, told so |
+| 7 | any | neither reaches the target | stay: the cheaper of two that fall short, and the reason says so |
 | 8 | any | otherwise, ties too | stay |
 
 Without known dollars 2, 7 and 8 are all there is for two that serve: better, or the cheaper one stays. With them a gain
 that is not worth its costs is no reason to change, and equal quality at a lower cost is one. 7 is no *not yet*: what
-was waited for, the fine-tune, is there and lost, and labels are enough, or more of them gain little. The road is
+was waited for, the fine-tune, is there and lost, and labels are enough, or more of them gain little. The choice is
 settled and the target is not met, so the reason says by how much and what to do. Any winner that falls short says so.
 """
 
@@ -28,15 +28,33 @@ from dataclasses import dataclass, replace
 
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
-from tailtune.judge.constraints import labels_lacking, meets_with_head_room, servable, shortcomings
-from tailtune.judge.economy import Option, Setting
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.constraints import (
+    Targets,
+    labels_lacking,
+    meets_with_head_room,
+    months,
+    pct,
+    points,
+    servable,
+    shortcomings,
+    usd_between,
+)
+from tailtune.judge.economics import Candidate, CostInputs
+from tailtune.judge.net_value import (
+    SURE,
+    Weighed,
+    Worth,
+    assumed,
+    candidates_beside,
+    economics,
+    measured,
+    on_test,
+    paired_gain,
+    price_of,
+    request_price,
+)
 from tailtune.judge.stats import SIGNIFICANT
-from tailtune.judge.turning import seldom_line, target_line, turning_points
-from tailtune.judge.weighing import Weighed, assumed, economics, on_test, option, request_price, roads_beside
-from tailtune.judge.wording import months, pct, points, usd_between
-from tailtune.judge.worth import SURE, Worth, paired_gain, price_of
-from tailtune.spec.model import TargetsSpec
+from tailtune.judge.verdict import Evidence, seldom_line, target_line, turning_points
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,7 @@ class OnTest:
 
 
 def final_verdict(
-    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: TargetsSpec
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets
 ) -> tuple[Decision, FinalVerdict]:
     """Who won on test, and the verdict.
 
@@ -74,9 +92,9 @@ def final_verdict(
         return _untrained(tested, decided, evidence, targets)
     ruled = rule(tested, evidence, targets)
     change = [target_line(tested.rung, targets)]
-    if evidence.setting is not None:
-        ask = lambda other: rule(tested, replace(evidence, setting=other), targets)[0]  # noqa: E731
-        change += turning_points(evidence.setting, ask) + seldom_line(evidence.cadence, evidence.setting, ask)
+    if evidence.inputs is not None:
+        ask = lambda other: rule(tested, replace(evidence, inputs=other), targets)[0]  # noqa: E731
+        change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
     verdict, decision = ruled
     if verdict == "fine-tune" and evidence.cadence.declaring in decided.would_change:
         change.append(evidence.cadence.declaring)  # it would have kept the fine-tune from being trained
@@ -90,12 +108,12 @@ def final_verdict(
     )
 
 
-def rule(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> tuple[Verdict, Decision]:
+def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict, Decision]:
     """Rows 2 to 8 of the table and nothing else: the verdict, and whether the fine-tune won."""
-    assert tested.fine_tune is not None  # noqa: S101 - row 1 is told elsewhere
+    assert tested.fine_tune is not None  # noqa: S101 - row 1 is handled elsewhere
     weighed = weigh_on_test(tested, evidence)
     worth = None if weighed is None else weighed.worth()
-    wins = winner(tested, worth, targets, evidence.setting)
+    wins = winner(tested, worth, targets, evidence.inputs)
     if wins.yes:
         return "fine-tune", Decision(
             yes=True, reason=wins.reason + _still_short("the fine-tune", tested.fine_tune, targets)
@@ -110,21 +128,21 @@ def rule(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> tuple[Verd
     return "stay", Decision(yes=False, reason=wins.reason + _falls_short(tested, evidence, targets))
 
 
-def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: Setting | None) -> Decision:
+def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostInputs | None) -> Decision:
     """Whether the fine-tune beat the best cheaper rung on test. Ties stay with the cheaper one.
 
     Args:
         tested: Both, and their comparison.
         worth: Of the fine-tune over the rung; None when not known.
         targets: What the product needs.
-        setting: Volume and prices, as far as they are declared.
+        inputs: Volume and prices, as far as they are declared.
     """
     tuned, rung, comparison = tested.fine_tune, tested.rung, tested.comparison
     assert tuned is not None  # noqa: S101 - there is somebody to judge
     assert comparison is not None  # noqa: S101 - of both
     gap, serves = comparison.difference, servable(tuned, targets)
     shown = f"{points(gap)}, McNemar p = {comparison.mcnemar_p:.2g}"
-    value = "" if worth is None else _value(worth, setting)
+    value = "" if worth is None else _value(worth, inputs)
     # Both must speak: with few rows that differ, a percentile bootstrap alone is too sure of itself.
     better = gap.low > 0 and comparison.mcnemar_p < SIGNIFICANT
     pays = worth is not None and worth.probability >= SURE
@@ -149,20 +167,20 @@ def winner(tested: OnTest, worth: Worth | None, targets: TargetsSpec, setting: S
 
 def weigh_on_test(tested: OnTest, evidence: Evidence) -> Weighed | None:
     """The fine-tune against the rung in dollars, as measured on test; None when something is not known."""
-    held = _held(tested, evidence)
-    price = tested.price or request_price(held)
-    if evidence.setting is None or price is None or tested.comparison is None or tested.fine_tune is None:
+    rung = _on_dev(tested, evidence)
+    price = tested.price or request_price(rung)
+    if evidence.inputs is None or price is None or tested.comparison is None or tested.fine_tune is None:
         return None
     return Weighed(
-        tuned=_tuned(tested.fine_tune, held),
-        other=on_test(option(held), tested.rung, price),
+        tuned=_tuned(tested.fine_tune, rung),
+        other=on_test(measured(rung), tested.rung, price),
         gain=paired_gain(tested.comparison),
         saved=price_of(price),
-        setting=evidence.setting,
+        inputs=evidence.inputs,
     )
 
 
-def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: TargetsSpec) -> tuple[Verdict, str]:
+def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Targets) -> tuple[Verdict, str]:
     """Row 1 of the table: the verdict where nothing was trained, and how test contradicts dev.
 
     Args:
@@ -174,10 +192,10 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
     Returns:
         The words are empty when the verdict is as decided.
     """
-    rung, held, missed = tested.rung, _held(tested, evidence), []
-    if meets_with_head_room(held.quality, targets) and rung.quality.high < targets.quality:
+    rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
+    if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
         missed.append(f"it reaches {pct(rung.quality)}, short of {targets.quality:.1%}")
-    if servable(held, targets) and not servable(rung, targets):
+    if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if decided != "stay" or not missed:
         return decided, ""
@@ -188,7 +206,7 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
 
 
 def _untrained(
-    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: TargetsSpec
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets
 ) -> tuple[Decision, FinalVerdict]:
     verdict, contradicted = untrained(tested, decided.verdict, evidence, targets)
     change = decided.would_change
@@ -204,14 +222,14 @@ def _untrained(
     )
 
 
-def _still_short(name: str, found: CandidateResult, targets: TargetsSpec) -> str:
+def _still_short(name: str, result: CandidateResult, targets: Targets) -> str:
     """That the winner falls short of the target, and by how much, as the end of a sentence; empty when it does not."""
-    if found.quality.value >= targets.quality:
+    if result.quality.value >= targets.quality:
         return ""
-    return f"; {name} is still {_missing(found, targets)} short of the target {targets.quality:.1%}"
+    return f"; {name} is still {_missing(result, targets)} short of the target {targets.quality:.1%}"
 
 
-def _falls_short(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> str:
+def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
     """The same for a rung that stays, and what to do when neither reaches it."""
     tuned, rung = tested.fine_tune, tested.rung
     assert tuned is not None  # noqa: S101 - there were two
@@ -225,33 +243,34 @@ def _falls_short(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> st
     )
 
 
-def _missing(found: CandidateResult, targets: TargetsSpec) -> str:
+def _missing(result: CandidateResult, targets: Targets) -> str:
     """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval."""
-    ends = (found.quality.value, found.quality.high, found.quality.low)
+    ends = (result.quality.value, result.quality.high, result.quality.low)
     gap, least, most = (round((targets.quality - end) * 100, 1) + 0.0 for end in ends)  # and no −0.0
     return f"{gap:.1f} points ({least:.1f} to {most:.1f})"
 
 
-def _economics(tested: OnTest, evidence: Evidence, targets: TargetsSpec) -> Economics | None:
-    """All roads: both that were tested with their figures on test, another with its figures on dev."""
-    if evidence.setting is None or tested.fine_tune is None:
+def _economics(tested: OnTest, evidence: Evidence, targets: Targets) -> Economics | None:
+    """All candidates: both that were tested with their figures on test, another with its figures on dev."""
+    if evidence.inputs is None or tested.fine_tune is None:
         return None
-    held = _held(tested, evidence)
-    first, *others = roads_beside(held, evidence.rungs, targets, evidence.setting)
+    rung = _on_dev(tested, evidence)
+    first, *others = candidates_beside(rung, evidence.rungs, targets, evidence.inputs)
     first = on_test(first, tested.rung, tested.price)
     weighed = weigh_on_test(tested, evidence)
-    return economics([first, *others], _tuned(tested.fine_tune, held), weighed, evidence.setting)
+    return economics([first, *others], _tuned(tested.fine_tune, rung), weighed, evidence.inputs)
 
 
-def _held(tested: OnTest, evidence: Evidence) -> RungResult:
+def _on_dev(tested: OnTest, evidence: Evidence) -> RungResult:
+    """The tested rung with its figures on dev."""
     return next(rung for rung in evidence.rungs if rung.name == tested.rung.name)
 
 
-def _tuned(found: CandidateResult, held: RungResult) -> Option:
-    return on_test(assumed(held, 1.0, ""), found, None)
+def _tuned(result: CandidateResult, rung: RungResult) -> Candidate:
+    return on_test(assumed(rung, 1.0, ""), result, None)
 
 
-def _value(worth: Worth, setting: Setting | None) -> str:
+def _value(worth: Worth, inputs: CostInputs | None) -> str:
     """What it is worth, as the end of a sentence."""
-    over = "" if setting is None else f" over {months(setting.value.horizon_months)}"
+    over = "" if inputs is None else f" over {months(inputs.horizon_months)}"
     return f"; its net value{over} is {usd_between(worth.net)}, positive with {worth.probability:.1%}"

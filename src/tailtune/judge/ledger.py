@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from tailtune.core.ledger import CATEGORIES, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
+from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
 
 _HOUR_MS = 3_600_000
 _MONTH_DAYS = 365.25 / 12
 _GB = 1_000_000_000
 _PRICED = "rows × label price"
-
-
-@dataclass(frozen=True)
-class Amount:
-    """One per cost that a person adds: what was used, before it is priced.
-
-    Attributes:
-        hours: Of a person.
-        usd: Paid, US dollars.
-        rows: Labelled; priced only when neither hours nor dollars say what they cost.
-    """
-
-    hours: float = 0.0
-    usd: float = 0.0
-    rows: int = 0
 
 
 def priced(amount: Amount, person_hour_usd: float | None, label_usd: float | None) -> float | None:
@@ -69,7 +53,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) ->
     Returns:
         A bill per version, oldest first, and one for the next. Dollars that are not known are counted, never guessed.
     """
-    versions = sorted(facts.versions, key=lambda one: one.made_ms)
+    versions = sorted(facts.versions, key=lambda version: version.made_ms)
     windows = _windows(facts.entries, versions)
     labels = _labels(facts.curated, versions, windows, label_usd)
     for window, entry in zip(windows, labels, strict=True):
@@ -94,7 +78,7 @@ def _windows(entries: Iterable[Entry], versions: Sequence[Made]) -> list[list[En
     """Entries by the version they belong to; the last list is for the next one."""
     places = {version.version: place for place, version in enumerate(versions)}
     windows: list[list[Entry]] = [[] for _ in range(len(versions) + 1)]
-    for entry in sorted(entries, key=lambda one: one.at_ms):
+    for entry in sorted(entries, key=lambda entry: entry.at_ms):
         after = sum(version.made_ms < entry.at_ms for version in versions)
         windows[places.get(entry.version or "", after)].append(entry)
     return windows
@@ -104,19 +88,19 @@ def _labels(
     curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: float | None
 ) -> list[Entry | None]:
     """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered."""
-    found: list[Entry | None] = []
+    bought_labels: list[Entry | None] = []
     paid = 0
     for version, window in zip((*versions, None), windows, strict=True):
         paid += sum(entry.rows for entry in window)
         read = _read(curated, version, versions)
         bought = 0 if read is None else read.rows_read - paid
         if read is None or bought <= 0:
-            found.append(None)
+            bought_labels.append(None)
             continue
         paid += bought
         usd = None if label_usd is None else bought * label_usd
-        found.append(Entry(at_ms=read.at_ms, category="labelling", what=_PRICED, usd=usd, rows=bought))
-    return found
+        bought_labels.append(Entry(at_ms=read.at_ms, category="labelling", what=_PRICED, usd=usd, rows=bought))
+    return bought_labels
 
 
 def _notes(entered: Iterable[Entry], everything: Iterable[Entry]) -> tuple[str, ...]:
@@ -136,15 +120,17 @@ def _read(curated: Sequence[Curated], version: Made | None, versions: Sequence[M
     """The curation a version was made from: the newest of its rows before it. The next one's: the newest after all."""
     if version is None:
         last = versions[-1].made_ms if versions else -1
-        fitting = [one for one in curated if one.at_ms > last]
+        fitting = [read for read in curated if read.at_ms > last]
     else:
-        fitting = [one for one in curated if one.rows_digest == version.rows_digest and one.at_ms <= version.made_ms]
-    return max(fitting, key=lambda one: one.at_ms, default=None)
+        fitting = [
+            read for read in curated if read.rows_digest == version.rows_digest and read.at_ms <= version.made_ms
+        ]
+    return max(fitting, key=lambda read: read.at_ms, default=None)
 
 
 def _bill(version: Made, window: Sequence[Entry], versions: Sequence[Made], facts: Facts) -> Bill:
-    before = [one for one in versions if one.made_ms < version.made_ms]
-    best = max((one.quality for one in before if one.quality is not None), default=None)
+    before = [other for other in versions if other.made_ms < version.made_ms]
+    best = max((other.quality for other in before if other.quality is not None), default=None)
     gained = None if best is None or version.quality is None else version.quality - best
     total = _line(window)
     worth = gained is not None and gained > 0 and total.usd is not None
@@ -161,9 +147,9 @@ def _bill(version: Made, window: Sequence[Entry], versions: Sequence[Made], fact
 
 def _cycle_hours(version: Made, before: Sequence[Made], facts: Facts) -> float | None:
     """From the first reading of rows that are new since the last champion, or an earlier complaint, to the version."""
-    since = max((one.made_ms for one in before if one.promoted), default=-1)
-    read = min((one.began_ms for one in facts.curated if one.rows_digest == version.rows_digest), default=None)
-    starts = [] if read is None or read <= since else [read]
+    since = max((other.made_ms for other in before if other.promoted), default=-1)
+    first_read = min((read.began_ms for read in facts.curated if read.rows_digest == version.rows_digest), default=None)
+    starts = [] if first_read is None or first_read <= since else [first_read]
     latest = starts[0] if starts else version.made_ms
     starts += [at for at in facts.complaints_ms if since < at <= latest]
     return (version.made_ms - min(starts)) / _HOUR_MS if starts else None

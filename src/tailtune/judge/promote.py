@@ -41,16 +41,16 @@ def promote(
     sure = rule == "not-worse" or comparison.mcnemar_p < SIGNIFICANT
     if gap.low > bar and sure:
         return Decision(yes=True, reason=f"{'better' if rule == 'better' else 'not worse'}: {shown}")
-    wanted = f"above 0 and p < {SIGNIFICANT:g}" if rule == "better" else f"above {bar * 100:+.1f} points"
-    return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {wanted}")
+    needed = f"above 0 and p < {SIGNIFICANT:g}" if rule == "better" else f"above {bar * 100:+.1f} points"
+    return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {needed}")
 
 
-def not_asked(champion: str, why: str, use_case: str) -> Decision:
-    """The refusal when a prompted model that must be compared could not be asked: endpoint, weights or money are gone.
+def not_answered(champion: str, why: str, use_case: str) -> Decision:
+    """The refusal when a prompted model that must be compared could not answer: endpoint, weights or money are gone.
 
     Args:
         champion: Version that is champion.
-        why: Which model could not be asked, and what was said; one sentence without full stop.
+        why: Which model could not answer, and its error; one sentence without full stop.
         use_case: Whose version it is.
 
     Returns:

@@ -9,21 +9,20 @@ from typing import Literal, TypeVar
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
-from tailtune.judge.cadence import OFTEN_DAYS
 from tailtune.judge.constraints import (
+    Targets,
     fast_enough,
     last_doubling_gain,
     meets_with_head_room,
     needed,
+    pct,
     quality_value,
     servable,
     validity,
 )
-from tailtune.judge.evidence import Evidence
-from tailtune.judge.verdict import Outcome
-from tailtune.judge.weighing import row_right
-from tailtune.judge.wording import pct
-from tailtune.spec.model import TargetsSpec
+from tailtune.judge.economics import OFTEN_DAYS
+from tailtune.judge.net_value import row_right
+from tailtune.judge.verdict import Evidence, Outcome
 
 R = TypeVar("R", bound=RungResult)
 Answer = Literal["yes", "no", "unmeasured"]
@@ -32,7 +31,7 @@ CONTEXT = ("zero_shot", "prototypes", "retrieval", "template")
 _MISSED = "retrieval missed"  # as judge/diagnose.py calls it
 
 
-def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tuple[Question, ...]:
+def questions(evidence: Evidence, outcome: Outcome, targets: Targets) -> tuple[Question, ...]:
     """The mission's five questions with what was measured for each."""
     return (
         _context(evidence, outcome, targets),
@@ -43,8 +42,8 @@ def questions(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> tup
     )
 
 
-def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
-    """Yes when a rung that only reads context does what is needed; no only when prompted models were asked in vain.
+def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question:
+    """Yes when a rung that only reads context does what is needed; no only when prompted models fell short too.
 
     A fitted rung that stays proves nothing about context.
     """
@@ -56,34 +55,34 @@ def _context(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
         answer = "unmeasured"
     local = _best(rung for rung in evidence.rungs if rung.name in CONTEXT)
     prompted = _best(_prompted(evidence))
-    told = [f"best local context rung: {local.title} {pct(local.quality)}" if local else _NO_LOCAL]
+    clauses = [f"best local context rung: {local.title} {pct(local.quality)}" if local else _NO_LOCAL]
     if prompted is not None:
-        told.append(f"best prompt: {prompted.title} ({prompted.model}) {pct(prompted.quality)}")
+        clauses.append(f"best prompt: {prompted.title} ({prompted.model}) {pct(prompted.quality)}")
     elif not evidence.unmeasured:
-        told.append("no language model was prompted")
-    told.append(f"{needed(targets) * 100:.1f} % is needed to stay")
+        clauses.append("no language model was prompted")
+    clauses.append(f"{needed(targets) * 100:.1f} % is needed to stay")
     if outcome.verdict == "stay" and not _reads_context(outcome.best):
-        told.append(f"{outcome.best.title}, fitted to labels, stays")
+        clauses.append(f"{outcome.best.title}, fitted to labels, stays")
     figures = {"needed_share": needed(targets), "target_share": targets.quality}
     if local is not None:
         figures["best_local_context_share"] = local.quality.value
     if prompted is not None:
         figures["best_prompt_share"] = prompted.quality.value
-    found = evidence.diagnosis
-    if found is not None and found.failures:
-        missed = sum(one.rows for one in found.classes if one.reason == _MISSED)
-        context = sum(one.rows for one in found.classes if one.fault == "context")
-        told.append(f"of {found.failures:,} failures of the best prompt {context:,} are the context's fault")
-        figures |= {"failures_rows": found.failures, "failures_by_context_rows": context}
+    diagnosis = evidence.diagnosis
+    if diagnosis is not None and diagnosis.failures:
+        missed = sum(failure.rows for failure in diagnosis.classes if failure.reason == _MISSED)
+        context = sum(failure.rows for failure in diagnosis.classes if failure.fault == "context")
+        clauses.append(f"of {diagnosis.failures:,} failures of the best prompt {context:,} are the context's fault")
+        figures |= {"failures_rows": diagnosis.failures, "failures_by_context_rows": context}
         if missed:
-            told.append(f"retrieval missed the evidence in {missed:,}")
+            clauses.append(f"retrieval missed the evidence in {missed:,}")
             figures["retrieval_missed_rows"] = missed
     if evidence.unmeasured:
-        told.append(f"not measured: {', '.join(evidence.unmeasured)}")
-    return Question(question="Can more context solve it?", answer=answer, evidence="; ".join(told), figures=figures)
+        clauses.append(f"not measured: {', '.join(evidence.unmeasured)}")
+    return Question(question="Can more context solve it?", answer=answer, evidence="; ".join(clauses), figures=figures)
 
 
-def _labels(evidence: Evidence, targets: TargetsSpec) -> Question:
+def _labels(evidence: Evidence, targets: Targets) -> Question:
     gain = last_doubling_gain(evidence.curve)
     climbing = (
         "no learning curve"
@@ -101,7 +100,7 @@ def _labels(evidence: Evidence, targets: TargetsSpec) -> Question:
     )
 
 
-def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Question:
+def _latency(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question:
     """Where the time goes: the network or the model of the best prompt, and what a local rung would save.
 
     Yes and no are about both halves of the question: a target makes latency critical, and only a timed prompt says
@@ -109,37 +108,37 @@ def _latency(evidence: Evidence, outcome: Outcome, targets: TargetsSpec) -> Ques
     """
     best, prompted = outcome.best, _best(_prompted(evidence))
     slow: Answer = "unmeasured"
-    told, figures = [], {"best_rung_p99_ms": best.latency.p99_ms}
+    clauses, figures = [], {"best_rung_p99_ms": best.latency.p99_ms}
     if targets.p99_ms is None:
-        told.append("no targets.p99_ms is declared")
+        clauses.append("no targets.p99_ms is declared")
     else:
         fast = [rung for rung in evidence.rungs if fast_enough(rung, targets)]
-        told.append(
+        clauses.append(
             f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it; "
             f"{best.title} takes {best.latency.p99_ms:.1f} ms"
         )
         figures["target_p99_ms"] = targets.p99_ms
     if prompted is None:
-        told.append("no prompt was timed, so whether a model would be the slow part was not measured")
+        clauses.append("no prompt was timed, so whether a model would be the slow part was not measured")
     else:
-        slow, words, parts = _where(prompted.latency)
-        told.append(f"{prompted.title} takes {prompted.latency.mean_ms:,.0f} ms on average{words}")
+        slow, words, parts = _slow_part(prompted.latency)
+        clauses.append(f"{prompted.title} takes {prompted.latency.mean_ms:,.0f} ms on average{words}")
         figures |= {"prompt_mean_ms": prompted.latency.mean_ms, **parts}
         local = _best(rung for rung in evidence.rungs if not isinstance(rung, PromptedRung))
         if local is not None and local.latency.mean_ms < prompted.latency.mean_ms:
             saved = prompted.latency.mean_ms - local.latency.mean_ms
-            told.append(f"a local model ({local.title}) would save {saved:,.0f} ms of that")
+            clauses.append(f"a local model ({local.title}) would save {saved:,.0f} ms of that")
             figures["saved_by_local_ms"] = saved
     return Question(
         question="Is latency critical, and is the model the slow part?",
         answer="no" if targets.p99_ms is None else slow,
-        evidence="; ".join(told),
+        evidence="; ".join(clauses),
         figures=figures,
     )
 
 
-def _where(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
-    """Whether the model is the slow part, in words and in figures; what a server does not tell cannot be told apart."""
+def _slow_part(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
+    """Whether the model is the slow part, in words and figures; open where a server does not report its time."""
     parts = latency.parts
     if "wait" not in parts:  # a model in a folder: no network
         share = parts.get("infer", 0.0) / total if (total := sum(parts.values())) else math.nan
@@ -147,73 +146,75 @@ def _where(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
         return mostly, "", {f"{name}_ms": value for name, value in parts.items()}
     around = parts.get("connect", 0.0) + parts.get("tls", 0.0) + parts.get("body", 0.0)
     if "server" not in parts:
-        told = (
+        words = (
             f": {around:,.0f} ms of connecting and transfer, {parts['wait']:,.0f} ms of waiting, of which the server "
         )
         slow: Answer = "no" if around > parts["wait"] else "unmeasured"
-        return slow, f"{told}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
+        return slow, f"{words}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
     network = around + parts["wait"] - parts["server"]
     slow, name = ("no", "the network") if network > parts["server"] else ("yes", "the model")
-    told = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {name} is the slow part"
-    return slow, told, {"network_ms": network, "model_ms": parts["server"]}
+    words = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {name} is the slow part"
+    return slow, words, {"network_ms": network, "model_ms": parts["server"]}
 
 
-def _format(evidence: Evidence, targets: TargetsSpec) -> Question:
-    """Usable answers with decoding held to the schema and without, of the same prompt and model.
+def _format(evidence: Evidence, targets: Targets) -> Question:
+    """Usable answers with constrained decoding and without, of the same prompt and model.
 
-    A rung whose server refused the schema is neither: it was not held, and not asked as the free prompt was.
+    A rung whose server refused the schema is neither: it was not constrained, and its prompt was not the free one.
     """
     question = "Is the format narrow, and does constrained decoding already fix it?"
-    held = next((rung for rung in _prompted(evidence) if rung.constrained), None)
+    constrained = next((rung for rung in _prompted(evidence) if rung.constrained), None)
     refused = next((rung for rung in _prompted(evidence) if rung.forms and not rung.constrained), None)
     free = _best(
-        rung for rung in _prompted(evidence) if not (rung.constrained or rung.forms) and _same_prompt(rung, held)
+        rung for rung in _prompted(evidence) if not (rung.constrained or rung.forms) and _same_prompt(rung, constrained)
     )
-    told = [evidence.narrow] if evidence.narrow else []
+    clauses = [evidence.narrow] if evidence.narrow else []
     figures: dict[str, float] = {}
-    for rung, how, name in ((free, "without constrained decoding", "free"), (held, "with it", "constrained")):
+    for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, "with it", "constrained")):
         if rung is not None:
-            told.append(
+            clauses.append(
                 f"{how} {pct(validity(rung))} of {rung.model}'s answers are usable, right {pct(row_right(rung))}"
             )
             figures |= {f"{name}_usable_share": validity(rung).value, f"{name}_right_share": row_right(rung).value}
-    last = held or free
+    last = constrained or free
     answer: Answer = "yes"
     if last is None and refused is None:
         answer = "unmeasured"
-        told.append("no language model was prompted, so whether constrained decoding fixes anything was not measured")
+        clauses.append(
+            "no language model was prompted, so whether constrained decoding fixes anything was not measured"
+        )
     elif last is None or not _fits(last, targets):
-        answer = "no" if held is not None else "unmeasured"
-        told += [] if held is not None else [_not_held(refused)]
-    return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
+        answer = "no" if constrained is not None else "unmeasured"
+        clauses += [] if constrained is not None else [_not_constrained(refused)]
+    return Question(question=question, answer=answer, evidence="; ".join(clauses), figures=figures)
 
 
-def _fits(rung: PromptedRung, targets: TargetsSpec) -> bool:
+def _fits(rung: PromptedRung, targets: Targets) -> bool:
     """Whether no more answers than allowed miss the format; what was refused or too long is no matter of format."""
-    unasked = sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
-    misshapen, had = rung.invalid_rows - unasked, rung.quality.rows - unasked
-    return misshapen <= (1 - (targets.validity or 1.0)) * had + 1e-9
+    unanswered = sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
+    misshapen, answered = rung.invalid_rows - unanswered, rung.quality.rows - unanswered
+    return misshapen <= (1 - (targets.validity or 1.0)) * answered + 1e-9
 
 
-def _not_held(refused: PromptedRung | None) -> str:
+def _not_constrained(refused: PromptedRung | None) -> str:
     if refused is None:
         return "constrained decoding was not measured"
     free = sum(rows for form, rows in refused.forms.items() if form != "json_schema")
-    asked = sum(refused.forms.values())
+    answers = sum(refused.forms.values())
     return (
-        f"constrained decoding could not be had of {refused.model}: {free:,} of {asked:,} answers were not held to the "
-        "schema"
+        f"constrained decoding could not be had of {refused.model}: {free:,} of {answers:,} answers were not held "
+        "to the schema"
     )
 
 
-def _same_prompt(rung: PromptedRung, held: PromptedRung | None) -> bool:
-    return held is None or (rung.prompt_digest, rung.model) == (held.prompt_digest, held.model)
+def _same_prompt(rung: PromptedRung, other: PromptedRung | None) -> bool:
+    return other is None or (rung.prompt_digest, rung.model) == (other.prompt_digest, other.model)
 
 
 def _cadence(evidence: Evidence) -> Question:
     question, cadence = "Must behaviour change monthly or more often?", evidence.cadence
     declared = cadence.declared_days
-    told = [
+    clauses = [
         "no cadence is declared (value.change_every_days)"
         if declared is None
         else f"a change every {declared:,.0f} days is declared",
@@ -225,12 +226,12 @@ def _cadence(evidence: Evidence) -> Question:
         name: days for name, days in (("declared_days", declared), ("seen_days", cadence.seen_days)) if days is not None
     }
     if cadence.days is None:
-        return Question(question=question, answer="unmeasured", evidence="; ".join(told))
+        return Question(question=question, answer="unmeasured", evidence="; ".join(clauses))
     if cadence.often:
         once = "" if cadence.binding else ", once it is declared"
-        told.append(f"every {OFTEN_DAYS:.0f} days or more often speaks against a fine-tune{once}")
+        clauses.append(f"every {OFTEN_DAYS:.0f} days or more often speaks against a fine-tune{once}")
     answer: Answer = "yes" if cadence.often else "no"
-    return Question(question=question, answer=answer, evidence="; ".join(told), figures=figures)
+    return Question(question=question, answer=answer, evidence="; ".join(clauses), figures=figures)
 
 
 _NO_LOCAL = "no local context rung was measured"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from tailtune.core.reports import Paired
 SIGNIFICANT = 0.05
 """Two-sided level below which a paired test speaks."""
 _BLOCK_DRAWS = 1_000_000  # rows drawn at once, three arrays of 8 bytes each
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
+"""Half the width of a two-sided 95 % interval of the normal distribution."""
 
 
 def wilson(right: int, rows: int) -> Estimate:
@@ -21,21 +23,20 @@ def wilson(right: int, rows: int) -> Estimate:
 
     Args:
         right: Rows answered right, 0 to rows.
-        rows: Rows asked.
+        rows: Rows answered.
 
     Returns:
-        Estimate in 0 to 1; all NaN when no rows were asked.
+        Estimate in 0 to 1; all NaN when there are no rows.
 
     Source: Wilson (1927); recommended over the Wald interval by Brown, Cai and DasGupta (2001).
     """
     if rows == 0:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
-    share, z2 = right / rows, _Z95**2
-    centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = _Z95 * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows**2)) / (1 + z2 / rows)
-    low = 0.0 if right == 0 else max(0.0, centre - half)
-    high = 1.0 if right == rows else min(1.0, centre + half)
-    return Estimate(value=share, low=low, high=high, rows=rows)
+    from scipy.stats import binomtest
+
+    share = right / rows
+    ends = binomtest(right, rows, share).proportion_ci(0.95, method="wilson")
+    return Estimate(value=share, low=float(ends.low), high=float(ends.high), rows=rows)
 
 
 def percentile_interval(value: float, samples: NDArray[np.float64], rows: int) -> Estimate:
@@ -121,8 +122,10 @@ def paired_counts(
     columns = np.concatenate([first[0], second[0]], axis=1)
 
     def gap(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        one, two = (f1(part[0], part[0] + part[1], part[0] + part[2]) for part in (sums.T[:3], sums.T[3:]))
-        result: NDArray[np.float64] = one - two
+        first_f1, second_f1 = (
+            f1(right, right + wrong, right + missed) for right, wrong, missed in (sums.T[:3], sums.T[3:])
+        )
+        result: NDArray[np.float64] = first_f1 - second_f1
         return result
 
     value = float(gap(columns.sum(axis=0, dtype=np.float64)[None, :])[0])
@@ -161,9 +164,9 @@ def row_bootstrap(columns: NDArray[np.integer], resamples: int, seed: int) -> ND
     return sums
 
 
-def f1(hits: NDArray[np.float64], given: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Harmonic mean of hits / given and hits / wanted, element by element; NaN where nothing is given nor wanted."""
-    return ratio(2 * hits, given + wanted)
+def f1(hits: NDArray[np.float64], answered: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Harmonic mean of hits / answered and hits / expected, element by element; NaN where both are 0."""
+    return ratio(2 * hits, answered + expected)
 
 
 def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,3 +182,29 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     discordant = only_first + only_second
     return 1.0 if discordant == 0 else float(binomtest(only_first, discordant, 0.5).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P-values adjusted so that all comparisons together err with the level they are compared with.
+
+    The smallest is multiplied by the number of comparisons, the next by one less, and so on; none becomes smaller than
+    one that was smaller before. Valid however the comparisons depend on each other.
+
+    Args:
+        p: Of each comparison, 0 to 1.
+
+    Returns:
+        Adjusted, in the same order, 0 to 1, none smaller than it was.
+
+    Raises:
+        ValueError: A value is outside 0 to 1, or NaN.
+
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+    """
+    if not all(0 <= value <= 1 for value in p):
+        raise ValueError(f"p-values are {list(p)}; expected 0 to 1")
+    adjusted, least = [0.0] * len(p), 0.0
+    for rank, place in enumerate(sorted(range(len(p)), key=lambda at: p[at])):
+        least = max(least, min(1.0, (len(p) - rank) * p[place]))
+        adjusted[place] = least
+    return adjusted

@@ -23,33 +23,75 @@ dollars, the one of highest net value among those whose error is at most `head_r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from tailtune.core.measures import MEASURES
+from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import Economics, RungResult, Verdict
+from tailtune.core.reports import CandidateResult, CurvePoint, DiagnoseReport, Economics, RungResult, Verdict
 from tailtune.judge.constraints import (
+    Targets,
     fast_enough,
     labels_lacking,
     meets_with_head_room,
+    months,
     needed,
+    pct,
     quality_value,
     servable,
     shortcomings,
+    usable_enough,
+    usd,
+    validity,
 )
-from tailtune.judge.evidence import Evidence
-from tailtune.judge.turning import volume_that_pays, would_change
-from tailtune.judge.weighing import (
+from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
+from tailtune.judge.net_value import (
     Weighed,
     assumed,
     best_value,
+    candidates_beside,
     economics,
     optimistic_quality,
-    roads_beside,
     weigh,
 )
-from tailtune.judge.wording import months, pct, usd
-from tailtune.spec.model import TargetsSpec, TrainSpec
+
+_WORDS: dict[Verdict, str] = {
+    "stay": "a cheaper rung stays",
+    "fine-tune": "the fine-tune wins",
+    "not-yet": "it is not yet time",
+}
+_FURTHEST = 1000.0
+"""Factor up to which another volume or error cost is looked for; further away nobody plans for it."""
+_STEP = 2.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One per use case and moment: everything the verdict is made of.
+
+    Attributes:
+        rungs: Measured rungs, cheapest first, prompted ones after local ones; at least one.
+        curve: A cheap rung by number of train rows, ascending.
+        train_rows: Good labelled rows after curation, dev and test not counted.
+        estimated_usd: What training is expected to cost; None when no price is declared.
+        unmeasured: What could not be measured and could change the verdict, in words.
+        narrow: What is known of the answers' format, in words.
+        cadence: How often behaviour must change.
+        diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
+        inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
+    """
+
+    rungs: Sequence[RungResult]
+    curve: Sequence[CurvePoint]
+    train_rows: int
+    estimated_usd: float | None
+    unmeasured: tuple[str, ...]
+    narrow: str = ""
+    cadence: Cadence = field(default_factory=Cadence)
+    diagnosis: DiagnoseReport | None = None
+    inputs: CostInputs | None = None
 
 
 @dataclass(frozen=True)
@@ -63,28 +105,33 @@ class Outcome:
     economics: Economics | None = None
 
 
-def verdict(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outcome:
-    """The verdict with its reason, what would change it, and both roads where a volume is declared.
+def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
+    """The verdict with its reason, what would change it, and all candidates in dollars where a volume is declared.
 
-    The fine-tune among the roads is one that just reaches the target: nothing is trained yet.
+    The fine-tune among the candidates is one that just reaches the target: nothing is trained yet.
+
+    Args:
+        evidence: What the verdict is made of.
+        targets: What the product needs.
+        max_train_usd: What a training may cost at most, `train.max_cost_usd`.
     """
-    found = rule(evidence, targets, train)
-    setting, roads = evidence.setting, None
-    if setting is not None:
-        tuned = assumed(found.best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
-        beside = roads_beside(found.best, evidence.rungs, targets, setting)
-        roads = economics(beside, tuned, weigh(found.best, tuned, setting), setting)
-    change = would_change(evidence, targets, found.best, lambda other: rule(other, targets, train).verdict)
-    return replace(found, would_change=change, economics=roads)
+    outcome = rule(evidence, targets, max_train_usd)
+    inputs, dollars = evidence.inputs, None
+    if inputs is not None:
+        tuned = assumed(outcome.best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
+        beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
+        dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
+    change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
+    return replace(outcome, would_change=change, economics=dollars)
 
 
-def rule(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outcome:
+def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
     """The table above and nothing else: the verdict, its reason and the best rung."""
     serving = [rung for rung in evidence.rungs if servable(rung, targets)]
     staying = [rung for rung in serving if meets_with_head_room(rung.quality, targets)]
     best = _best(evidence, targets, serving, staying)
-    worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.setting))
-    against = _against(evidence, worth, targets, train)
+    worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
+    against = _against(evidence, worth, targets, max_train_usd)
     if staying and (worth <= 0 or against):
         return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
     if staying:
@@ -98,34 +145,34 @@ def rule(evidence: Evidence, targets: TargetsSpec, train: TrainSpec) -> Outcome:
     return Outcome("fine-tune", f"{short}; {evidence.train_rows:,} good labels can train an adapter {spend}", best)
 
 
-def may_train(outcome: Outcome, train: TrainSpec) -> Decision:
-    """Whether the train stage may spend: the verdict, unless the spec overrules it."""
-    if train.when == "always":
+def may_train(outcome: Outcome, when: Literal["auto", "always", "never"]) -> Decision:
+    """Whether the train stage may spend: the verdict, unless `train.when` overrules it."""
+    if when == "always":
         return Decision(yes=True, reason=f"train.when is always (the verdict alone was {outcome.verdict})")
-    if train.when == "never":
+    if when == "never":
         return Decision(yes=False, reason=f"train.when is never (the verdict alone was {outcome.verdict})")
     return Decision(yes=outcome.verdict == "fine-tune", reason=outcome.reason)
 
 
 def _best(
-    evidence: Evidence, targets: TargetsSpec, serving: Sequence[RungResult], staying: Sequence[RungResult]
+    evidence: Evidence, targets: Targets, serving: Sequence[RungResult], staying: Sequence[RungResult]
 ) -> RungResult:
     if staying:
-        return best_value(staying, evidence.setting) or staying[0]
+        return best_value(staying, evidence.inputs) or staying[0]
     able = serving or list(evidence.rungs)
     best = max(able, key=quality_value)
     # Quality first, dollars within its head-room: a rung that hardly answers is cheap to own where errors are cheap.
     near = [rung for rung in able if 1 - quality_value(rung) <= targets.head_room * (1 - quality_value(best))]
-    return best_value(near, evidence.setting) or best
+    return best_value(near, evidence.inputs) or best
 
 
 def _worth(weighed: Weighed | None) -> float:
     """Net value of a fine-tune, US dollars over the horizon; −infinite when it is not known."""
-    found = None if weighed is None else weighed.worth()
-    return -math.inf if found is None else found.net.value
+    worth = None if weighed is None else weighed.worth()
+    return -math.inf if worth is None else worth.net.value
 
 
-def _against(evidence: Evidence, worth: float, targets: TargetsSpec, train: TrainSpec) -> str:
+def _against(evidence: Evidence, worth: float, targets: Targets, max_train_usd: Usd) -> str:
     """What speaks against training now, in words; empty when nothing does."""
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking:
@@ -136,47 +183,47 @@ def _against(evidence: Evidence, worth: float, targets: TargetsSpec, train: Trai
         if worth == -math.inf:
             return f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
-    if evidence.estimated_usd is not None and evidence.estimated_usd > float(train.max_cost_usd):
-        over = f"over train.max_cost_usd ${train.max_cost_usd}"
+    if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
+        over = f"over train.max_cost_usd ${max_train_usd:g}"
         return f"training is estimated at ${evidence.estimated_usd:.2f}, {over}"
     return ""
 
 
-def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evidence, targets: TargetsSpec) -> str:
+def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
     """Why even an optimistic fine-tune is not worth it, in words; empty when it may be, or that is not known."""
     quality = optimistic_quality(best, serving, targets)
-    weighed = weigh(best, assumed(best, quality, ""), evidence.setting)
-    found = None if weighed is None else weighed.worth()
-    if weighed is None or found is None or found.net.value > 0:
+    weighed = weigh(best, assumed(best, quality, ""), evidence.inputs)
+    worth = None if weighed is None else weighed.worth()
+    if weighed is None or worth is None or worth.net.value > 0:
         return ""
-    horizon = months(weighed.setting.value.horizon_months)
-    told = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-found.net.value)} over {horizon}"
+    horizon = months(weighed.inputs.horizon_months)
+    reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
     paying = volume_that_pays(weighed)
-    return told + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
+    return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
 
 
-def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: TargetsSpec) -> str:
-    others = f"; of {staying} rungs that do, it costs least to own" if staying > 1 and evidence.setting else ""
-    return _reaches(rung, targets) + (others if best_value([rung], evidence.setting) else "")
+def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
+    others = f"; of {staying} rungs that do, it costs least to own" if staying > 1 and evidence.inputs else ""
+    return _reaches(rung, targets) + (others if best_value([rung], evidence.inputs) else "")
 
 
-def _reaches(rung: RungResult, targets: TargetsSpec) -> str:
+def _reaches(rung: RungResult, targets: Targets) -> str:
     return (
         f"{rung.title} reaches {pct(rung.quality)}: at or above {needed(targets):.1%}, "
         f"the target {targets.quality:.1%} with head-room {targets.head_room:g}"
     )
 
 
-def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: TargetsSpec) -> str:
-    assert evidence.setting is not None  # noqa: S101 - there is a net value
-    horizon = months(evidence.setting.value.horizon_months)
+def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targets) -> str:
+    assert evidence.inputs is not None  # noqa: S101 - there is a net value
+    horizon = months(evidence.inputs.horizon_months)
     return (
         f"but a fine-tune that just reaches the target {targets.quality:.1%} would be worth {usd(worth)} more over "
         f"{horizon}, errors counted"
     )
 
 
-def _why_not(rung: RungResult, targets: TargetsSpec) -> str:
+def _why_not(rung: RungResult, targets: Targets) -> str:
     """Why not even the best rung does, in the order in which the table asks."""
     reached = f"{rung.title} reaches {pct(rung.quality)}"
     if not fast_enough(rung, targets):
@@ -186,3 +233,123 @@ def _why_not(rung: RungResult, targets: TargetsSpec) -> str:
     if rung.quality.value < needed(targets):
         return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
     return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
+
+
+def would_change(
+    evidence: Evidence, targets: Targets, best: RungResult, ask: Callable[[Evidence], Verdict]
+) -> tuple[str, ...]:
+    """What would change the verdict before training, as sentences: each figure was tried by asking the rule again.
+
+    Target, volume, cost of an error, cadence, and what is unmeasured.
+
+    Args:
+        evidence: What the verdict is made of.
+        targets: What the product needs.
+        best: The rung that the verdict names.
+        ask: The verdict on other evidence.
+    """
+    lines = [target_line(best, targets)]
+    if evidence.inputs is not None:
+        lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+    seen = evidence.cadence
+    if seen.declaring and ask(replace(evidence, cadence=replace(seen, declared_days=seen.seen_days))) != ask(evidence):
+        lines.append(seen.declaring)
+    if evidence.inputs is not None:
+        lines += seldom_line(seen, evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+    lines += [f"measuring {name}" for name in evidence.unmeasured]
+    return tuple(lines)
+
+
+def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """A line when a cadence that git shows, and nobody has declared, turned the verdict through the dollars."""
+    if not cadence.seldom or ask(replace(inputs, cadence_days=SELDOM_DAYS)) == ask(inputs):
+        return []
+    return [cadence.seldom]
+
+
+def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """The nearest volumes and costs of an error, up and down, at which the verdict is another.
+
+    Args:
+        inputs: As they are.
+        ask: The verdict at others.
+    """
+    lines, per_day, error_usd = [], inputs.requests_per_day, inputs.error_usd
+    if per_day:
+        for volume, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
+            lines.append(f"at {volume:,.0f} requests a day {_WORDS[there]}; you have {per_day:,.0f}")
+    if error_usd:
+        for error, there in _nearest(error_usd, lambda other: ask(replace(inputs, error_usd=other))):
+            lines.append(f"with an error worth {usd(error)} instead of {usd(error_usd)} {_WORDS[there]}")
+    return lines
+
+
+def target_line(best: RungResult | CandidateResult, targets: Targets) -> str:
+    """The target at which a rung does, or no longer does."""
+    enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
+    measure = MEASURES[targets.metric].title
+    if servable(best, targets) and meets_with_head_room(best.quality, targets):
+        return f"a target {measure} above {math.ceil(enough * 1000) / 1000:.1%}: {best.title} would no longer do"
+    # Rounded down: at exactly the printed target the rung must do.
+    lower = f"{math.floor(enough * 1000) / 1000:.1%} or less{_other_targets(best, targets)}"
+    return f"a target {measure} of {lower}: {best.title} would do"
+
+
+def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
+    """Other targets to relax."""
+    relaxed = []
+    if not fast_enough(rung, targets) and rung.latency is not None:
+        relaxed.append(f"a latency target of {rung.latency.p99_ms:.1f} ms or more")
+    if not usable_enough(rung, targets):
+        relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+    return f" with {' and '.join(relaxed)}" if relaxed else ""
+
+
+def volume_that_pays(weighed: Weighed) -> float | None:
+    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
+    worth = weighed.worth()
+    if worth is None or math.isnan(worth.break_even.value):
+        return None
+    return _rounded(worth.break_even.value, math.ceil, least=1.0)
+
+
+def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
+    """The nearest values above and below with another answer, and where it is not that, with the fine-tune as answer.
+
+    Limit: looks in doublings, so an answer that changes and changes back within one is not seen.
+    """
+    nearest, here = [], ask(now)
+    for up in (True, False):
+        turned = _turned(now, ask, up, least, {"stay", "fine-tune", "not-yet"} - {here})
+        nearest += [turned] if turned else []
+        if turned and here != "fine-tune" and turned[1] != "fine-tune":
+            wins = _turned(turned[0], ask, up, least, {"fine-tune"})
+            nearest += [wins] if wins else []
+    return nearest
+
+
+def _turned(
+    now: float, ask: Callable[[float], Verdict], up: bool, least: float, others: set[str]
+) -> tuple[float, Verdict] | None:
+    """The nearest value with one of the other verdicts, rounded away from now; None when there is none within reach."""
+    near, far = now, now
+    while max(far / now, now / far) <= _FURTHEST and ask(far) not in others:
+        near, far = far, far * _STEP if up else far / _STEP
+    if ask(far) not in others:
+        return None
+    for _ in range(12):
+        middle = math.sqrt(near * far)
+        near, far = (near, middle) if ask(middle) in others else (middle, far)
+    for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
+        value = _rounded(far, round_, least)
+        if value > 0 and (there := ask(value)) in others:
+            return value, there
+    return None  # rounding stepped over a narrow range
+
+
+def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
+    """Two significant digits, but no finer than `least`."""
+    if value <= 0:
+        return 0.0
+    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
+    return round_(value / unit) * unit

@@ -1,12 +1,13 @@
-"""The one protocol of everything that answers rows: a rung, an adapter, later a prompted model or an endpoint."""
+"""What every task's predictors share: their protocol, the vectors they share, and how a rung is kept on disk."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +60,63 @@ class Rung(ABC, Generic[C]):
     def save(self, folder: Path) -> None:
         """Write everything needed to answer into an empty folder (safetensors and JSON only)."""
 
+    @property
+    @abstractmethod
+    def fit_rows(self) -> int:
+        """Labelled rows needed to answer."""
+
+
+class LocalRung(Rung[C]):
+    """A rung that answers from its saved folder and the embedded encoder alone."""
+
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, embed: Embed) -> Self:
         """Read what `save` wrote."""
 
-    @property
-    @abstractmethod
-    def fit_rows(self) -> int:
-        """Labelled rows needed to answer."""
+
+class CachedEmbed:
+    """An encoder that remembers the texts it was warmed with.
+
+    Latency must not be timed through the cache: `plain` is the encoder without it.
+
+    Limit: 384 × 4 bytes per remembered text.
+    """
+
+    def __init__(self, plain: Embed) -> None:
+        self.plain = plain
+        self._row: dict[str, int] = {}
+        self._vectors: Floats = np.empty((0, 384), dtype=np.float32)
+        self.timing = False
+
+    def remember(self, texts: Sequence[str], vectors: Floats) -> None:
+        """Keep the vectors of texts, shape (n, 384)."""
+        start = len(self._vectors)
+        self._vectors = np.concatenate([self._vectors, vectors])
+        self._row.update({text: start + i for i, text in enumerate(texts)})
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """Vectors of the texts, shape (n, 384); remembered ones are not encoded again."""
+        rows = [] if self.timing else [self._row.get(text, -1) for text in texts]
+        if not rows or min(rows) < 0:
+            return self.plain(texts)
+        return self._vectors[rows]
+
+
+_ARRAYS, _META = "arrays.safetensors", "rung.json"
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    """Write arrays and JSON values into a folder."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / _ARRAYS)
+    (folder / _META).write_text(json.dumps(meta, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_arrays(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read what `save_arrays` wrote."""
+    from safetensors.numpy import load_file
+
+    return load_file(folder / _ARRAYS), json.loads((folder / _META).read_text(encoding="utf-8"))

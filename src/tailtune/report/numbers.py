@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tailtune.core.figures import NOT_KNOWN as NOT_KNOWN
+from tailtune.core.figures import NOT_MEASURED as NOT_MEASURED
+from tailtune.core.figures import counted as counted
+from tailtune.core.figures import memory as memory
+from tailtune.core.figures import percent as percent
+from tailtune.core.figures import share as share
+from tailtune.core.figures import usd as usd
+from tailtune.core.measures import MEASURES, Measure
 from tailtune.core.records import Estimate
-
-NOT_MEASURED = "n/a"
-NOT_KNOWN = "not known"
-
-
-def percent(value: float) -> str:
-    """A share, 0 to 1, in percent without the sign: `93.1`. Just below 1 gets digits instead of a false 100.0.
-
-    Args:
-        value: The share; NaN is not measured.
-
-    Returns:
-        One decimal, or two to four where one would round up to 100.0.
-    """
-    if math.isnan(value):
-        return NOT_MEASURED
-    if 0.9995 <= value < 1:
-        return f"{min(value * 100, 99.9999):.{2 if value < 0.99995 else 4}f}"
-    return f"{value * 100:.1f}"
-
-
-def share(value: float) -> str:
-    """A share, 0 to 1, as people write it: `93.1 %`."""
-    text = percent(value)
-    return text if text == NOT_MEASURED else f"{text} %"
 
 
 def bounds(estimate: Estimate) -> str:
@@ -77,34 +61,6 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, thing: str, things: str = "") -> str:
-    """A number of things: `1 row`, `12,000 rows`."""
-    return f"{value:,} {thing if value == 1 else things or thing + 's'}"
-
-
-def usd(value: float | None) -> str:
-    """US dollars: cents from a dollar up, two significant digits below. None is not known.
-
-    Args:
-        value: Dollars; None when nobody declared a price.
-
-    Returns:
-        `$1.24`, `$0.0012`, `<$0.00001`, `$0` or `not known`.
-    """
-    if value is None:
-        return NOT_KNOWN
-    if math.isnan(value):
-        return NOT_MEASURED
-    if value == 0:
-        return "$0"
-    if value >= 1:
-        return f"${value:,.2f}"
-    if value < 0.00001:
-        return "<$0.00001"
-    digits = 2 if value >= 0.095 else 1 - math.floor(math.log10(value))
-    return f"${value:.{min(digits, 5)}f}"
-
-
 def dollars(value: float | None) -> str:
     """A sum of US dollars, signed where it is lost, without cents from 100 dollars up: `$12,346`, `−$3.20`.
 
@@ -136,11 +92,11 @@ def volume(per_day: float) -> str:
 
 def figure(name: str, value: float) -> str:
     """A named figure in the unit that its name ends in: `network_ms`, 212 → `network 212 ms`."""
-    told, _, unit = name.rpartition("_")
+    what, _, unit = name.rpartition("_")
     shown = _UNITS.get(unit)
-    if shown is None or not told:
+    if shown is None or not what:
         return f"{words(name)} {NOT_MEASURED if math.isnan(value) else f'{value:,.4g}'}"
-    return f"{words(told)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
+    return f"{words(what)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
 
 
 def milliseconds(value: float) -> str:
@@ -171,11 +127,6 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def memory(mebibytes: float) -> str:
-    """Memory: `812 MiB`, `1.4 GiB`."""
-    return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
 
 
 def plain(value: float, digits: int = 3) -> str:
@@ -217,3 +168,145 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "days": lambda value: f"{value:,.0f} days",
     "tokens": lambda value: f"{value:,.0f} tokens",
 }
+
+
+WHOLE = "exact_match"
+NEXT_TO = {"accuracy": "macro_f1", "field_f1": WHOLE}
+OWNERS = (WHOLE, "schema_valid")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One per measure that plain words say better than its title.
+
+    Attributes:
+        reached: What a predictor does, `{}` for the share.
+        figure: What the share is of, over or under a large figure.
+        short: The same after a name and a comma.
+    """
+
+    reached: str
+    figure: str
+    short: str
+
+
+_PLAIN = {
+    "accuracy": Phrase("answers {} right", "answered right", "right"),
+    WHOLE: Phrase("answers {} of rows wholly right", "answered wholly right", "wholly right"),
+    "schema_valid": Phrase("answers {} with a valid object", "valid against the schema", "valid"),
+}
+
+
+def measure(name: str) -> Measure:
+    """What is known of a measure; of a strange one, its name as words."""
+    return MEASURES.get(name) or Measure(name, words(name), words(name), f"{capital(words(name))}.")
+
+
+def title(name: str) -> str:
+    """A measure as a column's heading or an axis: `accuracy`, `field F1`."""
+    return measure(name).title
+
+
+def meaning(name: str) -> str:
+    """What a measure is a share of, as a caption: `Share of rows answered right`."""
+    return measure(name).meaning.removesuffix(".")
+
+
+def phrase(name: str) -> Phrase:
+    """A measure in plain words; in its title where there are none."""
+    named = title(name)
+    article = "an" if named[:1].lower() in "aeiou" else "a"
+    return _PLAIN.get(name) or Phrase(f"reaches {article} {named} of {{}}", named, named)
+
+
+def reached(name: str, value: float) -> str:
+    """What a predictor does, after its name: `answers 92.4 % right`, `reaches a field F1 of 97.3 %`."""
+    return phrase(name).reached.format(share(value))
+
+
+def of(name: str) -> str:
+    """What points are points of, after a difference: ` of field F1`; nothing where they are of rows answered right."""
+    return "" if name == "accuracy" else f" of {title(name)}"
+
+
+def next_to(metrics: Mapping[str, Estimate]) -> str | None:
+    """The measure that deserves a column of its own next to the first; None when there is only one."""
+    first = next(iter(metrics), "")
+    partner = NEXT_TO.get(first, "")
+    return partner if partner in metrics else next((name for name in metrics if name != first), None)
+
+
+def further(metrics: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """Measures for a table of their own: all but the first, if there are more than the two that have a column."""
+    rest = tuple(metrics)[1:]
+    return rest if len(rest) > 1 else ()
+
+
+def right(metrics: Mapping[str, Estimate]) -> str:
+    """What a row is whose answer has no fault: `right`; `wholly right` where an answer can be right in part."""
+    return "wholly right" if WHOLE in metrics else "right"
+
+
+def capital(text: str) -> str:
+    """A text that begins a sentence: its first letter large."""
+    return text[:1].upper() + text[1:]
+
+
+def inline(text: str) -> str:
+    """A title inside a sentence: its first letter small, unless it is an abbreviation."""
+    first = text.partition(" ")[0]
+    return text if any(letter.isupper() for letter in first[1:]) else text[:1].lower() + text[1:]
+
+
+def called(text: str) -> str:
+    """A predictor's title inside a sentence: `the prompt with retrieved examples`, `frozen encoder + linear probe`."""
+    inside = inline(text)
+    return f"the {inside}" if inside.startswith(("prompt", "best prompt")) else inside
+
+
+FAR = 0.45
+_SLACK = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One per picture: the shares at its left and right end."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, estimates: Iterable[Estimate], target: float | None = None) -> Scale:
+        """A stretch that holds the intervals and the target.
+
+        Rungs that are 45 points or more under the best (a majority class) do not stretch it; they fall off its left.
+
+        Args:
+            estimates: Shares with intervals; NaN is passed over.
+            target: A share that must be in view.
+
+        Returns:
+            Ends on whole steps of 5 points, or of 1 point where all lies within 10; 0 to 1 when there is nothing.
+        """
+        measured = [e for e in estimates if not math.isnan(e.value)]
+        if not measured:
+            return cls(0.0, 1.0)
+        best = max(e.value for e in measured)
+        near = [e for e in measured if e.value > best - FAR]
+        ends = [target] if target is not None else []
+        ends += [end for e in near for end in (e.low, e.value, e.high) if not math.isnan(end)]
+        step = 0.01 if max(ends) - min(ends) < 0.1 else 0.05
+        low = max(math.floor(min(ends) / step + _SLACK) * step, 0.0)
+        high = min(math.ceil(max(ends) / step - _SLACK) * step, 1.0)
+        return cls(low, high) if high > low else cls(max(low - step, 0.0), min(high + step, 1.0))
+
+    def place(self, value: float) -> float:
+        """Where a share lies: 0 at the left end, 1 at the right; outside of that when it is off the picture."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, most: int = 6) -> tuple[float, ...]:
+        """Round shares to label, both ends within, at most so many."""
+        span = self.high - self.low
+        step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if span / s <= most - 1 + _SLACK)
+        first = math.ceil(self.low / step - _SLACK)
+        return tuple(round(n * step, 4) for n in range(first, math.floor(self.high / step + _SLACK) + 1))

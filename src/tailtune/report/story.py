@@ -1,11 +1,13 @@
-"""The reports of one use case as one story, told alike in terminal and page."""
+"""The reports of one use case as one story: what belongs together, every candidate, the costs, where time goes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
     REPORTS,
     CandidateResult,
@@ -17,6 +19,7 @@ from tailtune.core.reports import (
     ExpectationResult,
     FinalVerdict,
     LadderReport,
+    PromptedRung,
     PromptReport,
     RegisterReport,
     Report,
@@ -24,7 +27,7 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
-from tailtune.report.bill import Bill, BillLine
+from tailtune.report.numbers import called, count, ms, share, words
 
 R = TypeVar("R", bound=Report)
 C = TypeVar("C", bound=ClassResult)
@@ -73,8 +76,8 @@ class Story:
             digest = digest or report.rows_digest
             if isinstance(report, ValidateReport) and not report.passed:
                 break
-        told = {report.stage for report in kept}
-        return cls(tuple(kept), tuple(stage for stage in there if stage not in told), due, stopped, name)
+        stages = {report.stage for report in kept}
+        return cls(tuple(kept), tuple(stage for stage in there if stage not in stages), due, stopped, name)
 
     def _the(self, kind: type[R]) -> R | None:
         return next((report for report in self.reports if isinstance(report, kind)), None)
@@ -128,6 +131,16 @@ class Story:
     def register(self) -> RegisterReport | None:
         """What registration reported."""
         return self._the(RegisterReport)
+
+    @property
+    def best_name(self) -> str:
+        """Name of the best rung; empty when there is none."""
+        return self.best_rung.name if self.best_rung else ""
+
+    @property
+    def target(self) -> float | None:
+        """What quality should reach, 0 to 1; None before a decision."""
+        return self.decide.target if self.decide else None
 
     @property
     def failed(self) -> tuple[ExpectationResult, ...]:
@@ -187,7 +200,7 @@ class Story:
             *(self.evaluate.candidates if self.evaluate else ()),
             *self.rungs,
         )
-        return next((one.title for one in known if one.name == name), name)
+        return next((scored.title for scored in known if scored.name == name), name)
 
     @property
     def metric(self) -> str:
@@ -220,23 +233,23 @@ class Story:
     @property
     def missing(self) -> tuple[str, ...]:
         """What the verdict lacks, in words; empty when nothing does."""
-        told = (self.prompt, self.decide)
-        return tuple(dict.fromkeys(why for report in told if report is not None for why in report.unmeasured))
+        reports = (self.prompt, self.decide)
+        return tuple(dict.fromkeys(why for report in reports if report is not None for why in report.unmeasured))
 
     @property
     def not_measured(self) -> tuple[str, ...]:
         """Everything a reader could take for measured that was not, as sentences."""
-        told = (self.ladder, self.prompt, self.diagnose, self.decide)
-        found = [why for report in told if report is not None for why in report.unmeasured]
+        reports = (self.ladder, self.prompt, self.diagnose, self.decide)
+        found = [why for report in reports if report is not None for why in report.unmeasured]
         if self.failed:
             found.append("Every rung, the decision and the test: the run stopped at validation.")
         elif self.evaluate is None:
             found.append("Quality on the test rows: the test split has not been opened.")
         if self.bill.unpriced:
             found.append(f"Dollars of {', '.join(self.bill.unpriced)}: no price is declared for them.")
-        if self.bill.untold:
-            stages = ", ".join(self.bill.untold)
-            found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was told.")
+        if self.bill.unreported:
+            stages = ", ".join(self.bill.unreported)
+            found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was reported.")
         return tuple(dict.fromkeys(found))
 
 
@@ -247,3 +260,286 @@ def worst_first(found: Iterable[C]) -> tuple[C, ...]:
 
 def _sortable(value: float) -> float:
     return value if value == value else -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One per stage that ran: what it used; None when nobody counted."""
+
+    stage: str
+    cost: Cost | None
+
+    @property
+    def usd(self) -> float | None:
+        """Machine time and what was paid to endpoints; None as soon as one of them is not known."""
+        if self.cost is None or self.cost.usd is None or self.cost.bought_usd is None:
+            return None
+        return self.cost.usd + self.cost.bought_usd
+
+    @property
+    def known_usd(self) -> float:
+        """Dollars that are known; 0 when none is."""
+        return 0.0 if self.cost is None else (self.cost.usd or 0.0) + (self.cost.bought_usd or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One per story: the stages' costs and their sums."""
+
+    lines: tuple[BillLine, ...]
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all counted stages together."""
+        return sum(line.cost.wall_s for line in self.lines if line.cost)
+
+    @property
+    def known_usd(self) -> float:
+        """Dollars that are known, of machines and endpoints."""
+        return sum(line.known_usd for line in self.lines)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Stages of whose dollars some are not known."""
+        return tuple(line.stage for line in self.lines if line.usd is None)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Stages whose machine time has no known price."""
+        return tuple(line.stage for line in self.lines if line.cost is None or line.cost.usd is None)
+
+    @property
+    def unreported(self) -> tuple[str, ...]:
+        """Stages that paid an endpoint nobody knows how much."""
+        return tuple(line.stage for line in self.lines if line.cost is not None and line.cost.bought_usd is None)
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars of all stages; None as long as some are not known."""
+        return None if self.unknown or not self.lines else self.known_usd
+
+    @property
+    def bought(self) -> bool:
+        """Whether anything was bought from an endpoint, so that it deserves a column."""
+        return any(line.cost is not None and line.cost.bought_usd != 0 for line in self.lines)
+
+
+Kind = Literal["local", "prompted", "tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One per way to answer that was measured: a rung, or the fine-tune on test.
+
+    Attributes:
+        scored: How it did: rungs on dev, the fine-tune on test.
+        kind: What it is.
+    """
+
+    scored: RungResult | CandidateResult
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        """In specs and reports."""
+        return self.scored.name
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.scored.title
+
+    @property
+    def quality(self) -> Estimate:
+        """Of the measure that the target is about."""
+        return self.scored.quality
+
+    @property
+    def latency(self) -> Latency | None:
+        """Of one answer; None when not timed."""
+        return self.scored.latency
+
+    @property
+    def usd(self) -> Estimate | None:
+        """US dollars per 1,000 answers, with an interval where tokens vary; None when not known."""
+        value = self.scored.usd_per_1000
+        if value is None:
+            return None
+        low = high = value
+        if isinstance(self.scored, PromptedRung) and self.scored.usd_low is not None:
+            low, high = self.scored.usd_low, value if self.scored.usd_high is None else self.scored.usd_high
+        return Estimate(value=value, low=low, high=high, rows=self.quality.rows)
+
+    @property
+    def usable(self) -> float:
+        """Share of answers that could be used, 0 to 1; NaN when nothing was answered."""
+        return 1 - self.scored.invalid_rows / self.quality.rows if self.quality.rows else math.nan
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
+        found = self.scored
+        return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+
+    @property
+    def labels(self) -> str:
+        """Labelled rows that it needs to answer; empty where another column says it."""
+        return count(self.scored.fit_rows) if isinstance(self.scored, RungResult) else ""
+
+
+def candidates(story: Story) -> tuple[Candidate, ...]:
+    """All of them: local rungs, prompted rungs, then the fine-tune when it was tested."""
+    local = story.ladder.rungs if story.ladder else ()
+    prompted = story.prompt.rungs if story.prompt else ()
+    tuned = () if story.fine_tune is None else (story.fine_tune,)
+    return (
+        *(Candidate(scored, "local") for scored in local),
+        *(Candidate(scored, "prompted") for scored in prompted),
+        *(Candidate(scored, "tuned") for scored in tuned),
+    )
+
+
+def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates to which no other is both cheaper and better, cheapest first; those without price or quality aside."""
+    priced = [(candidate.usd.value, candidate.quality.value, candidate) for candidate in found if candidate.usd]
+    measured = [each for each in priced if not math.isnan(each[1])]
+    kept: list[Candidate] = []
+    for _, quality, candidate in sorted(measured, key=lambda each: (each[0], -each[1])):
+        if not kept or quality > kept[-1].quality.value:
+            kept.append(candidate)
+    return tuple(kept)
+
+
+Family = Literal["network", "model", "either", "text"]
+FAMILIES: dict[Family, str] = {
+    "network": "network",
+    "either": "network and model, not told apart",
+    "model": "the model",
+    "text": "reading and writing text",
+}
+_KNOWN: dict[str, tuple[str, Family]] = {
+    "connect": ("connecting", "network"),
+    "tls": ("TLS handshake", "network"),
+    "network": ("waiting on the network", "network"),
+    "wait": ("waiting for the first byte", "either"),
+    "server": ("the server's own work", "model"),
+    "body": ("receiving the answer", "network"),
+    "tokenise": ("tokenising", "text"),
+    "infer": ("inference", "model"),
+    "decode": ("decoding", "text"),
+    "rest": ("everything else", "text"),
+}
+_SEEN = 0.01  # a rest below this share of the whole is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """One per part of a candidate's mean time.
+
+    Attributes:
+        name: In reports; network is what is left of wait when the server's part is taken out.
+        title: For people.
+        family: Whose time it is.
+        mean_ms: Milliseconds.
+    """
+
+    name: str
+    title: str
+    family: Family
+    mean_ms: float
+
+
+def time_parts(latency: Latency) -> tuple[TimePart, ...]:
+    """A candidate's mean time in parts, in the order in which they happen; empty without parts.
+
+    Where a server tells how long it worked, the rest of the wait is the network's; where it does not, nobody can tell
+    network and model apart, and the wait is shown as both.
+    """
+    given = {name: value for name, value in latency.parts.items() if value > 0}
+    if not given:
+        return ()
+    if "server" in given and "wait" in given:
+        given["network"] = max(given.pop("wait") - given["server"], 0.0)
+    rest = latency.mean_ms - sum(given.values())
+    if rest > _SEEN * latency.mean_ms:
+        given["rest"] = rest
+    order = [*(name for name in _KNOWN if name in given), *(name for name in given if name not in _KNOWN)]
+    return tuple(
+        TimePart(name, *_KNOWN.get(name, (words(name), "text")), given[name]) for name in order if given[name] > 0
+    )
+
+
+def families(latency: Latency) -> frozenset[Family]:
+    """Whose time a candidate's answer takes; a time without parts is anybody's."""
+    return frozenset(part.family for part in time_parts(latency)) or frozenset({"either"})
+
+
+def of_family(parts: Sequence[TimePart], family: Family) -> float:
+    """Milliseconds of one family."""
+    return math.fsum(part.mean_ms for part in parts if part.family == family)
+
+
+def timed_candidates(story: Story) -> tuple[Candidate, ...]:
+    """Ways whose time is worth comparing: every prompted rung, the best local rung, and the fine-tune."""
+    shown = (*_prompted(story), _local(story), _tuned(story))
+    return tuple(candidate for candidate in shown if candidate is not None and _timed(candidate))
+
+
+def time_sentences(story: Story) -> tuple[str, ...]:
+    """Whether network or model is slow, and what a model of one's own would save, as sentences."""
+    prompted = _best_prompted(story)
+    here = _tuned(story) or _local(story)
+    if prompted is None or prompted.latency is None:
+        return ()
+    found = [_whose(prompted, prompted.latency)]
+    if here is not None and here.latency is not None and here.latency.p50_ms > 0:
+        saved = prompted.latency.mean_ms - here.latency.mean_ms
+        what = f"{saved_text(saved)} an answer" if abs(saved) >= 1 else "as long"
+        found.append(f"{here.title}, a model on your own machine, takes {ms(here.latency.mean_ms)}: {what}.")
+    return tuple(found)
+
+
+def saved_text(saved: float) -> str:
+    """`806 ms less`, `12 ms more`."""
+    return f"{ms(abs(saved))} {'less' if saved >= 0 else 'more'}"
+
+
+def _whose(candidate: Candidate, latency: Latency) -> str:
+    parts, whole, name = time_parts(latency), latency.mean_ms, called(candidate.title)
+    opening = f"An answer of {name} takes {ms(whole)} on average"
+    if not parts or whole <= 0:
+        return f"{opening}; where that time goes was not measured."
+    network, model, either = of_family(parts, "network"), of_family(parts, "model"), of_family(parts, "either")
+    if either > max(network, model):
+        return (
+            f"{opening}: {ms(network)} are connecting and receiving, {ms(either)} are network and model together, "
+            "because the server does not say how long it works itself."
+        )
+    slow, what = (model, "the model") if model >= network else (network, "the network")
+    return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
+        f", {share(slow / whole)} of the time."
+    )
+
+
+def _timed(candidate: Candidate) -> bool:
+    return candidate.latency is not None and candidate.latency.mean_ms > 0
+
+
+def _prompted(story: Story) -> tuple[Candidate, ...]:
+    return tuple(candidate for candidate in candidates(story) if candidate.kind == "prompted")
+
+
+def _best_prompted(story: Story) -> Candidate | None:
+    best = story.prompt.best if story.prompt else None
+    return next((candidate for candidate in _prompted(story) if candidate.name == best), None)
+
+
+def _local(story: Story) -> Candidate | None:
+    local = [candidate for candidate in candidates(story) if candidate.kind == "local"]
+    measured = [candidate for candidate in local if not math.isnan(candidate.quality.value)]
+    return max(measured, key=lambda candidate: candidate.quality.value, default=None)
+
+
+def _tuned(story: Story) -> Candidate | None:
+    tuned = (candidate for candidate in candidates(story) if candidate.kind == "tuned" and candidate.latency)
+    return next(tuned, None)

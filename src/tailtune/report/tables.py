@@ -1,191 +1,149 @@
-"""The summary's tables: rungs, test candidates, further measures, the bill."""
+"""The tables of each report as plain data, by name: MLflow keeps them as they are, Prefect shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import nan
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CandidateResult, PromptedRung, RungResult, Scored, Settled
-from tailtune.report.bill import Bill, BillLine
-from tailtune.report.measured import further, measure, next_to, title
-from tailtune.report.numbers import (
-    NOT_MEASURED,
-    bounds,
-    count,
-    duration,
-    memory,
-    milliseconds,
-    percent,
-    plain,
-    usd,
-    with_interval,
+from tailtune.core.reports import (
+    CandidateResult,
+    CurateReport,
+    DecideReport,
+    DiagnoseReport,
+    EvaluateReport,
+    LadderReport,
+    PromptedRung,
+    PromptReport,
+    Question,
+    Report,
+    RungResult,
+    TrainReport,
+    ValidateReport,
 )
-from tailtune.report.scale import Scale
-from tailtune.report.terminal import Axis, Whisker
+from tailtune.core.run_plan import Table, columns, estimate_values
+from tailtune.report.numbers import figure
 
-WIDE = 100
-SETTLED: Mapping[Settled, str] = {
-    "stays": "meets the target",
-    "falls short": "cannot meet it",
-    "better": "clearly better",
-    "not better": "not better enough",
-    "all rows": "asked every row",
-    "budget": "money ran out",
+
+def of_report(report: Report) -> dict[str, Table]:
+    """Name → table, of those with a row. A share has columns for both ends of its interval beside it."""
+    made = _TABLES.get(type(report), lambda _: {})(report)
+    return {name: table for name, table in made.items() if table and any(table.values())}
+
+
+def _rows(rows: Sequence[Mapping[str, object]]) -> Table:
+    """Rows as columns; a row that lacks one has None there."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _counts(what: str, counts: Mapping[str, int]) -> Table:
+    return {what: list(counts), "rows": list(counts.values())}
+
+
+def _curate(report: CurateReport) -> dict[str, Table]:
+    return {
+        "dropped": _counts("reason", report.dropped),
+        "dropped_examples": columns(report.dropped_examples),
+        "labels": _counts("label", report.labels),
+    }
+
+
+def _validate(report: ValidateReport) -> dict[str, Table]:
+    table = columns(report.expectations)
+    if table:
+        table["bad_origins"] = [", ".join(result.bad_origins) for result in report.expectations]
+    return {"expectations": table}
+
+
+def _ladder(report: LadderReport) -> dict[str, Table]:
+    measure = report.rungs[0].metric if report.rungs else ""
+    curve = [{"train_rows": point.rows, **estimate_values(measure, point.quality)} for point in report.curve]
+    return {"rungs": _rows([_scored(rung) for rung in report.rungs]), "curve": _rows(curve)}
+
+
+def _prompt(report: PromptReport) -> dict[str, Table]:
+    return {"rungs": _rows([{**_scored(rung), **_bought(rung)} for rung in report.rungs])}
+
+
+def _scored(scored: RungResult | CandidateResult) -> dict[str, object]:
+    """One predictor with all its measures, its time and its price."""
+    latency = scored.latency
+    return {
+        "name": scored.name,
+        **{name: v for metric, found in scored.metrics.items() for name, v in estimate_values(metric, found).items()},
+        "p50_ms": latency.p50_ms if latency else None,
+        "p99_ms": latency.p99_ms if latency else None,
+        "usd_per_1000": scored.usd_per_1000,
+    }
+
+
+def _bought(rung: PromptedRung) -> dict[str, object]:
+    return {
+        "model": rung.model,
+        "prompt": rung.prompt if rung.prompt_version is None else f"{rung.prompt} v{rung.prompt_version}",
+        "rows": rung.quality.rows,
+        "of_rows": rung.of_rows,
+        "settled": rung.settled,
+        "usable": rung.quality.rows - rung.invalid_rows,
+        **(estimate_values("difference", rung.comparison.difference) if rung.comparison else {}),
+        "p_adjusted": rung.p_adjusted,
+        "usd": rung.usd,
+    }
+
+
+def _diagnose(report: DiagnoseReport) -> dict[str, Table]:
+    causes = [
+        {
+            "fault": cause.fault,
+            "reason": cause.reason,
+            "rows": cause.rows,
+            "action": cause.action,
+            **estimate_values("share", cause.share),
+        }
+        for cause in report.classes
+    ]
+    examples = [
+        {"fault": cause.fault, "reason": cause.reason, **example.model_dump()}
+        for cause in report.classes
+        for example in cause.examples
+    ]
+    return {"classes": _rows(causes), "examples": _rows(examples), "mixed_up": columns(report.mixed_up)}
+
+
+def _decide(report: DecideReport) -> dict[str, Table]:
+    names = ("title", "quality", "one_off_usd", "monthly_usd", "request_usd", "total_usd")
+    costs = report.economics.candidates if report.economics else ()
+    return {
+        "questions": {**columns(report.questions), "figures": [_figures(question) for question in report.questions]},
+        "ownership": _rows([{name: getattr(cost, name) for name in names} for cost in costs]),
+    }
+
+
+def _figures(question: Question) -> str:
+    return ", ".join(figure(name, value) for name, value in question.figures.items())
+
+
+def _train(report: TrainReport) -> dict[str, Table]:
+    return {"epochs": columns(report.epochs)}
+
+
+def _evaluate(report: EvaluateReport) -> dict[str, Table]:
+    return {
+        "candidates": _rows([_scored(candidate) for candidate in report.candidates]),
+        "per_class": columns(report.per_class),
+        "per_field": columns(report.per_field),
+        "confusions": columns(report.confusions),
+        "calibration": columns(report.calibration),
+    }
+
+
+_TABLES: dict[type[Report], Callable[[Any], dict[str, Table]]] = {
+    CurateReport: _curate,
+    ValidateReport: _validate,
+    LadderReport: _ladder,
+    PromptReport: _prompt,
+    DiagnoseReport: _diagnose,
+    DecideReport: _decide,
+    TrainReport: _train,
+    EvaluateReport: _evaluate,
 }
-"""Why buying stopped, in a few words."""
-
-
-def predictors(
-    rows: Sequence[RungResult] | Sequence[CandidateResult], target: float | None, best: str, width: int
-) -> Table:
-    """Predictors side by side: quality with its interval drawn, time, price, and what else they need.
-
-    Args:
-        rows: Rungs of the ladder, or candidates on test; one of a kind.
-        target: What the first measure should reach, as a dotted line.
-        best: Name of the row to stress.
-        width: Columns of the terminal; from 100 on there is room for titles, below for names.
-    """
-    scale = Scale.around([row.quality for row in rows], target)
-    rungs = any(isinstance(row, RungResult) for row in rows)
-    second = next_to(rows[0].metrics)
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("  rung" if rungs else "  model", no_wrap=True, overflow="ellipsis")
-    table.add_column(f"{title(rows[0].metric)}, 95 %", no_wrap=True)
-    table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
-    shown = (measure(second).short,) if second else ()
-    for name in (*shown, "p50 ms", "p99 ms", "$/1,000", "labels" if rungs else "ECE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        style = "bold green" if row.name == best else ""
-        name = row.title if width >= WIDE else row.name
-        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
-        figures = [_second(row, second)] if second else []
-        figures += [*_time(row.latency), _price(row.usd_per_1000)]
-        figures.append(count(row.fit_rows) if isinstance(row, RungResult) else plain(row.ece))
-        whisker = Whisker(row.quality, scale, target, style or "cyan")
-        mark = "▸ " if row.name == best else "  "
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, style=style)
-    return table
-
-
-def prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width: int) -> Table:
-    """Prompted rungs side by side: quality with its interval drawn, time, price, usable answers and rows bought.
-
-    Args:
-        rows: Prompted rungs, at least one.
-        target: What the first measure should reach, as a dotted line.
-        best: Name of the row to stress.
-        width: Columns of the terminal; from 100 on there is room for titles and why buying stopped.
-    """
-    scale = Scale.around([row.quality for row in rows], target)
-    wide = width >= WIDE
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("  prompt", no_wrap=True, overflow="ellipsis")
-    table.add_column(f"{measure(rows[0].metric).short}, 95 %", no_wrap=True)
-    table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
-    for name in ("p50 ms", "$/1,000", "usable", "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if wide:
-        table.add_column("stopped", no_wrap=True)
-    for row in rows:
-        style = "bold green" if row.name == best else ""
-        name = row.title if wide else row.name.removeprefix("lm_")
-        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
-        whisker = Whisker(row.quality, scale, target, style or "cyan")
-        usable = 1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan
-        figures = [milliseconds(row.latency.p50_ms), _price(row.usd_per_1000), percent(usable), count(row.quality.rows)]
-        mark = "▸ " if row.name == best else "  "
-        told = [SETTLED[row.settled]] if wide else []
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *told, style=style)
-    return table
-
-
-def _second(row: Scored, name: str) -> str:
-    return percent(row.metrics[name].value) if name in row.metrics else NOT_MEASURED
-
-
-def measures(rows: Sequence[Scored], width: int) -> Table | None:
-    """Measures that have no column of their own, each with its interval, predictors side by side.
-
-    Args:
-        rows: Predictors; the first decides which measures there are.
-        width: Columns of the terminal; from 100 on there is room for what a measure means.
-
-    Returns:
-        None where all measures have their columns already.
-    """
-    names = further(rows[0].metrics) if rows else ()
-    if not names:
-        return None
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  measure, 95 %", no_wrap=True)
-    for row in rows:
-        table.add_column(row.name, no_wrap=True)
-    if width >= WIDE:
-        table.add_column("", style="dim", overflow="fold")
-    for name in names:
-        known = [_aligned(row.metrics[name]) if name in row.metrics else NOT_MEASURED for row in rows]
-        told = [measure(name).meaning] if width >= WIDE else []
-        table.add_row("  " + title(name), *known, *told)
-    return table
-
-
-def _aligned(found: Estimate) -> str:
-    return " " * (5 - len(percent(found.value))) + with_interval(found)
-
-
-def _time(latency: Latency | None) -> tuple[str, str]:
-    if latency is None:
-        return "n/a", "n/a"
-    return milliseconds(latency.p50_ms), milliseconds(latency.p99_ms)
-
-
-def _price(value: float | None) -> str:
-    return "unknown" if value is None else usd(value).replace("$", "")
-
-
-def costs(bill: Bill) -> Table:
-    """What each stage used, with its share of the time drawn, and the sums."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
-    table.add_column("  stage", footer=Text("  all", "bold"))
-    table.add_column("time", justify="right", footer=Text(duration(bill.wall_s), "bold"))
-    table.add_column("", width=14)
-    table.add_column("CPU", justify="right")
-    table.add_column("memory", justify="right")
-    table.add_column("USD", justify="right", footer=Text(total_usd(bill), "bold"))
-    for line in bill.lines:
-        if line.cost is None:
-            table.add_row("  " + line.stage, *["n/a", "", "n/a", "n/a", usd(None)])
-            continue
-        cost = line.cost
-        part = cost.wall_s / bill.wall_s if bill.wall_s else 0.0
-        bar = Text("█" * int(part * 14) + ("▌" if part * 14 % 1 >= 0.5 else ""), "cyan")
-        table.add_row(
-            "  " + line.stage,
-            duration(cost.wall_s),
-            bar,
-            duration(cost.cpu_s),
-            memory(cost.peak_memory_mb),
-            spent_line(line),
-        )
-    return table
-
-
-def spent_line(line: BillLine) -> str:
-    """Dollars of a stage; a lower bound where only some are known."""
-    if line.usd is not None or not line.known_usd:
-        return usd(line.usd)
-    return f"{usd(line.known_usd)} + not known"
-
-
-def total_usd(bill: Bill) -> str:
-    """The sum in dollars; a lower bound, named as such, when some stage's dollars are not known."""
-    if bill.usd is not None:
-        return usd(bill.usd)
-    known = bill.known_usd or len(bill.lines) > len(bill.unknown)
-    return f"{usd(bill.known_usd)} + not known" if known else usd(None)

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tailtune.core.reports import CandidateResult, EvaluateReport, PromptedRung, Verdict
-from tailtune.report import money
-from tailtune.report.measured import WHOLE, called, reached
-from tailtune.report.numbers import counted, points, sentence, share
-from tailtune.report.story import Story
+from tailtune.core.records import Estimate
+from tailtune.core.reports import (
+    CandidateCost,
+    CandidateResult,
+    CostLine,
+    Economics,
+    EvaluateReport,
+    PromptedRung,
+    PromptReport,
+    Settled,
+    Verdict,
+)
+from tailtune.judge.net_value import FINE_TUNE
+from tailtune.report.numbers import (
+    OWNERS,
+    WHOLE,
+    bounds,
+    called,
+    count,
+    counted,
+    dollars,
+    dollars_between,
+    duration,
+    milliseconds,
+    ms,
+    percent,
+    phrase,
+    points,
+    reached,
+    sentence,
+    share,
+    usd,
+    volume,
+)
+from tailtune.report.story import Bill, BillLine, Story
 
 Tone = Literal["good", "wait", "bad"]
 VERDICTS: dict[Verdict, str] = {
@@ -19,6 +51,17 @@ VERDICTS: dict[Verdict, str] = {
 }
 FINALS: dict[Verdict, str] = {"stay": "stay", "fine-tune": "use the fine-tune", "not-yet": "not yet"}
 """The same after the test."""
+
+
+SETTLED: Mapping[Settled, str] = {
+    "stays": "meets the target",
+    "falls short": "cannot meet it",
+    "better": "clearly better",
+    "not better": "not better enough",
+    "all rows": "asked every row",
+    "budget": "money ran out",
+}
+"""Why buying stopped, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +116,7 @@ def _unfinished(story: Story) -> Headline:
         return Headline("wait", f"Not finished: {story.due} is next", " ".join(facts))
     if story.due:
         return Headline("bad", f"Stopped at {story.due}", " ".join(["The reason stands above.", *facts]))
-    why = "The reason stands above. All reports are of an earlier run, so they are not told here as news."
+    why = "The reason stands above. All reports are of an earlier run, so they are not shown here."
     return Headline("bad", "Stopped before a stage began", why)
 
 
@@ -113,7 +156,7 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
 
 
 def _the_best(story: Story, name: str) -> str:
-    """What the fine-tune is held against: a prompt need not be cheaper."""
+    """What the fine-tune is compared with: a prompt need not be cheaper."""
     title = called(story.title(name))
     if any(rung.name == name and isinstance(rung, PromptedRung) for rung in story.rungs):
         return title if title.startswith("the best prompt") else f"the best prompt ({title.removeprefix('the ')})"
@@ -123,8 +166,8 @@ def _the_best(story: Story, name: str) -> str:
 def _worth(story: Story) -> str:
     """What the verdict is worth in dollars, where that was reckoned."""
     economics = story.verdict.economics if story.verdict else None
-    told = next(money.told(economics), "") if economics is not None and economics.net_value is not None else ""
-    return f" {told}" if told else ""
+    worth = next(value_sentences(economics), "") if economics is not None and economics.net_value is not None else ""
+    return f" {worth}" if worth else ""
 
 
 def _decided(story: Story) -> Headline:
@@ -170,3 +213,225 @@ def _wholly(winner: CandidateResult) -> str:
 
 def _gap(difference: float) -> str:
     return f"{abs(difference) * 100:.1f} points {'more' if difference >= 0 else 'less'} than"
+
+
+DAYS_A_MONTH = 365.25 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """One per kind of cost: what each candidate pays for it; None where one does not have it.
+
+    Attributes:
+        what: For people.
+        hidden: Whether no invoice shows it, on any candidate.
+        lines: One per candidate, in order.
+    """
+
+    what: str
+    hidden: bool
+    lines: tuple[CostLine | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostByVolume:
+    """One per candidate: its total cost over the horizon as a straight line over the volume.
+
+    Attributes:
+        fixed_usd: At no request at all.
+        slope_usd: More for every request a day.
+    """
+
+    candidate: CandidateCost
+    fixed_usd: float
+    slope_usd: float
+
+    def at(self, per_day: float) -> float:
+        """US dollars over the horizon at a volume."""
+        return self.fixed_usd + self.slope_usd * per_day
+
+
+def side_by_side(economics: Economics) -> tuple[CostRow, ...]:
+    """All kinds of cost of all candidates, in the order in which they name them."""
+    names = dict.fromkeys(line.what for candidate in economics.candidates for line in candidate.lines)
+    rows = []
+    for what in names:
+        lines = tuple(
+            next((line for line in candidate.lines if line.what == what), None) for candidate in economics.candidates
+        )
+        rows.append(CostRow(what, any(line is not None and line.hidden for line in lines), lines))
+    return tuple(rows)
+
+
+def costs_by_volume(economics: Economics) -> tuple[CostByVolume, ...]:
+    """Candidates whose cost at every volume is known.
+
+    The slope is such that the line passes through the candidate's total at the declared volume, errors included;
+    without a declared volume it is the price of a request alone.
+    """
+    found = []
+    for candidate in economics.candidates:
+        if candidate.one_off_usd is None or candidate.monthly_usd is None:
+            continue
+        fixed = candidate.one_off_usd + candidate.monthly_usd * economics.horizon_months
+        if candidate.total_usd is not None and economics.requests_per_day:
+            found.append(CostByVolume(candidate, fixed, (candidate.total_usd - fixed) / economics.requests_per_day))
+        elif candidate.request_usd is not None and not economics.requests_per_day:
+            found.append(
+                CostByVolume(candidate, fixed, candidate.request_usd * DAYS_A_MONTH * economics.horizon_months)
+            )
+    return tuple(found)
+
+
+def over(economics: Economics) -> str:
+    """The horizon and the volume: `over 12 months at 6,000 requests a day`."""
+    at = economics.requests_per_day
+    months = counted(economics.horizon_months, "month")
+    return f"over {months}" + ("" if at is None else f" at {volume(at)} requests a day")
+
+
+def value_sentences(economics: Economics) -> Iterator[str]:
+    """Net value and break-even volume as sentences; what is not known is left out."""
+    net = economics.net_value
+    if net is not None and not math.isnan(net.value):
+        yield f"{over(economics).capitalize()}, {_net_value(net, _untried(economics))}{_sure(economics.probability)}."
+    even = economics.break_even_per_day
+    if even is None:
+        return
+    if not math.isfinite(even.value):
+        yield "At no volume does the fine-tune cost less."
+    elif even.value < 0.5:  # it would be shown as 0
+        yield "The fine-tune costs less at any volume."
+    else:
+        ends = f"{volume(max(even.low, 0.0))} to {volume(even.high)}"
+        have = "" if economics.requests_per_day is None else f"; you have {volume(economics.requests_per_day)}"
+        yield f"From {volume(even.value)} requests a day (95 % interval {ends}) the fine-tune costs less in all{have}."
+
+
+def _untried(economics: Economics) -> str:
+    """What a fine-tune that is not trained is taken to be; empty when it is measured."""
+    tuned = next((candidate for candidate in economics.candidates if candidate.name == FINE_TUNE), None)
+    return " that just reaches the target" if tuned is not None and tuned.quality is None else ""
+
+
+def _net_value(net: Estimate, untried: str) -> str:
+    """The net value in words; a loss and its interval as what it costs."""
+    if net.high <= 0:
+        lost = f"95 % interval {dollars(-net.high)} to {dollars(-net.low)}"
+        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one ({lost})"
+    between = f"95 % interval {dollars_between(net)}"
+    if net.value < 0:
+        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one (its worth: {between})"
+    tuned = f"a fine-tune{untried}" if untried else "the fine-tune"
+    return f"{tuned} is worth {dollars(net.value)} more than going on without it ({between})"
+
+
+def _sure(probability: float | None) -> str:
+    return "" if probability is None else f"; it comes out ahead in {share(probability)} of draws"
+
+
+Figure = tuple[str, str, str]
+
+
+def figures(story: Story) -> list[Figure]:
+    """Name, value, and what it is compared with; what is not there is left out."""
+    return [*_quality(story), *_value_figure(story), *_answer(story), *_work(story)]
+
+
+def _interval(found: Estimate) -> tuple[str, str]:
+    return share(found.value), f"95 % interval {bounds(found)}"
+
+
+def _quality(story: Story) -> list[Figure]:
+    found: list[Figure] = []
+    aim = f"target {share(story.decide.target)}" if story.decide else ""
+    winner = story.candidate(story.evaluate.winner) if story.evaluate else None
+    best = story.best_rung
+    if winner is not None:
+        found.append((phrase(winner.metric).figure, share(winner.quality.value), aim))
+        owned = [name for name in OWNERS if name in winner.metrics and name != winner.metric]
+        found += [(phrase(name).figure, *_interval(winner.metrics[name])) for name in owned]
+    elif best is not None:
+        way = "best way so far" if isinstance(best, PromptedRung) else "best cheaper way"
+        found.append((f"{way}, {phrase(best.metric).short}", share(best.quality.value), aim))
+    pair = story.evaluate.comparison if story.evaluate else None
+    if pair is not None:
+        gap = pair.difference
+        prompted = any(rung.name == pair.second and isinstance(rung, PromptedRung) for rung in story.rungs)
+        over = "fine-tune over the prompt" if prompted else "fine-tune over cheaper"
+        found.append((over, f"{points(gap.value)} points", f"{points(gap.low)} to {points(gap.high)}"))
+    return found
+
+
+def _value_figure(story: Story) -> list[Figure]:
+    economics = story.verdict.economics if story.verdict else None
+    net = economics.net_value if economics else None
+    if economics is None or net is None or net.value != net.value:
+        return []
+    what = f"worth of a fine-tune, {counted(economics.horizon_months, 'month')}"
+    return [(what, dollars(net.value), dollars_between(net))]
+
+
+def _answer(story: Story) -> list[Figure]:
+    """Time and price of an answer, of who answers in the end."""
+    winner = story.candidate(story.evaluate.winner) if story.evaluate else None
+    who = winner or story.best_rung
+    if who is None:
+        return []
+    found: list[Figure] = []
+    if who.latency is not None:
+        found.append(
+            ("time of one answer", ms(who.latency.p50_ms), f"slowest 1 %: {milliseconds(who.latency.p99_ms)} ms")
+        )
+    prompts = {rung.name for rung in story.rungs if isinstance(rung, PromptedRung) and not rung.hosted}
+    bought = who.name in prompts
+    found.append(("1,000 answers cost", usd(who.usd_per_1000), "at list price" if bought else "on this machine"))
+    return found
+
+
+def _work(story: Story) -> list[Figure]:
+    found: list[Figure] = []
+    curated = story.curate
+    if curated is not None:
+        kept = percent(curated.rows_kept / curated.rows_read) if curated.rows_read else "n/a"
+        found.append(("rows kept", count(curated.rows_kept), f"{kept} % of those read"))
+    if story.bill.lines:
+        found.append(("this whole run cost", total_usd(story.bill), duration(story.bill.wall_s)))
+    return found
+
+
+def saved(found: PromptReport) -> str:
+    """What sequential buying saved, as a sentence; empty when nothing was bought or nothing is known."""
+    if found.rows_saved_share is None or not found.rungs:
+        return ""
+    money = "" if found.usd_saved_share is None else f" and {share(found.usd_saved_share)} of the dollars"
+    return f"{share(found.rows_saved_share)} of the rows{money} of a full evaluation were not needed"
+
+
+def spent(found: PromptReport) -> str:
+    """What was paid for answers, and what had been estimated."""
+    ahead = "" if found.usd_estimated is None else f", estimated {usd(found.usd_estimated)}"
+    return f"{usd(found.usd_spent)} for {counted(found.rows_bought, 'answer')}{ahead}"
+
+
+def unneeded(found: PromptReport) -> tuple[tuple[str, str], ...]:
+    """(reason, names of the rungs that were not bought for it), one for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in found.not_needed.items():
+        reasons.setdefault(why, []).append(name)
+    return tuple((why, ", ".join(names)) for why, names in reasons.items())
+
+
+def spent_line(line: BillLine) -> str:
+    """Dollars of a stage; a lower bound where only some are known."""
+    if line.usd is not None or not line.known_usd:
+        return usd(line.usd)
+    return f"{usd(line.known_usd)} + not known"
+
+
+def total_usd(bill: Bill) -> str:
+    """The sum in dollars; a lower bound, named as such, when some stage's dollars are not known."""
+    if bill.usd is not None:
+        return usd(bill.usd)
+    known = bill.known_usd or len(bill.lines) > len(bill.unknown)
+    return f"{usd(bill.known_usd)} + not known" if known else usd(None)

@@ -11,8 +11,8 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError
-from tailtune.spec.paths import Paths
 
 _TREE = ("src", "flows", "models", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore")
 

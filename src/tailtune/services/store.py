@@ -163,10 +163,10 @@ def require_passed(passed: Path, digest: str, use_case: str) -> None:
     Raises:
         MissingInputError: Validation has not run, did not pass, or passed other rows.
     """
-    held = read_json(passed, "the ladder", f"tailtune validate {use_case}")
-    if held.get("rows_digest") != digest:
+    noted = read_json(passed, "the ladder", f"tailtune validate {use_case}")
+    if noted.get("rows_digest") != digest:
         raise MissingInputError(
-            f"{passed}: validation passed other rows ({held.get('rows_digest')}, now {digest})",
+            f"{passed}: validation passed other rows ({noted.get('rows_digest')}, now {digest})",
             f"tailtune run {use_case}",
         )
 
@@ -199,12 +199,12 @@ def require_same_rows(use_case: str, passed: Path, test: Sequence[Row], **made: 
     Raises:
         MissingInputError: Something was fitted on other rows; scored anyway, test rows could be its train rows.
     """
-    held, hint = read_json(passed, "evaluation", f"tailtune validate {use_case}"), f"tailtune run {use_case}"
-    if held["test_digest"] != rows_digest(test):
+    noted, hint = read_json(passed, "evaluation", f"tailtune validate {use_case}"), f"tailtune run {use_case}"
+    if noted["test_digest"] != rows_digest(test):
         raise MissingInputError("the test rows are not the ones that validation passed", hint)
     for what, where in made.items():
         digest = where if isinstance(where, str) else read_json(where / _NOTE, "evaluation", hint)["rows_digest"]
-        if digest != held["rows_digest"]:
+        if digest != noted["rows_digest"]:
             raise MissingInputError(
-                f"{what}: made from other rows ({digest}, now {held['rows_digest']}); test would not be unseen", hint
+                f"{what}: made from other rows ({digest}, now {noted['rows_digest']}); test would not be unseen", hint
             )

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, StageFailedError, TailTuneError, UsageError
-from tailtune.spec.paths import Paths
 
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 """What a commit must hold for a run to be told from it; reports and docs may be dirty."""
@@ -115,33 +115,6 @@ def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
         return use_case is not None and _part_is_pinned(_pinned(repo, paths), folder)
 
 
-def add_use_case(paths: Paths, name: str, answers: str) -> None:
-    """Add a use case to `vars: - use_cases:` of dvc.yaml; comments and layout stay. A known name changes nothing.
-
-    Args:
-        paths: The checkout.
-        name: Of the use case.
-        answers: The file beside its model.yaml that says what an answer may be.
-
-    Raises:
-        UsageError: dvc.yaml has no such mapping in block form.
-    """
-    if name in _use_cases(paths):
-        return
-    text = paths.dvc_yaml.read_text(encoding="utf-8")
-    listed = r"^[ \t]*- use_cases:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n)*(?:([ \t]*)[\w-]+:[ \t]*\{[^\n]*\n)+"
-    block = re.search(listed, text, re.MULTILINE)
-    if block is None:
-        raise UsageError(
-            f"{paths.shown(paths.dvc_yaml)}: expected `use_cases:` under vars, one use case a line",
-            f"add `{name}: {{answers: {answers}}}` to it by hand",
-        )
-    changed = f"{text[: block.end()]}{block[1]}{name}: {{answers: {answers}}}\n{text[block.end() :]}"
-    part = paths.dvc_yaml.with_name(f".dvc.yaml.{os.getpid()}.part")
-    part.write_text(changed, encoding="utf-8")
-    part.replace(paths.dvc_yaml)
-
-
 def remote(paths: Paths) -> str | None:
     """Name of the DVC remote that push and pull use; None when there is none."""
     with _repo(paths) as repo:
@@ -220,8 +193,8 @@ def _part_of(out: Any, pin: str, folder: Path) -> str | None:
     out.obj, out.files, out.hash_info = None, None, type(out.hash_info)("md5", digest[1])
     if out.get_obj() is None:
         return None
-    held = out.get_obj(filter_info=str(folder))
-    return "" if held is None else str(held.hash_info.value)
+    tree = out.get_obj(filter_info=str(folder))
+    return "" if tree is None else str(tree.hash_info.value)
 
 
 def _git(root: Path, *words: str) -> str:
@@ -246,14 +219,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
     except (YAMLError, ValueError) as error:
         raise UsageError(f"{path.name}: not valid YAML: {error}", f"git checkout {path.name}") from error
-
-
-def _use_cases(paths: Paths) -> list[str]:
-    names: list[str] = []
-    for entry in _read_yaml(paths.dvc_yaml).get("vars") or []:
-        if isinstance(entry, dict):
-            names += entry.get("use_cases") or []
-    return names
 
 
 def _pinned(repo: Any, paths: Paths) -> Any | None:
@@ -305,7 +270,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, w
         with chdir(paths.root), Repo(str(paths.root), _wait_for_lock=wait) as repo:
             yield repo
     except DvcException as error:
-        raise _told(error, paths, use_case, stage) from error
+        raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
 
@@ -315,7 +280,7 @@ def _own_programs_first() -> dict[str, str]:
     return {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
 
 
-def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
+def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
     """The error a person can act on, for what DVC raised."""
     from dvc.exceptions import NotDvcRepoError, ReproductionError
     from dvc.lock import LockError
@@ -343,7 +308,7 @@ def _told(error: Exception, paths: Paths, use_case: str | None, stage: str | Non
             return UsageError(f"{paths.root}: no DVC repository", "dvc init")
     if "does not exist as" in text or ("not found" in text and "stage" in text.lower()):
         shown = paths.shown(paths.dvc_yaml)
-        return UsageError(f"{shown}: {text}", f"add a line for {use_case} to use_cases in {shown}")
+        return UsageError(f"{shown}: {text}", "make graph")
     return ServiceError(f"DVC: {text or type(cause).__name__}", again)
 
 

@@ -1,37 +1,67 @@
-"""What a task is: the questions that the house asks about labels and answers; one file or folder per task answers.
+"""The protocol of a task: everything that stages ask about labels and answers.
 
-A stage never asks which task it runs; it asks the task. What is learnt on top of the encoder stands in stages/train,
-rungs in predictors/, scorers in judge/; a task names them.
+A stage never asks which task it runs; it calls the use case's bound task. Each task is one folder beside this file, and
+one row of `table.py`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from tailtune.config.model import ModelSpec
+from tailtune.config.paths import CasePaths
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
-from tailtune.judge.diagnose import Part
+from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.services.sources import Columns, RawRow
-from tailtune.spec.load import UseCase
-from tailtune.spec.model import ModelSpec
-from tailtune.tasks.declare import Declaration, Wanted
-from tailtune.tasks.expect import Expected
+from tailtune.tasks.declare import Declaration, NewUseCase
+from tailtune.tasks.label_check import LabelCheck
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
+
+    from tailtune.training.objective import Goal
+
+
+class Answers(Protocol):
+    """The answers that a use case allows: a label set, a schema."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What rows are counted by: labels, fields."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
+class Files:
+    """One per use case: its files by the names that messages use, relative to the project's root.
+
+    Attributes:
+        model_yaml: The spec.
+        answers: The file of allowed answers: labels.yaml, schema.json.
+        data: The folder of raw rows.
+    """
+
+    model_yaml: str
+    answers: str
+    data: str
+
+    @classmethod
+    def of(cls, paths: CasePaths, answers: str) -> Files:
+        """The files of a checkout's use case, whose allowed answers stand in the file `answers`."""
+        shown = paths.project.shown
+        return cls(shown(paths.model_yaml), shown(paths.folder / answers), shown(paths.data))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRow:
     """One per raw row whose text is worth keeping: text and label as curation writes them.
 
     Attributes:
@@ -48,12 +78,36 @@ class Tidied:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
-    """One per validation: what a task adds to the tables that the suite is held against.
+class Expectation:
+    """One per expectation about curated rows, as plain values: validate hands them to Great Expectations.
+
+    Attributes:
+        table: What it is about.
+        kind: Great Expectations' type.
+        subject: Column, or the table where it is about all of it.
+        meaning: One sentence a person reads.
+        arguments: As Great Expectations takes them.
+    """
+
+    table: str
+    kind: str
+    subject: str
+    meaning: str
+    arguments: Mapping[str, Any]
+
+
+def expect_column(table: str, kind: str, name: str, meaning: str, **arguments: Any) -> Expectation:
+    """An expectation about the values of a column."""
+    return Expectation(table, kind, name, meaning, {"column": name, **arguments})
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTables:
+    """One per validation: the tables that a task adds for its own expectations.
 
     Attributes:
         grains: Table → its grain, for people.
-        frames: Table → rows; each with a column `origin` that says what a failing line is called.
+        frames: Table → rows; each with a column `origin` that names the row in a failure.
     """
 
     grains: Mapping[str, str]
@@ -62,7 +116,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """One per evaluation: what the winner did, part by part. A task fills what it has."""
+    """One per evaluation: the winner's results by class or field. A task fills in what it has."""
 
     per_class: tuple[ClassResult, ...] = ()
     per_field: tuple[FieldResult, ...] = ()
@@ -71,8 +125,8 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One per wrongly answered row: what was said to it.
+class RowAnswers:
+    """One per wrongly answered row: the answers of several predictors to it.
 
     Attributes:
         answer: The prompted model's answer.
@@ -89,27 +143,11 @@ class Said:
     shown: Sequence[str] | None = None
 
 
-class Book(ABC):
-    """One per reading of files: what rows are labelled with, held against what the use case declares.
-
-    Attributes:
-        seen: Label, or field → rows that have it.
-    """
-
-    seen: dict[str, int]
-
-    @abstractmethod
-    def check(self, label: str, origin: str) -> None:
-        """Note a row's raw label."""
-
-    @abstractmethod
-    def faults(self) -> Iterator[Fault]:
-        """A fault per name that is not declared, all of them at once."""
-
-
 @dataclass(frozen=True)
 class Task(ABC):
-    """One per kind of answer.
+    """One per use case: its kind of answer, bound to what the use case declares.
+
+    The class itself holds what is true of every use case of the task.
 
     Attributes:
         name: As in model.yaml.
@@ -118,120 +156,145 @@ class Task(ABC):
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
+        spec_type: The shape of model.yaml.
+        spec: What the use case declares.
+        answers: The answers that it allows.
+        files: How messages name its files.
     """
 
-    name: str
-    noun: str
-    curve_rung: str
-    model_type: str
-    narrow: str
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    name: ClassVar[str]
+    noun: ClassVar[str]
+    curve_rung: ClassVar[str]
+    model_type: ClassVar[str]
+    narrow: ClassVar[str]
+    reasons: ClassVar[Mapping[str, str]] = {}
+    spec_type: ClassVar[type[ModelSpec]]
 
+    spec: ModelSpec
+    answers: Answers
+    files: Files
+
+    @staticmethod
     @abstractmethod
-    def declare(self, wanted: Wanted) -> Declaration:
+    def load_answers(path: Path, shown: str, hint: str) -> Answers:
+        """Read and check the file of allowed answers.
+
+        Args:
+            path: The file.
+            shown: How errors name it.
+            hint: The next command that errors show.
+
+        Raises:
+            SpecError: Every fault with its line.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def declare(new_case: NewUseCase) -> Declaration:
         """A new use case from files of labelled rows.
 
         Raises:
-            UsageError: Something was asked for that this task has none of.
+            UsageError: An option was used that this task does not have.
             DataError: The files cannot be used as they are.
         """
 
+    @staticmethod
     @abstractmethod
-    def columns(self, spec: ModelSpec) -> Columns:
-        """Which columns are read, and how a label is read from them."""
-
-    @abstractmethod
-    def book(self, case: UseCase) -> Book:
-        """An empty book of labels."""
-
-    @abstractmethod
-    def tidied(self, case: UseCase, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> Tidied:
-        """Scrub a cleaned text, and take its label along.
-
-        Args:
-            case: The use case.
-            raw: As it stands in the file.
-            cleaned: Its text, cleaned.
-            changes: What cleaning changed.
-        """
-
-    @abstractmethod
-    def counted(self, label: str) -> Iterable[str]:
-        """What a kept row is counted under: its label; the fields that have a value."""
-
-    def unaligned(self, case: UseCase, label: str) -> Iterable[str]:
-        """Fields of a kept row whose value was not found in its text."""
-        return ()
-
-    def faults(self, case: UseCase) -> Iterator[Fault]:
-        """What in the declaration contradicts itself over several files; `tailtune check` tells."""
-        yield from ()
-
-    @abstractmethod
-    def expectations(self, case: UseCase) -> Iterator[Expected]:
-        """What curated rows must satisfy besides what every task's must."""
-
-    @abstractmethod
-    def tables(self, case: UseCase, rows: Sequence[Row]) -> Tables:
-        """The tables that those expectations are about."""
-
-    @abstractmethod
-    def fitting(self, case: UseCase, rows: Sequence[Row], embed: Embed) -> FitContext:
-        """What a rung may learn from."""
-
-    @abstractmethod
-    def codec(self, case: UseCase) -> Codec:
-        """Between rows and language models: what a prompt may name, how an example is written, how a reply is read."""
-
-    @abstractmethod
-    def prompts(self, description: str) -> Mapping[str, str]:
-        """Starting prompts: name → text of the prompt file.
+    def starting_prompts(description: str) -> Mapping[str, str]:
+        """Prompts for a new use case: name → text of the prompt file.
 
         Args:
             description: What the use case is for, as in model.yaml; may be empty.
         """
 
     @abstractmethod
-    def outcomes(self, score: Score) -> NDArray[np.int64]:
-        """Items of each row that were right, wrong and missed, shape (n, 3): what micro F1 is made of."""
+    def columns(self) -> Columns:
+        """Which columns are read, and how a label is read from them."""
 
     @abstractmethod
-    def most_items(self, case: UseCase) -> int:
+    def label_check(self) -> LabelCheck:
+        """An empty check of raw labels against the declaration."""
+
+    @abstractmethod
+    def prepare_row(self, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
+        """Scrub a cleaned text, and take its label along.
+
+        Args:
+            raw: As it stands in the file.
+            cleaned: Its text, cleaned.
+            changes: What cleaning changed.
+        """
+
+    @abstractmethod
+    def names_in(self, label: str) -> Iterable[str]:
+        """What a kept row is counted under: its label; the fields that have a value."""
+
+    def unaligned(self, label: str) -> Iterable[str]:
+        """Fields of a kept row whose value was not found in its text."""
+        return ()
+
+    def faults(self) -> Iterator[Fault]:
+        """What in the declaration contradicts itself over several files; `tailtune check` shows it."""
+        yield from ()
+
+    @abstractmethod
+    def expectations(self) -> Iterator[Expectation]:
+        """What curated rows must satisfy, besides the expectations of every task."""
+
+    @abstractmethod
+    def tables(self, rows: Sequence[Row]) -> SuiteTables:
+        """The tables that those expectations are about."""
+
+    @abstractmethod
+    def fit_context(self, rows: Sequence[Row], embed: Embed) -> FitContext:
+        """What a rung may learn from."""
+
+    @abstractmethod
+    def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Goal:
+        """What a fine-tune learns from these rows. Imports torch."""
+
+    @abstractmethod
+    def codec(self) -> Codec:
+        """Between rows and language models: what a prompt may name, how an example is written, how a reply is read."""
+
+    @abstractmethod
+    def most_items(self) -> int:
         """Items that a row usually has at most: the scale of its outcomes when rows are bought one after the other."""
 
     @abstractmethod
-    def score(
-        self, case: UseCase, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
-    ) -> Score:
-        """Answers held against the labels of the rows."""
+    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+        """Compare answers with the labels of the rows."""
 
     @abstractmethod
     def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
-        """Two predictors on the same rows."""
+        """Compare two predictors on the same rows, in the measure that the target is about.
+
+        Which paired test suits that measure is the task's to choose. A task whose measure is a mean over rows may rely
+        on `Score.per_row`, which is in [0, 1] for every task.
+
+        Args:
+            first: A score of this task.
+            second: Another one, of the same rows in the same order.
+            names: What the two are called.
+            resamples: Bootstrap resamples.
+        """
 
     @abstractmethod
     def details(
-        self,
-        case: UseCase,
-        rows: Sequence[Row],
-        answers: Sequence[Answer],
-        other: Sequence[Answer] | None,
-        score: Score,
-        bins: int,
+        self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
     ) -> Details:
-        """The winner's answers part by part, with the other candidate's beside them."""
+        """The winner's results by class or field, beside those of the other candidate."""
 
     @abstractmethod
-    def failure(self, case: UseCase, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+    def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
         """A row that the winner got wrong, as a line of failures.jsonl.
 
         Args:
-            case: The use case.
             row: The row.
             answer: The winner's answer.
             others: Other predictor → its answer.
         """
 
     @abstractmethod
-    def wrong_parts(self, case: UseCase, row: Row, said: Said) -> tuple[Part, ...]:
-        """The parts of an answer that are wrong, with what others say to them; at least one where the answer is."""
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+        """The wrong parts of an answer, each with what the others answered there; at least one for a wrong answer."""

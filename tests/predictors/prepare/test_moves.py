@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.core.annotations import Span
+from tailtune.core.records import Span
 from tailtune.predictors.prepare import moved, prepared, prepared_with
 from tailtune.predictors.prepare.clean import clean, clean_mapped
 from tailtune.predictors.prepare.moves import Edit, Moves, apply

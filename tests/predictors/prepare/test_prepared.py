@@ -9,15 +9,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailtune.config.model import PII
+from tailtune.config.paths import Paths
+from tailtune.lifecycle.curate import Drops, tidy_test_rows, tidy_train_rows
 from tailtune.predictors.prepare import prepared
 from tailtune.services.sources import RawRow
-from tailtune.spec.classification import ClassificationSpec, LabelSet
-from tailtune.spec.load import UseCase
-from tailtune.spec.model import PII
-from tailtune.spec.paths import Paths
-from tailtune.stages.curate.drops import Drops
-from tailtune.stages.curate.intake import test_rows as rows_of_a_test_file
-from tailtune.stages.curate.intake import train_rows
+from tailtune.tasks.base import Files
+from tailtune.tasks.classification.config import ClassificationSpec, LabelSet
+from tailtune.tasks.classification.task import Classification
+from tailtune.tasks.use_case import UseCase
 
 SPEC = ClassificationSpec.model_validate(
     {
@@ -30,7 +30,8 @@ SPEC = ClassificationSpec.model_validate(
         },
     }
 )
-CASE = UseCase("x", SPEC, LabelSet({"label": ""}), Paths(Path()).case("x"))
+PATHS = Paths(Path()).case("x")
+CASE = UseCase("x", PATHS, Classification(SPEC, LabelSet({"label": ""}), Files.of(PATHS, "labels.yaml")))
 PARTS = (
     "a@b.de",
     " \t\n",
@@ -48,7 +49,7 @@ TEXTS = st.text(max_size=20) | st.lists(st.sampled_from(PARTS)).map(" ".join)
 @given(TEXTS)
 def test_it_is_what_curation_writes(text: str) -> None:
     raw, drops = [RawRow(text, "label", "rows.csv:1")], Drops()
-    curated = [tidy.row.text for rows in (train_rows, rows_of_a_test_file) for tidy in rows(raw, CASE, drops)]
+    curated = [tidy.row.text for rows in (tidy_train_rows, tidy_test_rows) for tidy in rows(raw, CASE, drops)]
     assert len(curated) == (2 if prepared(text, PII) else 0)
     assert set(curated) <= {prepared(text, PII)}
 
@@ -59,6 +60,6 @@ def test_only_what_was_scrubbed_in_training_is_scrubbed() -> None:
 
 
 def test_a_served_model_needs_no_spec_for_it() -> None:
-    script = "import sys, tailtune.predictors.prepare; print([m for m in sys.modules if m.startswith('tailtune.spec')])"
+    script = "import sys, tailtune.predictors.prepare; print([m for m in sys.modules if 'tailtune.config' in m])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tailtune.config.model import PII, Pii
 from tailtune.predictors.prepare import scrub as scrub_kinds
 from tailtune.predictors.prepare.scrub import KINDS, iban_ok, luhn
-from tailtune.spec.model import PII, Pii
 
 
 def scrub(text: str, kinds: Sequence[Pii] = PII) -> tuple[str, tuple[Pii, ...]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError
 from tailtune.core.language import Ask, OnReply, Reply, Timing
-from tailtune.predictors.classification.replies import LabelCodec
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.tasks.classification.replies import LabelCodec
 
 SPEC = LanguageModelSpec(name="small", endpoint="http://127.0.0.1:9/v1", key_env="SECRET_KEY", max_output_tokens=64)
 LABELS = {"billing": "money and invoices", "login": "access to the account", "export": "data out of the product"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tasks.classification.contract import WORDS, embed, rows
 
-from predictors.classification.contract import WORDS, embed, rows
 from predictors.prompted.scripted import CODEC
 from tailtune.core.records import Row
 from tailtune.predictors.prompted.examples import Choice, Coverage, Nearest, fit_examples, load_examples

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.services.endpoint import Endpoint
-from tailtune.spec.prompting import LanguageModelSpec
 
 
 def test_an_endpoint_is_opened_without_a_request_or_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The optimiser finds what a reflecting model proposes, and lets neither broken prompts nor an empty purse spoil it."""
+"""The optimiser finds what a reflecting model proposes; neither broken prompts nor an empty budget spoil it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.classification.replies import LabelCodec
-from tailtune.predictors.prompted.effort import effort
-from tailtune.predictors.prompted.optimise import NAME, Found, optimise
+from tailtune.predictors.prompted.optimise import NAME, SearchResult, optimise, plan_effort
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.tasks.classification.replies import LabelCodec
 
 LABELS = {"cats": "", "dogs": ""}
 SPEC = LanguageModelSpec(name="double", endpoint="http://127.0.0.1:9/v1")
@@ -102,7 +101,7 @@ def right(row: Row, answer: Answer) -> float:
     return float(answer.value == row.label)
 
 
-def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Found:
+def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> SearchResult:
     return optimise(rung(model or Model()), ROWS, right, reflecting, calls, seed)
 
 
@@ -174,7 +173,7 @@ def test_the_same_seed_tries_the_same() -> None:
 
 
 @pytest.mark.parametrize("rows", [5, 22, 28])
-def test_an_empty_purse_ends_the_search(rows: int) -> None:
+def test_an_empty_budget_ends_the_search(rows: int) -> None:
     with pytest.raises(BudgetReachedError, match="spent"):
         found_by(Reflecting(fenced(BETTER)), Model(most_rows=rows))
     with pytest.raises(BudgetReachedError, match="spent"):
@@ -226,7 +225,7 @@ def test_dollars_are_those_of_answers_and_reflections() -> None:
 def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: int) -> None:
     reflecting = Reflecting(says)
     found_by(reflecting, calls=calls)
-    told = effort(len(ROWS), calls).reflections
+    told = plan_effort(len(ROWS), calls).reflections
     assert told / 2 <= len(reflecting.asked) <= told
 
 

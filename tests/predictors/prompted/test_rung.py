@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tasks.classification.contract import embed, rows
 
-from predictors.classification.contract import embed, rows
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC, Scripted, knows, reply, words
-from tailtune.core.errors import AskedOutError, ContextTooLongError
+from tailtune.config.prompting import PROMPT_RUNGS, LanguageModelSpec
+from tailtune.core.errors import ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Reply
-from tailtune.predictors import registry
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prompted.examples import Choice
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
-from tailtune.spec.prompting import PROMPT_RUNGS, LanguageModelSpec
+from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
 BILLING = CODEC.shown("billing")
@@ -47,7 +47,7 @@ def test_answers_come_in_the_order_of_the_texts_with_their_price() -> None:
 
 def test_no_texts_ask_nothing() -> None:
     model = Scripted()
-    assert rung(model).asked([]) == []
+    assert rung(model).ask([]) == []
     assert model.asked == []
 
 
@@ -69,7 +69,7 @@ def test_no_texts_ask_nothing() -> None:
     ],
 )
 def test_an_answer_that_cannot_be_used_is_invalid_and_no_error(said: Reply, problem: str) -> None:
-    (one,) = rung(Scripted([said])).asked(["a"])
+    (one,) = rung(Scripted([said])).ask(["a"])
     assert one.problem == problem
     assert one.answer.value == (None if problem else "billing")
     assert one.answer.usd == 0.25, "it is paid all the same"
@@ -84,23 +84,23 @@ def test_a_price_that_is_not_known_is_not_zero() -> None:
 def test_replies_are_told_by_the_place_of_their_text() -> None:
     heard: list[tuple[int, str | None]] = []
     model = Scripted(knows(dict(zip(TEXTS, LABELS, strict=True))), backwards=True)
-    rung(model).asked(TEXTS, on_reply=lambda place, said: heard.append((place, said.text)))
+    rung(model).ask(TEXTS, on_reply=lambda place, said: heard.append((place, said.text)))
     assert heard == [(place, CODEC.shown(label)) for place, label in reversed(list(enumerate(LABELS)))]
 
 
 def test_an_answer_asked_again_is_another_sample() -> None:
     model = Scripted([BILLING, BILLING])
     made = rung(model)
-    made.asked(["a"])
-    made.asked(["a"], sample=2)
+    made.ask(["a"])
+    made.ask(["a"], sample=2)
     assert [ask.sample for ask in model.asked] == [0, 2]
 
 
 def test_money_that_runs_out_keeps_what_was_answered() -> None:
     model = Scripted(lambda ask: BILLING, money=2, backwards=True)
-    with pytest.raises(AskedOutError) as raised:
-        rung(model).asked(TEXTS)
-    assert {place: one.answer.value for place, one in raised.value.asked.items()} == {1: "billing", 2: "billing"}
+    with pytest.raises(PartlyAnsweredError) as raised:
+        rung(model).ask(TEXTS)
+    assert {place: one.answer.value for place, one in raised.value.answers.items()} == {1: "billing", 2: "billing"}
     assert sorted(raised.value.replies) == [1, 2]
     assert (raised.value.message, raised.value.hint) == ("1 dollar is spent", "raise max_cost_usd")
 
@@ -113,13 +113,13 @@ class TestContext:
 
     def test_the_least_similar_examples_go_first_and_are_counted(self) -> None:
         model = Scripted(lambda ask: BILLING)
-        whole = rung(model, "nearest").asked(TEXTS[:1])[0]
+        whole = rung(model, "nearest").ask(TEXTS[:1])[0]
         assert whole.examples_dropped == 0
         room = words(model.asked[0]) + 2 * 8  # two messages, eight tokens each
         tight = rung(model, "nearest", self.spec(room - 1))
-        assert tight.asked(TEXTS[:1])[0].examples_dropped == 1
+        assert tight.ask(TEXTS[:1])[0].examples_dropped == 1
         exact = rung(model, "nearest", self.spec(room))
-        assert exact.asked(TEXTS[:1])[0].examples_dropped == 0
+        assert exact.ask(TEXTS[:1])[0].examples_dropped == 0
         all_four = exact.examples_for(TEXTS[:1])[0]
         assert tight.examples_for(TEXTS[:1])[0] == all_four[1:]
         assert words(model.asked[1]) < words(model.asked[0])
@@ -130,7 +130,7 @@ class TestContext:
         heard: list[int] = []
         made = rung(model, "nearest", self.spec(192))
         texts = ["short", "long " * 200, "other"]
-        asked = made.asked(texts, on_reply=lambda place, said: heard.append(place))
+        asked = made.ask(texts, on_reply=lambda place, said: heard.append(place))
         assert [(one.answer.value, one.problem) for one in asked] == [
             ("billing", ""),
             (None, "too long"),
@@ -144,13 +144,13 @@ class TestContext:
     def test_a_prompt_that_leaves_no_room_for_a_text_is_told(self) -> None:
         wordy = replace(rung(Scripted(), spec=self.spec(192)), template=SHOWING.with_system("long " * 200, "wordy"))
         with pytest.raises(ContextTooLongError, match="the prompt wordy does not fit into the context of small") as e:
-            wordy.asked(["short"])
+            wordy.ask(["short"])
         assert "raise context_tokens of small" in str(e.value)
 
     def test_a_server_with_less_room_than_declared_gets_half_the_examples(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
         made = rung(model, "nearest", shots=8)
-        asked = made.asked(TEXTS)
+        asked = made.ask(TEXTS)
         assert {one.answer.value for one in asked} == {"billing"}
         assert {one.examples_dropped for one in asked} == {6}
         assert all(words(ask) <= 40 for ask in model.asked)
@@ -159,22 +159,22 @@ class TestContext:
 
     def test_what_was_answered_before_a_refusal_is_kept(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
-        asked = rung(model).asked(["short", "word " * 10, "other"])
+        asked = rung(model).ask(["short", "word " * 10, "other"])
         assert [one.answer.value for one in asked] == ["billing"] * 3
 
     def test_a_text_that_the_server_refuses_without_examples_is_no_answer(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
-        asked = rung(model, "nearest").asked(["short", "word " * 100, "a " * 90, "other"])
+        asked = rung(model, "nearest").ask(["short", "word " * 100, "a " * 90, "other"])
         assert [one.problem for one in asked] == ["", "too long", "too long", ""]
         assert [one.reply.usd for one in asked] == [0.25, 0, 0, 0.25]
         assert len(model.asked) == 2, "what was answered before is not asked again"
 
     def test_money_that_runs_out_leaves_no_gap_where_a_text_is_too_long(self) -> None:
         model = Scripted(lambda ask: BILLING, money=2)
-        with pytest.raises(AskedOutError) as raised:
-            rung(model, spec=self.spec(192)).asked(["one", "long " * 200, "two", "three"])
-        assert {place: one.problem for place, one in raised.value.asked.items()} == {0: "", 1: "too long", 2: ""}
-        assert list(raised.value.asked) == [0, 1, 2]
+        with pytest.raises(PartlyAnsweredError) as raised:
+            rung(model, spec=self.spec(192)).ask(["one", "long " * 200, "two", "three"])
+        assert {place: one.problem for place, one in raised.value.answers.items()} == {0: "", 1: "too long", 2: ""}
+        assert list(raised.value.answers) == [0, 1, 2]
 
 
 class TestDerived:
@@ -183,9 +183,9 @@ class TestDerived:
     def test_held_answers_are_asked_for_with_the_schema(self) -> None:
         model = Scripted([BILLING, BILLING])
         free = rung(model)
-        held = free.held()
-        free.asked(["a"])
-        held.asked(["a"])
+        held = free.constrained_to_schema()
+        free.ask(["a"])
+        held.ask(["a"])
         assert [ask.schema for ask in model.asked] == [None, CODEC.schema(False)]
         assert model.asked[0].messages == model.asked[1].messages
         assert (held.name, held.constrained, free.constrained) == ("lm_constrained", True, False)
@@ -195,8 +195,8 @@ class TestDerived:
         spec = LanguageModelSpec(name="large", role="strong", endpoint="http://127.0.0.1:9/v1")
         made = rung(base, "coverage")
         other = made.using(strong, spec)
-        made.asked(["a"])
-        other.asked(["a"])
+        made.ask(["a"])
+        other.ask(["a"])
         assert base.asked == strong.asked
         assert (other.name, other.spec.name, made.spec.name) == ("lm_strong", "large", "small")
         assert made.using(strong, SPEC).name == "lm_zero_shot", "the same model opened again is no other rung"
@@ -204,7 +204,7 @@ class TestDerived:
     def test_another_prompt_keeps_model_and_examples(self) -> None:
         model = Scripted([BILLING])
         made = rung(model, "coverage").with_template(SHOWING.with_system("Better.", "optimised"))
-        made.asked(["a"])
+        made.ask(["a"])
         assert model.asked[0].messages[0].content == "Better."
         assert made.examples_for(["a"])[0]
         assert (made.name, made.template.name) == ("lm_optimised", "optimised")
@@ -216,11 +216,11 @@ def test_tokens_are_expected_from_what_would_be_sent() -> None:
     sent, written = made.expected_tokens(TEXTS)
     assert written == 3 * len(BILLING.split()), "as long as the examples' answers"
     prompts = rung(Scripted(lambda ask: BILLING), "nearest")
-    prompts.asked(TEXTS)
+    prompts.ask(TEXTS)
     inner = prompts._model()
     assert isinstance(inner, Scripted)
     assert sent == sum(words(ask) + 16 for ask in inner.asked)
-    more, _ = made.held().expected_tokens(TEXTS)
+    more, _ = made.constrained_to_schema().expected_tokens(TEXTS)
     assert more == sent + 3 * len(json.dumps(CODEC.schema(False)).split())
     assert model.asked == []
     assert rung(model).expected_tokens(TEXTS)[1] > 0
@@ -231,14 +231,14 @@ def test_tokens_are_expected_from_what_would_be_sent() -> None:
 @pytest.mark.parametrize("name", PROMPT_RUNGS)
 def test_a_saved_rung_comes_back_and_sends_the_same(tmp_path: Path, name: str, choice: Choice) -> None:
     model, again = Scripted(lambda ask: BILLING), Scripted(lambda ask: BILLING)
-    made = rung(model, choice).held()
+    made = rung(model, choice).constrained_to_schema()
     made.save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS[name], ())
-    loaded = registry.load(tmp_path, embed)
+    saved.write_card(tmp_path, saved.RUNG_KINDS[name], ())
+    loaded = saved.load(tmp_path, embed)
     assert isinstance(loaded, Prompted)
     assert (loaded.template, loaded.spec, loaded.constrained) == (made.template, made.spec, True)
     assert loaded.fit_rows == made.fit_rows
-    assert loaded.using(again, loaded.spec).asked(TEXTS) == made.asked(TEXTS)
+    assert loaded.using(again, loaded.spec).ask(TEXTS) == made.ask(TEXTS)
     assert again.asked == model.asked
 
 
@@ -254,12 +254,12 @@ def test_a_loaded_rung_opens_its_model_when_the_first_text_comes(tmp_path: Path)
     """Bringing a rung back reaches for no network, key or folder."""
     spec = LanguageModelSpec(name="local", folder="nowhere/at/all")
     rung(Scripted(), spec=spec).save(tmp_path)
-    loaded = Prompted.load(tmp_path, embed)
+    loaded = Prompted.load(tmp_path, embed, saved.codec_from)
     with pytest.raises(Exception, match="nowhere/at/all"):
         loaded.answer(["a"])
 
 
 def test_importing_the_rung_loads_neither_a_client_nor_torch() -> None:
-    ask = "import sys, tailtune.predictors.prompted.recipes; print({'openai', 'torch', 'jinja2'} & set(sys.modules))"
+    ask = "import sys, tailtune.predictors.prompted.rung; print({'openai', 'torch', 'jinja2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

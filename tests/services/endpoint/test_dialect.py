@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from services.endpoint.helpers import SCHEMA, ask
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.services.endpoint.dialect import FORMS, Dialect, form_note, response_format
-from tailtune.services.endpoint.said import Said
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.services.endpoint.faults import Refusal
 
 SPEC = LanguageModelSpec(name="small", endpoint="http://127.0.0.1:1/v1")
 HELD, FREE = ask("one", SCHEMA), ask("one")
-NO_SCHEMA = Said(400, "'response_format' is not supported")
+NO_SCHEMA = Refusal(400, "'response_format' is not supported")
 
 
 def test_it_descends_a_form_at_a_time_and_then_gives_up() -> None:
@@ -33,13 +33,13 @@ def test_what_others_have_learnt_is_not_given_up_again() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        Said(429, "response_format busy"),
-        Said(400, "something else entirely"),
-        Said(401, "response_format needs a key"),
+        Refusal(429, "response_format busy"),
+        Refusal(400, "something else entirely"),
+        Refusal(401, "response_format needs a key"),
     ],
     ids=lambda said: said.text,
 )  # fmt: skip
-def test_other_refusals_change_nothing(said: Said) -> None:
+def test_other_refusals_change_nothing(said: Refusal) -> None:
     dialect = Dialect(SPEC)
     before = dialect.arguments(HELD)
     assert not dialect.adapt(HELD, before, said)
@@ -54,8 +54,8 @@ def test_a_request_without_a_schema_gives_no_form_up() -> None:
 
 def test_the_limit_has_a_newer_name_and_temperature_may_be_fixed() -> None:
     dialect = Dialect(SPEC)
-    newer = Said(400, "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.")
-    fixed = Said(400, "'temperature' does not support 0 with this model. Only the default (1) value is supported.")
+    newer = Refusal(400, "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.")
+    fixed = Refusal(400, "'temperature' does not support 0 with this model. Only the default (1) value is supported.")
     assert dialect.adapt(FREE, dialect.arguments(FREE), newer)
     assert dialect.arguments(FREE) == {"max_completion_tokens": 512, "temperature": 0.0}
     assert dialect.adapt(FREE, dialect.arguments(FREE), fixed)

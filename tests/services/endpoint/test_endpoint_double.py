@@ -16,8 +16,8 @@ from doubles.prompts import question, shown
 from doubles.skill import Skilled
 
 from services.endpoint.helpers import ask
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.services.endpoint import Endpoint
-from tailtune.spec.prompting import LanguageModelSpec
 
 LABELS = ("refund", "invoice", "login", "bug")
 TRUTH = {f"text number {i} of many": {"label": LABELS[i % 4]} for i in range(400)}

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tailtune.core.annotations import Annotation, Span
+from tailtune.core.records import Span
 from tailtune.services.sources import RawRow
-from tailtune.spec.schema import schema_from
-from tailtune.tasks.base import Tidied
-from tailtune.tasks.extraction.annotate import REASONS, tidied, unaligned
-from tailtune.tasks.extraction.reading import RawLabel
+from tailtune.tasks.base import PreparedRow
+from tailtune.tasks.extraction.annotate import REASONS, RawLabel, prepare_row, unaligned
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 DATE = {"type": ["string", "null"], "format": "date"}
 SCHEMA = schema_from(
@@ -32,13 +32,13 @@ SCHEMA = schema_from(
 
 def made(
     text: str, *spans: tuple[str, str], values: dict[str, Any] | None = None, intent: str | None = None, scrub: Any = ()
-) -> Tidied:
+) -> PreparedRow:
     """A row whose spans are named by what they cover: (field, surface)."""
     given = tuple(Span(at := text.index(surface), at + len(surface), field) for field, surface in spans)
-    return tidied(SCHEMA, RawRow(text, RawLabel(given, values, intent).encode(), "r.jsonl:1"), scrub, ())
+    return prepare_row(SCHEMA, RawRow(text, RawLabel(given, values, intent).encode(), "r.jsonl:1"), scrub, ())
 
 
-def annotation(made: Tidied) -> Annotation:
+def annotation(made: PreparedRow) -> Annotation:
     assert not made.reason, made.detail
     return Annotation.decode(made.label)
 
@@ -116,14 +116,16 @@ def test_a_span_that_cannot_be_used_puts_the_row_aside(
     text: str, span: tuple[int, int], reason: str, told: str
 ) -> None:
     label = RawLabel((Span(*span, "name"),)).encode()
-    row = tidied(SCHEMA, RawRow(text, label, "r.jsonl:1"), (), ())
+    row = prepare_row(SCHEMA, RawRow(text, label, "r.jsonl:1"), (), ())
     assert row.reason == reason
     assert told in row.detail
 
 
 def test_overlapping_and_crossing_spans_put_the_row_aside() -> None:
     for spans in (((0, 3, "name"), (2, 5, "items")), ((0, 5, "name"), (1, 2, "items"))):
-        row = tidied(SCHEMA, RawRow("abcdef", RawLabel(tuple(Span(*span) for span in spans)).encode(), "r:1"), (), ())
+        row = prepare_row(
+            SCHEMA, RawRow("abcdef", RawLabel(tuple(Span(*span) for span in spans)).encode(), "r:1"), (), ()
+        )
         assert row.reason == "span_overlap"
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from tailtune.core.annotations import Annotation, Span
-from tailtune.core.records import Row
-from tailtune.spec.schema import schema_from
+from tailtune.core.records import Row, Span
+from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.gate import GRAINS, tables
+from tailtune.tasks.extraction.schema_reader import schema_from
 
 SCHEMA = schema_from(
     {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tailtune.core.errors import DataError, SpecError, UsageError
-from tailtune.tasks.declare import Declaration, Wanted
-from tailtune.tasks.extraction.new_schema import declare
+from tailtune.tasks.declare import Declaration, NewUseCase
+from tailtune.tasks.extraction.new import declare
 
 SCHEMA = {
     "type": "object",
@@ -28,7 +28,7 @@ def rows(count: int = 40) -> list[dict[str, Any]]:
 def declared(tmp_path: Path, given: list[dict[str, Any]], **wanted: Any) -> Declaration:
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
-    return declare(Wanted(name="mine", source=file, **wanted))
+    return declare(NewUseCase(name="mine", source=file, **wanted))
 
 
 def schema_file(tmp_path: Path, schema: Any = SCHEMA) -> Path:
@@ -41,7 +41,7 @@ def test_a_given_schema_is_kept_as_it_is(tmp_path: Path) -> None:
     made = declared(tmp_path, rows(), schema=schema_file(tmp_path))
     assert json.loads(made.answers) == SCHEMA
     assert (made.rows, made.names) == (40, 2)
-    assert made.told == ["2 fields, 1 of them stand in the text; as given"]
+    assert made.notes == ["2 fields, 1 of them stand in the text; as given"]
     assert "task: extraction" in made.model_yaml and "  fields: fields\n" in made.model_yaml
     assert "entities" not in made.model_yaml, "the file has no such column"
 
@@ -49,7 +49,7 @@ def test_a_given_schema_is_kept_as_it_is(tmp_path: Path) -> None:
 def test_without_a_schema_one_is_proposed(tmp_path: Path) -> None:
     made = declared(tmp_path, rows())
     assert list(json.loads(made.answers)["properties"]) == ["name", "peril"]
-    assert "proposed from the data" in made.told[0]
+    assert "proposed from the data" in made.notes[0]
 
 
 def test_values_without_a_place_and_rows_of_no_use_are_told(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_values_without_a_place_and_rows_of_no_use_are_told(tmp_path: Path) -> N
     given[0]["fields"]["name"] = "Nobody Else"
     given[1]["fields"]["peril"] = None
     given[2] = {"text": "x", "fields": {"name": {"first": "Ann"}}}
-    told = declared(tmp_path, given, schema=schema_file(tmp_path)).told
+    told = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
     assert told[1:] == [
         "1 of 39 values of 40 rows are not found in their text: name 1",
         "1 of 40 rows cannot be used: bad_value name 1",
@@ -74,7 +74,7 @@ def test_fields_with_few_rows_are_named(tmp_path: Path) -> None:
     given = rows()
     for row in given[3:]:
         del row["fields"]["name"]
-    told = declared(tmp_path, given, schema=schema_file(tmp_path)).told
+    told = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
     assert told[-1].endswith("the gate asks for more: name 3")
 
 

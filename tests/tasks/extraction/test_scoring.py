@@ -1,44 +1,121 @@
-"""Outcomes of extractions: the counts that field F1 is made of, for answers as models give them."""
+"""Measures of extraction against figures worked out by hand, and what must hold for any answers."""
 
 from __future__ import annotations
 
-import json
+import math
+import time
 
+import numpy as np
 import pytest
-from project import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tailtune import tasks
-from tailtune.core.annotations import Annotation
-from tailtune.core.records import Answer, Row
-from tailtune.judge import metrics
-from tailtune.spec.load import load_use_case
-from tailtune.spec.paths import Paths
+from tailtune.core.measures import MEASURES
+from tailtune.core.records import Answer
+from tailtune.judge.stats import wilson
+from tailtune.tasks.extraction.annotations import Annotation, Extraction
+from tailtune.tasks.extraction.scoring import score
+from tasks.extraction.claims import RULES, SCHEMA, gold, said
+from tasks.extraction.test_scoring_tally import VALUES
 
-CASE = load_use_case(Paths(ROOT), "insurance-claims")
-TASK = tasks.of(CASE)
-LABEL = Annotation({"peril": "hail", "vehicle_make": "Volvo", "witnesses": ["Ada", "Ben"]}).encode()
-ROW = Row("1", "a text", LABEL, "claims.jsonl:1")
-
-
-def test_values_are_counted_and_make_field_f1() -> None:
-    codec = TASK.codec(CASE)
-    shown = json.loads(codec.shown(LABEL))
-    replies = [
-        shown,  # four values right
-        {**shown, "peril": "fire", "vehicle_make": None, "drivable": True, "witnesses": ["Ada"]},
-        None,
-    ]
-    answers = [codec.read("" if one is None else json.dumps(one), ROW.text).answer for one in replies]
-    score = TASK.score(CASE, [ROW] * 3, answers, resamples=10)
-    outcomes = TASK.outcomes(score)
-    assert outcomes.tolist() == [[4, 0, 0], [1, 2, 3], [0, 0, 4]]
-    right, wrong, missed = outcomes.sum(axis=0)
-    assert score.metrics["field_f1"].value == pytest.approx(2 * right / (2 * right + wrong + missed))
-    assert score.invalid_rows == 1
-    assert TASK.most_items(CASE) == 45
+EXPECTED = [
+    gold((0, 4, "loss_date"), loss_date="2026-01-01", items=["roof", "door"], peril="fire"),
+    gold((3, 9, "loss_date"), loss_date="2026-01-02", injured=False),
+    gold(),
+]
+ANSWERS = [
+    said((0, 4, "loss_date"), loss_date="2026-01-01", items=["roof"], peril="hail"),
+    said((3, 8, "loss_date"), loss_date="02/01/2026", injured=False),
+    said(),
+]
 
 
-def test_a_score_of_another_task_is_refused() -> None:
-    other = metrics.score(["a", "b"], [Answer("a", 0.5), Answer("b", 0.5)], 10, 2)
-    with pytest.raises(TypeError, match="expected the score of extractions"):
-        TASK.outcomes(other)
+def test_every_measure_by_hand() -> None:
+    """Given 5, right 3 (date, roof, injured); wanted 6; one date is badly written but means the right day."""
+    found = score(SCHEMA, EXPECTED, ANSWERS, RULES)
+    assert {name: item.value for name, item in found.metrics.items()} == pytest.approx(
+        {
+            "field_f1": 2 * 3 / (5 + 6),
+            "macro_f1": (2 * 1 / 4 + 2 * 1 / 3 + 0 + 1) / 4,  # report_date is never expected
+            "field_precision": 3 / 5,
+            "field_recall": 3 / 6,
+            "exact_match": 1 / 3,
+            "field_accuracy": 12 / 15,
+            "span_f1": 2 * 1 / 4,
+            "schema_valid": 2 / 3,
+            "format_correct": 4 / 5,
+            "value_correct": 4 / 5,
+        }
+    )
+    assert found.quality == found.metrics["field_f1"]
+    assert found.right.tolist() == [False, False, True]
+    assert found.metrics["exact_match"] == wilson(1, 3)
+    assert found.invalid_rows == 0
+    assert math.isnan(found.ece), "nobody said how sure it was"
+    assert set(found.metrics) <= set(MEASURES)
+    assert {item.rows for item in found.metrics.values()} == {3}
+
+
+def test_span_f1_is_left_out_where_no_span_is_expected() -> None:
+    assert "span_f1" not in score(SCHEMA, [gold(peril="fire")], [said((0, 1, "items"))], RULES).metrics
+
+
+def test_no_object_counts_as_invalid() -> None:
+    found = score(SCHEMA, [gold(peril="fire"), gold()], [Answer(None, math.nan)] * 2, RULES)
+    assert found.invalid_rows == 2
+    assert found.quality.value == 0
+    assert found.metrics["field_accuracy"].value == 0
+    assert found.metrics["schema_valid"].value == 0
+    assert math.isnan(found.metrics["field_precision"].value), "nothing was given: not measured, which is not 0"
+    assert math.isnan(found.metrics["field_precision"].low)
+
+
+def test_calibration_error_is_over_answers_of_fields() -> None:
+    """Four of five fields are right at 0.9: one bin, off by 0.1."""
+    found = score(SCHEMA, [gold(peril="fire")], [said(peril="hail", sure=0.9)], RULES, bins=1)
+    assert found.ece == pytest.approx(0.1)
+
+
+def test_the_interval_is_over_rows_not_fields() -> None:
+    """Rows that are all right or all wrong: the interval is as wide as that of 40 coins, not of 200."""
+    full = {"loss_date": "2026-01-01", "report_date": "2026-01-01", "items": ["x"], "peril": "fire", "injured": True}
+    wrong = {"loss_date": "2026-01-02", "report_date": "2026-01-02", "items": ["y"], "peril": "hail", "injured": False}
+    answers = [said(**full)] * 20 + [said(**wrong)] * 20
+    found = score(SCHEMA, [gold(**full)] * 40, answers, RULES).metrics["field_f1"]
+    width = 2 * 1.96 * math.sqrt(0.25 / 40)
+    assert found.value == 0.5
+    assert found.high - found.low == pytest.approx(width, rel=0.15)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=6), st.integers(0, 9))
+def test_the_expected_answers_score_one_for_sure(rows: list[dict[str, object]], seed: int) -> None:
+    clean = [{**row, "loss_date": "2026-01-01", "report_date": None} for row in rows]
+    expected = [Annotation({name: value for name, value in row.items() if value is not None}) for row in clean]
+    found = score(SCHEMA, expected, [Extraction.of(row) for row in clean], RULES, resamples=50, seed=seed)
+    assert found.right.all()
+    for name in ("field_f1", "macro_f1", "field_precision", "field_recall", "field_accuracy"):
+        item = found.metrics[name]
+        assert (item.value, item.low, item.high) == (1, 1, 1), name
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
+def test_every_interval_holds_its_value_between_nothing_and_all(pairs: list[tuple[dict, dict]]) -> None:
+    expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
+    answers = [Extraction.of(given_) for _, given_ in pairs]
+    found = score(SCHEMA, expected, answers, RULES, resamples=50)
+    assert score(SCHEMA, expected, answers, RULES, resamples=50).metrics.keys() == found.metrics.keys()
+    for item in found.metrics.values():
+        assert math.isnan(item.value) or 0 <= item.low <= item.value <= item.high <= 1
+
+
+def test_a_big_test_set_takes_seconds() -> None:
+    """2,000 rows and 2,000 resamples; the bound is loose, rows × resamples × fields in one piece would be 3 GB."""
+    random = np.random.default_rng(3)
+    expected = [gold(peril="fire", loss_date=f"2026-01-{day:02}") for day in random.integers(1, 29, 2000)]
+    answers = [said(peril="hail" if odd else "fire", loss_date="2026-01-07") for odd in random.random(2000) < 0.1]
+    begun = time.perf_counter()
+    found = score(SCHEMA, expected, answers, RULES)
+    assert time.perf_counter() - begun < 10
+    assert found.quality.low < found.quality.value < found.quality.high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tailtune.core.reports.common import Paired, Report, Scored
 from tailtune.core.reports.decision import DecideReport, FinalVerdict, Question, Surroundings, Verdict
-from tailtune.core.reports.economy import CostLine, Economics, Road
+from tailtune.core.reports.economics import CandidateCost, CostLine, Economics
 from tailtune.core.reports.models import (
     CalibrationBin,
     CandidateResult,
@@ -33,6 +33,7 @@ from tailtune.core.reports.rungs import CurvePoint, LadderReport, RungResult
 __all__ = [
     "REPORTS",
     "CalibrationBin",
+    "CandidateCost",
     "CandidateResult",
     "ClassResult",
     "Confusion",
@@ -59,7 +60,6 @@ __all__ = [
     "Question",
     "RegisterReport",
     "Report",
-    "Road",
     "Role",
     "RungResult",
     "Scored",

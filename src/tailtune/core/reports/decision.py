@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tailtune.core.records import Decision, Record
 from tailtune.core.reports.common import Report
-from tailtune.core.reports.economy import Economics
+from tailtune.core.reports.economics import Economics
 
 Verdict = Literal["stay", "fine-tune", "not-yet"]
 

@@ -15,8 +15,8 @@ from tailtune.predictors.prepare.moves import Moves
 from tailtune.predictors.prepare.scrub import scrub, scrub_mapped
 
 if TYPE_CHECKING:
-    from tailtune.core.annotations import Span
-    from tailtune.spec.model import Pii
+    from tailtune.config.model import Pii
+    from tailtune.core.records import Span
 
 
 def prepared(text: str, scrub_pii: Iterable[Pii]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tailtune.predictors.prepare.moves import Edit, Moves, apply
 
 if TYPE_CHECKING:  # a served model carries this file, and no spec
-    from tailtune.spec.model import Pii
+    from tailtune.config.model import Pii
 
 _DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z]{2,24}(?![\w-])")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.language import PER_MESSAGE_TOKENS, Message
 from tailtune.predictors.prompted.examples import Example, Examples
 from tailtune.predictors.prompted.templates import Template, render
-from tailtune.spec.prompting import LanguageModelSpec
 
 
 @dataclass(frozen=True, slots=True)

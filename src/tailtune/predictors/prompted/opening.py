@@ -1,16 +1,19 @@
-"""A language model by what its use case declares: an endpoint, or a causal model in a folder."""
+"""A language model by what its use case declares, and a saved rung with the model that it asks beside it."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailtune.config.prices import TokenPrice
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import LanguageModel
-from tailtune.spec.prices import TokenPrice
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.predictors.prompted.weights import files_of
 
 if TYPE_CHECKING:
-    from tailtune.services.endpoint import AnswerCache, Purse
+    from tailtune.services.endpoint import AnswerCache, Budget
 
 
 def open_model(
@@ -18,7 +21,7 @@ def open_model(
     root: Path | None = None,
     price: TokenPrice | None = None,
     cache: AnswerCache | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
 ) -> LanguageModel:
     """Open a declared model.
 
@@ -27,7 +30,7 @@ def open_model(
         root: What a local model's folder is relative to; the current folder when None.
         price: Of an endpoint's tokens; costs are not known when None.
         cache: Answers kept from earlier; none are kept when None.
-        purse: What may be spent; no limit when None.
+        budget: What may be spent; no limit when None.
 
     Raises:
         TailTuneError: A local model's folder cannot be used.
@@ -38,4 +41,62 @@ def open_model(
         return LocalModel(spec, root or Path.cwd(), cache)
     from tailtune.services.endpoint import Endpoint
 
-    return Endpoint(spec, price, cache, purse)
+    return Endpoint(spec, price, cache, budget)
+
+
+CARD = "prompt.json"
+WEIGHTS = "model"
+"""Folder of a packed model, beside the card."""
+
+
+def declared(folder: Path, card: LanguageModelSpec) -> LanguageModelSpec:
+    """What a saved rung asks: as its card says, or the model that was packed with it, by its absolute path."""
+    held = (folder / WEIGHTS).absolute()
+    packed = card.folder is not None and held.is_dir()
+    return card.model_copy(update={"folder": str(held)}) if packed else card
+
+
+def model_of(folder: Path, root: Path) -> Path | None:
+    """Folder of the local model that a saved rung asks; None where an endpoint answers.
+
+    Args:
+        folder: The saved rung.
+        root: What folders of local models are relative to.
+    """
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    spec = declared(folder, LanguageModelSpec.model_validate(card["spec"]))
+    return None if spec.folder is None else root / spec.folder
+
+
+def pack(folder: Path, model: Path, into: Path) -> Path:
+    """Lay a saved rung and its local model together.
+
+    Config, tokenizer and safetensors are taken and nothing else. On one file system they are hard links, so that the
+    bytes are copied only by who stores the whole.
+
+    Args:
+        folder: The saved rung.
+        model: As `model_of` says.
+        into: A folder to lay it in.
+
+    Returns:
+        The whole, under the rung's own name.
+
+    Raises:
+        MissingInputError: The model's folder cannot be read without running code from it.
+    """
+    from tailtune.predictors.prompted.local.model import require_model
+
+    require_model(model)
+    whole = Path(shutil.copytree(folder, into / folder.name))
+    (whole / WEIGHTS).mkdir()
+    for file in files_of(model):
+        _place(file.resolve(), whole / WEIGHTS / file.name)
+    return whole
+
+
+def _place(file: Path, at: Path) -> None:
+    try:
+        at.hardlink_to(file)  # MLflow stores no symbolic ones
+    except OSError:  # another file system, or one that knows no links
+        shutil.copyfile(file, at)

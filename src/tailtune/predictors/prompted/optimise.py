@@ -1,25 +1,122 @@
-"""A better system message, found by reflection on failures: GEPA, asked through the rung's own model and limits."""
+"""A better system message, found by reflection on failures (GEPA), asked through the rung's own model and limits."""
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
+from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
-from tailtune.core.sums import known_sum
-from tailtune.predictors.prompted.effort import Effort, effort
-from tailtune.predictors.prompted.reflection import proposed, reflection, told
-from tailtune.predictors.prompted.rung import Asked, Prompted
-from tailtune.predictors.prompted.templates import Template, parsed
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
+from tailtune.predictors.prompted.templates import Template, parsed, variables_in
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.result import GEPAResult
+
+
+FEWEST_ROWS = 4
+"""Two to compare candidates on, and two to reflect on."""
+_SELECTION_SHARE = 0.2  # of the calls, for one look at a candidate
+_REFLECTED_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """One per search.
+
+    Attributes:
+        calls: Rows that the rung is asked for at most.
+        selection_rows: Labelled rows that candidates are compared on; as many others are reflected on.
+        batch_rows: Rows of one reflection.
+        reflections: Times that the reflecting model is asked at most.
+    """
+
+    calls: int
+    selection_rows: int
+    batch_rows: int
+    reflections: int
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows that are used."""
+        return 2 * self.selection_rows
+
+
+def plan_effort(rows: int, calls: int) -> Effort:
+    """What a search may take.
+
+    Args:
+        rows: Labelled rows that there are.
+        calls: Rows that the rung may be asked for.
+
+    Raises:
+        ValueError: Fewer than 4 rows.
+    """
+    if rows < FEWEST_ROWS:
+        raise ValueError(f"{rows} rows, expected at least {FEWEST_ROWS}")
+    selection = max(2, min(rows // 2, int(calls * _SELECTION_SHARE)))
+    batch = min(_REFLECTED_ROWS, selection)
+    # A reflection is on answers to one batch, and what it proposes is tried on the same.
+    return Effort(calls, selection, batch, max(0, math.ceil((calls - selection) / (2 * batch))))
+
+
+_FENCE = "```"
+_REFLECT = """You improve the instructions of an assistant. These are its instructions now, a Jinja2 template:
+
+{fence}
+{system}
+{fence}
+
+This is what it answered with them, and what was expected:
+
+{failures}
+
+Write better instructions. Say what the task is, and state in general terms what the assistant must know to get such
+texts right: how labels or fields are told apart, how values are written. Do not quote the texts above. Keep the form
+that the answer must have. {variables} Write the whole instructions, and nothing else, between two lines of {fence}."""
+
+
+def feedback_record(text: str, answer: str | None, feedback: str) -> dict[str, str]:
+    """One row for the reflecting model: the text, the answer, and the feedback on it."""
+    return {"Inputs": text, "Generated Outputs": answer or "(nothing)", "Feedback": feedback}
+
+
+def reflection_prompt(system: str, rows: Sequence[Mapping[str, str]], needed: Collection[str]) -> str:
+    """The whole request.
+
+    Args:
+        system: Jinja2 source of the instructions as they are.
+        rows: What `feedback_record` made of each.
+        needed: Variables that the instructions must go on naming.
+    """
+    failures = "\n\n".join(
+        f"Text:\n{row['Inputs']}\nAnswered:\n{row['Generated Outputs']}\n{row['Feedback']}" for row in rows
+    )
+    names = ", ".join(sorted(needed))
+    kept = f"Keep every Jinja2 expression that uses {names}: the values are filled in later." if names else ""
+    return _REFLECT.format(fence=_FENCE, system=system, failures=failures, variables=kept)
+
+
+def proposal_in(reply: Reply) -> str:
+    """The instructions in a reply: what stands between its first and last fence, or all of it where there are not two.
+
+    Returns:
+        Empty when there are none, or the reply was cut off and so are they.
+    """
+    if reply.finish == "length":
+        return ""
+    lines = (reply.text or "").strip().splitlines()
+    fences = [at for at, line in enumerate(lines) if line.strip().startswith(_FENCE)]
+    inner = lines[fences[0] + 1 : fences[-1]] if len(fences) > 1 else lines
+    return "\n".join(inner).strip()
+
 
 Score = Callable[[Row, Answer], float]
 OnAnswers = Callable[[int], None]
@@ -30,7 +127,7 @@ _SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """One per search that came to its end.
 
     Attributes:
@@ -56,15 +153,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """One per row that a candidate was tried on; `asked` is None when it was refused, or nothing was asked."""
+    """One per row that a candidate was tried on; `answer` is None for an unusable candidate or after the end."""
 
     row: Row
-    asked: Asked | None
+    answer: PromptAnswer | None
     score: float
 
 
 class _Adapter:
-    """What GEPA needs of a rung: score a system message on rows, tell of failures, propose another one.
+    """What GEPA needs of a rung: score a system message on rows, describe failures, propose another one.
 
     An error of a model ends the search, and is raised when GEPA has returned: it swallows some.
     """
@@ -72,9 +169,10 @@ class _Adapter:
     def __init__(
         self, rung: Prompted, score: Score, reflect: LanguageModel, limits: Effort, on_answers: OnAnswers | None
     ) -> None:
-        self._rung, self._score, self._reflect, self._limits, self._tell = rung, score, reflect, limits, on_answers
-        self._needed = named(rung.template.system)
-        self._known: dict[str, dict[str, Asked]] = {}  # system message → row's id → what was answered
+        self._rung, self._score, self._reflect, self._limits = rung, score, reflect, limits
+        self._on_answers = on_answers
+        self._needed = variables_in(rung.template.system)
+        self._known: dict[str, dict[str, PromptAnswer]] = {}  # system message → row's id → what was answered
         self._usd: list[float | None] = []
         self.answers = self.reflections = 0
         self.ended_by: TailTuneError | None = None
@@ -86,7 +184,7 @@ class _Adapter:
         faults = template.faults(self._rung.codec.variables(), NAME)
         if faults:
             return "; ".join(fault.what for fault in faults)
-        lost = sorted(self._needed - named(system))
+        lost = sorted(self._needed - variables_in(system))
         if lost:
             return f"no longer names {', '.join(lost)}"
         return "" if _is_file(template) else "a line of it is a prompt file's heading"
@@ -102,46 +200,46 @@ class _Adapter:
         """Scores of a candidate on rows; 0 where it cannot be used, or nothing may be asked any more."""
         from gepa.core.adapter import EvaluationBatch
 
-        asked = self._asked(batch, candidate[_SYSTEM])
+        answers = self._answers(batch, candidate[_SYSTEM])
         trials = [
-            _Trial(row, one, 0.0 if one is None else self._score(row, one.answer))
-            for row, one in zip(batch, asked, strict=True)
+            _Trial(row, answer, 0.0 if answer is None else self._score(row, answer.answer))
+            for row, answer in zip(batch, answers, strict=True)
         ]
-        outputs = [None if one.asked is None else one.asked.reply.text for one in trials]
-        return EvaluationBatch(outputs, [one.score for one in trials], trials if capture_traces else None)
+        outputs = [None if trial.answer is None else trial.answer.reply.text for trial in trials]
+        return EvaluationBatch(outputs, [trial.score for trial in trials], trials if capture_traces else None)
 
-    def _asked(self, batch: Sequence[Row], system: str) -> list[Asked | None]:
+    def _answers(self, batch: Sequence[Row], system: str) -> list[PromptAnswer | None]:
         """What was answered to each; a row is asked once with the same message, however often GEPA wants to see it."""
         known = self._known.setdefault(system, {})
-        wanted = [row for row in batch if row.id not in known]
-        if wanted and not self.over and not self.refused(system):
-            if self.answers + len(wanted) > self._limits.calls:
+        unknown = [row for row in batch if row.id not in known]
+        if unknown and not self.over and not self.refused(system):
+            if self.answers + len(unknown) > self._limits.calls:
                 self.over = True
             else:
-                known |= self._answered(wanted, system)
+                known |= self._ask(unknown, system)
         return [known.get(row.id) for row in batch]
 
-    def _answered(self, rows: Sequence[Row], system: str) -> dict[str, Asked]:
+    def _ask(self, rows: Sequence[Row], system: str) -> dict[str, PromptAnswer]:
         """Row's id → what was answered; nothing where the search is over, or the message has grown too long."""
         self.answers += len(rows)
         rung = self._rung.with_template(self._rung.template.with_system(system, NAME))
         try:
-            asked = rung.asked([row.text for row in rows])
+            answers = rung.ask([row.text for row in rows])
         except ContextTooLongError:
             return {}
         except TailTuneError as error:
             self._end(error)
             return {}
-        self._usd += [one.reply.usd for one in asked]
-        if self._tell is not None:
-            self._tell(self.answers)
-        return {row.id: one for row, one in zip(rows, asked, strict=True)}
+        self._usd += [answer.reply.usd for answer in answers]
+        if self._on_answers is not None:
+            self._on_answers(self.answers)
+        return {row.id: answer for row, answer in zip(rows, answers, strict=True)}
 
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
     ) -> Mapping[str, Sequence[Mapping[str, str]]]:
-        """What is told of each row, as GEPA wants it."""
-        rows = [self._told(one, one.asked) for one in eval_batch.trajectories if one.asked is not None]
+        """Text, answer and feedback of each row, in the form that GEPA takes."""
+        rows = [self._feedback(trial, trial.answer) for trial in eval_batch.trajectories if trial.answer is not None]
         return dict.fromkeys(components_to_update, rows)
 
     def propose_new_texts(
@@ -154,10 +252,10 @@ class _Adapter:
         system = candidate[_SYSTEM]
         if self.over or self.reflections >= self._limits.reflections:
             return {_SYSTEM: system}
-        reply = self._reflected(reflection(system, reflective_dataset[_SYSTEM], self._needed))
-        return {_SYSTEM: system if reply is None else proposed(reply) or system}
+        reply = self._reflect_on(reflection_prompt(system, reflective_dataset[_SYSTEM], self._needed))
+        return {_SYSTEM: system if reply is None else proposal_in(reply) or system}
 
-    def _reflected(self, prompt: str) -> Reply | None:
+    def _reflect_on(self, prompt: str) -> Reply | None:
         self.reflections += 1  # another sample each time: an equal prompt may deserve another thought
         try:
             reply = self._reflect.ask([Ask((Message("user", prompt),), sample=self.reflections)])[0]
@@ -169,10 +267,12 @@ class _Adapter:
         self._usd.append(reply.usd)
         return reply
 
-    def _told(self, trial: _Trial, asked: Asked) -> dict[str, str]:
+    def _feedback(self, trial: _Trial, answer: PromptAnswer) -> dict[str, str]:
         expected = f"Expected: {self._rung.codec.shown(trial.row.label)}"
-        problem = f" It was not usable: {asked.problem}." if asked.problem else ""
-        return told(trial.row.text, asked.reply.text, "Right." if trial.score >= 1 else f"{expected}{problem}")
+        problem = f" It was not usable: {answer.problem}." if answer.problem else ""
+        return feedback_record(
+            trial.row.text, answer.reply.text, "Right." if trial.score >= 1 else f"{expected}{problem}"
+        )
 
     def _end(self, error: TailTuneError) -> None:
         self.over, self.ended_by = True, error
@@ -180,7 +280,7 @@ class _Adapter:
 
 class _Quiet:
     def log(self, message: str) -> None:
-        """GEPA tells its progress to standard output otherwise."""
+        """Swallow GEPA's progress, which it prints to standard output otherwise."""
 
 
 def installed() -> bool:
@@ -196,7 +296,7 @@ def optimise(
     calls: int,
     seed: int = 17,
     on_answers: OnAnswers | None = None,
-) -> Found:
+) -> SearchResult:
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
     Half of the rows that are used, chosen by seed, are shown to the reflecting model when they fail; candidates are
@@ -223,7 +323,7 @@ def optimise(
 
     Limit: only the system message changes; what the gain is worth, other rows must tell.
     """
-    limits = effort(len(rows), calls)
+    limits = plan_effort(len(rows), calls)
     if not installed():
         raise TailTuneError(f"lm_optimised: {EXTRA}", "install it, or take lm_optimised out of prompt.rungs")
     from gepa.api import optimize
@@ -247,7 +347,7 @@ def optimise(
         raise adapter.ended_by
     best, scores = dict(result.candidates[result.best_idx])[_SYSTEM], result.val_aggregate_scores
     same = best == rung.template.system
-    return Found(
+    return SearchResult(
         rung.template if same else rung.template.with_system(best, NAME),
         rung.template.name,
         size,
@@ -265,15 +365,3 @@ def _is_file(template: Template) -> bool:
         return parsed(template.name, template.text, template.name)[0] == template
     except SpecError:
         return False
-
-
-def named(source: str) -> set[str]:
-    """Variables that a Jinja2 source names; none when it is not Jinja2."""
-    from jinja2 import TemplateSyntaxError, meta
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment()
-    try:
-        return set(meta.find_undeclared_variables(environment.parse(source)))
-    except TemplateSyntaxError:
-        return set()

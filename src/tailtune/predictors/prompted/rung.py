@@ -1,4 +1,4 @@
-"""A prompted language model as a rung: texts in, answers out, and what each of them took."""
+"""A prompted language model as a rung: texts in, answers out."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tailtune.core.errors import AskedOutError, BudgetReachedError, ContextTooLongError
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext, Rung
-from tailtune.predictors.prompted.codec import Codec, Problem
-from tailtune.predictors.prompted.codecs import codec_from
+from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
-from tailtune.predictors.prompted.opening import open_model
-from tailtune.predictors.prompted.packing import CARD, declared
+from tailtune.predictors.prompted.opening import CARD, declared, open_model
 from tailtune.predictors.prompted.templates import Template
-from tailtune.spec.prompting import LanguageModelSpec
 
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences
@@ -52,7 +50,7 @@ class PromptContext(FitContext):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptAnswer:
     """One per text.
 
     Attributes:
@@ -80,7 +78,7 @@ class Prompted(Rung[PromptContext]):
         codec: Between rows and replies.
         spec: What was declared of the model.
         examples: Chooses what the prompt shows.
-        constrained: Whether answers shall be held to the schema while they are written; each reply's `form` says
+        constrained: Whether decoding is to be constrained to the schema; each reply's `form` says
             whether it was.
         reasoning: Whether a reply reasons before it answers.
     """
@@ -97,12 +95,13 @@ class Prompted(Rung[PromptContext]):
     @classmethod
     def fit(cls, context: PromptContext) -> Prompted:
         """Choose the examples."""
-        held = context
-        examples = fit_examples(held.choice, held.rows, held.codec, held.embed, held.shots, held.seed)
-        model = [] if held.model is None else [held.model]
-        return cls(held.name, held.template, held.codec, held.spec, examples, reasoning=held.reasoning, _opened=model)
+        codec, embed = context.codec, context.embed
+        examples = fit_examples(context.choice, context.rows, codec, embed, context.shots, context.seed)
+        opened = [] if context.model is None else [context.model]
+        name, reasoning = context.name, context.reasoning
+        return cls(name, context.template, codec, context.spec, examples, reasoning=reasoning, _opened=opened)
 
-    def asked(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[Asked]:
+    def ask(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[PromptAnswer]:
         """Ask the model for each text; one that does not fit into its context is no error, and not answered.
 
         Args:
@@ -111,28 +110,28 @@ class Prompted(Rung[PromptContext]):
             on_reply: Called with (place of the text, reply) as each is answered, in any order.
 
         Raises:
-            AskedOutError: Money ran out; what was answered is in it.
+            PartlyAnsweredError: Money ran out; what was answered is in it.
             ContextTooLongError: The prompt leaves no room for any text.
             EndpointError: The endpoint does not answer; what was answered is kept in the cache, if there is one.
         """
         fitter = self._fitter()
         prompts, replies = fitter.prompts(texts), dict[int, Reply]()
         while waiting := [at for at, prompt in enumerate(prompts) if prompt.fits and at not in replies]:
-            hears = _Hears(waiting, replies, on_reply)
+            keep = _KeepReplies(waiting, replies, on_reply)
             asks = [Ask(prompts[place].messages, self._schema, sample) for place in waiting]
             try:
-                for place, reply in enumerate(self._model().ask(asks, hears)):
+                for place, reply in enumerate(self._model().ask(asks, keep)):
                     replies.setdefault(waiting[place], reply)
             except BudgetReachedError as error:
                 replies |= {waiting[place]: reply for place, reply in error.replies.items()}
-                raise AskedOutError(error.message, error.hint or "", self._read_all(prompts, replies)) from error
+                raise PartlyAnsweredError(error.message, error.hint or "", self._read_all(prompts, replies)) from error
             except ContextTooLongError as error:
                 fitter.shorten(prompts, [at for at in waiting if at not in replies], waiting[error.place])
         return list(self._read_all(prompts, replies).values())
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """One answer per text, in order; each with its price, unknown when the endpoint or its price does not tell."""
-        return [one.answer for one in self.asked(texts)]
+        return [prompted.answer for prompted in self.ask(texts)]
 
     def examples_for(self, texts: Sequence[str]) -> list[list[Example]]:
         """The examples that the prompt of each text shows."""
@@ -143,17 +142,17 @@ class Prompted(Rung[PromptContext]):
         count = self._model().count_tokens
         sent = [prompt.tokens for prompt in self._fitter().prompts(texts) if prompt.fits]
         schema = 0 if self._schema is None else count(json.dumps(self._schema))  # most servers put it into the prompt
-        shown = [one.answer for held in self.examples.near(texts[:1]) for one in held] or [self._blank()]
+        shown = [example.answer for near in self.examples.near(texts[:1]) for example in near] or [self._blank()]
         answer = math.ceil(sum(map(count, shown)) / len(shown)) + (_REASONING_TOKENS if self.reasoning else 0)
         return sum(sent) + schema * len(sent), min(answer, self.spec.max_output_tokens) * len(sent)
 
     def using(self, model: LanguageModel, spec: LanguageModelSpec) -> Prompted:
-        """The same prompt, asked of another model; or of the same, opened with a cache and a purse."""
+        """The same prompt, asked of another model; or of the same, opened with a cache and a budget."""
         name = "lm_strong" if spec.role == "strong" else self.name
         return replace(self, name=name, spec=spec, _opened=[model])
 
-    def held(self) -> Prompted:
-        """The same prompt, answers held to the schema while they are written."""
+    def constrained_to_schema(self) -> Prompted:
+        """The same prompt, with decoding constrained to the schema."""
         return replace(self, name="lm_constrained", constrained=True)
 
     def with_template(self, template: Template) -> Prompted:
@@ -167,7 +166,7 @@ class Prompted(Rung[PromptContext]):
 
     @property
     def note(self) -> str:
-        """What a reader of its figures should know of its examples; empty mostly."""
+        """A remark on its examples for whoever reads its figures; mostly empty."""
         return self.examples.note
 
     def save(self, folder: Path) -> None:
@@ -184,10 +183,15 @@ class Prompted(Rung[PromptContext]):
         (folder / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Prompted:
+    def load(cls, folder: Path, embed: Embed, codec_from: CodecFrom) -> Prompted:
         """Read what `save` wrote; the model is opened when the first text comes, without cache and limit.
 
         A local model that was packed with it is taken from there.
+
+        Args:
+            folder: What `save` wrote.
+            embed: The encoder, for examples that are chosen by text.
+            codec_from: Makes a codec from its card.
         """
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return cls(
@@ -215,21 +219,22 @@ class Prompted(Rung[PromptContext]):
     def _blank(self) -> str:
         """About as long as an answer, where no example shows one."""
         properties = self.codec.schema(False)["properties"]
-        longest = {name: max(map(str, one.get("enum", ["a few words"])), key=len) for name, one in properties.items()}
-        return json.dumps(longest)
+        return json.dumps(
+            {name: max(map(str, value.get("enum", ["a few words"])), key=len) for name, value in properties.items()}
+        )
 
-    def _read_all(self, prompts: Sequence[Prompt], replies: Mapping[int, Reply]) -> dict[int, Asked]:
-        """Place → what is known of it, in order: what was answered, and what never can be."""
-        asked: dict[int, Asked] = {}
+    def _read_all(self, prompts: Sequence[Prompt], replies: Mapping[int, Reply]) -> dict[int, PromptAnswer]:
+        """Place → its answer, in order; a text that is too long has one without a reply."""
+        answers: dict[int, PromptAnswer] = {}
         for place, prompt in enumerate(prompts):
             if place in replies:
-                asked[place] = self._read(prompt, replies[place])
+                answers[place] = self._read(prompt, replies[place])
             elif not prompt.fits:
                 nothing = replace(self.codec.read("", prompt.text).answer, usd=0.0)
-                asked[place] = Asked(nothing, Reply(None, "too long", None, None, usd=0.0), "too long")
-        return asked
+                answers[place] = PromptAnswer(nothing, Reply(None, "too long", None, None, usd=0.0), "too long")
+        return answers
 
-    def _read(self, prompt: Prompt, reply: Reply) -> Asked:
+    def _read(self, prompt: Prompt, reply: Reply) -> PromptAnswer:
         """The answer in a reply; one that was cut off counts only if its JSON is whole."""
         text = prompt.text
         if reply.text is None or not reply.text.strip():
@@ -240,10 +245,10 @@ class Prompted(Rung[PromptContext]):
             problem = read.problem
         if reply.finish == "length" and (problem or "}" not in (reply.text or "")):
             read, problem = self.codec.read("", text), "cut off"
-        return Asked(replace(read.answer, usd=reply.usd), reply, problem, prompt.dropped)
+        return PromptAnswer(replace(read.answer, usd=reply.usd), reply, problem, prompt.dropped)
 
 
-class _Hears:
+class _KeepReplies:
     """Keeps each reply as it comes, at the place of its text."""
 
     def __init__(self, places: Sequence[int], replies: dict[int, Reply], then: OnReply | None) -> None:
@@ -253,3 +258,64 @@ class _Hears:
         self._replies[self._places[place]] = reply
         if self._then is not None:
             self._then(self._places[place], reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One per prompted rung that stands on its own; the others are made of the best of these.
+
+    Attributes:
+        prompt: Its prompt file.
+        examples: How its examples are chosen.
+        reasoning: Whether the model reasons in a few words before it answers.
+    """
+
+    prompt: str
+    examples: Choice = "none"
+    reasoning: bool = False
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "lm_zero_shot": Recipe("zero_shot"),
+    "lm_few_shot": Recipe("few_shot", "coverage"),
+    # Examples have no reasoning to show, and a model does as its examples do: step by step goes without.
+    "lm_chain_of_thought": Recipe("chain_of_thought", reasoning=True),
+    "lm_retrieval": Recipe("retrieval", "nearest"),
+}
+
+
+def build(
+    name: str,
+    templates: Mapping[str, Template],
+    codec: Codec,
+    fitting: FitContext,
+    model: LanguageModel,
+    spec: LanguageModelSpec,
+    shots: int,
+) -> Prompted:
+    """A prompted rung, ready to answer.
+
+    Args:
+        name: One of `RECIPES`.
+        templates: Prompt file → template.
+        codec: Of the use case.
+        fitting: The rows it may show, and the encoder.
+        model: Who answers.
+        spec: What was declared of it.
+        shots: Examples of a prompt.
+    """
+    recipe = RECIPES[name]
+    context = PromptContext(
+        rows=fitting.rows,
+        embed=fitting.embed,
+        seed=fitting.seed,
+        name=name,
+        template=templates[recipe.prompt],
+        codec=codec,
+        model=model,
+        spec=spec,
+        shots=shots,
+        choice=recipe.examples,
+        reasoning=recipe.reasoning,
+    )
+    return Prompted.fit(context)

@@ -4,19 +4,143 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tailtune.config.model import Declared
 from tailtune.core.errors import Fault, MissingInputError, SpecError
 from tailtune.core.language import Message
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Example
-from tailtune.predictors.prompted.rendering import Part, rendered, template_faults
-from tailtune.spec.load import UseCase
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from jinja2 import Template as JinjaTemplate
+
+
+_FILE = "<template>"  # what Jinja2 calls a template from a string, in tracebacks
+_ALWAYS = ("examples", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSource:
+    """One per message of a prompt.
+
+    Attributes:
+        jinja: Its Jinja2 source.
+        before: Lines of its file before the first of the source.
+    """
+
+    jinja: str
+    before: int = 0
+
+
+def rendered(
+    message: MessageSource, variables: Mapping[str, Any], examples: Sequence[Example], text: str, shown: str
+) -> str:
+    """A message's content, white space around it taken off.
+
+    Raises:
+        SpecError: The template fails, with its line.
+    """
+    shown_examples = [{"text": example.text, "answer": example.answer} for example in examples]
+    values = {**variables, "examples": shown_examples, "text": text}
+    try:
+        return _compiled(message.jinja).render(values).strip()
+    except Exception as error:  # a template can fail in any way that Python can
+        line = _line_of(error) + message.before
+        raise SpecError([Fault(f"{shown}:{line}", _what_failed(error, values))], "correct the prompt") from None
+
+
+def template_faults(
+    messages: Sequence[MessageSource], variables: Mapping[str, Any], examples: Sequence[Example], shown: str
+) -> list[Fault]:
+    """What is wrong with the messages of one prompt; the last one must show the text.
+
+    Args:
+        messages: Its messages.
+        variables: What it may name besides `examples` and `text`.
+        examples: To try it with.
+        shown: How a fault names the prompt.
+    """
+    faults = [fault for message in messages for fault in _static_faults(message, variables, shown)]
+    if faults:
+        return faults
+    for message in messages:
+        for tried in (examples, ()):  # examples may all be dropped, when a text is long
+            try:
+                rendered(message, variables, tried, "a text", shown)
+            except SpecError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+    if not faults and "text" not in variables_in(messages[-1].jinja):
+        faults.append(Fault(f"{shown}:{messages[-1].before + 1}", "never shows the text to be answered: {{ text }}"))
+    return faults
+
+
+def _static_faults(message: MessageSource, variables: Mapping[str, Any], shown: str) -> Iterator[Fault]:
+    from jinja2 import TemplateSyntaxError, nodes
+
+    try:
+        tree = _environment().parse(message.jinja)
+        _compiled(message.jinja)
+    except TemplateSyntaxError as error:
+        yield Fault(f"{shown}:{error.lineno + message.before}", f"not Jinja2: {error.message}")
+        return
+    known = [*variables, *_ALWAYS]
+    for name in sorted(variables_in(message.jinja) - set(known) - set(_environment().globals)):
+        near = get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
+        line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
+        yield Fault(f"{shown}:{line + message.before}", f"{{{{ {name} }}}}: no such variable; {meant}")
+
+
+def variables_in(source: str) -> set[str]:
+    """Variables that a Jinja2 source names; none when it is not Jinja2."""
+    from jinja2 import TemplateSyntaxError, meta
+
+    try:
+        return set(meta.find_undeclared_variables(_environment().parse(source)))
+    except TemplateSyntaxError:
+        return set()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> JinjaTemplate:
+    return _environment().from_string(source)
+
+
+def _line_of(error: Exception) -> int:
+    """The line of a template that an error came from; Jinja2 puts its lines into the traceback."""
+    line, at = 1, error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == _FILE:
+            line = at.tb_lineno
+        at = at.tb_next
+    return line
+
+
+def _what_failed(error: Exception, values: Mapping[str, Any]) -> str:
+    from jinja2 import UndefinedError
+
+    message = str(error) or type(error).__name__
+    if isinstance(error, UndefinedError):
+        return f"{message}; a prompt may name {', '.join(values)}"
+    return f"cannot be rendered: {type(error).__name__}: {message}"
+
 
 PROMPTS = ("zero_shot", "few_shot", "chain_of_thought", "retrieval")
 """The prompt files of a use case; the rung `lm_NAME` sends `NAME.md`."""
@@ -61,8 +185,8 @@ class Template:
             shown: How a fault names the prompt.
             lines: Lines of the file before the system's and the user's source.
         """
-        parts = [Part(self.system, lines[0]), Part(self.user, lines[1])]
-        return template_faults(parts, variables, [_EXAMPLE], shown)
+        messages = [MessageSource(self.system, lines[0]), MessageSource(self.user, lines[1])]
+        return template_faults(messages, variables, [_EXAMPLE], shown)
 
 
 def render(template: Template, variables: Mapping[str, Any], examples: Sequence[Example], text: str) -> list[Message]:
@@ -78,13 +202,13 @@ def render(template: Template, variables: Mapping[str, Any], examples: Sequence[
         SpecError: The template cannot be rendered with this text; line counted within its message.
     """
     shown = f"prompt {template.name}"
-    user = Message("user", rendered(Part(template.user), variables, examples, text, shown))
+    user = Message("user", rendered(MessageSource(template.user), variables, examples, text, shown))
     if not template.system:
         return [user]
-    return [Message("system", rendered(Part(template.system), variables, examples, text, shown)), user]
+    return [Message("system", rendered(MessageSource(template.system), variables, examples, text, shown)), user]
 
 
-def load_templates(case: UseCase, codec: Codec) -> dict[str, Template]:
+def load_templates(case: Declared, codec: Codec) -> dict[str, Template]:
     """Read and check a use case's prompt files: those that its rungs send, and what others there are.
 
     Returns:
@@ -95,11 +219,11 @@ def load_templates(case: UseCase, codec: Codec) -> dict[str, Template]:
         SpecError: Every fault of every file with its line.
     """
     paths, hint = case.paths, f"tailtune check {case.name}"
-    wanted = [name for name in PROMPTS if f"lm_{name}" in case.spec.prompt.rungs]
-    missing = [name for name in wanted if not (paths.prompts / f"{name}.md").is_file()]
+    sent = [name for name in PROMPTS if f"lm_{name}" in case.spec.prompt.rungs]
+    missing = [name for name in sent if not (paths.prompts / f"{name}.md").is_file()]
     if missing:
-        said = [_missing(paths.prompts, paths.project.shown(paths.prompts), name) for name in missing]
-        raise MissingInputError("\n".join(said), f"tailtune prompts {case.name}")
+        lines = [_missing(paths.prompts, paths.project.shown(paths.prompts), name) for name in missing]
+        raise MissingInputError("\n".join(lines), f"tailtune prompts {case.name}")
     return read_templates(paths.prompts, paths.project.shown(paths.prompts), hint, codec.variables())
 
 
@@ -139,19 +263,19 @@ def parsed(name: str, text: str, shown: str) -> tuple[Template, tuple[int, int]]
     Raises:
         SpecError: It has no `## User`, a heading twice, or text that belongs to no message.
     """
-    held: dict[str, list[str]] = {}
+    blocks: dict[str, list[str]] = {}
     begins: dict[str, int] = {}
     faults: list[Fault] = []
     into: str | None = None
     for number, line in enumerate(text.splitlines(), start=1):
-        heading = _HEADING.fullmatch(line)
-        if heading is not None:
-            into = heading[1]
-            if into in held:
+        match = _HEADING.fullmatch(line)
+        if match is not None:
+            into = match[1]
+            if into in blocks:
                 faults.append(Fault(f"{shown}:{number}", f"## {into} stands twice (first on line {begins[into]})"))
-            held[into], begins[into] = [], number
+            blocks[into], begins[into] = [], number
         elif into is not None:
-            held[into].append(line)
+            blocks[into].append(line)
         elif line.strip():
             faults.append(
                 Fault(f"{shown}:{number}", "text before the first heading; expected `## System` or `## User`")
@@ -159,16 +283,16 @@ def parsed(name: str, text: str, shown: str) -> tuple[Template, tuple[int, int]]
             break
     if not text.strip():
         faults.append(Fault(f"{shown}:1", "empty; expected the lines `## System` and `## User`, each with its message"))
-    elif not faults and not "".join(held.get("User", ())).strip():
+    elif not faults and not "".join(blocks.get("User", ())).strip():
         faults.append(Fault(f"{shown}:{begins.get('User', 1)}", "no message below a line `## User`"))
     if faults:
         raise SpecError(faults, None)
     sources, lines = [], []
-    for part in ("System", "User"):
-        below = held.get(part, [])
+    for heading in ("System", "User"):
+        below = blocks.get(heading, [])
         blank = next((i for i, line in enumerate(below) if line.strip()), 0)
         sources.append("\n".join(below).strip())
-        lines.append(begins.get(part, 0) + blank)
+        lines.append(begins.get(heading, 0) + blank)
     return Template(name, *sources), (lines[0], lines[1])
 
 

@@ -1,13 +1,12 @@
-"""Language models behind OpenAI-compatible endpoints: asked a few at once, within a limit, each answer paid for once.
+"""Language models behind OpenAI-compatible endpoints: a few requests at once, within a budget, each paid for once.
 
 Importing this loads neither the client nor the database.
 """
 
 from __future__ import annotations
 
+from tailtune.services.endpoint.budget import Budget, Reservation, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.endpoint.model import Endpoint
-from tailtune.services.endpoint.purse import Hold, Purse
-from tailtune.services.endpoint.tokens import count_tokens
+from tailtune.services.endpoint.client import Endpoint
 
-__all__ = ["AnswerCache", "Endpoint", "Hold", "Purse", "count_tokens"]
+__all__ = ["AnswerCache", "Budget", "Endpoint", "Reservation", "count_tokens"]

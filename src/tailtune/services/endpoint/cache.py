@@ -13,7 +13,7 @@ from typing import Any
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.language import Reply, Timing
 
-_FORMAT = 2  # of the tables; the file tells its own
+_FORMAT = 2  # of the tables; the file has its own
 _MARK = 0x7A11  # this application's, so that another program's file is not written into
 _WAIT_S = 30.0
 _TABLES = """
@@ -47,7 +47,7 @@ class AnswerCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
-        self._open: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
 
     def get(self, key: str) -> Reply | None:
         """The reply under a key, with the timing it had, marked as from the cache.
@@ -55,8 +55,8 @@ class AnswerCache:
         Raises:
             TailTuneError: The file cannot be read.
         """
-        found = self._run("SELECT * FROM answers WHERE key = ?", key)
-        return _reply(found[0]) if found else None
+        rows = self._run("SELECT * FROM answers WHERE key = ?", key)
+        return _reply(rows[0]) if rows else None
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply, in place of what was kept under the key.
@@ -86,50 +86,50 @@ class AnswerCache:
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
-            if self._open is not None:
-                self._open.close()
-                self._open = None
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self._told():
-            if self._open is None:
-                self._open = self._opened()
-            with self._open:
-                return self._open.execute(statement, values).fetchall()
+        with self._lock, self._errors_explained():
+            if self._connection is None:
+                self._connection = self._connected()
+            with self._connection:
+                return self._connection.execute(statement, values).fetchall()
 
-    def _opened(self) -> sqlite3.Connection:
+    def _connected(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        held = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         try:
-            (mark,), known = held.execute("PRAGMA application_id").fetchone(), _format(held)
-            tables = held.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if tables and (mark != _MARK or known not in (1, _FORMAT)):
                 raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
-            held.execute("PRAGMA journal_mode = WAL")
-            held.execute("PRAGMA synchronous = NORMAL")  # a crash of this process loses nothing
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # a crash of this process loses nothing
             if not tables:
-                held.executescript(
+                connection.executescript(
                     f"BEGIN IMMEDIATE; PRAGMA application_id={_MARK}; PRAGMA user_version={_FORMAT};{_TABLES}COMMIT;"
                 )
             elif known == 1:
-                _renew(held)
+                _renew(connection)
         except BaseException:
-            held.close()
+            connection.close()
             raise
-        return held
+        return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
-            said = str(error)
-            if "locked" in said or "busy" in said:
+            message = str(error)
+            if "locked" in message or "busy" in message:
                 raise BusyError(
                     f"{self._path}: another process has held the file of kept answers for {_WAIT_S:.0f} seconds",
                     "run again when it has finished",
                 ) from None
-            raise self._unusable(said) from error
+            raise self._unusable(message) from error
         except sqlite3.DatabaseError as error:  # the file is there, and is something else or damaged
             with suppress(sqlite3.Error):
                 self.close()
@@ -137,9 +137,9 @@ class AnswerCache:
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
 
-    def _unusable(self, said: str) -> TailTuneError:
+    def _unusable(self, message: str) -> TailTuneError:
         return TailTuneError(
-            f"{self._path}: answers cannot be kept there: {said}",
+            f"{self._path}: answers cannot be kept there: {message}",
             "make room or the folder writable, or set TAILTUNE_ANSWERS to another file; then run again",
         )
 
@@ -148,19 +148,19 @@ class AnswerCache:
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:
-    _, text, finish, given, written, cached, usd, total_ms, parts, retries, note, form, estimated = row
+    _, text, finish, read, written, cached, usd, total_ms, parts, retries, note, form, estimated = row
     timing = Timing(total_ms, json.loads(parts))
-    return Reply(text, finish, given, written, cached, usd, timing, True, retries, note, form, bool(estimated))
+    return Reply(text, finish, read, written, cached, usd, timing, True, retries, note, form, bool(estimated))
 
 
-def _format(held: sqlite3.Connection) -> int:
-    return int(held.execute("PRAGMA user_version").fetchone()[0])
+def _format(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _renew(held: sqlite3.Connection) -> None:
+def _renew(connection: sqlite3.Connection) -> None:
     """Bring a file of format 1 to this one, unless another process did it meanwhile."""
-    with held:
-        held.execute("BEGIN IMMEDIATE")
-        if _format(held) == 1:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if _format(connection) == 1:
             for statement in _SINCE_1:
-                held.execute(statement)
+                connection.execute(statement)

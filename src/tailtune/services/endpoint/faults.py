@@ -1,22 +1,102 @@
-"""What goes wrong with an endpoint, told: where, what, what was expected, what to do."""
+"""What goes wrong with an endpoint: refusals, and errors that say where, what, what was expected and what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
-from tailtune.services.endpoint.purse import Purse
-from tailtune.services.endpoint.said import Said
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.services.endpoint.budget import Budget
 
 if TYPE_CHECKING:
     from openai import APIConnectionError
 
 _MOST_NAMES = 10
 _KEPT = "run the same command again: what was answered is kept"
+_MOST_CHARACTERS = 300
+_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context|context (length|window|size)|max_model_len"
+    r"|(prompt|input|request) (is |has )?too (long|large|many)|too many (input )?tokens"
+    r"|exceeds? the (model's|available) ",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content_filter|content_policy_violation|content management policy|responsibleaipolicyviolation", re.IGNORECASE
+)
+_NO_MODEL = re.compile(
+    r"model_not_found|model\b.{0,200}?\b(not found|does not exist|is not available|not exist)"
+    r"|(no such|unknown|invalid) model",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One per refusal.
+
+    Attributes:
+        status: HTTP status.
+        text: The server's message, on one line, shortened, never with the key in it.
+        code: Its code and type, and the parameter it is about; empty when it gives none.
+    """
+
+    status: int
+    text: str
+    code: str = ""
+
+    @property
+    def lower(self) -> str:
+        """Code and text in lower case."""
+        return f"{self.code} {self.text}".lower()
+
+    def names(self, words: Iterable[str]) -> bool:
+        """Whether it names one of these."""
+        return any(word in self.lower for word in words)
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the prompt does not fit into the model's context."""
+        return self.status in (400, 413, 422, 500) and bool(_LONG.search(f"{self.code} {self.text}"))
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the prompt offends the provider's rules."""
+        return self.status in (400, 403, 422) and bool(_FILTERED.search(f"{self.code} {self.text}"))
+
+    @property
+    def no_model(self) -> bool:
+        """Whether the server has no such model, or nothing at that address."""
+        return self.status == 404 or (self.status in (400, 422) and bool(_NO_MODEL.search(f"{self.code} {self.text}")))
+
+
+def read_refusal(status: int, body: str, key: str | None = None) -> Refusal:
+    """Read the body of a refusal: OpenAI's `error` object, FastAPI's `detail`, plain text or HTML.
+
+    Args:
+        status: HTTP status.
+        body: As it came.
+        key: Is blotted out; servers like to repeat it.
+    """
+    try:
+        value: Any = json.loads(body)
+    except ValueError:
+        value = body
+    codes: list[str] = []
+    while isinstance(value, dict):
+        codes += [str(value[name]) for name in ("code", "type", "param") if isinstance(value.get(name), str | int)]
+        inner = value.get("innererror")
+        codes += [str(inner["code"])] if isinstance(inner, dict) and "code" in inner else []
+        value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), json.dumps(value))
+    text = value if isinstance(value, str) else json.dumps(value)
+    if key:
+        text, codes = text.replace(key, "***"), [code.replace(key, "***") for code in codes]
+    return Refusal(status, " ".join(text.split())[:_MOST_CHARACTERS], " ".join(codes)[:_MOST_CHARACTERS])
 
 
 def host_of(spec: LanguageModelSpec) -> str:
@@ -24,15 +104,16 @@ def host_of(spec: LanguageModelSpec) -> str:
     return urlsplit(spec.endpoint or "").netloc.rpartition("@")[2]
 
 
-def where(spec: LanguageModelSpec) -> str:
-    """How errors name a model."""
+def describe_model(spec: LanguageModelSpec) -> str:
+    """A model as errors name it: `small at api.example.com`."""
     return f"{spec.name} at {host_of(spec)}"
 
 
 def no_key(spec: LanguageModelSpec) -> EndpointError:
     """The variable with the key is not set."""
     return EndpointError(
-        f"{where(spec)}: the environment variable {spec.key_env} is not set; expected the endpoint's key in it",
+        f"{describe_model(spec)}: "
+        f"the environment variable {spec.key_env} is not set; expected the endpoint's key in it",
         f"export {spec.key_env}=…, then run the same command again",
     )
 
@@ -40,44 +121,47 @@ def no_key(spec: LanguageModelSpec) -> EndpointError:
 def odd_key(spec: LanguageModelSpec) -> EndpointError:
     """The variable with the key holds what no header can."""
     return EndpointError(
-        f"{where(spec)}: the environment variable {spec.key_env} holds spaces or letters beyond ASCII; expected a key",
+        f"{describe_model(spec)}: "
+        f"the environment variable {spec.key_env} holds spaces or letters beyond ASCII; expected a key",
         f"export {spec.key_env}=…, then run the same command again",
     )
 
 
-def out_of_money(spec: LanguageModelSpec, most_usd: float | None, purse: Purse) -> BudgetReachedError:
+def out_of_money(spec: LanguageModelSpec, most_usd: float | None, budget: Budget) -> BudgetReachedError:
     """What is left is not enough for another request; the caller adds what was answered."""
     return BudgetReachedError(
-        f"{where(spec)}: max_cost_usd is reached: the next request may cost {most_usd or 0.0:.6f} US dollars and "
-        f"{purse.left_usd:.6f} of {purse.max_usd:g} are left",
+        f"{describe_model(spec)}: "
+        f"max_cost_usd is reached: the next request may cost {most_usd or 0.0:.6f} US dollars and "
+        f"{budget.left_usd:.6f} of {budget.max_usd:g} are left",
         "raise prompt.max_cost_usd in model.yaml and run the same command again: what was answered is kept",
         {},
     )
 
 
-def refused(spec: LanguageModelSpec, said: Said, place: int) -> EndpointError | ContextTooLongError:
-    """A refusal that no further attempt changes; a wrong model name is told by `no_model`."""
-    quoted = f"HTTP {said.status}" + (f", {said.text}" if said.text else "")
-    if said.too_long:
+def refused(spec: LanguageModelSpec, refusal: Refusal, place: int) -> EndpointError | ContextTooLongError:
+    """A refusal that no further attempt changes; a wrong model name is for `no_model`."""
+    quoted = f"HTTP {refusal.status}" + (f", {refusal.text}" if refusal.text else "")
+    if refusal.too_long:
         return ContextTooLongError(
-            f"{where(spec)}: request {place + 1} is longer than the model takes: {quoted}",
+            f"{describe_model(spec)}: request {place + 1} is longer than the model takes: {quoted}",
             f"set context_tokens of {spec.name} in model.yaml to what the model has, or lower prompt.shots",
             place,
         )
-    if said.status in (401, 403):
+    if refusal.status in (401, 403):
         return _wrong_key(spec, quoted)
-    if said.status == 429:
+    if refusal.status == 429:
         return EndpointError(
-            f"{where(spec)}: still too many requests, or no quota, after {spec.retries + 1} attempts: {quoted}",
+            f"{describe_model(spec)}: "
+            f"still too many requests, or no quota, after {spec.retries + 1} attempts: {quoted}",
             f"wait, or lower concurrency of {spec.name} in model.yaml; then {_KEPT}",
         )
-    if said.status >= 500:
+    if refusal.status >= 500:
         return EndpointError(
-            f"{where(spec)}: the server failed {spec.retries + 1} times: {quoted}; expected a chat completion",
+            f"{describe_model(spec)}: the server failed {spec.retries + 1} times: {quoted}; expected a chat completion",
             f"look at the server, then {_KEPT}",
         )
     return EndpointError(
-        f"{where(spec)}: the model {spec.called} cannot be asked: {quoted}",
+        f"{describe_model(spec)}: the model {spec.called} cannot be asked: {quoted}",
         f"mend {spec.name} under prompt.models in model.yaml; then {_KEPT}",
     )
 
@@ -85,33 +169,34 @@ def refused(spec: LanguageModelSpec, said: Said, place: int) -> EndpointError | 
 def _wrong_key(spec: LanguageModelSpec, quoted: str) -> EndpointError:
     if spec.key_env is None:
         return EndpointError(
-            f"{where(spec)}: the endpoint wants a key and none is declared: {quoted}",
+            f"{describe_model(spec)}: the endpoint wants a key and none is declared: {quoted}",
             f"put the key into an environment variable and name it as key_env of {spec.name} in model.yaml",
         )
     return EndpointError(
-        f"{where(spec)}: the key in {spec.key_env} is refused for the model {spec.called}: {quoted}",
+        f"{describe_model(spec)}: the key in {spec.key_env} is refused for the model {spec.called}: {quoted}",
         f"export {spec.key_env}=… with a key of this endpoint, then {_KEPT}",
     )
 
 
-def no_model(spec: LanguageModelSpec, said: Said, offered: Sequence[str] | None) -> EndpointError:
+def no_model(spec: LanguageModelSpec, refusal: Refusal, offered: Sequence[str] | None) -> EndpointError:
     """The endpoint has no such model.
 
     Args:
         spec: What was declared.
-        said: What the endpoint said.
+        refusal: From the endpoint.
         offered: Models that it lists; None when it does not.
     """
     if offered is None:
         return EndpointError(
-            f"{where(spec)}: no model {spec.called}, or no such address: HTTP {said.status}, {said.text}; it lists no "
+            f"{describe_model(spec)}: "
+            f"no model {spec.called}, or no such address: HTTP {refusal.status}, {refusal.text}; it lists no "
             f"models below {urlsplit(spec.endpoint or '').path or '/'} either",
             f"let endpoint of {spec.name} in model.yaml end as the API's base URL does, mostly in /v1",
         )
     near = sorted(offered, key=lambda name: -SequenceMatcher(None, spec.called, name).ratio())[:_MOST_NAMES]
     more = f" and {len(offered) - len(near)} more" if len(offered) > len(near) else ""
     return EndpointError(
-        f"{where(spec)}: no model {spec.called}: {said.text}; it offers {', '.join(near) or 'none'}{more}",
+        f"{describe_model(spec)}: no model {spec.called}: {refusal.text}; it offers {', '.join(near) or 'none'}{more}",
         f"name one of them as model of {spec.name} in model.yaml",
     )
 
@@ -119,15 +204,15 @@ def no_model(spec: LanguageModelSpec, said: Said, offered: Sequence[str] | None)
 def unreachable(spec: LanguageModelSpec, error: APIConnectionError, key: str | None = None) -> EndpointError:
     """No answer at all, or none in time."""
     cause = error.__cause__
-    late, said = "Timeout" in type(cause).__name__, str(cause) or type(cause).__name__
-    said = said.replace(key, "***") if key else said
+    late, message = "Timeout" in type(cause).__name__, str(cause) or type(cause).__name__
+    message = message.replace(key, "***") if key else message
     attempts = f"{spec.retries + 1} attempt{'s' if spec.retries else ''}"
     if late:
         return EndpointError(
-            f"{where(spec)}: no whole answer within timeout_s: {spec.timeout_s:g} in {attempts}",
+            f"{describe_model(spec)}: no whole answer within timeout_s: {spec.timeout_s:g} in {attempts}",
             f"raise timeout_s of {spec.name} in model.yaml or lower its concurrency; then {_KEPT}",
         )
     return EndpointError(
-        f"{where(spec)}: does not answer ({attempts}): {said}; expected an OpenAI-compatible server",
+        f"{describe_model(spec)}: does not answer ({attempts}): {message}; expected an OpenAI-compatible server",
         f"start it, or mend endpoint of {spec.name} in model.yaml; then {_KEPT}",
     )

@@ -109,11 +109,11 @@ def _format(file: Path, shown: str, hint: str) -> ModuleType:
 
 
 def _rows(source: ModuleType, file: Path, columns: Columns, faults: Faults, name: str) -> Iterator[RawRow]:
-    wanted = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
+    names = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
     end = 1 + len(columns.label)
     records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
     seen = 0
-    for number, values in records(file, wanted, faults):
+    for number, values in records(file, names, faults):
         seen += 1
         text = _text(values[0], columns.text, number, faults)
         label = columns.read_label(values[1:end], number, faults)

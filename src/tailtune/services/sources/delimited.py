@@ -20,7 +20,7 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return ()
 
 
-def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[str, ...]]]:
+def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The wanted fields of every record, with the line on which the record begins."""
     lines = Lines(file, faults)
     rows = _records(lines, faults)
@@ -30,9 +30,9 @@ def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple
     if len(header) == 1 and any(char in header[0] for char in ";\t|"):
         faults.add(number, f"one column `{header[0]}`; expected commas between columns")
         return
-    if faults.missing_columns(wanted, header, number):
+    if faults.missing_columns(names, header, number):
         return
-    places = [header.index(name) for name in wanted]
+    places = [header.index(name) for name in names]
     for number, record in rows:
         if len(record) != len(header):
             fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"

@@ -23,18 +23,18 @@ class Faults:
     def __init__(self, shown: str, hint: str, place: str) -> None:
         self.shown, self.hint, self.place = shown, hint, place
         self.count = 0
-        self._told: list[Fault] = []
+        self._shown: list[Fault] = []
 
     def add(self, number: int, what: str) -> None:
         """A fault on a line, or in a row; 0 stands for the file as a whole."""
         self.count += 1
-        if len(self._told) < SHOWN:
-            self._told.append(Fault(f"{self.shown}:{self.place}{number}" if number else self.shown, what))
+        if len(self._shown) < SHOWN:
+            self._shown.append(Fault(f"{self.shown}:{self.place}{number}" if number else self.shown, what))
 
-    def missing_columns(self, wanted: Sequence[str], columns: Sequence[str], number: int = 1) -> bool:
+    def missing_columns(self, names: Sequence[str], columns: Sequence[str], number: int = 1) -> bool:
         """Add a fault for every wanted column that is not there, or there twice. True when there was one."""
         before = self.count
-        for name in dict.fromkeys(wanted):
+        for name in dict.fromkeys(names):
             if name not in columns:
                 self.add(number, missing(name, columns))
             elif list(columns).count(name) > 1:
@@ -49,9 +49,9 @@ class Faults:
         """
         if not self.count:
             return
-        more = self.count - len(self._told)
+        more = self.count - len(self._shown)
         rest = [Fault(self.shown, f"and {more:,} more faults like these")] if more else []
-        raise DataError([*self._told, *rest], self.hint)
+        raise DataError([*self._shown, *rest], self.hint)
 
 
 def missing(name: str, columns: Sequence[str]) -> str:

@@ -28,13 +28,13 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """The wanted values of every object, with its line."""
     for number, value in _objects(file, faults):
-        if all(name in value for name in wanted):
-            yield number, tuple(value[name] for name in wanted)
+        if all(name in value for name in names):
+            yield number, tuple(value[name] for name in names)
             continue
-        for name in dict.fromkeys(wanted):
+        for name in dict.fromkeys(names):
             if name not in value:
                 faults.add(number, missing(name, list(value)).replace("the file has", "this object has"))
 

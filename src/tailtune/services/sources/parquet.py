@@ -19,17 +19,17 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return () if opened is None else tuple(opened.schema_arrow.names)
 
 
-def records(file: Path, wanted: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """The wanted values of every row, with its number."""
     import pyarrow as pa
 
     opened = _open(file, faults)
-    if opened is None or faults.missing_columns(wanted, opened.schema_arrow.names, number=0):
+    if opened is None or faults.missing_columns(names, opened.schema_arrow.names, number=0):
         return
     number = 0
     try:
-        for batch in opened.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(wanted))):
-            for record in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
+        for batch in opened.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(names))):
+            for record in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
                 number += 1
                 yield number, record
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

@@ -1,19 +1,165 @@
-"""From a raw label to an annotation: spans move with their text, values are normalised and, without a span, found."""
+"""From columns of a file to an annotation: spans move with their text, values are normalised and located in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tailtune.core.annotations import Annotation, Span
+from tailtune.core.records import Span
 from tailtune.services.sources import RawRow
-from tailtune.spec.schema import ObjectSchema
-from tailtune.tasks.base import Tidied
-from tailtune.tasks.extraction.reading import INTENT, RawLabel
+from tailtune.services.sources.faults import Faults, encodable, shown
+from tailtune.tasks.base import PreparedRow
+from tailtune.tasks.extraction.annotations import Annotation, canonical
+from tailtune.tasks.extraction.config import ExtractionData
+from tailtune.tasks.extraction.schema import ObjectSchema
 
 if TYPE_CHECKING:
-    from tailtune.spec.model import Pii
+    from tailtune.config.model import Pii
+
+
+ENTITIES, FIELDS, INTENT = "entities", "fields", "intent"
+_SHOWN_CHARS = 60
+_ENTITY = "expected a list of objects {start, end, label}: offsets are whole numbers, counted in characters"
+
+
+@dataclass(frozen=True, slots=True)
+class RawLabel:
+    """One per row of a file: its label as the file has it, not yet compared with the schema.
+
+    Attributes:
+        spans: In the order of the file; offsets count in the raw text.
+        values: Field → value, missing ones (null, NaN, blank, an empty list) left out; None without such a column.
+        intent: None without such a column.
+    """
+
+    spans: tuple[Span, ...] = ()
+    values: dict[str, Any] | None = None
+    intent: str | None = None
+
+    def encode(self) -> str:
+        """As one line of JSON, a row's raw label."""
+        spans = [[span.start, span.end, span.label] for span in self.spans]
+        return canonical({ENTITIES: spans, FIELDS: self.values, INTENT: self.intent})
+
+    @classmethod
+    def decode(cls, label: str) -> RawLabel:
+        """Read what `encode` wrote."""
+        held = json.loads(label)
+        return cls(tuple(Span(*span) for span in held[ENTITIES]), held[FIELDS], held[INTENT])
+
+    @property
+    def names(self) -> set[str]:
+        """The fields that it names."""
+        named = {span.label for span in self.spans} | set(self.values or ())
+        return named | ({INTENT} if self.intent else set())
+
+
+def columns_of(data: ExtractionData) -> tuple[str, ...]:
+    """The declared columns that labels are made of, in the order in which `reader` wants their values."""
+    return tuple(column for column in (data.entities, data.fields, data.intent) if column is not None)
+
+
+def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], str]:
+    """Reads a row's raw label from the values of its columns; what has the wrong shape is a fault of the file."""
+
+    def read(values: Sequence[Any], number: int, faults: Faults) -> str:
+        given = iter(values)
+        spans = () if data.entities is None else _spans(next(given), data.entities, number, faults)
+        fields = None if data.fields is None else _fields(next(given), data.fields, number, faults)
+        intent = None if data.intent is None else _intent(next(given), data.intent, number, faults)
+        label = RawLabel(spans, fields, intent).encode()
+        if not label.isascii() and not encodable(label):
+            faults.add(number, "the label holds half a surrogate pair; expected valid Unicode")
+        return label
+
+    return read
+
+
+def _spans(value: Any, column: str, number: int, faults: Faults) -> tuple[Span, ...]:
+    value = _parsed(value, column, number, faults)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; {_ENTITY}")
+        return ()
+    spans = []
+    for item in value:
+        start, end, label = (item.get(key) for key in ("start", "end", "label"))
+        if not (_whole(start) and _whole(end) and isinstance(label, str) and label):
+            faults.add(number, f"`{column}` holds {shown(item, _SHOWN_CHARS)}; {_ENTITY}")
+            return ()
+        spans.append(Span(start, end, label))
+    return tuple(spans)
+
+
+def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, Any]:
+    value = _parsed(value, column, number, faults)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected an object: field → value")
+        return {}
+    try:
+        plain = {str(name): _plain(held) for name, held in value.items()}
+    except ValueError as error:
+        faults.add(number, f"`{column}` holds {error}")
+        return {}
+    return {name: held for name, held in plain.items() if held is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; None where it says nothing.
+
+    Raises:
+        ValueError: JSON has nothing for it.
+    """
+    if isinstance(value, list | tuple):
+        return [held for held in map(_plain, value) if held is not None] or None
+    if isinstance(value, dict):
+        return {str(name): _plain(held) for name, held in value.items()}
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, date):  # and datetime, which is one
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if (isinstance(value, float) and math.isinf(value)) or (isinstance(value, int) and abs(value) >= 1 << 63):
+        raise ValueError("a number without bounds; expected a finite one of at most 18 digits")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise ValueError(f"{shown(value, _SHOWN_CHARS)}; expected text, numbers, truth values, lists or null")
+
+
+def _intent(value: Any, column: str, number: int, faults: Faults) -> str | None:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected a word for the whole text")
+    return None
+
+
+def _parsed(value: Any, column: str, number: int, faults: Faults) -> Any:
+    """A cell of a CSV file holds JSON as text."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        faults.add(number, f"`{column}` is no JSON: {error}")
+        return None
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
 
 # Reason → what it means, in the order in which a row meets them.
 REASONS: dict[str, str] = {
@@ -26,7 +172,7 @@ REASONS: dict[str, str] = {
 }
 
 
-def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> Tidied:
+def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> PreparedRow:
     """Text and annotation as curation writes them, or why the row cannot be used.
 
     Args:
@@ -35,27 +181,27 @@ def tidied(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes:
         scrub_pii: Kinds of personal data to scrub.
         changes: What cleaning changed.
     """
-    from tailtune.predictors.extraction.values import span_faults
     from tailtune.predictors.prepare import prepared_with
+    from tailtune.tasks.extraction.values import span_faults
 
     given = RawLabel.decode(raw.label)
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
-        return Tidied(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
+        return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
     faults = span_faults(raw.text, given.spans)
     if faults:
-        return Tidied(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
+        return PreparedRow(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
     text, spans, kinds = prepared_with(raw.text, given.spans, scrub_pii)
     scrubbed = _scrubbed(raw.text, given.spans, kinds)
     if scrubbed:
-        return Tidied(text, raw.label, reason="span_scrubbed", detail=scrubbed)
+        return PreparedRow(text, raw.label, reason="span_scrubbed", detail=scrubbed)
     faults = span_faults(text, spans)  # two spans inside one scrubbed stretch are now one place
     if faults:
-        return Tidied(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
+        return PreparedRow(text, raw.label, reason=faults[0].reason, detail=f"after scrubbing: {faults[0].detail}")
     annotation, wrong = _annotation(schema, text, tuple(sorted(spans)), given)
     if wrong:
-        return Tidied(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
-    return Tidied(text, annotation.encode(), changes + tuple(kinds))
+        return PreparedRow(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
+    return PreparedRow(text, annotation.encode(), changes + tuple(kinds))
 
 
 def unaligned(schema: ObjectSchema, label: str) -> tuple[str, ...]:
@@ -69,7 +215,7 @@ def _annotation(
     schema: ObjectSchema, text: str, spans: tuple[Span, ...], given: RawLabel
 ) -> tuple[Annotation, list[str]]:
     """The annotation, and what is wrong with its values."""
-    from tailtune.predictors.extraction.values import align
+    from tailtune.tasks.extraction.values import align
 
     said = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
     values, wrong = _given_values(schema, said)
@@ -103,7 +249,7 @@ def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str
 
 def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
-    from tailtune.predictors.extraction.values import conform
+    from tailtune.tasks.extraction.values import conform
 
     values: dict[str, Any] = {}
     wrong: list[str] = []
@@ -120,7 +266,7 @@ def _read_values(
     schema: ObjectSchema, surfaces: Mapping[str, list[str]], known: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values read from what spans cover; fields that others count from come first."""
-    from tailtune.predictors.extraction.values import normalise
+    from tailtune.tasks.extraction.values import normalise
 
     values: dict[str, Any] = {}
     wrong: list[str] = []

@@ -1,4 +1,4 @@
-"""What curated extraction rows must satisfy: spans inside their texts and apart, values valid and found."""
+"""What rows must satisfy: declared fields and values in raw rows; valid and disjoint ones in curated rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,55 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tailtune.core.annotations import Annotation, Span
-from tailtune.core.records import Row
-from tailtune.spec.extraction import ExtractionValidate
-from tailtune.spec.load import UseCase
-from tailtune.spec.schema import ObjectSchema
-from tailtune.tasks.base import Tables
-from tailtune.tasks.expect import Expected, column
+from tailtune.core.errors import Fault
+from tailtune.core.records import Row, Span
+from tailtune.tasks.base import Expectation, SuiteTables, expect_column
+from tailtune.tasks.extraction.annotate import INTENT, RawLabel
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.config import ExtractionValidate
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.label_check import LabelCheck, NameCheck
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class FieldCheck(LabelCheck):
+    """One per reading of files: compares every row's fields, and the values of enums, with the schema.
+
+    Args:
+        schema: What is declared.
+        declared_in: How faults name its file.
+        data: How faults name the folder that origins are relative to.
+    """
+
+    def __init__(self, schema: ObjectSchema, declared_in: str, data: str) -> None:
+        self._names = NameCheck(schema.names, declared_in, data, "field")
+        self._fields = {field.name: field for field in schema.classified if field.choices}
+        self._values = {
+            name: NameCheck(field.choices, declared_in, data, f"{name} value") for name, field in self._fields.items()
+        }
+        self.seen = self._names.seen
+
+    def add(self, label: str, origin: str) -> None:
+        """Note a row's fields, and what its enums say."""
+        from tailtune.tasks.extraction.values import conform
+
+        raw = RawLabel.decode(label)
+        for name in sorted(raw.names):
+            self._names.add(name, origin)
+        said = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
+        for name, value in said.items():
+            if name in self._values:
+                made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
+                self._values[name].add(str(made.value if made.ok else value), origin)
+
+    def faults(self) -> Iterator[Fault]:
+        """A fault per unknown field, then per unknown value."""
+        yield from self._names.faults()
+        for values in self._values.values():
+            yield from values.faults()
+
 
 GRAINS = {
     "spans": "One per span of a curated row.",
@@ -27,26 +66,32 @@ _NULL = "expect_column_values_to_be_null"
 _BETWEEN = "expect_column_values_to_be_between"
 
 
-def expectations(case: UseCase, spec: ExtractionValidate) -> Iterator[Expected]:
-    """The part of the suite about spans and values."""
-    file, names = case.paths.project.shown(case.answers_file), list(case.answers.names)
+def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> Iterator[Expectation]:
+    """The part of the suite about spans and values.
+
+    Args:
+        schema: The fields.
+        file: How messages name its file.
+        spec: What rows must satisfy.
+    """
+    names = list(schema.names)
     known = f"is one of the {len(names)} fields in {file}."
     in_set = "expect_column_values_to_be_in_set"
-    yield column("spans", in_set, "field", f"What a span is about {known}", value_set=names)
-    yield column("spans", _BETWEEN, "start", "Every span begins inside its text.", min_value=0)
-    yield column("spans", _BETWEEN, "left", "Every span ends inside its text.", min_value=0)
-    yield column("spans", _BETWEEN, "length", "Every span covers something.", min_value=1)
-    yield column("spans", _NULL, "overlaps", "No two spans of a row overlap or cross.")
-    yield column("values", in_set, "field", f"What a value is of {known}", value_set=names)
-    yield column("values", _NULL, "invalid", f"Every value is valid against its field in {file}.")
-    yield column(
+    yield expect_column("spans", in_set, "field", f"What a span is about {known}", value_set=names)
+    yield expect_column("spans", _BETWEEN, "start", "Every span begins inside its text.", min_value=0)
+    yield expect_column("spans", _BETWEEN, "left", "Every span ends inside its text.", min_value=0)
+    yield expect_column("spans", _BETWEEN, "length", "Every span covers something.", min_value=1)
+    yield expect_column("spans", _NULL, "overlaps", "No two spans of a row overlap or cross.")
+    yield expect_column("values", in_set, "field", f"What a value is of {known}", value_set=names)
+    yield expect_column("values", _NULL, "invalid", f"Every value is valid against its field in {file}.")
+    yield expect_column(
         "alignment",
         _BETWEEN,
         "unaligned_share",
         f"At most {spec.max_unaligned_share:.1%} of the values are not found in their text.",
         max_value=spec.max_unaligned_share,
     )
-    yield column(
+    yield expect_column(
         "fields",
         _BETWEEN,
         "train_rows",
@@ -55,11 +100,11 @@ def expectations(case: UseCase, spec: ExtractionValidate) -> Iterator[Expected]:
     )
 
 
-def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
+def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
     """The tables that those expectations are about."""
     import pandas as pd
 
-    from tailtune.predictors.extraction.values import valid
+    from tailtune.tasks.extraction.values import valid
 
     fields = {field.name: field for field in schema.fields}
     spans: list[tuple[str, str, int, int, int, str | None]] = []
@@ -89,7 +134,7 @@ def tables(schema: ObjectSchema, rows: Sequence[Row]) -> Tables:
             {"unaligned_share": [share], "origin": [f"{missing:,} of {wanted:,} values not found in their text"]}
         ),
     }
-    return Tables(GRAINS, frames)
+    return SuiteTables(GRAINS, frames)
 
 
 def _spans(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, int, int, int, str | None]]:

@@ -1,80 +1,355 @@
-"""The scorer of extraction answers, joined to the schema and to what the normalisers take for the same."""
+"""Measures of extraction, each with its interval over rows: the fields of one row are not independent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.annotations import Annotation
-from tailtune.core.records import Answer, Row
-from tailtune.core.reports import Paired
-from tailtune.judge import extraction as judge
-from tailtune.judge.extraction import ExtractionScore
-from tailtune.judge.scores import Score
-from tailtune.judge.stats import paired_counts
-from tailtune.spec.schema import ObjectSchema
-from tailtune.tasks.base import Details
+from tailtune.core.records import Answer, Estimate, Span
+from tailtune.core.reports import CalibrationBin
+from tailtune.judge.scores import Score, calibration_error
+from tailtune.judge.scores import calibration as binned
+from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
+from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
+
+Means = Callable[[FieldSpec, Any, Any], bool]
+"""(field, answered, expected) → whether both say the same, however the answered one is written."""
+Valid = Callable[[FieldSpec, Any], bool]
+"""(field, value) → whether the value has the field's format."""
+ObjectValid = Callable[[Values], bool]
+"""values → whether the object is valid against the whole schema."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One per schema: what counts as the same value and as a valid one. All three are pure, and take any JSON value.
+
+    A field that holds a list is compared one item at a time, each passed as a list of one.
+
+    Attributes:
+        means: Whether an answered value says what was expected.
+        valid: Whether a value has its field's format.
+        object_valid: Whether an object is valid against the schema.
+    """
+
+    means: Means
+    valid: Valid
+    object_valid: ObjectValid
+    _valid: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, schema: ObjectSchema) -> Rules:
+        """By the project's own normalisers."""
+        from tailtune.tasks.extraction.values import means, object_valid, valid
+
+        return cls(means, valid, partial(object_valid, schema))
+
+    def formed(self, spec: FieldSpec, item: Any) -> bool:
+        """Whether one item of a field has its format; computed once per field and value."""
+        key = (spec.name, canonical(item))
+        known = self._valid.get(key)
+        if known is None:
+            known = self._valid[key] = bool(self.valid(spec, [item] if spec.many else item))
+        return known
+
+    def same(self, spec: FieldSpec, answered: Any, expected: Any) -> bool:
+        """Whether one item says what another does; equal ones do."""
+        if type(answered) is type(expected) and answered == expected:
+            return True
+        return bool(self.means(spec, [answered], [expected]) if spec.many else self.means(spec, answered, expected))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One per row and field: its items counted. A field without a list has one item, or none.
+
+    Attributes:
+        hits: Answered items that are well-formed and expected.
+        answered: Answered items.
+        expected: Expected items.
+        formed: Answered items that are well-formed.
+        meant: Answered items that say something expected, well-formed or not.
+    """
+
+    hits: int = 0
+    answered: int = 0
+    expected: int = 0
+    formed: int = 0
+    meant: int = 0
+
+
+EMPTY = Cell()
+
+
+def compared(rules: Rules, spec: FieldSpec, answered: Any, expected: Any) -> Cell:
+    """Compare an answered value with the expected one; an expected item is met by one answered item at most."""
+    if answered is None and expected is None:
+        return EMPTY
+    answers, unmet = items(answered), list(items(expected))
+    shaped = answered is None or isinstance(answered, list) == spec.many  # a list for a list, one value for one value
+    formed = [shaped and rules.formed(spec, item) for item in answers]
+    expected_count = len(unmet)
+    hits = _met(rules, spec, list(compress(answers, formed)), unmet)
+    malformed = [item for item, good in zip(answers, formed, strict=True) if not good]
+    return Cell(hits, len(answers), expected_count, sum(formed), hits + _met(rules, spec, malformed, unmet))
+
+
+def items(value: Any) -> list[Any]:
+    """The items of a field's value: those of a list, the value itself, or none for null."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def _met(rules: Rules, spec: FieldSpec, answers: Sequence[Any], unmet: list[Any]) -> int:
+    """How many answered items meet an expected one; each that is met is taken out of `unmet`."""
+    met = 0
+    for item in answers:
+        for i, expected in enumerate(unmet):
+            if rules.same(spec, item, expected):
+                del unmet[i]
+                met += 1
+                break
+    return met
+
+
+Counts = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One per predictor and set of rows: n rows, f fields in the schema's order.
+
+    Attributes:
+        hits: Answered items that are well-formed and expected, shape (n, f).
+        answered: Answered items, shape (n, f).
+        expected: Expected items, shape (n, f).
+        formed: Answered items with their field's format, shape (n, f).
+        meant: Answered items that say something expected, well-formed or not, shape (n, f).
+        confidence: Probability given to each field's answer, NaN where there is none, shape (n, f).
+        spans: Spans that are equal, answered, and expected, shape (n, 3).
+        objects: Whether the answer was a JSON object, shape (n,).
+        valid: Whether the object is valid against the schema, shape (n,).
+        strange: Whether the object has a property that the schema does not know, shape (n,).
+    """
+
+    hits: Counts
+    answered: Counts
+    expected: Counts
+    formed: Counts
+    meant: Counts
+    confidence: NDArray[np.float32]
+    spans: Counts
+    objects: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    strange: NDArray[np.bool_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each field is right, those rightly empty included, shape (n, f); never where there is no object."""
+        full = (self.hits == self.answered) & (self.hits == self.expected)
+        result: NDArray[np.bool_] = full & self.objects[:, None]
+        return result
+
+    @property
+    def rows_right(self) -> NDArray[np.bool_]:
+        """Whether each row's object is wholly right: every field is, and nothing unknown stands in it; shape (n,)."""
+        result: NDArray[np.bool_] = self.right.all(axis=1) & ~self.strange
+        return result
+
+    @property
+    def outcomes(self) -> NDArray[np.int64]:
+        """Items that were right, wrong and missed (true positives, false positives, false negatives), shape (n, 3)."""
+        hits, answered, expected = (
+            counts.sum(axis=1, dtype=np.int64) for counts in (self.hits, self.answered, self.expected)
+        )
+        return np.stack([hits, answered - hits, expected - hits], axis=1)
+
+
+def tally(schema: ObjectSchema, expected: Sequence[Annotation], answers: Sequence[Answer], rules: Rules) -> Tally:
+    """Compare every field of every answer with what was expected.
+
+    Args:
+        schema: The fields; what else an answer names only makes the row wrong.
+        expected: Gold labels, n of them.
+        answers: One per row, same order. One that is not an object has every field empty and none right.
+        rules: What counts as the same.
+
+    Raises:
+        ValueError: Lengths differ or there is nothing to count.
+    """
+    if len(expected) != len(answers) or not expected:
+        raise ValueError(f"{len(answers)} answers for {len(expected)} rows; expected as many, and at least one")
+    n, names = len(answers), frozenset(schema.names)
+    cells = np.zeros((5, n, len(schema.fields)), dtype=np.int32)
+    confidence = np.full((n, len(schema.fields)), np.nan, dtype=np.float32)
+    spans, flags = np.zeros((n, 3), dtype=np.int32), np.zeros((3, n), dtype=np.bool_)
+    for i, (gold, answer) in enumerate(zip(expected, answers, strict=True)):
+        values = answered_values(answer)
+        named: Values = values or {}
+        for j, spec in enumerate(schema.fields):
+            cell = compared(rules, spec, named.get(spec.name), gold.values.get(spec.name))
+            if cell.answered or cell.expected:
+                cells[:, i, j] = (cell.hits, cell.answered, cell.expected, cell.formed, cell.meant)
+        if isinstance(answer, Extraction):
+            confidence[i] = [answer.confidences.get(name, np.nan) for name in schema.names]
+        spans[i] = _spans(gold.spans, answered_spans(answer))
+        if values is not None:
+            flags[:, i] = True, rules.object_valid(values), not names.issuperset(values)
+    hits, answered, expected_counts, formed, meant = cells
+    objects, valid, strange = flags
+    return Tally(hits, answered, expected_counts, formed, meant, confidence, spans, objects, valid, strange)
+
+
+def answered_values(answer: Answer) -> Values | None:
+    """The object of an answer; None when there is none."""
+    if answer.value is None:
+        return None
+    if isinstance(answer, Extraction):
+        return answer.values
+    try:
+        parsed: Any = json.loads(answer.value)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def answered_spans(answer: Answer) -> tuple[Span, ...]:
+    """Where the values of an answer stand; empty for one that does not say."""
+    return answer.spans if isinstance(answer, Extraction) else ()
+
+
+def _spans(expected: Sequence[Span], answered: Sequence[Span]) -> tuple[int, int, int]:
+    """How many are equal, answered, expected; the same span twice is one."""
+    gold, found = frozenset(expected), frozenset(answered)
+    return len(gold & found), len(found), len(gold)
+
+
+Sums = NDArray[np.float64]
+_MOST_ANSWERS = 200_000  # field answers that a calibration is drawn from
+_MEASURES = ("hits", "answered", "expected")
+
+
+@dataclass(frozen=True)
+class ExtractionScore(Score):
+    """One per predictor and set of rows.
+
+    Attributes:
+        tally: The counts behind the measures.
+    """
+
+    tally: Tally
+
+    @property
+    def outcomes(self) -> NDArray[np.int64]:
+        """Values of each row that were right, wrong and missed, over all its fields."""
+        return self.tally.outcomes
 
 
 def score(
-    schema: ObjectSchema, rows: Sequence[Row], answers: Sequence[Answer], resamples: int, bins: int
-) -> ExtractionScore:
-    """Field F1 and its companions, each with its interval over rows."""
-    return judge.score(schema, _gold(rows), answers, rules(schema), resamples=resamples, bins=bins)
-
-
-def compare(first: Score, second: Score, names: tuple[str, str], resamples: int) -> Paired:
-    """Difference of field F1, paired by row; McNemar over wholly right objects.
-
-    Raises:
-        TypeError: A score is not one of extractions.
-    """
-    one, two = _tallied(first), _tallied(second)
-    return paired_counts((one.tally.outcomes, one.right), (two.tally.outcomes, two.right), names, resamples=resamples)
-
-
-def outcomes(score: Score) -> NDArray[np.int64]:
-    """Values right, wrong and missed of each row, shape (n, 3).
-
-    Raises:
-        TypeError: The score is not one of extractions.
-    """
-    return _tallied(score).tally.outcomes
-
-
-def details(
     schema: ObjectSchema,
-    rows: Sequence[Row],
+    expected: Sequence[Annotation],
     answers: Sequence[Answer],
-    other: Sequence[Answer] | None,
-    found: Score,
-    bins: int,
-) -> Details:
-    """Per field, confusions between fields of a kind and between choices, calibration of field answers."""
-    gold, held, won = _gold(rows), rules(schema), _tallied(found).tally
-    beside = None if other is None else judge.tally(schema, gold, other, held)
-    return Details(
-        per_field=judge.per_field(schema, won, beside),
-        confusions=judge.confusions(schema, gold, answers, won, held),
-        calibration=judge.calibration(won, bins),
+    rules: Rules | None = None,
+    *,
+    resamples: int = 2000,
+    bins: int = 15,
+    seed: int = 17,
+) -> ExtractionScore:
+    """Score answers against the expected annotations.
+
+    Per row and field, an answered item is right when it has the field's format and says what was expected; an answered
+    one that is not right counts against precision, an expected one that is not met against recall. A wrong value where
+    another was expected counts against both.
+
+    Args:
+        schema: The fields.
+        expected: Gold labels, n of them.
+        answers: One per row, same order; extractions, or answers whose value is a JSON object.
+        rules: What counts as the same; by the project's own normalisers when None.
+        resamples: Bootstrap resamples of rows.
+        bins: Equal-mass bins of the calibration error, over answers of fields.
+        seed: Of the resampling.
+
+    Returns:
+        Measures in the order field_f1, macro_f1, field_precision, field_recall, exact_match, field_accuracy, span_f1
+        (left out when no span is expected), schema_valid, format_correct, value_correct. A measure that nothing counts
+        towards is NaN.
+
+    Raises:
+        ValueError: Lengths differ or there is nothing to score.
+    """
+    counted = tally(schema, expected, answers, rules or Rules.of(schema))
+    return ExtractionScore(
+        right=counted.rows_right,
+        metrics=_metrics(counted, resamples, seed),
+        ece=calibration_error(calibration(counted, bins)),
+        invalid_rows=int((~counted.objects).sum()),
+        tally=counted,
     )
 
 
-def rules(schema: ObjectSchema) -> judge.Rules:
-    """What counts as the same value, a well-formed one, a valid object."""
-    from tailtune.predictors.extraction.values import means, object_valid, valid
+def _metrics(counted: Tally, resamples: int, seed: int) -> dict[str, Estimate]:
+    """All measures from one set of resamples; only sums over rows are kept of each."""
+    rows, fields = counted.right.shape
+    parts = [getattr(counted, name) for name in _MEASURES]
+    alone = [counted.right.sum(axis=1), counted.formed.sum(axis=1), counted.meant.sum(axis=1)]
+    columns = np.concatenate([*parts, counted.spans, np.stack(alone, axis=1)], axis=1)
+    total: Sums = columns.sum(axis=0, dtype=np.float64)[None, :]
+    drawn = row_bootstrap(columns, resamples, seed)
 
-    return judge.Rules(means, valid, partial(object_valid, schema))
+    def estimate(measure: Callable[[Sums], Sums]) -> Estimate:
+        return percentile_interval(float(measure(total)[0]), measure(drawn), rows)
+
+    def micro(sums: Sums) -> tuple[Sums, Sums, Sums]:
+        hits, answered, expected = (sums[:, i * fields : (i + 1) * fields].sum(axis=1) for i in range(3))
+        return hits, answered, expected
+
+    def macro(sums: Sums) -> Sums:
+        return _mean_f1(*(sums[:, i * fields : (i + 1) * fields] for i in range(3)))
+
+    at = 3 * fields
+    metrics = {
+        "field_f1": estimate(lambda sums: f1(*micro(sums))),
+        "macro_f1": estimate(macro),
+        "field_precision": estimate(lambda sums: ratio(micro(sums)[0], micro(sums)[1])),
+        "field_recall": estimate(lambda sums: ratio(micro(sums)[0], micro(sums)[2])),
+        "exact_match": wilson(int(counted.rows_right.sum()), rows),
+        "field_accuracy": estimate(lambda sums: sums[:, at + 3] / (rows * fields)),
+    }
+    if counted.spans[:, 2].any():
+        metrics["span_f1"] = estimate(lambda sums: f1(sums[:, at], sums[:, at + 1], sums[:, at + 2]))
+    metrics["schema_valid"] = wilson(int(counted.valid.sum()), rows)
+    metrics["format_correct"] = estimate(lambda sums: ratio(sums[:, at + 4], micro(sums)[1]))
+    metrics["value_correct"] = estimate(lambda sums: ratio(sums[:, at + 5], micro(sums)[1]))
+    return metrics
 
 
-def _gold(rows: Sequence[Row]) -> list[Annotation]:
-    return [Annotation.decode(row.label) for row in rows]
+def _mean_f1(hits: Sums, answered: Sums, expected: Sums) -> Sums:
+    """Mean F1 over the fields that are expected at all, shape (r, f) → (r,); NaN where none is."""
+    counted = expected > 0
+    per_field = np.where(counted, f1(hits, answered, expected), 0.0)
+    return ratio(per_field.sum(axis=1), counted.sum(axis=1).astype(np.float64))
 
 
-def _tallied(score: Score) -> ExtractionScore:
-    if not isinstance(score, ExtractionScore):
-        raise TypeError(f"expected the score of extractions, got {type(score).__name__}")
-    return score
+def calibration(counted: Tally, bins: int, seed: int = 17) -> tuple[CalibrationBin, ...]:
+    """Answers of fields (null included) in bins of equal mass by confidence; `accuracy` is the share that is right.
+
+    Answers without a confidence are left out; empty when there is none at all. Of more than 200,000 answers a random
+    sample of that size is taken.
+    """
+    sure, right = counted.confidence.ravel(), counted.right.ravel()
+    known = np.flatnonzero(~np.isnan(sure))
+    if not known.size:
+        return ()
+    if known.size > _MOST_ANSWERS:
+        known = np.sort(np.random.default_rng(seed).choice(known, _MOST_ANSWERS, replace=False))
+    return binned(sure[known].astype(np.float64), right[known], bins)

@@ -9,8 +9,8 @@ import pytest
 from llguidance import LLMatcher
 
 from predictors.prompted.local.grammars import claims_schema, object_of, tokens_of
+from tailtune.config.formats import FORMATS
 from tailtune.predictors.prompted.local.grammar import grammar_of, without_repeats
-from tailtune.spec.formats import FORMATS
 
 TOKENS = tokens_of()
 

@@ -13,13 +13,13 @@ import pytest
 
 from predictors.prompted.local.grammars import CLAIMS, claims_schema, object_of
 from predictors.prompted.random_model import write_random_model
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, MissingInputError, UsageError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
-from tailtune.predictors.extraction.values import object_valid
 from tailtune.predictors.prompted.local import LocalModel
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.spec.prompting import LanguageModelSpec
-from tailtune.spec.schema import load_schema
+from tailtune.tasks.extraction.schema_reader import load_schema
+from tailtune.tasks.extraction.values import object_valid
 
 LABELS = [f"label_{at}" + "_more" * (at % 3) for at in range(50)]
 ONE_OF = object_of(label={"enum": LABELS})

@@ -1,4 +1,4 @@
-"""A local causal model as a language model: asked in batches, kept in the cache, timed in parts."""
+"""A local causal model as a language model: read from a folder, asked in batches, kept in the cache, timed in parts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,258 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from tailtune.core.errors import ContextTooLongError, UsageError
-from tailtune.core.language import Ask, OnReply, Reply, Timing
-from tailtune.predictors.prompted.local.dialogue import PLAIN_STOPS, prompt_ids
-from tailtune.predictors.prompted.local.folder import Loaded, load, require_model
-from tailtune.predictors.prompted.local.generate import Spent, write
-from tailtune.predictors.prompted.local.grammar import Grammar, grammar_of, without_repeats
-from tailtune.predictors.prompted.local.ways import Ways
-from tailtune.predictors.prompted.local.writers import Choose, Free, Held, Writer, chooser
-from tailtune.services.weights import digest_of
-from tailtune.spec.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTuneError, UsageError
+from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
+from tailtune.predictors.prompted.local.grammar import (
+    Choose,
+    Free,
+    Grammar,
+    Held,
+    Ways,
+    Writer,
+    chooser,
+    grammar_of,
+    without_repeats,
+)
+from tailtune.predictors.prompted.weights import digest_of
+
+CONFIG = "config.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model")
+_CODE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_SAVE = "save it with model.save_pretrained(FOLDER) and tokenizer.save_pretrained(FOLDER) of transformers"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One per model in memory.
+
+    Attributes:
+        model: A transformers causal language model, in evaluation mode.
+        tokenizer: Its fast tokenizer, padding on the left.
+        ends: Ids of tokens that end an answer.
+        positions: Most tokens of prompt and answer together; None when its config names no limit.
+        device: Where the weights are.
+    """
+
+    model: Any
+    tokenizer: Any
+    ends: frozenset[int]
+    positions: int | None
+    device: str
+
+
+def require_model(folder: Path) -> None:
+    """Make sure that a folder can be read without running code from it.
+
+    Raises:
+        MissingInputError: The folder, its config, its tokenizer or its weights are absent, or weights are there as
+            pickle only.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(
+            f"{folder}: no such folder; prompt.models names it as the folder of a local model",
+            "correct `folder` in model.yaml (it is relative to the project root), or put the model there",
+        )
+    if not (folder / CONFIG).is_file():
+        raise MissingInputError(f"{folder}: {CONFIG} missing, expected a causal model as transformers saves it", _SAVE)
+    if not any(folder.glob("*.safetensors")):
+        code = sorted(path.name for path in folder.iterdir() if path.suffix in _CODE)
+        found = f"weights only as {', '.join(code[:3])}, which run code when read" if code else "no weights"
+        raise MissingInputError(f"{folder}: {found}; expected *.safetensors", _SAVE)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise MissingInputError(f"{folder}: no tokenizer, expected {' or '.join(_TOKENIZERS)}", _SAVE)
+
+
+def load(folder: Path) -> Loaded:
+    """Read a model: on a GPU where there is one, else on the CPU, in bfloat16 where the hardware multiplies it.
+
+    Args:
+        folder: As `require_model` wants it; nothing is fetched, and no code from it is run.
+
+    Raises:
+        MissingInputError: Something is absent.
+        TailTuneError: The files are not those of a causal language model, or the tokenizer names no end of a text.
+    """
+    require_model(folder)
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers.utils import logging
+
+    from tailtune.predictors.bert import keep_freed_memory
+    from tailtune.predictors.encoder import has_fast_bf16
+
+    logging.disable_progress_bar()
+    keep_freed_memory()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    fast = torch.cuda.is_bf16_supported() if device == "cuda" else has_fast_bf16()
+    own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, padding_side="left", **own)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.bfloat16 if fast else torch.float32, **own
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        why = str(error).strip().partition("\n")[0][:300]
+        raise TailTuneError(f"{folder}: not readable as a causal language model: {why}", _SAVE) from error
+    ends = _ends(tokenizer, model)
+    if not ends or not tokenizer.is_fast:
+        what = "names no token that ends a text" if tokenizer.is_fast else "is not a fast one (tokenizer.json)"
+        raise TailTuneError(f"{folder}: its tokenizer {what}; an answer could not be ended or held to a schema", _SAVE)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token_id = min(ends)
+    # The folder's own habits of sampling and of penalties would shape answers unseen.
+    model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=tokenizer.pad_token_id)
+    return Loaded(model.eval().to(device), tokenizer, ends, _positions(folder), device)
+
+
+def _ends(tokenizer: Any, model: Any) -> frozenset[int]:
+    """A chat model often ends a turn with another token than a text."""
+    named = [tokenizer.eos_token_id, model.config.eos_token_id, model.generation_config.eos_token_id]
+    flat = [one for several in named for one in (several if isinstance(several, list | tuple) else [several])]
+    return frozenset(int(one) for one in flat if one is not None)
+
+
+def _positions(folder: Path) -> int | None:
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    inner = config.get("text_config", {})  # of a model that reads pictures too
+    named = [one.get(name) for one in (config, inner) for name in ("max_position_embeddings", "n_positions")]
+    return next((int(found) for found in named if found), None)
+
+
+PLAIN_STOPS = ("\n\nUser:", "\n\nSystem:")
+"""Where a model without turns of its own begins to speak for others."""
+_SPOKEN = {"system": "System", "user": "User", "assistant": "Assistant"}
+
+
+def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """Token ids of a prompt, up to where the answer begins.
+
+    Written in the model's own chat template, or as `System:`, `User:`, `Assistant:` where it has none. A template that
+    knows no system message finds it in front of the first user message.
+
+    Args:
+        tokenizer: Of transformers.
+        messages: The prompt; special tokens written out in them are broken up, so that a text cannot end its turn.
+    """
+    turns = [{"role": one.role, "content": _harmless(tokenizer, one.content)} for one in messages]
+    if not tokenizer.chat_template:
+        found: list[int] = tokenizer(plain(turns))["input_ids"]
+        return found
+    from jinja2 import TemplateError
+
+    try:
+        return _templated(tokenizer, turns)
+    except TemplateError:
+        return _templated(tokenizer, _without_system(turns))
+
+
+def plain(turns: Sequence[dict[str, str]]) -> str:
+    """A dialogue as text, ending where the assistant speaks."""
+    return "\n\n".join([*(f"{_SPOKEN[one['role']]}:\n{one['content']}" for one in turns), "Assistant:\n"])
+
+
+def _templated(tokenizer: Any, turns: Sequence[dict[str, str]]) -> list[int]:
+    found = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
+    return [int(one) for one in found["input_ids"]]
+
+
+def _without_system(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    said = [one["content"] for one in turns if one["role"] == "system"]
+    rest = [dict(one) for one in turns if one["role"] != "system"]
+    if said and rest:
+        rest[0]["content"] = "\n\n".join([*said, rest[0]["content"]])
+    return rest
+
+
+def _harmless(tokenizer: Any, text: str) -> str:
+    for special in tokenizer.all_special_tokens:
+        if len(special) > 1 and special in text:
+            text = text.replace(special, f"{special[0]} {special[1:]}")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One per answer: milliseconds of its whole batch until it was complete."""
+
+    infer_ms: float
+    decode_ms: float
+
+
+class _Steering:
+    """Stands where transformers lets scores be changed: leaves each row the one token that its writer chose."""
+
+    def __init__(self, writers: Sequence[Writer]) -> None:
+        self._writers = writers
+        self._infer_s = self._decode_s = 0.0
+        self._since = time.perf_counter()
+        self.spent: list[Spent | None] = [None] * len(writers)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Scores (n, vocabulary) with minus infinity for all tokens but one of each row."""
+        import torch
+
+        asked = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
+        begun = time.perf_counter()
+        self._infer_s += begun - self._since
+        chosen = torch.full_like(scores, float("-inf"))
+        for row, writer in enumerate(self._writers):
+            chosen[row, 0 if writer.done else writer.take(asked[row])] = 0.0
+        self._since = time.perf_counter()
+        self._decode_s += self._since - begun
+        for row, writer in enumerate(self._writers):
+            if writer.done and self.spent[row] is None:
+                self.spent[row] = self.now()
+        return chosen
+
+    def stops(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Which rows are complete, shape (n,) bool."""
+        import torch
+
+        return torch.tensor([writer.done for writer in self._writers], device=input_ids.device)
+
+    def now(self) -> Spent:
+        return Spent(self._infer_s * 1000, self._decode_s * 1000)
+
+
+def write(loaded: Loaded, prompts: Sequence[Sequence[int]], writers: Sequence[Writer], most: int) -> list[Spent]:
+    """Let writers write answers to prompts, all at once.
+
+    Args:
+        loaded: The model.
+        prompts: Token ids, at least one each; padded on the left.
+        writers: One per prompt.
+        most: Tokens of an answer.
+
+    Returns:
+        What each answer took. Answers of a batch wait for each other, as requests to a busy server do.
+    """
+    import torch
+    from transformers import LogitsProcessorList, StoppingCriteriaList
+
+    longest = max(map(len, prompts))
+    pad = loaded.tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in prompts], device=loaded.device)
+    mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts], device=loaded.device)
+    steering = _Steering(writers)
+    with torch.inference_mode():
+        loaded.model.generate(
+            ids,
+            attention_mask=mask,
+            do_sample=False,
+            max_new_tokens=most,
+            logits_processor=LogitsProcessorList([steering]),
+            stopping_criteria=StoppingCriteriaList([steering.stops]),
+        )
+    return [spent or steering.now() for spent in steering.spent]
+
 
 _VERSION = 1  # of how answers are made; another one asks again
 
@@ -104,7 +342,7 @@ class LocalModel:
         """Yield (place, reply) batch by batch, longest prompts first: what does not fit into memory fails at once."""
         if not places:
             return
-        from tailtune.predictors.threads import settled
+        from tailtune.predictors.bert import settled
 
         prompts: dict[int, tuple[list[int], float]] = {place: self._prompt(asks[place], place) for place in places}
         order = sorted(places, key=lambda place: -len(prompts[place][0]))

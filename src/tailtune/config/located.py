@@ -1,0 +1,166 @@
+"""YAML with line numbers: read a file into plain values and say where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from tailtune.core.errors import Fault, SpecError
+
+Loc = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+_DEEPEST = 20
+
+
+class LinedYaml:
+    """One per YAML file: its value and the line of every key.
+
+    Args:
+        path: The file.
+        shown: How errors name it (relative to the project root).
+        hint: The next command an error shows.
+
+    Raises:
+        SpecError: The file is missing, not UTF-8, not YAML as DVC reads it too, holds a key twice or a value that
+            is none, or no mapping.
+    """
+
+    def __init__(self, path: Path, shown: str, hint: str) -> None:
+        self.shown, self.hint = shown, hint
+        self.lines: dict[Loc, int] = {(): 1}
+        self._unusable: list[Fault] = []
+        node = self._compose(path)
+        value = {} if node is None else self._plain(node, ())
+        if self._unusable:
+            raise SpecError(self._unusable, hint)
+        if not isinstance(value, dict):
+            raise SpecError([Fault(f"{shown}:1", f"expected `key: value` lines, found a {type(value).__name__}")], hint)
+        self.value: dict[str, Any] = value
+
+    def _compose(self, path: Path) -> yaml.Node | None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise SpecError([Fault(self.shown, "no such file")], self.hint) from None
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            raise SpecError([Fault(f"{self.shown}:{line}", "bytes that are not UTF-8")], self.hint) from None
+        try:
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = 1 if mark is None else mark.line + 1
+            raise SpecError([Fault(f"{self.shown}:{line}", f"not YAML: {error.problem}")], self.hint) from None
+        except yaml.reader.ReaderError as error:
+            line = text[: error.position].count("\n") + 1
+            what = f"not YAML: the control character 0x{ord(text[error.position]):02x} is not allowed"
+            raise SpecError([Fault(f"{self.shown}:{line}", what)], self.hint) from None
+
+    def _plain(self, node: yaml.Node, loc: Loc, braced: bool = False) -> Any:
+        self.lines.setdefault(loc, node.start_mark.line + 1)
+        braced = braced or bool(getattr(node, "flow_style", False))
+        if len(loc) > _DEEPEST:
+            self._unusable.append(self.fault(loc[:1], "holds itself, or is nested too deep"))
+            return None
+        if isinstance(node, yaml.MappingNode):
+            out: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = str(key_node.value)
+                line = key_node.start_mark.line + 1
+                self._require_quotes(key_node, loc, braced)
+                if key in out:
+                    first = self.lines[(*loc, key)]
+                    self._unusable.append(Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})"))
+                self.lines[(*loc, key)] = line
+                out[key] = self._plain(value_node, (*loc, key), braced)
+            return out
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
+        self._require_quotes(node, loc, braced)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):  # an unknown tag, or a date such as 2026-13-45
+            self._unusable.append(self.fault(loc, f"no such value: {node.value!r} as {node.tag.rpartition(':')[2]}"))
+            return None
+
+    def _require_quotes(self, node: yaml.Node, loc: Loc, braced: bool) -> None:
+        """DVC reads this file with a stricter parser: inside {…} and […] a bare value may hold no colon."""
+        if braced and isinstance(node, yaml.ScalarNode) and node.style is None and ":" in node.value:
+            message = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
+            self._unusable.append(self.fault(loc, message))
+
+    def line(self, loc: Loc) -> int:
+        """Line of a location, or of the nearest parent that has one."""
+        while loc not in self.lines:
+            loc = loc[:-1]
+        return self.lines[loc]
+
+    def fault(self, loc: Loc, what: str) -> Fault:
+        """A fault at a location, written `file:line  a.b.c: what`."""
+        dotted = ".".join(str(part) for part in loc)
+        return Fault(f"{self.shown}:{self.line(loc)}", f"{dotted}: {what}" if dotted else what)
+
+    def parse(self, model: type[M]) -> M:
+        """Validate the value as a model.
+
+        Raises:
+            SpecError: All faults at once, each with its line, and the closest known key for an unknown one.
+        """
+        try:
+            return model.model_validate(self.value)
+        except ValidationError as error:
+            raise SpecError(list(self._faults(model, error)), self.hint) from None
+
+    def _faults(self, model: type[BaseModel], error: ValidationError) -> Iterator[Fault]:
+        for item in error.errors():
+            loc = tuple(item["loc"])
+            if item["type"] == "extra_forbidden":
+                yield self.fault(loc, unknown(str(loc[-1]), known_keys(model, loc[:-1])))
+            elif item["type"] == "missing":
+                empty = f"; write `{loc[-1]}: {{}}` for the defaults" if has_defaults(model, loc) else ""
+                yield self.fault(loc, f"missing{empty}")
+            else:
+                message = item["msg"].removeprefix("Value error, ")
+                given = item["input"]
+                shown = f", found {given!r}" if isinstance(given, str | int | float | bool | None) else ""
+                yield self.fault(loc, message[:1].lower() + message[1:] + shown)
+
+
+def unknown(key: str, known: list[str]) -> str:
+    """The sentence for an unknown name, with the nearest known one."""
+    near = get_close_matches(key, known, n=1, cutoff=0.6)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    return f"unknown key; expected one of {', '.join(known)}"
+
+
+def known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
+    """The keys that a model allows at a location, as they are written in YAML."""
+    return list(_fields(_section(model, loc)))
+
+
+def has_defaults(model: type[BaseModel], loc: Loc) -> bool:
+    """Whether a location is a section that may be written `{}`."""
+    section = _section(model, loc)
+    return section is not None and not any(field.is_required() for field in section.model_fields.values())
+
+
+def _section(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    current: Any = model
+    for part in loc:
+        field = _fields(current).get(str(part))
+        current = None if field is None else field.annotation
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _fields(model: Any) -> dict[str, FieldInfo]:
+    """YAML key → field; an alias is the key where there is one."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in model.model_fields.items()}

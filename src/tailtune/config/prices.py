@@ -1,0 +1,67 @@
+"""What things cost: the shape of `models/prices.yaml`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from tailtune.config.located import LinedYaml
+from tailtune.config.paths import Paths
+from tailtune.config.strict import StrictSpec
+from tailtune.core.money import Usd, known_product
+
+
+class TokenPrice(StrictSpec):
+    """What a language model's tokens cost, US dollars for a million."""
+
+    input_usd_per_million: Usd = Field(ge=0, description="Tokens of the prompt.")
+    output_usd_per_million: Usd = Field(ge=0, description="Tokens of the answer.")
+    cached_input_usd_per_million: Usd | None = Field(
+        None, ge=0, description="Tokens of the prompt that the endpoint had cached; as input when null."
+    )
+
+    def usd(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> Usd:
+        """US dollars of one answer; `cached_input_tokens` are a part of `input_tokens`."""
+        cached = self.cached_input_usd_per_million
+        if cached is None:
+            cached = self.input_usd_per_million
+        fresh = input_tokens - cached_input_tokens
+        total = fresh * self.input_usd_per_million + cached_input_tokens * cached
+        return (total + output_tokens * self.output_usd_per_million) / 1_000_000
+
+
+def list_usd(
+    price: TokenPrice | None, input_tokens: int | None, output_tokens: int | None, cached_input_tokens: int = 0
+) -> Usd | None:
+    """US dollars at list price; None when the price or the tokens are not known."""
+    if price is None or input_tokens is None or output_tokens is None:
+        return None
+    return price.usd(input_tokens, output_tokens, cached_input_tokens)
+
+
+class PriceSpec(StrictSpec):
+    """The price list. Every amount is in US dollars and was true on `as_of`."""
+
+    as_of: date = Field(description="Day on which these prices were looked up.")
+    cpu_core_hour_usd: Usd | None = Field(None, ge=0, description="One processor core for an hour.")
+    machine_cores: int = Field(2, ge=1, description="Cores of the machine that runs the stages.")
+    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own, day and night.")
+    person_hour_usd: Usd | None = Field(None, ge=0, description="An hour of a person's work.")
+    label_usd: Usd | None = Field(None, ge=0, description="One labelled row.")
+    storage_gb_month_usd: Usd | None = Field(None, ge=0, description="A gigabyte kept for a month.")
+    tokens: dict[str, TokenPrice] = Field(default_factory=dict, description="Language model → price of its tokens.")
+
+    @property
+    def machine_hour_usd(self) -> Usd | None:
+        """The machine of the stages for an hour; None when no core price is declared."""
+        return known_product(self.cpu_core_hour_usd, self.machine_cores)
+
+
+def load_prices(paths: Paths) -> PriceSpec:
+    """Read `models/prices.yaml`.
+
+    Raises:
+        SpecError: The file is missing or has faults.
+    """
+    return LinedYaml(paths.prices, "models/prices.yaml", "edit models/prices.yaml").parse(PriceSpec)

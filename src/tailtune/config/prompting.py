@@ -1,0 +1,92 @@
+"""Which language models are prompted, how, and for how much: the section `prompt` of model.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tailtune.config.strict import SpendingLimit, StrictSpec
+
+PromptRungName = Literal[
+    "lm_zero_shot", "lm_few_shot", "lm_chain_of_thought", "lm_retrieval", "lm_constrained", "lm_strong", "lm_optimised"
+]
+PROMPT_RUNGS: tuple[PromptRungName, ...] = (
+    "lm_zero_shot",
+    "lm_few_shot",
+    "lm_chain_of_thought",
+    "lm_retrieval",
+    "lm_constrained",
+    "lm_strong",
+    "lm_optimised",
+)
+_USUAL: tuple[PromptRungName, ...] = PROMPT_RUNGS[:-1]  # the optimiser is an optional extra
+
+
+class LanguageModelSpec(StrictSpec):
+    """One per language model: an OpenAI-compatible endpoint, or a causal model in a folder."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$", description="What reports and caches call it.")
+    role: Literal["base", "strong"] = Field("base", description="base answers; strong is asked where base fails.")
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="Base URL of the API, e.g. http://127.0.0.1:11434/v1."
+    )
+    folder: str | None = Field(
+        None, description="Folder of a local causal model (safetensors) instead, relative to the project root."
+    )
+    model: str = Field("", description="What the endpoint calls it; its name when empty.")
+    key_env: str | None = Field(
+        None, pattern=r"^[A-Z][A-Z0-9_]*$", description="Environment variable with the key; none is sent when null."
+    )
+    price: str | None = Field(None, description="Entry of prices.yaml `tokens`; the cost is not known when null.")
+    context_tokens: int = Field(8192, ge=256, description="Most tokens of prompt and answer together.")
+    max_output_tokens: int = Field(512, ge=8, description="Most tokens of an answer.")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 takes the likeliest token.")
+    structured: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema", description="What constrained decoding it knows; falls back, with a note, when refused."
+    )
+    concurrency: int = Field(4, ge=1, le=256, description="Requests in flight at most.")
+    timeout_s: float = Field(60.0, gt=0, description="Seconds for one request, all of it.")
+    retries: int = Field(4, ge=0, le=20, description="Times a request is sent again after 429, 5xx or a timeout.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> LanguageModelSpec:
+        if (self.endpoint is None) == (self.folder is None):
+            raise ValueError(f"{self.name}: name either an endpoint or a folder")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What the endpoint calls it."""
+        return self.model or self.name
+
+
+class PromptSpec(StrictSpec):
+    """Which prompted models are measured before anything is trained. Read by prompt and diagnose."""
+
+    models: tuple[LanguageModelSpec, ...] = Field((), description="At most one of each role; none measures none.")
+    rungs: tuple[PromptRungName, ...] = Field(_USUAL, min_length=1, description="Rungs, cheapest first.")
+    shots: int = Field(8, ge=1, le=100, description="Examples in a prompt.")
+    max_cost_usd: SpendingLimit = Field(1, gt=0, description="Hard stop of each stage's spending, US dollars.")
+    stop: Literal["settled", "never"] = Field(
+        "settled", description="settled stops buying rows when every comparison is settled; never buys all."
+    )
+    batch_rows: int = Field(50, ge=1, le=10_000, description="Dev rows bought between two looks.")
+    min_rows: int = Field(100, ge=1, description="Dev rows bought before the first look.")
+    max_rows: int = Field(1000, ge=1, description="Dev rows bought for a rung at most.")
+    optimise_calls: int = Field(200, ge=10, description="Rows that the prompt optimiser may ask for at most.")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> PromptSpec:
+        for what in ("name", "role"):
+            declared: list[str] = [getattr(model, what) for model in self.models]
+            twice = sorted({value for value in declared if declared.count(value) > 1})
+            if twice:
+                raise ValueError(f"models: {what} {', '.join(twice)} stands twice")
+        if self.models and self.model("base") is None:
+            raise ValueError("models: one must have the role base")
+        return self
+
+    def model(self, role: str) -> LanguageModelSpec | None:
+        """The declared model of a role."""
+        return next((model for model in self.models if model.role == role), None)

@@ -1,0 +1,113 @@
+"""Where things are: `TAILTUNE_*` in the environment. Intent stands in model.yaml, never here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tailtune.config.paths import Paths
+from tailtune.core.errors import UsageError
+
+# Telemetry of our libraries and their hub look-ups off; waiting threads sleep. MLflow heeds only the word `true`.
+_QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+# Health checks and embedded servers are on this machine; a company's proxy cannot reach them.
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class Settings(BaseSettings):
+    """One per process: what the environment says."""
+
+    model_config = SettingsConfigDict(env_prefix="TAILTUNE_", frozen=True, extra="ignore")
+
+    tracking_uri: str | None = Field(None, description="MLflow tracking server; the embedded SQLite store when unset.")
+    threads: int | None = Field(None, ge=1, description="Threads of OpenMP and BLAS in a stage; all cores when unset.")
+    mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server.")
+    answers: Path | None = Field(
+        None, description="File that keeps language models' answers; .answers/answers.sqlite of the project when unset."
+    )
+    weights: Path | None = Field(
+        None, description="What folders of local language models are relative to; the project root when unset."
+    )
+    progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment.
+
+        Raises:
+            UsageError: A variable holds what it cannot; all of them at once.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = [
+                f"TAILTUNE_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, found {item['input']!r}"
+                for item in error.errors()
+            ]
+            raise UsageError("\n".join(lines), "set it to one of these, or unset it") from None
+
+    def answers_file(self, paths: Paths) -> Path:
+        """Where language models' answers are kept."""
+        return self.answers or paths.answers
+
+    def weights_root(self, paths: Paths) -> Path:
+        """What folders of local language models are relative to."""
+        return self.weights or paths.root
+
+    def resolved_tracking_uri(self, paths: Paths) -> str:
+        """The tracking URI to use: the given one, or the embedded SQLite file."""
+        return self.tracking_uri or f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
+
+
+def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
+    """Turn telemetry and hub look-ups off and size thread pools, before any library is imported.
+
+    What the user set stays; the loopback addresses join what `NO_PROXY` holds. `TAILTUNE_THREADS` becomes the thread
+    count of OpenMP and BLAS.
+
+    `DO_NOT_TRACK=1` is rewritten to `true`: MLflow heeds only the word.
+    """
+    target = os.environ if environ is None else environ
+    if target.get("DO_NOT_TRACK") == "1":
+        target["DO_NOT_TRACK"] = "true"
+    for key, value in _QUIET.items():
+        target.setdefault(key, value)
+    _keep_loopback_off_the_proxy(target)
+    threads = target.get("TAILTUNE_THREADS", "")
+    if threads.isdigit():  # thread pools read these once, when torch and BLAS are imported
+        for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            target.setdefault(key, threads)
+
+
+def _keep_loopback_off_the_proxy(environ: MutableMapping[str, str]) -> None:
+    """Both spellings get the same hosts: some libraries read one, some the other, and `*` is every host already."""
+    given = [host.strip() for key in ("NO_PROXY", "no_proxy") for host in environ.get(key, "").split(",")]
+    hosts = list(dict.fromkeys(host for host in (*given, *_LOOPBACK) if host))
+    environ["NO_PROXY"] = environ["no_proxy"] = "*" if "*" in hosts else ",".join(hosts)
+
+
+def without_password(uri: str) -> str:
+    """An address as messages and pages may show it: without the password that may stand in it."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,47 @@
+"""Take the decision before training money is spent, and write the ticket that training obeys."""
+
+from __future__ import annotations
+
+from tailtune.core.reports import DecideReport, LadderReport
+from tailtune.judge.questions import questions
+from tailtune.judge.verdict import may_train, verdict
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.evidence import evidence, targets_of, training_cost
+from tailtune.services import store
+
+
+def run(context: Context) -> DecideReport:
+    """Weigh the rungs, prompted ones among them, against the targets and against what a fine-tune would cost.
+
+    Raises:
+        MissingInputError: A stage before has not run.
+    """
+    case, spec = context.case, context.case.spec
+    digest, seen = context.inputs.report(LadderReport).rows_digest, context.inputs.surroundings
+    facts = evidence(context, training_cost(context), seen)
+    targets = targets_of(spec.targets)
+    outcome = verdict(facts, targets, spec.train.max_cost_usd)
+    train = may_train(outcome, spec.train.when)
+    # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
+    ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
+    store.write_json(context.out / "ticket.json", ticket)
+    provisional = bool(facts.unmeasured)
+    context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
+    return DecideReport(
+        use_case=case.name,
+        stage="decide",
+        rows_digest=digest,
+        verdict=outcome.verdict,
+        reason=outcome.reason,
+        provisional=provisional,
+        unmeasured=facts.unmeasured,
+        would_change=outcome.would_change,
+        questions=questions(facts, outcome, targets),
+        best_rung=outcome.best.name,
+        metric=spec.metric,
+        target=spec.targets.quality,
+        train=train,
+        estimated_train_usd=facts.estimated_usd,
+        economics=outcome.economics,
+        surroundings=seen,
+    )

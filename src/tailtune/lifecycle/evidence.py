@@ -1,0 +1,103 @@
+"""What a verdict is made of, as values that the judge takes: measured rungs, targets, volume and prices."""
+
+from __future__ import annotations
+
+import math
+
+from tailtune.config.model import TargetsSpec
+from tailtune.core.money import known_sum
+from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
+from tailtune.judge.constraints import Targets
+from tailtune.judge.economics import Cadence, CostInputs, training_usd
+from tailtune.judge.verdict import Evidence
+from tailtune.lifecycle.context import Context
+
+# A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
+TRAINING_PER_ENCODING = 4.0
+
+
+def targets_of(spec: TargetsSpec) -> Targets:
+    """What the product needs, as values that the judge takes."""
+    return Targets(
+        metric=spec.METRIC,
+        quality=spec.quality,
+        min_effect=spec.min_effect,
+        head_room=spec.head_room,
+        min_train_rows=spec.min_train_rows,
+        p99_ms=spec.p99_ms,
+        validity=spec.validity,
+    )
+
+
+def training_cost(context: Context) -> float | None:
+    """US dollars that a training is expected to cost, at the pace of the ladder; None when no price is declared.
+
+    Raises:
+        MissingInputError: The ladder has not run.
+    """
+    ladder, spec = context.inputs.report(LadderReport), context.case.spec.train
+    pace = ladder.encode_rows_per_s / TRAINING_PER_ENCODING
+    rows = min(ladder.train_rows, spec.max_rows)
+    return training_usd(rows, spec.epochs, pace, context.inputs.prices.machine_hour_usd)
+
+
+def evidence(context: Context, estimated: float | None, seen: Surroundings) -> Evidence:
+    """Everything that a verdict is made of before training.
+
+    Args:
+        context: Of a stage after the diagnosis.
+        estimated: What a training is expected to cost.
+        seen: Change cadence and stored data at the time of the decision.
+
+    Raises:
+        MissingInputError: A stage before has not run.
+    """
+    ladder, prompt = context.inputs.report(LadderReport), context.inputs.report(PromptReport)
+    measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
+    empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
+    cadence = Cadence(seen.declared_days, seen.seen_days)
+    bought = known_sum(rung.usd for rung in prompt.rungs)
+    return Evidence(
+        rungs=(*ladder.rungs, *measured),
+        curve=ladder.curve,
+        train_rows=ladder.train_rows,
+        estimated_usd=estimated,
+        unmeasured=tuple(dict.fromkeys((*ladder.unmeasured, *prompt.unmeasured, *empty))),
+        narrow=context.case.task.narrow,
+        cadence=cadence,
+        diagnosis=context.inputs.report(DiagnoseReport),
+        inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
+    )
+
+
+def _cost_inputs(
+    context: Context,
+    cadence_days: float | None,
+    kept_gb: float,
+    train_rows: int,
+    estimated: float | None,
+    bought: float | None,
+) -> CostInputs | None:
+    """Volume and prices; None when no volume is declared."""
+    value = context.case.spec.value
+    if value.requests_per_day is None:
+        return None
+    prices = context.inputs.prices
+    return CostInputs(
+        requests_per_day=value.requests_per_day,
+        error_usd=value.error_usd,
+        horizon_months=value.horizon_months,
+        cadence_days=cadence_days,
+        train_rows=train_rows,
+        train_usd=estimated,
+        measured_usd=bought,
+        kept_gb=kept_gb,
+        prompt_hours_per_change=value.prompt_hours_per_change,
+        retrain_hours_per_change=value.retrain_hours_per_change,
+        new_labels_per_change=value.new_labels_per_change,
+        core_hour_usd=prices.cpu_core_hour_usd,
+        serving_cores=prices.serving_cores,
+        person_hour_usd=prices.person_hour_usd,
+        label_usd=prices.label_usd,
+        storage_gb_month_usd=prices.storage_gb_month_usd,
+    )

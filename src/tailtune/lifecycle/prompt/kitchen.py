@@ -1,0 +1,243 @@
+"""Makes prompted rungs: those that stand on their own from a prompt file, the others from the best of these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.errors import MissingInputError
+from tailtune.core.language import UNANSWERED, LanguageModel
+from tailtune.core.records import Answer, Row
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.language_models import LanguageModels
+from tailtune.lifecycle.prompt import optimising
+from tailtune.lifecycle.prompt.buying import Bought, micro_f1
+from tailtune.lifecycle.prompt.forecast import Forecast, forecast
+from tailtune.predictors.base import CachedEmbed, Embed, FitContext
+from tailtune.predictors.prompted.codec import Codec
+from tailtune.predictors.prompted.optimise import SearchResult, optimise
+from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
+from tailtune.predictors.prompted.templates import Template
+from tailtune.services import store
+from tailtune.tasks import saved
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """One per rung that is not made.
+
+    Attributes:
+        why: For people.
+        lacking: Whether something is missing for it, so that it counts as not measured; otherwise it is not needed.
+    """
+
+    why: str
+    lacking: bool
+
+
+@dataclass
+class Kitchen:
+    """One per stage run: everything that a prompted rung is made of.
+
+    Attributes:
+        found: The better prompt, once one was searched and found.
+    """
+
+    context: Context
+    train: Sequence[Row]
+    codec: Codec
+    templates: Mapping[str, Template]
+    models: LanguageModels
+    found: SearchResult | None = None
+
+    def lacking(self, name: str) -> str:
+        """What a rung can never be made without, known before anything is asked; empty when nothing is missing."""
+        spec = self.context.case.spec.prompt
+        base = spec.model("base")
+        if name == "lm_constrained" and base is not None and base.structured == "none" and base.folder is None:
+            return f"{base.name} knows no constrained decoding (structured: none)"
+        if name == "lm_strong" and spec.model("strong") is None:
+            return "no model has the role strong"
+        return optimising.lacking(len(self.train)) if name == optimising.RUNG else ""
+
+    def warnings(self) -> list[str]:
+        """A line per declared rung that cannot be made, told before the first request."""
+        missing = {name: self.lacking(name) for name in self.context.case.spec.prompt.rungs}
+        return [f"{saved.title(name)} will not be measured: {why}" for name, why in missing.items() if why]
+
+    def make(self, name: str, bought: Mapping[str, Bought]) -> Prompted | NotMade:
+        """A rung, ready to be asked.
+
+        Args:
+            name: Which.
+            bought: The rungs before it; the others are made of the best of these.
+
+        Returns:
+            The rung; or why it is not needed, or what is missing for it.
+        """
+        if name in RECIPES:
+            return self._own(name)
+        missing = self.lacking(name)
+        if missing:
+            return NotMade(missing, lacking=True)
+        best = best_prompt(bought)
+        if best is None:
+            return NotMade("no prompt was measured before it", lacking=True)
+        if name == optimising.RUNG:
+            return self._optimised(bought[best])
+        return self._held(bought[best]) if name == "lm_constrained" else self._strong(bought[best])
+
+    def forecasts(self, rows: Sequence[Row]) -> list[Forecast]:
+        """What each declared rung would take; those made of the best are reckoned as the dearest of the others.
+
+        Rungs that cannot be made take nothing, and are not among them.
+        """
+        spec = self.context.case.spec.prompt
+        made = {name: self._own(name) for name in spec.rungs if name in RECIPES}
+        found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
+        if not found:
+            return found
+        _, dearest = max(zip(found, made, strict=True), key=lambda one: one[0].input_tokens + one[0].output_tokens)
+        wanted = {name for name in spec.rungs if not self.lacking(name)}
+        if "lm_constrained" in wanted:
+            held = made[dearest].constrained_to_schema()
+            found.append(forecast("lm_constrained", held, rows, self.models.price(held.spec)))
+        strong = spec.model("strong")
+        if "lm_strong" in wanted and strong is not None:
+            other = made[dearest].using(self._opened(strong), strong)
+            found.append(forecast("lm_strong", other, rows, self.models.price(strong)))
+        if optimising.RUNG in wanted:
+            best, calls = made[dearest], spec.optimise_calls
+            base = optimising.Party(self._opened(best.spec), best.spec, self.models.price(best.spec))
+            found.append(optimising.expected(best, self._searched, rows, calls, base, self._reflecting))
+        return found
+
+    def local_answers(self, name: str, rows: Sequence[Row]) -> list[Answer]:
+        """What a local rung answered to dev rows, as the ladder wrote it down.
+
+        Raises:
+            MissingInputError: The ladder's answers are not there, or of other rows.
+        """
+        path = self.context.paths.stage("ladder") / "dev_answers.jsonl"
+        held = {
+            line["id"]: line for line in store.read_jsonl(path, "prompt", f"tailtune ladder {self.context.case.name}")
+        }
+        missing = [row.origin for row in rows if name not in held.get(row.id, {})]
+        if missing:
+            shown = self.context.project.shown(path)
+            raise MissingInputError(
+                f"{shown}: no answer of {name} to {len(missing):,} dev rows, first {missing[0]}",
+                f"tailtune ladder {self.context.case.name}",
+            )
+        return [Answer(held[row.id][name], float("nan")) for row in rows]
+
+    def _own(self, name: str) -> Prompted:
+        if name not in self._made:
+            spec = self.context.case.spec.prompt
+            base = spec.model("base")
+            assert base is not None  # noqa: S101 - the spec sees to it where there is any model
+            self._made[name] = build(
+                name, self.templates, self.codec, self._fitting, self._opened(base), base, spec.shots
+            )
+        return self._made[name]
+
+    def _held(self, best: Bought) -> Prompted | NotMade:
+        problems = {one.problem for one in best.asked} - {""}
+        if problems <= set(UNANSWERED):
+            whole = "every answer of the best prompt" + (" that could be had" if problems else "")
+            return NotMade(f"{whole} was usable", lacking=False)
+        return best.rung.constrained_to_schema()
+
+    def _strong(self, best: Bought) -> Prompted:
+        strong = self.context.case.spec.prompt.model("strong")
+        assert strong is not None  # noqa: S101 - it would be lacking
+        return best.rung.using(self._opened(strong), strong)
+
+    def _optimised(self, best: Bought) -> Prompted | NotMade:
+        progress, calls = self.context.progress, self.context.case.spec.prompt.optimise_calls
+        what = f"{saved.title(optimising.RUNG)}: answers on train rows, while a better prompt is searched"
+        progress.at(0, calls, what)
+        found = optimise(
+            best.rung,
+            self._searched,
+            optimising.scorer(self.context.case),
+            self._reflecting.model,
+            calls,
+            self._fitting.seed,
+            lambda answers: progress.at(answers, calls, what),
+        )
+        if found.template.digest == best.rung.template.digest:
+            return NotMade(f"{optimising.effort_of(found)} found no better prompt on train rows", lacking=False)
+        progress.say(f"{saved.title(optimising.RUNG)}: {optimising.gain_of(found)}, {optimising.effort_of(found)}")
+        self.found = found
+        return best.rung.with_template(found.template)
+
+    def _opened(self, spec: LanguageModelSpec) -> LanguageModel:
+        if spec.name not in self._open:
+            self._open[spec.name] = self.models.open(spec)
+        return self._open[spec.name]
+
+    @cached_property
+    def _reflecting(self) -> optimising.Party:
+        """Who proposes better prompts: the stronger model where there is one."""
+        spec = self.context.case.spec.prompt
+        declared = spec.model("strong") or spec.model("base")
+        assert declared is not None  # noqa: S101 - the spec sees to it where there is any model
+        held = optimising.reflecting(declared)
+        model = self._opened(held) if held == declared else self.models.open(held)
+        return optimising.Party(model, held, self.models.price(held))
+
+    @cached_property
+    def _searched(self) -> list[Row]:
+        """Train rows that a better prompt is searched on; none when none will be."""
+        if optimising.RUNG not in self.context.case.spec.prompt.rungs or self.lacking(optimising.RUNG):
+            return []
+        return optimising.held_out(self.context.case, self.train)
+
+    @cached_property
+    def _shown(self) -> list[Row]:
+        """Train rows that a prompt may show."""
+        out = {row.id for row in self._searched}
+        rows = [row for row in self.train if row.id not in out]
+        return store.first_by_id(rows, self.context.case.spec.ladder.max_fit_rows)
+
+    @cached_property
+    def _made(self) -> dict[str, Prompted]:
+        return {}
+
+    @cached_property
+    def _open(self) -> dict[str, LanguageModel]:
+        return {}
+
+    @cached_property
+    def _fitting(self) -> FitContext:
+        """Train rows that a prompt may show; they are encoded when a rung first looks for near ones."""
+        case = self.context.case
+        rows = self._shown
+        return case.task.fit_context(rows, lambda texts: self._embed(texts))
+
+    @cached_property
+    def _embed(self) -> Embed:
+        """The encoder; each text is encoded once, and nothing is loaded before the first."""
+        from tailtune.predictors.encoder import Encoder
+
+        encoder = Encoder.load()
+        cached = CachedEmbed(encoder.embed)
+        texts, at = [row.text for row in self._shown], self.context.progress.at
+        cached.remember(texts, encoder.embed(texts, lambda done, total: at(done, total, "encoding examples")))
+        return cached
+
+
+def best_prompt(bought: Mapping[str, Bought]) -> str | None:
+    """The best rung of the base model by quality; the earlier and cheaper of equals."""
+    base = {name: held for name, held in bought.items() if held.count and held.rung.spec.role == "base"}
+    return max(base, key=lambda name: quality(base[name]), default=None)
+
+
+def quality(held: Bought) -> float:
+    """Micro F1 over the rows that were bought; 0 when nothing was given nor wanted, so that it is never the best."""
+    value = micro_f1(held.outcomes)
+    return 0.0 if math.isnan(value) else value

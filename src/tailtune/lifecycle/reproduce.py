@@ -1,0 +1,198 @@
+"""Run a version's life again from what its registry entry says, and hold the new metrics against the recorded ones."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.errors import ServiceError
+from tailtune.core.progress import Progress
+from tailtune.core.records import Record
+from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
+from tailtune.lifecycle.language_models import restore_weights
+from tailtune.predictors.prompted.opening import WEIGHTS
+from tailtune.services import scratch, store, versions
+from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.tasks.table import TASKS
+from tailtune.tasks.use_case import load_use_case
+
+TOLERANCE = 0.005
+
+
+class Agreement(Record):
+    """One per metric: as recorded, and as measured again."""
+
+    metric: str
+    recorded: float
+    again: float
+
+    @property
+    def exact(self) -> bool:
+        """Equal to the last bit."""
+        return self.recorded == self.again
+
+    @property
+    def agrees(self) -> bool:
+        """Within half a point."""
+        return abs(self.recorded - self.again) <= TOLERANCE
+
+
+class Reproduction(Record):
+    """One per `tailtune reproduce`: what was run again, and whether it agrees.
+
+    Attributes:
+        commit: The commit that ran; null when the present code was copied.
+        data_from: Where the rows came from.
+        caveats: What stands between this and a proof, as sentences.
+        folder: Where the scratch checkout is kept; null when it agreed and was removed.
+    """
+
+    model: str
+    version: str
+    winner: str
+    winner_again: str
+    test_rows: int
+    metrics: tuple[Agreement, ...]
+    commit: str | None
+    data_from: str
+    caveats: tuple[str, ...]
+    folder: str | None
+
+    @property
+    def exact(self) -> bool:
+        """Every metric is equal to the last bit."""
+        return all(metric.exact for metric in self.metrics)
+
+    @property
+    def agrees(self) -> bool:
+        """Every metric is within half a point."""
+        return bool(self.metrics) and all(metric.agrees for metric in self.metrics)
+
+
+def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings, progress: Progress) -> Reproduction:
+    """Restore a version's code, spec and data in a scratch checkout, run its life up to evaluation, and compare.
+
+    Args:
+        name: The use case.
+        alias_or_version: `champion`, `@champion`, `3` or `v3`.
+        paths: The checkout; it is not changed, but for `build/reproduce/`.
+        settings: Where MLflow is.
+        progress: Told of each step.
+
+    Raises:
+        UsageError: There is no such version.
+        ServiceError: What it was made from cannot be fetched, or the weights of a local model are not the same.
+        StageFailedError: A stage failed when run again.
+    """
+    case = load_use_case(paths, name)
+    tracker = connect(settings.resolved_tracking_uri(paths), case)
+    version = registry.get(tracker, case.spec.register_.model or name, alias_or_version)
+    folder = paths.root / "build" / "reproduce" / f"{name}-v{version.version}"
+    with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
+        papers = registry.fetch_papers(tracker, version, Path(holder))
+        recorded = store.read_report(papers / "reports" / "evaluate.json", EvaluateReport, name)
+        noted = _noted_weights(papers / "reports" / "prompt.json", name)
+        copy = scratch.make(paths, folder, version.tags.get("git_commit"))
+        _lay_out(papers / "spec", copy.paths, name)
+    progress.say(f"v{version.version}: code from {copy.commit or 'this checkout (copied)'} in {paths.shown(folder)}")
+    wanted = versions.data_hash(copy.paths)
+    if wanted is None:
+        raise ServiceError(f"{version.uri}: no data.dvc was recorded, so its rows are not known", "register it again")
+    here = wanted == versions.data_hash(paths) and versions.data_is_pinned(paths, name)
+    data_from = scratch.restore_data(copy, name, same_as_origin=here)
+    progress.say(f"rows from {data_from}")
+    models = settings.weights_root(paths).absolute()
+    if noted:
+        models = restore_weights(
+            load_use_case(copy.paths, name).spec.prompt,
+            noted,
+            models,
+            lambda: _packed(tracker, version, folder / "build" / "version"),
+            folder / "build" / "weights",
+        )
+        progress.say(f"weights from {'here' if not models.is_relative_to(folder) else version.uri}")
+    scratch.run_until(copy, "evaluate", name, models)
+    again = store.read_report(copy.paths.case(name).report("evaluate"), EvaluateReport, name)
+    told = Reproduction(
+        model=version.model,
+        version=version.version,
+        winner=recorded.winner,
+        winner_again=again.winner,
+        test_rows=again.test_rows,
+        metrics=compare(recorded, again),
+        commit=copy.commit,
+        data_from=data_from,
+        caveats=_caveats(version.tags.get("git_commit"), version.tags.get("git_dirty"), copy.commit, recorded, again),
+        folder=paths.shown(folder),
+    )
+    if not told.agrees:
+        return told
+    scratch.remove(paths, folder)
+    return told.model_copy(update={"folder": None})
+
+
+def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement, ...]:
+    """The recorded winner's measures, then and now; none when it was not measured again."""
+    before = _candidate(recorded, recorded.winner)
+    now = _candidate(again, recorded.winner)
+    if before is None or now is None:
+        return ()
+    return tuple(
+        Agreement(metric=name, recorded=estimate.value, again=now.metrics[name].value)
+        for name, estimate in before.metrics.items()
+        if name in now.metrics
+    )
+
+
+def _noted_weights(report: Path, name: str) -> dict[str, str]:
+    """Local models that the version's prompts were measured with; none where it has no such report."""
+    return store.read_report(report, PromptReport, name).weights if report.is_file() else {}
+
+
+def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | None:
+    """The local model that a version took with it."""
+    into.mkdir(parents=True)
+    held = registry.fetch_predictor(tracker, version, into) / WEIGHTS
+    return held if held.is_dir() else None
+
+
+def _candidate(report: EvaluateReport, name: str) -> CandidateResult | None:
+    return next((candidate for candidate in report.candidates if candidate.name == name), None)
+
+
+def _lay_out(spec: Path, into: Paths, name: str) -> None:
+    """Put the recorded papers in their places of the scratch checkout."""
+    case = into.case(name)
+    places = {
+        "model.yaml": case.model_yaml,
+        **{file: case.folder / file for file in (task.load_class().spec_type.ANSWERS for task in TASKS.values())},
+        "prices.yaml": into.prices,
+        "dvc.yaml": into.dvc_yaml,
+        "data.dvc": into.data_dvc,
+    }
+    for paper, place in places.items():
+        if (spec / paper).is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(spec / paper, place)
+    if (spec / "prompts").is_dir():
+        shutil.copytree(spec / "prompts", case.prompts, dirs_exist_ok=True)
+
+
+def _caveats(
+    commit: str | None, dirty: str | None, used: str | None, recorded: EvaluateReport, again: EvaluateReport
+) -> tuple[str, ...]:
+    lines = []
+    if commit is None:
+        lines.append("The version names no commit; the code of this checkout was run.")
+    elif used is None:
+        lines.append(f"Commit {commit[:12]} is not in this repository; the code of this checkout was run.")
+    elif dirty == "true":
+        lines.append(f"The version was made with uncommitted changes on top of {commit[:12]}.")
+    if again.winner != recorded.winner:
+        lines.append(f"The winner was {recorded.winner} and is now {again.winner}.")
+    if again.rows_digest != recorded.rows_digest or again.test_rows != recorded.test_rows:
+        lines.append("The curated rows are not the recorded ones.")
+    return tuple(lines)

@@ -1,0 +1,121 @@
+"""Run one stage: take the use case, check the guards, run, put its files into place, track it, write the report."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tailtune.config.paths import CasePaths, Paths
+from tailtune.config.prices import load_prices
+from tailtune.config.settings import Settings
+from tailtune.core.errors import BusyError, GateError
+from tailtune.core.progress import Progress
+from tailtune.core.reports import Report
+from tailtune.lifecycle import guards
+from tailtune.lifecycle.charging import charged
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.table import BY_NAME, Stage
+from tailtune.report.mlflow import plan
+from tailtune.services import mlflow, store
+from tailtune.tasks.use_case import load_use_case
+
+
+def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progress: Progress) -> Report:
+    """Run a stage of a use case and write its report last. What it cost is tracked however it ends.
+
+    The stage writes into an empty folder, which takes the place of the stage's own when the stage ends, also when its
+    gate says no; a stage that fails leaves nothing half written.
+
+    Raises:
+        TailTuneError: Whatever the stage found wrong. A failing gate still leaves its report.
+    """
+    stage = BY_NAME[name]
+    case = load_use_case(paths, use_case)
+    prices = load_prices(paths)
+    with _alone(case.paths, name):
+        tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
+        context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
+        case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
+        with charged(context, name, prices.machine_hour_usd) as cost:
+            guards.check(context)
+            with _replaced_whole(context.out, case.paths.stage(name)):
+                report, refusal = _outcome(stage, context)
+            stamp = {
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "spec_digest": case.spec.digest(stage.sections),
+                "cost": cost(),
+            }
+            report = report.model_copy(update=stamp)
+            failures = case.paths.stage("evaluate") / "failures.jsonl"
+            tracker.publish(report, plan(report, case.spec, failures))
+        store.write_report(case.paths.report(name), report)
+        for clean_up in context.afterwards:
+            clean_up()
+    if refusal is not None:
+        raise refusal
+    return report
+
+
+def _outcome(stage: Stage, context: Context) -> tuple[Report, GateError | None]:
+    try:
+        return stage.load()(context), None
+    except GateError as refusal:
+        if not isinstance(refusal.report, Report):
+            raise
+        return refusal.report, refusal
+
+
+@contextmanager
+def _replaced_whole(staging: Path, folder: Path) -> Iterator[None]:
+    """An empty folder for a stage to write into; it takes the place of the stage's own when the block ends well."""
+    for old in (staging, folder):  # DVC removes what a stage wrote before, too
+        shutil.rmtree(old, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield
+        if any(staging.iterdir()):
+            staging.replace(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _alone(paths: CasePaths, stage: str) -> Iterator[None]:
+    """Hold the use case; a process that dies in any way lets go of it."""
+    _leave_with_parent()
+    paths.build.mkdir(parents=True, exist_ok=True)
+    with paths.lock.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise BusyError(
+                f"{paths.use_case} is in use by {holder}; one run per use case and checkout",
+                "wait for it, or stop it, then run the same command again",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} ({stage}, since {datetime.now():%H:%M:%S})")
+        lock.flush()
+        yield
+
+
+def _leave_with_parent() -> None:
+    """Under DVC, end when the run that started this stage was killed: no orphan writes into build/."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,1 +1,0 @@
-"""Predictors that answer a text with one label of a closed set."""

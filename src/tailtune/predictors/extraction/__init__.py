@@ -1,1 +1,0 @@
-"""Predictors of the task `extraction`: one JSON object for each text."""

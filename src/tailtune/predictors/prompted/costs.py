@@ -1,0 +1,116 @@
+"""What prompted answers cost: tokens and dollars before they are bought; time, dollars and failures afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tailtune.config.prices import TokenPrice, list_usd
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.errors import ContextTooLongError
+from tailtune.core.records import Estimate, Latency
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
+
+_SAMPLE_TEXTS = 50
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One per rung and set of texts.
+
+    Attributes:
+        input_tokens: Of all prompts.
+        output_tokens: Of all answers.
+        usd: At list price; None when no price is declared, 0 for a local model.
+    """
+
+    input_tokens: float
+    output_tokens: float
+    usd: float | None
+
+
+def expected(rung: Prompted, texts: Sequence[str], price: TokenPrice | None) -> Expected:
+    """Tokens and dollars of asking a rung every text, from the first texts' prompts; rather too high.
+
+    Args:
+        rung: The rung to ask.
+        texts: All of them.
+        price: Of its model's tokens.
+
+    Raises:
+        ContextTooLongError: The prompt leaves no room for any text.
+
+    Limit: how long answers are is not known before; the rung says what it expects.
+    """
+    sample = texts[:_SAMPLE_TEXTS]
+    read, written = rung.expected_tokens(sample)
+    scale = len(texts) / max(1, len(sample))
+    cost = 0.0 if rung.spec.folder is not None else list_usd(price, round(read * scale), round(written * scale))
+    return Expected(read * scale, written * scale, cost)
+
+
+def latency(answers: Sequence[PromptAnswer], model: str) -> Latency:
+    """Percentiles of whole requests as they were first answered; parts are means over all requests.
+
+    A part that a request did not have (a kept-alive connection does not connect) counts as 0, so that parts add up.
+    Texts that were too long to be asked have no time.
+
+    Args:
+        answers: All of them, at least one.
+        model: How an error names it.
+
+    Raises:
+        ContextTooLongError: Every text was too long, so that nothing is known of the model.
+    """
+    texts, answers = len(answers), [answer for answer in answers if answer.problem != "too long"]
+    if not answers:
+        raise ContextTooLongError(
+            f"{model}: each of {texts:,} texts is longer than the model takes, even without examples",
+            f"set context_tokens of {model} in model.yaml to what the model has, lower max_output_tokens, shorten the "
+            "prompt, or declare a model with a longer context",
+        )
+    times = np.array([answer.reply.timing.total_ms for answer in answers])
+    p50, p95, p99 = (round(float(q), 3) for q in np.percentile(times, [50, 95, 99]))
+    sums: Counter[str] = Counter()
+    for answer in answers:
+        sums.update(answer.reply.timing.parts)
+    parts = {name: round(total / len(answers), 3) for name, total in sums.items()}
+    mean = round(float(times.mean()), 3)
+    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, mean_ms=mean, rows=len(answers), parts=parts)
+
+
+def price(usd: Sequence[float | None]) -> Estimate | None:
+    """US dollars for 1,000 rows with a normal 95 % interval; None as soon as the cost of an answer is not known."""
+    known = [cost for cost in usd if cost is not None]
+    if len(known) < len(usd) or not known:
+        return None
+    mean = float(np.mean(known)) * 1000
+    half = _Z95 * float(np.std(known, ddof=1)) / math.sqrt(len(known)) * 1000 if len(known) > 1 else 0.0
+    return Estimate(value=mean, low=max(0.0, mean - half), high=mean + half, rows=len(known))
+
+
+def forms(answers: Sequence[PromptAnswer]) -> dict[str, int]:
+    """How answers were constrained → how many of them; without those that were refused or never sent."""
+    return dict(Counter[str](answer.reply.form for answer in answers if answer.reply.text is not None))
+
+
+def remarks(answers: Sequence[PromptAnswer], spec: LanguageModelSpec) -> tuple[str, ...]:
+    """What a reader of the figures should know, and do, about answers that could not be had."""
+    cut, long = (sum(answer.problem == problem for answer in answers) for problem in ("cut off", "too long"))
+    filtered = sum(answer.reply.usd_estimated for answer in answers)
+    notes = {
+        f"{_of(cut, len(answers), 'answer')} cut off at max_output_tokens {spec.max_output_tokens}: raise it": cut,
+        f"{_of(long, len(answers), 'text')} too long for {spec.name}, even without examples: raise context_tokens "
+        f"{spec.context_tokens} if the model has more, or lower curate.max_chars": long,
+        f"{_of(filtered, len(answers), 'row')} refused by a filter; their cost is estimated from the prompt": filtered,
+    }
+    return tuple(note for note, rows in notes.items() if rows)
+
+
+def _of(some: int, all_: int, noun: str) -> str:
+    return f"{some:,} of {all_:,} {noun}{'' if all_ == 1 else 's'} {'was' if some == 1 else 'were'}"

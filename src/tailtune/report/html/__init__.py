@@ -1,0 +1,1 @@
+"""The decision page and its charts."""

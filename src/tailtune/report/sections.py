@@ -1,0 +1,395 @@
+"""What each stage found, in words: a heading and facts, once, as plain data that every pen draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Literal
+
+from tailtune.core.reports import (
+    CurateReport,
+    DecideReport,
+    DiagnoseReport,
+    EvaluateReport,
+    ExpectationResult,
+    FailureClass,
+    LadderReport,
+    PromptReport,
+    RegisterReport,
+    Report,
+    RungResult,
+    TrainReport,
+    ValidateReport,
+)
+from tailtune.report.numbers import (
+    bounds,
+    count,
+    counted,
+    duration,
+    of,
+    p_value,
+    plain,
+    points,
+    points_with_interval,
+    right,
+    share,
+    title,
+    usd,
+    with_interval,
+    words,
+)
+from tailtune.report.story import Story, time_sentences
+from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, value_sentences
+
+MOST_FIELDS, MOST_CHANGES, MOST_PAIRS, MOST_WEAK = 6, 3, 3, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One per line of a section.
+
+    Attributes:
+        text: What is said.
+        name: What it is about; empty for prose.
+        lead: Stressed words before the text.
+        tone: good, wait or bad where it deserves a colour.
+        group: Facts of one group stand together.
+        indent: Columns further in, for what belongs to the fact before.
+        detail: Whether it is left out where there is little room.
+    """
+
+    text: str
+    name: str = ""
+    lead: str = ""
+    tone: Literal["", "good", "wait", "bad"] = ""
+    group: int = 0
+    indent: int = 0
+    detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One per part of a life.
+
+    Attributes:
+        name: Heading.
+        note: What to know before reading it.
+        facts: In order.
+    """
+
+    name: str
+    note: str
+    facts: tuple[Fact, ...]
+
+    def markdown(self) -> str:
+        """The section without its heading, as Markdown."""
+        lines = [f"{self.note}.", ""] if self.note else []
+        for fact in self.facts:
+            name = f"{fact.name.strip()}: " if fact.name.strip() else ""
+            lead = f"**{' '.join(fact.lead.split())}**" if fact.lead else ""
+            lines.append(f"{' ' * fact.indent}- {name}{lead}{fact.text}")
+        return "\n".join(lines)
+
+
+def _facts(*facts: Fact | None) -> tuple[Fact, ...]:
+    return tuple(fact for fact in facts if fact is not None)
+
+
+def _unmeasured(what: Sequence[str]) -> Fact | None:
+    return Fact("; ".join(what), "not measured") if what else None
+
+
+def rows(story: Story) -> Section | None:
+    """Rows read, kept and dropped by reason, and values that their texts do not say."""
+    found = story.curate
+    if found is None:
+        return None
+    splits = " · ".join(f"{name} {count(rows)}" for name, rows in found.splits.items())
+    reasons = sorted(found.dropped.items(), key=lambda item: -item[1])
+    dropped = " · ".join(f"{words(reason)} {count(rows)}" for reason, rows in reasons if rows)
+    leaked = f"{counted(found.leaked_test_rows, 'given test row')} also stood in the training file"
+    return Section(
+        "Rows",
+        counted(len(found.labels), found.unit),
+        _facts(
+            Fact(f"  ({splits})", lead=f"{count(found.rows_read)} read → {count(found.rows_kept)} kept"),
+            Fact(leaked, tone="wait") if found.leaked_test_rows else None,
+            Fact(dropped, f"dropped {count(sum(found.dropped.values()))}") if dropped else None,
+            _not_found(found) if any(found.unaligned.values()) else None,
+        ),
+    )
+
+
+def _not_found(found: CurateReport) -> Fact:
+    """Which fields' values do not stand in the text, most often first."""
+    fields = sorted(((name, rows) for name, rows in found.unaligned.items() if rows), key=lambda item: -item[1])
+    shown = " · ".join(f"{name} {count(rows)}" for name, rows in fields[:MOST_FIELDS])
+    more = f" · {counted(len(fields) - MOST_FIELDS, 'more field')}" if len(fields) > MOST_FIELDS else ""
+    return Fact(
+        f"values that their text does not say: {shown}{more}", f"not found {count(sum(found.unaligned.values()))}"
+    )
+
+
+def checks(story: Story) -> Section | None:
+    """How many expectations hold, and the failing ones with the places of offending rows."""
+    found = story.validate
+    if found is None:
+        return None
+    failed = [result for result in found.expectations if not result.passed]
+    of_all = counted(len(found.expectations), "expectation")
+    if not failed:
+        return Section("Checks", "", (Fact("", lead=f"✓ {of_all} hold", tone="good"),))
+    facts = [fact for group, result in enumerate(failed) for fact in _failed(result, group)]
+    return Section("Checks", f"{len(failed)} of {of_all} failed", tuple(facts))
+
+
+def _failed(result: ExpectationResult, group: int) -> Iterator[Fact]:
+    where = ", ".join(result.bad_origins)
+    more = result.bad_rows - len(result.bad_origins)
+    if where and more > 0:
+        where += f" and {count(more)} more"
+    yield Fact(f"  {result.subject}", lead=f"✗ {result.meaning}", tone="bad", group=group)
+    yield Fact(result.name, "  expectation", group=group)
+    if result.observed:
+        yield Fact(result.observed, "  found", group=group)
+    if result.bad_rows:
+        yield Fact(where or counted(result.bad_rows, "row"), "  rows", group=group)
+
+
+def ladder(story: Story) -> Section | None:
+    """Every cheaper rung on the same dev rows, and the target."""
+    found = story.ladder
+    if found is None:
+        return None
+    target = f", target {share(story.target)} at ┊" if story.target is not None else ""
+    note = f"cheaper rungs on {counted(found.dev_rows, 'dev row')}{target}"
+    best = max(found.rungs, key=lambda rung: rung.quality.value, default=None)
+    return Section("Ladder", note, _facts(_best(best), _unmeasured(found.unmeasured)))
+
+
+def _best(rung: RungResult | None) -> Fact | None:
+    if rung is None:
+        return None
+    reached = f": {title(rung.metric)} {with_interval(rung.quality)} on {counted(rung.quality.rows, 'row')}"
+    return Fact(reached, "best", rung.title, detail=True)
+
+
+def prompts(story: Story) -> Section | None:
+    """What the prompted rungs won over the rest, what was saved and spent, and where their time goes."""
+    found = story.prompt
+    if found is None or not (found.models or found.rungs or found.notes):
+        return None
+    models = ", ".join(f"{name} ({role})" for name, role in found.models.items())
+    times = " ".join(time_sentences(story))
+    return Section(
+        "Prompts",
+        models,
+        _facts(
+            _best(next((rung for rung in found.rungs if rung.name == found.best), None)),
+            _best_prompt(found),
+            Fact(saved(found), "saved") if saved(found) else None,
+            Fact(spent(found), "spent") if found.rungs else None,
+            Fact(times, "time") if times else None,
+            *(Fact(f"{names}: {why}", "not needed") for why, names in unneeded(found)),
+            _unmeasured(found.unmeasured),
+            *(Fact(note, "note") for note in found.notes),
+        ),
+    )
+
+
+def _best_prompt(found: PromptReport) -> Fact | None:
+    best = next((rung for rung in found.rungs if rung.name == found.best), None)
+    if best is None or best.comparison is None:
+        return None
+    gap = best.comparison.difference
+    p = best.comparison.mcnemar_p if best.p_adjusted is None else best.p_adjusted
+    gain = f"{points(gap.value)} points ({points(gap.low)} to {points(gap.high)}) over {best.comparison.second}"
+    return Fact(f"{best.title}: {gain}, {p_value(p)} after correction", "best prompt")
+
+
+def failures(story: Story) -> Section | None:
+    """Whose fault the best prompt's failures are, and what to do about each kind."""
+    found = story.diagnose
+    if found is None or found.rung is None:
+        return None
+    note = f"{counted(found.failures, 'failure')} of {story.title(found.rung)} in {counted(found.rows, 'row')}"
+    pairs = [f"{pair.first} / {pair.second} {pair.rows}" for pair in found.mixed_up[:MOST_PAIRS]]
+    return Section(
+        "Failures",
+        note,
+        _facts(
+            *(fact for cause in found.classes for fact in _cause(cause)),
+            Fact(" · ".join(pairs), "mixed up") if pairs else None,
+            _unmeasured(found.unmeasured),
+        ),
+    )
+
+
+def _cause(cause: FailureClass) -> Iterator[Fact]:
+    """How many, whose fault, and under it what to do."""
+    fault = "" if cause.fault in cause.reason else f" ({cause.fault})"
+    counted_rows = f"{cause.rows:>3}  {share(cause.share.value):>7} ({bounds(cause.share)})"
+    yield Fact("", lead=f"{counted_rows}  {cause.reason}{fault}")
+    yield Fact(cause.action, indent=4)
+
+
+def decision(story: Story) -> Section | None:
+    """The verdict with its reason, and what it does not know."""
+    found = story.decide
+    if found is None:
+        return None
+    train = "allowed" if found.train.yes else "not allowed"
+    if found.train.reason != found.reason:
+        train += f": {found.train.reason}"
+    if found.train.yes:
+        train += f" (estimated cost {usd(found.estimated_train_usd)})"
+    unknown = "; ".join(found.unmeasured) or "some evidence is missing"
+    final = story.evaluate.final if story.evaluate else None
+    return Section(
+        "Decision",
+        "before any training money",
+        _facts(
+            Fact(f": {found.reason}", lead=VERDICTS[found.verdict]),
+            Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
+            Fact(train, "training"),
+            *(() if final else changes(found.would_change)),
+            *(
+                Fact(f": {question.evidence}", question.question, question.answer, detail=True)
+                for question in found.questions
+            ),
+        ),
+    )
+
+
+def changes(would_change: Sequence[str]) -> Iterator[Fact]:
+    """What would change the verdict, the first few."""
+    for place, sentence in enumerate(would_change[:MOST_CHANGES]):
+        yield Fact(sentence, "would change it" if place == 0 else " ")
+
+
+def training(story: Story) -> Section | None:
+    """Epochs, pace, quality on dev and cost, or why nothing was trained."""
+    found = story.train
+    if found is None:
+        return None
+    if not found.trained:
+        return Section("Training", "", (Fact(f"Nothing was trained: {found.reason}"),))
+    steps = " → ".join(
+        f"{share(epoch.dev_quality)}{' (kept)' if epoch.epoch == found.best_epoch else ''}" for epoch in found.epochs
+    )
+    price = f"{duration(found.cost.wall_s)}, {usd(found.cost.usd)}" if found.cost else "cost not known"
+    pace = f"{counted(len(found.epochs), 'epoch')} at {found.rows_per_s:,.0f} rows/s · {found.precision} · {price}"
+    return Section(
+        "Training",
+        f"{counted(found.train_rows, 'row')}, {count(found.trainable_parameters)} trainable parameters",
+        _facts(
+            Fact(pace),
+            Fact(f"resumed from step {count(found.resumed_from_step)}") if found.resumed_from_step else None,
+            Fact(steps, f"dev {title(found.metric)}") if steps else None,
+            Fact(found.stopped, "stopped early") if found.stopped else None,
+        ),
+    )
+
+
+def test(story: Story) -> Section | None:
+    """The test split, opened once: who won, by how much, and why."""
+    found = story.evaluate
+    if found is None:
+        return None
+    winner = story.candidate(found.winner)
+    weak = [f"{part.label} {plain(part.f1, 2)}" for part in story.parts[:MOST_WEAK]]
+    final = found.final
+    return Section(
+        "Test",
+        f"opened once, {counted(found.test_rows, 'row')}",
+        _facts(
+            *_difference(story, found),
+            Fact(f": {found.winner_reason}", "winner", story.title(found.winner), "good"),
+            Fact("F1 " + " · ".join(weak), "weakest") if weak else None,
+            Fact(_calibration(winner.ece if winner else nan), "calibration"),
+            Fact(final.reason, "verdict") if final and final.reason != found.winner_reason else None,
+            Fact("some evidence is missing", "provisional", detail=True) if final and final.provisional else None,
+            *(changes(final.would_change) if final else ()),
+        ),
+    )
+
+
+def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:
+    pair = found.comparison
+    if pair is None:
+        return
+    first, second = story.title(pair.first), story.title(pair.second)
+    compared = [candidate for candidate in found.candidates if candidate.name in (pair.first, pair.second)]
+    yield Fact(
+        f"{points_with_interval(pair.difference)}{of(pair.metric)}, McNemar {p_value(pair.mcnemar_p)}", "difference"
+    )
+    alone = f"{first} {count(pair.only_first_right)}, {second} {count(pair.only_second_right)}"
+    measured = right(compared[0].metrics) if compared else "right"
+    yield Fact(alone, "alone right") if measured == "right" else Fact(f"alone: {alone}", measured)
+
+
+def _calibration(ece: float) -> str:
+    if isnan(ece):
+        return "not measured: it states no confidence"
+    return f"ECE {plain(ece)}: mean gap between confidence and accuracy; 0 is perfect"
+
+
+def ownership(story: Story) -> Section | None:
+    """What each candidate costs to own, and from which volume which is dearer."""
+    found = story.verdict.economics if story.verdict else None
+    if found is None:
+        return None
+    unknown = Fact("; ".join(found.unknown), "not known") if found.unknown else None
+    return Section("Cost of ownership", over(found), _facts(*(Fact(text) for text in value_sentences(found)), unknown))
+
+
+def registered(story: Story) -> Section | None:
+    """Which version the registry holds now, under which aliases, and why."""
+    found = story.register
+    if found is None:
+        return None
+    aliases = ", ".join(f"@{alias}" for alias in found.aliases) or "no alias"
+    champion = f"version {found.champion_version}" if found.champion_version else "nobody"
+    return Section(
+        "Registered",
+        story.title(found.winner),
+        _facts(
+            Fact(f"  {aliases}  {found.uri}", lead=f"{found.model} version {found.version}"),
+            Fact(
+                found.promotion.reason.removeprefix("not promoted: "),
+                "promoted" if found.promotion.yes else "not promoted",
+            ),
+            None if found.promotion.yes else Fact(champion, "champion"),
+        ),
+    )
+
+
+def bill(story: Story) -> Section | None:
+    """What each stage used, and all together: a table says it."""
+    return Section("Bill", "", ()) if story.bill.lines else None
+
+
+OF_STAGE: Mapping[type[Report], Callable[[Story], Section | None]] = {
+    CurateReport: rows,
+    ValidateReport: checks,
+    LadderReport: ladder,
+    PromptReport: prompts,
+    DiagnoseReport: failures,
+    DecideReport: decision,
+    TrainReport: training,
+    EvaluateReport: test,
+    RegisterReport: registered,
+}
+
+
+_NOTHING = {"prompt": "no prompted rung was measured", "diagnose": "no prompted rung was measured: nothing to diagnose"}
+
+
+def of_report(report: Report) -> Section:
+    """What one report says on its own, whatever there was before and after it."""
+    section = OF_STAGE[type(report)](Story((report,), use_case=report.use_case))
+    if section is not None:
+        return section
+    missing: Sequence[str] = getattr(report, "unmeasured", ())
+    return Section(report.stage, _NOTHING.get(report.stage, "nothing was measured"), _facts(_unmeasured(missing)))

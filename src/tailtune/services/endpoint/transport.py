@@ -1,0 +1,259 @@
+"""The HTTP client below openai's: a time-out over the whole request, its steps timed, bodies that can be read."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from openai import AsyncOpenAI, OpenAIError
+
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.language import Timing
+from tailtune.services.endpoint.budget import Budget, Reservation
+
+UNREADABLE = "unreadable_body"
+_KEEP_S = 60.0
+_LIST_S = 10.0
+_NO_KEY = "none"
+_DURATION = re.compile(r";\s*dur=([0-9.]+)", re.IGNORECASE)
+_FIRST = ("connect_tcp.started", "send_request_headers.started")
+_SERVER_TIME_HEADERS = ("openai-processing-ms", "x-processing-ms", "x-envoy-upstream-service-time")
+CURRENT_ATTEMPT: ContextVar[RequestAttempt] = ContextVar("CURRENT_ATTEMPT")
+"""The request that the present task sends."""
+
+
+class Wire(httpx2.AsyncClient):
+    """An HTTP client whose time-out is over a request as a whole.
+
+    httpx2's own bound the pauses between bytes, and a server that drips them would outlive any. A body that is not the
+    JSON object that the protocol asks for becomes a 502, which openai's client sends again like any other.
+
+    Args:
+        timeout_s: Seconds for one attempt, from connecting to the last byte.
+        options: As `httpx2.AsyncClient` takes them.
+    """
+
+    def __init__(self, timeout_s: float, **options: Any) -> None:
+        super().__init__(timeout=None, follow_redirects=True, **options)
+        self._timeout_s = timeout_s
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request and read its answer whole.
+
+        Raises:
+            httpx2.RequestError: No answer, or none in time.
+            OpenAIError: It may not be sent again, for want of money.
+        """
+        attempt = CURRENT_ATTEMPT.get(None)
+        if attempt is None or request.method != "POST":  # no question to the model: the list of models
+            return await self._within(min(self._timeout_s, _LIST_S), request, **options)
+        if not attempt.start():
+            raise OpenAIError("no money is left to send the request again")
+        request.extensions["trace"] = attempt.trace
+        try:
+            response = await self._within(self._timeout_s, request, **options)
+        except httpx2.RequestError:
+            attempt.lose()
+            raise
+        return _readable(response, attempt)
+
+    async def _within(self, timeout_s: float, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await super().send(request, **options)
+        except TimeoutError:
+            raise httpx2.ReadTimeout(f"no whole answer within {timeout_s:g} s", request=request) from None
+
+
+def open_client(spec: LanguageModelSpec, key: str | None) -> AsyncOpenAI:
+    """The openai client of an endpoint.
+
+    Proxies of the environment are used, except to this machine. Organisation and project of the environment go to
+    OpenAI alone.
+    """
+    host = urlsplit(spec.endpoint or "").hostname or ""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=spec.concurrency, keepalive_expiry=_KEEP_S)
+    wire = Wire(spec.timeout_s, limits=limits, trust_env=not _loopback(host))
+    client = AsyncOpenAI(
+        api_key=key or _NO_KEY,
+        admin_api_key="",
+        base_url=spec.endpoint,
+        max_retries=spec.retries,
+        timeout=None,
+        http_client=wire,
+    )
+    if host != "api.openai.com":
+        client.organization = client.project = None
+    return client
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _readable(response: httpx2.Response, attempt: RequestAttempt) -> httpx2.Response:
+    """The response, or a 502 in its place."""
+    wrong = fault_of(response.content) if response.status_code < 300 else ""
+    if not wrong:
+        attempt.complete(response.headers)
+        return response
+    attempt.lose()
+    return httpx2.Response(502, json={"error": {"message": wrong, "code": UNREADABLE}}, request=response.request)
+
+
+def fault_of(content: bytes) -> str:
+    """What keeps the body of an answer from being one; empty when nothing does.
+
+    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
+    error. Taken for answers they would count as wrong, and be kept.
+    """
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return f"its answer is not JSON: {_begin(content)}"
+    if not isinstance(body, dict):
+        return f"its answer is not a JSON object: {_begin(content)}"
+    if body.get("error") and not body.get("choices"):
+        error = body["error"]
+        return str(error.get("message") or error) if isinstance(error, dict) else str(error)
+    choices = body.get("choices")
+    if "choices" in body or "object" not in body:  # lists of models have an object and no choices
+        if not isinstance(choices, list) or not choices:
+            return f"it has no choices: {_begin(content)}"
+        if isinstance(choices[0], dict) and (choices[0].get("error") or choices[0].get("finish_reason") == "error"):
+            return f"it ended in an error: {_begin(content)}"
+    return ""
+
+
+def _begin(content: bytes) -> str:
+    text = " ".join(content[:200].decode("utf-8", "replace").split())
+    return repr(text[:80]) if text else "it is empty"
+
+
+@dataclass(eq=False)
+class RequestAttempt:
+    """One per request, over all its attempts.
+
+    Attributes:
+        budget: Who pays.
+        reservation: What is put aside for the attempt under way; None when a lost one used it up.
+        most_usd: What an attempt may cost at most; None without a price.
+        in_flight: Whether an attempt is under way, rather than waiting to be sent again.
+        unaffordable: Whether it was not sent again for want of money.
+        timing: Of the last attempt that was answered.
+    """
+
+    budget: Budget
+    reservation: Reservation | None
+    most_usd: float | None = None
+    in_flight: bool = False
+    unaffordable: bool = False
+    timing: Timing = field(default_factory=lambda: Timing(0.0))
+    _begun: float = 0.0
+    _marks: dict[str, float] = field(default_factory=dict)
+
+    def start(self) -> bool:
+        """An attempt begins. Returns False when an earlier one was lost and there is no money for another."""
+        if self.reservation is None:
+            self.reservation = self.budget.reserve(self.most_usd)
+            self.unaffordable = self.reservation is None
+        self.in_flight = not self.unaffordable
+        self._marks.clear()
+        self._begun = time.perf_counter()
+        return self.in_flight
+
+    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+        """A step of the transport, as httpx2's extension `trace` tells it: `http11.send_request_body.complete`."""
+        self._marks[event.partition(".")[2]] = time.perf_counter()
+
+    def complete(self, headers: Mapping[str, str]) -> None:
+        """The attempt was answered to the last byte."""
+        self.in_flight = False
+        self.timing = timing_of(self._marks, self._begun, time.perf_counter(), headers)
+
+    def lose(self) -> None:
+        """The attempt ended without an answer that can be read; if it was sent, it may be charged."""
+        self.in_flight = False
+        if self.reservation is not None and "send_request_headers.started" in self._marks:
+            self.budget.lose(self.reservation)
+            self.reservation = None
+
+    def settle(self, usd: float | None) -> None:
+        """The request was answered, for so much."""
+        if self.reservation is not None:
+            self.budget.settle(self.reservation, usd)
+            self.reservation = None
+
+    def end(self) -> None:
+        """Nothing more is sent. What is still in the air, because it was broken off, counts as lost."""
+        if self.in_flight:
+            self.lose()
+        if self.reservation is not None:
+            self.budget.release(self.reservation)
+            self.reservation = None
+
+
+def timing_of(marks: Mapping[str, float], begun: float, ended: float, headers: Mapping[str, str]) -> Timing:
+    """What an attempt took.
+
+    Args:
+        marks: Step, `connect_tcp.started` → seconds on the clock. Connections that were kept have no connect.
+        begun: Before anything was done, for a transport that tells no steps.
+        ended: After everything was.
+        headers: Of the response.
+
+    Returns:
+        Milliseconds from the first step to the last byte; what other requests of this process made it wait before is
+        not in it. `server` is at most `wait`, of which it is a part.
+    """
+    begun = min((marks[step] for step in _FIRST if step in marks), default=begun)
+    ended = marks.get("receive_response_body.complete", ended)
+    parts: dict[str, float] = {}
+
+    def took(name: str, since: str, until: float | None) -> None:
+        if since in marks and until is not None:
+            parts[name] = max(0.0, until - marks[since]) * 1000
+
+    took("connect", "connect_tcp.started", marks.get("connect_tcp.complete"))
+    took("tls", "start_tls.started", marks.get("start_tls.complete"))
+    took("wait", "send_request_body.complete", marks.get("receive_response_headers.complete"))
+    took("body", "receive_response_headers.complete", ended)
+    server = server_ms(headers)
+    if server is not None:
+        parts["server"] = min(server, parts.get("wait", server))
+    return Timing((ended - begun) * 1000, parts)
+
+
+def server_ms(headers: Mapping[str, str]) -> float | None:
+    """Milliseconds that a server says it worked; None when it does not say.
+
+    Source: W3C Server Timing for `server-timing`, of which the longest metric counts: metrics may overlap, and a total
+    is the longest; the other headers are what OpenAI, gateways and Envoy send.
+    """
+    for name in _SERVER_TIME_HEADERS:
+        value = _milliseconds(headers.get(name, ""))
+        if value is not None:
+            return value
+    durations = [_milliseconds(match[1]) for match in _DURATION.finditer(headers.get("server-timing", ""))]
+    return max((value for value in durations if value is not None), default=None)
+
+
+def _milliseconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None

@@ -1,0 +1,1 @@
+"""The task `classification`: one label of a closed set for each text."""

@@ -1,0 +1,100 @@
+"""A new classification use case, from a file with one label per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.services import sources
+from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
+
+_COLUMN = "label"
+_SYSTEM = """\
+You sort texts into categories.{about}
+
+Categories:
+{{% for label in labels %}}
+- {{{{ label.name }}}}{{{{ ": " ~ label.description if label.description else "" }}}}
+{{% endfor %}}
+
+Rules:
+- Choose the one category that fits the text as a whole, not single words in it.
+- If two fit, choose the more specific one; if both are as specific, the one that the text is mainly about.
+- If none fits well, choose the nearest. Never invent a category, and never give two.
+{rules}
+{form}"""
+_FORM = '- Reply with one JSON object and nothing else: {"label": "…"}, with a name exactly as in the list.'
+_REASONED_FORM = """\
+- Reply with one JSON object and nothing else: {"reasoning": "…", "label": "…"}. First, in reasoning, two short
+  sentences: what the text is about, and what decides between the categories that come close. Then, in label, a name
+  exactly as in the list."""
+
+
+def declare(new: NewUseCase) -> Declaration:
+    """Read the files' labels and write down what the use case is.
+
+    Raises:
+        UsageError: A column or file was named that this task has none of.
+        DataError: The files cannot be used as they are; every fault with its line.
+    """
+    options = {"--entities": new.entities, "--fields": new.fields, "--intent": new.intent}
+    options["--schema"] = None if new.schema is None else str(new.schema)
+    named = [option for option, value in options.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"{', '.join(named)}: a classification has one label a row, named by --label",
+            f"tailtune new {new.name} --task extraction …",
+        )
+    label = new.label or _COLUMN
+    columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
+    counts = sources.labels_in(new.source, columns)
+    test_counts = {} if new.test is None else sources.labels_in(new.test, columns)
+    _check(counts, test_counts, new.source, new.test)
+    names = sorted(counts | test_counts)
+    sections = {
+        "curate": ["near_duplicate_similarity: 0.85"],
+        "split": ["dev_share: 0.1"],
+        "validate": ["min_rows_per_class: 8"],
+        "ladder": ["shots: 10", "neighbours: 10"],
+        "prompt": [],
+        "targets": ["accuracy: 0.95"],
+        "value": [],
+        "train": ["when: auto"],
+        "evaluate": [],
+        "register": [],
+    }
+    return Declaration(
+        model_yaml(new, "classification", {"label": label}, sections),
+        labels_yaml(names),
+        sum(counts.values()) + sum(test_counts.values()),
+        len(names),
+        [f"{len(names)} labels; better descriptions make a better zero-shot rung"],
+    )
+
+
+def _check(counts: dict[str, int], test_counts: dict[str, int], source: Path, test: Path | None) -> None:
+    faults = []
+    if len(counts) < 2:
+        faults.append(
+            Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {', '.join(counts)}")
+        )
+    for label in sorted(set(test_counts) - set(counts)):
+        faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
+    if faults:
+        raise DataError(faults[:20], "correct the file, or name another column with --label")
+
+
+def labels_yaml(labels: list[str]) -> str:
+    """The text of a labels.yaml: each label described by its own words."""
+    lines = ["# label: what belongs to it, in words. The zero-shot rung reads these; better words, better rung."]
+    return "\n".join([*lines, *(f"{quoted(label)}: {quoted(words(label))}" for label in labels)]) + "\n"
+
+
+def starting_prompts(description: str) -> Mapping[str, str]:
+    """Prompts that list the categories: name → text of the file.
+
+    Args:
+        description: What the use case is for; may be empty.
+    """
+    return prompt_texts(_SYSTEM, description, _FORM, _REASONED_FORM)

@@ -1,0 +1,181 @@
+"""The task `classification`: one label of a closed set for each text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailtune.core.records import Answer, Row
+from tailtune.core.reports import Paired
+from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.scores import Score, calibration
+from tailtune.judge.stats import paired
+from tailtune.predictors.base import Embed
+from tailtune.predictors.prepare.scrub import scrub
+from tailtune.services.sources import Columns, RawRow, one_label
+from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, expect_column
+from tailtune.tasks.classification import new, scoring
+from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
+from tailtune.tasks.classification.replies import LabelCodec
+from tailtune.tasks.classification.rungs import ClassifyContext
+from tailtune.tasks.declare import Declaration, NewUseCase
+from tailtune.tasks.label_check import NameCheck
+
+if TYPE_CHECKING:
+    from tailtune.tasks.classification.objective import Classes
+
+
+def columns_of(data: ClassificationData) -> Columns:
+    """The columns of a file with one label per row."""
+    return Columns(data.text, (data.label,), one_label(data.label), data.group)
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """One label for each text."""
+
+    name = "classification"
+    noun = "label"
+    curve_rung = "probe"
+    model_type = "classifier"
+    narrow = "a closed label set: every local rung answers with a valid label by construction"
+    spec_type = ClassificationSpec
+
+    spec: ClassificationSpec
+    answers: LabelSet
+    files: Files
+
+    @staticmethod
+    def load_answers(path: Path, shown: str, hint: str) -> LabelSet:
+        """Read labels.yaml."""
+        return load_labels(path, shown, hint)
+
+    @staticmethod
+    def declare(new_case: NewUseCase) -> Declaration:
+        """Labels as they stand in the files."""
+        return new.declare(new_case)
+
+    @staticmethod
+    def starting_prompts(description: str) -> Mapping[str, str]:
+        """Categories with their descriptions, and rules for texts that fit two or none."""
+        return new.starting_prompts(description)
+
+    def columns(self) -> Columns:
+        """Text, label and group."""
+        return columns_of(self.spec.data)
+
+    def label_check(self) -> NameCheck:
+        """Every label is one of labels.yaml."""
+        return NameCheck(self.answers.names, self.files.answers, self.files.data)
+
+    def prepare_row(self, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
+        """Scrub the text; a label has no places in it."""
+        scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
+        return PreparedRow(scrubbed, raw.label, changes + kinds)
+
+    def names_in(self, label: str) -> Iterable[str]:
+        """The label itself."""
+        return (label,)
+
+    def expectations(self) -> Iterator[Expectation]:
+        """Every label is declared, and has enough train rows."""
+        names = list(self.answers.names)
+        yield expect_column(
+            "rows",
+            "expect_column_values_to_be_in_set",
+            "label",
+            f"Every label is one of the {len(names)} in {self.files.answers}.",
+            value_set=names,
+        )
+        least = self.spec.validate_.min_rows_per_class
+        yield expect_column(
+            "classes",
+            "expect_column_values_to_be_between",
+            "train_rows",
+            f"Every label has at least {least} train rows.",
+            min_value=least,
+        )
+
+    def tables(self, rows: Sequence[Row]) -> SuiteTables:
+        """Train rows by label."""
+        import pandas as pd
+
+        counts = pd.Series([row.label for row in rows if row.split == "train"], dtype=str).value_counts()
+        names = list(self.answers.names)
+        train = [int(counts.get(label, 0)) for label in names]
+        origins = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
+        frame = pd.DataFrame({"label": names, "train_rows": train, "origin": origins})
+        return SuiteTables({"classes": "One per label of the label set."}, {"classes": frame})
+
+    def fit_context(self, rows: Sequence[Row], embed: Embed) -> ClassifyContext:
+        """The label set with its descriptions, and how many examples and neighbours rungs take."""
+        ladder = self.spec.ladder
+        return ClassifyContext(
+            rows=rows, embed=embed, labels=self.answers.labels, shots=ladder.shots, neighbours=ladder.neighbours
+        )
+
+    def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Classes:
+        """Tell the labels apart."""
+        from tailtune.tasks.classification.objective import classes_of
+
+        return classes_of(self.answers.names, train, dev)
+
+    def codec(self) -> LabelCodec:
+        """Reads `{"label": "…"}`, and what models say instead."""
+        return LabelCodec(self.answers.labels)
+
+    def most_items(self) -> int:
+        """A row has one label."""
+        return 1
+
+    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+        """Accuracy and macro F1."""
+        return scoring.score([row.label for row in rows], answers, resamples, bins)
+
+    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
+        """Difference of accuracy, paired by row."""
+        return paired(first.right, second.right, names, resamples)
+
+    def details(
+        self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
+    ) -> Details:
+        """Per label, confusions, calibration."""
+        expected, values = [row.label for row in rows], [answer.value for answer in answers]
+        right = np.array([value == label for value, label in zip(values, expected, strict=True)])
+        confidence = np.array([answer.confidence for answer in answers])
+        return Details(
+            per_class=scoring.per_class(expected, values, None if other is None else [a.value for a in other]),
+            confusions=scoring.confusions(expected, values),
+            calibration=calibration(confidence, right, bins),
+        )
+
+    def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+        """Expected, answered, and how sure."""
+        return {
+            "origin": row.origin,
+            "text": row.text,
+            "expected": row.label,
+            "answered": answer.value,
+            "confidence": round(answer.confidence, 4),
+            **{f"{name}_answered": other.value for name, other in others.items()},
+        }
+
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+        """The label."""
+        answered, strong, local = answers.answer.value, answers.strong, answers.local
+        wrong = WrongPart(
+            name="",
+            expected=row.label,
+            answered=answered,
+            strong=None if strong is None else strong.value,
+            strong_right=None if strong is None else strong.value == row.label,
+            local=None if local is None else local.value,
+            suspect=answers.suspect,
+            evidence=None if answers.shown is None else row.label in answers.shown,
+            pair=None if answered is None else (row.label, answered),
+        )
+        return (wrong,)

@@ -1,0 +1,206 @@
+"""A new extraction use case, from a file with spans or field values, and a schema or none."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from tailtune.config.model import PII
+from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.core.records import Span
+from tailtune.services import sources
+from tailtune.services.sources import Columns, RawRow
+from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
+from tailtune.tasks.extraction import annotate
+from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.config import ExtractionData
+from tailtune.tasks.extraction.gate import FieldCheck
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
+
+_LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
+_SHOWN = 6
+_FEW = 12  # rows; of these about 8 are train rows, the least that the gate takes
+
+_SYSTEM = """\
+You read facts from a text into one JSON object.{about}
+
+Fields:
+{{% for field in fields %}}
+- {{{{ field.name }}}} ({{{{ field.form }}}}){{{{ ": " ~ field.description if field.description else "" }}}}
+{{% endfor %}}
+
+Rules:
+- Give every field, in this order, in the form that stands beside it.
+- Give only what the text says. If it does not say a field's value, give null, or [] for a list; never guess.
+- If two values fit a field, take the one that its description asks for; if the text corrects itself, the corrected one.
+- Copy names as they are written, without titles or words around them.
+- Reckon relative dates ("yesterday") from the day on which the text was written or the report was made.
+{rules}
+{form}"""
+_FORM = "- Reply with the JSON object and nothing else."
+_REASONED_FORM = """\
+- Reply with one JSON object and nothing else. Its first field is reasoning: two short sentences on what the text
+  reports and which values need care. Then come the fields."""
+
+
+def declare(new: NewUseCase) -> Declaration:
+    """Read the files, take or propose a schema, and write down what the use case is.
+
+    Raises:
+        UsageError: A column or file was named that this task has none of, or no column with labels is there.
+        SpecError: The given schema cannot be used; every fault with its line.
+        DataError: The files cannot be used as they are; every fault with its line.
+    """
+    if new.label is not None:
+        raise UsageError(
+            "--label: an extraction has spans (--entities), field values (--fields) or an intent (--intent)",
+            f"tailtune new {new.name} --task extraction --from {new.source}",
+        )
+    named = _columns(new)
+    data = ExtractionData(file=new.source.name, text=new.text, group=new.group, **named)
+    columns = Columns(data.text, columns_of(data), reader(data), data.group)
+    text, schema = _schema(new, columns)
+    rows = _check_rows(new, columns, schema)
+    return Declaration(
+        model_yaml(new, "extraction", named, _sections(new, columns, schema)),
+        text,
+        rows,
+        len(schema.fields),
+        list(_notes(new, columns, schema)),
+    )
+
+
+def _columns(new: NewUseCase) -> dict[str, str]:
+    """The columns of labels: those that were named, else those that have the usual names."""
+    given = {ENTITIES: new.entities, FIELDS: new.fields, INTENT: new.intent}
+    named = {key: column for key, column in given.items() if column is not None}
+    if not named:
+        there = sources.peek(new.source)
+        named = {key: key for key in given if key in there}
+        if not named:
+            raise UsageError(
+                f"{new.source}: no column {ENTITIES}, {FIELDS} or {INTENT}; it has {', '.join(there)}",
+                f"tailtune new {new.name} --task extraction --from {new.source} --entities COLUMN",
+            )
+    return named
+
+
+def _schema(new: NewUseCase, columns: Columns) -> tuple[str, ObjectSchema]:
+    """The schema as text and as read."""
+    if new.schema is not None:
+        hint = "correct the schema, then run the same command again"
+        schema = load_schema(new.schema, str(new.schema), hint)
+        return new.schema.read_text(encoding="utf-8"), schema
+    from tailtune.tasks.extraction.values import propose_schema
+
+    def given() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
+        for row in sources.read(new.source, columns, str(new.source)):
+            label = RawLabel.decode(row.label)
+            yield row.text, label.spans, label.values, label.intent
+
+    document = {"title": new.name, **propose_schema(given())}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
+
+
+def _check_rows(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> int:
+    """Read every row of both files and check its fields against the schema. Returns the number of rows.
+
+    Raises:
+        DataError: Fields or enum values that the schema does not know, or files that cannot be read; all at once.
+    """
+    rows = 0
+    faults: list[Fault] = []
+    declared = "the proposed schema" if new.schema is None else str(new.schema)
+    for file in filter(None, (new.source, new.test)):
+        check = FieldCheck(schema, declared, str(file.parent))
+        for row in sources.read(file, columns, str(file)):
+            check.add(row.label, row.origin)
+            rows += 1
+        faults += check.faults()
+    if faults:
+        raise DataError(faults[:20], "correct the rows or the schema, then run the same command again")
+    return rows
+
+
+def _sections(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> dict[str, list[str]]:
+    asked = {str(field.kind) for field in schema.fields} | _labelled_pii(new, columns)
+    scrubbed = [kind for kind in PII if kind not in asked]
+    return {
+        "curate": [f"scrub_pii: [{', '.join(scrubbed)}]"],
+        "split": ["dev_share: 0.1"],
+        "validate": ["min_rows_per_field: 8"],
+        "ladder": [],
+        "prompt": [],
+        "targets": ["field_f1: 0.95"],
+        "value": [],
+        "train": ["when: auto"],
+        "evaluate": [],
+        "register": [],
+    }
+
+
+def _labelled_pii(new: NewUseCase, columns: Columns) -> set[str]:
+    """Kinds of personal data that stand in labelled values: scrubbed, they would be learnt as `<email>`."""
+    from tailtune.predictors.prepare.scrub import scrub
+
+    found: set[str] = set()
+    for row in islice(sources.read(new.source, columns, str(new.source)), _LOOKED_AT):
+        label = RawLabel.decode(row.label)
+        said = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
+        for value in said:
+            found.update(scrub(value, PII)[1])
+    return found
+
+
+def _notes(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> Iterator[str]:
+    """What a person wants to know before the first run: the fields, values without a place, rows of no use."""
+    kind = "as given" if new.schema is not None else "proposed from the data; read it, it decides what is valid"
+    yield f"{len(schema.fields)} fields, {len(schema.spanned)} of them stand in the text; {kind}"
+    looked = wanted_values = 0
+    unusable: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    homeless: Counter[str] = Counter()
+    names = {field.name for field in schema.spanned}
+    for row in islice(sources.read(new.source, columns, str(new.source)), _LOOKED_AT):
+        looked += 1
+        made = annotate.prepare_row(schema, row, (), ())
+        if made.reason:
+            # Of a bad value the detail begins with its field: one field that fails in many rows is worth a look.
+            field = made.detail.partition(":")[0] if made.reason == "bad_value" else ""
+            unusable[f"{made.reason} {field}".strip()] += 1
+            continue
+        seen.update(list(Annotation.decode(made.label).values))
+        wanted_values += len(names.intersection(_fields_of(row)))
+        homeless.update(annotate.unaligned(schema, made.label))
+    rows = f"of the first {looked:,} rows" if looked == _LOOKED_AT else f"of {looked:,} rows"
+    if homeless:
+        yield f"{homeless.total():,} of {wanted_values:,} values {rows} are not found in their text: {_most(homeless)}"
+    if unusable:
+        yield f"{unusable.total():,} {rows} cannot be used: {_most(unusable)}"
+    rare = {name: seen[name] for name in schema.names if seen[name] < _FEW}
+    if rare and looked >= _FEW:
+        yield f"few rows {rows.removeprefix('of ')} have these, and the gate asks for more: {_most(rare)}"
+
+
+def _fields_of(row: RawRow) -> set[str]:
+    return RawLabel.decode(row.label).names
+
+
+def _most(counts: Mapping[str, int]) -> str:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    more = len(ranked) - _SHOWN
+    return ", ".join(f"{name} {n:,}" for name, n in ranked[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def starting_prompts(description: str) -> Mapping[str, str]:
+    """Prompts that list the fields: name → text of the file.
+
+    Args:
+        description: What the use case is for; may be empty.
+    """
+    return prompt_texts(_SYSTEM, description, _FORM, _REASONED_FORM)

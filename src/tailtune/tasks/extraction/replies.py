@@ -1,0 +1,209 @@
+"""Fields and language models: how a prompt describes them, the schema of an answer, and how a reply is read."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
+from tailtune.tasks.extraction.annotations import Annotation, Extraction
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
+from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.tasks.extraction.values.normalise import rules_of
+
+_FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"  # the format `time` would have decoders write seconds and an offset
+_KEPT = {
+    "string": ("type", "enum", "const", "pattern", "format"),
+    "number": ("type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    "boolean": ("type",),
+}
+_KEPT["integer"] = _KEPT["number"]
+# What grammars for decoding do not do: look around, refer back, name groups, edges of words, classes of Unicode.
+_HARD = re.compile(r"\(\?(?!:)|\\[1-9]|\\[bBAZzpPuUN]|[*+?}]\+|[*+?}]\?")
+_WORDS = {
+    "text": "text",
+    "number": "number",
+    "integer": "whole number",
+    "date": "date as YYYY-MM-DD",
+    "time": "time of day as HH:MM",
+    "email": "e-mail address",
+    "phone": "phone number as +15550001234",
+    "flag": "true or false",
+}
+
+
+def form(field: FieldSpec) -> str:
+    """What a value looks like, in a few words: `date as YYYY-MM-DD`, `one of "a", "b"`."""
+    core = value_schema(field)
+    one = _form_of_one(field, core)
+    return f"list of {one}, [] for none" if field.many else one
+
+
+def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
+    if field.kind == "choice":
+        return "one of " + ", ".join(f'"{choice}"' for choice in field.choices)
+    if field.kind == "money":
+        codes = core["properties"]["currency"]["enum"]
+        return f'{{"amount": number, "currency": one of {", ".join(codes)}}}'
+    said = _WORDS[field.kind]
+    if field.kind == "text" and "pattern" in core:
+        return f"{said} like the pattern {core['pattern']}"
+    low, high = core.get("minimum"), core.get("maximum")
+    if low is not None and high is not None:
+        return f"{said} from {low} to {high}"
+    return f"{said}, at least {low}" if low is not None else f"{said}, at most {high}" if high is not None else said
+
+
+def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, Any]:
+    """The schema of a reply as constrained decoding takes it: the strict subset that endpoints agree on.
+
+    Every property is required; one that may be left out may be null instead. Nothing else is allowed. Keywords that
+    decoders refuse are left out (`x-…`, lengths of strings, patterns that need more than a grammar): the scorer holds
+    what they demand against the answer afterwards.
+
+    Args:
+        schema: Of the use case.
+        described: Whether fields keep their descriptions. Endpoints count a schema as tokens of the prompt, which
+            has the descriptions already.
+
+    Source: OpenAI's guide to structured outputs, its section on supported schemas.
+    """
+    properties = {field.name: _strict(field) for field in schema.fields}
+    for field in schema.fields if described else ():
+        properties[field.name] |= {"description": field.description} if field.description else {}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _strict(field: FieldSpec) -> dict[str, Any]:
+    one = _strict_value(value_schema(field))
+    if field.many:
+        held: dict[str, Any] = {"type": "array", "items": one}
+        most = field.subschema.get("maxItems")
+        if most is not None:
+            held["maxItems"] = most
+        one = held
+    if not (rules_of(field).takes_null or (field.nullable and not field.many)):
+        return one
+    if "enum" in one:
+        return {**one, "type": [one["type"], "null"], "enum": [*one["enum"], None]}
+    if one["type"] in ("object", "array"):
+        return {"anyOf": [one, {"type": "null"}]}
+    return {**one, "type": [one["type"], "null"]}
+
+
+def _strict_value(core: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of one value, cut down to what decoders take."""
+    if core["type"] == "object":  # money
+        properties = {name: _strict_value(_typed(one)) for name, one in core["properties"].items()}
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    kept = {word: core[word] for word in _KEPT[core["type"]] if word in core}
+    if "const" in kept:
+        kept["enum"] = [kept.pop("const")]
+    if "pattern" in kept and _HARD.search(kept["pattern"]):
+        del kept["pattern"]
+    if kept.get("format") == "time":
+        kept.setdefault("pattern", _TIME)
+    if "pattern" in kept or kept.get("format") not in _FORMATS:
+        kept.pop("format", None)  # beside a pattern it says nothing new, and some decoders take one of the two
+    return kept
+
+
+def _typed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "string", **schema} if "enum" in schema else dict(schema)
+
+
+REASONING = "reasoning"
+UNKNOWN = "no field of the schema"
+
+
+class ObjectCodec:
+    """One per schema: an object with all of its fields is what a reply should be, null where the text says nothing.
+
+    Values stay as they were said: whether one has its field's format, and whether it says what was expected, are two
+    questions, and the scorer asks both. Properties that the schema does not know are dropped, and told as reasons.
+
+    Args:
+        schema: What an object holds.
+    """
+
+    def __init__(self, schema: ObjectSchema) -> None:
+        self._object, self._fields = schema, schema.fields
+        self._strict = strict_schema(schema)
+
+    def variables(self) -> dict[str, Any]:
+        """`fields`: name, description, kind, choices, and `form`, what a value looks like; `schema`: JSON text."""
+        fields = [
+            {
+                "name": field.name,
+                "description": field.description,
+                "kind": field.kind,
+                "choices": list(field.choices),
+                "form": form(field),
+            }
+            for field in self._fields
+        ]
+        return {"fields": fields, "schema": json.dumps(strict_schema(self._object, described=True), ensure_ascii=False)}
+
+    def schema(self, reasoning: bool) -> dict[str, Any]:
+        """The strict form of the use case's schema; a field that is itself called `reasoning` comes first as it is."""
+        if not reasoning or REASONING in self._strict["properties"]:
+            return self._strict
+        properties = {REASONING: {"type": "string"}, **self._strict["properties"]}
+        return {**self._strict, "properties": properties, "required": list(properties)}
+
+    def read(self, reply: str, text: str) -> Read:
+        """The object in a reply: the last one that has a field of the schema."""
+        said = first_answer(reply)
+        if not said:
+            return _unusable("empty")
+        objects = objects_in(said)
+        names = self._object.names
+        held = next((one for one in reversed(objects) if not one or any(name in one for name in names)), None)
+        if held is None:
+            return _unusable("not as the schema says" if objects else "no JSON")
+        values = {field.name: held[field.name] for field in self._fields if _says(held, field)}
+        known = {REASONING, *names}
+        return Read(Extraction.of(values, reasons={name: UNKNOWN for name in held if name not in known}))
+
+    def shown(self, label: str) -> str:
+        """Every field in the schema's order, null or an empty list where the row has no value."""
+        values = Annotation.decode(label).values
+        held = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
+        return json.dumps(held, ensure_ascii=False)
+
+    def keys(self, label: str) -> tuple[str, ...]:
+        """The fields that have a value."""
+        return tuple(Annotation.decode(label).values)
+
+    def card(self) -> dict[str, Any]:
+        """The schema's document."""
+        return {"kind": "object", "schema": dict(self._object.document)}
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> ObjectCodec:
+        """The codec whose card this is.
+
+        Raises:
+            SpecError: The schema is none.
+        """
+        return cls(schema_from(card["schema"], "prompt.json", "tailtune run <use-case>"))
+
+
+def _says(held: Mapping[str, Any], field: FieldSpec) -> bool:
+    """Whether an object says something of a field; null, where a field may only be left out, is leaving it out."""
+    if field.name not in held:
+        return False
+    return held[field.name] is not None or rules_of(field).takes_null or not field.nullable
+
+
+def _empty_list(field: FieldSpec) -> bool:
+    return field.many and not rules_of(field).takes_null
+
+
+def _unusable(problem: Problem) -> Read:
+    """An extraction all the same, so that a served model has the same columns for every answer."""
+    return Read(Extraction(None, math.nan, values={}), problem)

@@ -1,0 +1,165 @@
+"""What is done before any model: what values look like, which were seen before, and which words stand around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tailtune.core.records import Row, Span
+from tailtune.predictors.base import Embed
+from tailtune.predictors.timing import timed
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, terms_of
+from tailtune.tasks.extraction.rungs.lexicon import Lexicon
+from tailtune.tasks.extraction.rungs.odds import Odds
+from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.values import Candidate
+
+_AROUND = 4  # words on each side that count wherever they stand
+_MOST_WORDS = 500_000  # in texts whose candidates are counted: more take time and change little
+_NOTHING = 0  # the class of candidates that are no value
+
+
+class Patterns(Extractor):
+    """Candidates by shape, gazetteer and cue words, each given to the field that its surroundings speak for.
+
+    No encoder. Values that are chosen follow keywords.
+    """
+
+    def __init__(
+        self, schema: ObjectSchema, lexicon: Lexicon, odds: Odds, keywords: Mapping[str, Keywords], rows: int
+    ) -> None:
+        self.schema, self._lexicon, self._odds = schema, lexicon, odds
+        self._keywords, self._rows = keywords, rows
+        self._names = tuple(spec.name for spec in schema.spanned)
+        self._single = frozenset(spec.name for spec in schema.spanned if not spec.many)
+
+    @classmethod
+    def fit(cls, context: ExtractContext) -> Patterns:
+        """Learn where values stand, then what stands around them, then the keywords."""
+        schema, annotations = context.schema, gold(context.rows)
+        texts = [Words.of(row.text) for row in context.rows]
+        lexicon = Lexicon.learn(schema, [(words, held.spans) for words, held in zip(texts, annotations, strict=True)])
+        topics = _topics(schema)
+        column = {spec.name: i for i, spec in enumerate(schema.spanned, start=1)}
+
+        counted = [(texts[at], annotations[at]) for at in _some(context.rows, texts)]
+
+        def examples() -> Iterator[tuple[list[str], int]]:
+            for words, held in counted:
+                about = [f"{name}={held.values.get(name)}" for name in topics]
+                owner = {words.under(span.start, span.end): column.get(span.label, 0) for span in held.spans}
+                for (first, after), reasons in lexicon.candidates(words).items():
+                    yield features(words, first, after, (*reasons, *about)), owner.get((first, after), _NOTHING)
+
+        terms, values = Terms.of(texts), [held.values for held in annotations]
+        keywords = {spec.name: Keywords.learn(spec, terms, values) for spec in schema.classified}
+        return cls(schema, lexicon, Odds.learn(examples(), 1 + len(column)), keywords, len(texts))
+
+    def found(self, texts: Sequence[str]) -> list[Found]:
+        """Fields given to candidates, and keywords' choices."""
+        return [self._read(_words_of(text)) for text in texts]
+
+    def _read(self, words: Words) -> Found:
+        with timed("infer"):
+            terms = terms_of(words)
+            chosen = {name: known.choose(terms) for name, known in self._keywords.items()}
+            candidates = self._lexicon.candidates(words)
+            if not candidates:
+                return Found((), chosen, dict.fromkeys(self._names, 1.0))
+            about = [f"{name}={chosen[name].value}" for name in _topics(self.schema)]
+            items = [features(words, *place, (*reasons, *about)) for place, reasons in candidates.items()]
+            shares = self._odds.probabilities(items)
+        absent = dict(zip(self._names, (1 - shares[:, 1:].max(axis=0)).tolist(), strict=True))
+        return Found(tuple(self._given(words, list(candidates), shares)), chosen, absent)
+
+    def _given(self, words: Words, places: Sequence[tuple[int, int]], shares: Any) -> Iterator[Candidate]:
+        """The surest pairs of candidate and field first; no word twice, no field of one value twice."""
+        likely = np.argwhere(shares[:, 1:] > shares[:, [_NOTHING]])
+        order = sorted(likely.tolist(), key=lambda pair: (-shares[pair[0], pair[1] + 1], places[pair[0]], pair[1]))
+        taken, filled = np.zeros(len(words), dtype=np.bool_), set()
+        for at, field in order:
+            (first, after), name = places[at], self._names[field]
+            if taken[first:after].any() or name in filled:
+                continue
+            taken[first:after] = True
+            if name in self._single:
+                filled.add(name)
+            yield Candidate(Span(words.starts[first], words.ends[after - 1], name), float(shares[at, field + 1]))
+
+    @property
+    def fit_rows(self) -> int:
+        """Every train row was counted."""
+        return self._rows
+
+    def save(self, folder: Path) -> None:
+        """Write all that was counted."""
+        arrays: dict[str, Any] = {"odds.weights": self._odds.weights, "odds.prior": self._odds.prior}
+        for name, known in self._keywords.items():
+            arrays |= {f"keywords.{name}.{part}": array for part, array in known.arrays().items()}
+        meta = {
+            "lexicon": self._lexicon.to_json(),
+            "features": list(self._odds.features),
+            "keywords": {name: known.to_json() for name, known in self._keywords.items()},
+            "rows": self._rows,
+        }
+        save_rung(folder, self.schema, arrays, meta)
+
+    @classmethod
+    def load(cls, folder: Path, embed: Embed) -> Patterns:
+        """Read what was counted; the encoder is not needed."""
+        schema, arrays, meta = load_rung(folder)
+        known = {name: i for i, name in enumerate(meta["features"])}
+        keywords = {
+            name: Keywords.of(
+                held, {part: arrays[f"keywords.{name}.{part}"] for part in ("present", "absent", "prior")}
+            )
+            for name, held in meta["keywords"].items()
+        }
+        odds = Odds(known, arrays["odds.weights"], arrays["odds.prior"])
+        return cls(schema, Lexicon.from_json(meta["lexicon"]), odds, keywords, meta["rows"])
+
+
+def _words_of(text: str) -> Words:
+    with timed("tokenise"):
+        return Words.of(text)
+
+
+def _some(rows: Sequence[Row], texts: Sequence[Words]) -> Iterator[int]:
+    """Numbers of rows, in the order of their ids, until their words are enough; files are often sorted by label."""
+    words = 0
+    for at in sorted(range(len(rows)), key=lambda at: rows[at].id):
+        if words < _MOST_WORDS:
+            words += len(texts[at])
+            yield at
+
+
+def _topics(schema: ObjectSchema) -> list[str]:
+    """Fields that every text has a choice for, such as an intent: what they say bears on all others."""
+    return [spec.name for spec in schema.classified if not spec.nullable]
+
+
+def features(words: Words, first: int, after: int, reasons: Sequence[str]) -> list[str]:
+    """What is known of a candidate: why it is one, its own words, those around it, and what the whole text is about."""
+    forms = words.forms
+    left, right = forms[max(0, first - _AROUND) : first], forms[after : after + _AROUND]
+    one, two = (left[-1] if left else "\n"), (left[-2] if len(left) > 1 else "\n")
+    then = right[0] if right else "\n"
+    later = right[1] if len(right) > 1 else "\n"
+    return [
+        *reasons,
+        f"size:{min(after - first, 6)}",
+        f"first:{forms[first]}",
+        f"last:{forms[after - 1]}",
+        f"shape:{' '.join(words.shapes[first:after])}",
+        f"left:{one}",
+        f"left2:{two} {one}",
+        f"right:{then}",
+        f"right2:{then} {later}",
+        *{f"before:{word}" for word in left if word[0].isalnum()},
+        *{f"behind:{word}" for word in right if word[0].isalnum()},
+    ]

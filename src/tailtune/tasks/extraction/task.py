@@ -1,0 +1,152 @@
+"""The task `extraction`: one JSON object for each text, valid against the use case's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tailtune.core.errors import Fault
+from tailtune.core.records import Answer, Row
+from tailtune.core.reports import Paired
+from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.scores import Score
+from tailtune.judge.stats import paired_counts
+from tailtune.predictors.base import Embed
+from tailtune.services.sources import Columns, RawRow
+from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
+from tailtune.tasks.declare import Declaration, NewUseCase
+from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
+from tailtune.tasks.extraction.annotate import INTENT, columns_of, reader
+from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.config import ExtractionSpec
+from tailtune.tasks.extraction.gate import FieldCheck
+from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.schema_reader import load_schema
+
+if TYPE_CHECKING:
+    from tailtune.tasks.extraction.objective import Fields
+    from tailtune.tasks.extraction.replies import ObjectCodec
+    from tailtune.tasks.extraction.rungs.base import ExtractContext
+
+_READ_BY_SCHEMA = {"email": "email", "phone": "phone"}  # kind of field → kind of personal data
+
+
+@dataclass(frozen=True)
+class ExtractionTask(Task):
+    """One JSON object for each text."""
+
+    name = "extraction"
+    noun = "field"
+    curve_rung = "token_probe"
+    model_type = "extractor"
+    narrow = "a strict schema: every local rung answers with a valid object by construction"
+    reasons = annotate.REASONS
+    spec_type = ExtractionSpec
+
+    spec: ExtractionSpec
+    answers: ObjectSchema
+    files: Files
+
+    @staticmethod
+    def load_answers(path: Path, shown: str, hint: str) -> ObjectSchema:
+        """Read schema.json."""
+        return load_schema(path, shown, hint)
+
+    @staticmethod
+    def declare(new_case: NewUseCase) -> Declaration:
+        """The given schema, or one proposed from the data."""
+        return new.declare(new_case)
+
+    @staticmethod
+    def starting_prompts(description: str) -> Mapping[str, str]:
+        """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
+        return new.starting_prompts(description)
+
+    def columns(self) -> Columns:
+        """Text, the declared columns of labels, group."""
+        data = self.spec.data
+        return Columns(data.text, columns_of(data), reader(data), data.group)
+
+    def label_check(self) -> FieldCheck:
+        """Every field, and every value of an enum, is one of schema.json."""
+        return FieldCheck(self.answers, self.files.answers, self.files.data)
+
+    def prepare_row(self, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
+        """Scrub the text, move the spans with it, and find the values that have no span."""
+        return annotate.prepare_row(self.answers, raw, self.spec.curate.scrub_pii, changes)
+
+    def names_in(self, label: str) -> Iterable[str]:
+        """The fields that have a value."""
+        return tuple(Annotation.decode(label).values)
+
+    def unaligned(self, label: str) -> Iterable[str]:
+        """Fields whose value was not found in the text: they have a value, are no choice, and have no span."""
+        return annotate.unaligned(self.answers, label)
+
+    def faults(self) -> Iterator[Fault]:
+        """Personal data that is scrubbed and asked for; an intent that the schema does not have."""
+        spec, shown = self.spec, self.files.model_yaml
+        for field in self.answers.fields:
+            kind = _READ_BY_SCHEMA.get(field.kind)
+            if kind is not None and kind in spec.curate.scrub_pii:
+                yield Fault(shown, f"curate.scrub_pii: {kind} would scrub away the values of field `{field.name}`")
+        if spec.data.intent is not None and INTENT not in {field.name for field in self.answers.classified}:
+            yield Fault(shown, f"data.intent: {spec.ANSWERS} has no enum `{INTENT}` for it")
+
+    def expectations(self) -> Iterator[Expectation]:
+        """Spans inside their texts and apart, values valid and found, fields with enough rows."""
+        return gate.expectations(self.answers, self.files.answers, self.spec.validate_)
+
+    def tables(self, rows: Sequence[Row]) -> SuiteTables:
+        """Spans, values and fields of the curated rows."""
+        return gate.tables(self.answers, rows)
+
+    def fit_context(self, rows: Sequence[Row], embed: Embed) -> ExtractContext:
+        """The schema beside rows and encoder."""
+        from tailtune.tasks.extraction.rungs.base import ExtractContext
+
+        return ExtractContext(rows=rows, embed=embed, schema=self.answers)
+
+    def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+        """Read the fields."""
+        from tailtune.tasks.extraction.objective import fields_of
+
+        return fields_of(self.answers, train, dev)
+
+    def codec(self) -> ObjectCodec:
+        """Reads an object with the schema's fields."""
+        from tailtune.tasks.extraction.replies import ObjectCodec
+
+        return ObjectCodec(self.answers)
+
+    def most_items(self) -> int:
+        """One value for each field; a row with long lists, which may have more, leaves most of the others empty."""
+        return len(self.answers.fields)
+
+    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+        """Field F1 and its companions."""
+        return scoring.score(self.answers, _labels(rows), answers, resamples=resamples, bins=bins)
+
+    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
+        """Difference of field F1, paired by row; McNemar over wholly right objects."""
+        return paired_counts((first.outcomes, first.right), (second.outcomes, second.right), names, resamples=resamples)
+
+    def details(
+        self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
+    ) -> Details:
+        """Per field, confusions between fields of a kind, calibration of field answers."""
+        return details.details(self.answers, _labels(rows), answers, other, bins)
+
+    def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+        """The fields that are wrong, and the text marked up."""
+        return details.failure(self.answers, row, answer, others)
+
+    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+        """The fields that are wrong; the whole object where there is none."""
+        return diagnosis.wrong_parts(self.answers, scoring.Rules.of(self.answers), row, answers)
+
+
+def _labels(rows: Sequence[Row]) -> list[Annotation]:
+    return [Annotation.decode(row.label) for row in rows]

@@ -1,0 +1,123 @@
+"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, counted in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from tailtune.core.records import Span
+from tailtune.tasks.extraction.values.texts import inside_word, shown
+
+Reason = Literal["span_outside", "span_empty", "span_overlap", "span_label", "span_bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFault:
+    """One per fault in a row's spans.
+
+    Attributes:
+        reason: Its kind, for counting.
+        detail: A sentence about this fault.
+    """
+
+    reason: Reason
+    detail: str
+
+
+def span_faults(text: str, spans: Sequence[Span], known: Collection[str] | None = None) -> tuple[SpanFault, ...]:
+    """What is wrong with the spans of a raw text, offsets counted in characters.
+
+    Offsets that fit as bytes of UTF-8 and not as characters are one single fault, whatever else they cause.
+
+    Args:
+        text: What the spans stand in.
+        spans: Of the row, in any order.
+        known: Labels that exist; None leaves labels unchecked.
+    """
+    if counts_bytes(text, spans):
+        return (SpanFault("span_bytes", _bytes_detail(text, spans)),)
+    return (*_alone(text, spans, known), *_overlaps(spans))
+
+
+def counts_bytes(text: str, spans: Sequence[Span]) -> bool:
+    """Whether offsets count bytes of UTF-8 where characters are meant.
+
+    They do if, read as bytes, all spans begin and end at edges of words, and, read as characters, one of them does not
+    or lies outside. An ASCII text, and spans before its first other character, read the same either way.
+    """
+    if text.isascii() or not spans:
+        return False
+    places = _byte_places(text)
+    read = [(places.get(span.start), places.get(span.end)) for span in spans]
+    if read == [(span.start, span.end) for span in spans]:
+        return False
+    as_bytes = all(start is not None and end is not None and _word(text, start, end) for start, end in read)
+    return as_bytes and not all(_word(text, span.start, span.end) for span in spans)
+
+
+def from_bytes(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans whose offsets count bytes of UTF-8, with offsets in characters.
+
+    Raises:
+        KeyError: An offset lies within a character.
+    """
+    places = _byte_places(text)
+    return tuple(Span(places[span.start], places[span.end], span.label) for span in spans)
+
+
+def _alone(text: str, spans: Sequence[Span], known: Collection[str] | None) -> Iterator[SpanFault]:
+    for span in spans:
+        name = _named(span)
+        if span.start < 0 or span.end > len(text):
+            yield SpanFault("span_outside", f"{name} lies outside the text of {len(text)} characters")
+        elif span.end <= span.start:
+            yield SpanFault("span_empty", f"{name} covers nothing: its end must be above its start")
+        elif not any(char.isprintable() and not char.isspace() for char in span.of(text)):
+            yield SpanFault("span_empty", f"{name} covers nothing that can be seen")
+        if known is not None and span.label not in known:
+            near = get_close_matches(span.label, known, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            yield SpanFault("span_label", f"{name}: no such field in the schema{meant}")
+
+
+def _overlaps(spans: Sequence[Span]) -> Iterator[SpanFault]:
+    """Each span that begins before an earlier one has ended."""
+    reach: Span | None = None
+    for span in sorted(span for span in spans if span.end > span.start):
+        if reach is not None and span.start < reach.end:
+            way = "are the same" if span == reach else "overlap" if span.end <= reach.end else "cross"
+            yield SpanFault("span_overlap", f"{_named(reach)} and {_named(span)} {way}")
+        if reach is None or span.end > reach.end:
+            reach = span
+
+
+def _bytes_detail(text: str, spans: Sequence[Span]) -> str:
+    """A sentence that shows a span which fits words only when counted in bytes."""
+    span = next(span for span in spans if not _word(text, span.start, span.end))
+    meant = from_bytes(text, [span])[0]
+    covered = f"covers {shown(text[span.start : span.end])}" if span.end <= len(text) else "lies outside the text"
+    return f"{_named(span)} {covered}; counted in bytes of UTF-8 it says {shown(meant.of(text))}; count characters"
+
+
+def _named(span: Span) -> str:
+    return f"span {span.start}–{span.end} ({span.label})"
+
+
+def _byte_places(text: str) -> dict[int, int]:
+    """Offset in bytes of UTF-8 → offset in characters."""
+    places, at = {}, 0
+    for i, char in enumerate(text):
+        places[at] = i
+        code = ord(char)
+        at += 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
+    places[at] = len(text)
+    return places
+
+
+def _word(text: str, start: int, end: int) -> bool:
+    """Whether a stretch begins and ends at edges of words, and with no white space."""
+    if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
+        return False
+    return not (inside_word(text, start) or inside_word(text, end))

@@ -1,0 +1,116 @@
+"""Predictors by name: which there are, and how a saved one is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tailtune.core.errors import TailTuneError
+from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
+from tailtune.tasks.table import FINE_TUNE, FINE_TUNE_TITLE, TASKS, Kind, imported
+
+if TYPE_CHECKING:
+    from tailtune.config.model import Pii
+    from tailtune.predictors.base import Embed, Floats, Predictor
+    from tailtune.predictors.prompted.codec import Codec
+
+CARD = "predictor.json"
+"""In a predictor's folder: its kind by name, and what was scrubbed from the rows it learnt from."""
+_PROMPTED = "predictors.prompted.rung:Prompted"  # language models, the same for every task
+PROMPTED_KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("lm_zero_shot", "Prompt, zero-shot", _PROMPTED),
+        Kind("lm_few_shot", "Prompt, few-shot", _PROMPTED),
+        Kind("lm_chain_of_thought", "Prompt, step by step", _PROMPTED),
+        Kind("lm_retrieval", "Prompt with retrieved examples", _PROMPTED),
+        Kind("lm_constrained", "Best prompt, answer held to the schema", _PROMPTED),
+        Kind("lm_strong", "Best prompt, stronger model", _PROMPTED),
+        Kind("lm_optimised", "Best prompt, optimised", _PROMPTED),
+    )
+}
+"""Name → rung of a language model."""
+RUNG_KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*(rung for task in TASKS.values() for rung in task.rungs), *PROMPTED_KINDS.values())
+}
+"""Name → rung, of all tasks: no two rungs share a name."""
+
+
+def title(name: str) -> str:
+    """What people call a predictor."""
+    return FINE_TUNE_TITLE if name == FINE_TUNE else RUNG_KINDS[name].title
+
+
+def write_card(folder: Path, kind: Kind, scrub_pii: Iterable[Pii]) -> None:
+    """Note in a predictor's folder which kind it is, and what was scrubbed from the rows it learnt from."""
+    card = {"kind": kind.saved_as or kind.name, "scrub_pii": sorted(scrub_pii)}
+    (folder / CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
+
+
+def scrubbed(folder: Path) -> tuple[Pii, ...]:
+    """Kinds of personal data to take out of a text before a saved predictor answers it.
+
+    Raises:
+        TailTuneError: No card, or one that does not say it in words this version knows.
+    """
+    kinds = _card(folder).get("scrub_pii")
+    if not isinstance(kinds, list) or not PII_KINDS.issuperset(kinds):
+        raise TailTuneError(
+            f"{folder / CARD}: scrub_pii is {kinds!r}; expected a list of {', '.join(sorted(PII_KINDS))}",
+            "tailtune run <use-case>",
+        )
+    return tuple(kinds)
+
+
+def load(folder: Path, embed: Embed | None = None) -> Predictor:
+    """Bring back a saved predictor.
+
+    Args:
+        folder: What `save` wrote, with its card.
+        embed: The encoder to use; the embedded one is loaded when None and needed.
+
+    Raises:
+        TailTuneError: No card, or a kind this version does not know.
+    """
+    kind = _card(folder)["kind"]
+    loaded: Predictor
+    for task in TASKS.values():
+        if kind == (task.fine_tune.saved_as or task.fine_tune.name):
+            loaded = task.fine_tune.load_class().load(folder)
+            return loaded
+    if kind not in RUNG_KINDS:
+        raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
+    more = (codec_from,) if kind in PROMPTED_KINDS else ()
+    loaded = RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand(), *more)
+    return loaded
+
+
+def codec_from(card: Mapping[str, Any]) -> Codec:
+    """The codec that a saved prompted model was made with, from its `card`."""
+    where = next(task.codec_where for task in TASKS.values() if task.codec == card["kind"])
+    codec: Codec = imported(where).from_card(card)
+    return codec
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
+    return card
+
+
+def _embed_on_demand() -> Embed:
+    """The embedded encoder, loaded when the first text comes: rungs that never embed need neither it nor torch."""
+    loaded: list[Embed] = []
+
+    def embed(texts: Sequence[str]) -> Floats:
+        if not loaded:
+            from tailtune.predictors.encoder import Encoder
+
+            loaded.append(Encoder.load().embed)
+        return loaded[0](texts)
+
+    return embed

@@ -1,0 +1,1 @@
+"""The adapter engine: loop, model, checkpoint, objective. It knows no task."""

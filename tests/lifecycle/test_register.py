@@ -1,0 +1,244 @@
+"""The register stage against a real MLflow store, killed where it hurts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from services.mlflow import examples
+from services.mlflow.conftest import THIRD_PARTY, case, made_store, server, tracker, uri  # noqa: F401 - fixtures
+from services.mlflow.examples import publish
+
+from tailtune.config.settings import Settings
+from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
+from tailtune.core.progress import Silent
+from tailtune.core.reports import RegisterReport
+from tailtune.lifecycle import register
+from tailtune.lifecycle.context import Context
+from tailtune.services import versions
+from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.tasks.use_case import UseCase, load_use_case
+
+pytestmark = THIRD_PARTY
+
+
+def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> RegisterReport:  # noqa: F811
+    """What the runner does: run the stage, stamp its report, publish it."""
+    tracker = connect(uri, case)  # noqa: F811
+    report = register.run(Context(case, Settings(), Silent(), tracker))
+    publish(tracker, examples.stamped(case, report, at))
+    return report
+
+
+def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case)
+    report = registered(case, uri)
+    assert (report.model, report.version, report.aliases, report.champion_version) == (
+        case.name, "1", ("champion",), "1"
+    )  # fmt: skip
+    assert report.promotion.yes and report.comparison is None
+    assert case.paths.page.is_file()
+    version = registry.get(tracker, case.name, "@champion")
+    assert version.tags["winner"] == "tfidf" and version.tags["verdict"] == "fine-tune"
+    assert {"accuracy", "spec_hash", "rows_digest", "use_case", registry.KEY, registry.PROMOTION} <= set(version.tags)
+    run = tracker.client.get_run(version.run_id)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", f"{case.name} v1")
+    assert run.data.metrics["accuracy"] == 0.874 and run.data.params["split"] == "test"
+    assert run.data.metrics["cost_wall_s"] == 3.0
+    assert {item.path for item in tracker.client.list_artifacts(version.run_id)} == {
+        "spec", "reports", "decision.html"
+    }  # fmt: skip
+    spec = {Path(item.path).name for item in tracker.client.list_artifacts(version.run_id, "spec")}
+    assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec
+
+
+def test_same_again_changes_nothing(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case)
+    first = registered(case, uri)
+    case.paths.page.unlink()
+    report = registered(case, uri, at="2026-11-22T10:00:00+00:00")
+    assert report.version == "1" and report.aliases == ("champion",)
+    assert (report.promotion, report.comparison) == (first.promotion, None)
+    assert case.paths.page.is_file()
+    assert len(registry.versions(tracker, case.name)) == 1
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.`tailtune.stage` = 'register'")
+    assert len(runs) == 1
+
+
+def test_clearly_better_one_takes_the_alias_and_a_worse_one_does_not(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case, winner="majority")
+    registered(case, uri)
+    examples.make_life(case, winner="tfidf")
+    better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
+    assert (better.version, better.aliases, better.champion_version) == ("2", ("champion",), "2")
+    assert better.comparison is not None and better.comparison.difference.low > 0
+    model_yaml = case.paths.model_yaml.read_text().replace("min_rows: 200", "").replace("epochs: 4", "epochs: 5")
+    case.paths.model_yaml.write_text(model_yaml)
+    changed = load_use_case(case.paths.project, case.name)
+    examples.make_life(changed, winner="majority")
+    worse = registered(changed, uri, at="2026-11-22T10:00:00+00:00")
+    assert (worse.version, worse.aliases, worse.champion_version) == ("1", ("challenger",), "2")
+    assert "not promoted" in worse.promotion.reason
+    assert registry.get(tracker, case.name, "v2").aliases == ("champion",)
+
+
+def respecified(case: UseCase, old: str, new: str) -> UseCase:  # noqa: F811
+    text = case.paths.model_yaml.read_text()
+    assert old in text
+    case.paths.model_yaml.write_text(text.replace(old, new))
+    return load_use_case(case.paths.project, case.name)
+
+
+def test_rerun_keeps_why_the_champion_was_promoted(case: UseCase, uri: str) -> None:  # noqa: F811
+    examples.make_life(case, winner="majority")
+    registered(case, uri)
+    examples.make_life(case, winner="tfidf")
+    better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
+    again = registered(case, uri, at="2026-11-22T10:00:00+00:00")
+    assert again.version == "2" and better.comparison is not None
+    assert (again.promotion, again.comparison) == (better.promotion, better.comparison)
+
+
+def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_again(
+    case: UseCase,  # noqa: F811
+    uri: str,  # noqa: F811
+    tracker: Tracker,  # noqa: F811
+) -> None:
+    examples.make_life(case, winner="majority")
+    registered(case, uri)
+    changed = respecified(case, "register: {}", "register: {promote_if: not-worse}")
+    assert registered(changed, uri, at="2026-11-21T10:00:00+00:00").version == "1"
+    papers = Path(tracker.client.download_artifacts(registry.get(tracker, case.name, "1").run_id, "spec/model.yaml"))
+    assert "not-worse" in papers.read_text()
+
+    (case.paths.stage("ladder") / "rungs" / "majority" / "more.txt").write_text("other bytes, the same answers")
+    equal = registered(case, uri, at="2026-11-22T10:00:00+00:00")
+    assert (equal.version, equal.aliases) == ("2", ("challenger",))
+    report = registered(changed, uri, at="2026-11-23T10:00:00+00:00")
+    assert (report.version, report.aliases, report.champion_version) == ("2", ("champion",), "2")
+    assert report.promotion.reason.startswith("not worse")
+    assert len(registry.versions(tracker, case.name)) == 2
+
+
+def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case, winner="majority")
+    registered(case, uri)
+    salted = respecified(case, "split: {}", "split: {salt: other}")
+    examples.make_life(salted, winner="tfidf")
+    report = registered(salted, uri, at="2026-11-21T10:00:00+00:00")
+    assert (report.version, report.aliases, report.champion_version) == ("2", ("challenger",), "1")
+    assert report.comparison is None and not report.promotion.yes
+    assert "split differently" in report.promotion.reason and "move the alias `champion`" in report.promotion.reason
+    tracker.client.set_registered_model_alias(case.name, "champion", "2")
+    by_hand = registered(salted, uri, at="2026-11-22T10:00:00+00:00")
+    assert by_hand.promotion.yes and by_hand.promotion.reason.startswith("made champion by hand")
+
+
+def test_another_test_file_is_another_split(case: UseCase, tmp_path: Path) -> None:  # noqa: F811
+    given = respecified(case, "{file: tickets.jsonl,", "{file: tickets.jsonl, test_file: test.jsonl,")
+    context = Context(given, Settings(), Silent(), connect(f"sqlite:///{tmp_path / 'never.db'}", given))
+    given.paths.data.mkdir(parents=True)
+    seen = set()
+    for content in ("one", "two"):
+        (given.paths.data / "test.jsonl").write_text(content)
+        seen.add(register._split_digest(context))
+    assert len(seen) == 2
+
+
+def test_edited_and_unpinned_rows_are_not_registered(
+    case: UseCase,  # noqa: F811
+    uri: str,  # noqa: F811
+    tracker: Tracker,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(case.paths.project.root / "site"))
+    project = case.paths.project
+    Repo.init(str(project.root), no_scm=True).close()
+    case.paths.data.mkdir(parents=True)
+    (case.paths.data / "tickets.jsonl").write_text("one")
+    pinned = versions.pin_data(project)
+    examples.make_life(case)
+    (case.paths.data / "tickets.jsonl").write_text("two")
+    with pytest.raises(UsageError, match=r"not as data\.dvc pins it") as told:
+        registered(case, uri)
+    assert told.value.hint is not None and "dvc add data" in told.value.hint
+    assert registry.versions(tracker, case.name) == ()
+    renewed = versions.pin_data(project, case.name)
+    registered(case, uri)
+    assert registry.get(tracker, case.name, "1").tags["data_hash"] == renewed != pinned
+
+
+@pytest.mark.parametrize("moment", ["before_version", "before_alias", "before_settled"])
+def test_kill_9_leaves_nothing_half_registered(case: UseCase, uri: str, tracker: Tracker, moment: str) -> None:  # noqa: F811
+    examples.make_life(case)
+    patch = {
+        "before_version": "registry.create = die",
+        "before_alias": "registry.settle = die",
+        "before_settled": "MlflowClient.set_model_version_tag = die",
+    }[moment]
+    script = f"""
+from tailtune.config.settings import Settings, quiet_environment
+quiet_environment()
+import os
+from pathlib import Path
+from mlflow.tracking import MlflowClient
+from tailtune.core.progress import Silent
+from tailtune.services.mlflow import connect, registry
+from tailtune.tasks.use_case import load_use_case
+from tailtune.config.paths import Paths
+from tailtune.lifecycle import register
+from tailtune.lifecycle.context import Context
+def die(*args, **kwargs): os.kill(os.getpid(), 9)
+{patch}
+case = load_use_case(Paths(Path({str(case.paths.project.root)!r})), {case.name!r})
+register.run(Context(case, Settings(), Silent(), connect({uri!r}, case)))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    left = registry.versions(tracker, case.name)
+    assert [set(v.tags) >= {registry.KEY, "accuracy", "winner", "spec_hash"} for v in left] == [True] * len(left)
+    assert len(left) == (0 if moment == "before_version" else 1)
+    report = registered(case, uri)
+    assert (report.version, report.aliases, report.promotion.yes) == ("1", ("champion",), True)
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.`tailtune.stage` = 'register'")
+    statuses = sorted(run.info.status for run in runs)
+    assert statuses == (["FINISHED", "KILLED"] if moment == "before_version" else ["FINISHED"])
+
+
+def test_missing_model_files_are_told(case: UseCase, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case)
+    (case.paths.stage("ladder") / "rungs" / "tfidf" / "predictor.json").unlink()
+    with pytest.raises(MissingInputError, match="build/support-tickets/ladder/rungs/tfidf"):
+        register.run(Context(case, Settings(), Silent(), tracker))
+
+
+def test_predictor_that_does_not_answer_is_never_registered(case: UseCase, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case)
+    (case.paths.stage("ladder") / "rungs" / "tfidf" / "arrays.safetensors").write_bytes(b"torn")
+    with pytest.raises(TailTuneError, match="does not answer"):
+        register.run(Context(case, Settings(), Silent(), tracker))
+    assert registry.versions(tracker, case.name) == ()
+
+
+def test_unknown_version_lists_those_there_are(case: UseCase, tracker: Tracker) -> None:  # noqa: F811
+    with pytest.raises(UsageError, match="there is none yet"):
+        registry.get(tracker, case.name, "champion")
+
+
+@pytest.mark.slow
+def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> None:  # noqa: F811
+    examples.make_life(case, winner="majority")
+    tracker = connect(server, case)  # noqa: F811
+    for report in examples.everything(case):
+        publish(tracker, report)
+    assert registered(case, server).aliases == ("champion",)
+    examples.make_life(case, winner="tfidf")
+    second = registered(case, server, at="2026-11-21T10:00:00+00:00")
+    assert (second.version, second.champion_version) == ("2", "2")
+    champion = registry.get(tracker, case.name, "champion")
+    assert (registry.fetch_predictor(tracker, champion, tmp_path / "fetched") / "predictor.json").is_file()
+    papers = registry.fetch_papers(tracker, champion, tmp_path / "papers")
+    assert (papers / "spec" / "model.yaml").read_text() == case.paths.model_yaml.read_text()

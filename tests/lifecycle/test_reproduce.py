@@ -1,0 +1,150 @@
+"""`tailtune reproduce` in a small real git and DVC project whose life is a script."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from services.mlflow import examples
+from services.mlflow.conftest import THIRD_PARTY, made_store  # noqa: F401 - fixture
+from services.mlflow.examples import publish
+
+from tailtune.config.settings import Settings
+from tailtune.core.errors import StageFailedError, UsageError
+from tailtune.core.progress import Silent
+from tailtune.lifecycle import register
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.reproduce import Reproduction, reproduce
+from tailtune.services import scratch, versions
+from tailtune.services.mlflow import connect
+from tailtune.tasks.use_case import UseCase
+
+pytestmark = THIRD_PARTY
+NAME = "support-tickets"
+DVC_YAML = f"""\
+vars:
+  - use_cases:
+      {NAME}: {{answers: labels.yaml}}
+stages:
+  evaluate:
+    foreach: ${{use_cases}}
+    do:
+      cmd: python src/life.py ${{key}}
+      deps:
+        - data/${{key}}
+      outs:
+        - build/${{key}}/evaluate
+      metrics:
+        - reports/${{key}}/evaluate.json:
+            cache: false
+"""
+# Accuracy depends on the code's own constant and on the number of rows: both must be the recorded ones.
+LIFE = """\
+import json, pathlib, sys
+name, bonus = sys.argv[1], {bonus}
+rows = len(pathlib.Path(f"data/{{name}}/tickets.jsonl").read_text().splitlines())
+report = json.loads(pathlib.Path("src/template.json").read_text())
+for candidate in report["candidates"]:
+    candidate["metrics"]["accuracy"]["value"] += bonus + 0.1 * (rows - 3)
+pathlib.Path(f"build/{{name}}/evaluate").mkdir(parents=True, exist_ok=True)
+pathlib.Path(f"reports/{{name}}").mkdir(parents=True, exist_ok=True)
+pathlib.Path(f"reports/{{name}}/evaluate.json").write_text(json.dumps(report))
+"""
+
+
+def git(root: Path, *words: str) -> str:
+    command = ["git", "-c", "user.email=a@b.c", "-c", "user.name=a", *words]
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def case(tmp_path: Path, made_store: Path) -> UseCase:  # noqa: F811
+    """A project whose champion was made at a commit, and which has moved on since: other code, other rows."""
+    root = tmp_path / "project"
+    case = examples.make_case(root, NAME)
+    shutil.copytree(made_store, case.paths.project.mlflow_store)
+    git(root, "init", "-q")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
+    (root / ".gitignore").write_text("/build/\n/data/\n/mlflow/store/\n/reports/\n")
+    (root / "dvc.yaml").write_text(DVC_YAML)
+    (root / "src").mkdir()
+    write_rows(case, 3)
+    examples.make_life(case)
+    shutil.copyfile(case.paths.report("evaluate"), root / "src" / "template.json")
+    (root / "src" / "life.py").write_text(LIFE.format(bonus=0.0))
+    versions.pin_data(case.paths.project)
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "one")
+    tracker = connect(f"sqlite:///{case.paths.project.mlflow_store / 'mlflow.db'}", case)
+    report = register.run(Context(case, Settings(), Silent(), tracker))
+    publish(tracker, examples.stamped(case, report, "2026-11-20T10:07:00+00:00"))
+    (root / "src" / "life.py").write_text(LIFE.format(bonus=0.03))
+    write_rows(case, 5)
+    versions.pin_data(case.paths.project)
+    git(root, "commit", "-qam", "two")
+    return case
+
+
+def write_rows(case: UseCase, count: int) -> None:
+    case.paths.data.mkdir(parents=True, exist_ok=True)
+    (case.paths.data / "tickets.jsonl").write_text('{"text": "a", "label": "b"}\n' * count)
+
+
+def again(case: UseCase, which: str = "champion") -> Reproduction:
+    return reproduce(NAME, which, case.paths.project, Settings(), Silent())
+
+
+def test_code_and_rows_of_then_give_the_metrics_of_then(case: UseCase) -> None:
+    root = case.paths.project.root
+    before = git(root, "status", "--porcelain")
+    told = again(case)
+    assert told.exact and told.agrees and told.caveats == ()
+    assert [metric.metric for metric in told.metrics] == ["accuracy", "macro_f1"]
+    assert told.commit == git(root, "rev-parse", "HEAD~1").strip()
+    assert told.data_from == "DVC's cache"
+    assert told.folder is None and not (root / "build" / "reproduce" / f"{NAME}-v1").exists()
+    assert git(root, "worktree", "list").count("\n") == 1
+    assert git(root, "status", "--porcelain") == before
+    assert len((case.paths.data / "tickets.jsonl").read_text().splitlines()) == 5
+
+
+def test_disagreement_is_told_and_its_folder_kept(case: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A commit that is gone (a shallow clone, a squashed branch): the present code runs, and says other things.
+    monkeypatch.setattr(scratch, "_git", lambda *_: False)
+    told = again(case)
+    assert not told.agrees and not told.exact
+    assert told.metrics[0].again == pytest.approx(told.metrics[0].recorded + 0.03)
+    assert "the code of this checkout was run" in told.caveats[0]
+    assert told.folder is not None
+    kept = case.paths.project.root / told.folder
+    assert json.loads((kept / "reports" / NAME / "evaluate.json").read_text())["winner"] == "tfidf"
+
+
+def test_what_a_killed_reproduce_left_is_no_hindrance(case: UseCase) -> None:
+    root = case.paths.project.root
+    folder = root / "build" / "reproduce" / f"{NAME}-v1"
+    git(root, "worktree", "add", "--detach", str(folder), "HEAD")
+    shutil.rmtree(folder)  # the folder went, git still lists it
+    folder.mkdir()
+    (folder / "half").write_text("x")
+    assert again(case).exact
+    assert git(root, "worktree", "list").count("\n") == 1
+
+
+def test_failing_stage_is_told(case: UseCase) -> None:
+    root = case.paths.project.root
+    folder = root / "build" / "reproduce" / f"{NAME}-v1"
+    made = scratch.make(case.paths.project, folder, git(root, "rev-parse", "HEAD").strip())
+    (folder / "src" / "life.py").write_text("raise SystemExit(7)")
+    made.paths.case(NAME).data.mkdir(parents=True)
+    with pytest.raises(StageFailedError, match=f"evaluate@{NAME}"):
+        scratch.run_until(made, "evaluate", NAME)
+
+
+def test_unknown_version_lists_those_there_are(case: UseCase) -> None:
+    with pytest.raises(UsageError, match=r"@challenger: no such version; there is v1 @champion"):
+        again(case, "@challenger")

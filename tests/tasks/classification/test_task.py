@@ -1,0 +1,36 @@
+"""What a classification tells the stages that prompt: its codec, and outcomes whose micro F1 is accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+from project import ROOT
+
+from tailtune.config.paths import Paths
+from tailtune.core.records import Answer, Row
+from tailtune.tasks.use_case import load_use_case
+
+
+def test_outcomes_add_up_to_accuracy() -> None:
+    case = load_use_case(Paths(ROOT), "support-tickets")
+    task = case.task
+    said = ["app_slow", "app_slow", "tax_question", None]
+    rows = [
+        Row(str(i), "a", label, f"f:{i}")
+        for i, label in enumerate(["app_slow", "invoice_copy", "tax_question", "app_slow"])
+    ]
+    score = task.score(rows, [Answer(value, 0.5) for value in said], resamples=10)
+    outcomes = score.outcomes
+    assert outcomes.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 1, 1]]
+    right, wrong, missed = outcomes.sum(axis=0)
+    assert 2 * right / (2 * right + wrong + missed) == score.metrics["accuracy"].value == 0.5
+    assert outcomes.dtype == np.int64
+    assert score.per_row.tolist() == [1, 0, 1, 0]
+    assert outcomes.sum(axis=1).max() <= 2 * task.most_items()
+
+
+def test_the_codec_knows_labels_and_descriptions() -> None:
+    case = load_use_case(Paths(ROOT), "support-tickets")
+    codec = case.task.codec()
+    assert [one["name"] for one in codec.variables()["labels"]] == list(case.answers.names)
+    assert codec.read('{"label": "app_slow"}', "").answer.value == "app_slow"
+    assert codec.keys("app_slow") == ("app_slow",)

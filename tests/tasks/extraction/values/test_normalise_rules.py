@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.tasks.extraction.values import object_valid, valid
+from tailtune.tasks.extraction.values.normalise import rules_of
+from tasks.extraction.values.schemas import DATE, EVERY, MONEY, TEXT, document
+
+
+def test_values_are_valid_as_whole_properties() -> None:
+    assert valid(EVERY["items"], []) and valid(EVERY["items"], ["hood"]) and not valid(EVERY["items"], "hood")
+    assert not valid(EVERY["items"], ["a"]) and not valid(EVERY["items"], None)
+    assert valid(EVERY["name"], None) and not valid(EVERY["kind"], None)
+    assert not valid(EVERY["report_date"], "2026-02-30"), "formats are checked"
+
+
+def test_rules_are_compiled_once_for_a_field() -> None:
+    assert rules_of(EVERY["claimed"]) is rules_of(EVERY["claimed"])
+    other = schema_from(document({"claimed": {"anyOf": [MONEY, {"type": "null"}]}}))
+    assert rules_of(other["claimed"]) is not rules_of(EVERY["claimed"])
+    assert rules_of(EVERY["claimed"]).hints.currencies == ("USD", "EUR", "GBP")
+    assert (rules_of(EVERY["claimed"]).hints.currency, rules_of(EVERY["paid"]).hints.currency) == (None, "EUR")
+
+
+def test_many_schemas_do_not_fill_the_memory_or_mix() -> None:
+    for i in range(40):
+        schema = schema_from(document({"a": TEXT | {"maxLength": i}, "b": DATE}))
+        assert valid(schema["a"], "x" * i) and not valid(schema["a"], "x" * (i + 1))
+
+
+def test_whole_objects() -> None:
+    schema = schema_from(document({"a": TEXT, "b": {"type": "boolean"}}, ["b"]))
+    assert object_valid(schema, {"b": True}) and object_valid(schema, {"a": None, "b": False})
+    assert not object_valid(schema, {"a": "x"}) and not object_valid(schema, {"b": True, "c": 1})
