@@ -30,7 +30,7 @@ unknown key is an error that tells the line and the nearest key.
     tailtune check USE-CASE     validates spec, labels, prices and rows; changes nothing
     tailtune new NAME …         writes a folder like these from a file of labelled rows
 
-This page is generated from `src/tailtune/config/`: `make docs` renews it.
+This page is generated from the specs in `src/tailtune/config/` and `src/tailtune/tasks/`: `make docs` renews it.
 """
 _COLUMNS = ("key", "type", "default", "allowed", "meaning")
 _BOUNDS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
@@ -70,8 +70,8 @@ def entry_of(field: FieldInfo) -> type[BaseModel] | None:
     """What a list or mapping holds, where that has keys of its own."""
     if get_origin(field.annotation) not in (tuple, dict):
         return None
-    models = [part for part in get_args(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
-    return models[0] if models else None
+    entries = [kind for kind in get_args(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return entries[0] if entries else None
 
 
 def own_keys(shared: type[BaseModel], spec: type[BaseModel], section: str) -> list[str]:
@@ -112,7 +112,7 @@ def _table(model: type[BaseModel], only: list[str] | None) -> str:
 def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
     section = _model(field)
     if section is not None:
-        needs = any(part.is_required() for _, part in _fields(section))
+        needs = any(key.is_required() for _, key in _fields(section))
         default = "required" if needs else "required; `{}` takes the defaults"
         return (f"`{name}`", "section", default, "", _cell(f"{_sentence(section)} [Fields](#{name})"))
     kind = _without_none(field.annotation)
@@ -121,7 +121,7 @@ def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
 
 def _without_none(kind: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
-        kept = [part for part in get_args(kind) if part is not type(None)]
+        kept = [choice for choice in get_args(kind) if choice is not type(None)]
         return kept[0] if len(kept) == 1 else kind
     return kind
 

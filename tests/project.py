@@ -26,6 +26,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, Report
+from tailtune.core.run_plan import RunPlan
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.runner import run_stage
 from tailtune.services import mlflow, store
@@ -155,7 +156,7 @@ class Published:
     origins: dict[str, str] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
 
-    def publish(self, report: Report) -> str:
+    def publish(self, report: Report, plan: RunPlan) -> str:
         self.reports.append(report)
         return "run"
 

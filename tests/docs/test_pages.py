@@ -133,7 +133,8 @@ def test_the_floors_are_those_of_the_contract() -> None:
     """ADR 002 draws them, CONTRIBUTING tells them; import-linter holds them."""
     linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     layers = next(one["layers"] for one in linter["contracts"] if one["type"] == "layers")
-    floors = [layer.replace("tailtune.", "").split(" | ") for layer in layers]
+    rooms = (layer.replace("tailtune.", "").split(" | ") for layer in layers)
+    floors = [[room for room in floor if not room.startswith("(")] for floor in rooms]  # in brackets: still to come
     assert len(floors) > 5
     told = pages()["CONTRIBUTING.md"].partition("| floor |")[2].partition("\n\n")[0]
     assert [re.findall(r"`(\w+)`", row.split("|")[1]) for row in told.splitlines()[2:]] == floors

@@ -1,6 +1,6 @@
 """What every use case declares, whatever its task: the shape of `models/<use-case>/model.yaml`.
 
-`config/` is the one place that knows its keys. What only one task knows stands in that task's own file beside this one.
+Only `config/` and a task's own `config.py` know its keys.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class ModelSpec(StrictSpec):
     """One per use case: everything that shapes its models, declared.
 
     Attributes:
-        ANSWERS: The file beside model.yaml that says what an answer may be.
+        ANSWERS: The file of allowed answers, beside model.yaml.
     """
 
     ANSWERS: ClassVar[str]
