@@ -16,8 +16,9 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import GateError, MissingInputError, ServiceError, StageFailedError
 from tailtune.core.reports import REPORTS, PromptReport, RegisterReport
 from tailtune.lifecycle import table
+from tailtune.predictors.prompted import weights
 from tailtune.report.prefect import key, publish
-from tailtune.services import store, versions, weights
+from tailtune.services import store, versions
 from tailtune.services.mlflow.home import is_registered
 from tailtune.tasks.use_case import load_use_case
 

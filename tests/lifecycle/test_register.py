@@ -111,8 +111,10 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
     registered(case, uri)
     changed = respecified(case, "register: {}", "register: {promote_if: not-worse}")
     assert registered(changed, uri, at="2026-11-21T10:00:00+00:00").version == "1"
-    papers = Path(tracker.client.download_artifacts(registry.get(tracker, case.name, "1").run_id, "spec/model.yaml"))
-    assert "not-worse" in papers.read_text()
+    model_files = Path(
+        tracker.client.download_artifacts(registry.get(tracker, case.name, "1").run_id, "spec/model.yaml")
+    )
+    assert "not-worse" in model_files.read_text()
 
     (case.paths.stage("ladder") / "rungs" / "majority" / "more.txt").write_text("other bytes, the same answers")
     equal = registered(case, uri, at="2026-11-22T10:00:00+00:00")
@@ -240,5 +242,5 @@ def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> No
     assert (second.version, second.champion_version) == ("2", "2")
     champion = registry.get(tracker, case.name, "champion")
     assert (registry.fetch_predictor(tracker, champion, tmp_path / "fetched") / "predictor.json").is_file()
-    papers = registry.fetch_papers(tracker, champion, tmp_path / "papers")
-    assert (papers / "spec" / "model.yaml").read_text() == case.paths.model_yaml.read_text()
+    model_files = registry.fetch_model_files(tracker, champion, tmp_path / "files")
+    assert (model_files / "spec" / "model.yaml").read_text() == case.paths.model_yaml.read_text()

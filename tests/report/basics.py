@@ -1,4 +1,4 @@
-"""What all fixtures are made of: intervals, times, costs, prompted rungs, roads."""
+"""What all fixtures are made of: intervals, times, costs, prompted rungs, candidates."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def prompted(
     )
 
 
-def road(
+def candidate(
     name: str,
     title: str,
     quality: float | None,
@@ -127,7 +127,7 @@ def road(
     per_day: float,
     months: int = 12,
 ) -> CandidateCost:
-    """A road whose figures are the sums of its lines; every line is over the whole horizon."""
+    """A candidate whose figures are the sums of its lines; every line is over the whole horizon."""
 
     def total(lines: Sequence[CostLine]) -> float | None:
         return None if any(line.usd is None for line in lines) else sum(line.usd or 0.0 for line in lines)

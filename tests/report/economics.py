@@ -1,11 +1,11 @@
-"""Roads of the four lives: every total is the sum of its lines, every crossing that of its roads."""
+"""Candidates of the four lives: every total is the sum of its lines, every crossing that of its candidates."""
 
 from __future__ import annotations
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateCost, CostLine, Economics
 
-from .basics import NAN, road
+from .basics import NAN, candidate
 
 MONTHS = 12
 DAYS = 365.25
@@ -21,7 +21,7 @@ def prompting(
     requests = per_day * DAYS
     told = "not declared" if per_1000 is None else f"{requests:,.0f} requests × ${per_1000:.2f} per 1,000"
     wrong = requests * (1 - quality)
-    return road(
+    return candidate(
         "prompt",
         title,
         quality,
@@ -38,7 +38,7 @@ def prompting(
 def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes: int = 4) -> CandidateCost:
     wrong = per_day * DAYS * (1 - quality)
     retraining = changes * (2 * 75.0 + 100 * 0.08 + 0.02)
-    return road(
+    return candidate(
         "lora",
         "LoRA fine-tune",
         quality,
@@ -57,14 +57,14 @@ def tuned(quality: float, labels: int, per_day: float, error_usd: float, changes
 
 
 def compared(
-    roads: tuple[CandidateCost, CandidateCost],
+    candidates: tuple[CandidateCost, CandidateCost],
     per_day: float,
     error_usd: float,
     spread: float,
     unknown: tuple[str, ...] = (),
 ) -> Economics:
-    """The last road against the first: net value at the volume, and where the straight lines cross."""
-    first, last = roads
+    """The last candidate against the first: net value at the volume, and where the straight lines cross."""
+    first, last = candidates
     known = first.total_usd is not None and last.total_usd is not None
     net = None
     if first.total_usd is not None and last.total_usd is not None:
@@ -72,8 +72,8 @@ def compared(
         net = Estimate(value=value, low=value - spread, high=value + spread, rows=2000)
     even = None
     if known and None not in (first.one_off_usd, first.monthly_usd, last.one_off_usd, last.monthly_usd):
-        fixed = [(one.one_off_usd or 0.0) + (one.monthly_usd or 0.0) * MONTHS for one in roads]
-        slope = [((one.total_usd or 0.0) - fix) / per_day for one, fix in zip(roads, fixed, strict=True)]
+        fixed = [(one.one_off_usd or 0.0) + (one.monthly_usd or 0.0) * MONTHS for one in candidates]
+        slope = [((one.total_usd or 0.0) - fix) / per_day for one, fix in zip(candidates, fixed, strict=True)]
         cross = (fixed[1] - fixed[0]) / (slope[0] - slope[1]) if slope[0] > slope[1] else NAN
         even = Estimate(value=cross, low=cross * 0.8, high=cross * 1.3, rows=2000)
     share = None if net is None else 0.999 if net.low > 0 else 0.001 if net.high < 0 else 0.62
@@ -81,7 +81,7 @@ def compared(
         requests_per_day=per_day,
         error_usd=error_usd,
         horizon_months=MONTHS,
-        candidates=roads,
+        candidates=candidates,
         net_value=net,
         probability=share,
         break_even_per_day=even,

@@ -40,7 +40,7 @@ def test_an_unfinished_life_has_no_verdict_to_show(missing: str) -> None:
     story = Story.of(reports)
     assert story.verdict is None and not story.provisional
     page = Outline(render(reports)).text
-    assert "What would change this" not in page and "What each road costs to own" not in page
+    assert "What would change this" not in page and "What each candidate costs to own" not in page
 
 
 def test_before_the_test_the_decision_speaks_and_says_what_it_is_worth() -> None:

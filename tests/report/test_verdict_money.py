@@ -24,10 +24,10 @@ def of(life: object) -> Economics:
 def test_every_line_of_every_road_is_shown_and_adds_up(life: object) -> None:
     found = of(life)
     rows = side_by_side(found)
-    for place, road in enumerate(found.candidates):
+    for place, candidate in enumerate(found.candidates):
         shown = [line for row in rows if (line := row.lines[place]) is not None]
-        assert sorted(line.what for line in shown) == sorted(line.what for line in road.lines)
-        assert math.isclose(sum(line.usd or 0 for line in shown), road.total_usd or -1)
+        assert sorted(line.what for line in shown) == sorted(line.what for line in candidate.lines)
+        assert math.isclose(sum(line.usd or 0 for line in shown), candidate.total_usd or -1)
     assert {row.what: row.hidden for row in rows}["tokens"] is False
     assert {row.what: row.hidden for row in rows}["labels"] is True
 
@@ -50,8 +50,8 @@ def test_a_road_of_unknown_cost_has_no_line() -> None:
 
 def test_without_a_volume_the_price_of_a_request_is_the_slope() -> None:
     found = of(lives.tune)
-    roads = tuple(road.model_copy(update={"total_usd": None}) for road in found.candidates)
-    bare = found.model_copy(update={"requests_per_day": None, "candidates": roads})
+    candidates = tuple(candidate.model_copy(update={"total_usd": None}) for candidate in found.candidates)
+    bare = found.model_copy(update={"requests_per_day": None, "candidates": candidates})
     for given, line in zip(costs_by_volume(found), costs_by_volume(bare), strict=True):
         assert math.isclose(given.slope_usd, line.slope_usd)
     assert over(bare) == "over 12 months"
@@ -79,10 +79,13 @@ def test_a_gain_a_loss_and_a_doubt_are_told_differently() -> None:
 
 def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> None:
     found = of(lives.tune)
-    roads = tuple(road.model_copy(update={"quality": None} if road.name == "lora" else {}) for road in found.candidates)
+    candidates = tuple(
+        candidate.model_copy(update={"quality": None} if candidate.name == "lora" else {})
+        for candidate in found.candidates
+    )
     for value, said in ((900.0, "is worth $900 more"), (-900.0, "costs $900 more")):
         net = Estimate(value=value, low=value - 9, high=value + 9, rows=9)
-        line = next(iter(value_sentences(found.model_copy(update={"candidates": roads, "net_value": net}))))
+        line = next(iter(value_sentences(found.model_copy(update={"candidates": candidates, "net_value": net}))))
         assert f"a fine-tune that just reaches the target {said}" in line
 
 

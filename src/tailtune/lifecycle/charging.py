@@ -53,7 +53,7 @@ def charged(
         note("interrupted", "Interrupted with Ctrl-C.", "KILLED")
         raise
     except BaseException as error:
-        note("failed", _told(context, error), "FAILED")
+        note("failed", _reason(context, error), "FAILED")
         raise
     if aside:
         note("")
@@ -72,15 +72,15 @@ def _note(context: Context, charge: Charge) -> None:
         context.progress.say(f"not in the ledger: {charge.cost.wall_s:.0f} s of the machine and {paid} ({why})")
 
 
-def _told(context: Context, error: BaseException) -> str:
+def _reason(context: Context, error: BaseException) -> str:
     """The error's class and first line, without passwords and without the keys of declared models."""
-    said = _first_line(error)
+    message = _first_line(error)
     for model in context.case.spec.prompt.models:
         key = os.environ.get(model.key_env or "", "").strip()
-        said = said.replace(key, "***") if key else said
-    return f"`{type(error).__name__}`" + (f": {said}" if said else "")
+        message = message.replace(key, "***") if key else message
+    return f"`{type(error).__name__}`" + (f": {message}" if message else "")
 
 
 def _first_line(error: BaseException) -> str:
-    said = error.message if isinstance(error, TailTuneError) else str(error)
-    return _PASSWORD.sub("//***@", next(iter(said.strip().splitlines()), ""))[:_MOST]
+    message = error.message if isinstance(error, TailTuneError) else str(error)
+    return _PASSWORD.sub("//***@", next(iter(message.strip().splitlines()), ""))[:_MOST]

@@ -56,7 +56,7 @@ _SPLITTING = ("data", "curate", "split")
 def run(context: Context) -> RegisterReport:
     """Register the evaluation's winner, compare it with the champion, set aliases, write the decision page.
 
-    Equal rows, winner and files are one version: then its tags and papers are renewed, and no second one is made.
+    Equal rows, winner and files are one version: then its tags and reports are updated, and no second one is made.
 
     Raises:
         UsageError: data/ was edited and not pinned, so nobody could say which rows the version is made from.
@@ -106,7 +106,7 @@ def run(context: Context) -> RegisterReport:
     reports = _reports(context) | {"register": report}
     with store.written_whole(paths.page) as part:
         part.write_text(page.render(reports), encoding="utf-8")
-    context.progress.at(2, 3, "storing the papers")
+    context.progress.at(2, 3, "storing the files beside the model")
     registry.attach(context.tracker, version.run_id, _papers(context))
     aliases = "".join(f" @{alias}" for alias in version.aliases)
     context.progress.say(f"{model} v{version.version}{aliases}{'' if fresh else ' (known)'}: {decision.reason}")
@@ -271,11 +271,11 @@ def _name_prompt(context: Context, winner: str) -> None:
 def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
     """What the gate said when it made the champion one, from the version's tags."""
     tags = version.tags
-    said, compared = tags.get(registry.PROMOTION), tags.get(registry.COMPARISON, "null")
-    if said is None or tags.get(registry.PROMOTED) == "false":
-        reason = f"made champion by hand; the gate had said: {said or 'nothing'}"
+    recorded, compared = tags.get(registry.PROMOTION), tags.get(registry.COMPARISON, "null")
+    if recorded is None or tags.get(registry.PROMOTED) == "false":
+        reason = f"made champion by hand; the gate had said: {recorded or 'nothing'}"
     else:
-        reason = said
+        reason = recorded
     return Decision(yes=True, reason=reason), None if compared == "null" else Paired.model_validate_json(compared)
 
 
@@ -294,13 +294,13 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch, language_models(context) as models:
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
-            held = models.connected(predictors.load(there, embed))
+            predictor = models.connected(predictors.load(there, embed))
         except (OSError, KeyError, ValueError) as error:
             raise TailTuneError(
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
             ) from error
-        second = _scored(context, held, test)
+        second = _scored(context, predictor, test)
         first = _scored(context, models.connected(predictors.load(folder, embed)), test)
     names = ("candidate", f"champion v{champion.version}")
     return context.case.task.compare(first, second, names)
@@ -323,7 +323,7 @@ def _reports(context: Context) -> dict[str, Report]:
 def _papers(context: Context) -> dict[str, Path]:
     """Everything `tailtune reproduce` and a reader need, by artifact path."""
     paths, project = context.paths, context.project
-    papers = {
+    model_files = {
         "spec/model.yaml": paths.model_yaml,
         f"spec/{context.case.spec.ANSWERS}": context.case.answers_file,
         "spec/prices.yaml": project.prices,
@@ -332,5 +332,5 @@ def _papers(context: Context) -> dict[str, Path]:
         "spec/dvc.lock": project.dvc_yaml.with_name("dvc.lock"),
         "decision.html": paths.page,
     }
-    papers |= {f"spec/prompts/{path.name}": path for path in sorted(paths.prompts.glob("*.md"))}
-    return papers | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}
+    model_files |= {f"spec/prompts/{path.name}": path for path in sorted(paths.prompts.glob("*.md"))}
+    return model_files | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}

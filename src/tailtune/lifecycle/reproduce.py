@@ -92,16 +92,16 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     version = registry.get(tracker, case.spec.register_.model or name, alias_or_version)
     folder = paths.root / "build" / "reproduce" / f"{name}-v{version.version}"
     with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
-        papers = registry.fetch_papers(tracker, version, Path(holder))
-        recorded = store.read_report(papers / "reports" / "evaluate.json", EvaluateReport, name)
-        noted = _noted_weights(papers / "reports" / "prompt.json", name)
+        model_files = registry.fetch_model_files(tracker, version, Path(holder))
+        recorded = store.read_report(model_files / "reports" / "evaluate.json", EvaluateReport, name)
+        noted = _noted_weights(model_files / "reports" / "prompt.json", name)
         copy = scratch.make(paths, folder, version.tags.get("git_commit"))
-        _lay_out(papers / "spec", copy.paths, name)
+        _lay_out(model_files / "spec", copy.paths, name)
     progress.say(f"v{version.version}: code from {copy.commit or 'this checkout (copied)'} in {paths.shown(folder)}")
-    wanted = versions.data_hash(copy.paths)
-    if wanted is None:
+    expected = versions.data_hash(copy.paths)
+    if expected is None:
         raise ServiceError(f"{version.uri}: no data.dvc was recorded, so its rows are not known", "register it again")
-    here = wanted == versions.data_hash(paths) and versions.data_is_pinned(paths, name)
+    here = expected == versions.data_hash(paths) and versions.data_is_pinned(paths, name)
     data_from = scratch.restore_data(copy, name, same_as_origin=here)
     progress.say(f"rows from {data_from}")
     models = settings.weights_root(paths).absolute()
@@ -116,7 +116,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
         progress.say(f"weights from {'here' if not models.is_relative_to(folder) else version.uri}")
     scratch.run_until(copy, "evaluate", name, models)
     again = store.read_report(copy.paths.case(name).report("evaluate"), EvaluateReport, name)
-    told = Reproduction(
+    reproduction = Reproduction(
         model=version.model,
         version=version.version,
         winner=recorded.winner,
@@ -128,10 +128,10 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
         caveats=_caveats(version.tags.get("git_commit"), version.tags.get("git_dirty"), copy.commit, recorded, again),
         folder=paths.shown(folder),
     )
-    if not told.agrees:
-        return told
+    if not reproduction.agrees:
+        return reproduction
     scratch.remove(paths, folder)
-    return told.model_copy(update={"folder": None})
+    return reproduction.model_copy(update={"folder": None})
 
 
 def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement, ...]:
@@ -155,8 +155,8 @@ def _noted_weights(report: Path, name: str) -> dict[str, str]:
 def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | None:
     """The local model that a version took with it."""
     into.mkdir(parents=True)
-    held = registry.fetch_predictor(tracker, version, into) / WEIGHTS
-    return held if held.is_dir() else None
+    weights = registry.fetch_predictor(tracker, version, into) / WEIGHTS
+    return weights if weights.is_dir() else None
 
 
 def _candidate(report: EvaluateReport, name: str) -> CandidateResult | None:
@@ -164,7 +164,7 @@ def _candidate(report: EvaluateReport, name: str) -> CandidateResult | None:
 
 
 def _lay_out(spec: Path, into: Paths, name: str) -> None:
-    """Put the recorded papers in their places of the scratch checkout."""
+    """Put the recorded files in their places of the scratch checkout."""
     case = into.case(name)
     places = {
         "model.yaml": case.model_yaml,
@@ -173,10 +173,10 @@ def _lay_out(spec: Path, into: Paths, name: str) -> None:
         "dvc.yaml": into.dvc_yaml,
         "data.dvc": into.data_dvc,
     }
-    for paper, place in places.items():
-        if (spec / paper).is_file():
+    for file, place in places.items():
+        if (spec / file).is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(spec / paper, place)
+            shutil.copyfile(spec / file, place)
     if (spec / "prompts").is_dir():
         shutil.copytree(spec / "prompts", case.prompts, dirs_exist_ok=True)
 

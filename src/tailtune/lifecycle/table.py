@@ -148,7 +148,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Register the winner in MLflow; the gate decides who is champion.",
         run="tailtune.lifecycle.register:run",
         sections=("data", "curate", "split", "prompt", "register", "targets"),
-        # Its page and the papers beside the model quote all reports; the last stage makes nothing stale after it.
+        # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
     ),

@@ -27,8 +27,8 @@ def require_files(folder: Path, more: Sequence[str]) -> None:
     Raises:
         MissingInputError: A file is absent; all of them are named.
     """
-    wanted = (f"{ADAPTER}/{CONFIG}", f"{ADAPTER}/{WEIGHTS}", HEAD, *more, TAILTUNE)
-    absent = [part for part in wanted if not (folder / part).is_file()]
+    required = (f"{ADAPTER}/{CONFIG}", f"{ADAPTER}/{WEIGHTS}", HEAD, *more, TAILTUNE)
+    absent = [part for part in required if not (folder / part).is_file()]
     if absent:
         raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")
 

@@ -15,7 +15,7 @@ from typing import Any
 from tailtune.config.model import ModelSpec
 from tailtune.config.settings import without_password
 from tailtune.core.ledger import Bill, Ledger
-from tailtune.core.records import Split
+from tailtune.core.records import Record, Split
 from tailtune.core.reports import (
     CandidateResult,
     CurateReport,
@@ -75,6 +75,11 @@ def plan(report: Report, spec: ModelSpec, failures: Path | None = None) -> RunPl
     )
 
 
+def _values(record: Record, *names: str) -> Values:
+    """Figures of a record that are metrics of the same name."""
+    return {name: getattr(record, name) for name in names}
+
+
 def _section(spec: ModelSpec, name: str, lead: str | None = None) -> dict[str, str]:
     """A section of model.yaml as parameters; what is null has none."""
     lead = f"{name}." if lead is None else lead
@@ -90,8 +95,7 @@ def _quality(result: RungResult | CandidateResult) -> Values:
     return {
         **{name: v for metric, found in result.metrics.items() for name, v in estimate_values(metric, found).items()},
         **latency_values(result.latency),
-        "usd_per_1000": result.usd_per_1000,
-        "invalid_rows": result.invalid_rows,
+        **_values(result, "usd_per_1000", "invalid_rows"),
     }
 
 
@@ -101,9 +105,7 @@ def _paired(comparison: Paired | None) -> Values:
         return {}
     return {
         **estimate_values("difference", comparison.difference),
-        "mcnemar_p": comparison.mcnemar_p,
-        "only_first_right": comparison.only_first_right,
-        "only_second_right": comparison.only_second_right,
+        **_values(comparison, "mcnemar_p", "only_first_right", "only_second_right"),
     }
 
 
@@ -111,12 +113,8 @@ def _economics(found: Economics | None) -> Values:
     """Candidates in dollars: `tco_usd/<candidate>` and its parts, net value and break-even with their intervals."""
     if found is None:
         return {}
-    values: Values = {
-        "requests_per_day": found.requests_per_day,
-        "error_usd": found.error_usd,
-        "horizon_months": found.horizon_months,
-        "net_value_probability": found.probability,
-    }
+    values = _values(found, "requests_per_day", "error_usd", "horizon_months")
+    values["net_value_probability"] = found.probability
     for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
         values |= {} if estimate is None else estimate_values(name, estimate)
     for candidate in found.candidates:
@@ -149,7 +147,7 @@ def _compared(
 
 
 def _curate(report: CurateReport, spec: ModelSpec) -> RunPlan:
-    values: Values = {"rows_read": report.rows_read, "rows_kept": report.rows_kept}
+    values = _values(report, "rows_read", "rows_kept")
     values |= {f"rows_{split}": rows for split, rows in report.splits.items()}
     values |= {f"dropped/{reason}": rows for reason, rows in report.dropped.items()}
     values |= {f"changed/{what}": rows for what, rows in report.changed.items()}
@@ -191,12 +189,7 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
         point for at in report.curve for point in points(estimate_values(f"curve_{measure}", at.quality), step=at.rows)
     )
     best, target = max(report.rungs, key=lambda rung: rung.quality.value), spec.targets.quality
-    figures: Values = {
-        "train_rows": report.train_rows,
-        "dev_rows": report.dev_rows,
-        "fit_rows_capped": report.fit_rows_capped,
-        "encode_rows_per_s": report.encode_rows_per_s,
-    }
+    figures = _values(report, "train_rows", "dev_rows", "fit_rows_capped", "encode_rows_per_s")
     return RunPlan(
         name="ladder",
         params=_section(spec, "ladder") | {"split": "dev", "best_rung": best.name},
@@ -222,13 +215,9 @@ def _prompt(report: PromptReport, spec: ModelSpec) -> RunPlan:
     """A parent with one child per prompted rung, whose columns are those of every other rung."""
     best = report.best or ""
     figures: Values = {
+        **_values(report, "dev_rows", "rows_saved_share", "usd_saved_share", "usd_spent", "usd_estimated"),
         "rungs": len(report.rungs),
-        "dev_rows": report.dev_rows,
         "rows_asked": report.rows_bought,
-        "rows_saved_share": report.rows_saved_share,
-        "usd_saved_share": report.usd_saved_share,
-        "usd_spent": report.usd_spent,
-        "usd_estimated": report.usd_estimated,
         "unmeasured": len(report.unmeasured),
     }
     return RunPlan(
@@ -252,17 +241,9 @@ def _prompt_section(spec: ModelSpec) -> dict[str, str]:
 
 
 def _prompted_rung(rung: PromptedRung, use_case: str) -> RunPlan:
-    params = {
-        "split": "dev",
-        "rung": rung.name,
-        "fit_rows": str(rung.fit_rows),
-        "model": rung.model,
-        "role": rung.role,
-        "prompt": rung.prompt,
-        "prompt_digest": rung.prompt_digest,
-        "constrained": _flag(rung.constrained),
-        "settled": rung.settled,
-    }
+    names = ("fit_rows", "model", "role", "prompt", "prompt_digest", "settled")
+    params = {"split": "dev", "rung": rung.name, "constrained": _flag(rung.constrained)}
+    params |= {name: str(getattr(rung, name)) for name in names}
     tags = {}
     if rung.prompt_version is not None:
         params["prompt_version"] = str(rung.prompt_version)
@@ -272,19 +253,12 @@ def _prompted_rung(rung: PromptedRung, use_case: str) -> RunPlan:
     figures: Values = {
         **_quality(rung),
         **_paired(rung.comparison),
-        "p_adjusted": rung.p_adjusted,
-        "fit_s": rung.fit_s,
+        **_values(rung, "p_adjusted", "fit_s", "usd", "input_tokens", "output_tokens"),
+        **_values(rung, "unpriced_rows", "cached_rows", "retries", "examples_dropped"),
         "rows_asked": answered,
         "rows_saved_share": 1 - answered / rung.of_rows if rung.of_rows else None,
-        "usd": rung.usd,
         "usd_per_1000_low": rung.usd_low,
         "usd_per_1000_high": rung.usd_high,
-        "input_tokens": rung.input_tokens,
-        "output_tokens": rung.output_tokens,
-        "unpriced_rows": rung.unpriced_rows,
-        "cached_rows": rung.cached_rows,
-        "retries": rung.retries,
-        "examples_dropped": rung.examples_dropped,
         **{f"invalid/{why}": rows for why, rows in rung.invalid.items()},
     }
     note = "\n".join(f"- {note}" for note in rung.notes)
@@ -300,7 +274,7 @@ def _diagnose(report: DiagnoseReport, spec: ModelSpec) -> RunPlan:
     return RunPlan(
         name="diagnose",
         params={name: value for name, value in params.items() if value},
-        metrics=points({"rows": report.rows, "failures": report.failures, "usd_spent": report.usd_spent, **faults}),
+        metrics=points({**_values(report, "rows", "failures", "usd_spent"), **faults}),
         splits=TRAIN_DEV,
     )
 
@@ -331,23 +305,14 @@ def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
         point
         for epoch in report.epochs
         for point in points(
-            {
-                "train_loss": epoch.train_loss,
-                "dev_loss": epoch.dev_loss,
-                f"dev_{report.metric}": epoch.dev_quality,
-                "rows_per_s": epoch.rows_per_s,
-            },
+            {f"dev_{report.metric}": epoch.dev_quality, **_values(epoch, "train_loss", "dev_loss", "rows_per_s")},
             step=epoch.epoch,
         )
     )
     best = next((epoch for epoch in report.epochs if epoch.epoch == report.best_epoch), None)
     figures: Values = {
         report.metric: None if best is None else best.dev_quality,
-        "train_rows": report.train_rows,
-        "dev_rows": report.dev_rows,
-        "trainable_parameters": report.trainable_parameters,
-        "best_epoch": report.best_epoch,
-        "temperature": report.temperature,
+        **_values(report, "train_rows", "dev_rows", "trainable_parameters", "best_epoch", "temperature"),
         "resumed_from_step": report.resumed_from_step,
         "rows_per_s_mean": report.rows_per_s,
         "fit_s": None if report.cost is None else report.cost.wall_s,
@@ -367,9 +332,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
     final = report.final
     verdict = {} if final is None else {"tailtune.verdict": final.verdict}
     figures: Values = {
-        "test_rows": report.test_rows,
-        "failures": report.failures,
-        "usd_spent": report.usd_spent,
+        **_values(report, "test_rows", "failures", "usd_spent"),
         **_paired(report.comparison),
         **_economics(None if final is None else final.economics),
     }

@@ -56,7 +56,6 @@ class Fact:
         tone: good, wait or bad where it deserves a colour.
         group: Facts of one group stand together.
         indent: Columns further in, for what belongs to the fact before.
-        detail: Whether it is left out where there is little room.
     """
 
     text: str
@@ -65,7 +64,6 @@ class Fact:
     tone: Literal["", "good", "wait", "bad"] = ""
     group: int = 0
     indent: int = 0
-    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +74,26 @@ class Section:
         name: Heading.
         note: What to know before reading it.
         facts: In order.
+        would_change: What would change the verdict, the first few, as sentences.
+        details: Further facts, for pens with more room than a terminal.
     """
 
     name: str
     note: str
     facts: tuple[Fact, ...]
+    would_change: tuple[str, ...] = ()
+    details: tuple[Fact, ...] = ()
+
+    @property
+    def all_facts(self) -> tuple[Fact, ...]:
+        """Facts, and what would change the verdict as the last of them."""
+        names = ["would change it", *[" "] * len(self.would_change)]
+        return (*self.facts, *(Fact(text, name) for text, name in zip(self.would_change, names, strict=False)))
 
     def markdown(self) -> str:
         """The section without its heading, as Markdown."""
         lines = [f"{self.note}.", ""] if self.note else []
-        for fact in self.facts:
+        for fact in (*self.all_facts, *self.details):
             name = f"{fact.name.strip()}: " if fact.name.strip() else ""
             lead = f"**{' '.join(fact.lead.split())}**" if fact.lead else ""
             lines.append(f"{' ' * fact.indent}- {name}{lead}{fact.text}")
@@ -165,14 +173,14 @@ def ladder(story: Story) -> Section | None:
     target = f", target {share(story.target)} at ┊" if story.target is not None else ""
     note = f"cheaper rungs on {counted(found.dev_rows, 'dev row')}{target}"
     best = max(found.rungs, key=lambda rung: rung.quality.value, default=None)
-    return Section("Ladder", note, _facts(_best(best), _unmeasured(found.unmeasured)))
+    return Section("Ladder", note, _facts(_unmeasured(found.unmeasured)), details=_facts(_best(best)))
 
 
 def _best(rung: RungResult | None) -> Fact | None:
     if rung is None:
         return None
     reached = f": {title(rung.metric)} {with_interval(rung.quality)} on {counted(rung.quality.rows, 'row')}"
-    return Fact(reached, "best", rung.title, detail=True)
+    return Fact(reached, "best", rung.title)
 
 
 def prompts(story: Story) -> Section | None:
@@ -186,7 +194,6 @@ def prompts(story: Story) -> Section | None:
         "Prompts",
         models,
         _facts(
-            _best(next((rung for rung in found.rungs if rung.name == found.best), None)),
             _best_prompt(found),
             Fact(saved(found), "saved") if saved(found) else None,
             Fact(spent(found), "spent") if found.rungs else None,
@@ -195,6 +202,7 @@ def prompts(story: Story) -> Section | None:
             _unmeasured(found.unmeasured),
             *(Fact(note, "note") for note in found.notes),
         ),
+        details=_facts(_best(next((rung for rung in found.rungs if rung.name == found.best), None))),
     )
 
 
@@ -253,19 +261,10 @@ def decision(story: Story) -> Section | None:
             Fact(f": {found.reason}", lead=VERDICTS[found.verdict]),
             Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
             Fact(train, "training"),
-            *(() if final else changes(found.would_change)),
-            *(
-                Fact(f": {question.evidence}", question.question, question.answer, detail=True)
-                for question in found.questions
-            ),
         ),
+        () if final else found.would_change[:MOST_CHANGES],
+        tuple(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
     )
-
-
-def changes(would_change: Sequence[str]) -> Iterator[Fact]:
-    """What would change the verdict, the first few."""
-    for place, sentence in enumerate(would_change[:MOST_CHANGES]):
-        yield Fact(sentence, "would change it" if place == 0 else " ")
 
 
 def training(story: Story) -> Section | None:
@@ -309,9 +308,9 @@ def test(story: Story) -> Section | None:
             Fact("F1 " + " · ".join(weak), "weakest") if weak else None,
             Fact(_calibration(winner.ece if winner else nan), "calibration"),
             Fact(final.reason, "verdict") if final and final.reason != found.winner_reason else None,
-            Fact("some evidence is missing", "provisional", detail=True) if final and final.provisional else None,
-            *(changes(final.would_change) if final else ()),
         ),
+        final.would_change[:MOST_CHANGES] if final else (),
+        _facts(Fact("some evidence is missing", "provisional") if final and final.provisional else None),
     )
 
 

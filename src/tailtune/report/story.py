@@ -413,7 +413,7 @@ def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
 Family = Literal["network", "model", "either", "text"]
 FAMILIES: dict[Family, str] = {
     "network": "network",
-    "either": "network and model, not told apart",
+    "either": "network and model together",
     "model": "the model",
     "text": "reading and writing text",
 }

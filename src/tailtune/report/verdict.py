@@ -164,7 +164,7 @@ def _the_best(story: Story, name: str) -> str:
 
 
 def _worth(story: Story) -> str:
-    """What the verdict is worth in dollars, where that was reckoned."""
+    """What the verdict is worth in dollars, where it was calculated."""
     economics = story.verdict.economics if story.verdict else None
     worth = next(value_sentences(economics), "") if economics is not None and economics.net_value is not None else ""
     return f" {worth}" if worth else ""

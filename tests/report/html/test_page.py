@@ -54,7 +54,7 @@ def test_the_verdict_stands_before_everything_else() -> None:
         "9f2c51e07ab34d18",
         "support-tickets version 3",
         "Prompted language model: no endpoint is configured.",
-        "12,000 rows read",
+        "12,000 read → 10,873 kept",
         "TailTune 0.",
     ):
         assert said in page.text, said
@@ -82,13 +82,13 @@ def test_an_extraction_is_told_in_its_own_measures() -> None:
         "Field F1 of frozen encoder + linear token head by number of train rows",
         "dev field F1",
         "+10.2 points (+9.7 to +10.7) of field F1, McNemar p < 0.0001",
-        "832 rows only the first got wholly right",
+        "wholly right alone: LoRA fine-tune 832, Frozen encoder + linear token head 12",
         "whole object Share of rows in which every field is right 63.4 % (61.0–65.8) 9.2 % (7.7–10.7)",
         "schema-valid Share of rows whose answer is valid against the schema 100.0 % (99.7–100.0)",
         "Fields of one kind: the value of the one was given for the other.",
         "estimated_damage claimed_amount 31",
         "553 test rows in all not wholly right.",
-        "45 fields.",
+        "45 fields",
         "estimated_damage 214",
         "odometer_reading 2",
     ):
@@ -249,9 +249,12 @@ def test_the_rung_that_stays_is_marked_though_another_is_more_accurate() -> None
 
 
 @pytest.mark.parametrize(
-    ("reports", "reason"), [(fixtures.stay(), fixtures.WHY_STAY), (fixtures.whole(), fixtures.WHY_TRAIN)]
+    ("reports", "reason", "allowed"),
+    [(fixtures.stay(), fixtures.WHY_STAY, "not allowed"), (fixtures.whole(), fixtures.WHY_TRAIN, "allowed")],
 )
-def test_the_reason_of_the_decision_stands_once_where_it_is_explained(reports: dict[str, Report], reason: str) -> None:
+def test_the_reason_of_the_decision_stands_once_where_it_is_explained(
+    reports: dict[str, Report], reason: str, allowed: str
+) -> None:
     text = Outline(render(reports)).text
     assert text[text.index("Why: the decision") :].count(reason) == 1
-    assert "Training was" in text
+    assert f"training {allowed}" in text

@@ -84,11 +84,11 @@ def extraction() -> dict[str, Report]:
     pairs = (MixedUp(first="claimed_amount", second="repair_estimate", rows=210),)
     diagnosed = claims.diagnose().model_copy(update={**told, "rung": "lm_constrained", "rows": rows, "mixed_up": pairs})
     volume = 900.0
-    roads = (
+    candidates = (
         economics.prompting(HELD, 0.931, 5.0, volume, 0.4),
         economics.tuned(0.974, 11204, volume, 0.4),
     )
-    money = economics.compared(roads, volume, 0.4, 900.0)
+    money = economics.compared(candidates, volume, 0.4, 900.0)
     why = f"{HELD} reaches a field F1 of 93.1 %, short of 98.0 % (target 97.0 % with head-room)"
     context = Question(
         question="Can more context solve it?",

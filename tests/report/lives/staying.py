@@ -94,11 +94,11 @@ WHY_PROMPT = f"{RETRIEVAL} answers 95.2 % right: at or above 93.3 %, the target 
 def stay() -> dict[str, Report]:
     """The retrieval prompt meets the target; nothing is trained."""
     volume = 1500.0
-    roads = (
+    candidates = (
         economics.prompting(RETRIEVAL, 0.952, 0.31, volume, 0.02),
         economics.tuned(0.955, 8123, volume, 0.02),
     )
-    money = economics.compared(roads, volume, 0.02, 420.0)
+    money = economics.compared(candidates, volume, 0.02, 420.0)
     change = (
         "at 16,000 requests a day a fine-tune would cost less; you have 1,500",
         "a target accuracy of 94.1 % or more: no prompt would leave head-room",

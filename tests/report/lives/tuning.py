@@ -105,11 +105,11 @@ def tune_diagnose() -> DiagnoseReport:
 def tune() -> dict[str, Report]:
     """The stronger model comes near at a high price; the fine-tune is better and far cheaper."""
     volume = 6000.0
-    roads = (
+    candidates = (
         economics.prompting(STRONG, 0.925, 7.1, volume, 0.02),
         economics.tuned(0.943, 8123, volume, 0.02),
     )
-    money = economics.compared(roads, volume, 0.02, 2100.0)
+    money = economics.compared(candidates, volume, 0.02, 2100.0)
     why = f"{STRONG} answers 93.1 % right, short of 95.3 % (target 93.0 % with head-room); a fine-tune can pay"
     change = (
         "at fewer than 500 requests a day the prompt costs less; you have 6,000",

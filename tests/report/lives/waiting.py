@@ -61,11 +61,11 @@ def not_yet() -> dict[str, Report]:
         f"{RETRIEVAL} answers 82.5 % right, short of 93.3 % (target 90.0 % with head-room); 640 good labels are fewer "
         "than 5,000, and the last doubling of labels still gained +6.0 points: label more rows first"
     )
-    roads = (
+    candidates = (
         economics.prompting(RETRIEVAL, 0.825, None, 300.0, 0.05),
         economics.tuned(0.90, 5000, 300.0, 0.05),
     )
-    money = economics.compared(roads, 300.0, 0.05, 300.0, unknown=("price of small-1",))
+    money = economics.compared(candidates, 300.0, 0.05, 300.0, unknown=("price of small-1",))
     decided = fixtures.decide().model_copy(
         update={
             "verdict": "not-yet",

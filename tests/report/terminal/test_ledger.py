@@ -67,9 +67,9 @@ def economics(even: float = 5800.0) -> Economics:
     )  # fmt: skip
 
 
-def drawn(found: Ledger, roads: Economics | None = None, width: int = 80, encoding: str = "utf-8") -> str:
+def drawn(found: Ledger, economics: Economics | None = None, width: int = 80, encoding: str = "utf-8") -> str:
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    Console(file=out, width=width, color_system=None, legacy_windows=False).print(ledger(found, roads, "in MLflow"))
+    Console(file=out, width=width, color_system=None, legacy_windows=False).print(ledger(found, economics, "in MLflow"))
     out.seek(0)
     return out.read()
 

@@ -73,7 +73,7 @@ def test_money_is_a_hard_stop_whatever_is_in_flight(double: Double, cache: Answe
 
 
 def test_short_answers_are_bought_to_the_end_of_the_money(double: Double) -> None:
-    """The longest that an answer may be is put aside, but only while it is in attempt."""
+    """The longest that an answer may be is reserved, but only while it is in flight."""
     double.skill = lambda model, messages, schema, n: "a"
     budget = Budget(0.5)
     short = endpoint(double, budget=budget, concurrency=8, max_output_tokens=60)

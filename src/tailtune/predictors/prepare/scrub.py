@@ -84,10 +84,10 @@ def scrub_mapped(text: str, kinds: Iterable[Pii]) -> tuple[str, tuple[Pii, ...],
     """
     found: list[Pii] = []
     moves = []
-    wanted = set(kinds)
+    chosen = set(kinds)
     digits = len(_DIGIT.findall(text))
     for kind, (least, passes) in _SCRUBBERS.items():
-        if kind not in wanted or digits < least:
+        if kind not in chosen or digits < least:
             continue
         for find in passes:
             edits = list(find(text))

@@ -53,8 +53,8 @@ CodecFrom = Callable[[Mapping[str, Any]], Codec]
 
 def undescribed(codec: Codec) -> list[str]:
     """Labels or fields that prompts have no description for."""
-    listed = [held for held in codec.variables().values() if isinstance(held, list)]
-    return [one["name"] for held in listed for one in held if not one["description"]]
+    listed = [descriptions for descriptions in codec.variables().values() if isinstance(descriptions, list)]
+    return [entry["name"] for descriptions in listed for entry in descriptions if not entry["description"]]
 
 
 _NEXT = re.compile(r"^Text:\s*$", re.MULTILINE)
@@ -62,9 +62,9 @@ _NEXT = re.compile(r"^Text:\s*$", re.MULTILINE)
 
 def first_answer(reply: str) -> str:
     """A reply without what a model goes on to write after its answer: further texts, as in the prompt's examples."""
-    said = reply.strip()
-    further = _NEXT.search(said)
-    return said[: further.start()].rstrip() if further and further.start() else said
+    text = reply.strip()
+    further = _NEXT.search(text)
+    return text[: further.start()].rstrip() if further and further.start() else text
 
 
 def objects_in(reply: str) -> list[dict[str, Any]]:
@@ -92,13 +92,13 @@ def objects_in(reply: str) -> list[dict[str, Any]]:
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    held: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for key, value in pairs:
-        if key not in held:
-            held[key] = value
-        elif held[key] != value:
-            held[key] = [held[key], value]
-    return held
+        if key not in merged:
+            merged[key] = value
+        elif merged[key] != value:
+            merged[key] = [merged[key], value]
+    return merged
 
 
 def _refused(name: str) -> None:

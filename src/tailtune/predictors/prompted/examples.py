@@ -33,13 +33,13 @@ def most_covering(keys: Sequence[Sequence[str]], vectors: Floats, shots: int, se
 
     Source: greedy maximum coverage (Nemhauser, Wolsey and Fisher 1978).
     """
-    names = sorted({key for held in keys for key in held})
+    names = sorted({key for of_row in keys for key in of_row})
     if not names:
         return list(range(min(shots, len(keys))))
     place = {name: j for j, name in enumerate(names)}
     shows = np.zeros((len(keys), len(names)), dtype=np.float32)
-    for i, held in enumerate(keys):
-        shows[i, [place[key] for key in held]] = 1.0
+    for i, of_row in enumerate(keys):
+        shows[i, [place[key] for key in of_row]] = 1.0
     frequent, typical = _frequency(shows), _typicality(shows, vectors)
     lots = np.random.default_rng(seed).permutation(len(keys))
     counted, twin = np.zeros(len(names)), np.zeros(len(keys), dtype=np.bool_)
@@ -157,7 +157,7 @@ class Coverage:
         ranked = sorted(rows, key=lambda row: row.id)
         keys = [codec.keys(row.label) for row in ranked]
         chosen = most_covering(keys, embed([row.text for row in ranked]), shots, seed)
-        every = {key for held in keys for key in held}
+        every = {key for of_row in keys for key in of_row}
         shown = {key for i in chosen for key in keys[i]}
         note = "" if shown == every else f"examples show {len(shown)} of {len(every)}, the most frequent first"
         return cls([_example(ranked[i], codec) for i in reversed(chosen)], note)
@@ -222,7 +222,7 @@ class Nearest:
 def load_examples(folder: Path, embed: Embed) -> Examples:
     """Read what `save` wrote."""
     arrays, meta = load_arrays(folder)
-    examples = [Example(*held) for held in meta["examples"]]
+    examples = [Example(*fields) for fields in meta["examples"]]
     if meta["choice"] == "nearest":
         return Nearest(examples, arrays["index"], meta["shots"], embed)
     return Coverage(examples, meta["note"]) if meta["choice"] == "coverage" else NoExamples()
@@ -235,5 +235,5 @@ def _example(row: Row, codec: Codec) -> Example:
 def _save(
     folder: Path, choice: Choice, examples: Sequence[Example], arrays: dict[str, Any], note: str, shots: int = 0
 ) -> None:
-    held = [[one.text, one.answer, one.label] for one in examples]
-    save_arrays(folder, arrays, {"choice": choice, "examples": held, "note": note, "shots": shots})
+    rows = [[example.text, example.answer, example.label] for example in examples]
+    save_arrays(folder, arrays, {"choice": choice, "examples": rows, "note": note, "shots": shots})

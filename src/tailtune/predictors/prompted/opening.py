@@ -51,9 +51,9 @@ WEIGHTS = "model"
 
 def declared(folder: Path, card: LanguageModelSpec) -> LanguageModelSpec:
     """What a saved rung asks: as its card says, or the model that was packed with it, by its absolute path."""
-    held = (folder / WEIGHTS).absolute()
-    packed = card.folder is not None and held.is_dir()
-    return card.model_copy(update={"folder": str(held)}) if packed else card
+    packed_folder = (folder / WEIGHTS).absolute()
+    packed = card.folder is not None and packed_folder.is_dir()
+    return card.model_copy(update={"folder": str(packed_folder)}) if packed else card
 
 
 def model_of(folder: Path, root: Path) -> Path | None:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tailtune import __version__
 from tailtune.core.reports import CandidateResult, Report
-from tailtune.report import numbers, verdict
+from tailtune.report import numbers, sections, verdict
 from tailtune.report.html import charts
 from tailtune.report.html.charts.sheet import STYLE, ticked
 from tailtune.report.numbers import Scale, counted
@@ -51,6 +51,7 @@ def render(reports: Mapping[str, Report]) -> str:
             economics=story.verdict.economics if story.verdict else None,
             verdict=verdict,
             measured=numbers,
+            words={stage.__name__: stage(story) for stage in (*sections.OF_STAGE.values(), sections.ownership)},
             classes=worst_first(evaluated.per_class) if evaluated else (),
             fields=worst_first(evaluated.per_field) if evaluated else (),
             worst=WORST,

@@ -122,7 +122,7 @@ _TONES = {"": "bold", "good": "bold green", "wait": "yellow", "bad": "bold red"}
 
 def facts(shown: Sequence[Fact]) -> Iterator[RenderableType]:
     """Prose, and under it named facts whose texts stand under each other; group by group."""
-    for _, group in groupby((fact for fact in shown if not fact.detail), key=lambda fact: fact.group):
+    for _, group in groupby(shown, key=lambda fact: fact.group):
         there = list(group)
         for fact in there:
             if not fact.name:

@@ -117,7 +117,7 @@ def _body(story: Story, width: int) -> Iterator[RenderableType]:
         section = words(story)
         if section is not None:
             yield heading(section.name, section.note)
-            yield Padding(Group(*drawn(story, width), *facts(section.facts)), (0, 0, 1, 0))
+            yield Padding(Group(*drawn(story, width), *facts(section.all_facts)), (0, 0, 1, 0))
 
 
 def _further(shown: Links, story: Story, width: int) -> Iterator[RenderableType]:

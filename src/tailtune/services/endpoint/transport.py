@@ -149,7 +149,7 @@ class RequestAttempt:
 
     Attributes:
         budget: Who pays.
-        reservation: What is put aside for the attempt under way; None when a lost one used it up.
+        reservation: What is reserved for the attempt under way; None when a lost one used it up.
         most_usd: What an attempt may cost at most; None without a price.
         in_flight: Whether an attempt is under way, rather than waiting to be sent again.
         unaffordable: Whether it was not sent again for want of money.

@@ -200,7 +200,7 @@ def tag(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> None:
 
 def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:
     """Put files beside a model, by artifact path; the ones that are not there are left out."""
-    with _at(tracker, "storing the model's papers"):
+    with _at(tracker, "storing the files beside the model"):
         for target, path in files.items():
             if path.is_file():
                 folder, _, name = target.rpartition("/")
@@ -225,13 +225,13 @@ def fetch_predictor(tracker: Tracker, version: Version, into: Path) -> Path:
     return folder
 
 
-def fetch_papers(tracker: Tracker, version: Version, into: Path) -> Path:
+def fetch_model_files(tracker: Tracker, version: Version, into: Path) -> Path:
     """Download what stands beside a version's model: spec/, reports/ and the decision page.
 
     Raises:
         ServiceError: They are not there any more.
     """
-    with _at(tracker, f"fetching the papers of {version.uri}"):
+    with _at(tracker, f"fetching the files beside {version.uri}"):
         there = [item.path for item in tracker.client.list_artifacts(version.run_id)]
         if "spec" not in there:
             raise ServiceError(f"{version.uri}: its run {version.run_id} holds no spec/", "register it again")

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from predictors.prompted.local.grammars import claims_schema, object_of, tokens_of
 from tailtune.config.formats import checker
 from tailtune.core.language import Ask, Message
-from tailtune.predictors.prompted.local.grammar import Free, Held, Ways, chooser, grammar_of
+from tailtune.predictors.prompted.local.grammar import Constrained, Free, Ways, chooser, grammar_of
 
 TOKENS = tokens_of()
 WAYS = Ways(TOKENS)
@@ -22,13 +22,13 @@ END = 0
 ASK = Ask((Message("user", "which"),))
 
 
-def held(schema: dict[str, Any], most: int, temperature: float = 0.0) -> Held:
+def held(schema: dict[str, Any], most: int, temperature: float = 0.0) -> Constrained:
     grammar = grammar_of(schema, TOKENS)
     assert grammar.text is not None
-    return Held(chooser(ASK, temperature), grammar.text, TOKENS, WAYS, frozenset({END}), most)
+    return Constrained(chooser(ASK, temperature), grammar.text, TOKENS, WAYS, frozenset({END}), most)
 
 
-def written(writer: Held, most: int, seed: int, end: float = 0.0) -> str:
+def written(writer: Constrained, most: int, seed: int, end: float = 0.0) -> str:
     """What noise writes; the score of the token that ends is raised by `end`."""
     random = np.random.default_rng(seed)
     for _ in range(most):

@@ -1,4 +1,4 @@
-"""Roads cross where they break even."""
+"""Candidates cross where they break even."""
 
 from __future__ import annotations
 

@@ -65,9 +65,9 @@ def grammar_of(schema: Mapping[str, Any], tokenizer: Any) -> Grammar:
     from llguidance import LLMatcher
 
     unique, notes = '"uniqueItems": true' in json.dumps(schema), []
-    held = _bounded(schema)
-    for one in (held, _without_patterns(held)):
-        text = LLMatcher.grammar_from_json_schema(json.dumps(one), overrides=_OPTIONS)
+    bounded = _bounded(schema)
+    for variant in (bounded, _without_patterns(bounded)):
+        text = LLMatcher.grammar_from_json_schema(json.dumps(variant), overrides=_OPTIONS)
         matcher = LLMatcher(tokenizer, text, log_level=0)
         if not matcher.is_error():
             notes += matcher.get_grammar_warnings()
@@ -267,8 +267,8 @@ def chooser(ask: Ask, temperature: float) -> Choose:
     """
     if temperature == 0:
         return lambda scores: int(scores.argmax())
-    asked = json.dumps([[one.role, one.content] for one in ask.messages] + [ask.sample])
-    seed = int.from_bytes(hashlib.sha256(asked.encode()).digest()[:8])
+    request = json.dumps([[message.role, message.content] for message in ask.messages] + [ask.sample])
+    seed = int.from_bytes(hashlib.sha256(request.encode()).digest()[:8])
     random = np.random.default_rng(seed)
     return lambda scores: int((scores / temperature + random.gumbel(size=scores.shape)).argmax())
 
@@ -309,7 +309,7 @@ class Free:
         return text
 
 
-class Held:
+class Constrained:
     """Writes what the model likes best among what a grammar allows, and ends within a number of tokens.
 
     It always knows a way from here to a valid end. A token that the way does not name is taken only when a way from
@@ -344,9 +344,9 @@ class Held:
     def take(self, scores: Floats) -> int:
         """Choose among the allowed tokens."""
         mask = allowed(self._matcher)[: len(scores)]
-        held = np.full_like(scores, -np.inf)
-        held[: len(mask)][mask] = np.nan_to_num(scores[: len(mask)][mask], nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
-        token = self._kept(self._choose(held))
+        masked = np.full_like(scores, -np.inf)
+        masked[: len(mask)][mask] = np.nan_to_num(scores[: len(mask)][mask], nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
+        token = self._kept(self._choose(masked))
         if token in self._ends:
             self.done = True
             return token

@@ -16,9 +16,9 @@ from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTun
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
 from tailtune.predictors.prompted.local.grammar import (
     Choose,
+    Constrained,
     Free,
     Grammar,
-    Held,
     Ways,
     Writer,
     chooser,
@@ -165,14 +165,14 @@ def plain(turns: Sequence[dict[str, str]]) -> str:
 
 def _templated(tokenizer: Any, turns: Sequence[dict[str, str]]) -> list[int]:
     found = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
-    return [int(one) for one in found["input_ids"]]
+    return [int(token) for token in found["input_ids"]]
 
 
 def _without_system(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    said = [one["content"] for one in turns if one["role"] == "system"]
-    rest = [dict(one) for one in turns if one["role"] != "system"]
-    if said and rest:
-        rest[0]["content"] = "\n\n".join([*said, rest[0]["content"]])
+    system = [turn["content"] for turn in turns if turn["role"] == "system"]
+    rest = [dict(turn) for turn in turns if turn["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = "\n\n".join([*system, rest[0]["content"]])
     return rest
 
 
@@ -204,12 +204,12 @@ class _Steering:
         """Scores (n, vocabulary) with minus infinity for all tokens but one of each row."""
         import torch
 
-        asked = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
+        on_cpu = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
         begun = time.perf_counter()
         self._infer_s += begun - self._since
         chosen = torch.full_like(scores, float("-inf"))
         for row, writer in enumerate(self._writers):
-            chosen[row, 0 if writer.done else writer.take(asked[row])] = 0.0
+            chosen[row, 0 if writer.done else writer.take(on_cpu[row])] = 0.0
         self._since = time.perf_counter()
         self._decode_s += self._since - begun
         for row, writer in enumerate(self._writers):
@@ -373,20 +373,20 @@ class LocalModel:
         choose, loaded = chooser(ask, self._spec.temperature), self._loaded
         grammar = self._grammar(ask)
         if grammar is not None and grammar.text is not None:
-            return self._held(choose, grammar.text)
+            return self._constrained(choose, grammar.text)
         stops = () if loaded.tokenizer.chat_template else PLAIN_STOPS
         return Free(choose, loaded.tokenizer, loaded.ends, stops)
 
-    def _held(self, choose: Choose, grammar: str) -> Held:
+    def _constrained(self, choose: Choose, grammar: str) -> Constrained:
         most = self._spec.max_output_tokens
-        held = Held(choose, grammar, self._tokens, self._ways, self._loaded.ends, most)
-        if held.needs_tokens is not None and held.needs_tokens > most:
+        writer = Constrained(choose, grammar, self._tokens, self._ways, self._loaded.ends, most)
+        if writer.needs_tokens is not None and writer.needs_tokens > most:
             raise UsageError(
-                f"{self.name}: the shortest answer that the schema allows takes about {held.needs_tokens} tokens, but "
-                f"max_output_tokens is {most}: every answer would be cut off",
-                f"set max_output_tokens of {self.name} in model.yaml to {2 * held.needs_tokens} or more",
+                f"{self.name}: the shortest answer that the schema allows takes about {writer.needs_tokens} tokens, "
+                f"but max_output_tokens is {most}: every answer would be cut off",
+                f"set max_output_tokens of {self.name} in model.yaml to {2 * writer.needs_tokens} or more",
             )
-        return held
+        return writer
 
     def _reply(self, ask: Ask, ids: Sequence[int], tokenise_ms: float, writer: Writer, spent: Spent) -> Reply:
         begun, grammar = time.perf_counter(), self._grammar(ask)
@@ -420,12 +420,12 @@ class LocalModel:
 
     def _key(self, ask: Ask) -> str:
         """Everything that shapes an answer."""
-        held = ask.schema if self._spec.structured != "none" else None
+        schema = ask.schema if self._spec.structured != "none" else None
         shaped = {
             "version": _VERSION,
             "model": self._digest,
-            "messages": [[one.role, one.content] for one in ask.messages],
-            "schema": None if held is None else {"held": held},  # bare: kept before it was said how they were held
+            "messages": [[message.role, message.content] for message in ask.messages],
+            "schema": None if schema is None else {"held": schema},  # the key under which earlier versions kept answers
             "temperature": self._spec.temperature,
             "max_output_tokens": self._spec.max_output_tokens,
             "sample": ask.sample,
