@@ -18,7 +18,6 @@ from tailtune.services import store
 from tailtune.services.sources import RawRow
 from tailtune.tasks import saved
 from tailtune.tasks.extraction.annotate import RawLabel
-from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.use_case import load_use_case
 
 NAME = "insurance-claims"
@@ -30,11 +29,11 @@ def true_rows(paths: Paths) -> list[Row]:
     claims = (case.paths.data / case.spec.data.file).read_text(encoding="utf-8").splitlines()
     truth = (paths.data / "truth" / f"{NAME}.jsonl").read_text(encoding="utf-8").splitlines()
     rows = []
-    for row in store.read_rows(case.paths.rows("test"), "test", NAME):
+    for row in store.read_rows(case.paths.rows("test"), "test", NAME, case.task.parse_label):
         line = int(row.origin.rpartition(":")[2]) - 1
         true = json.loads(truth[line])
         spans = tuple(Span(one["start"], one["end"], one["label"]) for one in true["entities"])
-        raw = RawRow(json.loads(claims[line])["text"], RawLabel(spans, true["fields"]).encode(), row.origin)
+        raw = RawRow(json.loads(claims[line])["text"], RawLabel(spans, true["fields"]), row.origin)
         made = case.task.prepare_row(raw, raw.text, ())
         assert made.text == row.text and not made.reason, row.origin
         rows.append(Row(row.id, row.text, made.label, row.origin, "test", row.group))
@@ -52,10 +51,8 @@ def main() -> int:
     rows = true_rows(paths)
     lines = (case.paths.stage("evaluate") / "test_answers.jsonl").read_text(encoding="utf-8").splitlines()
     answers = {answer["id"]: answer for answer in map(json.loads, lines)}
-    wrong = sum(
-        Annotation.decode(row.label).values != Annotation.decode(given.label).values
-        for row, given in zip(rows, store.read_rows(case.paths.rows("test"), "test", NAME), strict=True)
-    )
+    curated = store.read_rows(case.paths.rows("test"), "test", NAME, case.task.parse_label)
+    wrong = sum(row.label.values != noisy.label.values for row, noisy in zip(rows, curated, strict=True))
     print(f"{len(rows):,} test rows, {wrong:,} of them with a wrong field ({wrong / len(rows):.1%})")
     names = ("field_f1", "macro_f1", "exact_match", "schema_valid")
     print(

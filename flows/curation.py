@@ -2,10 +2,8 @@
 
 import sys
 
-import before_prefect  # noqa: F401
-from local_run import main
-from prefect import flow
-from stage_tasks import fetch_data, pin_data, run_family
+from tailtune.lifecycle.local_server import main
+from tailtune.lifecycle.orchestration import fetch_data, flow, pin_data, run_family
 
 
 @flow(name="curation", flow_run_name="curation of {use_case}")

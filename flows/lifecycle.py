@@ -2,15 +2,14 @@
 
 import sys
 
-import before_prefect  # noqa: F401
 from curation import curation
 from evaluation import evaluation
-from local_run import main
-from prefect import flow
-from stage_tasks import Milestones
 from training import training
 from validation import validation
 from versioning import versioning
+
+from tailtune.lifecycle.local_server import main
+from tailtune.lifecycle.orchestration import Milestones, flow
 
 FAMILIES = (curation, validation, training, evaluation, versioning)
 

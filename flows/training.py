@@ -2,10 +2,8 @@
 
 import sys
 
-import before_prefect  # noqa: F401
-from local_run import main
-from prefect import flow
-from stage_tasks import run_family
+from tailtune.lifecycle.local_server import main
+from tailtune.lifecycle.orchestration import flow, run_family
 
 
 @flow(name="training", flow_run_name="training of {use_case}")

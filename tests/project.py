@@ -35,7 +35,7 @@ from tailtune.tasks.use_case import load_use_case
 
 NAME = "toy"
 ROOT = Path(__file__).parents[1]
-_SAID = {  # label → description, what is said of it
+_PHRASES = {  # label → description, what is said of it
     "card_lost": ("A card went missing.", "my card is gone", "i lost my card", "the card is nowhere to be found",
                   "i left my card in a taxi", "i cannot find the card"),
     "card_stolen": ("Somebody took a card.", "my card was stolen", "a thief has my card", "somebody took my card",
@@ -50,7 +50,7 @@ _SAID = {  # label → description, what is said of it
     "password": ("A new password.", "i forgot my password", "reset my password", "the new password is not accepted",
                  "send me a password link", "i want to change the password"),
 }  # fmt: skip
-LABELS = {label: words[0] for label, words in _SAID.items()}
+LABELS = {label: words[0] for label, words in _PHRASES.items()}
 _LEADS = ("hello,", "hi there,", "please help:", "good morning,")
 _ENDS = ("", "since yesterday", "what should i do now?")
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -71,8 +71,8 @@ SECTIONS: dict[str, dict[str, Any]] = {
 def sentences() -> list[Row]:
     """Sixty rows a label: two thirds train, a sixth dev, a sixth test. One label in eight is wrong: nobody gets all."""
     made = []
-    for label, (_, *said) in _SAID.items():
-        for lead, what, end in itertools.product(_LEADS, said, _ENDS):
+    for label, (_, *phrase) in _PHRASES.items():
+        for lead, what, end in itertools.product(_LEADS, phrase, _ENDS):
             text = f"{lead} {what} {end}".strip()
             digest = hashlib.sha256(f"{label}\x1f{text}".encode()).hexdigest()
             at = int(digest[:8], 16) % 6
@@ -136,11 +136,11 @@ def curate(paths: Paths, rows: Sequence[Row]) -> None:
 class Heard:
     """A progress that remembers what it was told."""
 
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     states: list[tuple[float, float, str]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def at(self, done: float, total: float, what: str) -> None:
         self.states.append((done, total, what))

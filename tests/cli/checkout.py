@@ -93,7 +93,7 @@ def tree(root: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Said:
+class Result:
     """One per command: how it ended and what it printed."""
 
     code: int
@@ -108,11 +108,11 @@ class Cli:
     paths: Paths
     captured: pytest.CaptureFixture[str]
 
-    def __call__(self, *words: str | Path) -> Said:
+    def __call__(self, *words: str | Path) -> Result:
         self.captured.readouterr()
         code = main([str(word) for word in words])
         printed = self.captured.readouterr()
-        return Said(code, printed.out, printed.err)
+        return Result(code, printed.out, printed.err)
 
 
 def reported(cli: Cli, reports: Mapping[str, Report]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import signal
@@ -19,25 +20,25 @@ from tailtune.lifecycle.table import STAGES
 
 
 def test_the_version(cli: Cli) -> None:
-    said = cli("--version")
-    assert (said.code, said.out, said.err) == (0, f"tailtune {__version__}\n", "")
+    result = cli("--version")
+    assert (result.code, result.out, result.err) == (0, f"tailtune {__version__}\n", "")
 
 
 def test_an_unknown_command_is_used_wrongly(cli: Cli) -> None:
-    said = cli("curat")
-    assert (said.code, said.out) == (2, "")
-    assert "No such command 'curat'" in said.err
+    result = cli("curat")
+    assert (result.code, result.out) == (2, "")
+    assert "No such command 'curat'" in result.err
     assert cli("check").code == 2
     assert cli("check", "first", "--nope").code == 2
 
 
 def test_help_lists_every_stage_in_order(cli: Cli) -> None:
-    said = cli("--help")
-    assert said.code == 0
-    places = [said.out.index(f"{stage.name} ") for stage in STAGES if f"\n  {stage.name} " in said.out]
+    result = cli("--help")
+    assert result.code == 0
+    places = [result.out.index(f"{stage.name} ") for stage in STAGES if f"\n  {stage.name} " in result.out]
     assert len(places) == len(STAGES)
     for verb in ("new", "check", "sample", "run", "show", "list", "reproduce"):
-        assert f"\n  {verb} " in said.out
+        assert f"\n  {verb} " in result.out
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -69,30 +70,30 @@ def test_an_error_is_a_message_and_the_next_command(
 
     monkeypatch.setenv("TAILTUNE_PROGRESS", "none")
     monkeypatch.setattr(runner, "run_stage", fail)
-    said = cli("train", "first")
-    assert (said.code, said.out, said.err) == (code, "", printed)
+    result = cli("train", "first")
+    assert (result.code, result.out, result.err) == (code, "", printed)
 
 
 def test_wrong_settings_are_told_not_thrown(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILTUNE_PROGRESS", "loud")
-    said = cli("train", "first")
-    assert said.code == 2
-    assert "TAILTUNE_PROGRESS: " in said.err
-    assert "Traceback" not in said.err
+    result = cli("train", "first")
+    assert result.code == 2
+    assert "TAILTUNE_PROGRESS: " in result.err
+    assert "Traceback" not in result.err
 
 
 def test_outside_a_checkout(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILTUNE_ROOT", str(tmp_path))
-    said = cli("list")
-    assert said.code == 2
-    assert "not inside a TailTune project" in said.err
+    result = cli("list")
+    assert result.code == 2
+    assert "not inside a TailTune project" in result.err
 
 
 @pytest.mark.parametrize("words", [["first"], ["first@"], ["@"]])
 def test_reproduce_wants_a_version(cli: Cli, words: list[str]) -> None:
-    said = cli("reproduce", *words)
-    assert said.code == 2
-    assert "expected USE-CASE@ALIAS" in said.err
+    result = cli("reproduce", *words)
+    assert result.code == 2
+    assert "expected USE-CASE@ALIAS" in result.err
 
 
 def fake_flow(cli: Cli, body: str) -> None:
@@ -105,11 +106,13 @@ def fake_flow(cli: Cli, body: str) -> None:
 @pytest.mark.parametrize("code", [0, 3])
 def test_run_hands_over_to_the_flow_and_keeps_its_exit_code(cli: Cli, code: int) -> None:
     fake_flow(cli, f"import os, sys; open('said', 'w').write(repr(sys.argv[1:])); sys.exit({code})")
-    said = cli("run", "first", "--force")
-    words = ["first", "--parent", str(os.getpid()), "--force"]
-    assert (cli.paths.root / "said").read_text(encoding="utf-8") == repr(words)
-    assert said.code == code
-    assert "Next:  tailtune run first" in said.out
+    done = cli("run", "first", "--force")
+    words = ast.literal_eval((cli.paths.root / "said").read_text(encoding="utf-8"))
+    assert words[:3] == ["first", "--parent", str(os.getpid())]
+    assert words[3] == "--server" and words[4].startswith("http://127.0.0.1:")
+    assert words[5:] == ["--force"]
+    assert done.code == code
+    assert "Next:  tailtune run first" in done.out
 
 
 def test_a_flow_that_was_killed_has_the_exit_code_of_its_signal(cli: Cli) -> None:
@@ -129,8 +132,8 @@ def test_a_file_that_cannot_be_read_is_told_and_no_traceback(cli: Cli, monkeypat
 
     monkeypatch.setattr(runner, "run_stage", fail)
     monkeypatch.setenv("TAILTUNE_PROGRESS", "none")
-    said = cli("curate", "first")
-    assert (said.code, said.err) == (
+    result = cli("curate", "first")
+    assert (result.code, result.err) == (
         1,
         "\n/data/rows.csv: Permission denied\nNext:  mend the path, its permissions or the disk, then run again\n",
     )

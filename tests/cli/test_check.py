@@ -9,18 +9,18 @@ from cli.checkout import Cli, rows, tree, unreadable, write
 
 def refused(cli: Cli, code: int = 1) -> str:
     before = tree(cli.paths.root)
-    said = cli("check", "first")
-    assert said.code == code
+    result = cli("check", "first")
+    assert result.code == code
     assert tree(cli.paths.root) == before
-    return said.err
+    return result.err
 
 
 def test_a_good_use_case_says_what_was_checked_and_changes_nothing(cli: Cli) -> None:
     everything = {path: path.stat().st_mtime_ns for path in cli.paths.root.rglob("*")}
     before = tree(cli.paths.root)
-    said = cli("check", "first")
-    assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines() == [
+    result = cli("check", "first")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines() == [
         "models/first/model.yaml   ok",
         "models/first/labels.yaml  ok, 3 labels",
         "models/first/prompts/     none; write starting prompts: tailtune prompts first",
@@ -46,16 +46,16 @@ def prompted(cli: Cli, text: str | None) -> None:
 
 def test_prompts_are_held_against_what_they_may_name(cli: Cli) -> None:
     prompted(cli, "## User\n{% for one in labels %}{{ one.name }}{% endfor %}\n{{ txt }}\n")
-    told = refused(cli)
-    assert "models/first/prompts/zero_shot.md:3  {{ txt }}: no such variable; did you mean text?" in told
-    assert told.splitlines()[-1] == "Next:  tailtune check first"
+    text = refused(cli)
+    assert "models/first/prompts/zero_shot.md:3  {{ txt }}: no such variable; did you mean text?" in text
+    assert text.splitlines()[-1] == "Next:  tailtune check first"
 
 
 def test_a_declared_model_needs_its_prompts(cli: Cli) -> None:
     prompted(cli, None)
-    told = refused(cli)
-    assert "models/first/prompts/zero_shot.md: no such file, and the rung lm_zero_shot sends it" in told
-    assert told.splitlines()[-1] == "Next:  tailtune prompts first"
+    text = refused(cli)
+    assert "models/first/prompts/zero_shot.md: no such file, and the rung lm_zero_shot sends it" in text
+    assert text.splitlines()[-1] == "Next:  tailtune prompts first"
 
 
 def test_a_price_that_is_not_declared_is_told_before_anything_is_bought(cli: Cli) -> None:
@@ -82,8 +82,8 @@ def test_the_test_file_is_read_too(cli: Cli) -> None:
     case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
     assert "data/first/t.csv  no such file" in refused(cli)
     write(case.data / "t.csv", rows(1, ["billing", "chat"]))
-    told = refused(cli)
-    assert "data/first/t.csv:3  label `chat` is not in models/first/labels.yaml" in told
+    message = refused(cli)
+    assert "data/first/t.csv:3  label `chat` is not in models/first/labels.yaml" in message
 
 
 def test_faults_of_both_files_and_unknown_labels_are_told_at_once(cli: Cli) -> None:
@@ -92,14 +92,14 @@ def test_faults_of_both_files_and_unknown_labels_are_told_at_once(cli: Cli) -> N
     case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
     write(case.data / "rows.csv", [*rows(1), {"text": "x", "label": "chat"}, {"text": "y", "label": ""}])
     write(case.data / "t.csv", [{"texts": "x", "label": "billing"}])
-    told = refused(cli)
+    message = refused(cli)
     for fault in (
         "data/first/rows.csv:6  `label` is empty; expected a label on every row",
         "data/first/t.csv:1  no column `text`; the file has texts, label; did you mean texts?",
         "data/first/rows.csv:5  label `chat` is not in models/first/labels.yaml",
     ):
-        assert fault in told, fault
-    assert told.splitlines()[-1] == "Next:  tailtune check first"
+        assert fault in message, fault
+    assert message.splitlines()[-1] == "Next:  tailtune check first"
 
 
 def test_an_unreadable_file_and_a_folder_are_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,27 +108,27 @@ def test_an_unreadable_file_and_a_folder_are_told(cli: Cli, monkeypatch: pytest.
     case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
     (case.data / "t.csv").mkdir()
     unreadable(monkeypatch, case.data / "rows.csv")
-    said = cli("check", "first")
-    told = said.err
-    assert said.code == 1
-    assert "data/first/rows.csv  cannot be read: Permission denied" in told
-    assert "data/first/t.csv  a folder; expected a file: .csv, .jsonl, .parquet" in told
+    result = cli("check", "first")
+    message = result.err
+    assert result.code == 1
+    assert "data/first/rows.csv  cannot be read: Permission denied" in message
+    assert "data/first/t.csv  a folder; expected a file: .csv, .jsonl, .parquet" in message
 
 
 def test_spec_faults_of_both_files_come_with_their_lines(cli: Cli) -> None:
     case = cli.paths.case("first")
     case.model_yaml.write_text(case.model_yaml.read_text() + "trian: {}\n", encoding="utf-8")
     (case.folder / "labels.yaml").write_text("billing: 1\nlogin: access\n", encoding="utf-8")
-    told = refused(cli)
-    assert "models/first/model.yaml:13  trian: unknown key; did you mean train?" in told
-    assert "models/first/labels.yaml:1  billing: expected a description in words, found 1" in told
-    assert told.splitlines()[-1] == "Next:  tailtune check first"
+    text = refused(cli)
+    assert "models/first/model.yaml:13  trian: unknown key; did you mean train?" in text
+    assert "models/first/labels.yaml:1  billing: expected a description in words, found 1" in text
+    assert text.splitlines()[-1] == "Next:  tailtune check first"
 
 
 def test_unknown_labels_name_their_rows_and_the_nearest_label(cli: Cli) -> None:
     write(cli.paths.case("first").data / "rows.csv", [*rows(1), {"text": "x", "label": "refnd"}])
-    told = refused(cli)
-    assert "data/first/rows.csv:5  label `refnd` is not in models/first/labels.yaml; did you mean refund?" in told
+    text = refused(cli)
+    assert "data/first/rows.csv:5  label `refnd` is not in models/first/labels.yaml; did you mean refund?" in text
 
 
 def test_labels_that_no_row_has(cli: Cli) -> None:
@@ -142,7 +142,7 @@ def test_faulty_prices_are_found(cli: Cli) -> None:
 
 
 def test_no_such_use_case(cli: Cli) -> None:
-    said = cli("check", "frist")
-    assert (said.code, said.out) == (2, "")
-    assert "no use case `frist`; did you mean first?" in said.err
-    assert said.err.endswith("Next:  tailtune list\n")
+    result = cli("check", "frist")
+    assert (result.code, result.out) == (2, "")
+    assert "no use case `frist`; did you mean first?" in result.err
+    assert result.err.endswith("Next:  tailtune list\n")

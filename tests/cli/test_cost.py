@@ -51,9 +51,9 @@ def curated(cli: Cli) -> None:
 
 
 def test_nothing_in_the_ledger_says_what_to_run(cli: Cli) -> None:
-    said = cli("cost", "first")
-    assert (said.code, said.err) == (0, "")
-    assert said.out == "first: nothing is in the ledger yet\nNext:  tailtune run first\n"
+    result = cli("cost", "first")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "first: nothing is in the ledger yet\nNext:  tailtune run first\n"
     assert cli("cost", "first", "--json").out == "null\n"
 
 
@@ -67,15 +67,15 @@ def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
         "Next:  tailtune cost first",
     )
     assert on_top.startswith("It comes on top of rows × label price.")
-    said = cli("cost", "first")
-    assert (said.code, said.err) == (0, "")
-    rows = {line.split("  ")[1]: line.split() for line in said.out.splitlines() if line.startswith("  ")}
+    result = cli("cost", "first")
+    assert (result.code, result.err) == (0, "")
+    rows = {line.split("  ")[1]: line.split() for line in result.out.splitlines() if line.startswith("  ")}
     assert rows["labelling"][1:] == ["$305.00", "$305.00"]
     assert rows["rows labelled"][2:] == ["1,000", "1,000"]
-    assert "labelling: 1 entry without --rows on top of 1,000 rows × label price" in said.out
+    assert "labelling: 1 entry without --rows on top of 1,000 rows × label price" in result.out
     assert rows["curation"][1:] == ["$0.25", "$0.25"]
-    assert max(map(len, said.out.splitlines())) <= 80
-    assert cli("cost", "first").out == said.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert cli("cost", "first").out == result.out
     there = tracker(cli)
     (run,) = there.client.search_runs([there.experiment_id], "tags.`tailtune.stage` = 'ledger'")
     assert run.data.metrics["ledger/labelling_usd"] == 305.0
@@ -107,7 +107,7 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--for", "labelling"], "how much? expected --hours, --usd or --rows"),
         (["--for", "labelling", "--hours", "-3"], "--hours -3: expected a number above 0"),
@@ -122,69 +122,69 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     ],
     ids=" ".join,
 )
-def test_what_cannot_be_is_told_and_nothing_is_noted(cli: Cli, words: list[str], told: str) -> None:
-    said = cli("cost", "add", "first", *words)
-    assert (said.code, said.out) == (2, "")
-    assert told in said.err and "Next:  tailtune cost add --help" in said.err
+def test_what_cannot_be_is_told_and_nothing_is_noted(cli: Cli, words: list[str], expected: str) -> None:
+    result = cli("cost", "add", "first", *words)
+    assert (result.code, result.out) == (2, "")
+    assert expected in result.err and "Next:  tailtune cost add --help" in result.err
     assert not cli.paths.mlflow_store.exists()
 
 
 def test_all_faults_are_told_at_once(cli: Cli) -> None:
-    said = cli("cost", "add", "first", "--for", "labeling", "--hours", "-1", "--usd", "-2")
-    assert said.err.count("\n") >= 4
-    assert all(word in said.err for word in ("--for labeling", "--hours -1", "--usd -2"))
+    result = cli("cost", "add", "first", "--for", "labeling", "--hours", "-1", "--usd", "-2")
+    assert result.err.count("\n") >= 4
+    assert all(word in result.err for word in ("--for labeling", "--hours -1", "--usd -2"))
 
 
 @pytest.mark.parametrize("words", [["--for", "labelling", "--hours", "three"], ["--hours", "3"]], ids=" ".join)
 def test_words_that_are_no_options_are_used_wrongly(cli: Cli, words: list[str]) -> None:
-    said = cli("cost", "add", "first", *words)
-    assert (said.code, said.out) == (2, "")
-    assert "Traceback" not in said.err
+    result = cli("cost", "add", "first", *words)
+    assert (result.code, result.out) == (2, "")
+    assert "Traceback" not in result.err
 
 
 @pytest.mark.usefixtures("empty_store")
 def test_a_complaint_needs_no_amount(cli: Cli) -> None:
-    said = cli("cost", "add", "first", "--for", "complaint", "--note", "refunds are mixed up", "--on", "2026-11-20")
-    assert (said.code, said.out.splitlines()[0]) == (0, "first: noted for complaint: $0")
+    result = cli("cost", "add", "first", "--for", "complaint", "--note", "refunds are mixed up", "--on", "2026-11-20")
+    assert (result.code, result.out.splitlines()[0]) == (0, "first: noted for complaint: $0")
 
 
 @pytest.mark.usefixtures("empty_store")
 def test_rows_are_paid_at_the_label_price(cli: Cli) -> None:
-    said = cli("cost", "add", "first", "--for", "labelling", "--rows", "500")
-    assert said.out.splitlines()[0] == "first: noted for labelling: $40.00 (at 0.08 USD a row)"
-    assert "It stands for" not in said.out, "it says how many rows it was"
+    result = cli("cost", "add", "first", "--for", "labelling", "--rows", "500")
+    assert result.out.splitlines()[0] == "first: noted for labelling: $40.00 (at 0.08 USD a row)"
+    assert "It stands for" not in result.out, "it says how many rows it was"
     assert "in place of rows × label price" in " ".join(cli("cost", "add", "--help").out.split())
 
 
 @pytest.mark.usefixtures("empty_store")
 def test_hours_without_a_price_are_noted_as_not_known(cli: Cli) -> None:
     cli.paths.prices.write_text("as_of: 2026-11-01\n", encoding="utf-8")
-    said = cli("cost", "add", "first", "--for", "drift", "--hours", "2")
-    assert "noted for drift: not known; its price is not declared in models/prices.yaml" in said.out
+    result = cli("cost", "add", "first", "--for", "drift", "--hours", "2")
+    assert "noted for drift: not known; its price is not declared in models/prices.yaml" in result.out
     bill = cli("cost", "first").out
     assert "drift" in bill and "?" in bill and "dollars of drift: added by hand" in bill
 
 
 def test_an_unknown_use_case_is_told_with_the_nearest(cli: Cli) -> None:
     for words in (("cost", "frist"), ("cost", "add", "frist", "--for", "drift", "--hours", "1")):
-        said = cli(*words)
-        assert (said.code, said.out) == (2, "")
-        assert "did you mean first?" in said.err
+        result = cli(*words)
+        assert (result.code, result.out) == (2, "")
+        assert "did you mean first?" in result.err
 
 
 def test_a_dead_server_is_told_within_seconds(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILTUNE_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     began = time.monotonic()
-    said = cli("cost", "first")
-    assert (said.code, said.out) == (4, "")
-    assert "the MLflow server does not answer" in said.err
+    result = cli("cost", "first")
+    assert (result.code, result.out) == (4, "")
+    assert "the MLflow server does not answer" in result.err
     assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("words", [["cost"], ["cost", "--help"]], ids=" ".join)
 def test_help_names_both_words(cli: Cli, words: list[str]) -> None:
-    said = cli(*words)
-    printed = said.out + said.err
+    result = cli(*words)
+    printed = result.out + result.err
     assert "\n  show " in printed and "\n  add " in printed
 
 

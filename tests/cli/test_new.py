@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.checkout import Cli, Said, checkout, environment, rows, tree, unreadable, write
-from tailtune.cli import aside
+from cli.checkout import Cli, Result, checkout, environment, rows, tree, unreadable, write
+from tailtune.cli import staging
 from tailtune.config.located import LinedYaml
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError
@@ -48,21 +48,21 @@ def cli(pinned: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def refused(cli: Cli, code: int, *words: str | Path) -> str:
     """The error on stderr, after making sure that nothing was left behind."""
     before = tree(cli.paths.root)
-    said: Said = cli("new", *words)
-    assert (said.code, said.out) == (code, "")
+    result: Result = cli("new", *words)
+    assert (result.code, result.out) == (code, "")
     assert tree(cli.paths.root) == before
-    assert said.err.splitlines()[-1].startswith("Next:  ")
-    return said.err
+    assert result.err.splitlines()[-1].startswith("Next:  ")
+    return result.err
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_file_becomes_a_use_case(cli: Cli, tmp_path: Path, kind: str) -> None:
     source = write(tmp_path / f"my rows.{kind}", rows(5))
-    said = cli("new", "mine", "--from", source)
-    assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines()[-1] == "Next:  tailtune run mine"
-    assert "15 rows, pinned by data.dvc" in said.out
-    assert "models/mine/prompts/     4 starting prompts for language models" in said.out.splitlines()
+    result = cli("new", "mine", "--from", source)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[-1] == "Next:  tailtune run mine"
+    assert "15 rows, pinned by data.dvc" in result.out
+    assert "models/mine/prompts/     4 starting prompts for language models" in result.out.splitlines()
     case = load_use_case(cli.paths, "mine")
     assert case.spec.data.file == f"my rows.{kind}"
     assert case.answers.labels == {"billing": "billing", "login": "login", "refund": "refund"}
@@ -82,8 +82,10 @@ def test_columns_groups_and_a_test_file_of_the_same_name(cli: Cli, tmp_path: Pat
     (tmp_path / "held-out").mkdir()
     source = write(tmp_path / "rows.csv", named)
     test = write(tmp_path / "held-out" / "rows.csv", named[:2])
-    said = cli("new", "mine", "--from", source, "--test", test, "--text", "body", "--label", "topic", "--group", "who")
-    assert said.code == 0
+    result = cli(
+        "new", "mine", "--from", source, "--test", test, "--text", "body", "--label", "topic", "--group", "who"
+    )
+    assert result.code == 0
     data = load_use_case(cli.paths, "mine").spec.data
     assert (data.file, data.test_file, data.text, data.label, data.group) == (
         "rows.csv", "test-rows.csv", "body", "topic", "who",
@@ -91,7 +93,7 @@ def test_columns_groups_and_a_test_file_of_the_same_name(cli: Cli, tmp_path: Pat
     folder = cli.paths.case("mine").data
     assert (folder / "rows.csv").read_bytes() == source.read_bytes()
     assert (folder / "test-rows.csv").read_bytes() == test.read_bytes()
-    assert "14 rows" in said.out
+    assert "14 rows" in result.out
     assert cli("check", "mine").code == 0
 
 
@@ -118,20 +120,20 @@ def test_a_missing_column_names_the_nearest(cli: Cli, tmp_path: Path) -> None:
 
 def test_one_label_is_not_enough(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows(labels=["billing"]))
-    told = refused(cli, 1, "mine", "--from", source)
-    assert f"{source}  expected at least 2 different labels, found 1: billing" in told
+    text = refused(cli, 1, "mine", "--from", source)
+    assert f"{source}  expected at least 2 different labels, found 1: billing" in text
 
 
 def test_a_label_that_only_test_knows(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows())
     test = write(tmp_path / "t.csv", rows(2, ["billing", "chat", "legal"]))
-    told = refused(cli, 1, "mine", "--from", source, "--test", test)
-    assert f"{test}  label `chat` (2 rows) never occurs in r.csv" in told
-    assert "label `legal` (2 rows)" in told
+    text = refused(cli, 1, "mine", "--from", source, "--test", test)
+    assert f"{test}  label `chat` (2 rows) never occurs in r.csv" in text
+    assert "label `legal` (2 rows)" in text
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("r.csv", b"text,label\na,b\n\xff\xfe\xfa,c\n", "r.csv:3  byte 0xff"),
         ("r.csv", b'text,label\n"a,b\nc,d\n', "r.csv:2  the quote that opens here is never closed"),
@@ -142,9 +144,9 @@ def test_a_label_that_only_test_knows(cli: Cli, tmp_path: Path) -> None:
         ("r.xlsx", b"x", "unknown kind of file; expected .csv, .jsonl, .parquet"),
     ],
 )
-def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     (tmp_path / name).write_bytes(content)
-    assert told in refused(cli, 1, "mine", "--from", tmp_path / name)
+    assert expected in refused(cli, 1, "mine", "--from", tmp_path / name)
 
 
 def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
@@ -156,14 +158,14 @@ def test_a_file_that_may_not_be_read_and_a_folder(cli: Cli, tmp_path: Path, monk
     source = write(tmp_path / "r.csv", rows())
     with monkeypatch.context() as patch:
         unreadable(patch, source)
-        said = cli("new", "mine", "--from", source)
-    assert (said.code, said.err.splitlines()[1]) == (1, f"{source}: Permission denied")
-    assert "Traceback" not in said.err
+        result = cli("new", "mine", "--from", source)
+    assert (result.code, result.err.splitlines()[1]) == (1, f"{source}: Permission denied")
+    assert "Traceback" not in result.err
     assert not cli.paths.case("mine").data.exists()
 
 
-STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.aside.place_rows",
-         "tailtune.services.versions.pin_data", "tailtune.cli.aside.place_declaration")  # fmt: skip
+STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.staging.place_rows",
+         "tailtune.services.versions.pin_data", "tailtune.cli.staging.place_declaration")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["mine", "other"])
@@ -180,8 +182,8 @@ def test_what_a_killed_new_has_left_is_nothing_to_the_next(cli: Cli, tmp_path: P
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert tree(cli.paths.root) != before or step == STEPS[0], "the kill came too early to leave anything"
     assert cli.paths.use_cases() == ["first"], "what is half done is no use case"
-    said = cli("new", name, "--from", source)
-    assert (said.code, said.err) == (0, "")
+    result = cli("new", name, "--from", source)
+    assert (result.code, result.err) == (0, "")
     assert cli.paths.use_cases() == sorted(["first", name])
     assert sorted(path.name for path in cli.paths.data.iterdir()) == sorted(["first", name])
     assert sorted(path.name for path in cli.paths.models.iterdir()) == sorted(["first", name, "prices.yaml"])
@@ -190,24 +192,24 @@ def test_what_a_killed_new_has_left_is_nothing_to_the_next(cli: Cli, tmp_path: P
 
 def test_a_declaration_that_the_stage_graph_lacks_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("mine").folder)
-    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
-    assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in told
-    assert "Next:  make graph, then: tailtune check mine" in told
-    assert "remove models/mine and data/mine" in told
+    text = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "models/mine: the name is taken, but use_cases in dvc.yaml does not have it" in text
+    assert "Next:  make graph, then: tailtune check mine" in text
+    assert "remove models/mine and data/mine" in text
 
 
 def test_rows_of_no_use_case_are_not_touched_and_not_called_one(cli: Cli, tmp_path: Path) -> None:
     kept = write(cli.paths.data / "first" / "rows.csv", rows())
     (cli.paths.data / "mine").mkdir()
     shutil.copyfile(kept, cli.paths.data / "mine" / "rows.csv")
-    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
-    assert "move data/mine away, or choose another name" in told
+    text = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "move data/mine away, or choose another name" in text
 
 
 def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows())
-    with aside.alone(cli.paths):
-        aside.build_in(cli.paths, "theirs")
+    with staging.alone(cli.paths):
+        staging.build_in(cli.paths, "theirs")
         assert "another `tailtune new` is at work" in refused(cli, 1, "mine", "--from", source)
         assert cli.paths.case(".new/theirs").data.is_dir()
     assert cli("new", "mine", "--from", source).code == 0
@@ -215,9 +217,9 @@ def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> N
 
 def test_rows_of_another_use_case_that_are_missing_are_not_dropped_from_the_pin(cli: Cli, tmp_path: Path) -> None:
     shutil.rmtree(cli.paths.data)
-    told = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
-    assert "data/: no rows of first; pinning data/ now would drop them from data.dvc" in told
-    assert told.endswith("Next:  dvc pull data.dvc\n")
+    text = refused(cli, 2, "mine", "--from", write(tmp_path / "r.csv", rows()))
+    assert "data/: no rows of first; pinning data/ now would drop them from data.dvc" in text
+    assert text.endswith("Next:  dvc pull data.dvc\n")
 
 
 def test_a_failure_at_the_last_step_leaves_nothing_behind(
@@ -246,23 +248,23 @@ def test_no_space_and_an_interrupt_leave_nothing_behind(
 
     source, before = write(tmp_path / "r.csv", rows()), tree(cli.paths.root)
     monkeypatch.setattr("tailtune.cli.new.shutil.copyfile", fail)
-    said = cli("new", "mine", "--from", source)
+    result = cli("new", "mine", "--from", source)
     assert tree(cli.paths.root) == before
     assert not cli.paths.case("mine").data.exists()
     if isinstance(error, OSError):
-        assert said.code == 1
-        assert "No space left on device" in said.err
-        assert said.err.endswith("Next:  make room, then run again\n")
+        assert result.code == 1
+        assert "No space left on device" in result.err
+        assert result.err.endswith("Next:  make room, then run again\n")
     else:
-        assert (said.code, "interrupted" in said.err) == (130, True)
+        assert (result.code, "interrupted" in result.err) == (130, True)
 
 
 def test_labels_that_yaml_could_read_as_something_else(cli: Cli, tmp_path: Path) -> None:
     odd = ["yes", "1", "a: b", 'say "hi"', "it's", "- dash", "#tag", "null", "1.5", "ünï", "日本", "a\nb",
            "back\\slash", "{x}", "~", "2026-01-01", "!tag", "&a", "emoji 🎉", "tab\there"]  # fmt: skip
     source = write(tmp_path / "r.jsonl", rows(1, odd))
-    said = cli("new", "odd", "--from", source)
-    assert said.code == 0
+    result = cli("new", "odd", "--from", source)
+    assert result.code == 0
     assert set(load_use_case(cli.paths, "odd").answers.names) == set(odd)
     assert cli("check", "odd").code == 0, "every row's label is in labels.yaml"
 

@@ -27,11 +27,11 @@ def paths(tmp_path: Path, tmp_path_factory: Factory, monkeypatch: pytest.MonkeyP
 def test_an_estimate_asks_nothing(paths: Paths) -> None:
     with Double(Skilled(truth())) as double:
         declare(paths, double.url)
-        head, *rungs, said = estimate(paths, NAME)
+        head, *rungs, text = estimate(paths, NAME)
         assert not double.seen
     assert head.split()[:2] == ["rung", "model"]
     assert [line.split("small")[0].strip() for line in rungs] == ["Prompt, zero-shot", "Prompt with retrieved examples"]
-    assert "2 rungs × 66 rows would cost about $" in said and "the limit is $1.00" in said
+    assert "2 rungs × 66 rows would cost about $" in text and "the limit is $1.00" in text
 
 
 def test_without_a_price_an_estimate_says_that_no_limit_holds(paths: Paths) -> None:
@@ -50,11 +50,11 @@ def test_repeats_go_past_the_kept_answers(wavers: float, paths: Paths) -> None:
     with Double(Skilled(truth(), base=0.5, evidence=0.5, wavers=wavers)) as double:
         declare(paths, double.url, rungs=["lm_zero_shot"], min_rows=30)
         prompt(paths)
-        asked = len(double.seen)
+        requests = len(double.seen)
         before = double.input_tokens, double.output_tokens
         with untracked() as published:
             head, qualities, changed, paid = repeat(paths, NAME, 3)
-        assert len(double.seen) - asked == 3 * 30
+        assert len(double.seen) - requests == 3 * 30
     assert "30 dev rows, asked 3 times" in head and qualities.count("%") == 3 and "$" in paid
     steady = changed.startswith("rows whose answer changed: 0.0")
     assert steady == (wavers == 0)

@@ -41,8 +41,8 @@ def cli(
 def test_a_sample_is_written_pinned_and_not_written_again(cli: Cli, written: list[Path]) -> None:
     file = cli.paths.case("first").data / "rows.csv"
     file.unlink()
-    said = cli("sample", "first")
-    assert (said.code, said.out) == (0, "data/first/ holds 12 rows; data.dvc was updated\n")
+    result = cli("sample", "first")
+    assert (result.code, result.out) == (0, "data/first/ holds 12 rows; data.dvc was updated\n")
     assert versions.data_is_pinned(cli.paths)
     assert cli("sample", "first").out == "data/first/ is as data.dvc pins it\n"
     assert len(written) == 1
@@ -63,26 +63,26 @@ def test_the_rows_of_other_samples_are_made_too_for_one_pin_covers_all(
     monkeypatch.setitem(SAMPLES, "other", other)
     shutil.copytree(cli.paths.case("first").folder, cli.paths.case("other").folder)
     (cli.paths.case("first").data / "rows.csv").unlink()
-    said = cli("sample", "first")
-    assert said.out == (
+    result = cli("sample", "first")
+    assert result.out == (
         "data/other/ holds 7 rows; data.dvc pins them together\ndata/first/ holds 12 rows; data.dvc was updated\n"
     )
     assert versions.data_is_pinned(cli.paths, "other")
 
 
 def test_no_such_sample_names_those_there_are(cli: Cli) -> None:
-    said = cli("sample", "nothing")
-    assert said.code == 2
-    assert "nothing: no such sample; there is support-tickets, insurance-claims, first" in said.err
-    assert said.err.endswith("Next:  tailtune sample support-tickets\n")
+    result = cli("sample", "nothing")
+    assert result.code == 2
+    assert "nothing: no such sample; there is support-tickets, insurance-claims, first" in result.err
+    assert result.err.endswith("Next:  tailtune sample support-tickets\n")
 
 
 def test_a_use_case_without_rows_is_not_dropped_from_the_pin(cli: Cli, written: list[Path]) -> None:
     cli.paths.case("other").folder.mkdir()
     cli.paths.case("other").model_yaml.touch()
-    said = cli("sample", "first")
-    assert said.code == 2
-    assert "data/: no rows of other" in said.err
+    result = cli("sample", "first")
+    assert result.code == 2
+    assert "data/: no rows of other" in result.err
     assert not cli.paths.data_dvc.exists()
 
 

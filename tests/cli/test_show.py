@@ -11,8 +11,8 @@ from tailtune.core.reports import REPORTS
 
 
 def test_before_anything_ran(cli: Cli) -> None:
-    said = cli("show", "first")
-    assert (said.code, said.out) == (0, "first: nothing has run yet\nNext:  tailtune run first\n")
+    result = cli("show", "first")
+    assert (result.code, result.out) == (0, "first: nothing has run yet\nNext:  tailtune run first\n")
     assert cli("list").out == "first                          not run yet\n"
 
 
@@ -28,10 +28,10 @@ def test_reports_are_read_in_the_order_of_the_stages(cli: Cli) -> None:
 
 def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
     reported(cli, whole())
-    said = cli("show", "first")
-    assert said.code == 0
-    assert "mlflow models serve -m models:/" in said.out
-    assert "tailtune run first" not in said.out
+    result = cli("show", "first")
+    assert result.code == 0
+    assert "mlflow models serve -m models:/" in result.out
+    assert "tailtune run first" not in result.out
     registered = whole()["register"]
     listed = cli("list").out
     assert listed.startswith("first ")
@@ -40,27 +40,27 @@ def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
 
 def test_a_life_that_a_gate_stopped_says_how_to_go_on(cli: Cli) -> None:
     reported(cli, stopped())
-    said = cli("show", "first")
-    assert said.code == 0
-    assert "tailtune run first" in said.out
-    assert "mlflow models serve" not in said.out
+    result = cli("show", "first")
+    assert result.code == 0
+    assert "tailtune run first" in result.out
+    assert "mlflow models serve" not in result.out
 
 
 def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
     reported(cli, {name: report for name, report in stay().items() if name not in ("evaluate", "register")})
-    said = cli("show", "first")
-    assert said.code == 0
-    assert "mlflow models serve" not in said.out
+    result = cli("show", "first")
+    assert result.code == 0
+    assert "mlflow models serve" not in result.out
     assert cli("list").out.split() == ["first", "stay"]
 
 
 def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -> None:
     reported(cli, {name: report for name, report in whole().items() if name != "ladder"})
-    said = cli("show", "first")
-    assert "Not finished: ladder is next" in said.out
-    assert "tailtune run first" in said.out
-    assert "Use the fine-tune" not in said.out
-    assert "mlflow models serve" not in said.out
+    result = cli("show", "first")
+    assert "Not finished: ladder is next" in result.out
+    assert "tailtune run first" in result.out
+    assert "Use the fine-tune" not in result.out
+    assert "mlflow models serve" not in result.out
     assert cli("list").out.split() == ["first", "ladder", "is", "next"]
 
 
@@ -90,10 +90,10 @@ def test_a_report_with_a_merge_conflict_is_told(cli: Cli) -> None:
     path = cli.paths.case("first").report("ladder")
     path.parent.mkdir(parents=True)
     path.write_text("<<<<<<< HEAD\n{}\n", encoding="utf-8")
-    said = cli("show", "first")
-    assert said.code == 1
-    assert "not a report of ladder that this version can read" in said.err
-    assert said.err.endswith("Next:  tailtune ladder first\n")
+    result = cli("show", "first")
+    assert result.code == 1
+    assert "not a report of ladder that this version can read" in result.err
+    assert result.err.endswith("Next:  tailtune ladder first\n")
 
 
 def test_no_such_use_case(cli: Cli) -> None:

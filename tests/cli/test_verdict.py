@@ -11,9 +11,9 @@ from cli.checkout import Cli, reported
 
 
 def test_before_anything_ran_there_is_none(cli: Cli) -> None:
-    said = cli("verdict", "first")
-    assert said.code == 1
-    assert "no verdict; nothing has run yet" in said.err and "tailtune run first" in said.err
+    result = cli("verdict", "first")
+    assert result.code == 1
+    assert "no verdict; nothing has run yet" in result.err and "tailtune run first" in result.err
 
 
 def test_a_run_that_did_not_come_so_far_has_none(cli: Cli) -> None:
@@ -33,13 +33,13 @@ def test_json_has_the_verdict_with_its_evidence(cli: Cli) -> None:
 @pytest.mark.parametrize(("expected", "code"), [("stay", 0), ("fine-tune", 3), ("not-yet", 3)])
 def test_ci_can_expect_a_verdict(expected: str, code: int, cli: Cli) -> None:
     reported(cli, stay())
-    said = cli("verdict", "first", "--expect", expected)
-    assert said.code == code
-    assert said.out.startswith("first: stay"), "the verdict is printed, whatever was expected"
+    result = cli("verdict", "first", "--expect", expected)
+    assert result.code == code
+    assert result.out.startswith("first: stay"), "the verdict is printed, whatever was expected"
 
 
 def test_a_verdict_that_there_is_not_cannot_be_expected(cli: Cli) -> None:
     reported(cli, stay())
-    said = cli("verdict", "first", "--expect", "maybe")
-    assert said.code == 2
-    assert "there is stay, fine-tune, not-yet" in said.err
+    result = cli("verdict", "first", "--expect", "maybe")
+    assert result.code == 2
+    assert "there is stay, fine-tune, not-yet" in result.err

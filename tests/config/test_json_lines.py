@@ -40,8 +40,8 @@ _JSON = st.recursive(
 def _locations(value: Any, at: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
     found = {at}
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, held in inner:
-        found |= _locations(held, (*at, key))
+    for key, content in inner:
+        found |= _locations(content, (*at, key))
     return found
 
 
@@ -59,7 +59,7 @@ def test_every_location_has_the_line_it_is_written_on(value: dict[str, Any], ind
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('{\n "a": 1,\n}', "f.json:3  not JSON"),
         ("", "f.json:1  not JSON: Expecting value"),
@@ -71,10 +71,10 @@ def test_every_location_has_the_line_it_is_written_on(value: dict[str, Any], ind
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep"),
     ],
 )
-def test_what_is_no_json_is_told_with_its_line(text: str, said: str) -> None:
+def test_what_is_no_json_is_told_with_its_line(text: str, expected: str) -> None:
     with pytest.raises(SpecError) as caught:
         LinedJson(text, "f.json", "do this")
-    assert said in str(caught.value) and caught.value.hint == "do this"
+    assert expected in str(caught.value) and caught.value.hint == "do this"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_key_that_stands_twice_names_both_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"name: x\ninner: caf\xe9\n", "models/f.yaml:2  bytes that are not UTF-8"),
         ("name: x\ninner: [1\ncheck: {}\n", "models/f.yaml:3  not YAML: "),
@@ -101,10 +101,10 @@ def test_a_key_that_stands_twice_names_both_lines(tmp_path: Path) -> None:
         ("name: x\ninner: &a\n  rank: *a\n", "models/f.yaml:2  inner: holds itself, or is nested too deep"),
     ],
 )
-def test_what_cannot_be_read_is_one_fault_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:
+def test_what_cannot_be_read_is_one_fault_with_its_line(tmp_path: Path, content: str | bytes, expected: str) -> None:
     found = faults(tmp_path, content)
     assert len(found) == 1
-    assert found[0].startswith(told)
+    assert found[0].startswith(expected)
 
 
 def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
@@ -141,12 +141,12 @@ def test_known_keys_follow_sections_and_stop_at_values() -> None:
     assert not has_defaults(Outer, ("name",))
 
 
-@pytest.mark.parametrize("held", ["{at: http://x/v1}", "[http://x/v1]", "{a: [{b: http://x/v1}]}"])
-def test_a_bare_colon_in_braces_which_dvc_cannot_read_is_told_with_its_line(tmp_path: Path, held: str) -> None:
+@pytest.mark.parametrize("constrained", ["{at: http://x/v1}", "[http://x/v1]", "{a: [{b: http://x/v1}]}"])
+def test_a_bare_colon_in_braces_which_dvc_cannot_read_is_told_with_its_line(tmp_path: Path, constrained: str) -> None:
     with pytest.raises(YAMLFileCorruptedError):
-        parse_yaml(f"inner: {held}", "f.yaml")
-    (told,) = faults(tmp_path, f"name: x\ninner: {held}\n")
-    assert told.startswith("models/f.yaml:2  inner.") and 'DVC cannot read it: "http://x/v1"' in told
+        parse_yaml(f"inner: {constrained}", "f.yaml")
+    (text,) = faults(tmp_path, f"name: x\ninner: {constrained}\n")
+    assert text.startswith("models/f.yaml:2  inner.") and 'DVC cannot read it: "http://x/v1"' in text
 
 
 def test_a_colon_in_quotes_or_outside_of_braces_is_fine(tmp_path: Path) -> None:

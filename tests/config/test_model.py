@@ -152,15 +152,15 @@ ONE = {"name": "small", "endpoint": "http://127.0.0.1:1/v1"}
 
 
 @pytest.mark.parametrize(
-    ("models", "told"),
+    ("models", "expected"),
     [
         ([ONE, {**ONE, "role": "strong"}], "name small stands twice"),
         ([ONE, {**ONE, "name": "other"}], "role base stands twice"),
         ([{**ONE, "role": "strong"}], "one must have the role base"),
     ],
 )
-def test_language_models_are_one_of_each_role(models: list[dict[str, str]], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_language_models_are_one_of_each_role(models: list[dict[str, str]], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
         spec(prompt={"models": models})
 
 

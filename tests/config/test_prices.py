@@ -30,7 +30,7 @@ def test_a_price_left_out_is_unknown_not_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("cpu_core_hour_usd: 1\n", r"models/prices\.yaml:1  as_of: missing\n"),
         ("as_of: 2026-13-45\n", r"models/prices\.yaml:1  as_of: no such value: '2026-13-45'"),
@@ -39,8 +39,8 @@ def test_a_price_left_out_is_unknown_not_0(tmp_path: Path) -> None:
         ("as_of: 2026-11-01\nmachine_cores: 0\n", r"models/prices\.yaml:2  machine_cores: "),
     ],
 )
-def test_faults_have_their_line(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(SpecError, match=told) as caught:
+def test_faults_have_their_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(SpecError, match=expected) as caught:
         load(tmp_path, text)
     assert caught.value.hint == "edit models/prices.yaml"
 

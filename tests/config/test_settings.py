@@ -37,8 +37,8 @@ def test_wrong_settings_are_all_told_by_the_name_a_person_set(monkeypatch: pytes
     monkeypatch.setenv("TAILTUNE_MLFLOW_PORT", "99999")
     with pytest.raises(UsageError) as caught:
         Settings()
-    told = caught.value.message.splitlines()
-    assert sorted(told) == [
+    text = caught.value.message.splitlines()
+    assert sorted(text) == [
         "TAILTUNE_MLFLOW_PORT: Input should be less than or equal to 65535, found '99999'",
         "TAILTUNE_PROGRESS: Input should be 'auto', 'plain' or 'none', found 'loud'",
     ]

@@ -78,15 +78,15 @@ def _option_faults(program: str, rest: list[str]) -> list[str]:
         called = (*called, word)
         if called not in GROUPS:
             break
-    told = help_of(*called)
+    text = help_of(*called)
     options = [word.partition("=")[0] for word in rest if re.fullmatch(r"--?[a-z][\w=-]*", word)]
     return [
-        f"{program}: no option {one}" for one in options if not _names(told, one) and not _names(help_of(program), one)
+        f"{program}: no option {one}" for one in options if not _names(text, one) and not _names(help_of(program), one)
     ]
 
 
-def _names(told: str, option: str) -> bool:
-    return re.search(rf"(^|[\s,\[(]){option}\b", told) is not None
+def _names(text: str, option: str) -> bool:
+    return re.search(rf"(^|[\s,\[(]){option}\b", text) is not None
 
 
 ALL = commands()

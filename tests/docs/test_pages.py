@@ -76,16 +76,16 @@ def test_the_table_of_contributing_leads_somewhere() -> None:
     table = pages()["CONTRIBUTING.md"].partition("## I want to…")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")][2:]
     assert len(rows) > 15
-    for wanted, opened, tested in rows:
+    for expected, opened, tested in rows:
         for column in (opened, tested):
             paths = [span for span in re.findall(r"`([^`]+)`", column) if "/" in span or "." in span]
-            assert paths, f"{wanted.strip()}: names no path"
-            assert [path for path in paths if not (ROOT / path).exists()] == [], wanted.strip()
+            assert paths, f"{expected.strip()}: names no path"
+            assert [path for path in paths if not (ROOT / path).exists()] == [], expected.strip()
 
 
 def test_every_setting_is_in_the_guide() -> None:
-    told = set(re.findall(r"^\| `TAILTUNE_(\w+)` \|", pages()["docs/guides/operate.md"], re.MULTILINE))
-    assert told == {name.upper() for name in Settings.model_fields} | {"ROOT"}
+    text = set(re.findall(r"^\| `TAILTUNE_(\w+)` \|", pages()["docs/guides/operate.md"], re.MULTILINE))
+    assert text == {name.upper() for name in Settings.model_fields} | {"ROOT"}
 
 
 def test_no_page_names_a_setting_that_is_not_there() -> None:
@@ -108,14 +108,14 @@ def test_the_defaults_of_settings_are_those_in_the_guide() -> None:
 
 def test_every_reason_for_dropping_a_row_is_in_the_guide() -> None:
     text = pages()["docs/guides/bring-your-own-data.md"].partition("## What happens to your rows")[2]
-    told = [name for row in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
-    assert sorted(told) == sorted(REASONS)
+    lines = [name for row in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(lines) == sorted(REASONS)
 
 
 def test_every_reason_of_extraction_is_in_its_guide() -> None:
     text = pages()["docs/guides/extract-objects.md"].partition("## What happens to your rows")[2]
-    told = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    assert told == list(OWN_REASONS)
+    message = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert message == list(OWN_REASONS)
 
 
 def test_the_readme_names_every_stage_in_order() -> None:
@@ -136,8 +136,8 @@ def test_the_floors_are_those_of_the_contract() -> None:
     rooms = (layer.replace("tailtune.", "").split(" | ") for layer in layers)
     floors = [[room for room in floor if not room.startswith("(")] for floor in rooms]  # in brackets: still to come
     assert len(floors) > 5
-    told = pages()["CONTRIBUTING.md"].partition("| floor |")[2].partition("\n\n")[0]
-    assert [re.findall(r"`(\w+)`", row.split("|")[1]) for row in told.splitlines()[2:]] == floors
+    text = pages()["CONTRIBUTING.md"].partition("| floor |")[2].partition("\n\n")[0]
+    assert [re.findall(r"`(\w+)`", row.split("|")[1]) for row in text.splitlines()[2:]] == floors
     drawn = "\n".join(" | ".join(floor) for floor in floors)
     assert f"```\n{drawn}\n```" in pages()["docs/adr/002-the-floors.md"]
 

@@ -33,7 +33,7 @@ if not __package__:  # run as a program: the folder tests/ is not on the path
 
 from doubles.conduct import Conduct, Mishap
 from doubles.prompts import question
-from doubles.skill import Skill, Skilled, said
+from doubles.skill import Skill, Skilled, always
 
 _DRIP_S = 0.05
 
@@ -76,7 +76,7 @@ class Double:
     """
 
     def __init__(self, skill: Skill | None = None, conduct: Conduct | None = None, port: int = 0) -> None:
-        self.skill: Skill = skill or said('{"label": "a"}')
+        self.skill: Skill = skill or always('{"label": "a"}')
         self.conduct = conduct or Conduct()
         self.seen: list[Seen] = []
         self.most_at_once = self.input_tokens = self.output_tokens = 0
@@ -117,10 +117,10 @@ class Double:
         """The chat completion that a request gets."""
         form = (body.get("response_format") or {}).get("type")
         schema = body["response_format"]["json_schema"]["schema"] if form == "json_schema" else None
-        asked = json.dumps([body["model"], body["messages"]])
+        answers = json.dumps([body["model"], body["messages"]])
         with self._lock:
-            n = self._answered[asked]
-            self._answered[asked] += 1
+            n = self._answered[answers]
+            self._answered[answers] += 1
         text = self.skill(body["model"], body["messages"], schema, n)
         given = sum(len(one["content"].split()) for one in body["messages"])
         written = min(len(text.split()), body.get("max_completion_tokens") or body.get("max_tokens") or 10**9)
@@ -209,8 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
         if form is not None and form not in conduct.forms:
             return self._refuse(400, f"Invalid parameter: 'response_format' of type '{form}' is not supported", None)
         if conduct.context_words is not None and len(prompt.split()) > conduct.context_words:
-            said = f"This model's maximum context length is {conduct.context_words} tokens"
-            return self._refuse(400, said, "context_length_exceeded")
+            text = f"This model's maximum context length is {conduct.context_words} tokens"
+            return self._refuse(400, text, "context_length_exceeded")
         if conduct.filters is not None and conduct.filters in prompt:
             return self._refuse(400, "The response was filtered due to the content management policy", "content_filter")
         return False

@@ -23,8 +23,8 @@ class Shown:
 
 def question(messages: Sequence[Mapping[str, Any]]) -> str:
     """The text under question: what follows the last line `Text:` of the last user message; all of it without one."""
-    said = next((str(one.get("content", "")) for one in reversed(messages) if one.get("role") == "user"), "")
-    text = _TEXT.split(said)[-1]
+    phrase = next((str(one.get("content", "")) for one in reversed(messages) if one.get("role") == "user"), "")
+    text = _TEXT.split(phrase)[-1]
     return _ANSWER.split(text)[0].strip()
 
 
@@ -36,9 +36,9 @@ def shown(messages: Sequence[Mapping[str, Any]]) -> list[Shown]:
             text, *answer = _ANSWER.split(block, maxsplit=1)
             if answer and answer[0].strip():
                 examples.append(Shown(text.strip(), answer[0].strip()))
-    for asked, said in itertools.pairwise(messages):
-        if (asked.get("role"), said.get("role")) == ("user", "assistant"):
-            examples.append(Shown(question([asked]), str(said.get("content", "")).strip()))
+    for answers, found in itertools.pairwise(messages):
+        if (answers.get("role"), found.get("role")) == ("user", "assistant"):
+            examples.append(Shown(question([answers]), str(found.get("content", "")).strip()))
     return examples
 
 

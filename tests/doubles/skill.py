@@ -58,9 +58,9 @@ class Skilled:
         self._known = {_plain(text): answer for text, answer in self.truth.items()}
         for answer in self.truth.values():
             for name, value in answer.items():
-                held = self._values.setdefault(name, [])
-                if value not in held and len(held) < 200:
-                    held.append(value)
+                content = self._values.setdefault(name, [])
+                if value not in content and len(content) < 200:
+                    content.append(value)
         for first, second in self.ambiguous:
             self._twins |= {first: second, second: first}
 
@@ -73,10 +73,10 @@ class Skilled:
             return _RAMBLE
         truth, examples = self._truth_of(text), shown(messages)
         names = [name for name in (schema or {}).get("properties", self._values) if name != _REASONING]
-        said = {name: self._value(model, text, name, truth.get(name), examples, n) for name in names}
+        phrase = {name: self._value(model, text, name, truth.get(name), examples, n) for name in names}
         if schema is not None and _REASONING in schema.get("properties", {}):
-            said = {_REASONING: "It says so.", **said}
-        return json.dumps(said, ensure_ascii=False)
+            phrase = {_REASONING: "It says so.", **phrase}
+        return json.dumps(phrase, ensure_ascii=False)
 
     def _value(self, model: str, text: str, name: str, true: Any, examples: Sequence[Shown], n: int) -> Any:
         turn = n if luck("wavers", text, name) < self.wavers else 0
@@ -135,11 +135,11 @@ class Hinted:
             instructions = text.split("```")[1].strip()
             better = f"{self.phrase}\n{instructions}" if "strong" in model else instructions
             return f"Here they are:\n```\n{better}\n```"
-        told = any(self.phrase in str(one["content"]) for one in messages)
-        return (self.hinted if told else self.plain)(model, messages, schema, n)
+        message = any(self.phrase in str(one["content"]) for one in messages)
+        return (self.hinted if message else self.plain)(model, messages, schema, n)
 
 
-def said(answer: str) -> Skill:
+def always(answer: str) -> Skill:
     """A model that says one thing whatever it is asked."""
     return lambda model, messages, schema, n: answer
 

@@ -40,13 +40,16 @@ def test_no_flow_file_bears_the_name_of_a_package(path: Path) -> None:
     assert PathFinder.find_spec(path.stem, [sysconfig.get_path("purelib"), str(ROOT), str(ROOT / "src")]) is None
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_telemetry_is_off_before_prefect_is_imported(path: Path) -> None:
-    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
-    of_prefect = [at for at, name in enumerate(names) if (name or "").partition(".")[0] == "prefect"]
-    if of_prefect:
-        assert names.index("before_prefect") < of_prefect[0]
+def test_telemetry_is_off_before_prefect_is_imported() -> None:
+    """Flows have Prefect from the module that sees to it."""
+    for path in FILES:
+        imports = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
+        assert not [name for name in names if (name or "").partition(".")[0] == "prefect"], path
+    source = (ROOT / "src/tailtune/lifecycle/orchestration.py").read_text()
+    assert source.index("\nquiet_environment()") < source.index("\nfrom prefect")
 
 
 def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table() -> None:

@@ -23,11 +23,11 @@ def test_every_pin_is_exact_and_platform_neutral() -> None:
 
 def test_what_we_ask_for_is_pinned_within_its_range() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
+    answers = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
     pins = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in PINS}
-    missing = [need.name for need in asked if canonicalize_name(need.name) not in pins]
+    missing = [need.name for need in answers if canonicalize_name(need.name) not in pins]
     assert not missing, f"make lock: {missing}"
-    for need in asked:
+    for need in answers:
         assert need.specifier.contains(pins[canonicalize_name(need.name)], prereleases=True), need
 
 

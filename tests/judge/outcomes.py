@@ -31,9 +31,9 @@ def extracted(random: np.random.Generator, rows: int, right: float) -> Outcomes:
 
     A field that is not right is missed by two, and wrongly answered by one of them.
     """
-    wanted = random.integers(1, FIELDS + 1, size=rows)
-    hits = random.binomial(wanted, random.beta(right * 8, (1 - right) * 8, size=rows))
-    return np.stack([hits, random.binomial(wanted - hits, 0.5), wanted - hits], axis=1)
+    expected = random.integers(1, FIELDS + 1, size=rows)
+    hits = random.binomial(expected, random.beta(right * 8, (1 - right) * 8, size=rows))
+    return np.stack([hits, random.binomial(expected - hits, 0.5), expected - hits], axis=1)
 
 
 def true_f1(right: float) -> float:

@@ -97,8 +97,8 @@ def test_two_steps_speak_where_there_are_two() -> None:
     assert lately_gained(climbing[-2:]) == pytest.approx(-0.007)
     assert lately_gained(climbing[-1:]) is None
     targets = product_targets(0.95, min_train_rows=5000)
-    told = labels_lacking(2208, climbing, targets)
-    assert "the last two doublings of labels still gained +3.0 points each" in told or "+3.1 points each" in told
+    text = labels_lacking(2208, climbing, targets)
+    assert "the last two doublings of labels still gained +3.0 points each" in text or "+3.1 points each" in text
     flat = curve((276, 0.60), (552, 0.78), (1104, 0.781), (2208, 0.782))
     assert labels_lacking(2208, flat, targets) == ""
 

@@ -133,15 +133,15 @@ def test_a_row_gets_the_reason_of_most_of_its_fields_and_of_equals_the_earlier()
     assert explain([failed(unseen, weak)], "fixed", True) == ["model too weak"]
 
 
-SAID = st.sampled_from(["refund", "fee", "card", None])
+ANSWERS = st.sampled_from(["refund", "fee", "card", None])
 PARTS = st.builds(
     WrongPart,
     name=st.sampled_from(["", "city"]),
     expected=st.sampled_from(["refund", "fee"]),
-    answered=SAID,
-    strong=SAID,
+    answered=ANSWERS,
+    strong=ANSWERS,
     strong_right=st.sampled_from([True, False, None]),
-    local=SAID,
+    local=ANSWERS,
     suspect=st.booleans(),
     evidence=st.sampled_from([True, False, None]),
     malformed=st.booleans(),
@@ -226,15 +226,15 @@ TOY_PLACES = Places("toy", "p.md", "model.yaml", "labels.yaml", "data/toy", "fai
 def test_every_reason_has_a_remedy_that_names_a_file_or_a_command() -> None:
     assert FAULTS
     for reason in FAULTS:
-        told = remedy(reason, [("a", "b")], ["a"], TOY_PLACES)
-        assert any(place in told for place in ("p.md", "model.yaml", "labels.yaml", "data/toy", "stronger", "tailtune"))
+        text = remedy(reason, [("a", "b")], ["a"], TOY_PLACES)
+        assert any(place in text for place in ("p.md", "model.yaml", "labels.yaml", "data/toy", "stronger", "tailtune"))
     with pytest.raises(KeyError):
         remedy("bad luck", [], [], TOY_PLACES)
 
 
 def test_a_line_that_is_not_known_is_not_made_up() -> None:
-    told = remedy("ambiguous instructions", [("a", "b")], [], TOY_PLACES)
-    assert "labels.yaml:4 and labels.yaml)" in told
+    text = remedy("ambiguous instructions", [("a", "b")], [], TOY_PLACES)
+    assert "labels.yaml:4 and labels.yaml)" in text
 
 
 def test_a_choice_is_found_at_its_fields_line() -> None:
@@ -242,9 +242,9 @@ def test_a_choice_is_found_at_its_fields_line() -> None:
 
 
 def test_many_labels_are_counted_and_not_listed() -> None:
-    told = remedy("retrieval missed", [], [f"label {n}" for n in range(10)], TOY_PLACES)
-    assert "`label 2` and 7 more" in told
-    assert "label 3" not in told
+    text = remedy("retrieval missed", [], [f"label {n}" for n in range(10)], TOY_PLACES)
+    assert "`label 2` and 7 more" in text
+    assert "label 3" not in text
 
 
 def test_who_has_no_stronger_model_is_told_to_declare_one() -> None:

@@ -143,8 +143,8 @@ def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, ve
     tuned = candidate("lora", 0.95 if verdict == "stay" else 0.935)
     won, final = judged(measured(comparison, fine_tune=tuned))
     assert (final.verdict, final.reason) == (verdict, won.reason)
-    told = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
-    assert f"; {told}" in final.reason and "short of the target 94.0%" in final.reason
+    text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
+    assert f"; {text}" in final.reason and "short of the target 94.0%" in final.reason
     assert "neither" not in final.reason
 
 
@@ -243,18 +243,18 @@ SERVED = replace(TARGETS, p99_ms=10.0, validity=0.99)
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "expected"),
     [
         (candidate("probe", 0.97, p99_ms=10.5), "on test its p99 10.50 ms misses 10 ms: find out how test differs"),
         (candidate("probe", 0.97, invalid_rows=31), "on test only 99.0% of its answers can be used, 99.0% must be"),
         (candidate("probe", 0.9, p99_ms=11), "on test it reaches 90.0 % (89.0–91.0), short of 94.0% and its p99 11.00"),
     ],
 )
-def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResult, told: str) -> None:
+def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResult, expected: str) -> None:
     shown = evidence(rung("probe", 0.97))
     won, final = judged(OnTest(found), shown, SERVED, verdict="stay", would_change=("of the earlier verdict",))
     assert (won.yes, final.verdict) == (False, "not-yet")
-    assert final.reason.startswith(f"Probe did on dev, but {told}")
+    assert final.reason.startswith(f"Probe did on dev, but {expected}")
     (line,) = final.would_change
     assert line.endswith("Probe would do")
     assert judged(OnTest(candidate("probe", 0.97, p99_ms=10)), shown, SERVED, verdict="stay")[1].verdict == "stay"

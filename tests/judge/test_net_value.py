@@ -66,13 +66,13 @@ def test_a_price_is_that_of_a_request_with_its_interval() -> None:
 
 @given(st.floats(1, 1e6), st.floats(0, 1), st.floats(0.01, 20))
 def test_the_rung_of_best_value_costs_least_to_own(per_day: float, error: float, per_1000: float) -> None:
-    rungs, held = (
+    rungs, inputs = (
         [rung("tfidf", 0.8), rung("probe", 0.9, fit_rows=9), prompted(0.95, per_1000)],
         cost_inputs(per_day, error),
     )
-    best = best_value(rungs, held)
+    best = best_value(rungs, inputs)
     assert best is not None
-    costs = [owning_usd(measured(one), held) or 0.0 for one in rungs]
+    costs = [owning_usd(measured(one), inputs) or 0.0 for one in rungs]
     assert costs[rungs.index(best)] == min(costs)
 
 
@@ -98,12 +98,12 @@ def test_the_candidates_beside_have_one_of_each_kind_the_best_first() -> None:
 
 
 def test_on_test_a_road_has_the_figures_of_the_test() -> None:
-    held = measured(prompted(0.95, usd_per_1000=2.0))
+    on_dev = measured(prompted(0.95, usd_per_1000=2.0))
     price = Estimate(value=0.003, low=0.003, high=0.003, rows=3000)
-    found = on_test(held, candidate("lm_retrieval", 0.91), price)
+    found = on_test(on_dev, candidate("lm_retrieval", 0.91), price)
     assert (found.wrong, found.quality, found.request_usd) == (pytest.approx(0.09), 0.91, 0.003)
     assert found.basis == "measured on 3,000 test rows"
-    assert on_test(held, candidate("lm_retrieval", 0.91), None).request_usd == 0.002
+    assert on_test(on_dev, candidate("lm_retrieval", 0.91), None).request_usd == 0.002
 
 
 def fixed(value: float) -> Drawn:
@@ -175,11 +175,11 @@ def test_no_row_that_differs_is_no_certainty() -> None:
 
 def test_the_interval_of_net_value_holds_the_truth_as_often_as_it_says() -> None:
     """1,000 tests of 800 rows; the truth is 95,000 dollars of errors avoided."""
-    random, held = np.random.default_rng(7), []
+    random, lines = np.random.default_rng(7), []
     for first, second, _ in random.multinomial(800, [0.045, 0.02, 0.935], size=1000):
         net = worth(1000, 400, 0.0, paired_gain(against(int(first), int(second), 800)), fixed(0.0), 9.5).net
-        held.append(net.low <= 1000 * 400 * 9.5 * 0.025 <= net.high)
-    assert 0.93 <= np.mean(held) <= 0.97
+        lines.append(net.low <= 1000 * 400 * 9.5 * 0.025 <= net.high)
+    assert 0.93 <= np.mean(lines) <= 0.97
 
 
 def test_an_assumed_fine_tune_varies_as_the_rung_was_measured() -> None:

@@ -189,8 +189,8 @@ def test_where_every_answer_is_usable_there_is_nothing_to_fix() -> None:
 def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
     free = prompted(0.9, invalid_rows=60)
     other = prompted(0.95, name="lm_strong", model="large", invalid_rows=1)
-    held = prompted(0.93, name="lm_constrained", constrained=True)
-    found = ask(evidence(rung("probe", 0.9), free, held, other), STRICT)["format"]
+    with_schema = prompted(0.93, name="lm_constrained", constrained=True)
+    found = ask(evidence(rung("probe", 0.9), free, with_schema, other), STRICT)["format"]
     assert found.answer == "yes"
     assert (
         "without constrained decoding 94.0 % (92.4–95.3) of small's answers are usable, right 90.0 %" in found.evidence
@@ -203,11 +203,12 @@ def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "validity", "answer"), [(None, None, "unmeasured"), (5, None, "no"), (5, 0.99, "yes"), (None, 0.9, "yes")]
+    ("invalid", "validity", "answer"),
+    [(None, None, "unmeasured"), (5, None, "no"), (5, 0.99, "yes"), (None, 0.9, "yes")],
 )
-def test_constrained_decoding_may_not_fix_it(held: int | None, validity: float | None, answer: str) -> None:
+def test_constrained_decoding_may_not_fix_it(invalid: int | None, validity: float | None, answer: str) -> None:
     rungs = [prompted(0.9, invalid_rows=60)]
-    rungs += [] if held is None else [prompted(0.93, name="lm_constrained", constrained=True, invalid_rows=held)]
+    rungs += [] if invalid is None else [prompted(0.93, name="lm_constrained", constrained=True, invalid_rows=invalid)]
     targets = replace(STRICT, validity=validity)
     assert ask(evidence(rung("probe", 0.9), *rungs), targets)["format"].answer == answer
 

@@ -37,39 +37,39 @@ LOOKS = range(50, 1001, 50)
 @pytest.mark.parametrize("quality", [0.7, 0.97])
 def test_accuracy_is_held_at_every_look_at_once(quality: float) -> None:
     """400 runs, 20 looks each; a Wilson interval looked at so often misses the truth in 20 of 100 runs."""
-    random, held = np.random.default_rng(21), 0
+    random, covered = np.random.default_rng(21), 0
     for _ in range(400):
         outcomes = drawn(random, 1000, quality)
         looks = [quality_sequence(outcomes[:rows], 1) for rows in LOOKS]
-        held += all(one.low <= quality <= one.high for one in looks)
-    assert held >= 380
+        covered += all(one.low <= quality <= one.high for one in looks)
+    assert covered >= 380
 
 
 def test_a_ratio_of_means_is_held_at_every_look_at_once() -> None:
-    random, truth, held = np.random.default_rng(22), true_f1(0.85), 0
+    random, truth, covered = np.random.default_rng(22), true_f1(0.85), 0
     for _ in range(200):
         outcomes = extracted(random, 600, 0.85)
         looks = [quality_sequence(outcomes[:rows], FIELDS) for rows in range(50, 601, 50)]
-        held += all(one.low <= truth <= one.high for one in looks)
-    assert held >= 190
+        covered += all(one.low <= truth <= one.high for one in looks)
+    assert covered >= 190
 
 
 def test_a_difference_is_held_at_every_look_at_once() -> None:
-    random, held = np.random.default_rng(23), 0
+    random, covered = np.random.default_rng(23), 0
     for _ in range(200):
         pair = drawn_pair(random, 1000, 0.93, 0.9)
         looks = [difference_sequence(pair[0][:rows], pair[1][:rows], 1) for rows in range(100, 1001, 100)]
-        held += all(one.low <= 0.03 <= one.high for one in looks)
-    assert held >= 190
+        covered += all(one.low <= 0.03 <= one.high for one in looks)
+    assert covered >= 190
 
 
 def test_a_difference_of_ratios_is_held_at_every_look_at_once() -> None:
-    random, truth, held = np.random.default_rng(24), true_f1(0.9) - true_f1(0.8), 0
+    random, truth, covered = np.random.default_rng(24), true_f1(0.9) - true_f1(0.8), 0
     for _ in range(150):
         first, second = extracted(random, 400, 0.9), extracted(random, 400, 0.8)
         looks = [difference_sequence(first[:rows], second[:rows], FIELDS) for rows in range(100, 401, 100)]
-        held += all(one.low <= truth <= one.high for one in looks)
-    assert held >= 143
+        covered += all(one.low <= truth <= one.high for one in looks)
+    assert covered >= 143
 
 
 def test_it_is_no_wider_than_it_must_be() -> None:
@@ -315,8 +315,8 @@ def shares(hits: list[float], sizes: list[float]) -> Shares:
 
 
 def capital(values: list[float]) -> float:
-    held = np.array(values)
-    return math.exp(mean_capital(log_capital(held, np.ones(len(held)))))
+    content = np.array(values)
+    return math.exp(mean_capital(log_capital(content, np.ones(len(content)))))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
@@ -358,11 +358,11 @@ def pairs(draw: st.DrawFn) -> tuple[Shares, Shares]:
     count = draw(st.integers(1, 60))
     random = np.random.default_rng(draw(st.integers(0, 10_000)))
     made = []
-    wanted = random.integers(0, 5, size=count)
+    expected = random.integers(0, 5, size=count)
     for _ in range(2):
-        hits = random.binomial(wanted, draw(st.sampled_from([0.05, 0.5, 0.9, 1.0])))
+        hits = random.binomial(expected, draw(st.sampled_from([0.05, 0.5, 0.9, 1.0])))
         wrong = random.binomial(4 - hits, draw(st.sampled_from([0.0, 0.3])))
-        made.append(Shares(2 * hits / 8, (hits + wrong + wanted) / 8, np.ones(count)))
+        made.append(Shares(2 * hits / 8, (hits + wrong + expected) / 8, np.ones(count)))
     return made[0], made[1]
 
 

@@ -86,12 +86,12 @@ def test_pairing_is_used_not_two_separate_samples() -> None:
 def test_the_paired_interval_covers_the_truth() -> None:
     """200 simulated test sets with a true difference of 6 points: about 190 intervals hold it."""
     random = np.random.default_rng(11)
-    held = 0
+    covered = 0
     for _ in range(200):
         kind = random.choice(3, size=300, p=[0.11, 0.05, 0.84])
         found = paired(kind == 0, kind == 1, ("a", "b"), resamples=500).difference
-        held += found.low <= 0.06 <= found.high
-    assert 178 <= held <= 199
+        covered += found.low <= 0.06 <= found.high
+    assert 178 <= covered <= 199
 
 
 def test_equal_answers_differ_by_nothing_for_sure() -> None:

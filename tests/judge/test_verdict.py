@@ -98,8 +98,8 @@ def test_what_was_not_measured_would_change_the_verdict() -> None:
 def test_the_target_that_is_said_to_do_does(value: float, wide: float, head_room: float) -> None:
     shown = evidence(rung("probe", value, low=max(0.0, value - wide)))
     targets = product_targets(0.99999, head_room=head_room)
-    told = verdict(shown, targets, MAX_USD).would_change[0]
-    enough = float(re.findall(r"of ([\d.]+)%", told)[0]) / 100 - 1e-9
+    text = verdict(shown, targets, MAX_USD).would_change[0]
+    enough = float(re.findall(r"of ([\d.]+)%", text)[0]) / 100 - 1e-9
     if enough > 0:
         assert verdict(shown, product_targets(enough, head_room=head_room), MAX_USD).verdict == "stay"
 
@@ -255,8 +255,8 @@ def test_a_cadence_that_is_only_seen_forbids_nothing_and_is_named_where_declarin
 
 
 def test_monthly_changes_are_no_matter_where_retraining_every_time_pays() -> None:
-    often, held = Cadence(declared_days=14), cost_inputs(10_000, error_usd=0.05, cadence_days=14)
-    pays = evidence(prompted(0.9, usd_per_1000=2.0), cadence=often, worth=held)
+    often, inputs = Cadence(declared_days=14), cost_inputs(10_000, error_usd=0.05, cadence_days=14)
+    pays = evidence(prompted(0.9, usd_per_1000=2.0), cadence=often, worth=inputs)
     assert verdict(pays, TARGETS, MAX_USD).verdict == "fine-tune"
     few = evidence(
         prompted(0.9, usd_per_1000=2.0), cadence=often, worth=cost_inputs(1700, error_usd=0.05, cadence_days=14)
@@ -271,8 +271,8 @@ def test_monthly_changes_are_no_matter_where_retraining_every_time_pays() -> Non
 
 
 def test_it_names_where_the_fine_tune_wins_behind_where_it_is_not_yet_time() -> None:
-    often, held = Cadence(declared_days=14), cost_inputs(600, error_usd=0.05, cadence_days=14)
-    found = verdict(evidence(prompted(0.9, usd_per_1000=2.0), cadence=often, worth=held), TARGETS, MAX_USD)
+    often, inputs = Cadence(declared_days=14), cost_inputs(600, error_usd=0.05, cadence_days=14)
+    found = verdict(evidence(prompted(0.9, usd_per_1000=2.0), cadence=often, worth=inputs), TARGETS, MAX_USD)
     assert found.verdict == "stay"
     assert found.would_change[1:3] == (
         "at 1,600 requests a day it is not yet time; you have 600",
@@ -300,8 +300,8 @@ def test_the_roads_beside_are_a_prompt_and_a_local_rung() -> None:
 def test_every_turning_point_that_is_named_turns(
     value: float, per_1000: float, per_day: float, error: float, days: float
 ) -> None:
-    held = cost_inputs(per_day, error, days)
-    shown = evidence(rung("probe", 0.9, fit_rows=9), prompted(value, per_1000), worth=held, cadence=Cadence(days))
+    inputs_now = cost_inputs(per_day, error, days)
+    shown = evidence(rung("probe", 0.9, fit_rows=9), prompted(value, per_1000), worth=inputs_now, cadence=Cadence(days))
     found = verdict(shown, TARGETS, MAX_USD)
     words = {"stay": "a cheaper rung stays", "fine-tune": "the fine-tune wins", "not-yet": "it is not yet time"}
     for line in found.would_change[1:]:
@@ -314,8 +314,8 @@ def test_every_turning_point_that_is_named_turns(
 
 @given(st.floats(10, 1e6), st.floats(10, 1e6))
 def test_a_threshold_is_found_from_either_side(at: float, now: float) -> None:
-    held = cost_inputs(now, error_usd=None)
-    lines = turning_points(held, lambda other: "fine-tune" if (other.requests_per_day or 0) >= at else "stay")
+    inputs = cost_inputs(now, error_usd=None)
+    lines = turning_points(inputs, lambda other: "fine-tune" if (other.requests_per_day or 0) >= at else "stay")
     reachable = max(at / now, now / at) < 900
     if lines:
         (line,) = lines

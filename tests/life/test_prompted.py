@@ -59,7 +59,7 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(paths: Paths) -> None:
         assert prompted.best == "lm_retrieval"
         decided = report(paths, DecideReport, "decide")
         assert (decided.verdict, decided.best_rung, decided.train.yes) == ("stay", "lm_retrieval", False)
-        asked = len(double.seen)
+        requests = len(double.seen)
         evaluated = report(paths, EvaluateReport, "evaluate")
         assert evaluated.winner == "lm_retrieval" and evaluated.final.verdict == "stay"
         winner = next(one for one in evaluated.candidates if one.name == "lm_retrieval")
@@ -70,8 +70,8 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(paths: Paths) -> None:
         page = paths.case(NAME).page.read_text(encoding="utf-8")
         assert "Stay with the prompt with retrieved examples" in page
         assert verdict(paths, "--expect", "stay")[0] == 0
-        code, said = verdict(paths, "--expect", "fine-tune")
-        assert (code, said["verdict"], said["best_rung"]) == (3, "stay", "lm_retrieval")
+        code, text = verdict(paths, "--expect", "fine-tune")
+        assert (code, text["verdict"], text["best_rung"]) == (3, "stay", "lm_retrieval")
 
         from mlflow import pyfunc, set_tracking_uri
         from mlflow.tracking import MlflowClient
@@ -81,7 +81,7 @@ def test_retrieval_suffices_and_the_verdict_is_to_stay(paths: Paths) -> None:
         assert client.get_prompt_version_by_alias(f"{NAME}.retrieval", "production").version == 1
         set_tracking_uri(uri)
         served = pyfunc.load_model(registered.uri).predict(pd.DataFrame({"text": ["i lost my card"]}))
-        assert list(served["label"]) and len(double.seen) > asked
+        assert list(served["label"]) and len(double.seen) > requests
 
 
 def test_a_searched_prompt_wins_and_is_in_production(paths: Paths) -> None:

@@ -45,10 +45,10 @@ def test_it_is_priced_as_what_runs_on_our_own_cores_on_dev_on_test_and_on_the_ro
     for one in (dev, test):
         assert one["usd_per_1000"] == pytest.approx(one["latency"]["mean_ms"] * 0.04 / 3600)
     assert (dev["usd"], lived.report("prompt")["usd_spent"], lived.report("evaluate")["usd_spent"]) == (0, 0, 0)
-    (road,) = [one for one in lived.report("decide")["economics"]["candidates"] if one["name"] == WINNER]
-    lines = {line["what"]: line["usd"] for line in road["lines"]}
+    (candidate,) = [one for one in lived.report("decide")["economics"]["candidates"] if one["name"] == WINNER]
+    lines = {line["what"]: line["usd"] for line in candidate["lines"]}
     assert lines["serving"] == pytest.approx(2 * 0.04 * 730 * 12)
-    assert "tokens" not in lines and road["request_usd"] == 0
+    assert "tokens" not in lines and candidate["request_usd"] == 0
 
 
 def test_an_unchanged_project_has_nothing_to_do(mine: Checkout) -> None:

@@ -32,11 +32,11 @@ class NoTracker:
 class Heard:
     """A progress that remembers what it was told."""
 
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     states: list[tuple[float, float, str]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def at(self, done: float, total: float, what: str) -> None:
         self.states.append((done, total, what))

@@ -22,17 +22,17 @@ KEY = "sk-very-secret"
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Context:
+def ctx(tmp_path: Path) -> Context:
     return context(make(tmp_path / "project"))
 
 
-def charges(held: Context) -> list[Charge]:
-    return cast(Published, held.tracker).charges
+def charges(ctx: Context) -> list[Charge]:
+    return cast(Published, ctx.tracker).charges
 
 
-def pay(held: Context, usd: float | None) -> Budget:
+def pay(ctx: Context, usd: float | None) -> Budget:
     """Buy one answer, as a stage does."""
-    with language_models(held) as models:
+    with language_models(ctx) as models:
         models.budget.count(usd)
         return models.budget
 
@@ -47,64 +47,64 @@ def pay(held: Context, usd: float | None) -> Budget:
     ],
 )  # fmt: skip
 def test_work_that_ends_badly_is_charged_once_with_all_its_budgets(
-    held: Context, error: BaseException, what: str, status: str, note: str
+    ctx: Context, error: BaseException, what: str, status: str, note: str
 ) -> None:
-    with pytest.raises(type(error)) as caught, charged(held, "prompt", 3600.0):
-        pay(held, 0.2)
-        pay(held, 0.1)
+    with pytest.raises(type(error)) as caught, charged(ctx, "prompt", 3600.0):
+        pay(ctx, 0.2)
+        pay(ctx, 0.1)
         raise error
     assert caught.value is error
-    (charge,) = charges(held)
+    (charge,) = charges(ctx)
     assert (charge.stage, charge.what, charge.status, charge.note) == ("prompt", what, status, note)
     assert charge.cost.bought_usd == pytest.approx(0.3)
     assert charge.cost.usd == pytest.approx(charge.cost.wall_s, abs=0.002)
 
 
-def test_one_answer_without_a_price_makes_what_was_bought_unknown(held: Context) -> None:
-    with suppress(RuntimeError), charged(held, "evaluate", None):
-        pay(held, 0.2)
-        pay(held, None)
+def test_one_answer_without_a_price_makes_what_was_bought_unknown(ctx: Context) -> None:
+    with suppress(RuntimeError), charged(ctx, "evaluate", None):
+        pay(ctx, 0.2)
+        pay(ctx, None)
         raise RuntimeError
-    (charge,) = charges(held)
+    (charge,) = charges(ctx)
     assert (charge.cost.usd, charge.cost.bought_usd) == (None, None)
 
 
-def test_requests_that_were_lost_are_counted_beside(held: Context) -> None:
-    with suppress(RuntimeError), charged(held, "prompt", None):
-        budget = pay(held, 0.0)
+def test_requests_that_were_lost_are_counted_beside(ctx: Context) -> None:
+    with suppress(RuntimeError), charged(ctx, "prompt", None):
+        budget = pay(ctx, 0.0)
         hold = budget.reserve(0.4)
         assert hold is not None
         budget.lose(hold)
         raise RuntimeError
-    (charge,) = charges(held)
+    (charge,) = charges(ctx)
     assert (charge.cost.bought_usd, charge.lost_requests, charge.noticeable) == (0.0, 1, True)
 
 
-def test_work_that_ends_well_is_not_charged_and_knows_its_cost(held: Context) -> None:
-    with charged(held, "prompt", 1.0) as cost:
+def test_work_that_ends_well_is_not_charged_and_knows_its_cost(ctx: Context) -> None:
+    with charged(ctx, "prompt", 1.0) as cost:
         assert cost().bought_usd == 0
-        pay(held, 0.2)
+        pay(ctx, 0.2)
     assert cost().bought_usd == 0.2
-    assert charges(held) == []
+    assert charges(ctx) == []
 
 
-def test_work_aside_is_charged_under_its_name_and_says_how_it_ended(held: Context) -> None:
-    with charged(held, "prompt", None, "repeats"):
-        pay(held, 0.2)
+def test_work_aside_is_charged_under_its_name_and_says_how_it_ended(ctx: Context) -> None:
+    with charged(ctx, "prompt", None, "repeats"):
+        pay(ctx, 0.2)
     for error in (KeyboardInterrupt, RuntimeError):
-        with suppress(error), charged(held, "prompt", None, "repeats"):
+        with suppress(error), charged(ctx, "prompt", None, "repeats"):
             raise error
-    told = [(charge.what, charge.status) for charge in charges(held)]
-    assert told == [("repeats", "FINISHED"), ("repeats interrupted", "KILLED"), ("repeats failed", "FAILED")]
+    lines = [(charge.what, charge.status) for charge in charges(ctx)]
+    assert lines == [("repeats", "FINISHED"), ("repeats interrupted", "KILLED"), ("repeats failed", "FAILED")]
 
 
 def test_a_note_holds_neither_keys_nor_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = {"name": "small", "endpoint": "http://127.0.0.1:9/v1", "key_env": "TAILTUNE_TEST_KEY"}
-    held = context(make(tmp_path / "project", {"prompt": {"models": [model]}}))
+    stage_context = context(make(tmp_path / "project", {"prompt": {"models": [model]}}))
     monkeypatch.setenv("TAILTUNE_TEST_KEY", KEY)
-    with suppress(RuntimeError), charged(held, "prompt", None):
+    with suppress(RuntimeError), charged(stage_context, "prompt", None):
         raise RuntimeError(f"refused at http://me:hunter2@host/v1 with {KEY} in it")
-    (charge,) = charges(held)
+    (charge,) = charges(stage_context)
     assert charge.note == "`RuntimeError`: refused at http://***@host/v1 with *** in it"
 
 
@@ -118,25 +118,25 @@ def failing(error: BaseException) -> Callable[[Charge], str]:
 @pytest.mark.parametrize("second", [ServiceError("no store at http://me:hunter2@host", "mend it"), KeyboardInterrupt()])
 @pytest.mark.parametrize("first", [EndpointError("gone"), KeyboardInterrupt("first")])
 def test_a_store_that_fails_as_well_never_hides_the_first_error(
-    held: Context, first: BaseException, second: BaseException, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, first: BaseException, second: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held.tracker, "charge", failing(second))
-    with pytest.raises(type(first)) as caught, charged(held, "prompt", None):
-        pay(held, 0.2)
+    monkeypatch.setattr(ctx.tracker, "charge", failing(second))
+    with pytest.raises(type(first)) as caught, charged(ctx, "prompt", None):
+        pay(ctx, 0.2)
         raise first
     assert caught.value is first
-    (line,) = cast(Heard, held.progress).said
+    (line,) = cast(Heard, ctx.progress).lines
     assert line.startswith("not in the ledger: 0 s of the machine and 0.2000 US dollars of answers (")
     assert "hunter2" not in line and "\n" not in line
 
 
 def test_a_store_that_fails_does_not_take_the_result_of_work_aside(
-    held: Context, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held.tracker, "charge", failing(ServiceError("no store")))
-    with charged(held, "prompt", None, "repeats"):
-        pay(held, None)
-    assert cast(Heard, held.progress).said == [
+    monkeypatch.setattr(ctx.tracker, "charge", failing(ServiceError("no store")))
+    with charged(ctx, "prompt", None, "repeats"):
+        pay(ctx, None)
+    assert cast(Heard, ctx.progress).lines == [
         "not in the ledger: 0 s of the machine and answers whose cost is not known (no store)"
     ]
 
@@ -144,11 +144,11 @@ def test_a_store_that_fails_does_not_take_the_result_of_work_aside(
 def test_nothing_used_makes_no_run_and_does_not_even_open_the_store(tmp_path: Path) -> None:
     """As a stage that lacks its input: the real tracker, whose store would be made at its first use."""
     paths = make(tmp_path / "project")
-    held = context(paths)
-    case = load_use_case(paths, held.case.name)
+    found = context(paths)
+    case = load_use_case(paths, found.case.name)
     tracker = Tracker(f"sqlite:///{paths.mlflow_store / 'mlflow.db'}", case)
-    real = Context(case, held.settings, held.progress, tracker)
+    real = Context(case, found.settings, found.progress, tracker)
     with pytest.raises(RuntimeError), charged(real, "ladder", 1.0):
         raise RuntimeError("nothing to read")
     assert not paths.mlflow_store.exists()
-    assert cast(Heard, held.progress).states == []
+    assert cast(Heard, found.progress).states == []

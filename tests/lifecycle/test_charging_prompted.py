@@ -27,7 +27,7 @@ pytestmark = THIRD_PARTY
 
 
 @pytest.fixture
-def asked(
+def prompted_project(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     made_store: Path,  # noqa: F811
@@ -52,9 +52,9 @@ def prompted(paths: Paths) -> PromptReport:
 
 
 def test_an_endpoint_that_dies_half_way_costs_what_it_had_answered(
-    asked: tuple[Paths, Double], capsys: pytest.CaptureFixture[str]
+    prompted_project: tuple[Paths, Double], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths, double = asked
+    paths, double = prompted_project
     double.conduct.every, double.conduct.mishap = 12, Mishap(status=503)
     with pytest.raises(EndpointError, match="503"):
         prompted(paths)
@@ -73,15 +73,15 @@ def test_an_endpoint_that_dies_half_way_costs_what_it_had_answered(
     assert not [line for line in bill["unknown"] if "prompt" in line]
 
 
-def test_repeats_are_in_the_ledger(asked: tuple[Paths, Double]) -> None:
-    paths, double = asked
+def test_repeats_are_in_the_ledger(prompted_project: tuple[Paths, Double]) -> None:
+    paths, double = prompted_project
     prompted(paths)
     list(repeat(paths, NAME, 2))
     assert bought_usd(paths) == pytest.approx(paid(double))
 
 
-def test_an_endpoint_that_never_answered_leaves_no_run(asked: tuple[Paths, Double]) -> None:
-    paths, double = asked
+def test_an_endpoint_that_never_answered_leaves_no_run(prompted_project: tuple[Paths, Double]) -> None:
+    paths, double = prompted_project
     double.conduct.key = "another"
     with pytest.raises(EndpointError):
         prompted(paths)

@@ -53,11 +53,11 @@ def measured(paths: Paths, *rungs: RungResult, **changes: Any) -> LadderReport:
     }  # fmt: skip
     report = LadderReport(use_case=NAME, stage="ladder", **(known | changes))
     store.write_report(paths.case(NAME).report("ladder"), report)
-    asked(paths, unmeasured=(NO_MODEL,))
+    prompt_report(paths, unmeasured=(NO_MODEL,))
     return report
 
 
-def asked(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
+def prompt_report(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
     """Write what prompt and diagnose report."""
     known: dict[str, Any] = {"use_case": NAME, "rows_digest": digest}
     prompt = PromptReport(stage="prompt", rungs=rungs, unmeasured=unmeasured, **known)
@@ -144,7 +144,7 @@ def test_what_was_not_measured_makes_the_verdict_provisional(paths: Paths) -> No
     assert found.unmeasured == (NO_MODEL,)
     assert f"measuring {NO_MODEL}" in found.would_change
     assert len(found.questions) == 5
-    asked(paths, prompted(0.8))
+    prompt_report(paths, prompted(0.8))
     assert not perform("decide", context(paths)).provisional
 
 
@@ -158,7 +158,7 @@ def test_without_the_prompts_reports_nothing_is_decided(paths: Paths, missing: s
 
 def test_reports_of_other_rows_are_refused(paths: Paths) -> None:
     measured(paths, rung("probe", 0.9))
-    asked(paths, prompted(0.99), digest="other")
+    prompt_report(paths, prompted(0.99), digest="other")
     with pytest.raises(MissingInputError, match=r"prompt\.json: made from other rows \(other\)") as caught:
         perform("decide", context(paths))
     assert caught.value.hint == f"tailtune run {NAME}"
@@ -168,7 +168,7 @@ def test_reports_of_other_rows_are_refused(paths: Paths) -> None:
 def test_a_prompt_can_be_the_rung_that_stays(paths: Paths) -> None:
     respec(paths, {"targets": {"accuracy": 0.9}})
     measured(paths, rung("probe", 0.91))
-    asked(paths, prompted(0.96))
+    prompt_report(paths, prompted(0.96))
     found = perform("decide", context(paths))
     assert (found.verdict, found.best_rung) == ("stay", "lm_retrieval")
     assert ticket(paths)["best_rung"] == "lm_retrieval"
@@ -178,7 +178,7 @@ def test_a_prompt_can_be_the_rung_that_stays(paths: Paths) -> None:
 def test_a_prompt_without_one_usable_figure_is_passed_over(paths: Paths) -> None:
     nothing = Estimate(value=float("nan"), low=float("nan"), high=float("nan"), rows=9)
     measured(paths, rung("probe", 0.9))
-    asked(paths, prompted(0.9, metrics={"accuracy": nothing}))
+    prompt_report(paths, prompted(0.9, metrics={"accuracy": nothing}))
     found = perform("decide", context(paths))
     assert (found.best_rung, found.provisional) == ("probe", True)
     assert found.unmeasured == ("lm_retrieval: nothing it answered can be scored",)
@@ -196,7 +196,7 @@ def declared(paths: Paths, **value: Any) -> None:
 def test_a_declared_volume_puts_both_roads_into_the_report(paths: Paths) -> None:
     declared(paths, requests_per_day=50_000, error_usd=0.01, change_every_days=90)
     measured(paths, rung("probe", 0.85))
-    asked(paths, prompted(0.96, usd_per_1000=2.0))
+    prompt_report(paths, prompted(0.96, usd_per_1000=2.0))
     found = perform("decide", context(paths))
     assert (found.verdict, found.best_rung) == ("fine-tune", "lm_retrieval")  # it meets the target, and is dear
     assert found.economics is not None

@@ -49,9 +49,9 @@ def test_the_fine_tune_and_every_rung_answer_every_test_row(
 def test_the_figures_follow_from_the_answers(report: EvaluateReport, answers: list[dict[str, str]]) -> None:
     expected = [answer["expected"] for answer in answers]
     for item in report.candidates:
-        said = [answer[item.name] for answer in answers]
-        assert item.quality.value == np.mean([a == b for a, b in zip(said, expected, strict=True)])
-        macro = f1_score(expected, said, average="macro", labels=sorted(set(expected)), zero_division=0)
+        lines = [answer[item.name] for answer in answers]
+        assert item.quality.value == np.mean([a == b for a, b in zip(lines, expected, strict=True)])
+        macro = f1_score(expected, lines, average="macro", labels=sorted(set(expected)), zero_division=0)
         assert item.metrics["macro_f1"].value == pytest.approx(macro)
         assert 0 <= item.ece <= 1
     timed = {item.name for item in report.candidates if item.latency is not None}
@@ -91,17 +91,17 @@ def test_failures_are_exactly_the_rows_the_winner_got_wrong(
         if a[winner] != a["expected"]
     }
     assert known, "nothing failed: the sentences are too easy for this test"
-    told = {(f["origin"], f["text"], f["expected"], f["answered"], f[f"{other}_answered"]) for f in failures}
-    assert told == known
+    lines = {(f["origin"], f["text"], f["expected"], f["answered"], f[f"{other}_answered"]) for f in failures}
+    assert lines == known
     assert report.failures == len(failures) == len(known)
     confidence = [f["confidence"] for f in failures]
     assert confidence == sorted(confidence, reverse=True)
 
 
 def test_classes_confusions_and_bins_are_the_winners(report: EvaluateReport, answers: list[dict[str, str]]) -> None:
-    expected, said = [a["expected"] for a in answers], [a[report.winner] for a in answers]
-    labels = sorted(set(expected) | set(said))
-    table = confusion_matrix(expected, said, labels=labels)
+    expected, lines = [a["expected"] for a in answers], [a[report.winner] for a in answers]
+    labels = sorted(set(expected) | set(lines))
+    table = confusion_matrix(expected, lines, labels=labels)
     wrong = {
         (labels[i], labels[j]): int(table[i, j])
         for i in range(len(labels)) for j in range(len(labels)) if i != j and table[i, j]

@@ -72,11 +72,11 @@ def paths(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, double: Doub
 
 def save(folder: Path, spec: LanguageModelSpec) -> None:
     template = Template("zero_shot", "Sort.", "Text:\n{{ text }}\nAnswer:")
-    held = PromptContext(
+    ctx = PromptContext(
         rows=[], embed=lambda texts: None, name=BEST, template=template, codec=LabelCodec(LABELS), model=None, spec=spec  # type: ignore[arg-type,return-value]
     )  # fmt: skip
     folder.mkdir(parents=True)
-    Prompted.fit(held).save(folder)
+    Prompted.fit(ctx).save(folder)
     saved.write_card(folder, saved.RUNG_KINDS[BEST], ())
 
 
@@ -92,8 +92,8 @@ def report(digest: str) -> PromptReport:
 
 
 def test_its_answers_are_bought_scored_and_timed(paths: Paths, double: Double) -> None:
-    held = context(paths)
-    found = perform("evaluate", held)
+    ctx = context(paths)
+    found = perform("evaluate", ctx)
     assert len(double.seen) == found.test_rows == 54
     assert {one.text for one in double.seen} == {row.text for row in rows_of(paths, "test")}
     (prompt,) = [one for one in found.candidates if one.name == BEST]
@@ -106,14 +106,14 @@ def test_its_answers_are_bought_scored_and_timed(paths: Paths, double: Double) -
     assert found.usd_spent <= sum(tokens) * 100 / 1e6
     assert found.comparison is not None and found.comparison.second == BEST
     assert found.final is not None and found.winner in ("lora", BEST)
-    assert isinstance(held.progress, Heard)
-    assert any("54 test rows for at most about $" in line for line in held.progress.said)
+    assert isinstance(ctx.progress, Heard)
+    assert any("54 test rows for at most about $" in line for line in ctx.progress.lines)
 
 
 def test_a_second_evaluation_pays_nothing_and_says_the_same(paths: Paths, double: Double) -> None:
-    first, asked = perform("evaluate", context(paths)), len(double.seen)
+    first, requests = perform("evaluate", context(paths)), len(double.seen)
     again = perform("evaluate", context(paths))
-    assert len(double.seen) == asked
+    assert len(double.seen) == requests
     assert again.usd_spent == 0
     assert (again.final, again.comparison) == (first.final, first.comparison)
     assert [one.usd_per_1000 for one in again.candidates if one.name == BEST] == [

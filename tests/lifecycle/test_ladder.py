@@ -63,12 +63,12 @@ def test_the_figures_follow_from_the_answers(paths: Paths, report: LadderReport)
     assert [(a["id"], a["origin"], a["expected"]) for a in answers] == [(r.id, r.origin, r.label) for r in dev]
     expected = [row.label for row in dev]
     for rung in report.rungs:
-        said = [answer[rung.name] for answer in answers]
-        right = sum(a == b for a, b in zip(said, expected, strict=True))
+        lines = [answer[rung.name] for answer in answers]
+        right = sum(a == b for a, b in zip(lines, expected, strict=True))
         known = binomtest(right, len(dev)).proportion_ci(method="wilson")
         assert rung.quality.value == right / len(dev)
         assert (rung.quality.low, rung.quality.high) == pytest.approx((known.low, known.high))
-        macro = f1_score(expected, said, average="macro", labels=sorted(set(expected)), zero_division=0)
+        macro = f1_score(expected, lines, average="macro", labels=sorted(set(expected)), zero_division=0)
         assert rung.metrics["macro_f1"].value == pytest.approx(macro)
         assert rung.usd_per_1000 == pytest.approx(rung.latency.mean_ms * 0.04 / 3600)
         assert rung.title == saved.title(rung.name)
@@ -160,8 +160,8 @@ def test_progress_names_every_rung(paths: Paths, tmp_path: Path) -> None:
     with untracked():
         perform("ladder", given)
     assert isinstance(given.progress, Heard)
-    assert any(line.startswith("encoded 306 rows") for line in given.progress.said)
-    assert any(line.startswith("Majority class: ") and line.endswith("on 66 dev rows") for line in given.progress.said)
+    assert any(line.startswith("encoded 306 rows") for line in given.progress.lines)
+    assert any(line.startswith("Majority class: ") and line.endswith("on 66 dev rows") for line in given.progress.lines)
 
 
 def test_a_saved_rung_notes_what_was_scrubbed_from_its_rows(tmp_path: Path) -> None:

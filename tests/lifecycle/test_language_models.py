@@ -52,12 +52,12 @@ def test_the_same_weights_pass_wherever_they_lie(paths: Paths, tmp_path: Path, m
     language_models.require_unchanged_weights(context(paths))
 
 
-@pytest.mark.parametrize(("gone", "told"), [(False, "changed"), (True, "are gone")])
-def test_other_weights_are_refused_with_what_to_run(paths: Paths, gone: bool, told: str) -> None:
+@pytest.mark.parametrize(("gone", "state"), [(False, "changed"), (True, "are gone")])
+def test_other_weights_are_refused_with_what_to_run(paths: Paths, gone: bool, state: str) -> None:
     shutil.rmtree(paths.root / FOLDER)
     if not gone:
         write_random_model(paths.root / FOLDER, seed=6)
-    with pytest.raises(MissingInputError, match=f"^lm/tiny: the weights of tiny {told} since the prompts") as caught:
+    with pytest.raises(MissingInputError, match=f"^lm/tiny: the weights of tiny {state} since the prompts") as caught:
         language_models.require_unchanged_weights(context(paths))
     assert caught.value.hint == f"tailtune run {NAME}"
 
@@ -96,17 +96,17 @@ class TestRestore:
 
     @pytest.mark.parametrize("packed", ["none", "other"])
     def test_weights_that_are_nowhere_are_told(self, paths: Paths, tmp_path: Path, packed: str) -> None:
-        held, spec = noted(paths), self.declared(paths)
+        digests, spec = noted(paths), self.declared(paths)
         write_random_model(paths.root / FOLDER, seed=6)
         there = None if packed == "none" else paths.root / FOLDER
         with pytest.raises(ServiceError, match=r"^lm/tiny: not the weights of tiny that were measured") as caught:
-            language_models.restore_weights(spec, held, paths.root, lambda: there, tmp_path / "into")
+            language_models.restore_weights(spec, digests, paths.root, lambda: there, tmp_path / "into")
         assert "put them back into lm/tiny" in str(caught.value.hint)
 
     def test_nothing_is_laid_outside_of_its_folder(self, paths: Paths, tmp_path: Path) -> None:
-        spec, held = self.declared(paths, "../outside"), noted(paths)
+        spec, digests = self.declared(paths, "../outside"), noted(paths)
         with pytest.raises(ServiceError, match=r"^\.\./outside: "):
-            language_models.restore_weights(spec, held, paths.root, lambda: paths.root / FOLDER, tmp_path / "into")
+            language_models.restore_weights(spec, digests, paths.root, lambda: paths.root / FOLDER, tmp_path / "into")
         assert not (tmp_path / "outside").exists()
 
 

@@ -165,9 +165,9 @@ def test_edited_and_unpinned_rows_are_not_registered(
     pinned = versions.pin_data(project)
     examples.make_life(case)
     (case.paths.data / "tickets.jsonl").write_text("two")
-    with pytest.raises(UsageError, match=r"not as data\.dvc pins it") as told:
+    with pytest.raises(UsageError, match=r"not as data\.dvc pins it") as raised:
         registered(case, uri)
-    assert told.value.hint is not None and "dvc add data" in told.value.hint
+    assert raised.value.hint is not None and "dvc add data" in raised.value.hint
     assert registry.versions(tracker, case.name) == ()
     renewed = versions.pin_data(project, case.name)
     registered(case, uri)

@@ -65,23 +65,23 @@ def prompting(case: UseCase, model: dict[str, Any], **section: Any) -> UseCase: 
     store.write_report(case.paths.report("evaluate"), won)
     template = Template("zero_shot", "Sort.", "Text:\n{{ text }}\nAnswer:")
     labels = dict.fromkeys(examples.LABELS, "A category.")
-    held = PromptContext(
+    ctx = PromptContext(
         rows=[], embed=lambda texts: None, name=RUNG, template=template, codec=LabelCodec(labels), model=None,  # type: ignore[arg-type,return-value]
         spec=LanguageModelSpec.model_validate(model),
     )  # fmt: skip
     folder = case.paths.stage("prompt") / "rungs" / RUNG
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    Prompted.fit(held).save(folder)
+    Prompted.fit(ctx).save(folder)
     predictors.write_card(folder, predictors.RUNG_KINDS[RUNG], ())
     return changed
 
 
 def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> tuple[RegisterReport, Context]:  # noqa: F811
-    held = Context(case, Settings(), Silent(), connect(uri, case))
-    report = register.run(held)
-    publish(held.tracker, examples.stamped(case, report, at))
-    return report, held
+    ctx = Context(case, Settings(), Silent(), connect(uri, case))
+    report = register.run(ctx)
+    publish(ctx.tracker, examples.stamped(case, report, at))
+    return report, ctx
 
 
 def paid(double: Double, since: tuple[int, int] = (0, 0)) -> float:
@@ -93,26 +93,26 @@ def tokens(double: Double) -> tuple[int, int]:
 
 
 def test_trying_the_winner_is_two_answers_and_is_in_the_bill(case: UseCase, uri: str, double: Double) -> None:  # noqa: F811
-    report, held = registered(prompting(case, declared(double)), uri)
+    report, ctx = registered(prompting(case, declared(double)), uri)
     assert report.aliases == ("champion",)
     assert len(double.seen) == 2, "in a process of its own, and by MLflow as a server would"
-    assert held.bought_usd == pytest.approx(paid(double)) and paid(double) > 0
+    assert ctx.bought_usd == pytest.approx(paid(double)) and paid(double) > 0
 
 
 def test_without_a_price_what_trying_it_cost_is_not_known(case: UseCase, uri: str, double: Double) -> None:  # noqa: F811
-    _, held = registered(prompting(case, declared(double, price=None)), uri)
+    _, ctx = registered(prompting(case, declared(double, price=None)), uri)
     assert double.seen
-    assert held.bought_usd is None
+    assert ctx.bought_usd is None
 
 
 def test_a_prompted_champion_is_asked_again_and_paid(case: UseCase, uri: str, double: Double) -> None:  # noqa: F811
     registered(prompting(case, declared(double)), uri)
-    before, asked = tokens(double), len(double.seen)
+    before, requests = tokens(double), len(double.seen)
     examples.make_life(case)
-    report, held = registered(case, uri, "2026-11-21T10:00:00+00:00")
+    report, ctx = registered(case, uri, "2026-11-21T10:00:00+00:00")
     assert report.comparison is not None and report.comparison.second == "champion v1"
-    assert len(double.seen) - asked == len(texts(case)) == report.comparison.difference.rows
-    assert held.bought_usd == pytest.approx(paid(double, before)) and held.bought_usd
+    assert len(double.seen) - requests == len(texts(case)) == report.comparison.difference.rows
+    assert ctx.bought_usd == pytest.approx(paid(double, before)) and ctx.bought_usd
 
 
 def refuse(double: Double) -> None:
@@ -123,14 +123,14 @@ def retire(double: Double) -> None:
     double.conduct = Conduct(models=("newer",))
 
 
-@pytest.mark.parametrize(("change", "told"), [(refuse, "key"), (retire, "it offers newer")])
+@pytest.mark.parametrize(("change", "expected"), [(refuse, "key"), (retire, "it offers newer")])
 def test_a_champion_that_cannot_be_asked_keeps_its_alias_and_the_version_is_made(
     case: UseCase,  # noqa: F811
     uri: str,  # noqa: F811
     tracker: Tracker,  # noqa: F811
     double: Double,
     change: Any,
-    told: str,
+    expected: str,
 ) -> None:
     registered(prompting(case, declared(double)), uri)
     change(double)
@@ -139,7 +139,7 @@ def test_a_champion_that_cannot_be_asked_keeps_its_alias_and_the_version_is_made
     assert (report.version, report.aliases, report.champion_version) == ("2", ("challenger",), "1")
     assert report.comparison is None and not report.promotion.yes
     assert "could not be compared with champion v1: small at 127.0.0.1" in report.promotion.reason
-    assert told in report.promotion.reason and "move the alias `champion`" in report.promotion.reason
+    assert expected in report.promotion.reason and "move the alias `champion`" in report.promotion.reason
     version = registry.get(tracker, case.name, "2")
     assert version.tags[registry.PROMOTION] == report.promotion.reason
     assert case.paths.page.is_file()
@@ -155,13 +155,13 @@ def test_a_limit_that_is_reached_while_comparing_is_a_refusal_and_what_was_bough
 ) -> None:
     changed = prompting(case, declared(double, concurrency=1))
     registered(changed, uri)
-    before, asked = tokens(double), len(double.seen)
+    before, requests = tokens(double), len(double.seen)
     poor = prompting(changed, declared(double, concurrency=1), max_cost_usd=0.02)
     examples.make_life(poor)
-    report, held = registered(poor, uri, "2026-11-21T10:00:00+00:00")
+    report, ctx = registered(poor, uri, "2026-11-21T10:00:00+00:00")
     assert report.aliases == ("challenger",) and "max_cost_usd is reached" in report.promotion.reason
-    assert 0 < len(double.seen) - asked < len(texts(case))
-    assert held.bought_usd == pytest.approx(paid(double, before)) and held.bought_usd
+    assert 0 < len(double.seen) - requests < len(texts(case))
+    assert ctx.bought_usd == pytest.approx(paid(double, before)) and ctx.bought_usd
 
 
 def test_a_champion_whose_files_are_damaged_is_still_an_error(

@@ -101,12 +101,12 @@ def again(case: UseCase, which: str = "champion") -> Reproduction:
 def test_code_and_rows_of_then_give_the_metrics_of_then(case: UseCase) -> None:
     root = case.paths.project.root
     before = git(root, "status", "--porcelain")
-    told = again(case)
-    assert told.exact and told.agrees and told.caveats == ()
-    assert [metric.metric for metric in told.metrics] == ["accuracy", "macro_f1"]
-    assert told.commit == git(root, "rev-parse", "HEAD~1").strip()
-    assert told.data_from == "DVC's cache"
-    assert told.folder is None and not (root / "build" / "reproduce" / f"{NAME}-v1").exists()
+    result = again(case)
+    assert result.exact and result.agrees and result.caveats == ()
+    assert [metric.metric for metric in result.metrics] == ["accuracy", "macro_f1"]
+    assert result.commit == git(root, "rev-parse", "HEAD~1").strip()
+    assert result.data_from == "DVC's cache"
+    assert result.folder is None and not (root / "build" / "reproduce" / f"{NAME}-v1").exists()
     assert git(root, "worktree", "list").count("\n") == 1
     assert git(root, "status", "--porcelain") == before
     assert len((case.paths.data / "tickets.jsonl").read_text().splitlines()) == 5
@@ -115,12 +115,12 @@ def test_code_and_rows_of_then_give_the_metrics_of_then(case: UseCase) -> None:
 def test_disagreement_is_told_and_its_folder_kept(case: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
     # A commit that is gone (a shallow clone, a squashed branch): the present code runs, and says other things.
     monkeypatch.setattr(scratch, "_git", lambda *_: False)
-    told = again(case)
-    assert not told.agrees and not told.exact
-    assert told.metrics[0].again == pytest.approx(told.metrics[0].recorded + 0.03)
-    assert "the code of this checkout was run" in told.caveats[0]
-    assert told.folder is not None
-    kept = case.paths.project.root / told.folder
+    result = again(case)
+    assert not result.agrees and not result.exact
+    assert result.metrics[0].again == pytest.approx(result.metrics[0].recorded + 0.03)
+    assert "the code of this checkout was run" in result.caveats[0]
+    assert result.folder is not None
+    kept = case.paths.project.root / result.folder
     assert json.loads((kept / "reports" / NAME / "evaluate.json").read_text())["winner"] == "tfidf"
 
 

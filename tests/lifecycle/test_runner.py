@@ -190,7 +190,7 @@ def test_a_report_that_could_not_be_tracked_is_not_written(
     stage(quick_stage)
     with untracked() as published:
 
-        def fail(report: Report) -> str:
+        def fail(report: Report, plan: object) -> str:
             raise ServiceError("no server")
 
         monkeypatch.setattr(published, "publish", fail)

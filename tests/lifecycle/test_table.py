@@ -53,7 +53,7 @@ def test_families_are_the_stages_without_a_gap() -> None:
 def sections_named(stage: Stage) -> set[str]:
     """Spec sections that a stage's own code names: `….spec.<section>`, or `spec.<section>` of a local `spec`."""
     source = Path(inspect.getfile(stage.load()))
-    files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
+    files = [source] if source.parent.name == "lifecycle" else source.parent.glob("*.py")
     attribute = {name: name for name in SECTIONS} | {"validate_": "validate", "register_": "register"}
     found = set()
     for file in files:

@@ -154,7 +154,7 @@ def test_each_epoch_is_reported_once_with_its_own_accuracy(
 ) -> None:
     heard, published = shown(paths, epochs, accuracies, batches)
     assert published.points == [("train", "accuracy", value, i + 1) for i, value in enumerate(accuracies)]
-    assert [line.split(" on dev")[0] for line in heard.said] == [
+    assert [line.split(" on dev")[0] for line in heard.lines] == [
         f"epoch {i + 1}: {value:.1%}" for i, value in enumerate(accuracies)
     ]
     assert len(heard.states) == len(accuracies) * (batches + 1)

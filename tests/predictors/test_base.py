@@ -15,10 +15,10 @@ class Counting:
     """The stand-in encoder, counting the texts it is asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[list[str]] = []
+        self.requests: list[list[str]] = []
 
     def __call__(self, texts: Sequence[str]) -> Floats:
-        self.asked.append(list(texts))
+        self.requests.append(list(texts))
         return embed(texts)
 
 
@@ -37,12 +37,12 @@ def cached(encoder: Counting) -> CachedEmbed:
 
 def test_remembered_texts_cost_no_encoding_and_keep_their_order(cached: CachedEmbed, encoder: Counting) -> None:
     assert np.array_equal(cached(["d", "a b", "c", "d"]), embed(["d", "a b", "c", "d"]))
-    assert encoder.asked == []
+    assert encoder.requests == []
 
 
 def test_one_unknown_text_sends_the_batch_to_the_encoder(cached: CachedEmbed, encoder: Counting) -> None:
     assert np.array_equal(cached(["c", "new"]), embed(["c", "new"]))
-    assert encoder.asked == [["c", "new"]]
+    assert encoder.requests == [["c", "new"]]
 
 
 def test_while_timing_the_encoder_does_the_work(cached: CachedEmbed, encoder: Counting) -> None:
@@ -50,7 +50,7 @@ def test_while_timing_the_encoder_does_the_work(cached: CachedEmbed, encoder: Co
     cached(["c"])
     cached.timing = False
     cached(["c"])
-    assert encoder.asked == [["c"]]
+    assert encoder.requests == [["c"]]
 
 
 def test_nothing_asked_is_nothing_answered(cached: CachedEmbed) -> None:

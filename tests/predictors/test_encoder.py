@@ -31,9 +31,9 @@ def test_meaning_is_near_and_bf16_agrees(encoder: Encoder) -> None:
 
 
 def test_progress_ends_at_all_rows_and_no_rows_are_fine(encoder: Encoder) -> None:
-    told: list[tuple[int, int]] = []
-    encoder.embed(TEXTS, lambda done, total: told.append((done, total)))
-    assert told[-1] == (len(TEXTS), len(TEXTS))
+    text: list[tuple[int, int]] = []
+    encoder.embed(TEXTS, lambda done, total: text.append((done, total)))
+    assert text[-1] == (len(TEXTS), len(TEXTS))
     assert encoder.embed([]).shape == (0, WIDTH)
 
 

@@ -21,12 +21,12 @@ class Slow:
     """Waits as long as a text says, in milliseconds; the first calls are slower."""
 
     def __init__(self, first_ms: float = 0.0) -> None:
-        self.asked: list[list[str]] = []
+        self.requests: list[list[str]] = []
         self._first_ms = first_ms
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
-        self.asked.append(list(texts))
-        time.sleep((float(texts[0]) + (self._first_ms if len(self.asked) <= WARM_UP_ROWS else 0)) / 1000)
+        self.requests.append(list(texts))
+        time.sleep((float(texts[0]) + (self._first_ms if len(self.requests) <= WARM_UP_ROWS else 0)) / 1000)
         return [Answer("x", 1.0)]
 
 
@@ -34,7 +34,7 @@ def test_each_text_is_asked_alone_after_a_warm_up() -> None:
     slow = Slow()
     texts = [str(i % 2) for i in range(8)]
     found = time_rows(slow, texts)
-    assert slow.asked == [[text] for text in (*texts[:WARM_UP_ROWS], *texts)]
+    assert slow.requests == [[text] for text in (*texts[:WARM_UP_ROWS], *texts)]
     assert found.rows == 8
 
 

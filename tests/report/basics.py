@@ -25,7 +25,7 @@ def latency(p50: float, parts: Mapping[str, float] | None = None) -> Latency:
 
 
 LOCAL = {"tokenise": 0.06, "infer": 0.88, "decode": 0.06}
-TOLD = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "server": 0.71, "body": 0.05}
+TIMED = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "server": 0.71, "body": 0.05}
 """Shares of a request's mean time; server is part of wait."""
 
 
@@ -75,7 +75,7 @@ def prompted(
     prompt: str = "",
     notes: tuple[str, ...] = (),
     examples_dropped: int = 0,
-    parts: Mapping[str, float] = TOLD,
+    parts: Mapping[str, float] = TIMED,
 ) -> PromptedRung:
     """A prompted rung; its interval is wider where buying stopped early, as a confidence sequence's is."""
     found = {key: value if isinstance(value, Estimate) else estimate(value, rows) for key, value in metrics.items()}

@@ -110,7 +110,7 @@ def curate() -> CurateReport:
 
 
 def validate() -> ValidateReport:
-    told = (
+    lines = (
         ("expect_spans_inside_text", "spans", "Every span lies inside its text.", "14,203 rows"),
         ("expect_spans_apart", "spans", "No two spans overlap.", "0 overlaps"),
         ("expect_values_in_schema", "fields", "Every value is valid against schema.json.", "45 fields"),
@@ -118,7 +118,7 @@ def validate() -> ValidateReport:
     )
     results = tuple(
         ExpectationResult(name=name, subject=subject, meaning=meaning, passed=True, observed=observed)
-        for name, subject, meaning, observed in told
+        for name, subject, meaning, observed in lines
     )
     return ValidateReport(
         **_stamp("validate", 3, 6.1), rows_read=14203, passed=True, expectations=results, docs="build/docs/index.html"

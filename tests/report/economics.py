@@ -19,7 +19,7 @@ def prompting(
     title: str, quality: float, per_1000: float | None, per_day: float, error_usd: float, changes: int = 4
 ) -> CandidateCost:
     requests = per_day * DAYS
-    told = "not declared" if per_1000 is None else f"{requests:,.0f} requests × ${per_1000:.2f} per 1,000"
+    text = "not declared" if per_1000 is None else f"{requests:,.0f} requests × ${per_1000:.2f} per 1,000"
     wrong = requests * (1 - quality)
     return candidate(
         "prompt",
@@ -28,7 +28,7 @@ def prompting(
         [line("evaluation", 1.87, "answers bought on dev and test", hidden=True)],
         [line("changes of behaviour", changes * 75.0, f"{changes} prompt changes × 1 h × $75", hidden=True)],
         [
-            line("tokens", None if per_1000 is None else requests * per_1000 / 1000, told),
+            line("tokens", None if per_1000 is None else requests * per_1000 / 1000, text),
             line("wrong answers", wrong * error_usd, f"{wrong:,.0f} errors × ${error_usd:.2f}", hidden=True),
         ],
         per_day,

@@ -85,17 +85,17 @@ def curate() -> CurateReport:
 
 
 def expectations() -> tuple[ExpectationResult, ...]:
-    def one(name: str, subject: str, meaning: str, observed: str = "") -> ExpectationResult:
+    def expected(name: str, subject: str, meaning: str, observed: str = "") -> ExpectationResult:
         return ExpectationResult(name=name, subject=subject, meaning=meaning, passed=True, observed=observed)
 
     return (
-        one("expect_table_columns_to_match_set", "table", "The columns are id, text, label, origin, group."),
-        one("expect_column_values_to_not_be_null", "text", "Every row has a text.", "0 empty"),
-        one("expect_column_values_to_be_unique", "id", "No row stands twice.", "10,873 of 10,873"),
-        one("expect_column_values_to_be_in_set", "label", "Every label is in labels.yaml.", "52 labels"),
-        one("expect_column_value_lengths_to_be_between", "text", "Texts have 3 to 2,000 characters.", "7–1,996"),
-        one("expect_label_rows_to_be_at_least", "label", "Every label has 8 train rows or more.", "fewest 21"),
-        one("expect_no_leakage", "splits", "No test row is (nearly) also a train row.", "0 of 1,665"),
+        expected("expect_table_columns_to_match_set", "table", "The columns are id, text, label, origin, group."),
+        expected("expect_column_values_to_not_be_null", "text", "Every row has a text.", "0 empty"),
+        expected("expect_column_values_to_be_unique", "id", "No row stands twice.", "10,873 of 10,873"),
+        expected("expect_column_values_to_be_in_set", "label", "Every label is in labels.yaml.", "52 labels"),
+        expected("expect_column_value_lengths_to_be_between", "text", "Texts have 3 to 2,000 characters.", "7–1,996"),
+        expected("expect_label_rows_to_be_at_least", "label", "Every label has 8 train rows or more.", "fewest 21"),
+        expected("expect_no_leakage", "splits", "No test row is (nearly) also a train row.", "0 of 1,665"),
     )
 
 
@@ -273,7 +273,9 @@ def train_refused() -> TrainReport:
 
 
 def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
-    def one(name: str, title: str, accuracy: float, f1: float, p50: float, usd: float, ece: float) -> CandidateResult:
+    def candidate(
+        name: str, title: str, accuracy: float, f1: float, p50: float, usd: float, ece: float
+    ) -> CandidateResult:
         return CandidateResult(
             name=name,
             title=title,
@@ -283,9 +285,9 @@ def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
             usd_per_1000=usd,
         )
 
-    tuned = [one("lora", LORA, 0.943, 0.938, 5.4, 0.00014, 0.021)] if with_lora else []
+    tuned = [candidate("lora", LORA, 0.943, 0.938, 5.4, 0.00014, 0.021)] if with_lora else []
     rungs = [
-        one(name, title, accuracy - 0.003, max(f1 - 0.003, 0.001), p50, usd, NAN if name == "majority" else 0.06)
+        candidate(name, title, accuracy - 0.003, max(f1 - 0.003, 0.001), p50, usd, NAN if name == "majority" else 0.06)
         for name, (title, accuracy, f1, p50, usd, _, _) in SCORES.items()
     ]
     return (*tuned, *rungs)

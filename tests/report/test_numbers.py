@@ -114,11 +114,11 @@ def test_a_reason_becomes_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [(12345.6, "$12,346"), (-3.2, "−$3.20"), (-1200.0, "−$1,200"), (0.0, "$0"), (None, "not known"), (math.nan, "n/a")],
 )
-def test_sums_have_a_sign_and_no_cents_where_they_are_large(value: float | None, said: str) -> None:
-    assert numbers.dollars(value) == said
+def test_sums_have_a_sign_and_no_cents_where_they_are_large(value: float | None, expected: str) -> None:
+    assert numbers.dollars(value) == expected
 
 
 def test_a_price_has_its_interval_where_that_says_more() -> None:
@@ -128,7 +128,7 @@ def test_a_price_has_its_interval_where_that_says_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "expected"),
     [
         ("network_ms", 212.0, "network 212 ms"),
         ("retrieval_hit_share", 0.94, "retrieval hit 94.0 %"),
@@ -140,8 +140,8 @@ def test_a_price_has_its_interval_where_that_says_more() -> None:
         ("ms", 3.0, "ms 3"),
     ],
 )
-def test_a_figure_is_shown_in_the_unit_of_its_name(name: str, value: float, said: str) -> None:
-    assert numbers.figure(name, value) == said
+def test_a_figure_is_shown_in_the_unit_of_its_name(name: str, value: float, expected: str) -> None:
+    assert numbers.figure(name, value) == expected
 
 
 def test_never_is_no_volume() -> None:

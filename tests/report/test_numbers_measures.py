@@ -15,7 +15,7 @@ ONE = fixtures.estimate(0.9, 100)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("accuracy", "answers 92.4 % right"),
         ("field_f1", "reaches a field F1 of 92.4 %"),
@@ -24,8 +24,8 @@ ONE = fixtures.estimate(0.9, 100)
         ("edit_share", "reaches an edit share of 92.4 %"),
     ],
 )
-def test_what_a_predictor_reaches(name: str, said: str) -> None:
-    assert numbers.reached(name, 0.924) == said
+def test_what_a_predictor_reaches(name: str, expected: str) -> None:
+    assert numbers.reached(name, 0.924) == expected
 
 
 def test_what_was_not_measured_is_said_so() -> None:

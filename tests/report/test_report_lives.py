@@ -94,7 +94,7 @@ def test_lines_fit_the_terminal(reports: Reports, width: int) -> None:
 
 def test_stay_is_told_with_its_prompt_its_savings_and_what_would_change_it() -> None:
     page, text = Outline(render(lives.stay())).text, flat(terminal(lives.stay(), 120))
-    for said in (
+    for phrase in (
         "Stay with the prompt with retrieved examples",
         "a fine-tune costs $1,478 more than going on without one (95 % interval $1,058 to $1,898)",
         "71.2 % of the rows and 71.3 % of the dollars of a full evaluation were not needed",
@@ -104,10 +104,10 @@ def test_stay_is_told_with_its_prompt_its_savings_and_what_would_change_it() -> 
         "The model is the slow part, 71.0 % of the time.",
         "92.0–98.4",
     ):
-        assert said in page, said
-        assert said in text, said
-    for said in ("sequence, 450 rows", "200 of 1,000", "two labels 3", "retrieval v2", "retrieval hit 94.0 %"):
-        assert said in page, said
+        assert phrase in page, phrase
+        assert phrase in text, phrase
+    for phrase in ("sequence, 450 rows", "200 of 1,000", "two labels 3", "retrieval v2", "retrieval hit 94.0 %"):
+        assert phrase in page, phrase
     places = [page.index(at) for at in ("What would change this", "The five questions", "Every candidate, measured")]
     assert places == sorted(places)
     assert "▸ Prompt with retrieved examples" in text
@@ -116,7 +116,7 @@ def test_stay_is_told_with_its_prompt_its_savings_and_what_would_change_it() -> 
 
 def test_a_fine_tune_that_beats_a_dear_prompt_is_told_with_both_roads() -> None:
     page, text = Outline(render(lives.tune())).text, flat(terminal(lives.tune(), 120))
-    for said in (
+    for phrase in (
         "Use the fine-tune",
         "1.8 points more than the best prompt, stronger model. That is more than chance explains",
         "the fine-tune is worth $14,668 more than going on without it (95 % interval $12,568 to $16,768)",
@@ -126,10 +126,14 @@ def test_a_fine_tune_that_beats_a_dear_prompt_is_told_with_both_roads() -> None:
         "ambiguous instructions",
         "billing: refund",
     ):
-        assert said.lower() in page.lower(), said
-        assert said.lower() in text.lower(), said
-    for said in ("Tokens $15,560 2,191,500 requests × $7.10 per 1,000", "Labels hidden – $650", "json_object instead"):
-        assert said in page, said
+        assert phrase.lower() in page.lower(), phrase
+        assert phrase.lower() in text.lower(), phrase
+    for phrase in (
+        "Tokens $15,560 2,191,500 requests × $7.10 per 1,000",
+        "Labels hidden – $650",
+        "json_object instead",
+    ):
+        assert phrase in page, phrase
     assert "cheaper way" not in headline(Story.of(lives.tune())).why, "the prompt is dearer"
     assert "After the test: use the fine-tune." in page
 
@@ -137,9 +141,9 @@ def test_a_fine_tune_that_beats_a_dear_prompt_is_told_with_both_roads() -> None:
 def test_not_yet_says_what_is_missing_and_keeps_unknown_money_unknown() -> None:
     reports = lives.not_yet()
     page, text = Outline(render(reports)).text, flat(terminal(reports, 120))
-    said = headline(Story.of(reports))
-    assert (said.tone, said.title) == ("wait", "Not yet")
-    for told in (
+    shown = headline(Story.of(reports))
+    assert (shown.tone, shown.title) == ("wait", "Not yet")
+    for message in (
         "label more rows first",
         "provisional",
         "lm_few_shot: the budget of $1 was reached",
@@ -147,8 +151,8 @@ def test_not_yet_says_what_is_missing_and_keeps_unknown_money_unknown() -> None:
         "whether a stronger model would do: none is declared",
         "not known for 400 answers",
     ):
-        assert told.lower() in page.lower(), told
-        assert told.lower() in text.lower(), told
+        assert message.lower() in page.lower(), message
+        assert message.lower() in text.lower(), message
     assert "Not drawn, as their price is not known: Prompt, zero-shot; Prompt with retrieved examples." in page
     assert "money ran out, 160 rows" in page
     assert "is worth" not in page and "costs less in all" not in page
@@ -156,13 +160,13 @@ def test_not_yet_says_what_is_missing_and_keeps_unknown_money_unknown() -> None:
 
 def test_an_extraction_says_what_constrained_decoding_mends() -> None:
     page = Outline(render(lives.extraction())).text
-    for said in (
+    for text in (
         "not JSON 25, an unknown field 18",
         "95.7 %",
         "41 examples left out",
         "claimed_amount repair_estimate 210",
     ):
-        assert said in page, said
+        assert text in page, text
     assert "4.5 points more than the best prompt, answer held to the schema" in page
 
 
@@ -179,19 +183,19 @@ def test_hostile_answers_notes_and_names_are_shown_and_not_obeyed() -> None:
     cause = FailureClass(
         fault="context", reason=HOSTILE, rows=1, share=estimate(0.5, 9), action=f"`{HOSTILE}` `", examples=(example,)
     )
-    asked = reports["prompt"]
-    rung = asked.rungs[-1].model_copy(
+    answers = reports["prompt"]
+    rung = answers.rungs[-1].model_copy(
         update={"title": HOSTILE, "model": HOSTILE, "invalid": {HOSTILE: 1}, "notes": (HOSTILE,), "prompt": HOSTILE}
     )
-    told = {
-        "rungs": (*asked.rungs[:-1], rung),
+    message = {
+        "rungs": (*answers.rungs[:-1], rung),
         "models": {HOSTILE: "base"},
         "notes": (HOSTILE,),
         "not_needed": {HOSTILE: HOSTILE},
         "unmeasured": (HOSTILE,),
     }
     diagnosed = reports["diagnose"].model_copy(update={"classes": (cause,), "strong_model": HOSTILE})
-    html = render({**reports, "prompt": asked.model_copy(update=told), "diagnose": diagnosed})
+    html = render({**reports, "prompt": answers.model_copy(update=message), "diagnose": diagnosed})
     page = Outline(html)
     assert "script" not in page.tags
     assert html.count("<script") == 0 and page.text.count(HOSTILE) > 10
@@ -199,10 +203,10 @@ def test_hostile_answers_notes_and_names_are_shown_and_not_obeyed() -> None:
 
 def test_figures_of_the_lives_agree_with_each_other(reports: Reports) -> None:
     """Or the tests above prove little."""
-    asked, diagnosed = reports["prompt"], reports["diagnose"]
-    assert asked.rows_bought == sum(rung.quality.rows for rung in asked.rungs)
+    answers, diagnosed = reports["prompt"], reports["diagnose"]
+    assert answers.rows_bought == sum(rung.quality.rows for rung in answers.rungs)
     assert diagnosed.failures == sum(one.rows for one in diagnosed.classes)
-    best = next(rung for rung in asked.rungs if rung.name == diagnosed.rung)
+    best = next(rung for rung in answers.rungs if rung.name == diagnosed.rung)
     assert best.quality.rows == diagnosed.rows
     if "exact_match" in best.metrics:
         assert round((1 - best.metrics["exact_match"].value) * diagnosed.rows) == diagnosed.failures
@@ -210,11 +214,11 @@ def test_figures_of_the_lives_agree_with_each_other(reports: Reports) -> None:
         assert math.isclose((1 - best.quality.value) * diagnosed.rows, diagnosed.failures, abs_tol=0.7)
 
 
-@pytest.mark.parametrize(("hosted", "told"), [(False, "at list price"), (True, "on this machine")])
-def test_a_price_is_that_of_a_list_or_of_our_own_cores(hosted: bool, told: str) -> None:
+@pytest.mark.parametrize(("hosted", "expected"), [(False, "at list price"), (True, "on this machine")])
+def test_a_price_is_that_of_a_list_or_of_our_own_cores(hosted: bool, expected: str) -> None:
     reports = lives.stay()
     prompted = reports["prompt"]
     assert isinstance(prompted, PromptReport)
     rungs = tuple(rung.model_copy(update={"hosted": hosted}) for rung in prompted.rungs)
     page = render(reports | {"prompt": prompted.model_copy(update={"rungs": rungs})})
-    assert re.search(rf'1,000 answers cost</dt><dd class="value">[^<]*</dd><dd class="note">{told}', page)
+    assert re.search(rf'1,000 answers cost</dt><dd class="value">[^<]*</dd><dd class="note">{expected}', page)

@@ -110,22 +110,22 @@ def test_a_decision_that_names_no_rung_of_the_ladder_has_no_best_rung() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_run_that_stopped_says_where_and_gives_no_verdict(stage: str) -> None:
-    said = headline(Story.of(without(stage), stopped=True))
-    assert (said.tone, said.title) == ("bad", f"Stopped at {stage}")
+    shown = headline(Story.of(without(stage), stopped=True))
+    assert (shown.tone, shown.title) == ("bad", f"Stopped at {stage}")
     later = STAGES[STAGES.index(stage) + 1 :]
     if later:
-        assert f"of an earlier run: {', '.join(later)}." in said.why
+        assert f"of an earlier run: {', '.join(later)}." in shown.why
 
 
 def test_a_run_that_stopped_before_any_stage_gives_no_verdict_of_the_last() -> None:
-    said = headline(Story.of(fixtures.whole(), stopped=True))
-    assert (said.tone, said.title) == ("bad", "Stopped before a stage began")
+    shown = headline(Story.of(fixtures.whole(), stopped=True))
+    assert (shown.tone, shown.title) == ("bad", "Stopped before a stage began")
 
 
 def test_a_life_with_a_gap_is_not_finished() -> None:
-    said = headline(Story.of(without("train")))
-    assert (said.tone, said.title) == ("wait", "Not finished: train is next")
-    assert said.why == (
+    shown = headline(Story.of(without("train")))
+    assert (shown.tone, shown.title) == ("wait", "Not finished: train is next")
+    assert shown.why == (
         "Finished: curate, validate, ladder, prompt, diagnose, decide. "
         "Left out, as they are of an earlier run: evaluate, register."
     )

@@ -24,9 +24,9 @@ def test_the_verdict_of_the_test_outranks_the_decision() -> None:
         }
     )
     story = Story.of({**reports, "evaluate": found.model_copy(update={"final": final})})
-    said = headline(story)
-    assert (said.tone, said.title) == ("wait", "Not yet")
-    assert said.why.startswith(
+    shown = headline(story)
+    assert (shown.tone, shown.title) == ("wait", "Not yet")
+    assert shown.why.startswith(
         "Neither reaches 95.3 %. Until then LoRA fine-tune answers 94.3 % right on 1,665 test rows"
     )
     assert story.provisional
@@ -46,9 +46,9 @@ def test_an_unfinished_life_has_no_verdict_to_show(missing: str) -> None:
 def test_before_the_test_the_decision_speaks_and_says_what_it_is_worth() -> None:
     reports = lives.tune()
     before = {stage: reports[stage] for stage in ("curate", "validate", "ladder", "prompt", "diagnose", "decide")}
-    said = headline(Story.of(before))
-    assert said.title == "A fine-tune can pay"
-    assert said.why.endswith("it comes out ahead in 99.9 % of draws.")
+    shown = headline(Story.of(before))
+    assert shown.title == "A fine-tune can pay"
+    assert shown.why.endswith("it comes out ahead in 99.9 % of draws.")
 
 
 def test_without_economics_no_money_is_told() -> None:
@@ -56,12 +56,12 @@ def test_without_economics_no_money_is_told() -> None:
     reports = lives.stay()
     found = reports["evaluate"]
     silent = found.final.model_copy(update={"economics": None})
-    said = headline(Story.of({**reports, "evaluate": found.model_copy(update={"final": silent})}))
-    assert said.title == "Stay with the prompt with retrieved examples"
-    assert "$" not in said.why
+    shown = headline(Story.of({**reports, "evaluate": found.model_copy(update={"final": silent})}))
+    assert shown.title == "Stay with the prompt with retrieved examples"
+    assert "$" not in shown.why
 
 
 def test_a_prompt_that_is_held_against_the_fine_tune_is_not_called_cheaper() -> None:
-    said = headline(Story.of(lives.tune())).why
-    assert "more than the best prompt, stronger model." in said and "cheaper" not in said
+    text = headline(Story.of(lives.tune())).why
+    assert "more than the best prompt, stronger model." in text and "cheaper" not in text
     assert "the best cheaper way (frozen encoder + linear probe)" in headline(Story.of(fixtures.whole())).why

@@ -57,7 +57,7 @@ def test_without_a_volume_the_price_of_a_request_is_the_slope() -> None:
     assert over(bare) == "over 12 months"
 
 
-def _told(value: float, low: float, high: float, even: Estimate | None = None) -> list[str]:
+def _sentences(value: float, low: float, high: float, even: Estimate | None = None) -> list[str]:
     net = Estimate(value=value, low=low, high=high, rows=9)
     return list(
         value_sentences(
@@ -67,14 +67,14 @@ def _told(value: float, low: float, high: float, even: Estimate | None = None) -
 
 
 def test_a_gain_a_loss_and_a_doubt_are_told_differently() -> None:
-    assert _told(900, 500, 1300) == [
+    assert _sentences(900, 500, 1300) == [
         "Over 12 months at 6,000 requests a day, the fine-tune is worth $900 more than going on without it "
         "(95 % interval $500 to $1,300)."
     ]
-    lost, doubtful = _told(-900, -1300, -500)[0], _told(-900, -5000, 300)[0]
+    lost, doubtful = _sentences(-900, -1300, -500)[0], _sentences(-900, -5000, 300)[0]
     assert "a fine-tune costs $900 more than going on without one (95 % interval $500 to $1,300)" in lost
     assert "costs $900 more than going on without one (its worth: 95 % interval −$5,000 to $300)" in doubtful
-    assert _told(math.nan, math.nan, math.nan) == []
+    assert _sentences(math.nan, math.nan, math.nan) == []
 
 
 def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> None:
@@ -83,14 +83,14 @@ def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> No
         candidate.model_copy(update={"quality": None} if candidate.name == "lora" else {})
         for candidate in found.candidates
     )
-    for value, said in ((900.0, "is worth $900 more"), (-900.0, "costs $900 more")):
+    for value, text in ((900.0, "is worth $900 more"), (-900.0, "costs $900 more")):
         net = Estimate(value=value, low=value - 9, high=value + 9, rows=9)
         line = next(iter(value_sentences(found.model_copy(update={"candidates": candidates, "net_value": net}))))
-        assert f"a fine-tune that just reaches the target {said}" in line
+        assert f"a fine-tune that just reaches the target {text}" in line
 
 
 @pytest.mark.parametrize(
-    ("value", "high", "said"),
+    ("value", "high", "expected"),
     [
         (
             617.0,
@@ -103,6 +103,6 @@ def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> No
         (0.2, 10.0, "The fine-tune costs less at any volume."),
     ],
 )
-def test_the_break_even_volume_is_told(value: float, high: float, said: str) -> None:
+def test_the_break_even_volume_is_told(value: float, high: float, expected: str) -> None:
     even = Estimate(value=value, low=494.0, high=high, rows=9)
-    assert said in _told(math.nan, math.nan, math.nan, even)[0]
+    assert expected in _sentences(math.nan, math.nan, math.nan, even)[0]

@@ -50,7 +50,7 @@ def _rows(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
-def _said(row: Row, text: str) -> dict[str, list[str]]:
+def _stated(row: Row, text: str) -> dict[str, list[str]]:
     """Field → what its spans cover."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for one in row["entities"]:
@@ -122,10 +122,10 @@ def test_every_span_value_has_its_spans(claims: list[Row], truth: list[Row], sch
     spanned = {one.name for one in schema.spanned}
     for claim, true in zip(claims, truth, strict=True):
         for row in (claim, true):
-            said = _said(row, claim["text"])
-            assert set(said) == {name for name in row["fields"] if name in spanned}, claim["id"]
+            found = _stated(row, claim["text"])
+            assert set(found) == {name for name in row["fields"] if name in spanned}, claim["id"]
             for name in LISTS:
-                surfaces = {" ".join(one.split()).casefold() for one in said.get(name, ())}
+                surfaces = {" ".join(one.split()).casefold() for one in found.get(name, ())}
                 assert len(surfaces) == len(row["fields"].get(name, ())), claim["id"]
 
 
@@ -134,14 +134,14 @@ def test_normalising_what_the_text_says_gives_the_true_value(
 ) -> None:
     right, wrong = 0, []
     for claim, true in list(zip(claims, truth, strict=True))[::12]:
-        told = true["fields"].get("report_date")
-        for name, surfaces in _said(true, claim["text"]).items():
-            anchor = date.fromisoformat(told) if told and schema[name].relative_to else None
+        text = true["fields"].get("report_date")
+        for name, surfaces in _stated(true, claim["text"]).items():
+            anchor = date.fromisoformat(text) if text and schema[name].relative_to else None
             expected = true["fields"][name]
             for surface in surfaces:
                 value = normalise(schema[name], surface, anchor).value
-                wanted = expected if name in LISTS else [expected]
-                same = value in wanted or str(value).casefold() in (str(one).casefold() for one in wanted)
+                needed = expected if name in LISTS else [expected]
+                same = value in needed or str(value).casefold() in (str(one).casefold() for one in needed)
                 right += same
                 wrong += [] if same else [(claim["id"], name, surface, value, expected)]
     assert right > 8_000
@@ -168,9 +168,9 @@ def test_labels_are_wrong_in_clusters(written: Written, claims: list[Row], truth
     fields: Counter[str] = Counter()
     for claim, true in zip(claims, truth, strict=True):
         names = {*claim["fields"], *true["fields"]}
-        given, said = _said(claim, claim["text"]), _said(true, claim["text"])
+        given, found = _stated(claim, claim["text"]), _stated(true, claim["text"])
         differ = {name for name in names if claim["fields"].get(name) != true["fields"].get(name)}
-        differ |= {name for name in names if given.get(name) != said.get(name)}
+        differ |= {name for name in names if given.get(name) != found.get(name)}
         assert differ <= set(true["wrong_fields"]), claim["id"]
         assert bool(true["wrong_fields"]) == bool(differ or claim["entities"] != true["entities"]), claim["id"]
         fields.update(true["wrong_fields"])
@@ -199,8 +199,8 @@ def test_a_claim_says_ten_to_twenty_fields_and_every_field_is_learnable(
 ) -> None:
     counts = sorted(len(row["fields"]) for row in truth if row["kind"] != "empty")
     assert counts[len(counts) // 10] >= 7 and 11 <= counts[len(counts) // 2] <= 14 and counts[-1] <= 30
-    said = Counter(name for row in truth for name in row["fields"])
-    assert min(said[name] for name in schema.names) >= 500
+    text = Counter(name for row in truth for name in row["fields"])
+    assert min(text[name] for name in schema.names) >= 500
     for one in schema.classified:
         chosen = Counter(row["fields"][one.name] for row in truth if one.name in row["fields"])
         assert set(chosen) == (set(one.choices) or {True, False}), one.name
@@ -216,14 +216,14 @@ def test_roles_compete_and_texts_take_things_back(claims: list[Row], truth: list
     assert together("loss_date", "report_date", "inspection_date") > 1_000
     assert together("claimant_name", "policyholder_name") > 2_000
     assert together("claimed_amount", "repair_estimate") > 1_000
-    said = Counter(surface for claim, true in zip(claims, truth, strict=True) for surface in _dates(claim, true))
-    assert said["yesterday"] > 200 and sum(count for day, count in said.items() if day.startswith("last ")) > 100
+    text = Counter(surface for claim, true in zip(claims, truth, strict=True) for surface in _dates(claim, true))
+    assert text["yesterday"] > 200 and sum(count for day, count in text.items() if day.startswith("last ")) > 100
     takes_back = re.compile(r"sorry, I mean|was not .+, as I first|confirmed by caller|was later confirmed", re.I)
     assert sum(bool(takes_back.search(row["text"])) for row in claims) > 100
 
 
 def _dates(claim: Row, true: Row) -> list[str]:
-    return [one.casefold() for one in _said(true, claim["text"]).get("loss_date", ())]
+    return [one.casefold() for one in _stated(true, claim["text"]).get("loss_date", ())]
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,31 @@ def test_an_hour_of_a_machine_is_priced_by_wall_time() -> None:
     assert meter.cost(0.0).usd == 0
 
 
-def test_children_count_in_time_and_memory() -> None:
-    meter = Meter()
-    code = "import time; x = bytearray(600 * 2**20); t = time.process_time()\nwhile time.process_time() - t < 0.2: pass"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    found = meter.cost(None)
-    assert found.cpu_s >= 0.2
-    assert found.peak_memory_mb >= 600
+CHILD = "import time; x = bytearray(600 * 2**20); t = time.process_time()\nwhile time.process_time() - t < 0.2: pass"
+PARENT = """
+import subprocess, sys
+from tailtune.services.meter import Meter
+meter = Meter()
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+first, second = meter.cost(None), Meter().cost(None)
+print(first.cpu_s, first.peak_memory_mb, second.peak_memory_mb)
+"""
+
+
+def test_children_count_in_time_and_memory_of_the_work_that_had_them() -> None:
+    words = [sys.executable, "-c", PARENT, CHILD]
+    written = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    cpu_s, memory_mb, memory_mb_afterwards = map(float, written.split())
+    assert cpu_s >= 0.2
+    assert memory_mb >= 600
+    assert memory_mb_afterwards < 300
+
+
+def test_memory_is_that_of_the_work_and_not_of_what_was_done_before() -> None:
+    before = bytearray(400 * 2**20)
+    with_it = Meter().cost(None).peak_memory_mb
+    del before
+    assert Meter().cost(None).peak_memory_mb < with_it - 300
 
 
 def test_time_goes_on() -> None:

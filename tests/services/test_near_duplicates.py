@@ -129,16 +129,16 @@ def test_half_a_surrogate_pair_does_not_stop_the_search() -> None:
 
 def test_the_sketching_reports_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailtune.services.near_duplicates._CHUNK_ROWS", 2)
-    told: list[int] = []
-    NearDuplicates(["a text of some length"] * 5, 0.85, told.append)
-    assert told == [2, 4, 5]
+    text: list[int] = []
+    NearDuplicates(["a text of some length"] * 5, 0.85, text.append)
+    assert text == [2, 4, 5]
 
 
 def test_long_texts_are_sketched_fewer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailtune.services.near_duplicates._CHUNK_CHARS", 100)
-    told: list[int] = []
-    NearDuplicates(["a" * 60, "b" * 40, "c", "d" * 500, "e", "f" * 99, "g"], 0.85, told.append)
-    assert told == [2, 3, 4, 6, 7]
+    text: list[int] = []
+    NearDuplicates(["a" * 60, "b" * 40, "c", "d" * 500, "e", "f" * 99, "g"], 0.85, text.append)
+    assert text == [2, 3, 4, 6, 7]
 
 
 @settings(deadline=None)

@@ -216,21 +216,21 @@ def test_bad_input_is_told_with_place_and_expectation(tmp_path: Path, name: str,
 
 def test_a_list_as_group_is_a_fault(tmp_path: Path) -> None:
     content = b'{"text": "a", "label": "b", "who": [1]}\n'
-    told = faults(tmp_path, "a.jsonl", content, spec(group="who"))
-    assert told == ["data/x/a.jsonl:1  `who` is list [1]; expected one value to group rows by"]
+    text = faults(tmp_path, "a.jsonl", content, spec(group="who"))
+    assert text == ["data/x/a.jsonl:1  `who` is list [1]; expected one value to group rows by"]
 
 
 def test_nested_beyond_reading_is_a_fault_not_a_crash(tmp_path: Path) -> None:
-    (told,) = faults(tmp_path, "a.jsonl", b"[" * 200_000 + b"\n")
-    assert told.startswith("data/x/a.jsonl:1  a JSON array")
-    (told,) = faults(tmp_path, "a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n")
-    assert told.startswith("data/x/a.jsonl:1  JSON that cannot be read: ")
+    (text,) = faults(tmp_path, "a.jsonl", b"[" * 200_000 + b"\n")
+    assert text.startswith("data/x/a.jsonl:1  a JSON array")
+    (text,) = faults(tmp_path, "a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n")
+    assert text.startswith("data/x/a.jsonl:1  JSON that cannot be read: ")
 
 
 def test_a_line_without_end_is_a_fault_and_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "LONGEST", 64)
-    (told,) = faults(tmp_path, "a.jsonl", b'{"text": "' + b"x" * 100)
-    assert told == "data/x/a.jsonl:1  longer than 16 MiB; expected one row per line. The rest was not read"
+    (text,) = faults(tmp_path, "a.jsonl", b'{"text": "' + b"x" * 100)
+    assert text == "data/x/a.jsonl:1  longer than 16 MiB; expected one row per line. The rest was not read"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -240,16 +240,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
-    (told,) = faults(tmp_path, "a.parquet", b"PAR1 not really")
-    assert told.startswith("data/x/a.parquet  unreadable Parquet: ")
-    assert told.endswith("; expected a whole .parquet file")
+    (text,) = faults(tmp_path, "a.parquet", b"PAR1 not really")
+    assert text.startswith("data/x/a.parquet  unreadable Parquet: ")
+    assert text.endswith("; expected a whole .parquet file")
 
 
 def test_a_torn_parquet_page_is_told_with_its_row(tmp_path: Path) -> None:
     content = bytearray(parquet(tmp_path, {"text": [f"text number {i}" for i in range(5000)], "label": ["a"] * 5000}))
     content[4:4000] = bytes(3996)
-    (told,) = faults(tmp_path, "a.parquet", bytes(content))
-    assert told.startswith("data/x/a.parquet:row 1  unreadable Parquet from here on: ")
+    (text,) = faults(tmp_path, "a.parquet", bytes(content))
+    assert text.startswith("data/x/a.parquet:row 1  unreadable Parquet from here on: ")
 
 
 def test_parquet_without_the_column_or_without_rows_is_told(tmp_path: Path) -> None:
@@ -262,10 +262,10 @@ def test_parquet_without_the_column_or_without_rows_is_told(tmp_path: Path) -> N
 
 def test_twenty_faults_are_told_at_once_and_the_rest_counted(tmp_path: Path) -> None:
     objects = [json.dumps({"text": "a", "label": "b"}), *["broken"] * 33, json.dumps({"text": "a", "label": None})]
-    told = faults(tmp_path, "a.jsonl", "\n".join(objects).encode())
-    assert len(told) == 21
-    assert told[19].startswith("data/x/a.jsonl:21  not JSON")
-    assert told[20] == "data/x/a.jsonl  and 14 more faults like these"
+    text = faults(tmp_path, "a.jsonl", "\n".join(objects).encode())
+    assert len(text) == 21
+    assert text[19].startswith("data/x/a.jsonl:21  not JSON")
+    assert text[20] == "data/x/a.jsonl  and 14 more faults like these"
 
 
 def test_no_row_follows_a_fault(tmp_path: Path) -> None:

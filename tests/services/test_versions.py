@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,17 @@ stages:
 """
 
 
+def run(project: Paths, stage: str, use_case: str = "toy", force: bool = False) -> bool:
+    """Run a stage by the command that the graph has for it."""
+
+    def work(command: str) -> None:
+        done = subprocess.run(command, shell=True, cwd=project.root, check=False)
+        if done.returncode:
+            raise StageFailedError(f"{stage}@{use_case}", done.returncode)
+
+    return versions.run_stale(project, stage, use_case, work, force)
+
+
 def git(root: Path, *words: str) -> None:
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     subprocess.run(["git", "-C", str(root), *who, *words], check=True, capture_output=True)
@@ -84,31 +96,44 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 def test_a_stage_runs_once_and_again_only_when_what_it_reads_changes(project: Paths) -> None:
     assert versions.is_stale(project, "toy") == ["first", "second"]
-    assert versions.reproduce(project, "first", "toy")
-    assert versions.reproduce(project, "second", "toy")
+    assert run(project, "first")
+    assert run(project, "second")
     assert versions.is_stale(project, "toy") == []
-    assert not versions.reproduce(project, "first", "toy")
+    assert not run(project, "first")
 
     spec = project.case("toy").model_yaml
     spec.write_text("alpha: 1\nbeta: 1\nother: 2  # read by no stage\n")
     assert versions.is_stale(project, "toy") == []
     spec.write_text("alpha: 1\nbeta: 2\nother: 2\n")
     assert versions.is_stale(project, "toy") == ["second"]
-    assert not versions.reproduce(project, "first", "toy")
-    assert versions.reproduce(project, "second", "toy")
-    assert versions.reproduce(project, "first", "toy", force=True)
+    assert not run(project, "first")
+    assert run(project, "second")
+    assert run(project, "first", force=True)
 
 
-def test_the_stage_is_heard_and_dvc_is_not(project: Paths, capfd: pytest.CaptureFixture[str]) -> None:
-    versions.reproduce(project, "first", "toy")
-    versions.reproduce(project, "first", "toy")
+def test_dvc_says_nothing(project: Paths, capfd: pytest.CaptureFixture[str]) -> None:
+    run(project, "first")
+    run(project, "first")
     heard = capfd.readouterr()
     assert heard.out == "first ran\n"
     assert heard.err == "aside\n"
 
 
+def test_dvc_has_nothing_left_to_do_and_the_reverse(project: Paths) -> None:
+    for stage in ("first", "second"):
+        assert run(project, stage)
+    with chdir(project.root), Repo(str(project.root)) as repo:
+        assert repo.status() == {}
+        assert repo.reproduce() == []
+        ours = project.dvc_yaml.with_name("dvc.lock").read_bytes()
+        assert len(repo.reproduce(force=True)) == 2
+    assert project.dvc_yaml.with_name("dvc.lock").read_bytes() == ours
+    assert not run(project, "first")
+    assert not run(project, "second")
+
+
 def test_nothing_git_ignores_already_gets_a_gitignore_of_its_own(project: Paths) -> None:
-    versions.reproduce(project, "first", "toy")
+    run(project, "first")
     versions.pin_data(project)
     assert [path for path in project.root.rglob(".gitignore") if ".dvc" not in path.parts] == [
         project.root / ".gitignore"
@@ -116,58 +141,61 @@ def test_nothing_git_ignores_already_gets_a_gitignore_of_its_own(project: Paths)
     assert (project.root / ".gitignore").read_text() == "/data/\n/build/\n"
 
 
-@pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -2 $$", 130)])
-def test_a_failing_stage_keeps_its_exit_code(project: Paths, command: str, code: int) -> None:
-    versions.reproduce(project, "first", "toy")
-    (project.root / "second.sh").write_text(f"{command}\n")
-    with pytest.raises(StageFailedError, match="second@toy") as caught:
-        versions.reproduce(project, "second", "toy")
-    assert caught.value.exit_code == code
-    assert "tailtune second toy" in str(caught.value)
+def test_a_stage_that_fails_stays_stale(project: Paths) -> None:
+    run(project, "first")
+    (project.root / "second.sh").write_text("exit 3\n")
+    with pytest.raises(StageFailedError, match="second@toy"):
+        run(project, "second")
     assert versions.is_stale(project, "toy") == ["second"]
+    with pytest.raises(OSError, match="of the work"):
+        versions.run_stale(project, "second", "toy", _raise_os_error)
+
+
+def _raise_os_error(command: str) -> None:
+    raise OSError("of the work, not of DVC")
 
 
 def test_missing_files_name_the_next_command(project: Paths) -> None:
     with pytest.raises(UsageError, match=r"first\.txt.*not there") as caught:
-        versions.reproduce(project, "second", "toy")
+        run(project, "second")
     assert caught.value.hint == "tailtune run toy"
     (project.data / "toy" / "rows.txt").unlink()
     (project.data / "toy").rmdir()
     with pytest.raises(UsageError, match="data/toy") as caught:
-        versions.reproduce(project, "first", "toy")
+        run(project, "first")
     assert caught.value.hint == "dvc pull data.dvc"
     text = project.dvc_yaml.read_text().replace("toy: {", "support-tickets: {")
     project.dvc_yaml.write_text(text)
     (project.models / "toy").rename(project.models / "support-tickets")
     with pytest.raises(UsageError, match="data/support-tickets") as caught:
-        versions.reproduce(project, "first", "support-tickets")
+        run(project, "first", "support-tickets")
     assert caught.value.hint == "tailtune sample support-tickets"
 
 
 def test_an_unknown_stage_or_use_case_points_to_dvc_yaml(project: Paths) -> None:
     for stage, use_case in (("nosuch", "toy"), ("first", "nosuch")):
         with pytest.raises(UsageError, match=r"dvc\.yaml"):
-            versions.reproduce(project, stage, use_case)
+            run(project, stage, use_case)
 
 
 def test_a_broken_dvc_yaml_is_an_error_with_a_place(project: Paths) -> None:
     project.dvc_yaml.write_text("vars: [\n")
     with pytest.raises((UsageError, ServiceError), match=r"dvc\.yaml"):
-        versions.reproduce(project, "first", "toy")
+        run(project, "first")
 
 
 def test_no_dvc_repository(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no DVC repository"):
-        versions.reproduce(Paths(tmp_path), "first", "toy")
+        run(Paths(tmp_path), "first")
 
 
 def test_a_held_checkout_is_busy(project: Paths) -> None:
-    with (project.root / ".dvc/tmp/lock").open("a+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with (project.root / ".dvc/tmp/lock").open("a+") as content:
+        fcntl.flock(content, fcntl.LOCK_EX)
         program = (
             "import sys; from pathlib import Path; from tailtune.services import versions; "
             "from tailtune.config.paths import Paths; from tailtune.core.errors import BusyError\n"
-            "try: versions.reproduce(Paths(Path(sys.argv[1])), 'first', 'toy')\n"
+            "try: versions.run_stale(Paths(Path(sys.argv[1])), 'first', 'toy', print)\n"
             "except BusyError as error: print(error); sys.exit(7)"
         )
         done = subprocess.run(
@@ -178,13 +206,15 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
 
 
 RUN = (
-    "import sys; from pathlib import Path; from tailtune.services import versions; "
-    "from tailtune.config.paths import Paths; versions.reproduce(Paths(Path(sys.argv[1])), 'second', 'toy')"
+    "import subprocess, sys; from pathlib import Path; from tailtune.services import versions; "
+    "from tailtune.config.paths import Paths\n"
+    "work = lambda command: subprocess.run(command, shell=True, cwd=sys.argv[1])\n"
+    "versions.run_stale(Paths(Path(sys.argv[1])), 'second', 'toy', work)"
 )
 
 
 def _start_slow_second(project: Paths) -> subprocess.Popen[bytes]:
-    versions.reproduce(project, "first", "toy")
+    run(project, "first")
     started = project.root / "started"
     (project.root / "second.sh").write_text(f"touch {started}; sleep 30\n")
     process = subprocess.Popen([sys.executable, "-c", RUN, str(project.root)], start_new_session=True)
@@ -200,27 +230,27 @@ def test_a_second_run_is_busy_and_a_killed_one_blocks_nobody(project: Paths) -> 
     process = _start_slow_second(project)
     try:
         with pytest.raises(BusyError, match=rf"process {process.pid}") as caught:
-            versions.reproduce(project, "second", "toy")
+            run(project, "second")
         assert caught.value.hint is not None
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert (project.root / ".dvc/tmp/rwlock").is_file()
     (project.root / "second.sh").write_text("cp build/$1/first.txt build/$1/second.txt\n")
-    assert versions.reproduce(project, "second", "toy")
+    assert run(project, "second")
     assert versions.is_stale(project, "toy") == []
 
 
 @pytest.mark.parametrize("left", ["torn", "reused"])
 def test_a_torn_list_or_a_reused_process_number_blocks_nobody(project: Paths, left: str) -> None:
-    versions.reproduce(project, "first", "toy")
+    run(project, "first")
     rwlock = project.root / ".dvc/tmp/rwlock"
     out = str(project.root / "build/toy/second.txt")
     holder = {"pid": os.getpid(), "cmd": "an earlier process"}
     rwlock.write_text('{"write": {' if left == "torn" else json.dumps({"write": {out: holder}}))
     if left == "reused":
         os.utime(rwlock, (1, 1))
-    assert versions.reproduce(project, "second", "toy")
+    assert run(project, "second")
 
 
 def test_data_is_pinned_by_hash(project: Paths) -> None:
@@ -284,7 +314,7 @@ def test_push_and_pull_round_trip_a_local_remote(project: Paths, tmp_path: Path)
     assert versions.remote(project) == "here"
     versions.pin_data(project)
     for stage in ("first", "second"):
-        versions.reproduce(project, stage, "toy")
+        run(project, stage)
     assert versions.push(project) > 0
     assert versions.push(project) == 0
     for gone in (project.data, project.root / "build", project.root / ".dvc/cache"):

@@ -76,12 +76,12 @@ print(json.dumps({
         [sys.executable, "-c", script], env=environment(uri), cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["columns"] == ["label", "confidence"] and told["inputs"] == ["text"]
-    assert told["labels"] == ["password_reset", "refund_status"]
-    assert all(0 < value <= 1 for value in told["confidence"])
-    assert told["listed"] == ["password_reset"]
-    assert "/artifacts/code/tailtune/" in told["code"]
+    message = json.loads(done.stdout.splitlines()[-1])
+    assert message["columns"] == ["label", "confidence"] and message["inputs"] == ["text"]
+    assert message["labels"] == ["password_reset", "refund_status"]
+    assert all(0 < value <= 1 for value in message["confidence"])
+    assert message["listed"] == ["password_reset"]
+    assert "/artifacts/code/tailtune/" in message["code"]
 
 
 def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:
@@ -134,19 +134,19 @@ print(json.dumps([frame["label"][0], frame["confidence"][0]]))
 class Listening:
     """A predictor that remembers what it was asked."""
 
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
-        self.asked += texts
+        self.requests += texts
         return [Answer("x", 1.0) for _ in texts]
 
 
 @pytest.mark.parametrize(
-    ("kinds", "asked"),
+    ("kinds", "expected"),
     [(("email", "ip"), ["<email> called from 0049 30 9018200", ""]), ((), ["a@b.de called from 0049 30 9018200", ""])],
 )
 def test_only_what_the_card_names_is_scrubbed(
-    kinds: tuple[Pii, ...], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kinds: tuple[Pii, ...], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tailtune.serving.pyfunc import TailTuneModel
 
@@ -156,7 +156,7 @@ def test_only_what_the_card_names_is_scrubbed(
     model = TailTuneModel()
     model.load_context(SimpleNamespace(artifacts={"predictor": str(tmp_path)}))
     frame = model.predict(None, pd.DataFrame({"text": [" a@b.de called\tfrom 0049 30 9018200", None]}))
-    assert listening.asked == asked
+    assert listening.requests == expected
     assert list(frame["label"]) == ["x", "x"]
 
 

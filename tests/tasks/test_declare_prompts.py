@@ -29,7 +29,7 @@ CODECS: dict[str, Codec] = {
     "classification": LabelCodec({"billing": "money", "log_in": ""}),
     "extraction": ObjectCodec(schema_from(SCHEMA)),
 }
-TOLD = {
+DESCRIBED = {
     "classification": ["- billing: money\n- log_in\n\nRules:", '"label": "…"}'],
     "extraction": ["- loss_date (date as YYYY-MM-DD): Day of the loss.\n- plate (text)\n\nRules:", "null"],
 }
@@ -47,7 +47,7 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
         template, lines = parsed(name, text, name)
         assert template.faults(CODECS[task].variables(), name, lines) == []
         system, user = render(template, CODECS[task].variables(), [Example("seen", "so", "")], "the text")
-        assert all(part in system.content for part in TOLD[task])
+        assert all(part in system.content for part in DESCRIBED[task])
         assert ("reasoning" in system.content) == (name == "chain_of_thought")
         shows = name in ("few_shot", "retrieval")
         assert user.content == ("Text:\nseen\nAnswer:\nso\n\n" if shows else "") + "Text:\nthe text\nAnswer:"
@@ -58,12 +58,12 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
 @pytest.mark.parametrize("task", CODECS)
 @given(description=st.text("ab {}%#'\"\\\n\té漢.", max_size=40))
 def test_a_description_is_told_and_never_runs(task: str, description: str) -> None:
-    told = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
-    for name, text in TASKS[task].load_class().starting_prompts(told).items():
+    message = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
+    for name, text in TASKS[task].load_class().starting_prompts(message).items():
         template, lines = parsed(name, text, name)
         assert template.faults(CODECS[task].variables(), name, lines) == []
         system, _ = render(template, CODECS[task].variables(), [], "x")
-        assert f"The use case: {' '.join(told.split())}." in system.content
+        assert f"The use case: {' '.join(message.split())}." in system.content
 
 
 def test_the_shipped_prompts_keep_the_rules_that_every_prompt_has() -> None:

@@ -53,20 +53,20 @@ def test_a_section_left_out_says_what_to_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("", "1  task: missing; expected one of classification, extraction"),
         ("task: extracton\n", "1  task: no such task: 'extracton'; did you mean extraction?"),
         ("task: [a]\n", "1  task: no such task: ['a']; expected one of classification, extraction"),
     ],
 )
-def test_a_use_case_of_no_known_task_is_told_which_there_are(tmp_path: Path, line: str, told: str) -> None:
+def test_a_use_case_of_no_known_task_is_told_which_there_are(tmp_path: Path, line: str, expected: str) -> None:
     text = MODEL_YAML.replace("task: classification\n", line)
-    assert faults(tmp_path, text) == [f"models/tickets/model.yaml:{told}"]
+    assert faults(tmp_path, text) == [f"models/tickets/model.yaml:{expected}"]
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "expected"),
     [
         ("one: only\n", "models/tickets/labels.yaml:1  expected at least 2 labels, found 1"),
         ("", "models/tickets/labels.yaml:1  expected at least 2 labels, found 0"),
@@ -76,8 +76,8 @@ def test_a_use_case_of_no_known_task_is_told_which_there_are(tmp_path: Path, lin
         ("- a\n- b\n", "models/tickets/labels.yaml:1  expected `key: value` lines, found a list"),
     ],
 )
-def test_labels_that_cannot_be_used(tmp_path: Path, labels: str | bytes, told: str) -> None:
-    assert faults(tmp_path, labels=labels) == [told]
+def test_labels_that_cannot_be_used(tmp_path: Path, labels: str | bytes, expected: str) -> None:
+    assert faults(tmp_path, labels=labels) == [expected]
 
 
 def test_missing_labels_are_a_fault(tmp_path: Path) -> None:

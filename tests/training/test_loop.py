@@ -16,11 +16,11 @@ class Killed(BaseException):
 
 
 def killed_at(step: int):
-    told: list[Progress] = []
+    text: list[Progress] = []
 
     def watch(progress: Progress) -> None:
-        told.append(progress)
-        if len(told) == step:
+        text.append(progress)
+        if len(text) == step:
             raise Killed
 
     return watch
@@ -36,10 +36,10 @@ def weights(result: FitResult) -> torch.Tensor:
 
 
 def test_it_learns_and_reports(tiny_encoder: Path, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    text: list[Progress] = []
     texts, labels = rows(192, seed=3)
     result = fit(
-        toy_job(tiny_encoder, tmp_path, goal=toy_classes(texts=texts, labels=labels), epochs=4, patience=4), told.append
+        toy_job(tiny_encoder, tmp_path, goal=toy_classes(texts=texts, labels=labels), epochs=4, patience=4), text.append
     )
     assert result.dev_quality >= 0.9
     assert result.dev_quality == result.history[result.best_epoch - 1].dev_quality
@@ -47,8 +47,8 @@ def test_it_learns_and_reports(tiny_encoder: Path, tmp_path: Path) -> None:
     assert [epoch.epoch for epoch in result.history] == [1, 2, 3, 4]
     assert result.stopped is None and result.resumed_at_step == 0
     assert 0.05 < result.objective.temperature < 20
-    assert told[-1].rows_done == told[-1].rows_total == 4 * 192
-    assert told[0].dev_quality is None and told[-1].dev_quality == result.history[-1].dev_quality
+    assert text[-1].rows_done == text[-1].rows_total == 4 * 192
+    assert text[0].dev_quality is None and text[-1].dev_quality == result.history[-1].dev_quality
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_killed_and_resumed_equals_uninterrupted(tiny_encoder: Path, tmp_path: P
 
 def test_a_finished_run_is_not_trained_again(tiny_encoder: Path, tmp_path: Path) -> None:
     job = toy_job(tiny_encoder, tmp_path, epochs=1)
-    first, told = fit(job, ignore), []
-    again = fit(job, told.append)
-    assert not told and again.resumed_at_step == 6
+    first, lines = fit(job, ignore), []
+    again = fit(job, lines.append)
+    assert not lines and again.resumed_at_step == 6
     assert torch.equal(weights(first), weights(again))
 
 

@@ -24,7 +24,7 @@ def test_classes_are_numbered_in_the_order_of_the_label_set() -> None:
 
 def test_annotations_are_read_from_labels() -> None:
     texts, labels = claims(3, seed=5)
-    rows = [row(text, label.encode()) for text, label in zip(texts, labels, strict=True)]
+    rows = [row(text, label) for text, label in zip(texts, labels, strict=True)]
     goal = fields_of(SCHEMA, rows[:2], rows[2:])
     assert isinstance(goal, Fields)
     assert list(goal.texts) == texts[:2] and list(goal.labels) == labels[:2] and list(goal.dev_labels) == labels[2:]

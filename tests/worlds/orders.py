@@ -23,7 +23,7 @@ SCHEMA = {
         "urgent": {"type": ["boolean", "null"]},
     },
 }
-ASKED = {
+REQUESTS = {
     "refund": ("i want my money back", "please refund", "return the amount"),
     "exchange": ("send me another one", "exchange it please", "i need a different size"),
     "status": ("where is it", "has it shipped", "any news"),
@@ -41,7 +41,7 @@ HURRY = {"this is urgent": True, "no hurry": False, "": None}
 def claims() -> list[dict[str, Any]]:
     """Some hundred orders; each field stands where another may stand in the next."""
     made = []
-    wishes = [(request, words) for request, said in ASKED.items() for words in said]
+    wishes = [(request, words) for request, phrase in REQUESTS.items() for words in phrase]
     for n, ((request, words), (day, iso), item, (hurry, urgent)) in enumerate(
         itertools.product(wishes, DAYS.items(), ITEMS, HURRY.items())
     ):

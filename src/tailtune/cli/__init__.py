@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from tailtune.config.settings import quiet_environment
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import TailTuneError, of_system
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,16 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"\n{_disk_error(error)}", file=sys.stderr)
+        print(f"\n{of_system(error)}", file=sys.stderr)
         return TailTuneError.exit_code
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
-
-
-def _disk_error(error: OSError) -> TailTuneError:
-    """A file that could not be read or written, as an error a person can act on."""
-    where = error.filename if error.filename is not None else "the system"
-    return TailTuneError(
-        f"{where}: {error.strerror or error}", "mend the path, its permissions or the disk, then run again"
-    )

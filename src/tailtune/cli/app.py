@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -114,15 +112,13 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
 ) -> None:
     """Run the whole life as Prefect flows; what is fresh is not done again."""
-    from tailtune.cli.child import run_to_end
     from tailtune.cli.show import print_summary
+    from tailtune.lifecycle.local_server import run_flow
     from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     load_use_case(paths, use_case)
-    flow = paths.root / "flows" / "lifecycle.py"
-    words = [sys.executable, str(flow), use_case, "--parent", str(os.getpid()), *(["--force"] if force else [])]
-    code = run_to_end(words, paths.root)
+    code = run_flow(paths, use_case, force)
     print_summary(paths, use_case, stopped=code != 0)
     if code:
         raise typer.Exit(code)
@@ -142,9 +138,9 @@ def show(use_case: UseCaseName) -> None:
 @cli.command(rich_help_panel=LIFE)
 def prompts(use_case: UseCaseName) -> None:
     """Write the starting prompts that are missing; what is there stays."""
-    from tailtune.cli.prompts import write_missing
+    from tailtune.cli.new import write_missing_prompts
 
-    for line in write_missing(Paths.find(), use_case):
+    for line in write_missing_prompts(Paths.find(), use_case):
         print(line)
 
 
@@ -182,7 +178,7 @@ def reproduce(
     version: Annotated[str, typer.Argument(metavar="USE-CASE@ALIAS", help="e.g. support-tickets@champion")],
 ) -> None:
     """Restore a version's data and spec, run its life again, and compare the metrics."""
-    from tailtune.cli.again import reproduce_version
+    from tailtune.cli.reproduce import reproduce_version
 
     name, at, alias = version.partition("@")
     if not at or not alias:

@@ -15,6 +15,7 @@ from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import UsageError
 from tailtune.core.ledger import COMPLAINT, PURPOSES, Amount, Bill, Facts, Ledger, Line
+from tailtune.core.money import Usd
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
 from tailtune.judge.ledger import priced, reckon, storage
 from tailtune.report.mlflow import ledger_plan
@@ -39,7 +40,7 @@ class AddedCost:
 
     purpose: str
     hours: float | None
-    usd: float | None
+    usd: Usd | None
     rows: int | None
     note: str
     on: str

@@ -1,4 +1,4 @@
-"""`tailtune new`: from a file of labelled rows to a declared use case."""
+"""`tailtune new`: from a file of labelled rows to a declared use case; and the starting prompts that one lacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tailtune.cli import aside
+from tailtune.cli import staging
 from tailtune.cli.samples import restore_samples
 from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
@@ -37,8 +37,8 @@ def create(paths: Paths, task: str, new_case: NewUseCase) -> list[str]:
     if task not in TASKS:
         raise UsageError(f"--task {task}: no such task; there is {', '.join(TASKS)}", "tailtune new --help")
     kind = TASKS[task].load_class()
-    with aside.alone(paths):
-        aside.clear(paths)
+    with staging.alone(paths):
+        staging.clear(paths)
         made = _create(paths, kind, new_case)
     answers = f"models/{new_case.name}/{kind.spec_type.ANSWERS}"
     spec = f"models/{new_case.name}/model.yaml"
@@ -53,6 +53,30 @@ def create(paths: Paths, task: str, new_case: NewUseCase) -> list[str]:
     ]
 
 
+def write_missing_prompts(paths: Paths, name: str) -> list[str]:
+    """Write each starting prompt that a use case lacks; what is there stays as it is: `tailtune prompts`.
+
+    Returns:
+        Lines that say what was written.
+
+    Raises:
+        UsageError: No such use case.
+        SpecError: Its declaration has faults.
+    """
+    case = load_use_case(paths, name)
+    case.paths.prompts.mkdir(exist_ok=True)
+    lines = []
+    for prompt, text in case.task.starting_prompts(case.spec.description).items():
+        path = case.paths.prompts / f"{prompt}.md"
+        if path.exists():
+            lines.append(f"{paths.shown(path)}  is there, left as it is")
+            continue
+        with store.written_whole(path) as file:
+            file.write_text(text, encoding="utf-8")
+        lines.append(f"{paths.shown(path)}  written; read it, and make it yours")
+    return lines
+
+
 def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration:
     name, source, test = new_case.name, new_case.source, new_case.test
     _check_name(paths, name)
@@ -62,7 +86,7 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
     answers = task.spec_type.ANSWERS
     restore_samples(paths)
     with _undone_on_error(paths, name):
-        case = aside.build_in(paths, name)
+        case = staging.build_in(paths, name)
         shutil.copyfile(source, case.data / source.name)
         if test is not None and new_case.test_name is not None:
             shutil.copyfile(test, case.data / new_case.test_name)
@@ -70,12 +94,12 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
         prompts = {case.prompts / f"{prompt}.md": text for prompt, text in task.starting_prompts("").items()}
         declared = {case.folder / answers: made.answers, case.model_yaml: made.model_yaml, **prompts}
         for file, text in declared.items():
-            with store.written_whole(file) as part:
-                part.write_text(text, encoding="utf-8")
+            with store.written_whole(file) as whole:
+                whole.write_text(text, encoding="utf-8")
         load_use_case(paths, case.use_case)
-        aside.place_rows(paths, name)
+        staging.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
-        aside.place_declaration(paths, name)
+        staging.place_declaration(paths, name)
         graph.add_use_case(paths, name, answers)
     return made
 
@@ -110,7 +134,7 @@ def _undone_on_error(paths: Paths, name: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        aside.clear(paths)
+        staging.clear(paths)
         shutil.rmtree(paths.case(name).folder, ignore_errors=True)
         shutil.rmtree(paths.case(name).data, ignore_errors=True)
         paths.dvc_yaml.write_bytes(stage_graph)

@@ -19,22 +19,19 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         MissingInputError: Curation has not run, or a prompt file is missing.
         SpecError: A prompt file or a price is not as it must be.
     """
-    from tailtune.lifecycle.prompt import NO_MODEL, bought_order
-    from tailtune.lifecycle.prompt.forecast import lines, said
-    from tailtune.lifecycle.prompt.measuring import kitchen_of
-    from tailtune.services import store
+    from tailtune.lifecycle.prompt.make import cost_line, cost_table
+    from tailtune.lifecycle.prompt.step import NO_MODEL, bought_order, rung_factory
 
     with _context(paths, use_case) as context:
         case = context.case
         if not case.spec.prompt.models:
             yield f"{use_case}: nothing to estimate: {NO_MODEL}"
             return
-        train = store.read_rows(case.paths.rows("train"), "train", use_case)
-        dev = store.read_rows(case.paths.rows("dev"), "dev", use_case)
-        with kitchen_of(context, train) as kitchen:
-            forecasts, warnings = kitchen.forecasts(bought_order(context, dev)), kitchen.warnings()
-    yield from lines(forecasts)
-    yield said(forecasts, case.spec.prompt)
+        train, rows = context.inputs.rows("train"), bought_order(context, context.inputs.rows("dev"))
+        with rung_factory(context, train) as factory:
+            forecasts, warnings = factory.forecasts(rows), factory.warnings()
+    yield from cost_table(forecasts)
+    yield cost_line(forecasts, case.spec.prompt)
     yield from warnings
 
 
@@ -66,7 +63,7 @@ def repeat(paths: Paths, use_case: str, repeats: int) -> Iterator[str]:
 
 @contextmanager
 def _context(paths: Paths, use_case: str) -> Iterator[Context]:
-    """What a stage is handed, without running one."""
+    """The context of the stage `prompt`, without running it."""
     from tailtune.config.settings import Settings
     from tailtune.lifecycle.context import Context
     from tailtune.report.terminal.progress import ConsoleProgress
@@ -75,4 +72,4 @@ def _context(paths: Paths, use_case: str) -> Iterator[Context]:
 
     settings, case = Settings(), load_use_case(paths, use_case)
     with ConsoleProgress("prompt", case.spec.description, settings.progress) as progress:
-        yield Context(case, settings, progress, mlflow.connect(settings.resolved_tracking_uri(paths), case))
+        yield Context(case, settings, progress, mlflow.connect(settings.resolved_tracking_uri(paths), case), "prompt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tailtune.cli import aside
+from tailtune.cli import staging
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.services import versions
@@ -41,8 +41,8 @@ def write_sample(paths: Paths, name: str) -> Iterator[str]:
         raise UsageError(
             f"{name}: no such sample; there is {', '.join(SAMPLES)}", f"tailtune sample {next(iter(SAMPLES))}"
         )
-    with aside.alone(paths):
-        aside.clear(paths)  # or its half-written rows would be pinned
+    with staging.alone(paths):
+        staging.clear(paths)  # or its half-written rows would be pinned
     if versions.data_is_pinned(paths, name):
         yield f"data/{name}/ is as data.dvc pins it"
         return

@@ -26,6 +26,14 @@ class TailTuneError(Exception):
         return self.message if self.hint is None else f"{self.message}\nNext:  {self.hint}"
 
 
+def of_system(error: OSError) -> TailTuneError:
+    """A file that could not be read or written, as an error a person can act on."""
+    where = error.filename if error.filename is not None else "the system"
+    return TailTuneError(
+        f"{where}: {error.strerror or error}", "mend the path, its permissions or the disk, then run again"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One per thing that is wrong in a file a user wrote."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from tailtune.core.money import Usd
+
 PER_MESSAGE_TOKENS = 8  # role and separators of a chat template, beside a message's content
 Form = Literal["json_schema", "json_object", "none"]
 """How an answer is held while it is written: to a schema, to JSON of any shape, to nothing."""
@@ -75,7 +77,7 @@ class Reply:
     input_tokens: int | None
     output_tokens: int | None
     cached_input_tokens: int = 0
-    usd: float | None = None
+    usd: Usd | None = None
     timing: Timing = Timing(0.0)
     from_cache: bool = False
     retries: int = 0

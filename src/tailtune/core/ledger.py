@@ -106,7 +106,7 @@ class Facts(Record):
 class Line(Record):
     """One per category of a bill, and one for all of them."""
 
-    known_usd: float = Field(0.0, description="Sum of the entries whose dollars are known.")
+    known_usd: Usd = Field(0.0, description="Sum of the entries whose dollars are known.")
     unknown: int = Field(0, description="Entries whose dollars are not known.")
     hours: float = 0.0
     rows: int = 0

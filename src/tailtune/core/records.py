@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeVar
+
+from tailtune.core.money import Usd
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
+Label = TypeVar("Label", covariant=True, default=Any)
+"""What a task labels its rows with; code that serves every task leaves it open."""
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Generic[Label]):
     """One per labelled text.
 
     Attributes:
         id: Content hash of the raw text and label; the same row has the same id in every run.
         text: What the model reads.
-        label: The expected answer in its task's own writing: a label of the set, or an annotation as JSON.
+        label: The expected answer, a value of its task: a label of the set, an annotation. Hashable; `str` gives the
+            text that files and digests hold.
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
@@ -26,7 +34,7 @@ class Row:
 
     id: str
     text: str
-    label: str
+    label: Label
     origin: str
     split: Split | None = None
     group: str | None = None
@@ -64,7 +72,7 @@ class Answer:
 
     value: str | None
     confidence: float
-    usd: float | None = 0.0
+    usd: Usd | None = 0.0
 
     def columns(self) -> dict[str, str | float | None]:
         """The answer as a served model gives it: column → text or number."""
@@ -107,8 +115,8 @@ class Cost(Record):
     wall_s: float = Field(ge=0, description="Seconds from start to end.")
     cpu_s: float = Field(ge=0, description="Processor seconds, children included.")
     peak_memory_mb: float = Field(ge=0, description="Largest resident memory, MiB.")
-    usd: float | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
-    bought_usd: float | None = Field(
+    usd: Usd | None = Field(description="wall_s at the price of the machine; null when no price is declared.")
+    bought_usd: Usd | None = Field(
         0.0, description="Paid to endpoints besides; null when the cost of an answer is not known."
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
+from tailtune.core.money import Usd
 
 _HOUR_MS = 3_600_000
 _MONTH_DAYS = 365.25 / 12
@@ -13,7 +14,7 @@ _GB = 1_000_000_000
 _PRICED = "rows × label price"
 
 
-def priced(amount: Amount, person_hour_usd: float | None, label_usd: float | None) -> float | None:
+def priced(amount: Amount, person_hour_usd: Usd | None, label_usd: Usd | None) -> float | None:
     """US dollars of what a person added; None when a price that is needed is not declared."""
     if amount.hours and person_hour_usd is None:
         return None
@@ -22,7 +23,7 @@ def priced(amount: Amount, person_hour_usd: float | None, label_usd: float | Non
     return None if label_usd is None else amount.rows * label_usd
 
 
-def storage(kept_bytes: int, days: int, gb_month_usd: float | None, at_ms: int) -> Entry:
+def storage(kept_bytes: int, days: int, gb_month_usd: Usd | None, at_ms: int) -> Entry:
     """What keeping files cost until now.
 
     Args:
@@ -37,7 +38,7 @@ def storage(kept_bytes: int, days: int, gb_month_usd: float | None, at_ms: int) 
     return Entry(at_ms=at_ms, category="storage", what="kept files", usd=usd)
 
 
-def reckon(use_case: str, metric: str, facts: Facts, label_usd: float | None) -> Ledger:
+def reckon(use_case: str, metric: str, facts: Facts, label_usd: Usd | None) -> Ledger:
     """The bill of every version.
 
     A cost belongs to the first version registered after it; what came after the last version belongs to the next. No
@@ -85,7 +86,7 @@ def _windows(entries: Iterable[Entry], versions: Sequence[Made]) -> list[list[En
 
 
 def _labels(
-    curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: float | None
+    curated: Sequence[Curated], versions: Sequence[Made], windows: Sequence[Sequence[Entry]], label_usd: Usd | None
 ) -> list[Entry | None]:
     """Rows that each version read beyond all that are paid already: by earlier versions, or as a person entered."""
     bought_labels: list[Entry | None] = []

@@ -86,7 +86,7 @@ class Evidence:
     rungs: Sequence[RungResult]
     curve: Sequence[CurvePoint]
     train_rows: int
-    estimated_usd: float | None
+    estimated_usd: Usd | None
     unmeasured: tuple[str, ...]
     narrow: str = ""
     cadence: Cadence = field(default_factory=Cadence)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tailtune.core.errors import TailTuneError
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost
 from tailtune.core.run_plan import Status
 from tailtune.lifecycle.context import Context
@@ -20,7 +21,7 @@ _PASSWORD = re.compile(r"//[^/@\s]+@")
 
 @contextmanager
 def charged(
-    context: Context, stage: str, machine_hour_usd: float | None, aside: str = ""
+    context: Context, stage: str, machine_hour_usd: Usd | None, aside: str = ""
 ) -> Iterator[Callable[[], Cost]]:
     """Meter work, and tell MLflow what it cost when nothing else does.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.settings import Settings
-from tailtune.core.money import known_sum
+from tailtune.core.money import Usd, known_sum
 from tailtune.core.progress import Progress
 from tailtune.lifecycle.inputs import Inputs
 from tailtune.services.endpoint import Budget
@@ -55,7 +55,7 @@ class Context:
         return self.project.shown(path)
 
     @property
-    def bought_usd(self) -> float | None:
+    def bought_usd(self) -> Usd | None:
         """Paid to endpoints until now, US dollars; None when the cost of an answer is not known."""
         return known_sum(budget.spent_usd for budget in self.budgets)
 

@@ -172,14 +172,14 @@ def tidy_train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Itera
         cleaned, changes = clean(given.text)
         reason = _wrong_length(cleaned, spec.curate)
         if reason is not None:
-            drops.add(Dropped(given.origin, reason, _length_detail(reason, cleaned, spec.curate), given.label))
+            drops.add(Dropped(given.origin, reason, _length_detail(reason, cleaned, spec.curate), str(given.label)))
             continue
         made = task.prepare_row(given, cleaned, changes)
         # Scrubbing may have made the text shorter or longer.
         reason = _wrong_length(made.text, spec.curate) or made.reason
         if reason:
             detail = made.detail or _length_detail(reason, made.text, spec.curate)
-            drops.add(Dropped(given.origin, reason, detail, given.label))
+            drops.add(Dropped(given.origin, reason, detail, str(given.label)))
             continue
         form = normal(made.text)
         split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
@@ -195,7 +195,7 @@ def tidy_test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterat
         cleaned, changes = clean(given.text)
         made = task.prepare_row(given, cleaned, changes) if cleaned else PreparedRow("", given.label, reason="empty")
         if made.reason:
-            drops.add(Dropped(given.origin, made.reason, made.detail, given.label, split="test"))
+            drops.add(Dropped(given.origin, made.reason, made.detail, str(given.label), split="test"))
             continue
         name = row_id(given)
         seen[name] += 1
@@ -312,10 +312,11 @@ def drop_near(
 
 def _repeat(tidy: Tidy, reason: str, of: Sequence[Tidy]) -> Dropped:
     other = of[0].row
-    named = other.label if len(other.label) <= _LABEL_CHARS else "otherwise"
+    label = str(other.label)
+    named = label if len(label) <= _LABEL_CHARS else "otherwise"
     relabelled = "" if other.label == tidy.row.label else f" (labelled {named})"
     origins = tuple(repeated.row.origin for repeated in of)
-    return Dropped(tidy.row.origin, reason, f"of {other.origin}{relabelled}", tidy.row.label, origins)
+    return Dropped(tidy.row.origin, reason, f"of {other.origin}{relabelled}", str(tidy.row.label), origins)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError
 from tailtune.core.language import LanguageModel
+from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import DiagnoseReport, PromptedRung, PromptReport
@@ -90,7 +91,7 @@ class Failing:
     examples: list[list[str]] = field(default_factory=list)
     shown: Shown = "none"
     witness: Witness = field(default_factory=Witness)
-    usd_spent: float | None = 0.0
+    usd_spent: Usd | None = 0.0
 
 
 def _diagnosed(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
+from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
@@ -129,7 +130,7 @@ class Scored:
     score: Score
     result: CandidateResult
     price: Estimate | None = None
-    spent_usd: float | None = 0.0
+    spent_usd: Usd | None = 0.0
 
 
 def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]:
@@ -228,7 +229,7 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
     return replace(made, price=each, spent_usd=spent)
 
 
-def _own_usd(context: Context, timed: Latency) -> float | None:
+def _own_usd(context: Context, timed: Latency) -> Usd | None:
     """US dollars for 1,000 answers on a core of our own; None when no price is declared."""
     return usd_per_1000(timed.mean_ms, context.inputs.prices.cpu_core_hour_usd)
 

@@ -45,6 +45,15 @@ def use_cases(paths: Paths) -> dict[str, str]:
     }
 
 
+def is_generated(paths: Paths) -> bool:
+    """Whether dvc.yaml is as `make graph` writes it.
+
+    Raises:
+        SpecError: It is not valid YAML.
+    """
+    return paths.dvc_yaml.read_text(encoding="utf-8") == render(use_cases(paths))
+
+
 def add_use_case(paths: Paths, name: str, answers: str) -> None:
     """Add a use case to dvc.yaml. A known name changes nothing.
 
@@ -55,7 +64,7 @@ def add_use_case(paths: Paths, name: str, answers: str) -> None:
     known = use_cases(paths)
     if name in known:
         return
-    if paths.dvc_yaml.read_text(encoding="utf-8") != render(known):
+    if not is_generated(paths):
         raise UsageError(
             f"{paths.shown(paths.dvc_yaml)}: not as `make graph` writes it; adding {name} would lose what was edited",
             "make graph, then run the same command again",

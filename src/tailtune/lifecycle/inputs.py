@@ -48,7 +48,7 @@ class Inputs:
         """
         if split not in self._rows:
             path = self._allowed(self._case.paths.rows(split))
-            self._rows[split] = store.read_rows(path, split, self._case.name)
+            self._rows[split] = store.read_rows(path, split, self._case.name, self._case.task.parse_label)
         return self._rows[split]
 
     @cached_property

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tailtune.core.measures import MEASURES
+from tailtune.core.money import Usd
 from tailtune.core.progress import Progress
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
@@ -70,7 +71,7 @@ def _encoded(train: Sequence[Row], dev: Sequence[Row], progress: Progress) -> tu
 
 
 def _measure(
-    name: str, fitting: FitContext, dev: Sequence[Row], core_hour_usd: float | None, context: Context
+    name: str, fitting: FitContext, dev: Sequence[Row], core_hour_usd: Usd | None, context: Context
 ) -> tuple[RungResult, list[str | None]]:
     """Fit, score, time and save a rung. Returns its figures and its answers to the dev rows."""
     kind, spec = saved.RUNG_KINDS[name], context.case.spec.ladder

@@ -68,7 +68,7 @@ def run(context: Context) -> RegisterReport:
     evaluated = store.read_report(paths.report("evaluate"), EvaluateReport, case.name)
     require_unchanged_weights(context)
     folder = _folder(context, evaluated.winner)
-    test = store.read_rows(paths.rows("test"), "test", case.name)
+    test = store.read_rows(paths.rows("test"), "test", case.name, case.task.parse_label)
     model = case.spec.register_.model or case.name
     asks = (
         model_of(folder, context.settings.weights_root(context.project)) if evaluated.winner in PROMPT_RUNGS else None

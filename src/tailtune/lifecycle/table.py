@@ -26,6 +26,8 @@ class Stage:
         reads: Its DVC dependencies; `${key}` stands for the use case, `${item.answers}` for the file that says what an
             answer may be.
         writes: Its DVC outputs besides `reports/${key}/<name>.json`.
+        own_process: Whether a flow gives it a process of its own, so that its memory is given back.
+        libraries: What it imports that takes seconds; a flow does so while it waits for its server.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Stage:
     sections: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    own_process: bool = False
+    libraries: tuple[str, ...] = ()
 
     @property
     def report(self) -> str:
@@ -81,6 +85,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("data", "curate", "validate"),
         reads=(*ANSWERS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
         writes=_build("validate"),
+        libraries=("great_expectations",),
     ),
     Stage(
         name="ladder",
@@ -90,12 +95,13 @@ STAGES: tuple[Stage, ...] = (
         sections=("curate", "ladder"),  # curate: a saved predictor notes what is scrubbed
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("validate/passed.json")),
         writes=_build("ladder"),
+        libraries=("torch", "sklearn.linear_model"),
     ),
     Stage(
         name="prompt",
         family="training",
         summary="Measure prompted language models on the dev rows, no further than the question needs.",
-        run="tailtune.lifecycle.prompt:run",
+        run="tailtune.lifecycle.prompt.step:run",
         sections=("curate", "ladder", "prompt", "targets"),
         reads=(*ANSWERS, *PRICES, *PROMPTS, *TRAIN_DEV, *_build("validate/passed.json", "ladder"), *_reports("ladder")),
         writes=_build("prompt"),
@@ -126,6 +132,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("curate", "train"),
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("decide/ticket.json")),
         writes=_build("train"),
+        own_process=True,
     ),
     Stage(
         name="evaluate",
@@ -141,6 +148,7 @@ STAGES: tuple[Stage, ...] = (
             *_reports("ladder", "prompt", "diagnose", "decide"),
         ),
         writes=_build("evaluate"),
+        libraries=("torch",),
     ),
     Stage(
         name="register",
@@ -151,6 +159,7 @@ STAGES: tuple[Stage, ...] = (
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
+        libraries=("mlflow.pyfunc",),
     ),
 )
 

@@ -75,6 +75,13 @@ class LocalRung(Rung[C]):
         """Read what `save` wrote."""
 
 
+def softmax(scores: NDArray[np.floating]) -> Floats:
+    """Probabilities over the last axis, shape kept."""
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    result: Floats = (raised / raised.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return result
+
+
 class CachedEmbed:
     """An encoder that remembers the texts it was warmed with.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
     REPORTS,
@@ -270,14 +271,14 @@ class BillLine:
     cost: Cost | None
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """Machine time and what was paid to endpoints; None as soon as one of them is not known."""
         if self.cost is None or self.cost.usd is None or self.cost.bought_usd is None:
             return None
         return self.cost.usd + self.cost.bought_usd
 
     @property
-    def known_usd(self) -> float:
+    def known_usd(self) -> Usd:
         """Dollars that are known; 0 when none is."""
         return 0.0 if self.cost is None else (self.cost.usd or 0.0) + (self.cost.bought_usd or 0.0)
 
@@ -294,7 +295,7 @@ class Bill:
         return sum(line.cost.wall_s for line in self.lines if line.cost)
 
     @property
-    def known_usd(self) -> float:
+    def known_usd(self) -> Usd:
         """Dollars that are known, of machines and endpoints."""
         return sum(line.known_usd for line in self.lines)
 
@@ -314,7 +315,7 @@ class Bill:
         return tuple(line.stage for line in self.lines if line.cost is not None and line.cost.bought_usd is None)
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """Dollars of all stages; None as long as some are not known."""
         return None if self.unknown or not self.lines else self.known_usd
 

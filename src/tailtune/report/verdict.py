@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Estimate
 from tailtune.core.reports import (
     CandidateCost,
@@ -243,8 +244,8 @@ class CostByVolume:
     """
 
     candidate: CandidateCost
-    fixed_usd: float
-    slope_usd: float
+    fixed_usd: Usd
+    slope_usd: Usd
 
     def at(self, per_day: float) -> float:
         """US dollars over the horizon at a volume."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +60,7 @@ def write_jsonl(path: Path, values: Iterable[dict[str, Any]]) -> int:
 def write_answers(path: Path, rows: Sequence[Row], answers: Mapping[str, Sequence[str | None]]) -> int:
     """Write what every predictor answered, one line per row with its origin and label. Returns the number of lines."""
     lines = (
-        {"id": row.id, "origin": row.origin, "expected": row.label, **{name: answers[name][i] for name in answers}}
+        {"id": row.id, "origin": row.origin, "expected": str(row.label), **{name: answers[name][i] for name in answers}}
         for i, row in enumerate(rows)
     )
     return write_jsonl(path, lines)
@@ -126,13 +126,20 @@ def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:
     with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in batches:
             columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+            columns["label"] = [str(row.label) for row in rows]
             writer.write_table(pa.table(columns, schema=schema))
             count += len(rows)
     return count
 
 
-def read_rows(path: Path, split: Split, use_case: str) -> list[Row]:
+def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[str], Any] = str) -> list[Row]:
     """Read the curated rows of a split.
+
+    Args:
+        path: The Parquet file.
+        split: Which split it holds.
+        use_case: For the next command.
+        parse_label: From a label's text to the label, `Task.parse_label`; labels stay text by default.
 
     Raises:
         MissingInputError: Curation has not run.
@@ -143,7 +150,7 @@ def read_rows(path: Path, split: Split, use_case: str) -> list[Row]:
         raise MissingInputError(f"{path}: no curated rows", f"tailtune curate {use_case}")
     columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
     return [
-        Row(i, text, label, origin, split, group)
+        Row(i, text, parse_label(label), origin, split, group)
         for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)
     ]
 

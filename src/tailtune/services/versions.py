@@ -1,56 +1,65 @@
-"""DVC and git: run a stage when it is stale, pin the data, say which code and data these are. Only here."""
+"""DVC and git: which stage is stale, what data is pinned, which code and data these are. Only here."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import logging
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tailtune.config.paths import Paths
-from tailtune.core.errors import BusyError, ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.errors import BusyError, ServiceError, TailTuneError, UsageError
 
+_PATIENCE_S = 0.5
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 """What a commit must hold for a run to be told from it; reports and docs may be dirty."""
 
 
-def reproduce(paths: Paths, stage: str, use_case: str, force: bool = False) -> bool:
-    """Run one stage of a use case through DVC, alone, if what it reads has changed.
+def run_stale(paths: Paths, stage: str, use_case: str, work: Callable[[str], None], force: bool = False) -> bool:
+    """Do the work of one stage of a use case if what it reads has changed, and tell DVC what came of it.
 
-    The stage is a process of its own: its output passes through, its memory is given back.
+    Afterwards `dvc.lock` is as if `dvc repro` had run the stage. What the stage reads and writes is locked meanwhile,
+    for DVC's own commands too. Nothing is restored from DVC's cache: a restored stage would leave no runs and no
+    version in MLflow, so what is not fresh is really run.
 
     Args:
         paths: The checkout.
         stage: Name of the stage, as in dvc.yaml.
         use_case: Its item.
-        force: Run although nothing changed.
+        work: Makes the stage's outputs anew; gets the command that dvc.yaml has for them.
+        force: Work although nothing changed.
 
     Returns:
-        True when it ran, False when it was fresh.
+        True when it was done, False when the stage was fresh.
 
     Raises:
-        StageFailedError: The stage's process failed; carries its exit code.
         BusyError: Another process works on this checkout.
         UsageError: dvc.yaml has no such stage, or a file the stage reads is missing.
         ServiceError: DVC failed in another way.
     """
     target = f"{stage}@{use_case}"
-    with _repo(paths, use_case) as repo, repo.lock:
-        # Refuses here while somebody holds the checkout; below, finished work waits for its turn instead.
-        _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
-    with _repo(paths, use_case, stage, wait=True) as repo:
-        env = _own_programs_first()
-        # A restored stage would leave no runs and no version in MLflow, so what is not fresh is really run.
-        ran = repo.reproduce([target], single_item=True, force=force, run_cache=False, run_env=env)
-    return bool(ran)
+    with ExitStack() as busy:
+        with _repo(paths, use_case, stage) as repo, _locked(repo):
+            _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
+            if not force and not repo.status(targets=[target]):
+                return False
+            (declared,) = repo.stage.collect(target)
+            missing = [dep.def_path for dep in declared.deps if not dep.exists]
+            if missing:
+                raise _missing(", ".join(missing), paths, use_case)
+            busy.enter_context(_in_use(repo, declared))
+        work(declared.cmd)
+        _commit(paths, use_case, stage)
+    return True
 
 
 def is_stale(paths: Paths, use_case: str) -> list[str]:
@@ -59,10 +68,12 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
     Raises:
         ServiceError: DVC failed.
     """
-    with _repo(paths, use_case) as repo, repo.lock:
-        changed = [stage.name.partition("@")[0] for stage in _stages(repo, use_case) if stage.status()]
+    with _repo(paths, use_case) as repo:
+        targets = [stage.name for stage in _stages(repo, use_case)]
+        changed = repo.status(targets=targets) if targets else {}
     order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
-    return sorted(changed, key=order.index)
+    names = {target.partition("@")[0] for target in changed}
+    return [stage for stage in order if stage in names]
 
 
 def pin_data(paths: Paths, use_case: str | None = None) -> str:
@@ -82,11 +93,11 @@ def pin_data(paths: Paths, use_case: str | None = None) -> str:
     if not paths.data.is_dir():
         raise UsageError(f"{paths.shown(paths.data)}: no such folder", "tailtune sample support-tickets")
     with _repo(paths) as repo:
-        out = _pinned(repo, paths)
-        if use_case is not None and out is not None and out.get_obj() is not None:
+        before = data_hash(paths)
+        if use_case is not None and before is not None and _listing(repo, before) is not None:
             repo.add([str(paths.case(use_case).data)])
         else:
-            if use_case is not None and out is not None:
+            if use_case is not None and before is not None:
                 _refuse_gaps(paths)
             repo.add([str(paths.data)])
     pinned = data_hash(paths)
@@ -112,7 +123,7 @@ def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
     with _repo(paths) as repo:
         if not repo.status(targets=[str(paths.data_dvc)]):
             return True
-        return use_case is not None and _part_is_pinned(_pinned(repo, paths), folder)
+        return use_case is not None and _rows_are_pinned(repo, paths, use_case)
 
 
 def remote(paths: Paths) -> str | None:
@@ -172,29 +183,17 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     log = _git(paths.root, "log", "--reverse", "--format=%H %cI", "--", paths.data_dvc.name).splitlines()
     if not log or not (paths.root / ".dvc").is_dir():
         return []
-    found: list[datetime] = []
-    before: str | None = ""
+    moments: list[datetime] = []
+    before: dict[str, str] | None = {}
     with _repo(paths, use_case) as repo:
-        out = _pinned(repo, paths)
-        for commit, at in map(str.split, log if out is not None else ()):
-            pin = _git(paths.root, "show", f"{commit}:./{paths.data_dvc.name}")
-            rows = _part_of(out, pin, paths.case(use_case).data)
+        for commit, at in map(str.split, log):
+            pinned = re.search(r"md5: (\w+\.dir)$", _git(paths.root, "show", f"{commit}:./data.dvc"), re.MULTILINE)
+            listing = None if pinned is None else _listing(repo, pinned[1])
+            rows = None if listing is None else _of_use_case(listing, use_case)
             if rows is not None and before is not None and rows != before:
-                found.append(datetime.fromisoformat(at))
+                moments.append(datetime.fromisoformat(at))
             before = rows
-    return found
-
-
-def _part_of(out: Any, pin: str, folder: Path) -> str | None:
-    """The hash of a folder in what a data.dvc pinned, empty when not in it; None when the cache lacks the listing."""
-    digest = re.search(r"md5: (\w+\.dir)$", pin, re.MULTILINE)
-    if digest is None:
-        return None
-    out.obj, out.files, out.hash_info = None, None, type(out.hash_info)("md5", digest[1])
-    if out.get_obj() is None:
-        return None
-    tree = out.get_obj(filter_info=str(folder))
-    return "" if tree is None else str(tree.hash_info.value)
+    return moments
 
 
 def _git(root: Path, *words: str) -> str:
@@ -221,20 +220,38 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path.name}: not valid YAML: {error}", f"git checkout {path.name}") from error
 
 
-def _pinned(repo: Any, paths: Paths) -> Any | None:
-    """What data.dvc pins, as DVC's output; None when nothing is."""
-    if data_hash(paths) is None:
+def _listing(repo: Any, digest: str) -> dict[str, str] | None:
+    """File below data/ → its hash, as DVC's cache has it under the hash of the folder; None when it does not."""
+    try:
+        entries = json.loads(Path(repo.cache.local.oid_to_path(digest)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    return next(out for stage in repo.stage.load_all(str(paths.data_dvc)) for out in stage.outs)
+    return {entry["relpath"]: entry["md5"] for entry in entries}
 
 
-def _part_is_pinned(out: Any, folder: Path) -> bool:
-    """Whether a folder inside a pinned one is as pinned; False when the cache does not know what is pinned."""
-    if out.get_obj() is None:
+def _of_use_case(listing: Mapping[str, str], use_case: str) -> dict[str, str]:
+    return {file: digest for file, digest in listing.items() if file.startswith(f"{use_case}/")}
+
+
+def _rows_are_pinned(repo: Any, paths: Paths, use_case: str) -> bool:
+    """Whether a use case's folder of data/ is as pinned; False when the cache does not know what is pinned."""
+    digest = data_hash(paths)
+    pinned = None if digest is None else _listing(repo, digest)
+    if pinned is None:
         return False
-    pinned = out.get_obj(filter_info=str(folder))
-    _, _, here = out._build(out.cache, str(folder), out.fs, out.hash_name, dry_run=True, ignore=out.dvcignore)
-    return pinned is not None and bool(pinned.hash_info.value == here.hash_info.value)
+    files = (path for path in paths.case(use_case).data.rglob("*") if path.is_file())
+    here = {
+        path.relative_to(paths.data).as_posix(): _md5(path)
+        for path in files
+        if not repo.dvcignore.is_ignored_file(str(path))
+    }
+    return here == _of_use_case(pinned, use_case)
+
+
+def _md5(path: Path) -> str:
+    """A file's hash as DVC's cache has it."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _refuse_gaps(paths: Paths) -> None:
@@ -257,7 +274,7 @@ def _targets(repo: Any, paths: Paths, use_case: str | None) -> list[str] | None:
 
 
 @contextmanager
-def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, wait: bool = False) -> Iterator[Any]:
+def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -> Iterator[Any]:
     """DVC on this checkout, silent, its errors told as ours. It works from the root only: not for threads."""
     import dvc.logger  # noqa: F401 - DVC's own levels must exist before its loggers are used
     from dvc.exceptions import DvcException
@@ -267,7 +284,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, w
     logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
-        with chdir(paths.root), Repo(str(paths.root), _wait_for_lock=wait) as repo:
+        with chdir(paths.root), Repo(str(paths.root)) as repo:
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
@@ -275,24 +292,49 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None, w
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
 
 
-def _own_programs_first() -> dict[str, str]:
-    """A PATH on which `tailtune` is this environment's, whether or not it is activated."""
-    return {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
+def _locked(repo: Any) -> AbstractContextManager[None]:
+    """Hold the checkout, for several calls of DVC.
+
+    Raises:
+        LockError: Somebody else holds it.
+    """
+    from dvc.repo import lock_repo
+
+    lock: AbstractContextManager[None] = lock_repo(repo)
+    return lock
+
+
+def _in_use(repo: Any, stage: Any) -> AbstractContextManager[None]:
+    """Note what a stage reads and writes in DVC's list of paths in use, as `dvc repro` does while a stage runs."""
+    from dvc.rwlock import rwlock
+
+    reads, writes = ([str(item.fs_path) for item in items] for items in (stage.deps, stage.outs))
+    hard = repo.config["core"].get("hardlink_lock", False)
+    lock: AbstractContextManager[None] = rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hard)
+    return lock
+
+
+def _commit(paths: Paths, use_case: str, stage: str) -> None:
+    """Write down in dvc.lock what a stage has read and written. Its work is done: wait while another DVC is busy."""
+    while True:
+        try:
+            with _repo(paths, use_case, stage) as repo:
+                repo.commit(f"{stage}@{use_case}", force=True)
+            return
+        except BusyError:
+            time.sleep(_PATIENCE_S)
 
 
 def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
     """The error a person can act on, for what DVC raised."""
-    from dvc.exceptions import NotDvcRepoError, ReproductionError
+    from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
-    from dvc.stage.exceptions import MissingDataSource, StageCmdFailedError
+    from dvc.stage.exceptions import MissingDataSource
 
     cause = _innermost(error)
     text = str(cause).strip()
     again = f"dvc repro --verbose {stage}@{use_case}" if stage and use_case else "dvc status --verbose"
     match cause:
-        case StageCmdFailedError():
-            code = int(found[1]) if (found := re.search(r"exited with (-?\d+)$", text)) else 1
-            return StageFailedError(f"{stage}@{use_case}", 128 - code if code < 0 else code)
         case LockError():
             busy = re.search(r"\(PID (\d+)\): (.*)", text)
             holder = f"process {busy[1]} ({busy[2]})" if busy else "another DVC process"
@@ -302,8 +344,6 @@ def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str 
             )
         case MissingDataSource():
             return _missing(text.partition(": ")[2], paths, use_case)
-        case ReproductionError() if isinstance(gone := cause.__cause__, FileNotFoundError) and gone.filename:
-            return _missing(paths.shown(Path(str(gone.filename))), paths, use_case)
         case NotDvcRepoError():
             return UsageError(f"{paths.root}: no DVC repository", "dvc init")
     if "does not exist as" in text or ("not found" in text and "stage" in text.lower()):

@@ -71,7 +71,7 @@ class PreparedRow:
     """
 
     text: str
-    label: str
+    label: Any
     changes: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
@@ -140,7 +140,7 @@ class RowAnswers:
     strong: Answer | None = None
     local: Answer | None = None
     suspect: bool = False
-    shown: Sequence[str] | None = None
+    shown: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,11 @@ class Task(ABC):
             description: What the use case is for, as in model.yaml; may be empty.
         """
 
+    @staticmethod
+    @abstractmethod
+    def parse_label(text: str) -> Any:
+        """The label of a curated row from its text, which `str` of the label gives back."""
+
     @abstractmethod
     def columns(self) -> Columns:
         """Which columns are read, and how a label is read from them."""
@@ -226,10 +231,10 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def names_in(self, label: str) -> Iterable[str]:
+    def names_in(self, label: Any) -> Iterable[str]:
         """What a kept row is counted under: its label; the fields that have a value."""
 
-    def unaligned(self, label: str) -> Iterable[str]:
+    def unaligned(self, label: Any) -> Iterable[str]:
         """Fields of a kept row whose value was not found in its text."""
         return ()
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from tailtune.core.errors import Fault
 
@@ -22,7 +23,7 @@ class LabelCheck(ABC):
     seen: dict[str, int]
 
     @abstractmethod
-    def add(self, label: str, origin: str) -> None:
+    def add(self, label: Any, origin: str) -> None:
         """Note a row's raw label."""
 
     @abstractmethod

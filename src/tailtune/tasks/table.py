@@ -87,7 +87,7 @@ TASKS: Mapping[str, TaskEntry] = {
     "extraction": TaskEntry(
         where="tasks.extraction.task:ExtractionTask",
         rungs=(
-            Kind("blank", "Nothing said", "tasks.extraction.rungs.blank:Blank"),
+            Kind("blank", "Nothing said", "tasks.extraction.rungs.base:Blank"),
             Kind("patterns", "Patterns and gazetteers", "tasks.extraction.rungs.patterns:Patterns"),
             Kind("template", "Nearest example as template", "tasks.extraction.rungs.template:Template"),
             Kind("token_probe", "Frozen encoder + token head", "tasks.extraction.rungs.token_probe:TokenProbe"),

@@ -129,7 +129,7 @@ def test_train_rows_that_stand_in_the_test_file_go_and_the_leaks_are_counted(tmp
     assert report.dropped == {"in_test_file": 1, "near_test_file": 1}
     assert report.leaked_test_rows == 3
     assert [line["of"] for line in dropped(context)] == [["t.jsonl:1", "t.jsonl:2"], ["t.jsonl:3"]]
-    assert "1 test rows repeat another test row; they stay, the file is yours" in context.progress.said  # type: ignore[attr-defined]
+    assert "1 test rows repeat another test row; they stay, the file is yours" in context.progress.lines  # type: ignore[attr-defined]
 
 
 def test_rows_of_a_group_stay_together(tmp_path: Path) -> None:

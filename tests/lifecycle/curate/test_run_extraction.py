@@ -11,7 +11,6 @@ from lifecycle.helpers import dropped, jsonl, perform, project
 from tailtune.core.errors import DataError, GateError, SpecError
 from tailtune.lifecycle.context import Context
 from tailtune.services import store
-from tailtune.tasks.extraction.annotations import Annotation
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -57,22 +56,22 @@ def test_rows_are_kept_or_put_aside_with_reason_and_origin(tmp_path: Path) -> No
 def test_spans_of_kept_rows_cover_what_they_did(tmp_path: Path) -> None:
     context = make(tmp_path, [row(n) for n in range(30)])
     perform("curate", context)
-    kept = store.read_rows(context.paths.rows("train"), "train", context.case.name)
+    case = context.case
+    kept = store.read_rows(context.paths.rows("train"), "train", case.name, case.task.parse_label)
     assert kept
-    for one in kept:
-        held = Annotation.decode(one.label)
-        assert [span.of(one.text) for span in held.spans] == [held.values["name"]]
-        assert "  " not in one.text, "cleaned, and the spans moved along"
+    for row_ in kept:
+        assert [span.of(row_.text) for span in row_.label.spans] == [row_.label.values["name"]]
+        assert "  " not in row_.text, "cleaned, and the spans moved along"
 
 
 def test_unknown_fields_and_values_are_told_all_at_once(tmp_path: Path) -> None:
     rows = [row(n) for n in range(5)] + [row(5, fields={"nmae": "x"}), row(6, fields={"peril": "watr"})]
     with pytest.raises(DataError) as caught:
         perform("curate", make(tmp_path, rows))
-    told = [str(fault) for fault in caught.value.faults]
-    assert len(told) == 2
-    assert "`nmae`" in told[0] and "did you mean name?" in told[0] and "r.jsonl:6" in told[0]
-    assert "`watr`" in told[1] and "did you mean water?" in told[1]
+    lines = [str(fault) for fault in caught.value.faults]
+    assert len(lines) == 2
+    assert "`nmae`" in lines[0] and "did you mean name?" in lines[0] and "r.jsonl:6" in lines[0]
+    assert "`watr`" in lines[1] and "did you mean water?" in lines[1]
 
 
 def test_scrubbing_what_the_schema_asks_for_stops_the_run(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Scripted:
     says: Mapping[str, str]
     budget: int = 10_000
     name: str = "big"
-    asked: list[Ask] = field(default_factory=list)
+    requests: list[Ask] = field(default_factory=list)
     fails: bool = False
 
     def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
@@ -52,7 +52,7 @@ class Scripted:
         for place, one in enumerate(asks):
             if place == self.budget:
                 raise BudgetReachedError("the limit is reached", "raise it", replies)
-            self.asked.append(one)
+            self.requests.append(one)
             text = one.messages[-1].content.rpartition("Text:\n")[2].partition("\nAnswer:")[0]
             replies[place] = Reply(f'{{"label": "{self.says[text]}"}}', "stop", 10, 3)
             if on_reply is not None:
@@ -69,7 +69,7 @@ def project(
     choice: Choice = "coverage",
     strong: bool = True,
     witness: bool = True,
-    said: Mapping[str, str | None] | None = None,
+    answered_by: Mapping[str, str | None] | None = None,
     prompt_spec: Mapping[str, Any] | None = None,
 ) -> tuple[Paths, dict[str, Row]]:
     """The toy project after `prompt`; returns the failing rows by text besides.
@@ -85,7 +85,7 @@ def project(
     models = [BASE, STRONG] if strong else [BASE]
     paths = make(root, {"prompt": {"models": models, "shots": 6, **(prompt_spec or {})}})
     dev, train = rows_of(paths, "dev"), rows_of(paths, "train")
-    answers = {row.text: MISTAKEN.get(row.label, row.label) for row in dev} | dict(said or {})
+    answers = {row.text: MISTAKEN.get(row.label, row.label) for row in dev} | dict(answered_by or {})
     prompt = paths.case(NAME).stage("prompt")
     lines = [
         {"id": row.id, "origin": row.origin, "expected": row.label, "lm_few_shot": answers[row.text]} for row in dev
@@ -110,8 +110,8 @@ def report(paths: Paths, best: str | None, rows: int = 0, **changes: Any) -> Non
             of_rows=rows,
         )
     ] if best else []  # fmt: skip
-    held = {"rows_digest": store.rows_digest(train, dev), "rungs": tuple(rungs), "best": best, **changes}
-    store.write_report(paths.case(NAME).report("prompt"), PromptReport(use_case=NAME, stage="prompt", **held))
+    content = {"rows_digest": store.rows_digest(train, dev), "rungs": tuple(rungs), "best": best, **changes}
+    store.write_report(paths.case(NAME).report("prompt"), PromptReport(use_case=NAME, stage="prompt", **content))
 
 
 def _save_prompt(folder: Path, train: Sequence[Row], choice: Choice) -> None:

@@ -48,8 +48,8 @@ def test_failing_rows_alone_are_asked_again_with_the_same_prompt(
     strong = Scripted({text: row.label for text, row in failed.items()})
     found = run(paths, strong, monkeypatch)
     assert len(failed) > 10
-    assert len(strong.asked) == len(failed)
-    assert all(len(one.messages[-1].content.splitlines()) == 6 + 3 for one in strong.asked), "six examples each"
+    assert len(strong.requests) == len(failed)
+    assert all(len(one.messages[-1].content.splitlines()) == 6 + 3 for one in strong.requests), "six examples each"
     assert (found.rung, found.strong_model, found.rows) == ("lm_few_shot", "big", len(rows_of(paths, "dev")))
     assert found.failures == len(failed) == sum(one.rows for one in found.classes)
     assert reasons(found)["model too weak"] == found.classes[0].rows
@@ -80,7 +80,7 @@ def test_labels_that_are_wrong_on_purpose_are_suspect(tmp_path: Path, monkeypatc
     """One row in eight of the toy project is labelled at random: models that know better are not called weak."""
     truth = {row.text: true for row, true in _truth()}
     dev_of = {row.text: row.label for row, _ in _truth() if row.split == "dev"}
-    paths, failed = project(tmp_path / "p", said={text: truth[text] for text in dev_of})
+    paths, failed = project(tmp_path / "p", answered_by={text: truth[text] for text in dev_of})
     found = run(paths, Scripted(truth), monkeypatch)
     assert len(failed) >= 5
     assert all(truth[text] != row.label for text, row in failed.items())
@@ -132,7 +132,7 @@ def test_retrieval_that_missed_is_told_apart_from_retrieval_that_did_not(
 
 def test_unusable_answers_are_neither_errors_nor_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dev = [row for row in sentences() if row.split == "dev"]
-    paths, failed = project(tmp_path / "p", witness=False, said=dict.fromkeys((row.text for row in dev), None))
+    paths, failed = project(tmp_path / "p", witness=False, answered_by=dict.fromkeys((row.text for row in dev), None))
     found = run(paths, Scripted(dict.fromkeys(failed, "nonsense")), monkeypatch)
     assert len(failed) == len(dev)
     assert reasons(found) == {"answer not usable": len(dev)}
@@ -152,7 +152,7 @@ def test_without_a_stronger_model_nobody_is_asked(tmp_path: Path, monkeypatch: p
     paths, failed = project(tmp_path / "p", strong=False)
     model = Scripted({})
     found = run(paths, model, monkeypatch)
-    assert model.asked == []
+    assert model.requests == []
     assert (found.strong_model, found.failures) == (None, len(failed))
     assert "model" not in {one.fault for one in found.classes}
     assert found.unmeasured == (diagnose.NO_STRONG,)
@@ -160,10 +160,10 @@ def test_without_a_stronger_model_nobody_is_asked(tmp_path: Path, monkeypatch: p
 
 def test_a_prompt_that_is_always_right_has_nothing_to_diagnose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dev = [row for row in sentences() if row.split == "dev"]
-    paths, failed = project(tmp_path / "p", said={row.text: row.label for row in dev})
+    paths, failed = project(tmp_path / "p", answered_by={row.text: row.label for row in dev})
     model = Scripted({})
     found = run(paths, model, monkeypatch)
-    assert (failed, model.asked, failures(paths)) == ({}, [], [])
+    assert (failed, model.requests, failures(paths)) == ({}, [], [])
     assert (found.rung, found.rows, found.failures, found.classes) == ("lm_few_shot", len(dev), 0, ())
 
 

@@ -51,10 +51,10 @@ def write_earlier_reports(paths: Paths) -> None:
     case, rows = paths.case(NAME), {split: rows_of(paths, split) for split in SPLITS}
     digest = store.rows_digest(rows["train"], rows["dev"])
     kept = sum(map(len, rows.values()))
-    labels = Counter(row.label for held in rows.values() for row in held)
+    labels = Counter(row.label for split_rows in rows.values() for row in split_rows)
     curated = CurateReport(
         use_case=NAME, stage="curate", rows_digest=digest, rows_read=kept, rows_kept=kept, dropped={},
-        splits={split: len(held) for split, held in rows.items()}, labels=dict(labels), test_file=False,
+        splits={split: len(split_rows) for split, split_rows in rows.items()}, labels=dict(labels), test_file=False,
     )  # fmt: skip
     store.write_report(case.report("curate"), curated)
     validated = ValidateReport(
@@ -69,8 +69,8 @@ def price(paths: Paths, **tokens: tuple[float, float]) -> None:
         name: {"input_usd_per_million": read, "output_usd_per_million": written}
         for name, (read, written) in (tokens or PRICES).items()
     }
-    held = {"as_of": "2026-11-01", "cpu_core_hour_usd": 0.04, "machine_cores": 2, "tokens": listed}
-    paths.prices.write_text(yaml.safe_dump(held, sort_keys=False), encoding="utf-8")
+    content = {"as_of": "2026-11-01", "cpu_core_hour_usd": 0.04, "machine_cores": 2, "tokens": listed}
+    paths.prices.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def declare(

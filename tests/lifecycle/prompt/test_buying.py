@@ -52,7 +52,7 @@ def outcomes(share: float, rows: int = len(ROWS)) -> Any:
 
 
 def bought(rung: Scripted, heard: list[int] | None = None) -> Bought:
-    tell = (lambda held: heard.append(held.count)) if heard is not None else (lambda held: None)
+    tell = (lambda purchase: heard.append(purchase.count)) if heard is not None else (lambda purchase: None)
     return Bought(rung, ROWS, score, tell)  # type: ignore[arg-type]
 
 
@@ -67,36 +67,36 @@ def every(nth: int) -> list[int]:
 
 
 def test_a_rung_that_is_far_off_stops_after_the_first_looks() -> None:
-    held, heard = bought(Scripted(every(2)), heard := []), heard
-    buy(held, question(Known(outcomes(0.9))))
-    assert held.settled == "not better"
-    assert held.early and held.count == heard[-1] < 300
+    purchase, heard = bought(Scripted(every(2)), heard := []), heard
+    buy(purchase, question(Known(outcomes(0.9))))
+    assert purchase.settled == "not better"
+    assert purchase.early and purchase.count == heard[-1] < 300
     assert heard[0] == 100, "the first look needs min_rows"
-    assert held.seen is not None and held.seen.quality.rows == held.count
+    assert purchase.seen is not None and purchase.seen.quality.rows == purchase.count
 
 
 def test_a_rung_that_stays_stops_too() -> None:
-    held = bought(Scripted())
-    buy(held, question(Known(outcomes(0.5))))
-    assert held.settled == "stays" and held.count < len(ROWS)
+    purchase = bought(Scripted())
+    buy(purchase, question(Known(outcomes(0.5))))
+    assert purchase.settled == "stays" and purchase.count < len(ROWS)
 
 
 def test_an_open_question_buys_every_row() -> None:
-    held = bought(Scripted(every(11)))
-    buy(held, question(Known(outcomes(0.91))))
-    assert (held.settled, held.count, held.early) == ("all rows", len(ROWS), False)
+    purchase = bought(Scripted(every(11)))
+    buy(purchase, question(Known(outcomes(0.91))))
+    assert (purchase.settled, purchase.count, purchase.early) == ("all rows", len(ROWS), False)
 
 
 def test_never_stopping_buys_every_row() -> None:
-    held = bought(Scripted(every(2)))
-    buy(held, question(Known(outcomes(0.9)), stop="never"))
-    assert (held.settled, held.count) == ("all rows", len(ROWS))
+    purchase = bought(Scripted(every(2)))
+    buy(purchase, question(Known(outcomes(0.9)), stop="never"))
+    assert (purchase.settled, purchase.count) == ("all rows", len(ROWS))
 
 
 def test_no_row_is_asked_twice_and_the_order_is_kept() -> None:
     rung = Scripted(every(11))
-    held = bought(rung)
-    buy(held, question(Known(outcomes(0.91))))
+    purchase = bought(rung)
+    buy(purchase, question(Known(outcomes(0.91))))
     assert rung.asked_for == list(range(len(ROWS)))
 
 
@@ -112,18 +112,18 @@ def test_the_best_before_is_bought_as_far_as_its_rival() -> None:
 
 
 def test_what_was_bought_before_the_money_ended_is_kept() -> None:
-    held = bought(Scripted(every(11), money=130))
+    purchase = bought(Scripted(every(11), money=130))
     with pytest.raises(BudgetReachedError):
-        buy(held, question(Known(outcomes(0.91))))
-    assert (held.settled, held.count, len(held.outcomes)) == ("budget", 130, 130)
-    assert not held.early
+        buy(purchase, question(Known(outcomes(0.91))))
+    assert (purchase.settled, purchase.count, len(purchase.outcomes)) == ("budget", 130, 130)
+    assert not purchase.early
 
 
 def test_money_that_ends_before_the_first_row_leaves_nothing() -> None:
-    held = bought(Scripted(money=0))
+    purchase = bought(Scripted(money=0))
     with pytest.raises(BudgetReachedError):
-        buy(held, question(Known(outcomes(0.91))))
-    assert (held.settled, held.count) == ("budget", 0)
+        buy(purchase, question(Known(outcomes(0.91))))
+    assert (purchase.settled, purchase.count) == ("budget", 0)
 
 
 def test_answers_after_a_gap_do_not_count_as_bought() -> None:
@@ -133,7 +133,7 @@ def test_answers_after_a_gap_do_not_count_as_bought() -> None:
             whole = super().ask(texts)
             raise PartlyAnsweredError("no money", "raise it", {0: whole[0], 1: whole[1], 3: whole[3]})
 
-    held = bought(Gap())
+    purchase = bought(Gap())
     with pytest.raises(BudgetReachedError):
-        buy(held, question(None))
-    assert held.count == 2
+        buy(purchase, question(None))
+    assert purchase.count == 2

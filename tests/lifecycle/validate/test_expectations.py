@@ -22,7 +22,7 @@ def test_the_suite_says_what_the_spec_says(tmp_path: Path) -> None:
         validate={"min_rows": 77, "min_rows_per_class": 9, "max_leak_share": 0.03, "max_dropped_share": 0.4},
     )
     suite = expectations(context.case)
-    told = {expected.meaning for expected in suite}
+    lines = {expected.meaning for expected in suite}
     assert {
         "There are at least 77 curated rows.",
         "Every label is one of the 3 in models/tickets/labels.yaml.",
@@ -31,8 +31,8 @@ def test_the_suite_says_what_the_spec_says(tmp_path: Path) -> None:
         "At most 3.0% of the given test rows (nearly) stood in the training file too.",
         "Curation dropped at most 40% of the rows.",
         *LEAKS.values(),
-    } <= told
-    assert len(told) == len(suite) == 18
+    } <= lines
+    assert len(lines) == len(suite) == 18
     assert {expected.table for expected in suite} == {*TABLES, "classes"}
 
 

@@ -40,7 +40,7 @@ class Scripted:
         money: int | None = None,
         backwards: bool = False,
     ) -> None:
-        self.asked: list[Ask] = []
+        self.requests: list[Ask] = []
         self.calls = 0
         self._says = says if callable(says) else list(says)
         self._longest, self._money, self._backwards = longest, money, backwards
@@ -53,11 +53,11 @@ class Scripted:
             ask = asks[place]
             if self._longest is not None and words(ask) > self._longest:
                 raise ContextTooLongError("maximum context length exceeded", "", place)
-            if self._money is not None and len(self.asked) >= self._money:
+            if self._money is not None and len(self.requests) >= self._money:
                 raise BudgetReachedError("1 dollar is spent", "raise max_cost_usd", replies)
-            self.asked.append(ask)
-            said = self._says(ask) if callable(self._says) else self._says.pop(0)
-            replies[place] = reply(said) if isinstance(said, str) else said
+            self.requests.append(ask)
+            text = self._says(ask) if callable(self._says) else self._says.pop(0)
+            replies[place] = reply(text) if isinstance(text, str) else text
             if on_reply is not None:
                 on_reply(place, replies[place])
         return [replies[place] for place in places]

@@ -17,35 +17,35 @@ NOTHING = Answer(None, float("nan"))
 LONG = PromptAnswer(NOTHING, Reply(None, "too long", None, None, usd=0.0), "too long")
 
 
-def asked(total_ms: float, parts: Mapping[str, float]) -> PromptAnswer:
+def answered(total_ms: float, parts: Mapping[str, float]) -> PromptAnswer:
     return PromptAnswer(Answer("a", float("nan")), Reply("a", "stop", 1, 1, timing=Timing(total_ms, parts)))
 
 
 def test_parts_are_means_over_all_requests() -> None:
     """Three of four requests used a kept-alive connection: connecting cost them nothing, not an unknown amount."""
-    found = latency([asked(100, {"connect": 40, "wait": 60}), *[asked(60, {"wait": 60})] * 3], "small")
+    found = latency([answered(100, {"connect": 40, "wait": 60}), *[answered(60, {"wait": 60})] * 3], "small")
     assert found.parts == {"connect": 10, "wait": 60}
     assert found.mean_ms == sum(found.parts.values()) == 70
     assert (found.p50_ms, found.rows) == (60, 4)
 
 
 def test_texts_that_were_never_asked_have_no_time() -> None:
-    found = latency([asked(60, {"wait": 60}), LONG, LONG], "small")
+    found = latency([answered(60, {"wait": 60}), LONG, LONG], "small")
     assert (found.rows, found.mean_ms, found.p50_ms, found.parts) == (1, 60, 60, {"wait": 60})
 
 
 def test_where_every_text_is_too_long_it_is_told() -> None:
-    with pytest.raises(ContextTooLongError, match="small: each of 2 texts is longer than the model takes") as told:
+    with pytest.raises(ContextTooLongError, match="small: each of 2 texts is longer than the model takes") as raised:
         latency([LONG, LONG], "small")
-    assert "context_tokens of small" in str(told.value.hint)
+    assert "context_tokens of small" in str(raised.value.hint)
 
 
 def test_what_could_not_be_had_is_told_with_what_to_do() -> None:
     cut = PromptAnswer(NOTHING, Reply("{", "length", 1, 1), "cut off")
     refused = PromptAnswer(NOTHING, Reply(None, "content_filter", 9, 0, usd=0.1, usd_estimated=True), "refused")
     unpriced = PromptAnswer(NOTHING, Reply(None, "refusal", 9, 1), "refused")
-    assert remarks([asked(1, {}), unpriced], SPEC) == ()
-    assert remarks([asked(1, {}), cut, cut, LONG, refused, refused, refused, unpriced], SPEC) == (
+    assert remarks([answered(1, {}), unpriced], SPEC) == ()
+    assert remarks([answered(1, {}), cut, cut, LONG, refused, refused, refused, unpriced], SPEC) == (
         "2 of 8 answers were cut off at max_output_tokens 64: raise it",
         "1 of 8 texts was too long for small, even without examples: raise context_tokens 8192 if the model has more, "
         "or lower curate.max_chars",
@@ -54,9 +54,9 @@ def test_what_could_not_be_had_is_told_with_what_to_do() -> None:
 
 
 def test_forms_are_those_of_answers_that_were_given() -> None:
-    held = PromptAnswer(Answer("a", float("nan")), Reply("a", "stop", 1, 1, form="json_schema"))
+    content = PromptAnswer(Answer("a", float("nan")), Reply("a", "stop", 1, 1, form="json_schema"))
     refused = PromptAnswer(NOTHING, Reply(None, "content_filter", 9, 0, form="json_schema"), "refused")
-    assert forms([held, held, asked(1, {}), refused, LONG]) == {"json_schema": 2, "none": 1}
+    assert forms([content, content, answered(1, {}), refused, LONG]) == {"json_schema": 2, "none": 1}
 
 
 def test_a_price_has_an_interval() -> None:

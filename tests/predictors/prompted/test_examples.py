@@ -67,7 +67,7 @@ def test_what_is_near_does_not_hang_on_the_texts_beside_it() -> None:
 
 
 def test_there_may_be_fewer_rows_than_shots() -> None:
-    assert [len(held) for held in fitted("nearest", 50).near(["a", "b"])] == [24, 24]
+    assert [len(content) for content in fitted("nearest", 50).near(["a", "b"])] == [24, 24]
     assert fitted("nearest", 3).near([]) == []
 
 
@@ -75,7 +75,7 @@ def test_there_may_be_fewer_rows_than_shots() -> None:
 def test_a_saved_choice_comes_back(tmp_path: Path, choice: Choice) -> None:
     found = fitted(choice, 2)
     found.save(tmp_path)
-    again = load_examples(tmp_path, embed)
+    again = load_examples(tmp_path, embed, CODEC)
     assert type(again) is type(found)
     assert again.near(TEXTS) == found.near(TEXTS)
     assert (again.note, again.fit_rows) == (found.note, found.fit_rows)

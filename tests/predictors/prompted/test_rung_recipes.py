@@ -40,9 +40,9 @@ def test_a_rung_sends_its_prompt_with_its_examples(name: str, shown: int, reason
         "billing",
         "billing",
     ]
-    assert model.asked[0].messages[0].content == f"This is {made.template.name}."
-    assert model.asked[0].messages[1].content.count("Answer:") == shown + 1
-    schema = model.asked[1].schema
+    assert model.requests[0].messages[0].content == f"This is {made.template.name}."
+    assert model.requests[0].messages[1].content.count("Answer:") == shown + 1
+    schema = model.requests[1].schema
     assert schema is not None
     assert ("reasoning" in schema["properties"]) == reasons
 

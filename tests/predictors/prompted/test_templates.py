@@ -60,7 +60,7 @@ def test_a_file_may_have_no_system_message_and_windows_line_ends(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", ["1  empty; expected the lines `## System` and `## User`, each with its message"]),
         ("\n \n", ["1  empty; expected the lines `## System` and `## User`, each with its message"]),
@@ -81,10 +81,10 @@ def test_a_file_may_have_no_system_message_and_windows_line_ends(tmp_path: Path)
         ("## User\n{{ text }}\n{{ labels.append(1) }}", ["3  cannot be rendered: SecurityError: "]),
     ],
 )  # fmt: skip
-def test_each_fault_comes_with_its_line(tmp_path: Path, text: str, told: list[str]) -> None:
+def test_each_fault_comes_with_its_line(tmp_path: Path, text: str, message: list[str]) -> None:
     found = faults(tmp_path, text)
-    assert len(found) == len(told)
-    for one, expected in zip(found, told, strict=True):
+    assert len(found) == len(message)
+    for one, expected in zip(found, message, strict=True):
         assert one.startswith(expected), one
 
 

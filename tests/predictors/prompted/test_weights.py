@@ -22,8 +22,8 @@ def model(tmp_path: Path) -> Path:
 
 
 def config(model: Path, **changes: object) -> None:
-    held = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (model / "config.json").write_text(json.dumps(held | changes), encoding="utf-8")
+    content = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (model / "config.json").write_text(json.dumps(content | changes), encoding="utf-8")
 
 
 def test_the_digest_is_that_of_the_content(model: Path, tmp_path: Path) -> None:

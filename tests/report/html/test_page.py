@@ -42,7 +42,7 @@ def test_every_page_is_balanced_and_needs_no_network(reports: dict[str, Report])
 def test_the_verdict_stands_before_everything_else() -> None:
     page = Outline(render(fixtures.whole()))
     assert page.text.index("Use the fine-tune") < page.text.index("Why: the decision") < page.text.index("The bill")
-    for said in (
+    for text in (
         "provisional",
         "answers 94.3 % right, 3.3 points more than the best cheaper way",
         "Can more context solve it?",
@@ -57,7 +57,7 @@ def test_the_verdict_stands_before_everything_else() -> None:
         "12,000 read → 10,873 kept",
         "TailTune 0.",
     ):
-        assert said in page.text, said
+        assert text in page.text, text
 
 
 def test_every_rung_and_every_label_is_on_the_page() -> None:
@@ -72,7 +72,7 @@ def test_every_rung_and_every_label_is_on_the_page() -> None:
 
 def test_an_extraction_is_told_in_its_own_measures() -> None:
     text = Outline(render(claims.whole())).text
-    for said in (
+    for phrase in (
         "reaches a field F1 of 97.4 %, 10.2 points more than the best cheaper way",
         "field F1 97.4 % target 97.0 %",
         "answered wholly right 63.4 % 95 % interval 61.0–65.8",
@@ -92,7 +92,7 @@ def test_an_extraction_is_told_in_its_own_measures() -> None:
         "estimated_damage 214",
         "odometer_reading 2",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
     assert "answered right" not in text
     assert "ccuracy of" not in text
 
@@ -107,10 +107,10 @@ def test_what_a_story_does_not_hold_has_no_place_on_its_page() -> None:
 
 def test_every_field_has_its_kind_its_numbers_and_an_interval() -> None:
     rows = re.findall(r'<tr><th scope="row" class="field">(.*?)</tr>', render(claims.whole()), re.S)
-    told = [" ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", row).split()) for row in rows]
+    lines = [" ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", row).split()) for row in rows]
     found = sorted(claims.per_field(), key=lambda one: one.f1)
-    assert len(told) == len(found) == 45
-    for line, one in zip(told, found, strict=True):
+    assert len(lines) == len(found) == 45
+    for line, one in zip(lines, found, strict=True):
         figures = f"{one.precision:.2f} {one.recall:.2f} {one.f1:.2f} {one.f1_other:.2f}"
         exact, rest = with_interval(one.exact), f"{one.format_correct:.2f} {one.value_correct:.2f}"
         assert line == f"{one.label} {one.kind} {one.rows:,} {figures} {exact} {rest}"
@@ -170,7 +170,7 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
     per_class = (found.per_class[0].model_copy(update={"label": HOSTILE}), *found.per_class[1:])
     failed = fixtures.validate_failed()
     closed = failed.expectations[-1].model_copy(update={"observed": HOSTILE, "bad_origins": (HOSTILE,)})
-    told = fixtures.whole() | fixtures.reports(
+    text = fixtures.whole() | fixtures.reports(
         ladder.model_copy(update={"rungs": (rung, *ladder.rungs[2:])}),
         found.model_copy(update={"confusions": (confusion,), "per_class": per_class}),
         fixtures.decide().model_copy(update={"reason": HOSTILE}),
@@ -181,7 +181,7 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         claims.evaluate().model_copy(update={"per_field": (field,)}),
         claims.curate().model_copy(update={"unaligned": {HOSTILE: 3}}),
     )
-    for reports in (told, stopped, fielded):
+    for reports in (text, stopped, fielded):
         html = render(reports)
         page = Outline(html)
         assert "script" not in page.tags
@@ -194,11 +194,11 @@ def test_the_page_says_as_of_when_it_is_true() -> None:
     decided = fixtures.decide()
     assert "is as of" not in Outline(render(fixtures.whole())).text, "an old report does not say"
     seen = decided.model_copy(update={"surroundings": Surroundings(seen_days=12.0)})
-    told = "How often behaviour changes, and how much is kept, is as of 2026-11-23 17:34 UTC"
-    assert f"{told}." in Outline(render(fixtures.whole() | fixtures.reports(seen))).text
+    text = "How often behaviour changes, and how much is kept, is as of 2026-11-23 17:34 UTC"
+    assert f"{text}." in Outline(render(fixtures.whole() | fixtures.reports(seen))).text
     final = FinalVerdict(verdict="stay", reason="why", provisional=False)
     tested = fixtures.reports(seen, fixtures.evaluate().model_copy(update={"final": final}))
-    assert f"{told}, in the verdict after the test too." in Outline(render(fixtures.whole() | tested)).text
+    assert f"{text}, in the verdict after the test too." in Outline(render(fixtures.whole() | tested)).text
 
 
 def test_what_is_not_measured_or_known_says_so() -> None:

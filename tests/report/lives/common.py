@@ -10,7 +10,7 @@ from tailtune.core.reports import FailureClass, FailureExample, Fault, PromptedR
 from .. import fixtures
 from ..basics import TITLES, cost, estimate
 
-RETRIEVAL, STRONG, HELD = TITLES["lm_retrieval"], TITLES["lm_strong"], TITLES["lm_constrained"]
+RETRIEVAL, STRONG, CONSTRAINED = TITLES["lm_retrieval"], TITLES["lm_strong"], TITLES["lm_constrained"]
 UNTOLD = {"connect": 0.02, "tls": 0.03, "wait": 0.9, "body": 0.05}
 
 
@@ -24,7 +24,7 @@ def report(rungs: Sequence[PromptedRung], best: str, **more: Any) -> PromptRepor
     spent = sum(rung.usd or 0.0 for rung in rungs)
     whole = sum((rung.usd_per_1000 or 0.0) * rung.of_rows / 1000 for rung in rungs)
     unpriced = any(rung.usd is None for rung in rungs)
-    told: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "models": {"small-1": "base", "large-1": "strong"},
         "dev_rows": 1000,
         "rungs": tuple(rungs),
@@ -36,7 +36,7 @@ def report(rungs: Sequence[PromptedRung], best: str, **more: Any) -> PromptRepor
         "usd_saved_share": None if unpriced else 1 - spent / whole,
         "cost": cost(41.0, bought=None if unpriced else spent),
     }
-    return fixtures.prompt().model_copy(update={"unmeasured": (), **told, **more})
+    return fixtures.prompt().model_copy(update={"unmeasured": (), **shared, **more})
 
 
 def failures(counts: Sequence[tuple[Fault, str, int, str]], examples: Sequence[FailureExample]) -> dict[str, Any]:
@@ -92,25 +92,25 @@ EXAMPLES = (
 def questions(
     context: tuple[str, str, dict[str, float]], labels: tuple[str, str, dict[str, float]]
 ) -> tuple[Question, ...]:
-    def one(question: str, answer: Any, evidence: str, figures: dict[str, float]) -> Question:
+    def question_of(question: str, answer: Any, evidence: str, figures: dict[str, float]) -> Question:
         return Question(question=question, answer=answer, evidence=evidence, figures=figures)
 
     return (
-        one("Can more context solve it?", *context),
-        one("Are there 5,000+ good labels?", *labels),
-        one(
+        question_of("Can more context solve it?", *context),
+        question_of("Are there 5,000+ good labels?", *labels),
+        question_of(
             "Is latency critical, and is the model the slow part?",
             "no",
             "no p99 target is declared; of 772 ms, 548 ms are the server's own work",
             {"network_ms": 224.0, "model_ms": 548.3, "local_model_would_save_ms": 766.4},
         ),
-        one(
+        question_of(
             "Is the format narrow, and does constrained decoding already fix it?",
             "yes",
             "one of 52 labels; 99.6 % of the answers could be used as they were",
             {"usable_share": 0.996},
         ),
-        one(
+        question_of(
             "Must behaviour change monthly or more often?",
             "no",
             "declared every 90 days; the prompt and label files changed every 74 days (median of 6 commits)",

@@ -13,8 +13,8 @@ from tailtune.core.reports import (
 )
 
 from .. import claims, economics
-from ..basics import NAN, TOLD, cost, estimate, latency, paired, prompted, reports
-from .common import HELD, failures, report
+from ..basics import NAN, TIMED, cost, estimate, latency, paired, prompted, reports
+from .common import CONSTRAINED, failures, report
 
 
 def _whole(f1: float, whole: float, valid: float, rows: int) -> dict[str, Estimate]:
@@ -39,7 +39,7 @@ def extraction() -> dict[str, Report]:
         {"not JSON": 25, "an unknown field": 18},
         examples_dropped=41,
     )
-    held = prompted(
+    constrained = prompted(
         "lm_constrained",
         _whole(0.931, 0.34, 1.0, rows),
         rows,
@@ -50,14 +50,14 @@ def extraction() -> dict[str, Report]:
         paired("lm_constrained", "lm_retrieval", 0.029, 0.007, rows, "field_f1"),
         prompt="retrieval",
     )
-    asked = claims.prompt().model_copy(
+    answers = claims.prompt().model_copy(
         update={
-            **report((zero, near, held), "lm_constrained", models={"small-1": "base"}).model_dump(
+            **report((zero, near, constrained), "lm_constrained", models={"small-1": "base"}).model_dump(
                 include={"models", "dev_rows", "best", "usd_spent", "usd_estimated", "rows_bought"}
                 | {"rows_saved_share", "usd_saved_share"}
             ),
-            "rungs": (zero, near, held),
-            "cost": cost(310.0, bought=sum(rung.usd or 0.0 for rung in (zero, near, held))),
+            "rungs": (zero, near, constrained),
+            "cost": cost(310.0, bought=sum(rung.usd or 0.0 for rung in (zero, near, constrained))),
             "unmeasured": ("lm_strong: no model of role strong is declared",),
         }
     )
@@ -69,7 +69,7 @@ def extraction() -> dict[str, Report]:
         answered="claimed_amount: 2400",
         detail="the value of repair_estimate",
     )
-    told = failures(
+    shared = failures(
         (
             (
                 "context",
@@ -82,14 +82,16 @@ def extraction() -> dict[str, Report]:
         (shown,),
     )
     pairs = (MixedUp(first="claimed_amount", second="repair_estimate", rows=210),)
-    diagnosed = claims.diagnose().model_copy(update={**told, "rung": "lm_constrained", "rows": rows, "mixed_up": pairs})
+    diagnosed = claims.diagnose().model_copy(
+        update={**shared, "rung": "lm_constrained", "rows": rows, "mixed_up": pairs}
+    )
     volume = 900.0
     candidates = (
-        economics.prompting(HELD, 0.931, 5.0, volume, 0.4),
+        economics.prompting(CONSTRAINED, 0.931, 5.0, volume, 0.4),
         economics.tuned(0.974, 11204, volume, 0.4),
     )
     money = economics.compared(candidates, volume, 0.4, 900.0)
-    why = f"{HELD} reaches a field F1 of 93.1 %, short of 98.0 % (target 97.0 % with head-room)"
+    why = f"{CONSTRAINED} reaches a field F1 of 93.1 %, short of 98.0 % (target 97.0 % with head-room)"
     context = Question(
         question="Can more context solve it?",
         answer="no",
@@ -117,10 +119,10 @@ def extraction() -> dict[str, Report]:
     found = claims.evaluate()
     prompt = CandidateResult(
         name="lm_constrained",
-        title=HELD,
+        title=CONSTRAINED,
         metrics=_whole(0.929, 0.331, 1.0, claims.TEST),
         ece=NAN,
-        latency=latency(4800.0, TOLD),
+        latency=latency(4800.0, TIMED),
         usd_per_1000=5.0,
     )
     reason = "the fine-tune beats the best prompt by +4.5 points of field F1 (+4.0 to +5.0)"
@@ -134,4 +136,4 @@ def extraction() -> dict[str, Report]:
         }
     )
     ladder = claims.ladder().model_copy(update={"unmeasured": ()})
-    return {**claims.whole(), **reports(ladder, asked, diagnosed, decided, evaluated)}
+    return {**claims.whole(), **reports(ladder, answers, diagnosed, decided, evaluated)}

@@ -13,7 +13,7 @@ from tailtune.core.reports import (
 )
 
 from .. import economics, fixtures
-from ..basics import NAN, TOLD, cost, estimate, latency, paired, prompted, reports
+from ..basics import NAN, TIMED, cost, estimate, latency, paired, prompted, reports
 from .common import EXAMPLES, RETRIEVAL, acc, failures, priced_ladder, questions, report
 
 
@@ -51,7 +51,7 @@ def stay_prompt() -> PromptReport:
 
 
 def stay_diagnose() -> DiagnoseReport:
-    told = failures(
+    shared = failures(
         (
             (
                 "context",
@@ -77,7 +77,7 @@ def stay_diagnose() -> DiagnoseReport:
     )
     return fixtures.diagnose().model_copy(
         update={
-            **told,
+            **shared,
             "rung": "lm_retrieval",
             "strong_model": "large-1",
             "rows": 450,
@@ -129,7 +129,7 @@ def stay() -> dict[str, Report]:
         title=RETRIEVAL,
         metrics={"accuracy": estimate(0.948, 1665), "macro_f1": estimate(0.939, 1665)},
         ece=NAN,
-        latency=latency(709.0, TOLD),
+        latency=latency(709.0, TIMED),
         usd_per_1000=0.31,
         invalid_rows=4,
     )

@@ -71,7 +71,7 @@ def tune_prompt() -> PromptReport:
 
 
 def tune_diagnose() -> DiagnoseReport:
-    told = failures(
+    shared = failures(
         (
             (
                 "context",
@@ -92,7 +92,7 @@ def tune_diagnose() -> DiagnoseReport:
     )
     return fixtures.diagnose().model_copy(
         update={
-            **told,
+            **shared,
             "rung": "lm_strong",
             "strong_model": "large-1",
             "rows": 1000,

@@ -46,7 +46,7 @@ def not_yet() -> dict[str, Report]:
         update={"rungs": rungs, "curve": curve, "train_rows": 640, "dev_rows": 240, "unmeasured": ()}
     )
     pair = paired("lm_retrieval", "probe", 0.055, 0.05, 160)
-    asked = report(
+    answers = report(
         (
             prompted("lm_zero_shot", acc(0.742), 240, 240, None, 410.0, "all rows", invalid={"no label": 9}, parts={}),
             prompted("lm_retrieval", acc(0.825), 160, 240, None, 455.0, "budget", pair, parts={}),
@@ -84,7 +84,7 @@ def not_yet() -> dict[str, Report]:
             ),
         }
     )
-    told = failures(
+    shared = failures(
         (
             ("context", "retrieval missed", 19, "Label rows of the classes below first."),
             ("unexplained", "unexplained", 9, "Declare a model of role strong to learn more."),
@@ -93,10 +93,10 @@ def not_yet() -> dict[str, Report]:
     )
     diagnosed = fixtures.diagnose().model_copy(
         update={
-            **told,
+            **shared,
             "rung": "lm_retrieval",
             "rows": 160,
             "unmeasured": ("whether a stronger model would do: none is declared",),
         }
     )
-    return reports(curated, fixtures.validate(), thin, asked, diagnosed, decided, _untrained(why))
+    return reports(curated, fixtures.validate(), thin, answers, diagnosed, decided, _untrained(why))

@@ -67,7 +67,7 @@ def test_every_rung_stands_in_the_table_by_name_or_title() -> None:
 
 def test_the_whole_story_is_told() -> None:
     text = flat(fixtures.whole())
-    for said in (
+    for phrase in (
         "Use the fine-tune; the target is 0.7 points away provisional",
         "12,000 read → 10,873 kept",
         "near duplicate 689",
@@ -84,7 +84,7 @@ def test_the_whole_story_is_told() -> None:
         "decision page build/support-tickets/register/decision.html",
         "mlflow models serve -m models:/support-tickets@champion --env-manager local",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
 
 
 def test_labels_keep_the_columns_they_always_had() -> None:
@@ -100,7 +100,7 @@ def test_labels_keep_the_columns_they_always_had() -> None:
 
 def test_the_story_of_an_extraction_is_told_in_its_own_measures() -> None:
     text = flat(claims.whole())
-    for said in (
+    for phrase in (
         "Use the fine-tune provisional",
         "the fine-tune reaches a field F1 of 97.4 %, 10.2 points more than the best cheaper way",
         "It reaches the target of 97.0 %. It answers 63.4 % of rows wholly right.",
@@ -117,7 +117,7 @@ def test_the_story_of_an_extraction_is_told_in_its_own_measures() -> None:
         "weakest F1 peril 0.84 · repair_estimate 0.84 · report_date 0.85",
         "ECE 0.018",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
     for strange in ("accuracy,", "labels)", "right,", "macro-F1"):
         assert strange not in text, strange
 

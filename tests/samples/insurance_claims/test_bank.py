@@ -36,23 +36,23 @@ def _claim(dice: Dice, event: str) -> Claim:
 
 
 def test_every_classified_value_is_said_in_fifteen_ways_or_more() -> None:
-    told: dict[tuple[str, object], int] = {}
+    found: dict[tuple[str, object], int] = {}
     for event in load().events:
         for name, value in event.says.items():
-            told[name, value] = told.get((name, value), 0) + sum(map(_ways, event.clauses))
-    for name, values in load().said.items():
+            found[name, value] = found.get((name, value), 0) + sum(map(_ways, event.clauses))
+    for name, values in load().statements.items():
         for value, bodies in values.items():
             ways = sum(_ways(phrase) for kind, phrases in bodies.items() if kind != "form" for phrase in phrases)
-            told[name, value] = told.get((name, value), 0) + ways
-    assert {name for name, _ in told} == {*load().said, "peril", "fault"}
-    few = {key: ways for key, ways in told.items() if ways < 15 and key[0] != "property_type"}
+            found[name, value] = found.get((name, value), 0) + ways
+    assert {name for name, _ in found} == {*load().statements, "peril", "fault"}
+    few = {key: ways for key, ways in found.items() if ways < 15 and key[0] != "property_type"}
     assert not few
 
 
 def test_events_say_what_the_schema_can_hold() -> None:
-    said = load().said
+    text = load().statements
     for event in load().events:
-        assert event.says["peril"] in said["peril"], event.name
+        assert event.says["peril"] in text["peril"], event.name
         assert event.items in load().words, event.name
         assert event.insured in ("motor", "property"), event.name
 
@@ -68,7 +68,7 @@ def test_every_clause_expands_and_says_its_peril(event: str) -> None:
 
 
 def test_every_sentence_has_slots_that_are_filled_and_nothing_left_over() -> None:
-    dice, told = Dice(6), 0
+    dice, text = Dice(6), 0
     claims = [_claim(dice, event) for event in ("collision_by_other", "collision_by_own", "water", "theft")]
     for channel in PROSE:
         for topic, phrases in load().prose[channel].items():
@@ -78,8 +78,8 @@ def test_every_sentence_has_slots_that_are_filled_and_nothing_left_over() -> Non
                 assert able or "driver_name" in phrase, (channel, topic, phrase)
                 for teller in able:
                     assert not LEFTOVERS.search(text_of(teller.tell(phrase))), phrase
-                    told += 1
-    assert told > 500
+                    text += 1
+    assert text > 500
 
 
 def test_decoys_carry_no_label() -> None:
@@ -94,7 +94,7 @@ def test_plans_and_forms_speak_of_topics_and_fields_that_exist() -> None:
     bank = load()
     for channel, plan in TOPICS.items():
         assert set(plan) <= set(bank.prose[channel]), channel
-    assert set(STATED) <= set(bank.said)
+    assert set(STATED) <= set(bank.statements)
     assert {*FILLED, "report_date"} == set(bank.labels["old"]) == set(bank.labels["new"])
     assert len(bank.labels["old"]) == 45
     for name in bank.labels["old"]:

@@ -27,6 +27,6 @@ def double() -> Iterator[Double]:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[AnswerCache]:
-    held = AnswerCache(tmp_path / "kept" / "answers.sqlite")
-    yield held
-    held.close()
+    found = AnswerCache(tmp_path / "kept" / "answers.sqlite")
+    yield found
+    found.close()

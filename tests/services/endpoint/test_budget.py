@@ -15,7 +15,7 @@ STEPS = st.lists(
 )
 
 
-def held(budget: Budget, usd: float | None) -> Reservation:
+def reserved(budget: Budget, usd: float | None) -> Reservation:
     hold = budget.reserve(usd)
     assert hold is not None
     return hold
@@ -23,7 +23,7 @@ def held(budget: Budget, usd: float | None) -> Reservation:
 
 def test_what_is_put_aside_and_not_spent_comes_back() -> None:
     budget = Budget(1)
-    hold = held(budget, 0.8)
+    hold = reserved(budget, 0.8)
     assert budget.busy
     assert budget.left_usd == pytest.approx(0.2)
     assert budget.reserve(0.3) is None
@@ -35,16 +35,16 @@ def test_what_is_put_aside_and_not_spent_comes_back() -> None:
 
 def test_a_released_hold_costs_nothing_a_lost_one_stays_aside() -> None:
     budget = Budget(1)
-    budget.release(held(budget, 0.5))
+    budget.release(reserved(budget, 0.5))
     assert budget.left_usd == 1
-    budget.lose(held(budget, 0.5))
+    budget.lose(reserved(budget, 0.5))
     assert (budget.left_usd, budget.spent_usd, budget.lost_requests) == (0.5, 0, 1)
 
 
 def test_one_unknown_cost_makes_the_sum_unknown() -> None:
     budget = Budget(1)
-    budget.settle(held(budget, 0.2), 0.1)
-    budget.settle(held(budget, 0.2), None)
+    budget.settle(reserved(budget, 0.2), 0.1)
+    budget.settle(reserved(budget, 0.2), None)
     assert budget.spent_usd is None
     assert budget.left_usd == pytest.approx(0.7)
 
@@ -52,7 +52,7 @@ def test_one_unknown_cost_makes_the_sum_unknown() -> None:
 def test_without_a_price_even_an_empty_budget_lets_pass() -> None:
     budget = Budget(0)
     assert budget.reserve(0.01) is None
-    budget.settle(held(budget, None), None)
+    budget.settle(reserved(budget, None), None)
     assert budget.spent_usd is None
 
 
@@ -66,7 +66,7 @@ def test_what_was_bought_elsewhere_counts_and_takes_from_what_is_left() -> None:
 
 def test_a_hold_is_used_once() -> None:
     budget = Budget(1)
-    hold = held(budget, 0.1)
+    hold = reserved(budget, 0.1)
     budget.settle(hold, 0.1)
     with pytest.raises(KeyError):
         budget.release(hold)

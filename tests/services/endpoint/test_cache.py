@@ -162,15 +162,15 @@ def test_a_file_that_is_something_else_is_told_with_the_remedy_and_left_alone(tm
         for i in range(200):
             whole.put(f"{i}", REPLY)
         whole.close()
-        held = bytearray(path.read_bytes())
-        held[4096:] = b"\x07" * (len(held) - 4096)
-        path.write_bytes(held)
+        content = bytearray(path.read_bytes())
+        content[4096:] = b"\x07" * (len(content) - 4096)
+        path.write_bytes(content)
     before = path.read_bytes()
     cache = AnswerCache(path)
-    with pytest.raises(TailTuneError) as told:
+    with pytest.raises(TailTuneError) as raised:
         cache.get("5")
-    assert str(path) in told.value.message
-    assert f"mv {path} " in str(told.value.hint)
+    assert str(path) in raised.value.message
+    assert f"mv {path} " in str(raised.value.hint)
     assert path.read_bytes() == before
     cache.close()
 
@@ -178,9 +178,9 @@ def test_a_file_that_is_something_else_is_told_with_the_remedy_and_left_alone(tm
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     cache = AnswerCache(tmp_path / "file" / "answers.sqlite")
-    with pytest.raises(TailTuneError, match="cannot be kept there") as told:
+    with pytest.raises(TailTuneError, match="cannot be kept there") as raised:
         cache.put("k", REPLY)
-    assert "TAILTUNE_ANSWERS" in str(told.value.hint)
+    assert "TAILTUNE_ANSWERS" in str(raised.value.hint)
 
 
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:

@@ -167,11 +167,11 @@ def test_replies_are_heard_in_the_callers_thread(double: Double, cache: AnswerCa
 
 
 def test_it_can_be_asked_from_within_a_running_loop(double: Double) -> None:
-    async def asked() -> list[Reply]:
+    async def ask_in_loop() -> list[Reply]:
         with endpoint(double) as model:
             return model.ask(asks(3))
 
-    assert len(asyncio.run(asked())) == 3
+    assert len(asyncio.run(ask_in_loop())) == 3
 
 
 def test_a_model_that_nobody_closes_is_tidied_away(double: Double) -> None:
@@ -259,10 +259,10 @@ def test_the_key_comes_from_the_environment_and_is_written_nowhere(
 
 def test_a_key_that_is_not_set_is_told_before_anything_is_sent(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
-    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError) as told:
+    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError) as raised:
         model.ask(asks(1))
-    assert "MY_KEY is not set" in told.value.message
-    assert "export MY_KEY" in str(told.value.hint)
+    assert "MY_KEY is not set" in raised.value.message
+    assert "export MY_KEY" in str(raised.value.hint)
     assert not double.seen
 
 
@@ -271,9 +271,9 @@ def test_a_key_that_no_header_can_hold_is_told_without_the_key(
     double: Double, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("MY_KEY", key)
-    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError, match="MY_KEY") as told:
+    with endpoint(double, key_env="MY_KEY") as model, pytest.raises(EndpointError, match="MY_KEY") as raised:
         model.ask(asks(1))
-    assert "sk-a" not in str(told.value)
+    assert "sk-a" not in str(raised.value)
 
 
 def test_a_local_model_is_no_endpoint() -> None:

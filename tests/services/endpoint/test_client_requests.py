@@ -12,12 +12,12 @@ from tailtune.services.endpoint import AnswerCache, Budget
 
 
 def failure_of(double: Double, **declared: object) -> EndpointError:
-    with endpoint(double, **declared) as model, pytest.raises(EndpointError) as told:
+    with endpoint(double, **declared) as model, pytest.raises(EndpointError) as raised:
         model.ask(asks(1))
-    assert told.value.exit_code == 4
-    assert double.url.split("/")[2] in told.value.message, "where it went wrong"
-    assert told.value.hint
-    return told.value
+    assert raised.value.exit_code == 4
+    assert double.url.split("/")[2] in raised.value.message, "where it went wrong"
+    assert raised.value.hint
+    return raised.value
 
 
 def test_the_wait_that_a_server_asks_for_is_kept(double: Double) -> None:
@@ -38,7 +38,7 @@ def test_what_may_end_otherwise_is_sent_again(double: Double, cache: AnswerCache
 
 
 @pytest.mark.parametrize(
-    ("mishap", "said"),
+    ("mishap", "expected"),
     [
         (Mishap("status", 429, 0.01, "no quota"), r"no quota, after 2 attempts: HTTP 429, no quota"),
         (Mishap("status", 500, 0.01, "out of memory"), r"failed 2 times: HTTP 500, out of memory"),
@@ -48,9 +48,11 @@ def test_what_may_end_otherwise_is_sent_again(double: Double, cache: AnswerCache
     ],
     ids=lambda value: value.kind if isinstance(value, Mishap) else "",
 )
-def test_what_stays_wrong_is_told_and_not_kept(double: Double, cache: AnswerCache, mishap: Mishap, said: str) -> None:
+def test_what_stays_wrong_is_told_and_not_kept(
+    double: Double, cache: AnswerCache, mishap: Mishap, expected: str
+) -> None:
     double.conduct.next(mishap, mishap)
-    with endpoint(double, cache, retries=1) as model, pytest.raises(EndpointError, match=said):
+    with endpoint(double, cache, retries=1) as model, pytest.raises(EndpointError, match=expected):
         model.ask(asks(1))
     assert (len(double.seen), cache.rows()) == (2, 0)
 

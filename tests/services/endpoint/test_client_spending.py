@@ -48,11 +48,11 @@ def test_a_request_that_waits_to_be_sent_again_is_not_waited_for(double: Double)
 
 def test_the_place_of_a_prompt_that_is_too_long_is_told(double: Double, cache: AnswerCache) -> None:
     double.conduct.context_words = 20
-    with endpoint(double, cache, concurrency=1) as model, pytest.raises(ContextTooLongError) as told:
+    with endpoint(double, cache, concurrency=1) as model, pytest.raises(ContextTooLongError) as raised:
         model.ask([ask("short"), ask("short too"), ask("long " * 30), ask("never sent")])
-    assert told.value.place == 2
-    assert "20 tokens" in told.value.message
-    assert "context_tokens of small" in str(told.value.hint)
+    assert raised.value.place == 2
+    assert "20 tokens" in raised.value.message
+    assert "context_tokens of small" in str(raised.value.hint)
     assert (len(double.seen), cache.rows()) == (3, 2)
 
 
@@ -62,14 +62,14 @@ def test_money_is_a_hard_stop_whatever_is_in_flight(double: Double, cache: Answe
     double.conduct.latency_s = 0.01
     budget = Budget(1.0)
     bought = endpoint(double, cache, budget, concurrency=concurrency)
-    with bought as model, pytest.raises(BudgetReachedError) as told:
+    with bought as model, pytest.raises(BudgetReachedError) as raised:
         model.ask(asks(100))
     assert paid(double) <= 1.0
     assert paid(double) > 1.0 - WORST_USD, "only what might not fit is left"
     assert budget.spent_usd == pytest.approx(paid(double))
-    assert len(told.value.replies) == len(double.seen) == cache.rows() < 100
-    assert f"{cache.rows()} of 100 requests are answered" in told.value.message
-    assert told.value.exit_code == 3
+    assert len(raised.value.replies) == len(double.seen) == cache.rows() < 100
+    assert f"{cache.rows()} of 100 requests are answered" in raised.value.message
+    assert raised.value.exit_code == 3
 
 
 def test_short_answers_are_bought_to_the_end_of_the_money(double: Double) -> None:
@@ -83,9 +83,9 @@ def test_short_answers_are_bought_to_the_end_of_the_money(double: Double) -> Non
 
 
 def test_a_run_that_ran_out_of_money_goes_on_where_it_was(double: Double, cache: AnswerCache) -> None:
-    with endpoint(double, cache, Budget(0.2)) as model, pytest.raises(BudgetReachedError) as told:
+    with endpoint(double, cache, Budget(0.2)) as model, pytest.raises(BudgetReachedError) as raised:
         model.ask(asks(40))
-    bought = len(told.value.replies)
+    bought = len(raised.value.replies)
     assert 0 < bought < 40
     with endpoint(double, cache, Budget(9)) as model:
         replies = model.ask(asks(40))
@@ -98,9 +98,9 @@ def test_kept_answers_are_told_with_an_empty_budget(double: Double, cache: Answe
         model.ask(asks(3))
     with endpoint(double, cache, Budget(0)) as model:
         assert len(model.ask(asks(3))) == 3
-        with pytest.raises(BudgetReachedError) as told:
+        with pytest.raises(BudgetReachedError) as raised:
             model.ask(asks(4))
-    assert sorted(told.value.replies) == [0, 1, 2]
+    assert sorted(raised.value.replies) == [0, 1, 2]
     assert len(double.seen) == 3
 
 
@@ -109,18 +109,18 @@ def test_two_models_pay_from_one_budget(double: Double) -> None:
     with endpoint(double, budget=budget) as small, endpoint(double, budget=budget, name="large") as large:
         with pytest.raises(BudgetReachedError):
             small.ask(asks(100))
-        with pytest.raises(BudgetReachedError) as told:
+        with pytest.raises(BudgetReachedError) as raised:
             large.ask(asks(100))
-    assert len(told.value.replies) <= 1, "what may be left pays for one at most"
+    assert len(raised.value.replies) <= 1, "what may be left pays for one at most"
     assert paid(double) <= 0.3
 
 
 def test_answers_of_unknown_cost_hold_what_they_may_have_cost(double: Double) -> None:
     double.conduct.usage = False
     budget = Budget(0.5)
-    with endpoint(double, budget=budget) as model, pytest.raises(BudgetReachedError) as told:
+    with endpoint(double, budget=budget) as model, pytest.raises(BudgetReachedError) as raised:
         model.ask(asks(100))
-    assert 5 < len(told.value.replies) < 20
+    assert 5 < len(raised.value.replies) < 20
     assert budget.spent_usd is None
     assert paid(double) <= 0.5
 

@@ -8,7 +8,7 @@ from tailtune.services.endpoint.dialect import FORMS, Dialect, form_note, respon
 from tailtune.services.endpoint.faults import Refusal
 
 SPEC = LanguageModelSpec(name="small", endpoint="http://127.0.0.1:1/v1")
-HELD, FREE = ask("one", SCHEMA), ask("one")
+CONSTRAINED, FREE = ask("one", SCHEMA), ask("one")
 NO_SCHEMA = Refusal(400, "'response_format' is not supported")
 
 
@@ -16,7 +16,7 @@ def test_it_descends_a_form_at_a_time_and_then_gives_up() -> None:
     dialect, seen = Dialect(SPEC), []
     while True:
         seen.append(dialect.form)
-        if not dialect.adapt(HELD, dialect.arguments(HELD), NO_SCHEMA):
+        if not dialect.adapt(CONSTRAINED, dialect.arguments(CONSTRAINED), NO_SCHEMA):
             break
     assert tuple(seen) == FORMS
     assert set(dialect.refused) == {"json_schema", "json_object"}
@@ -24,26 +24,26 @@ def test_it_descends_a_form_at_a_time_and_then_gives_up() -> None:
 
 def test_what_others_have_learnt_is_not_given_up_again() -> None:
     dialect = Dialect(SPEC)
-    sent = dialect.arguments(HELD)
-    assert dialect.adapt(HELD, sent, NO_SCHEMA)
-    assert dialect.adapt(HELD, sent, NO_SCHEMA), "it was sent before, so asking again is of use"
+    sent = dialect.arguments(CONSTRAINED)
+    assert dialect.adapt(CONSTRAINED, sent, NO_SCHEMA)
+    assert dialect.adapt(CONSTRAINED, sent, NO_SCHEMA), "it was sent before, so asking again is of use"
     assert dialect.form == "json_object"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "refusal",
     [
         Refusal(429, "response_format busy"),
         Refusal(400, "something else entirely"),
         Refusal(401, "response_format needs a key"),
     ],
-    ids=lambda said: said.text,
+    ids=lambda refusal: refusal.text,
 )  # fmt: skip
-def test_other_refusals_change_nothing(said: Refusal) -> None:
+def test_other_refusals_change_nothing(refusal: Refusal) -> None:
     dialect = Dialect(SPEC)
-    before = dialect.arguments(HELD)
-    assert not dialect.adapt(HELD, before, said)
-    assert dialect.arguments(HELD) == before
+    before = dialect.arguments(CONSTRAINED)
+    assert not dialect.adapt(CONSTRAINED, before, refusal)
+    assert dialect.arguments(CONSTRAINED) == before
 
 
 def test_a_request_without_a_schema_gives_no_form_up() -> None:

@@ -85,11 +85,11 @@ def test_classes_that_are_mixed_up_stay_so_whatever_it_sees() -> None:
 
 def test_fields_of_an_object_are_right_or_wrong_by_themselves() -> None:
     skill = Skilled(CLAIMS, base=0.5)
-    said = [json.loads(skill("small", prompt(text), None, 0)) for text in CLAIMS]
+    lines = [json.loads(skill("small", prompt(text), None, 0)) for text in CLAIMS]
     for name in ("name", "city"):
-        share = sum(one[name] == true[name] for one, true in zip(said, CLAIMS.values(), strict=True)) / len(CLAIMS)
+        share = sum(one[name] == true[name] for one, true in zip(lines, CLAIMS.values(), strict=True)) / len(CLAIMS)
         assert share == pytest.approx(0.5, abs=0.1)
-    assert all(set(one) == {"name", "city", "note"} for one in said)
+    assert all(set(one) == {"name", "city", "note"} for one in lines)
 
 
 def test_a_text_nearly_the_same_is_evidence_for_an_object() -> None:
@@ -104,12 +104,12 @@ def test_a_text_nearly_the_same_is_evidence_for_an_object() -> None:
 def test_a_schema_makes_answers_valid_and_whole() -> None:
     skill = Skilled(TRUTH, base=1.0, invalid=1.0)
     schema: Mapping[str, Any] = {"properties": {"reasoning": {}, "label": {}, "more": {}}}
-    asked: Sequence[Mapping[str, Any]] = prompt("text number 1 of many")
+    answers: Sequence[Mapping[str, Any]] = prompt("text number 1 of many")
     with pytest.raises(ValueError, match="Expecting value"):
-        json.loads(skill("small", asked, None, 0))
-    said = json.loads(skill("small", asked, schema, 0))
-    assert list(said) == ["reasoning", "label", "more"]
-    assert said["label"] == "invoice"
+        json.loads(skill("small", answers, None, 0))
+    text = json.loads(skill("small", answers, schema, 0))
+    assert list(text) == ["reasoning", "label", "more"]
+    assert text["label"] == "invoice"
 
 
 def test_texts_that_were_cleaned_are_still_known() -> None:

@@ -25,9 +25,9 @@ def test_servers_refuse_in_many_shapes(body: object, text: str, code: str) -> No
 
 
 def test_what_is_no_json_is_shown_on_one_line_and_short() -> None:
-    said = read_refusal(502, "<html>\n  <h1>Bad gateway</h1>" + "x" * 1000)
-    assert said.text.startswith("<html> <h1>Bad gateway</h1>")
-    assert len(said.text) == 300
+    found = read_refusal(502, "<html>\n  <h1>Bad gateway</h1>" + "x" * 1000)
+    assert found.text.startswith("<html> <h1>Bad gateway</h1>")
+    assert len(found.text) == 300
 
 
 def test_a_key_is_blotted_out_wherever_it_stands() -> None:
@@ -50,7 +50,7 @@ def test_prompts_that_do_not_fit_are_known_by_many_words(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("refusal", "kind"),
     [
         (Refusal(404, "The model `x` does not exist", "model_not_found"), "no_model"),
         (Refusal(404, 'model "x" not found, try pulling it first'), "no_model"),
@@ -63,5 +63,5 @@ def test_prompts_that_do_not_fit_are_known_by_many_words(text: str) -> None:
     ],
     ids=lambda value: value.text if isinstance(value, Refusal) else value,
 )
-def test_kinds_are_told_apart(said: Refusal, kind: str) -> None:
-    assert [name for name in ("too_long", "no_model", "filtered") if getattr(said, name)] == ([kind] if kind else [])
+def test_kinds_are_told_apart(refusal: Refusal, kind: str) -> None:
+    assert [name for name in ("too_long", "no_model", "filtered") if getattr(refusal, name)] == ([kind] if kind else [])

@@ -8,7 +8,7 @@ from tailtune.services.endpoint.transport import fault_of
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b'{"choices": []}', "no choices"),
         (b"{}", "no choices"),
@@ -27,6 +27,6 @@ from tailtune.services.endpoint.transport import fault_of
     ],
     ids=str,
 )
-def test_a_body_that_is_no_answer_is_told(content: bytes, said: str) -> None:
-    assert said in fault_of(content)
-    assert bool(said) == bool(fault_of(content))
+def test_a_body_that_is_no_answer_is_told(content: bytes, expected: str) -> None:
+    assert expected in fault_of(content)
+    assert bool(expected) == bool(fault_of(content))

@@ -22,8 +22,8 @@ STEPS = {
 def test_parts_are_between_steps_and_the_whole_is_from_first_to_last() -> None:
     timing = timing_of(STEPS, 0.5, 1.9, {"openai-processing-ms": "150"})
     assert timing.total_ms == pytest.approx(261)
-    wanted = {"connect": 20, "tls": 30, "wait": 200, "body": 10, "server": 150}
-    assert timing.parts == {name: pytest.approx(ms) for name, ms in wanted.items()}
+    expected = {"connect": 20, "tls": 30, "wait": 200, "body": 10, "server": 150}
+    assert timing.parts == {name: pytest.approx(ms) for name, ms in expected.items()}
 
 
 def test_a_kept_connection_has_no_connect_and_a_silent_server_no_server() -> None:

@@ -47,7 +47,7 @@ train: {rank: 16, epochs: 4}
 evaluate: {}
 register: {}
 """
-_SAID = {
+_SAYINGS = {
     "billing_double_charge": ("charged twice", "billed two times", "double payment taken"),
     "refund_status": ("where is my refund", "refund still missing", "money not back yet"),
     "password_reset": ("reset my password", "forgot the password", "password link broken"),
@@ -73,7 +73,7 @@ def make_case(root: Path, name: str = "support-tickets") -> UseCase:
 def make_rows(split: Split, copies: int) -> list[Row]:
     rows = []
     for i in range(copies):
-        for label, sayings in _SAID.items():
+        for label, sayings in _SAYINGS.items():
             text = f"{sayings[i % 3]} since day {i} ({split})"
             rows.append(Row(f"{split}-{label}-{i}", text, label, f"tickets.jsonl:{len(rows) + 1}", split))
     return rows

@@ -1,4 +1,4 @@
-"""Realistic reports of prompted models, and both roads in dollars."""
+"""Realistic reports of prompted models, and candidates in dollars."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def diagnose(case: UseCase) -> DiagnoseReport:
 
 def economics(never: bool = False) -> Economics:
     """A fine-tune that pays, or one whose break-even volume has no end and that has a cost nobody knows."""
-    prompt_road = CandidateCost(
+    prompt_cost = CandidateCost(
         name="prompt", title="Best prompt", quality=0.89, one_off_usd=0.3, monthly_usd=75.0, request_usd=0.0004,
         total_usd=1800.0,
     )  # fmt: skip
@@ -155,7 +155,7 @@ def economics(never: bool = False) -> Economics:
         requests_per_day=6000,
         error_usd=0.5,
         horizon_months=12,
-        candidates=(prompt_road, tuned),
+        candidates=(prompt_cost, tuned),
         net_value=Estimate(value=54_770.0, low=30_000.0, high=80_000.0, rows=1740),
         probability=0.99,
         break_even_per_day=Estimate(value=math.nan if never else 5800.0, low=4200.0, high=high, rows=1740),

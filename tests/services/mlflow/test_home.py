@@ -22,11 +22,11 @@ pytestmark = THIRD_PARTY
 
 def test_dead_server_is_told_at_once(case: UseCase) -> None:
     began = time.monotonic()
-    with pytest.raises(ServiceError, match=r"http://127.0.0.1:\d+: the MLflow server does not answer") as told:
+    with pytest.raises(ServiceError, match=r"http://127.0.0.1:\d+: the MLflow server does not answer") as raised:
         connect(f"http://127.0.0.1:{free_port()}", case)
     assert time.monotonic() - began < 5
-    assert told.value.hint is not None
-    assert "make up" in told.value.hint and "unset TAILTUNE_TRACKING_URI" in told.value.hint
+    assert raised.value.hint is not None
+    assert "make up" in raised.value.hint and "unset TAILTUNE_TRACKING_URI" in raised.value.hint
 
 
 def test_server_that_accepts_but_never_answers_is_told_within_15_s(case: UseCase) -> None:
@@ -56,18 +56,18 @@ def test_connecting_to_the_embedded_store_is_instant_and_imports_no_mlflow(case:
 def test_file_that_is_no_database_is_told(case: UseCase) -> None:
     database = case.paths.project.mlflow_store / "mlflow.db"
     database.write_text("this is no database, but long enough to be taken for one" * 20)
-    with pytest.raises(ServiceError, match="embedded MLflow store cannot be used") as told:
+    with pytest.raises(ServiceError, match="embedded MLflow store cannot be used") as raised:
         connect(f"sqlite:///{database}", case)
-    assert told.value.hint is not None and "move it away" in told.value.hint
+    assert raised.value.hint is not None and "move it away" in raised.value.hint
 
 
 @pytest.mark.parametrize("who", ["me:secret@", "me@"])
 def test_credentials_in_the_address_are_refused_and_not_shown(case: UseCase, who: str) -> None:
-    with pytest.raises(UsageError, match=r"http://127.0.0.1:9 is given with a user or password") as told:
+    with pytest.raises(UsageError, match=r"http://127.0.0.1:9 is given with a user or password") as raised:
         connect(f"http://{who}127.0.0.1:9", case)
-    assert "secret" not in str(told.value)
-    assert told.value.hint is not None
-    assert "MLFLOW_TRACKING_USERNAME" in told.value.hint and "MLFLOW_TRACKING_PASSWORD" in told.value.hint
+    assert "secret" not in str(raised.value)
+    assert raised.value.hint is not None
+    assert "MLFLOW_TRACKING_USERNAME" in raised.value.hint and "MLFLOW_TRACKING_PASSWORD" in raised.value.hint
 
 
 def test_password_is_not_shown() -> None:
@@ -88,9 +88,9 @@ def test_three_processes_make_one_store(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    told = [process.communicate(timeout=180) for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], told
-    assert len({out for out, _ in told}) == 1
+    lines = [process.communicate(timeout=180) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], lines
+    assert len({out for out, _ in lines}) == 1
 
 
 def test_moved_checkout_takes_its_runs_and_files_along(case: UseCase, uri: str, tmp_path: Path) -> None:

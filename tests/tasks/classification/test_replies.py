@@ -18,7 +18,7 @@ LABELS = {"billing": "money", "log_in": "Log in", "refund": "", "refund_request"
 CODEC = LabelCodec(LABELS)
 
 
-def said(reply: str) -> str | None:
+def wording(reply: str) -> str | None:
     """The label, or the problem in brackets."""
     read = CODEC.read(reply, "a text")
     assert (read.answer.value is None) == bool(read.problem)
@@ -48,7 +48,7 @@ def said(reply: str) -> str | None:
     ],
 )
 def test_a_label_is_read_however_it_is_wrapped(reply: str, label: str) -> None:
-    assert said(reply) == label
+    assert wording(reply) == label
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_label_is_read_however_it_is_wrapped(reply: str, label: str) -> None:
     ],
 )
 def test_what_cannot_be_used_says_why(reply: str, problem: str) -> None:
-    assert said(reply) == f"({problem})"
+    assert wording(reply) == f"({problem})"
 
 
 def test_a_label_inside_another_is_not_named_with_it() -> None:
-    assert said("the refund request it is") == "(no JSON)", "refund_request alone is named, not refund beside it"
+    assert wording("the refund request it is") == "(no JSON)", "refund_request alone is named, not refund beside it"
 
 
 def test_labels_that_look_alike_are_told_apart_exactly_or_not_at_all() -> None:
@@ -109,7 +109,7 @@ def test_what_an_example_shows_is_read_back_and_as_the_schema_says(names: list[s
 
 @given(st.text(max_size=60))
 def test_no_reply_breaks_the_reader(reply: str) -> None:
-    assert said(reply) is not None
+    assert wording(reply) is not None
 
 
 def test_the_schema_holds_to_one_label_and_reasons_first() -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from tailtune.tasks.classification.rungs import fit_linear, softmax
+from tailtune.predictors.base import softmax
+from tailtune.tasks.classification.rungs import fit_linear
 
 RANDOM = np.random.default_rng(4)
 FEATURES = RANDOM.standard_normal((60, 6)).astype(np.float32)

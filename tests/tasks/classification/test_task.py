@@ -13,12 +13,12 @@ from tailtune.tasks.use_case import load_use_case
 def test_outcomes_add_up_to_accuracy() -> None:
     case = load_use_case(Paths(ROOT), "support-tickets")
     task = case.task
-    said = ["app_slow", "app_slow", "tax_question", None]
+    lines = ["app_slow", "app_slow", "tax_question", None]
     rows = [
         Row(str(i), "a", label, f"f:{i}")
         for i, label in enumerate(["app_slow", "invoice_copy", "tax_question", "app_slow"])
     ]
-    score = task.score(rows, [Answer(value, 0.5) for value in said], resamples=10)
+    score = task.score(rows, [Answer(value, 0.5) for value in lines], resamples=10)
     outcomes = score.outcomes
     assert outcomes.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 1, 1]]
     right, wrong, missed = outcomes.sum(axis=0)

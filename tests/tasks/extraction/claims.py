@@ -51,7 +51,7 @@ def gold(*spans: tuple[int, int, str], **values: Any) -> Annotation:
     return Annotation(values, tuple(Span(*span) for span in spans))
 
 
-def said(*spans: tuple[int, int, str], sure: float | None = None, **values: Any) -> Extraction:
+def answered(*spans: tuple[int, int, str], sure: float | None = None, **values: Any) -> Extraction:
     whole = {name: values.get(name) for name in SCHEMA.names} | values
     confidences = {} if sure is None else dict.fromkeys(SCHEMA.names, sure)
     return Extraction.of(whole, tuple(Span(*span) for span in spans), confidences)

@@ -35,12 +35,12 @@ def made(
 ) -> PreparedRow:
     """A row whose spans are named by what they cover: (field, surface)."""
     given = tuple(Span(at := text.index(surface), at + len(surface), field) for field, surface in spans)
-    return prepare_row(SCHEMA, RawRow(text, RawLabel(given, values, intent).encode(), "r.jsonl:1"), scrub, ())
+    return prepare_row(SCHEMA, RawRow(text, RawLabel(given, values, intent), "r.jsonl:1"), scrub, ())
 
 
 def annotation(made: PreparedRow) -> Annotation:
     assert not made.reason, made.detail
-    return Annotation.decode(made.label)
+    return made.label
 
 
 def test_spans_alone_are_read() -> None:
@@ -103,7 +103,7 @@ def test_spans_move_with_cleaning_and_scrubbing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "span", "reason", "told"),
+    ("text", "span", "reason", "expected"),
     [
         ("abc", (0, 4), "span_outside", "outside"),
         ("abc", (-1, 2), "span_outside", "outside"),
@@ -113,19 +113,17 @@ def test_spans_move_with_cleaning_and_scrubbing() -> None:
     ],
 )
 def test_a_span_that_cannot_be_used_puts_the_row_aside(
-    text: str, span: tuple[int, int], reason: str, told: str
+    text: str, span: tuple[int, int], reason: str, expected: str
 ) -> None:
-    label = RawLabel((Span(*span, "name"),)).encode()
+    label = RawLabel((Span(*span, "name"),))
     row = prepare_row(SCHEMA, RawRow(text, label, "r.jsonl:1"), (), ())
     assert row.reason == reason
-    assert told in row.detail
+    assert expected in row.detail
 
 
 def test_overlapping_and_crossing_spans_put_the_row_aside() -> None:
     for spans in (((0, 3, "name"), (2, 5, "items")), ((0, 5, "name"), (1, 2, "items"))):
-        row = prepare_row(
-            SCHEMA, RawRow("abcdef", RawLabel(tuple(Span(*span) for span in spans)).encode(), "r:1"), (), ()
-        )
+        row = prepare_row(SCHEMA, RawRow("abcdef", RawLabel(tuple(Span(*span) for span in spans)), "r:1"), (), ())
         assert row.reason == "span_overlap"
 
 

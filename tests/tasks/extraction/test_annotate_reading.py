@@ -20,7 +20,7 @@ def read(tmp_path: Path, data: ExtractionData, *rows: dict[str, object]) -> list
     file = tmp_path / data.file
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     columns = sources.Columns(data.text, columns_of(data), reader(data))
-    return [RawLabel.decode(row.label) for row in sources.read(file, columns, f"data/x/{data.file}")]
+    return [row.label for row in sources.read(file, columns, f"data/x/{data.file}")]
 
 
 def faults(tmp_path: Path, data: ExtractionData, row: dict[str, object]) -> list[str]:
@@ -53,7 +53,7 @@ def test_csv_holds_them_as_json(tmp_path: Path) -> None:
     file.write_text('text,fields\n"a ""b""","{""a"": 1}"\nc,\n', encoding="utf-8")
     data = ExtractionData(file="r.csv", fields="fields")
     columns = sources.Columns("text", columns_of(data), reader(data))
-    labels = [RawLabel.decode(row.label) for row in sources.read(file, columns, "r.csv")]
+    labels = [row.label for row in sources.read(file, columns, "r.csv")]
     assert [label.values for label in labels] == [{"a": 1}, {}]
 
 
@@ -63,7 +63,7 @@ def test_at_least_one_column_holds_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entities", "told"),
+    ("entities", "expected"),
     [
         ("no json", "`entities` is no JSON"),
         ({"start": 1}, "`entities` is dict"),
@@ -74,11 +74,11 @@ def test_at_least_one_column_holds_labels() -> None:
         ([{"start": 1, "end": 2, "label": ""}], "`entities` holds dict"),
     ],
 )
-def test_spans_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path, entities: object, told: str) -> None:
+def test_spans_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path, entities: object, expected: str) -> None:
     data = ExtractionData(file="r.jsonl", entities="entities")
     (fault,) = faults(tmp_path, data, {"text": "abc", "entities": entities})
     assert fault.startswith("data/x/r.jsonl:1  ")
-    assert told in fault
+    assert expected in fault
 
 
 def test_fields_and_intents_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_what_says_nothing_is_missing(tmp_path: Path) -> None:
     data = ExtractionData(file="r.jsonl", fields="fields")
     columns = sources.Columns("text", columns_of(data), reader(data))
     (row,) = sources.read(file, columns, "r.jsonl")
-    assert RawLabel.decode(row.label).values == {"e": [" x"], "f": 0}
+    assert row.label.values == {"e": [" x"], "f": 0}
 
 
 def test_parquet_holds_dates_and_decimals(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_parquet_holds_dates_and_decimals(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a"], "fields": fields}), file)
     data = ExtractionData(file="r.parquet", fields="fields")
     (row,) = sources.read(file, sources.Columns("text", columns_of(data), reader(data)), "r.parquet")
-    assert RawLabel.decode(row.label).values == {"day": "2026-05-04", "at": "2026-05-04T14:05:00", "sum": 2.5, "n": 3}
+    assert row.label.values == {"day": "2026-05-04", "at": "2026-05-04T14:05:00", "sum": 2.5, "n": 3}
 
 
 @pytest.mark.parametrize("value", ["Infinity", "1" + "0" * 40])

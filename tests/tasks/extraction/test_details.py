@@ -13,7 +13,7 @@ from tailtune.judge.stats import wilson
 from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
 from tailtune.tasks.extraction.scoring import Tally, tally
-from tasks.extraction.claims import RULES, SCHEMA, gold, said
+from tasks.extraction.claims import RULES, SCHEMA, answered, gold
 
 EXPECTED = [
     gold(loss_date="2026-01-01", report_date="2026-01-03", peril="fire"),
@@ -21,15 +21,15 @@ EXPECTED = [
     gold(peril="hail", injured=True),
 ]
 ANSWERS = [
-    said(loss_date="2026-01-03", report_date="2026-01-01", peril="fire"),
-    said(loss_date="2026-01-04", report_date="04/01/2026", peril="hail"),
-    said(injured=True),
+    answered(loss_date="2026-01-03", report_date="2026-01-01", peril="fire"),
+    answered(loss_date="2026-01-04", report_date="04/01/2026", peril="hail"),
+    answered(injured=True),
 ]
 
 
 def test_fields_worst_first_with_the_other_candidate_beside() -> None:
     counted = tally(SCHEMA, EXPECTED, ANSWERS, RULES)
-    found = per_field(SCHEMA, counted, tally(SCHEMA, EXPECTED, [said(peril="fire")] * 3, RULES))
+    found = per_field(SCHEMA, counted, tally(SCHEMA, EXPECTED, [answered(peril="fire")] * 3, RULES))
     assert [item.label for item in found] == ["loss_date", "report_date", "peril", "injured", "items"]
     date, peril, last = found[1], found[2], found[-1]
     assert (date.kind, date.rows, date.precision, date.recall, date.f1, date.f1_other) == ("date", 2, 0, 0, 0, 0)
@@ -59,20 +59,20 @@ def test_dates_in_each_others_place_and_wrong_choices_are_counted_most_first() -
 
 
 def test_a_flag_is_written_as_in_json_and_rows_without_an_object_mix_up_nothing() -> None:
-    expected, answers = [gold(injured=True), gold(injured=True)], [said(injured=False), Answer(None, 0.1)]
+    expected, answers = [gold(injured=True), gold(injured=True)], [answered(injured=False), Answer(None, 0.1)]
     counted = tally(SCHEMA, expected, answers, RULES)
     found = confusions(SCHEMA, expected, answers, counted, RULES)
     assert found == (Confusion(expected="injured=true", answered="injured=false", rows=1),)
 
 
 def test_a_value_of_another_kind_of_field_is_no_mix_up() -> None:
-    expected, answers = [gold(items=["2026-01-01"])], [said(loss_date="2026-01-01")]
+    expected, answers = [gold(items=["2026-01-01"])], [answered(loss_date="2026-01-01")]
     assert confusions(SCHEMA, expected, answers, tally(SCHEMA, expected, answers, RULES), RULES) == ()
 
 
 def test_calibration_counts_answers_of_fields() -> None:
     expected = [gold(peril="fire")] * 2
-    answers = [said(peril="fire", sure=0.95), said(peril="hail", sure=0.25)]
+    answers = [answered(peril="fire", sure=0.95), answered(peril="hail", sure=0.25)]
     low, high = calibration(tally(SCHEMA, expected, answers, RULES), bins=2)
     assert (low.rows, low.confidence, low.accuracy) == (5, pytest.approx(0.25), pytest.approx(4 / 5))
     assert (high.rows, high.confidence, high.accuracy) == (5, pytest.approx(0.95), 1)

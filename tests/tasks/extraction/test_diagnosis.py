@@ -17,7 +17,7 @@ GOLD = {"loss_date": "2026-05-04", "report_date": "2026-05-09", "items": ["Sofa"
 
 
 def label(**values: Any) -> str:
-    return Annotation(values).encode()
+    return Annotation(values)
 
 
 def answer(changes: dict[str, Any] | None) -> Answer:

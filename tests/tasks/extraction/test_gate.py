@@ -19,7 +19,7 @@ SCHEMA = schema_from(
 
 
 def row(text: str, values: dict[str, object], *spans: Span, split: str = "train") -> Row:
-    return Row(text, text, Annotation(values, spans).encode(), f"r:{text}", split)  # type: ignore[arg-type]
+    return Row(text, text, Annotation(values, spans), f"r:{text}", split)  # type: ignore[arg-type]
 
 
 ROWS = [

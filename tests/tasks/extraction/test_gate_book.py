@@ -19,14 +19,14 @@ SCHEMA = ObjectSchema(
 def faults(*labels: RawLabel) -> list[str]:
     check = FieldCheck(SCHEMA, "models/x/schema.json", "data/x")
     for line, label in enumerate(labels, 1):
-        check.add(label.encode(), f"r.jsonl:{line}")
+        check.add(label, f"r.jsonl:{line}")
     return [str(fault) for fault in check.faults()]
 
 
 def test_declared_fields_and_values_are_counted() -> None:
     check = FieldCheck(SCHEMA, "s", "d")
     label = RawLabel((Span(0, 1, "loss_date"), Span(2, 3, "loss_date")), {"peril": "fire"}, "ask")
-    check.add(label.encode(), "r.jsonl:1")
+    check.add(label, "r.jsonl:1")
     assert dict(check.seen) == {"intent": 1, "loss_date": 1, "peril": 1}
     assert list(check.faults()) == []
 

@@ -34,10 +34,10 @@ def test_a_text_alone_has_the_states_it_has_among_others(tiny_encoder: Path) -> 
 def test_how_words_are_written_reaches_the_states(tiny_encoder: Path) -> None:
     bert, windows = load_bert(tiny_encoder, torch.float32), Windows(tiny_encoder, 32)
     table = torch.randn(8, 32, generator=torch.Generator().manual_seed(1))
-    told, plain = TokenStates(bert, windows, {"kind.weight": table}), TokenStates(bert, windows)
+    found, plain = TokenStates(bert, windows, {"kind.weight": table}), TokenStates(bert, windows)
     lower, upper = windows(["ann"]), windows(["ANN"])
     assert torch.equal(plain.of(pack(lower)), plain.of(pack(upper)))
-    assert not torch.allclose(told.of(pack(lower)), told.of(pack(upper)), atol=1e-2)
+    assert not torch.allclose(found.of(pack(lower)), found.of(pack(upper)), atol=1e-2)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 40, 10_000])

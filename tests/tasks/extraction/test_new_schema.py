@@ -25,10 +25,10 @@ def rows(count: int = 40) -> list[dict[str, Any]]:
     return made
 
 
-def declared(tmp_path: Path, given: list[dict[str, Any]], **wanted: Any) -> Declaration:
+def declared(tmp_path: Path, given: list[dict[str, Any]], **declared_fields: Any) -> Declaration:
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
-    return declare(NewUseCase(name="mine", source=file, **wanted))
+    return declare(NewUseCase(name="mine", source=file, **declared_fields))
 
 
 def schema_file(tmp_path: Path, schema: Any = SCHEMA) -> Path:
@@ -57,8 +57,8 @@ def test_values_without_a_place_and_rows_of_no_use_are_told(tmp_path: Path) -> N
     given[0]["fields"]["name"] = "Nobody Else"
     given[1]["fields"]["peril"] = None
     given[2] = {"text": "x", "fields": {"name": {"first": "Ann"}}}
-    told = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
-    assert told[1:] == [
+    text = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
+    assert text[1:] == [
         "1 of 39 values of 40 rows are not found in their text: name 1",
         "1 of 40 rows cannot be used: bad_value name 1",
     ]
@@ -74,8 +74,8 @@ def test_fields_with_few_rows_are_named(tmp_path: Path) -> None:
     given = rows()
     for row in given[3:]:
         del row["fields"]["name"]
-    told = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
-    assert told[-1].endswith("the gate asks for more: name 3")
+    text = declared(tmp_path, given, schema=schema_file(tmp_path)).notes
+    assert text[-1].endswith("the gate asks for more: name 3")
 
 
 def test_a_field_that_the_schema_lacks_is_a_fault(tmp_path: Path) -> None:

@@ -130,11 +130,11 @@ def test_killed_and_resumed_equals_uninterrupted(tiny_encoder: Path, tmp_path: P
     """To the last bit: hidden tokens come from the step's number, head dropout from a state that is kept."""
     whole = fit(job_of(tiny_encoder, tmp_path / "whole", epochs=2), ignore)
     job = job_of(tiny_encoder, tmp_path / "killed", epochs=2, checkpoint_s=0.0)
-    told: list[Progress] = []
+    text: list[Progress] = []
 
     def watch(progress: Progress) -> None:
-        told.append(progress)
-        if len(told) == step:
+        text.append(progress)
+        if len(text) == step:
             raise Killed
 
     with pytest.raises(Killed):

@@ -18,12 +18,12 @@ TAGS = {NAME: (0, 1), AMOUNT: (2, 3), ITEM: (4, 5)}
 
 
 def row(
-    encoder: Path, said: list[Span], peril: str | None, police: bool, label: Annotation, height: float = 4
+    encoder: Path, written: list[Span], peril: str | None, police: bool, label: Annotation, height: float = 4
 ) -> DevRow:
     """What the heads say of `TEXT`, with a margin of `height`."""
     words = Windows(encoder, 32)([TEXT])[0]
     tags = np.zeros((5, 7), dtype=np.float32)
-    picked = dict(TAGS[span] for span in said)
+    picked = dict(TAGS[span] for span in written)
     for at in range(5):
         tags[at, picked.get(at, 0)] = height
     classes = (

@@ -116,15 +116,15 @@ def test_descriptions_are_kept_where_asked_for() -> None:
 
 
 def test_the_form_of_a_value_in_words() -> None:
-    said = {field.name: form(field) for field in EVERY.fields}
-    assert said["name"] == "text"
-    assert said["policy"] == r"text like the pattern ^[A-Z]{2}\d{7}$"
-    assert said["loss_date"] == "date as YYYY-MM-DD"
-    assert said["claimed"] == '{"amount": number, "currency": one of USD, EUR, GBP}'
-    assert said["share"] == "number from 0 to 100"
-    assert said["peril"] == 'one of "fire", "water", "total_loss"'
-    assert said["signed"] == "true or false"
-    assert said["visits"] == "list of date as YYYY-MM-DD, [] for none"
+    text = {field.name: form(field) for field in EVERY.fields}
+    assert text["name"] == "text"
+    assert text["policy"] == r"text like the pattern ^[A-Z]{2}\d{7}$"
+    assert text["loss_date"] == "date as YYYY-MM-DD"
+    assert text["claimed"] == '{"amount": number, "currency": one of USD, EUR, GBP}'
+    assert text["share"] == "number from 0 to 100"
+    assert text["peril"] == 'one of "fire", "water", "total_loss"'
+    assert text["signed"] == "true or false"
+    assert text["visits"] == "list of date as YYYY-MM-DD, [] for none"
     least = schema_from(document({"n": {"type": ["integer", "null"], "minimum": 3}, "m": {"type": ["number", "null"],
                                   "maximum": 2}}))  # fmt: skip
     assert [form(field) for field in least.fields] == ["whole number, at least 3", "number, at most 2"]

@@ -124,7 +124,7 @@ def test_hints_say_how_a_text_is_read(schema: ObjectSchema) -> None:
 
 
 @pytest.mark.parametrize(
-    ("property_", "said"),
+    ("property_", "expected"),
     [
         ({"type": "object", "properties": {"a": TEXT}}, "a nested object"),
         ({"type": "array", "items": {"enum": ["a"]}}, "an array of enum values cannot be read"),
@@ -188,10 +188,10 @@ def test_hints_say_how_a_text_is_read(schema: ObjectSchema) -> None:
         ({"type": "string", "minLength": -1}, "no JSON Schema"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_field_is_refused_at_its_line(property_: Any, said: str) -> None:
+def test_what_cannot_be_a_field_is_refused_at_its_line(property_: Any, expected: str) -> None:
     document = changed(new=property_)
     found = faults(document)
-    assert len(found) == 1 and said in found[0], found
+    assert len(found) == 1 and expected in found[0], found
     line = int(found[0].partition("  ")[0].rpartition(":")[2])
     lines = json.dumps(document, indent=2, ensure_ascii=False).splitlines()
     first = next(i for i, text in enumerate(lines, start=1) if text.startswith('    "new"'))
@@ -208,7 +208,7 @@ def test_a_required_field_that_no_text_must_say_cannot_be_met() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"type": "array"}, "type: expected object, found array"),
         ({"properties": {}, "required": []}, "properties: none; expected at least one field"),
@@ -221,9 +221,9 @@ def test_a_required_field_that_no_text_must_say_cannot_be_met() -> None:
         ({"properties": {" ": {"type": "boolean"}}, "required": []}, "a field needs a name"),
     ],
 )  # fmt: skip
-def test_what_a_document_must_say(change: dict[str, Any], said: str) -> None:
+def test_what_a_document_must_say(change: dict[str, Any], expected: str) -> None:
     found = faults(DOCUMENT | change)
-    assert any(said in fault for fault in found), found
+    assert any(expected in fault for fault in found), found
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -242,9 +242,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
     )
     with pytest.raises(SpecError) as caught:
         load_schema(file, "models/x/schema.json", "tailtune check x")
-    told = [str(fault) for fault in caught.value.faults]
-    assert [one.partition("  ")[0].rpartition(":")[2] for one in told] == ["1", "3", "5", "6", "7"]
-    assert told[2].startswith("models/x/schema.json:5  properties.a.pattern: no regular expression")
+    lines = [str(fault) for fault in caught.value.faults]
+    assert [one.partition("  ")[0].rpartition(":")[2] for one in lines] == ["1", "3", "5", "6", "7"]
+    assert lines[2].startswith("models/x/schema.json:5  properties.a.pattern: no regular expression")
     assert caught.value.hint == "tailtune check x"
 
 
@@ -286,7 +286,7 @@ _WORDS += [
     "x-region",
     "maxItems",
 ]
-_HELD = st.recursive(
+_VALUES = st.recursive(
     st.sampled_from(["string", "null", "array", "object", "integer", "date", "#/$defs/a", "USD", "a", "(", None, True])
     | st.integers(-2, 3)
     | st.floats(-2, 2),
@@ -296,7 +296,7 @@ _HELD = st.recursive(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.sampled_from(["a", "b"]), _HELD, max_size=2), st.dictionaries(st.just("a"), _HELD))
+@given(st.dictionaries(st.sampled_from(["a", "b"]), _VALUES, max_size=2), st.dictionaries(st.just("a"), _VALUES))
 def test_any_document_is_read_or_refused(properties: dict[str, Any], defs: dict[str, Any]) -> None:
     document = {"type": "object", "additionalProperties": False, "properties": properties, "$defs": defs}
     try:

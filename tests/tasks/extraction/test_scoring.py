@@ -15,7 +15,7 @@ from tailtune.core.records import Answer
 from tailtune.judge.stats import wilson
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import score
-from tasks.extraction.claims import RULES, SCHEMA, gold, said
+from tasks.extraction.claims import RULES, SCHEMA, answered, gold
 from tasks.extraction.test_scoring_tally import VALUES
 
 EXPECTED = [
@@ -24,9 +24,9 @@ EXPECTED = [
     gold(),
 ]
 ANSWERS = [
-    said((0, 4, "loss_date"), loss_date="2026-01-01", items=["roof"], peril="hail"),
-    said((3, 8, "loss_date"), loss_date="02/01/2026", injured=False),
-    said(),
+    answered((0, 4, "loss_date"), loss_date="2026-01-01", items=["roof"], peril="hail"),
+    answered((3, 8, "loss_date"), loss_date="02/01/2026", injured=False),
+    answered(),
 ]
 
 
@@ -57,7 +57,7 @@ def test_every_measure_by_hand() -> None:
 
 
 def test_span_f1_is_left_out_where_no_span_is_expected() -> None:
-    assert "span_f1" not in score(SCHEMA, [gold(peril="fire")], [said((0, 1, "items"))], RULES).metrics
+    assert "span_f1" not in score(SCHEMA, [gold(peril="fire")], [answered((0, 1, "items"))], RULES).metrics
 
 
 def test_no_object_counts_as_invalid() -> None:
@@ -72,7 +72,7 @@ def test_no_object_counts_as_invalid() -> None:
 
 def test_calibration_error_is_over_answers_of_fields() -> None:
     """Four of five fields are right at 0.9: one bin, off by 0.1."""
-    found = score(SCHEMA, [gold(peril="fire")], [said(peril="hail", sure=0.9)], RULES, bins=1)
+    found = score(SCHEMA, [gold(peril="fire")], [answered(peril="hail", sure=0.9)], RULES, bins=1)
     assert found.ece == pytest.approx(0.1)
 
 
@@ -80,7 +80,7 @@ def test_the_interval_is_over_rows_not_fields() -> None:
     """Rows that are all right or all wrong: the interval is as wide as that of 40 coins, not of 200."""
     full = {"loss_date": "2026-01-01", "report_date": "2026-01-01", "items": ["x"], "peril": "fire", "injured": True}
     wrong = {"loss_date": "2026-01-02", "report_date": "2026-01-02", "items": ["y"], "peril": "hail", "injured": False}
-    answers = [said(**full)] * 20 + [said(**wrong)] * 20
+    answers = [answered(**full)] * 20 + [answered(**wrong)] * 20
     found = score(SCHEMA, [gold(**full)] * 40, answers, RULES).metrics["field_f1"]
     width = 2 * 1.96 * math.sqrt(0.25 / 40)
     assert found.value == 0.5
@@ -102,7 +102,7 @@ def test_the_expected_answers_score_one_for_sure(rows: list[dict[str, object]], 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
 def test_every_interval_holds_its_value_between_nothing_and_all(pairs: list[tuple[dict, dict]]) -> None:
-    expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
+    expected = [Annotation({name: value for name, value in needed.items() if value is not None}) for needed, _ in pairs]
     answers = [Extraction.of(given_) for _, given_ in pairs]
     found = score(SCHEMA, expected, answers, RULES, resamples=50)
     assert score(SCHEMA, expected, answers, RULES, resamples=50).metrics.keys() == found.metrics.keys()
@@ -114,7 +114,7 @@ def test_a_big_test_set_takes_seconds() -> None:
     """2,000 rows and 2,000 resamples; the bound is loose, rows × resamples × fields in one piece would be 3 GB."""
     random = np.random.default_rng(3)
     expected = [gold(peril="fire", loss_date=f"2026-01-{day:02}") for day in random.integers(1, 29, 2000)]
-    answers = [said(peril="hail" if odd else "fire", loss_date="2026-01-07") for odd in random.random(2000) < 0.1]
+    answers = [answered(peril="hail" if odd else "fire", loss_date="2026-01-07") for odd in random.random(2000) < 0.1]
     begun = time.perf_counter()
     found = score(SCHEMA, expected, answers, RULES)
     assert time.perf_counter() - begun < 10

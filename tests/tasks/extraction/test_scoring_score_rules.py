@@ -40,13 +40,13 @@ def test_a_well_formed_item_is_met_before_a_badly_formed_one_takes_its_place() -
 
 
 def test_the_format_of_a_value_is_asked_once() -> None:
-    asked: list[Any] = []
+    answers: list[Any] = []
 
     def valid(_: FieldSpec, value: Any) -> bool:
-        asked.append(value)
+        answers.append(value)
         return True
 
     rules = Rules(means, valid, object_valid)
     for value in (True, 1, True, 1, [True]):
         compared(rules, SCHEMA["injured"], value, True)
-    assert asked == [True, 1]
+    assert answers == [True, 1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tailtune.core.records import Answer
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import tally
-from tasks.extraction.claims import RULES, SCHEMA, gold, said
+from tasks.extraction.claims import RULES, SCHEMA, answered, gold
 
 DATE = st.sampled_from([None, "2026-01-01", "2026-01-02", "01/01/2026"])
 VALUES = st.fixed_dictionaries(
@@ -32,8 +32,8 @@ def test_two_rows_by_hand() -> None:
         gold(loss_date="2026-01-02", injured=False),
     ]
     answers = [
-        said((0, 5, "loss_date"), (6, 9, "items"), loss_date="2026-01-01", items=["roof"], peril="hail"),
-        said(loss_date="2026-01-02", injured=False, sure=0.9),
+        answered((0, 5, "loss_date"), (6, 9, "items"), loss_date="2026-01-01", items=["roof"], peril="hail"),
+        answered(loss_date="2026-01-02", injured=False, sure=0.9),
     ]
     found = tally(SCHEMA, expected, answers, RULES)
     assert found.outcomes.tolist() == [[2, 1, 2], [2, 0, 0]]
@@ -60,14 +60,14 @@ def test_a_plain_answer_is_read_as_json() -> None:
 
 
 def test_a_property_that_the_schema_does_not_know_makes_the_row_wrong() -> None:
-    found = tally(SCHEMA, [gold(peril="fire")], [said(peril="fire", colour="red")], RULES)
+    found = tally(SCHEMA, [gold(peril="fire")], [answered(peril="fire", colour="red")], RULES)
     assert found.right.all()
     assert found.rows_right.tolist() == [False]
 
 
 def test_answers_and_rows_must_pair() -> None:
     with pytest.raises(ValueError, match="1 answers for 2 rows"):
-        tally(SCHEMA, [gold(), gold()], [said()], RULES)
+        tally(SCHEMA, [gold(), gold()], [answered()], RULES)
     with pytest.raises(ValueError, match="at least one"):
         tally(SCHEMA, [], [], RULES)
 
@@ -76,7 +76,7 @@ def test_answers_and_rows_must_pair() -> None:
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
 def test_counts_add_up(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """What is right is well-formed and meant; a row is right when nothing in it is wrong or missed."""
-    expected = [Annotation({name: value for name, value in wanted.items() if value is not None}) for wanted, _ in pairs]
+    expected = [Annotation({name: value for name, value in needed.items() if value is not None}) for needed, _ in pairs]
     found = tally(SCHEMA, expected, [Extraction.of(given_) for _, given_ in pairs], RULES)
     assert (found.hits <= np.minimum(found.formed, found.meant)).all()
     assert (found.hits >= found.formed + found.meant - found.answered).all()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tailtune.core.records import Span
+from tailtune.predictors.base import softmax
 from tailtune.tasks.extraction.heads import Layout, TextScores
-from tailtune.tasks.extraction.tag_reading import Calibration, read, softmax
+from tailtune.tasks.extraction.tag_reading import Calibration, read
 from tailtune.tasks.extraction.windows import Windows
 from tasks.extraction.heads_of import SCHEMA
 

@@ -14,7 +14,7 @@ from tailtune.tasks.use_case import load_use_case
 
 CASE = load_use_case(Paths(ROOT), "insurance-claims")
 TASK = CASE.task
-LABEL = Annotation({"peril": "hail", "vehicle_make": "Volvo", "witnesses": ["Ada", "Ben"]}).encode()
+LABEL = Annotation({"peril": "hail", "vehicle_make": "Volvo", "witnesses": ["Ada", "Ben"]})
 ROW = Row("1", "a text", LABEL, "claims.jsonl:1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Record
 
 
@@ -26,7 +27,7 @@ class Scored(Record):
     metrics: dict[str, Estimate] = Field(
         min_length=1, description="Measure (core/measures.py) → estimate; the first is what the target is about."
     )
-    usd_per_1000: float | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
+    usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Record
 from tailtune.core.reports.common import Report
 from tailtune.core.reports.economics import Economics
@@ -43,7 +44,7 @@ class DecideReport(Report):
     metric: str = Field("accuracy", description="The measure that the target is about.")
     target: float
     train: Decision = Field(description="Whether the train stage may spend.")
-    estimated_train_usd: float | None = None
+    estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
     surroundings: Surroundings | None = Field(None, description="As of finished_at; null in old reports.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate, Latency, Record
 from tailtune.core.reports.common import Paired, Report, Scored
 from tailtune.core.reports.decision import FinalVerdict
@@ -96,7 +97,7 @@ class EvaluateReport(Report):
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
-    usd_spent: float | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
+    usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
 
 
 class RegisterReport(Report):

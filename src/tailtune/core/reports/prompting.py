@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tailtune.core.money import Usd
 from tailtune.core.records import Estimate, Record
 from tailtune.core.reports.common import Paired, Report
 from tailtune.core.reports.rungs import RungResult
@@ -40,12 +41,12 @@ class PromptedRung(RungResult):
         None, description="Against the best rung before it, over the rows both have; null when there was none."
     )
     p_adjusted: float | None = Field(None, description="comparison's McNemar p, Holm-adjusted over the prompted rungs.")
-    usd: float | None = Field(
+    usd: Usd | None = Field(
         None,
         description="All bought answers at list price, cached or not; null when unknown, 0 for a model in a folder.",
     )
-    usd_low: float | None = Field(None, description="Lower end of the 95 % interval of usd_per_1000.")
-    usd_high: float | None = Field(None, description="Upper end of the 95 % interval of usd_per_1000.")
+    usd_low: Usd | None = Field(None, description="Lower end of the 95 % interval of usd_per_1000.")
+    usd_high: Usd | None = Field(None, description="Upper end of the 95 % interval of usd_per_1000.")
     input_tokens: float | None = Field(None, description="Mean of an answer; null when no usage was told.")
     output_tokens: float | None = Field(None, description="Mean of an answer; null when no usage was told.")
     unpriced_rows: int = Field(0, description="Rows whose cost is not known: no usage was told, or no price declared.")
@@ -67,8 +68,8 @@ class PromptReport(Report):
     dev_rows: int = Field(0, description="Dev rows that may be bought for a rung.")
     rungs: tuple[PromptedRung, ...] = ()
     best: str | None = Field(None, description="The best prompted rung by quality; null when none was measured.")
-    usd_spent: float | None = Field(0.0, description="Paid in this run; null when the cost of an answer is not known.")
-    usd_estimated: float | None = Field(None, description="Estimate told before the first request; null without price.")
+    usd_spent: Usd | None = Field(0.0, description="Paid in this run; null when the cost of an answer is not known.")
+    usd_estimated: Usd | None = Field(None, description="Estimate told before the first request; null without price.")
     rows_bought: int = 0
     rows_saved_share: float | None = Field(
         None, description="Share of a full evaluation's rows that sequential stopping did not buy, 0 to 1."
@@ -118,5 +119,5 @@ class DiagnoseReport(Report):
     failures: int = 0
     classes: tuple[FailureClass, ...] = Field((), description="Counts add up to failures.")
     mixed_up: tuple[MixedUp, ...] = Field((), description="Most frequent first.")
-    usd_spent: float | None = 0.0
+    usd_spent: Usd | None = 0.0
     unmeasured: tuple[str, ...] = ()

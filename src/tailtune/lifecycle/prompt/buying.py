@@ -1,8 +1,9 @@
-"""Buy answers of one rung, batch by batch, until what they are bought for is settled."""
+"""Buy answers of one rung, batch by batch, until the question is settled; then what the report says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,17 +13,23 @@ from numpy.typing import NDArray
 from tailtune.config.model import TargetsSpec
 from tailtune.config.prompting import PromptSpec
 from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
-from tailtune.core.records import Answer, Row
-from tailtune.core.reports import Settled
-from tailtune.judge.sequential import Look, look
+from tailtune.core.money import known_sum
+from tailtune.core.records import Answer, Estimate, Latency, Row
+from tailtune.core.reports import Paired, PromptedRung, Settled
+from tailtune.judge.economics import usd_per_1000
+from tailtune.judge.sequential import Look, look, quality_sequence
+from tailtune.judge.stats import holm
+from tailtune.predictors.prompted.costs import forms, latency, price, remarks
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
+from tailtune.tasks import saved
+from tailtune.tasks.use_case import UseCase
 
 Outcomes = NDArray[np.int64]  # items right, wrong and missed of each row, shape (n, 3)
 Scorer = Callable[[Sequence[Row], Sequence[Answer]], Outcomes]
 
 
-class Side(Protocol):
-    """One side of a comparison."""
+class RungOutcomes(Protocol):
+    """Outcomes of a rung, as far as they are needed."""
 
     def upto(self, rows: int) -> Outcomes:
         """Outcomes of the first so many rows, shape (rows, 3)."""
@@ -47,16 +54,18 @@ class Bought:
         rung: Who answers.
         rows: All rows that may be bought, in order.
         scorer: Scores answers of rows.
-        tell: Called after every batch.
-        settled: Why buying for its own sake stopped.
+        on_batch: Called after every batch.
+        answered: Answers and replies to the rows bought until now.
+        outcomes: Items right, wrong and missed of these rows, shape (n, 3).
+        settled: Why buying stopped.
         seen: Its last look.
     """
 
     rung: Prompted
     rows: Sequence[Row]
     scorer: Scorer
-    tell: Callable[[Bought], None]
-    asked: list[PromptAnswer] = field(default_factory=list)
+    on_batch: Callable[[Bought], None]
+    answered: list[PromptAnswer] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
     seen: Look | None = None
@@ -64,11 +73,20 @@ class Bought:
     @property
     def count(self) -> int:
         """Rows bought."""
-        return len(self.asked)
+        return len(self.answered)
+
+    def answers(self) -> list[Answer]:
+        """The answers to these rows."""
+        return [reply.answer for reply in self.answered]
+
+    @property
+    def usd(self) -> list[float | None]:
+        """Cost of each answer, US dollars; None when it is not known."""
+        return [reply.reply.usd for reply in self.answered]
 
     @property
     def early(self) -> bool:
-        """Whether buying stopped before the last row by what the answers said: then only a sequence is valid."""
+        """Whether what the answers showed stopped buying early: then only a confidence sequence is valid."""
         return self.count < len(self.rows) and self.settled != "budget"
 
     def upto(self, rows: int) -> Outcomes:
@@ -78,18 +96,18 @@ class Bought:
             BudgetReachedError: The money ran out before; what was answered is kept here.
         """
         while self.count < rows:
-            wanted = self.rows[self.count : rows]
-            asked, spent = _ask(self.rung, wanted)
-            self._keep(wanted[: len(asked)], asked)
-            self.tell(self)
+            missing = self.rows[self.count : rows]
+            answered, spent = _ask(self.rung, missing)
+            self._keep(missing[: len(answered)], answered)
+            self.on_batch(self)
             if spent is not None:
                 raise spent
         return self.outcomes[:rows]
 
-    def _keep(self, rows: Sequence[Row], asked: Sequence[PromptAnswer]) -> None:
+    def _keep(self, rows: Sequence[Row], answered: Sequence[PromptAnswer]) -> None:
         if rows:
-            self.asked += asked
-            fresh = self.scorer(rows, [one.answer for one in asked])
+            self.answered += answered
+            fresh = self.scorer(rows, [reply.answer for reply in answered])
             self.outcomes = np.concatenate([self.outcomes, fresh])
 
 
@@ -104,7 +122,7 @@ class Question:
         alpha: Error that this rung may spend.
     """
 
-    best: Side | None
+    best: RungOutcomes | None
     most_items: int
     needed: float
     alpha: float
@@ -149,7 +167,7 @@ def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look
 
 
 def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], PartlyAnsweredError | None]:
-    """Answers to the first of the rows, and the end of the money where it came before the last."""
+    """Answers to the rows; where the money ends, to those before its end, and the error that says so."""
     try:
         return list(rung.ask([row.text for row in rows])), None
     except PartlyAnsweredError as out:
@@ -162,7 +180,91 @@ def _ask(rung: Prompted, rows: Sequence[Row]) -> tuple[list[PromptAnswer], Partl
 
 
 def micro_f1(outcomes: Outcomes) -> float:
-    """Quality over the rows, 0 to 1; NaN when nothing was given nor wanted."""
+    """Quality over the rows, 0 to 1; NaN when nothing was answered and nothing expected."""
     right, wrong, missed = outcomes.sum(axis=0)
     size = 2 * right + wrong + missed
     return float(2 * right / size) if size else float(np.nan)
+
+
+def result(case: UseCase, name: str, bought: Bought, version: int | None, core_hour_usd: float | None) -> PromptedRung:
+    """How one rung did on the rows that were bought for it. A local model costs its processor time.
+
+    The interval of a rung that was stopped by what its answers showed is a confidence sequence; its other measures keep
+    the interval of a fixed sample.
+    """
+    rung, answered = bought.rung, bought.answered
+    rows = list(bought.rows[: bought.count])
+    scored = case.task.score(rows, bought.answers())
+    metrics = dict(scored.metrics)
+    if bought.early:
+        metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, case.task.most_items())
+    timed, kinds = latency(answered, rung.spec.name), forms(answered) if rung.constrained else {}
+    replies = [each.reply for each in answered]
+    hosted = rung.spec.folder is not None
+    cost = own_price(timed, core_hour_usd) if hosted else price(bought.usd)
+    return PromptedRung(
+        name=name,
+        title=saved.title(name),
+        metrics=metrics,
+        usd_per_1000=None if cost is None else cost.value,
+        invalid_rows=scored.invalid_rows,
+        latency=timed,
+        fit_s=0.0,
+        fit_rows=rung.fit_rows,
+        model=rung.spec.name,
+        role=rung.spec.role,
+        hosted=hosted,
+        prompt=rung.template.name,
+        prompt_digest=rung.template.digest,
+        prompt_version=version,
+        constrained=set(kinds) == {"json_schema"},
+        forms=kinds,
+        settled=bought.settled,
+        of_rows=len(bought.rows),
+        usd=known_sum(bought.usd),
+        usd_low=None if cost is None else cost.low,
+        usd_high=None if cost is None else cost.high,
+        input_tokens=_mean([None if reply.usd_estimated else reply.input_tokens for reply in replies]),
+        output_tokens=_mean([reply.output_tokens for reply in replies]),
+        unpriced_rows=bought.usd.count(None),
+        cached_rows=sum(reply.from_cache for reply in replies),
+        retries=sum(reply.retries for reply in replies),
+        invalid=dict(Counter(each.problem for each in answered if each.problem)),
+        examples_dropped=sum(each.examples_dropped for each in answered),
+        notes=_notes(bought, kinds),
+    )
+
+
+def compared(case: UseCase, bought: Bought, other: Sequence[Answer], names: tuple[str, str]) -> Paired:
+    """A rung against the best before it, over the first rows that both have."""
+    rows = list(bought.rows[: min(bought.count, len(other))])
+    task = case.task
+    first, second = (task.score(rows, answers[: len(rows)]) for answers in (bought.answers(), list(other)))
+    return task.compare(first, second, names)
+
+
+def adjusted(rungs: Sequence[PromptedRung]) -> tuple[PromptedRung, ...]:
+    """The same rungs, the p-values of their comparisons corrected over all of them (Holm, 1979)."""
+    p_values = {rung.name: rung.comparison.mcnemar_p for rung in rungs if rung.comparison is not None}
+    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return tuple(rung.model_copy(update={"p_adjusted": corrected.get(rung.name)}) for rung in rungs)
+
+
+def _notes(bought: Bought, kinds: Mapping[str, int]) -> tuple[str, ...]:
+    """What the model did otherwise than requested, and what it could not do; each once."""
+    notes = [bought.rung.note, *(each.reply.note for each in bought.answered)]
+    free = sum(rows for form, rows in kinds.items() if form != "json_schema")
+    if free:
+        notes.append(f"{free:,} of {sum(kinds.values()):,} answers were not held to the schema")
+    return tuple(dict.fromkeys(note for note in (*notes, *remarks(bought.answered, bought.rung.spec)) if note))
+
+
+def own_price(timed: Latency, core_hour_usd: float | None) -> Estimate | None:
+    """US dollars for 1,000 answers of a model on this machine, one busy core; None when no price is declared."""
+    value = usd_per_1000(timed.mean_ms, core_hour_usd)
+    return None if value is None else Estimate(value=value, low=value, high=value, rows=timed.rows)
+
+
+def _mean(values: Sequence[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,4 +1,4 @@
-"""How much a model's answers vary when the same prompts are asked again, past the kept answers."""
+"""How much a model's answers vary when the same prompts are sent again, past the kept answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tailtune.core.reports import PromptReport
 from tailtune.judge.stats import wilson
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
-from tailtune.lifecycle.prompt import bought_order
+from tailtune.lifecycle.prompt.step import bought_order
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -26,7 +26,7 @@ class Variance:
     Attributes:
         rung: Title of the best prompted rung.
         model: Who was asked.
-        rows: Dev rows that were asked in every repeat.
+        rows: Dev rows of every repeat.
         qualities: Quality of each repeat over those rows.
         changed: Share of rows whose answers were not all the same.
         usd: Paid; None when the cost of an answer is not known.
@@ -66,29 +66,29 @@ def variance(context: Context, repeats: int) -> Variance:
     require_unchanged_weights(context)
     rung = saved.load(paths.stage("prompt") / "rungs" / report.best)
     assert isinstance(rung, Prompted)  # noqa: S101 - the report's best is one of these
-    dev = store.read_rows(paths.rows("dev"), "dev", case.name)
+    dev = store.read_rows(paths.rows("dev"), "dev", case.name, case.task.parse_label)
     rows = bought_order(context, dev)[: case.spec.prompt.min_rows]
-    asked: list[Sequence[PromptAnswer]] = []
+    repeated: list[Sequence[PromptAnswer]] = []
     with language_models(context) as models:
         fresh = replace(rung.using(models.open(rung.spec, fresh=True), rung.spec), name=rung.name)
         for number in range(repeats):
             context.progress.at(number, repeats, f"{saved.title(report.best)}: repeat {number + 1}")
             try:
-                asked.append(fresh.ask([row.text for row in rows], sample=number))
+                repeated.append(fresh.ask([row.text for row in rows], sample=number))
             except PartlyAnsweredError as out:
                 context.progress.say(f"repeat {number + 1} was not finished: {out.message}")
                 break
         spent = models.budget.spent_usd
     task = case.task
-    scores = [task.score(rows, [one.answer for one in held], resamples=1) for held in asked]
-    said = [[one.answer.value for one in held] for held in asked]
-    differ = int(np.sum([len(set(column)) > 1 for column in zip(*said, strict=True)])) if said else 0
+    scores = [task.score(rows, [reply.answer for reply in replies], resamples=1) for replies in repeated]
+    values = [[reply.answer.value for reply in replies] for replies in repeated]
+    differ = int(np.sum([len(set(column)) > 1 for column in zip(*values, strict=True)])) if values else 0
     return Variance(
         rung=saved.title(report.best),
         model=rung.spec.name,
         rows=len(rows),
         qualities=tuple(score.quality.value for score in scores),
-        changed=wilson(differ, len(rows) if len(said) > 1 else 0),
+        changed=wilson(differ, len(rows) if len(values) > 1 else 0),
         usd=spent,
-        whole=len(asked) == repeats,
+        whole=len(repeated) == repeats,
     )

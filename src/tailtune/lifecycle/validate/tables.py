@@ -46,6 +46,7 @@ def build(context: Context, rows: list[Row], own: Mapping[str, pd.DataFrame]) ->
     columns = {
         name: [getattr(row, name) for row in rows] for name in ("id", "text", "label", "origin", "split", "group")
     }
+    columns["label"] = [str(row.label) for row in rows]
     everyone = pd.DataFrame({**columns, **leaks})
     for name in leaks:
         everyone[name] = everyone[name].astype(object)

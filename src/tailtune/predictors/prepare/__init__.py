@@ -53,7 +53,7 @@ def prepared_with(
 def moved(spans: Sequence[Span], moves: Iterable[Moves]) -> tuple[Span, ...]:
     """Spans after passes over their text; those of which nothing is left, and repeats, are left out."""
     kept = tuple(spans)
-    for one in moves:
-        at = ((span, one.moved(span.start, span.end)) for span in kept)
+    for move in moves:
+        at = ((span, move.moved(span.start, span.end)) for span in kept)
         kept = tuple(replace(span, start=start, end=end) for span, (start, end) in at if start < end)
     return kept if len(kept) < 2 else tuple(dict.fromkeys(kept))

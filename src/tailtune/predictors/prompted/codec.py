@@ -37,10 +37,13 @@ class Codec(Protocol):
     def read(self, reply: str, text: str) -> Read:
         """The answer in a reply, however it is wrapped: bare JSON, JSON in a code fence, words before it."""
 
-    def shown(self, label: str) -> str:
+    def parse_label(self, text: str) -> Any:
+        """A row's label from its text: what an example of a saved rung holds."""
+
+    def shown(self, label: Any) -> str:
         """A row's label as a reply should have it: what an example in a prompt shows."""
 
-    def keys(self, label: str) -> tuple[str, ...]:
+    def keys(self, label: Any) -> tuple[str, ...]:
         """What examples should cover: the label; the fields that have a value."""
 
     def card(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError
+from tailtune.core.money import Usd
 from tailtune.core.records import Estimate, Latency
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 
@@ -31,7 +32,7 @@ class Expected:
 
     input_tokens: float
     output_tokens: float
-    usd: float | None
+    usd: Usd | None
 
 
 def expected(rung: Prompted, texts: Sequence[str], price: TokenPrice | None) -> Expected:

@@ -81,12 +81,12 @@ class Example:
     Attributes:
         text: What was asked.
         answer: As a reply should have it.
-        label: The row's label, in its task's own writing.
+        label: The row's label, a value of its task.
     """
 
     text: str
     answer: str
-    label: str
+    label: Any
 
 
 class Examples(Protocol):
@@ -219,10 +219,10 @@ class Nearest:
         _save(folder, "nearest", self._examples, {"index": self._index}, self.note, self._shots)
 
 
-def load_examples(folder: Path, embed: Embed) -> Examples:
+def load_examples(folder: Path, embed: Embed, codec: Codec) -> Examples:
     """Read what `save` wrote."""
     arrays, meta = load_arrays(folder)
-    examples = [Example(*fields) for fields in meta["examples"]]
+    examples = [Example(text, answer, codec.parse_label(label)) for text, answer, label in meta["examples"]]
     if meta["choice"] == "nearest":
         return Nearest(examples, arrays["index"], meta["shots"], embed)
     return Coverage(examples, meta["note"]) if meta["choice"] == "coverage" else NoExamples()
@@ -235,5 +235,5 @@ def _example(row: Row, codec: Codec) -> Example:
 def _save(
     folder: Path, choice: Choice, examples: Sequence[Example], arrays: dict[str, Any], note: str, shots: int = 0
 ) -> None:
-    rows = [[example.text, example.answer, example.label] for example in examples]
-    save_arrays(folder, arrays, {"choice": choice, "examples": rows, "note": note, "shots": shots})
+    shown = [[example.text, example.answer, str(example.label)] for example in examples]
+    save_arrays(folder, arrays, {"choice": choice, "examples": shown, "note": note, "shots": shots})

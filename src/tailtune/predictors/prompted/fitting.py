@@ -79,10 +79,10 @@ class Fitter:
             return
         limit = prompts[refused].tokens
         for place in places:
-            one = prompts[place]
-            less = math.ceil(len(one.examples) / 2)
-            if one.tokens >= limit and less:
-                prompts[place] = self._prompt(one.text, one.examples[less:], one.dropped + less)
+            prompt = prompts[place]
+            less = math.ceil(len(prompt.examples) / 2)
+            if prompt.tokens >= limit and less:
+                prompts[place] = self._prompt(prompt.text, prompt.examples[less:], prompt.dropped + less)
 
     def _fitted(self, place: int, text: str, examples: Sequence[Example]) -> Prompt:
         room = self.spec.context_tokens - self.spec.max_output_tokens

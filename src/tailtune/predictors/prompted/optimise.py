@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
-from tailtune.core.money import known_sum
+from tailtune.core.money import Usd, known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.predictors.prompted.templates import Template, parsed, variables_in
@@ -148,7 +148,7 @@ class SearchResult:
     after: float
     answers: int
     reflections: int
-    usd: float | None
+    usd: Usd | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class _Adapter:
         return "" if _is_file(template) else "a line of it is a prompt file's heading"
 
     @property
-    def usd(self) -> float | None:
+    def usd(self) -> Usd | None:
         """List price of everything that was asked; None when the price of one reply is not known."""
         return known_sum(self._usd)
 

@@ -194,12 +194,13 @@ class Prompted(Rung[PromptContext]):
             codec_from: Makes a codec from its card.
         """
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        codec = codec_from(card["codec"])
         return cls(
             card["name"],
             Template(**card["template"]),
-            codec_from(card["codec"]),
+            codec,
             declared(folder, LanguageModelSpec.model_validate(card["spec"])),
-            load_examples(folder, embed),
+            load_examples(folder, embed, codec),
             card["constrained"],
             card["reasoning"],
         )

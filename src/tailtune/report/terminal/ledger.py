@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tailtune.core.ledger import Bill, Category, Ledger, Line
+from tailtune.core.money import Usd
 from tailtune.core.reports import CandidateCost, Economics
 from tailtune.report.numbers import NOT_MEASURED, count, dollars, duration, points, share, title, usd
 from tailtune.report.terminal.drawing import Whole, heading
@@ -142,6 +143,6 @@ def _ownership(economics: Economics | None) -> RenderableType:
     return Group(table, *(Text(line) for line in value_sentences(economics)))
 
 
-def _requests_usd(candidate: CandidateCost, per_day: float | None) -> float | None:
+def _requests_usd(candidate: CandidateCost, per_day: float | None) -> Usd | None:
     """What answering the declared volume costs in a month."""
     return None if candidate.request_usd is None or per_day is None else candidate.request_usd * per_day * DAYS_A_MONTH

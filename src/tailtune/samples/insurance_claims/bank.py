@@ -33,7 +33,7 @@ class Bank:
 
     words: Mapping[str, tuple[str, ...]]
     events: tuple[Event, ...]
-    said: Mapping[str, Mapping[Any, Mapping[str, tuple[str, ...]]]]
+    statements: Mapping[str, Mapping[Any, Mapping[str, tuple[str, ...]]]]
     """Classified field → value → `any` or a channel → sentences that say it, or for `form` what stands in the box."""
     prose: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Channel → topic → sentences with slots."""
@@ -71,11 +71,13 @@ def load() -> Bank:
         Event(name, body["for"], body["share"], body["items"], body["says"], _lines(body["clauses"]))
         for name, body in _read("events").items()
     )
-    said = {field: {value: _blocks(body) for value, body in values.items()} for field, values in _read("said").items()}
+    statements = {
+        field: {value: _blocks(body) for value, body in values.items()} for field, values in _read("said").items()
+    }
     return Bank(
         words={slot: _words(block) for slot, block in _read("words").items()},
         events=events,
-        said=said,
+        statements=statements,
         prose={channel: _blocks(_read(channel)) for channel in PROSE},
         voices={channel: _blocks(body) for channel, body in _read("voices").items()},
         labels={layout: _blocks(body) for layout, body in _read("forms").items()},

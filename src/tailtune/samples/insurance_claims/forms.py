@@ -56,8 +56,8 @@ def _row(teller: Teller, name: str, layout: str, mark: str) -> Row:
     value = claim.values.get(name)
     if value is None or _contradicts(teller, name):
         empty = Piece(dice.pick(teller.bank.extras["absent"]))
-        return [label, empty] if name not in teller.bank.said and dice.chance(ABSENT_SHARE) else []
-    if name in teller.bank.said:
+        return [label, empty] if name not in teller.bank.statements and dice.chance(ABSENT_SHARE) else []
+    if name in teller.bank.statements:
         draft.chosen[name] = value
         if name == "fault" and value != "policyholder":
             draft.chosen["third_party_involved"] = True
@@ -80,7 +80,7 @@ def _box(teller: Teller, name: str, value: Any) -> str:
     """What stands in the box of a classified field."""
     if isinstance(value, bool):
         return teller.dice.pick(teller.bank.extras["yes" if value else "no"])
-    return text_of(teller.tell(teller.dice.pick(teller.bank.said[name][value]["form"])))
+    return text_of(teller.tell(teller.dice.pick(teller.bank.statements[name][value]["form"])))
 
 
 def _story(teller: Teller, label: str) -> Row:

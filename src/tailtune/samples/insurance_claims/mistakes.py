@@ -43,8 +43,8 @@ def careless(text: str, values: Mapping[str, Any], entities: Sequence[Entity], d
         return labels
     kinds: tuple[Callable[[Labels, Dice], bool], ...] = (_swap, _neighbour, _flip, _miss, _cut, _miss, _move)
     made = tried = 0
-    wanted = dice.pick(MISTAKES)
-    while made < wanted and tried < 20:
+    aimed = dice.pick(MISTAKES)
+    while made < aimed and tried < 20:
         made += dice.pick(kinds)(labels, dice)
         tried += 1
     return labels
@@ -95,12 +95,12 @@ def _move(labels: Labels, dice: Dice) -> bool:
 
 def _neighbour(labels: Labels, dice: Dice) -> bool:
     """Chooses a value next to the right one."""
-    said = load().said
-    names = [name for name in said if isinstance(labels.values.get(name), str)]
+    statements = load().statements
+    names = [name for name in statements if isinstance(labels.values.get(name), str)]
     if not names:
         return False
     name = dice.pick(names)
-    choices = list(said[name])
+    choices = list(statements[name])
     at = choices.index(labels.values[name])
     labels.values[name] = (
         choices[at + 1] if at == 0 or (at < len(choices) - 1 and dice.chance(0.5)) else choices[at - 1]

@@ -84,9 +84,9 @@ def _note(values: dict[str, Any], piece: Piece) -> None:
     if piece.label not in ITEM_FIELDS:
         values.setdefault(piece.label, value)
         return
-    held = values.setdefault(piece.label, [])
-    if str(value).casefold() not in (str(one).casefold() for one in held):
-        held.append(value)
+    labelled = values.setdefault(piece.label, [])
+    if str(value).casefold() not in (str(one).casefold() for one in labelled):
+        labelled.append(value)
 
 
 def text_of(pieces: Iterable[Piece]) -> str:

@@ -64,16 +64,16 @@ def _body(teller: Teller) -> list[list[Piece]]:
     dice, plan = teller.dice, TOPICS[teller.channel]
     brief = BRIEF if dice.chance(BRIEF_SHARE) else 1.0
     factor = brief * (TERSE if teller.channel == "call" else 1.0)
-    wanted = [topic for topic, share in plan.items() if dice.chance(share * brief / 100)]
-    wanted += [f"={name}" for name, share in STATED.items() if dice.chance(share * factor / 100)]
-    said: list[list[Piece]] = []
-    while wanted:
-        topic = wanted.pop(dice.below(len(wanted)) if dice.chance(0.8) else 0)
+    topics = [topic for topic, share in plan.items() if dice.chance(share * brief / 100)]
+    topics += [f"={name}" for name, share in STATED.items() if dice.chance(share * factor / 100)]
+    sentences: list[list[Piece]] = []
+    while topics:
+        topic = topics.pop(dice.below(len(topics)) if dice.chance(0.8) else 0)
         pieces = (teller.say(topic[1:]) or []) if topic.startswith("=") else _topic(teller, topic)
         if pieces:
-            said.append(pieces)
+            sentences.append(pieces)
             teller.draft.add(*pieces)
-    return said
+    return sentences
 
 
 def _compose(teller: Teller, parts: Sequence[tuple[list[Piece], str]]) -> None:
@@ -86,8 +86,8 @@ def _compose(teller: Teller, parts: Sequence[tuple[list[Piece], str]]) -> None:
             teller.draft.put(gap)
 
 
-def _told(draft: Draft, pieces: list[Piece]) -> list[Piece]:
-    """Notes pieces as said, so that nothing is said twice."""
+def _noted(draft: Draft, pieces: list[Piece]) -> list[Piece]:
+    """Notes pieces in the draft, so that nothing is stated twice."""
     draft.add(*pieces)
     return pieces
 
@@ -95,14 +95,14 @@ def _told(draft: Draft, pieces: list[Piece]) -> list[Piece]:
 def _email(teller: Teller) -> None:
     dice, draft = teller.dice, teller.draft
     line = dice.pick(("\n", "\n\n", " "))
-    subject = _told(draft, sentence(teller, "subject")) if dice.chance(0.35) else []
-    opening = _told(draft, _opening(teller))
+    subject = _noted(draft, sentence(teller, "subject")) if dice.chance(0.35) else []
+    opening = _noted(draft, _opening(teller))
     greeting = sentence(teller, "greeting") if dice.chance(0.6) else []
-    event = _told(draft, _event(teller))
+    event = _noted(draft, _event(teller))
     body = _body(teller)
     tail = sentence(teller, "tail") if dice.chance(0.3) else []
     closing = sentence(teller, "closing") if dice.chance(0.7) else []
-    signature = _told(draft, sentence(teller, "signature")) if dice.chance(0.9) else []
+    signature = _noted(draft, sentence(teller, "signature")) if dice.chance(0.9) else []
     head = [(subject, "\n"), (greeting, line), (opening, " "), (event, " ")]
     paragraph = dice.pick((" ", " ", "\n"))
     _compose(
@@ -114,8 +114,8 @@ def _email(teller: Teller) -> None:
 def _call(teller: Teller) -> None:
     dice, draft = teller.dice, teller.draft
     gap = dice.pick(NOTE_GAPS)
-    opening = _told(draft, _opening(teller))
-    event = _told(draft, _event(teller))
+    opening = _noted(draft, _opening(teller))
+    event = _noted(draft, _event(teller))
     body = _body(teller)
     before = 1 if dice.chance(0.25) else 0
     parts = [opening, *body[:before], event, *body[before:]]
@@ -138,12 +138,12 @@ def _raised(pieces: list[Piece]) -> list[Piece]:
 
 def _report(teller: Teller) -> None:
     dice, draft = teller.dice, teller.draft
-    subject = _told(draft, sentence(teller, "subject")) if dice.chance(0.6) else []
-    opening = _told(draft, _opening(teller))
-    event = _told(draft, _event(teller))
+    subject = _noted(draft, sentence(teller, "subject")) if dice.chance(0.6) else []
+    opening = _noted(draft, _opening(teller))
+    event = _noted(draft, _event(teller))
     body = _body(teller)
-    summary = _told(draft, _summary(teller)) if dice.chance(SUMMARY_SHARE) else []
-    signature = _told(draft, sentence(teller, "signature")) if dice.chance(0.6) else []
+    summary = _noted(draft, _summary(teller)) if dice.chance(SUMMARY_SHARE) else []
+    signature = _noted(draft, sentence(teller, "signature")) if dice.chance(0.6) else []
     gap = dice.pick((" ", " ", "\n"))
     _compose(
         teller,

@@ -66,8 +66,8 @@ def days_before(day: date, anchor: date, hour: int, dice: Dice) -> str | None:
     if gap == 1:
         return dice.pick(("yesterday", "yesterday", "last night" if hour > 19 else "yesterday"))
     if gap == 2:
-        told = dice.pick(("the call", "this message"))
-        return dice.pick(("the day before yesterday", "two days ago", "2 days ago", f"two days before {told}"))
+        contact = dice.pick(("the call", "this message"))
+        return dice.pick(("the day before yesterday", "two days ago", "2 days ago", f"two days before {contact}"))
     if 3 <= gap <= 6:
         return dice.pick((last, f"{COUNTS[gap]} days ago", f"{gap} days ago"))
     if gap in (7, 14, 21):

@@ -72,8 +72,8 @@ class Teller:
         return name in self.claim.values and not self.draft.says(name)
 
     def _rest(self, name: str) -> list[str]:
-        said = [piece.text for piece in self.draft.pieces if piece.label == name]
-        return [one for one in self.claim.values.get(name, ()) if one not in said]
+        stated = [piece.text for piece in self.draft.pieces if piece.label == name]
+        return [one for one in self.claim.values.get(name, ()) if one not in stated]
 
     def tell(self, phrase: str) -> list[Piece]:
         """Expands one phrase into pieces, and notes the classified fields that they say."""
@@ -171,7 +171,7 @@ class Teller:
     def say(self, name: str) -> list[Piece] | None:
         """Says a classified field in a sentence of its own; None where the claim has no such fact."""
         value = self.claim.values.get(name)
-        bodies = self.bank.said[name].get(value)
+        bodies = self.bank.statements[name].get(value)
         if value is None or bodies is None or name in self.draft.chosen:
             return None
         own, general = () if self.channel == "form" else bodies.get(self.channel, ()), bodies.get("any", ())

@@ -80,8 +80,8 @@ class _Writer:
     def _over_long(self, at: datetime) -> Ticket:
         category, moment = self._category(at), Moment(self.dice, calendar.launched(at))
         lines = [plain(self.bank, category, moment), "Here is the log:"]
-        wanted = OVER_LONG_CHARS + self.dice.between(50, 2_500)
-        while sum(len(line) + 1 for line in lines) < wanted:
+        least_chars = OVER_LONG_CHARS + self.dice.between(50, 2_500)
+        while sum(len(line) + 1 for line in lines) < least_chars:
             lines.append(fill(self.dice.pick(noise.LOG_LINES), self.dice, launched=False))
         return Ticket(at, "\n".join(lines), category.label, category.label, "over_long")
 

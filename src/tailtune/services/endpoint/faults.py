@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
+from tailtune.core.money import Usd
 from tailtune.services.endpoint.budget import Budget
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def odd_key(spec: LanguageModelSpec) -> EndpointError:
     )
 
 
-def out_of_money(spec: LanguageModelSpec, most_usd: float | None, budget: Budget) -> BudgetReachedError:
+def out_of_money(spec: LanguageModelSpec, most_usd: Usd | None, budget: Budget) -> BudgetReachedError:
     """What is left is not enough for another request; the caller adds what was answered."""
     return BudgetReachedError(
         f"{describe_model(spec)}: "

@@ -19,6 +19,7 @@ from openai import AsyncOpenAI, OpenAIError
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import Timing
+from tailtune.core.money import Usd
 from tailtune.services.endpoint.budget import Budget, Reservation
 
 UNREADABLE = "unreadable_body"
@@ -158,7 +159,7 @@ class RequestAttempt:
 
     budget: Budget
     reservation: Reservation | None
-    most_usd: float | None = None
+    most_usd: Usd | None = None
     in_flight: bool = False
     unaffordable: bool = False
     timing: Timing = field(default_factory=lambda: Timing(0.0))
@@ -191,7 +192,7 @@ class RequestAttempt:
             self.budget.lose(self.reservation)
             self.reservation = None
 
-    def settle(self, usd: float | None) -> None:
+    def settle(self, usd: Usd | None) -> None:
         """The request was answered, for so much."""
         if self.reservation is not None:
             self.budget.settle(self.reservation, usd)

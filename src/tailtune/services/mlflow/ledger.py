@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Amount, Category, Curated, Entry, Facts, Made
+from tailtune.core.money import Usd
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.home import embedded_folder, service_errors
@@ -56,7 +57,7 @@ def facts(tracker: Tracker, model: str, metric: str) -> Facts:
     )
 
 
-def add(tracker: Tracker, purpose: str, amount: Amount, usd: float | None, note: str, price: str, at_ms: int) -> str:
+def add(tracker: Tracker, purpose: str, amount: Amount, usd: Usd | None, note: str, price: str, at_ms: int) -> str:
     """Note a cost as a finished run; deleting the run in the UI takes it back. Returns the run's id.
 
     Args:
@@ -145,7 +146,7 @@ def _used(run: Any, made_by: dict[str, str]) -> Iterator[Entry]:
         yield _entry(run, f"{what}bought answers", metrics.get("cost_bought_usd"), version)
 
 
-def _entry(run: Any, what: str, usd: float | None, version: str | None = None) -> Entry:
+def _entry(run: Any, what: str, usd: Usd | None, version: str | None = None) -> Entry:
     category: Category = STAGE_CATEGORIES.get(_stage(run), "other")
     return Entry(at_ms=_ended(run), category=category, what=what, usd=usd, version=version)
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic
 
+from tailtune.core.records import Label
 from tailtune.services.sources import delimited, jsonl, parquet
 from tailtune.services.sources.faults import Faults, encodable, one_fault
 from tailtune.services.sources.faults import shown as quoted
@@ -21,40 +22,42 @@ HINT = "correct the file, then run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
-class RawRow:
+class RawRow(Generic[Label]):
     """One per row of a source file.
 
     Attributes:
         text: As it stands in the file; empty where the file holds null.
-        label: As `Columns.read_label` wrote it.
+        label: As `Columns.read_label` made it; `str` gives its text.
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
         group: Value of the group column; None without one.
     """
 
     text: str
-    label: str
+    label: Label
     origin: str
     group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Generic[Label]):
     """One per use case: which columns its files have, and how a row's label is read from them.
 
     Attributes:
         text: Column that holds the text.
         label: Columns that the label is made of.
-        read_label: Given their values, the place of the row and the faults so far, the label in the task's writing.
+        read_label: Given their values, the place of the row and the faults so far, the label.
         group: Column whose equal values stay in one split; None without one.
     """
 
     text: str
     label: tuple[str, ...]
-    read_label: Callable[[Sequence[Any], int, Faults], str]
+    read_label: Callable[[Sequence[Any], int, Faults], Label]
     group: str | None = None
 
 
-def read(file: Path, columns: Columns, shown: str, hint: str = HINT, name: str | None = None) -> Iterator[RawRow]:
+def read(
+    file: Path, columns: Columns[Label], shown: str, hint: str = HINT, name: str | None = None
+) -> Iterator[RawRow[Label]]:
     """Stream the rows of a file.
 
     Args:
@@ -85,7 +88,7 @@ def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
     return columns
 
 
-def labels_in(file: Path, columns: Columns, shown: str | None = None) -> dict[str, int]:
+def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:
     """Label → rows, most frequent first, then by name.
 
     Raises:
@@ -108,7 +111,9 @@ def _format(file: Path, shown: str, hint: str) -> ModuleType:
     return source
 
 
-def _rows(source: ModuleType, file: Path, columns: Columns, faults: Faults, name: str) -> Iterator[RawRow]:
+def _rows(
+    source: ModuleType, file: Path, columns: Columns[Label], faults: Faults, name: str
+) -> Iterator[RawRow[Label]]:
     names = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
     end = 1 + len(columns.label)
     records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records

@@ -64,6 +64,10 @@ class LabelCodec:
             return _unusable("not as the schema says")
         return self._common_label([str(value) for value in values])
 
+    def parse_label(self, text: str) -> str:
+        """The label is its text."""
+        return text
+
     def shown(self, label: str) -> str:
         """`{"label": "…"}`."""
         return json.dumps({LABEL: label}, ensure_ascii=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.base import Embed, FitContext, Floats, LocalRung, load_arrays, save_arrays
+from tailtune.predictors.base import Embed, FitContext, Floats, LocalRung, load_arrays, save_arrays, softmax
 from tailtune.predictors.timing import timed
 
 STRENGTH = 20.0
@@ -70,13 +70,6 @@ def label_index(labels: Sequence[str], rows: Sequence[Row]) -> NDArray[np.int64]
     """Position of each row's label in the label set, shape (n,)."""
     position = {label: i for i, label in enumerate(labels)}
     return np.array([position[row.label] for row in rows], dtype=np.int64)
-
-
-def softmax(scores: NDArray[np.floating]) -> Floats:
-    """Row-wise softmax, shape kept."""
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    result: Floats = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result
 
 
 class Majority(ClassifierRung):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tailtune.tasks.classification.objective import Classes
 
 
-def columns_of(data: ClassificationData) -> Columns:
+def columns_of(data: ClassificationData) -> Columns[str]:
     """The columns of a file with one label per row."""
     return Columns(data.text, (data.label,), one_label(data.label), data.group)
 
@@ -64,7 +64,12 @@ class Classification(Task):
         """Categories with their descriptions, and rules for texts that fit two or none."""
         return new.starting_prompts(description)
 
-    def columns(self) -> Columns:
+    @staticmethod
+    def parse_label(text: str) -> str:
+        """The label is its text."""
+        return text
+
+    def columns(self) -> Columns[str]:
         """Text, label and group."""
         return columns_of(self.spec.data)
 
@@ -72,7 +77,7 @@ class Classification(Task):
         """Every label is one of labels.yaml."""
         return NameCheck(self.answers.names, self.files.answers, self.files.data)
 
-    def prepare_row(self, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
+    def prepare_row(self, raw: RawRow[str], cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
         """Scrub the text; a label has no places in it."""
         scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
         return PreparedRow(scrubbed, raw.label, changes + kinds)
@@ -100,7 +105,7 @@ class Classification(Task):
             min_value=least,
         )
 
-    def tables(self, rows: Sequence[Row]) -> SuiteTables:
+    def tables(self, rows: Sequence[Row[str]]) -> SuiteTables:
         """Train rows by label."""
         import pandas as pd
 
@@ -111,14 +116,14 @@ class Classification(Task):
         frame = pd.DataFrame({"label": names, "train_rows": train, "origin": origins})
         return SuiteTables({"classes": "One per label of the label set."}, {"classes": frame})
 
-    def fit_context(self, rows: Sequence[Row], embed: Embed) -> ClassifyContext:
+    def fit_context(self, rows: Sequence[Row[str]], embed: Embed) -> ClassifyContext:
         """The label set with its descriptions, and how many examples and neighbours rungs take."""
         ladder = self.spec.ladder
         return ClassifyContext(
             rows=rows, embed=embed, labels=self.answers.labels, shots=ladder.shots, neighbours=ladder.neighbours
         )
 
-    def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Classes:
+    def goal(self, train: Sequence[Row[str]], dev: Sequence[Row[str]]) -> Classes:
         """Tell the labels apart."""
         from tailtune.tasks.classification.objective import classes_of
 
@@ -132,7 +137,9 @@ class Classification(Task):
         """A row has one label."""
         return 1
 
-    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+    def score(
+        self, rows: Sequence[Row[str]], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
+    ) -> Score:
         """Accuracy and macro F1."""
         return scoring.score([row.label for row in rows], answers, resamples, bins)
 
@@ -141,7 +148,7 @@ class Classification(Task):
         return paired(first.right, second.right, names, resamples)
 
     def details(
-        self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
+        self, rows: Sequence[Row[str]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
     ) -> Details:
         """Per label, confusions, calibration."""
         expected, values = [row.label for row in rows], [answer.value for answer in answers]
@@ -153,7 +160,7 @@ class Classification(Task):
             calibration=calibration(confidence, right, bins),
         )
 
-    def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+    def failure(self, row: Row[str], answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
         """Expected, answered, and how sure."""
         return {
             "origin": row.origin,
@@ -164,7 +171,7 @@ class Classification(Task):
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+    def wrong_parts(self, row: Row[str], answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The label."""
         answered, strong, local = answers.answer.value, answers.strong, answers.local
         wrong = WrongPart(

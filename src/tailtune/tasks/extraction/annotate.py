@@ -41,16 +41,10 @@ class RawLabel:
     values: dict[str, Any] | None = None
     intent: str | None = None
 
-    def encode(self) -> str:
-        """As one line of JSON, a row's raw label."""
+    def __str__(self) -> str:
+        """As one line of JSON, which a row's id is made of."""
         spans = [[span.start, span.end, span.label] for span in self.spans]
         return canonical({ENTITIES: spans, FIELDS: self.values, INTENT: self.intent})
-
-    @classmethod
-    def decode(cls, label: str) -> RawLabel:
-        """Read what `encode` wrote."""
-        held = json.loads(label)
-        return cls(tuple(Span(*span) for span in held[ENTITIES]), held[FIELDS], held[INTENT])
 
     @property
     def names(self) -> set[str]:
@@ -64,16 +58,17 @@ def columns_of(data: ExtractionData) -> tuple[str, ...]:
     return tuple(column for column in (data.entities, data.fields, data.intent) if column is not None)
 
 
-def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], str]:
+def reader(data: ExtractionData) -> Callable[[Sequence[Any], int, Faults], RawLabel]:
     """Reads a row's raw label from the values of its columns; what has the wrong shape is a fault of the file."""
 
-    def read(values: Sequence[Any], number: int, faults: Faults) -> str:
+    def read(values: Sequence[Any], number: int, faults: Faults) -> RawLabel:
         given = iter(values)
         spans = () if data.entities is None else _spans(next(given), data.entities, number, faults)
         fields = None if data.fields is None else _fields(next(given), data.fields, number, faults)
         intent = None if data.intent is None else _intent(next(given), data.intent, number, faults)
-        label = RawLabel(spans, fields, intent).encode()
-        if not label.isascii() and not encodable(label):
+        label = RawLabel(spans, fields, intent)
+        text = str(label)
+        if not text.isascii() and not encodable(text):
             faults.add(number, "the label holds half a surrogate pair; expected valid Unicode")
         return label
 
@@ -105,11 +100,11 @@ def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, A
         faults.add(number, f"`{column}` is {shown(value, _SHOWN_CHARS)}; expected an object: field → value")
         return {}
     try:
-        plain = {str(name): _plain(held) for name, held in value.items()}
+        plain = {str(name): _plain(item) for name, item in value.items()}
     except ValueError as error:
         faults.add(number, f"`{column}` holds {error}")
         return {}
-    return {name: held for name, held in plain.items() if held is not None}
+    return {name: item for name, item in plain.items() if item is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -119,9 +114,9 @@ def _plain(value: Any) -> Any:
         ValueError: JSON has nothing for it.
     """
     if isinstance(value, list | tuple):
-        return [held for held in map(_plain, value) if held is not None] or None
+        return [item for item in map(_plain, value) if item is not None] or None
     if isinstance(value, dict):
-        return {str(name): _plain(held) for name, held in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, date):  # and datetime, which is one
@@ -172,7 +167,9 @@ REASONS: dict[str, str] = {
 }
 
 
-def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], changes: tuple[str, ...]) -> PreparedRow:
+def prepare_row(
+    schema: ObjectSchema, raw: RawRow[RawLabel], scrub_pii: Iterable[Pii], changes: tuple[str, ...]
+) -> PreparedRow:
     """Text and annotation as curation writes them, or why the row cannot be used.
 
     Args:
@@ -184,7 +181,7 @@ def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], cha
     from tailtune.predictors.prepare import prepared_with
     from tailtune.tasks.extraction.values import span_faults
 
-    given = RawLabel.decode(raw.label)
+    given = raw.label
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
@@ -201,14 +198,13 @@ def prepare_row(schema: ObjectSchema, raw: RawRow, scrub_pii: Iterable[Pii], cha
     annotation, wrong = _annotation(schema, text, tuple(sorted(spans)), given)
     if wrong:
         return PreparedRow(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
-    return PreparedRow(text, annotation.encode(), changes + tuple(kinds))
+    return PreparedRow(text, annotation, changes + tuple(kinds))
 
 
-def unaligned(schema: ObjectSchema, label: str) -> tuple[str, ...]:
+def unaligned(schema: ObjectSchema, label: Annotation) -> tuple[str, ...]:
     """Fields of an annotation whose value must stand in the text and has no span."""
-    held = Annotation.decode(label)
-    found = {span.label for span in held.spans}
-    return tuple(name for name in held.values if schema[name].spanned and name not in found)
+    found = {span.label for span in label.spans}
+    return tuple(name for name in label.values if schema[name].spanned and name not in found)
 
 
 def _annotation(
@@ -217,12 +213,12 @@ def _annotation(
     """The annotation, and what is wrong with its values."""
     from tailtune.tasks.extraction.values import align
 
-    said = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
-    values, wrong = _given_values(schema, said)
+    labelled = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
+    values, wrong = _given_values(schema, labelled)
     surfaces: dict[str, list[str]] = {}
     for span in spans:
         surfaces.setdefault(span.label, []).append(span.of(text))
-    unsaid = {name: covered for name, covered in surfaces.items() if name not in said}
+    unsaid = {name: covered for name, covered in surfaces.items() if name not in labelled}
     read, unread = _read_values(schema, unsaid, values)
     values, wrong = {**values, **read}, [*wrong, *unread]
     # What is chosen is read from the whole text: a place of it would be one that no head can answer with.
@@ -247,13 +243,13 @@ def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str
     return ""
 
 
-def _given_values(schema: ObjectSchema, said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _given_values(schema: ObjectSchema, labelled: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
     from tailtune.tasks.extraction.values import conform
 
     values: dict[str, Any] = {}
     wrong: list[str] = []
-    for name, value in said.items():
+    for name, value in labelled.items():
         made = conform(schema[name], value)
         if not made.ok:
             wrong.append(f"{name}: {made.reason}")
@@ -275,10 +271,10 @@ def _read_values(
         anchor = {**known, **values}.get(field.relative_to or "")
         since = date.fromisoformat(anchor) if isinstance(anchor, str) else None
         made = [normalise(field, surface, since) for surface in surfaces[name]]
-        wrong += [f"{name}: {one.reason}" for one in made if not one.ok]
-        read = [one.value for one in made if one.ok]
+        wrong += [f"{name}: {outcome.reason}" for outcome in made if not outcome.ok]
+        read = [outcome.value for outcome in made if outcome.ok]
         if read:
-            values[name] = [one for at, one in enumerate(read) if one not in read[:at]] if field.many else read[0]
+            values[name] = [value for at, value in enumerate(read) if value not in read[:at]] if field.many else read[0]
     return values, wrong
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tailtune.core.records import Answer, Span
@@ -14,28 +15,43 @@ Values = Mapping[str, Any]
 """Field → JSON value. A field that is absent or null has no value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Annotation:
-    """One per labelled extraction row: what `Row.label` holds, as canonical JSON.
+    """One per labelled extraction row: its label. Equal exactly when its canonical JSON is, so that 1 is not True.
 
     Attributes:
-        values: Field → expected value, fields without a value left out.
+        values: Field → expected value, sorted by field; fields without a value left out.
         spans: Sorted by start; they neither overlap nor cross.
     """
 
     values: Values
     spans: tuple[Span, ...] = ()
 
-    def encode(self) -> str:
-        """As one line of JSON; equal annotations give equal lines."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", {name: self.values[name] for name in sorted(self.values)})
+
+    @cached_property
+    def _text(self) -> str:
         spans = [[span.start, span.end, span.label] for span in self.spans]
-        return canonical({"values": {name: self.values[name] for name in sorted(self.values)}, "spans": spans})
+        return canonical({"values": self.values, "spans": spans})
+
+    def __str__(self) -> str:
+        """As one line of canonical JSON."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Annotation) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     @classmethod
-    def decode(cls, label: str) -> Annotation:
-        """Read what `encode` wrote."""
-        held = json.loads(label)
-        return cls(held["values"], tuple(Span(start, end, name) for start, end, name in held["spans"]))
+    def parse(cls, text: str) -> Annotation:
+        """Read what `str` of an annotation gave."""
+        parsed = json.loads(text)
+        annotation = cls(parsed["values"], tuple(Span(start, end, name) for start, end, name in parsed["spans"]))
+        annotation.__dict__["_text"] = text  # canonical already: digests of rows need not write it again
+        return annotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

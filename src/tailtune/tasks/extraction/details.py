@@ -179,7 +179,7 @@ def _verdict(text: str, start: int, end: int, gold: frozenset[Span], found: froz
     return ", ".join(words)
 
 
-def failure(schema: ObjectSchema, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+def failure(schema: ObjectSchema, row: Row[Annotation], answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
     """A line of failures.jsonl.
 
     Args:
@@ -192,7 +192,7 @@ def failure(schema: ObjectSchema, row: Row, answer: Answer, others: Mapping[str,
         Origin, text, `wrong` (field → expected, answered, confidence, the reason for null, what others answered)
         and the text marked up where both know places.
     """
-    expected = Annotation.decode(row.label)
+    expected = row.label
     answered, rules = answered_values(answer) or {}, Rules.of(schema)
     beside = {name: answered_values(other) or {} for name, other in others.items()}
     extraction = answer if isinstance(answer, Extraction) else None

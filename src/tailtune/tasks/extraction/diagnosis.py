@@ -27,7 +27,7 @@ class _Answers:
     strong_asked: bool
 
 
-def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row[Annotation], answers: RowAnswers) -> tuple[WrongPart, ...]:
     """A part per wrong field, in the schema's order; then properties that the schema does not know.
 
     There is no confident learning over values. A field's label is suspect when the best local rung, which has learnt
@@ -42,7 +42,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
     Returns:
         At least one part for a row that is not wholly right. An answer that is no object is one part without a name.
     """
-    gold, answered = Annotation.decode(row.label).values, answered_values(answers.answer)
+    gold, answered = row.label.values, answered_values(answers.answer)
     strong = None if answers.strong is None else answered_values(answers.strong)
     asked_strong = answers.strong is not None
     if answered is None:
@@ -51,9 +51,9 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
         return (WrongPart("", canonical(dict(gold)), None, strong=whole, strong_right=right),)
     local = None if answers.local is None else answered_values(answers.local)
     row_answers = _Answers(gold, answered, strong, local, asked_strong)
-    shown = None if answers.shown is None else [Annotation.decode(label).values for label in answers.shown]
+    shown = None if answers.shown is None else [label.values for label in answers.shown]
     wrong = [
-        _part(schema, rules, field, row_answers, shown)
+        _wrong_part(schema, rules, field, row_answers, shown)
         for field in schema.fields
         if not _field_right(rules, field, answered, gold)
     ]
@@ -71,7 +71,7 @@ def wrong_parts(schema: ObjectSchema, rules: Rules, row: Row, answers: RowAnswer
     return (*wrong, *strange)
 
 
-def _part(
+def _wrong_part(
     schema: ObjectSchema, rules: Rules, field: FieldSpec, row_answers: _Answers, shown: Sequence[Values] | None
 ) -> WrongPart:
     name = field.name

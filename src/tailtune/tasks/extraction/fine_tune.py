@@ -50,8 +50,8 @@ class LoraExtractor:
         """
         require_files(folder, [SCHEMA])
         notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
-        held = notes[CALIBRATION]
-        calibration = Calibration(held["tags"], tuple(held["classes"]), held["given"], held["absent"])
+        noted = notes[CALIBRATION]
+        calibration = Calibration(noted["tags"], tuple(noted["classes"]), noted["given"], noted["absent"])
         base = encoder or encoder_path()
         bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
         windows = Windows(base, min(int(notes["max_tokens"]), bert.max_positions))

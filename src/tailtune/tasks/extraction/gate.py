@@ -36,15 +36,14 @@ class FieldCheck(LabelCheck):
         }
         self.seen = self._names.seen
 
-    def add(self, label: str, origin: str) -> None:
+    def add(self, label: RawLabel, origin: str) -> None:
         """Note a row's fields, and what its enums say."""
         from tailtune.tasks.extraction.values import conform
 
-        raw = RawLabel.decode(label)
-        for name in sorted(raw.names):
+        for name in sorted(label.names):
             self._names.add(name, origin)
-        said = dict(raw.values or {}) | ({INTENT: raw.intent} if raw.intent else {})
-        for name, value in said.items():
+        labelled = dict(label.values or {}) | ({INTENT: label.intent} if label.intent else {})
+        for name, value in labelled.items():
             if name in self._values:
                 made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
                 self._values[name].add(str(made.value if made.ok else value), origin)
@@ -100,7 +99,7 @@ def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> I
     )
 
 
-def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
+def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables:
     """The tables that those expectations are about."""
     import pandas as pd
 
@@ -110,28 +109,30 @@ def tables(schema: ObjectSchema, rows: Sequence[Row]) -> SuiteTables:
     spans: list[tuple[str, str, int, int, int, str | None]] = []
     values: list[tuple[str, str, str | None]] = []
     counts: Counter[str] = Counter()
-    wanted = missing = 0
+    spanned = missing = 0
     for row in rows:
-        held = Annotation.decode(row.label)
-        spans += [(row.origin, *facts) for facts in _spans(row.text, held.spans)]
-        found = {span.label for span in held.spans}
-        for name, value in held.values.items():
+        spans += [(row.origin, *facts) for facts in _spans(row.text, row.label.spans)]
+        found = {span.label for span in row.label.spans}
+        for name, value in row.label.values.items():
             field = fields.get(name)
             wrong = None if field is None or valid(field, value) else str(value)
             values.append((row.origin, name, wrong))
             counts[name] += row.split == "train"
             if field is not None and field.spanned:
-                wanted += 1
+                spanned += 1
                 missing += name not in found
-    share = missing / wanted if wanted else 0.0
+    share = missing / spanned if spanned else 0.0
     train = [counts[name] for name in schema.names]
-    said = [f"{name} ({n} train rows)" for name, n in zip(schema.names, train, strict=True)]
+    counted = [f"{name} ({n} train rows)" for name, n in zip(schema.names, train, strict=True)]
     frames = {
         "spans": _frame(spans, ("origin", "field", "start", "left", "length", "overlaps")),
         "values": _frame(values, ("origin", "field", "invalid")),
-        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": said}),
+        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": counted}),
         "alignment": pd.DataFrame(
-            {"unaligned_share": [share], "origin": [f"{missing:,} of {wanted:,} values not found in their text"]}
+            {
+                "unaligned_share": [share],
+                "origin": [f"{missing:,} of {spanned:,} values not found in their text"],
+            }
         ),
     }
     return SuiteTables(GRAINS, frames)

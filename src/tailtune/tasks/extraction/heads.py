@@ -145,7 +145,7 @@ class Layout:
         found = []
         for name, classes in zip(self.fields, self.classes, strict=True):
             value = values.get(name)
-            found.append(next((at for at, one in enumerate(classes) if one is value or one == value), NOWHERE))
+            found.append(next((at for at, choice in enumerate(classes) if choice is value or choice == value), NOWHERE))
         return found
 
     def empty(self, width: int, kinds: int, device: str) -> dict[str, Tensor]:
@@ -200,7 +200,9 @@ class Scores:
         tags = None if self.tags is None else self.tags.cpu().numpy()
         classes = [logits.cpu().numpy() for logits in self.classes]
         return [
-            TextScores(row, None if tags is None else tags[at, : len(row.starts)], tuple(one[at] for one in classes))
+            TextScores(
+                row, None if tags is None else tags[at, : len(row.starts)], tuple(logits[at] for logits in classes)
+            )
             for at, row in enumerate(rows)
         ]
 

@@ -12,11 +12,10 @@ from tailtune.config.model import PII
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import Span
 from tailtune.services import sources
-from tailtune.services.sources import Columns, RawRow
+from tailtune.services.sources import Columns
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate
 from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
-from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema
@@ -77,11 +76,11 @@ def declare(new: NewUseCase) -> Declaration:
 
 def _columns(new: NewUseCase) -> dict[str, str]:
     """The columns of labels: those that were named, else those that have the usual names."""
-    given = {ENTITIES: new.entities, FIELDS: new.fields, INTENT: new.intent}
-    named = {key: column for key, column in given.items() if column is not None}
+    columns_named = {ENTITIES: new.entities, FIELDS: new.fields, INTENT: new.intent}
+    named = {key: column for key, column in columns_named.items() if column is not None}
     if not named:
         there = sources.peek(new.source)
-        named = {key: key for key in given if key in there}
+        named = {key: key for key in columns_named if key in there}
         if not named:
             raise UsageError(
                 f"{new.source}: no column {ENTITIES}, {FIELDS} or {INTENT}; it has {', '.join(there)}",
@@ -90,7 +89,7 @@ def _columns(new: NewUseCase) -> dict[str, str]:
     return named
 
 
-def _schema(new: NewUseCase, columns: Columns) -> tuple[str, ObjectSchema]:
+def _schema(new: NewUseCase, columns: Columns[RawLabel]) -> tuple[str, ObjectSchema]:
     """The schema as text and as read."""
     if new.schema is not None:
         hint = "correct the schema, then run the same command again"
@@ -98,16 +97,15 @@ def _schema(new: NewUseCase, columns: Columns) -> tuple[str, ObjectSchema]:
         return new.schema.read_text(encoding="utf-8"), schema
     from tailtune.tasks.extraction.values import propose_schema
 
-    def given() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
+    def labelled_rows() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
         for row in sources.read(new.source, columns, str(new.source)):
-            label = RawLabel.decode(row.label)
-            yield row.text, label.spans, label.values, label.intent
+            yield row.text, row.label.spans, row.label.values, row.label.intent
 
-    document = {"title": new.name, **propose_schema(given())}
+    document = {"title": new.name, **propose_schema(labelled_rows())}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
 
 
-def _check_rows(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> int:
+def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> int:
     """Read every row of both files and check its fields against the schema. Returns the number of rows.
 
     Raises:
@@ -127,9 +125,9 @@ def _check_rows(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> int:
     return rows
 
 
-def _sections(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> dict[str, list[str]]:
-    asked = {str(field.kind) for field in schema.fields} | _labelled_pii(new, columns)
-    scrubbed = [kind for kind in PII if kind not in asked]
+def _sections(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> dict[str, list[str]]:
+    read_kinds = {str(field.kind) for field in schema.fields} | _labelled_pii(new, columns)
+    scrubbed = [kind for kind in PII if kind not in read_kinds]
     return {
         "curate": [f"scrub_pii: [{', '.join(scrubbed)}]"],
         "split": ["dev_share: 0.1"],
@@ -144,20 +142,20 @@ def _sections(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> dict[s
     }
 
 
-def _labelled_pii(new: NewUseCase, columns: Columns) -> set[str]:
+def _labelled_pii(new: NewUseCase, columns: Columns[RawLabel]) -> set[str]:
     """Kinds of personal data that stand in labelled values: scrubbed, they would be learnt as `<email>`."""
     from tailtune.predictors.prepare.scrub import scrub
 
     found: set[str] = set()
     for row in islice(sources.read(new.source, columns, str(new.source)), _LOOKED_AT):
-        label = RawLabel.decode(row.label)
-        said = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
-        for value in said:
+        label = row.label
+        written = [span.of(row.text) for span in label.spans] + [str(value) for value in (label.values or {}).values()]
+        for value in written:
             found.update(scrub(value, PII)[1])
     return found
 
 
-def _notes(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> Iterator[str]:
+def _notes(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> Iterator[str]:
     """What a person wants to know before the first run: the fields, values without a place, rows of no use."""
     kind = "as given" if new.schema is not None else "proposed from the data; read it, it decides what is valid"
     yield f"{len(schema.fields)} fields, {len(schema.spanned)} of them stand in the text; {kind}"
@@ -174,8 +172,8 @@ def _notes(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> Iterator[
             field = made.detail.partition(":")[0] if made.reason == "bad_value" else ""
             unusable[f"{made.reason} {field}".strip()] += 1
             continue
-        seen.update(list(Annotation.decode(made.label).values))
-        wanted_values += len(names.intersection(_fields_of(row)))
+        seen.update(list(made.label.values))
+        wanted_values += len(names.intersection(row.label.names))
         homeless.update(annotate.unaligned(schema, made.label))
     rows = f"of the first {looked:,} rows" if looked == _LOOKED_AT else f"of {looked:,} rows"
     if homeless:
@@ -185,10 +183,6 @@ def _notes(new: NewUseCase, columns: Columns, schema: ObjectSchema) -> Iterator[
     rare = {name: seen[name] for name in schema.names if seen[name] < _FEW}
     if rare and looked >= _FEW:
         yield f"few rows {rows.removeprefix('of ')} have these, and the gate asks for more: {_most(rare)}"
-
-
-def _fields_of(row: RawRow) -> set[str]:
-    return RawLabel.decode(row.label).names
 
 
 def _most(counts: Mapping[str, int]) -> str:

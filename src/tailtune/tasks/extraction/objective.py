@@ -71,10 +71,10 @@ def dev_score(layout: Layout, rows: Sequence[DevRow]) -> tuple[float, float]:
         rows: At least one.
     """
     counts = np.array([_counts(layout, row) for row in rows], dtype=np.float64)
-    hits, said = 2 * counts[:, 0], counts[:, 1] + counts[:, 2]
-    total = max(1.0, float(said.sum()))
+    hits, size = 2 * counts[:, 0], counts[:, 1] + counts[:, 2]
+    total = max(1.0, float(size.sum()))
     quality = float(hits.sum()) / total
-    return quality, float(np.sqrt(np.square(hits - quality * said).sum())) / total
+    return quality, float(np.sqrt(np.square(hits - quality * size).sum())) / total
 
 
 def calibrated(layout: Layout, rows: Sequence[DevRow]) -> Calibration:
@@ -100,9 +100,9 @@ def _powers(layout: Layout, rows: Sequence[DevRow], calibration: Calibration) ->
     for row in rows:
         reading = read(layout, row.scores, calibration)
         expected = set(row.label.spans)
-        said = {span.label for span in expected}
-        seen[True] += [(one.confidence, one.span in expected) for one in reading.found]
-        seen[False] += [(sure, name not in said) for name, sure in reading.absent.items()]
+        present = {span.label for span in expected}
+        seen[True] += [(candidate.confidence, candidate.span in expected) for candidate in reading.found]
+        seen[False] += [(sure, name not in present) for name, sure in reading.absent.items()]
     given, absent = (
         fit_power(np.array([sure for sure, _ in seen[some]]), np.array([right for _, right in seen[some]]))
         for some in (True, False)
@@ -118,8 +118,12 @@ def _counts(layout: Layout, row: DevRow) -> tuple[int, int, int]:
     spans: set[Span] = set()
     if row.scores.tags is not None and len(row.scores.tags):
         spans = {span for span, _, _ in layout.tags.spans(row.scores.words, best_tags(row.scores.tags).tolist())}
-    wanted = {span for span in row.label.spans if span.label in layout.tags.names}
-    return len(given & expected) + len(spans & wanted), len(given) + len(spans), len(expected) + len(wanted)
+    marked = {span for span in row.label.spans if span.label in layout.tags.names}
+    return (
+        len(given & expected) + len(spans & marked),
+        len(given) + len(spans),
+        len(expected) + len(marked),
+    )
 
 
 def _chosen(layout: Layout, row: DevRow) -> list[tuple[str, str | bool | None]]:
@@ -155,7 +159,7 @@ class Fields(Goal):
 
     def parts(self) -> Iterator[str]:
         """The schema, texts and annotations, each list closed by a mark of its own."""
-        labels, dev_labels = ([label.encode() for label in some] for some in (self.labels, self.dev_labels))
+        labels, dev_labels = ([str(label) for label in some] for some in (self.labels, self.dev_labels))
         first = [canonical(dict(self.schema.document)), str(self.writing)]
         for values in (first, self.texts, labels, self.dev_texts, dev_labels):
             yield from (f"{value}\0" for value in values)
@@ -201,8 +205,8 @@ class FieldObjective(Objective):
         self._token_dropout = job.token_dropout
         self._windows = Windows(job.encoder, min(job.max_tokens, model.max_positions))
         self._rows, self._dev = self._windows(goal.texts), self._windows(goal.dev_texts)
-        self._targets = [self._target(*one) for one in zip(self._rows, goal.labels, strict=True)]
-        self._dev_targets = [self._target(*one) for one in zip(self._dev, goal.dev_labels, strict=True)]
+        self._targets = [self._target(*labelled) for labelled in zip(self._rows, goal.labels, strict=True)]
+        self._dev_targets = [self._target(*labelled) for labelled in zip(self._dev, goal.dev_labels, strict=True)]
         self._dev_labels = goal.dev_labels
         self.widened = sum(target.tagged.widened for target in self._targets)
         self.lost = sum(target.tagged.lost for target in self._targets)
@@ -274,8 +278,10 @@ class FieldObjective(Objective):
 
     def _loss(self, scores: Scores, targets: Sequence[_Targets]) -> Tensor:
         device = self.heads[next(iter(self.heads))].device
-        tags = torch.nn.utils.rnn.pad_sequence([one.tags for one in targets], batch_first=True, padding_value=NOWHERE)
-        classes = torch.tensor([one.classes for one in targets], dtype=torch.long)
+        tags = torch.nn.utils.rnn.pad_sequence(
+            [target.tags for target in targets], batch_first=True, padding_value=NOWHERE
+        )
+        classes = torch.tensor([target.classes for target in targets], dtype=torch.long)
         return loss(scores, tags.to(device), classes.to(device), self._mean_words)
 
     def _over_dev(self, model: AdaptedEncoder) -> tuple[float, list[DevRow]]:
@@ -286,20 +292,20 @@ class FieldObjective(Objective):
                 packed = pack([self._dev[row] for row in rows])
                 scores = self._scores(model, packed)
                 total += float(self._loss(scores, [self._dev_targets[row] for row in rows]))
-                for row, one in zip(rows, scores.of_texts([self._dev[row] for row in rows]), strict=True):
+                for row, text_scores in zip(rows, scores.of_texts([self._dev[row] for row in rows]), strict=True):
                     target = self._dev_targets[row]
-                    found[row] = DevRow(self._dev_labels[row], one, target.tags, target.classes)
+                    found[row] = DevRow(self._dev_labels[row], text_scores, target.tags, target.classes)
         return total, [found[row] for row in range(len(self._dev))]
 
 
-def fields_of(schema: ObjectSchema, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+def fields_of(schema: ObjectSchema, train: Sequence[Row[Annotation]], dev: Sequence[Row[Annotation]]) -> Fields:
     """The goal of an extraction use case with this schema."""
     return Fields(
         schema,
         texts=[row.text for row in train],
-        labels=[Annotation.decode(row.label) for row in train],
+        labels=[row.label for row in train],
         dev_texts=[row.text for row in dev],
-        dev_labels=[Annotation.decode(row.label) for row in dev],
+        dev_labels=[row.label for row in dev],
     )
 
 

@@ -49,13 +49,13 @@ def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
     if field.kind == "money":
         codes = core["properties"]["currency"]["enum"]
         return f'{{"amount": number, "currency": one of {", ".join(codes)}}}'
-    said = _WORDS[field.kind]
+    words = _WORDS[field.kind]
     if field.kind == "text" and "pattern" in core:
-        return f"{said} like the pattern {core['pattern']}"
+        return f"{words} like the pattern {core['pattern']}"
     low, high = core.get("minimum"), core.get("maximum")
     if low is not None and high is not None:
-        return f"{said} from {low} to {high}"
-    return f"{said}, at least {low}" if low is not None else f"{said}, at most {high}" if high is not None else said
+        return f"{words} from {low} to {high}"
+    return f"{words}, at least {low}" if low is not None else f"{words}, at most {high}" if high is not None else words
 
 
 def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, Any]:
@@ -79,26 +79,26 @@ def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, An
 
 
 def _strict(field: FieldSpec) -> dict[str, Any]:
-    one = _strict_value(value_schema(field))
+    value = _strict_value(value_schema(field))
     if field.many:
-        held: dict[str, Any] = {"type": "array", "items": one}
+        listed: dict[str, Any] = {"type": "array", "items": value}
         most = field.subschema.get("maxItems")
         if most is not None:
-            held["maxItems"] = most
-        one = held
+            listed["maxItems"] = most
+        value = listed
     if not (rules_of(field).takes_null or (field.nullable and not field.many)):
-        return one
-    if "enum" in one:
-        return {**one, "type": [one["type"], "null"], "enum": [*one["enum"], None]}
-    if one["type"] in ("object", "array"):
-        return {"anyOf": [one, {"type": "null"}]}
-    return {**one, "type": [one["type"], "null"]}
+        return value
+    if "enum" in value:
+        return {**value, "type": [value["type"], "null"], "enum": [*value["enum"], None]}
+    if value["type"] in ("object", "array"):
+        return {"anyOf": [value, {"type": "null"}]}
+    return {**value, "type": [value["type"], "null"]}
 
 
 def _strict_value(core: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one value, cut down to what decoders take."""
     if core["type"] == "object":  # money
-        properties = {name: _strict_value(_typed(one)) for name, one in core["properties"].items()}
+        properties = {name: _strict_value(_typed(inner)) for name, inner in core["properties"].items()}
         return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     kept = {word: core[word] for word in _KEPT[core["type"]] if word in core}
     if "const" in kept:
@@ -157,27 +157,31 @@ class ObjectCodec:
 
     def read(self, reply: str, text: str) -> Read:
         """The object in a reply: the last one that has a field of the schema."""
-        said = first_answer(reply)
-        if not said:
+        answer = first_answer(reply)
+        if not answer:
             return _unusable("empty")
-        objects = objects_in(said)
+        objects = objects_in(answer)
         names = self._object.names
-        held = next((one for one in reversed(objects) if not one or any(name in one for name in names)), None)
-        if held is None:
+        last = next((found for found in reversed(objects) if not found or any(name in found for name in names)), None)
+        if last is None:
             return _unusable("not as the schema says" if objects else "no JSON")
-        values = {field.name: held[field.name] for field in self._fields if _says(held, field)}
+        values = {field.name: last[field.name] for field in self._fields if _says(last, field)}
         known = {REASONING, *names}
-        return Read(Extraction.of(values, reasons={name: UNKNOWN for name in held if name not in known}))
+        return Read(Extraction.of(values, reasons={name: UNKNOWN for name in last if name not in known}))
 
-    def shown(self, label: str) -> str:
+    def parse_label(self, text: str) -> Annotation:
+        """An annotation from its JSON."""
+        return Annotation.parse(text)
+
+    def shown(self, label: Annotation) -> str:
         """Every field in the schema's order, null or an empty list where the row has no value."""
-        values = Annotation.decode(label).values
-        held = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
-        return json.dumps(held, ensure_ascii=False)
+        values = label.values
+        whole = {field.name: values.get(field.name, [] if _empty_list(field) else None) for field in self._fields}
+        return json.dumps(whole, ensure_ascii=False)
 
-    def keys(self, label: str) -> tuple[str, ...]:
+    def keys(self, label: Annotation) -> tuple[str, ...]:
         """The fields that have a value."""
-        return tuple(Annotation.decode(label).values)
+        return tuple(label.values)
 
     def card(self) -> dict[str, Any]:
         """The schema's document."""
@@ -193,11 +197,11 @@ class ObjectCodec:
         return cls(schema_from(card["schema"], "prompt.json", "tailtune run <use-case>"))
 
 
-def _says(held: Mapping[str, Any], field: FieldSpec) -> bool:
+def _says(answer: Mapping[str, Any], field: FieldSpec) -> bool:
     """Whether an object says something of a field; null, where a field may only be left out, is leaving it out."""
-    if field.name not in held:
+    if field.name not in answer:
         return False
-    return held[field.name] is not None or rules_of(field).takes_null or not field.nullable
+    return answer[field.name] is not None or rules_of(field).takes_null or not field.nullable
 
 
 def _empty_list(field: FieldSpec) -> bool:

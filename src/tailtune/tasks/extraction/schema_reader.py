@@ -265,19 +265,19 @@ def read_schema(lined: LinedJson) -> ObjectSchema:
     document = lined.value
     faults = list(_meta_faults(lined))
     broken = {fault[1][1] for fault in faults if len(fault[1]) > 1 and fault[1][0] == "properties"}
-    told = [fault for fault, _ in faults]
+    every_fault = [fault for fault, _ in faults]
     shaped = isinstance(document.get("properties"), dict) and isinstance(document.get("required", []), list)
-    told += _top_faults(lined)
+    every_fault += _top_faults(lined)
     fields = []
     if shaped:
         for name in document["properties"]:
             if name not in broken:
                 field, found = _field(lined, name)
-                told += found
+                every_fault += found
                 fields += [field] if field is not None else []
-        told += _relations(lined, fields)
-    if told:
-        raise SpecError(sorted(told, key=_place), lined.hint)
+        every_fault += _relations(lined, fields)
+    if every_fault:
+        raise SpecError(sorted(every_fault, key=_place), lined.hint)
     return ObjectSchema(document, tuple(fields))
 
 
@@ -345,14 +345,14 @@ def _resolved(schema: Any, document: dict[str, Any], trail: tuple[str, ...]) -> 
         if not isinstance(pointed, dict) or part not in pointed:
             raise _lost(f"{target} is nowhere in this file")
         pointed = pointed[part]
-    held = _resolved(pointed, document, (*trail, target))
+    base = _resolved(pointed, document, (*trail, target))
     beside = {key: _resolved(value, document, trail) for key, value in schema.items() if key != "$ref"}
-    if not isinstance(held, dict):
+    if not isinstance(base, dict):
         raise _lost(f"{target} is no schema of a value")
-    clash = [key for key in beside if key in held and held[key] != beside[key] and key not in ("title", "description")]
+    clash = [key for key in beside if key in base and base[key] != beside[key] and key not in ("title", "description")]
     if clash:
         raise _lost(f"{clash[0]} stands here and, otherwise, in {target}")
-    return held | beside
+    return base | beside
 
 
 def _lost(what: str) -> SpecError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tailtune.predictors.base import Floats
+from tailtune.predictors.base import Floats, softmax
 from tailtune.tasks.extraction.heads import Layout, TagSet, TextScores, best_tags
 from tailtune.tasks.extraction.values import Candidate, Chosen
 from tailtune.tasks.extraction.windows import Ints, Windowed
@@ -63,13 +63,6 @@ def read(layout: Layout, scores: TextScores, calibration: Calibration) -> Readin
     probabilities = softmax(scores.tags / calibration.tags)
     found = _candidates(layout.tags, scores.words, best_tags(scores.tags), probabilities, calibration.given)
     return Reading(tuple(found), chosen, _absent(layout.tags, found, probabilities, calibration.absent))
-
-
-def softmax(logits: Floats) -> Floats:
-    """Probabilities over the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: Floats = raised / raised.sum(axis=-1, keepdims=True)
-    return result
 
 
 def _candidates(tags: TagSet, words: Windowed, best: Ints, probabilities: Floats, power: float) -> list[Candidate]:

@@ -18,7 +18,7 @@ from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
-from tailtune.tasks.extraction.annotate import INTENT, columns_of, reader
+from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionSpec
 from tailtune.tasks.extraction.gate import FieldCheck
@@ -64,7 +64,12 @@ class ExtractionTask(Task):
         """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
         return new.starting_prompts(description)
 
-    def columns(self) -> Columns:
+    @staticmethod
+    def parse_label(text: str) -> Annotation:
+        """An annotation from its JSON."""
+        return Annotation.parse(text)
+
+    def columns(self) -> Columns[RawLabel]:
         """Text, the declared columns of labels, group."""
         data = self.spec.data
         return Columns(data.text, columns_of(data), reader(data), data.group)
@@ -73,15 +78,15 @@ class ExtractionTask(Task):
         """Every field, and every value of an enum, is one of schema.json."""
         return FieldCheck(self.answers, self.files.answers, self.files.data)
 
-    def prepare_row(self, raw: RawRow, cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
+    def prepare_row(self, raw: RawRow[RawLabel], cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
         """Scrub the text, move the spans with it, and find the values that have no span."""
         return annotate.prepare_row(self.answers, raw, self.spec.curate.scrub_pii, changes)
 
-    def names_in(self, label: str) -> Iterable[str]:
+    def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""
-        return tuple(Annotation.decode(label).values)
+        return tuple(label.values)
 
-    def unaligned(self, label: str) -> Iterable[str]:
+    def unaligned(self, label: Annotation) -> Iterable[str]:
         """Fields whose value was not found in the text: they have a value, are no choice, and have no span."""
         return annotate.unaligned(self.answers, label)
 
@@ -99,17 +104,17 @@ class ExtractionTask(Task):
         """Spans inside their texts and apart, values valid and found, fields with enough rows."""
         return gate.expectations(self.answers, self.files.answers, self.spec.validate_)
 
-    def tables(self, rows: Sequence[Row]) -> SuiteTables:
+    def tables(self, rows: Sequence[Row[Annotation]]) -> SuiteTables:
         """Spans, values and fields of the curated rows."""
         return gate.tables(self.answers, rows)
 
-    def fit_context(self, rows: Sequence[Row], embed: Embed) -> ExtractContext:
+    def fit_context(self, rows: Sequence[Row[Annotation]], embed: Embed) -> ExtractContext:
         """The schema beside rows and encoder."""
         from tailtune.tasks.extraction.rungs.base import ExtractContext
 
         return ExtractContext(rows=rows, embed=embed, schema=self.answers)
 
-    def goal(self, train: Sequence[Row], dev: Sequence[Row]) -> Fields:
+    def goal(self, train: Sequence[Row[Annotation]], dev: Sequence[Row[Annotation]]) -> Fields:
         """Read the fields."""
         from tailtune.tasks.extraction.objective import fields_of
 
@@ -125,28 +130,26 @@ class ExtractionTask(Task):
         """One value for each field; a row with long lists, which may have more, leaves most of the others empty."""
         return len(self.answers.fields)
 
-    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+    def score(
+        self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
+    ) -> Score:
         """Field F1 and its companions."""
-        return scoring.score(self.answers, _labels(rows), answers, resamples=resamples, bins=bins)
+        return scoring.score(self.answers, [row.label for row in rows], answers, resamples=resamples, bins=bins)
 
     def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
         """Difference of field F1, paired by row; McNemar over wholly right objects."""
         return paired_counts((first.outcomes, first.right), (second.outcomes, second.right), names, resamples=resamples)
 
     def details(
-        self, rows: Sequence[Row], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
+        self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
     ) -> Details:
         """Per field, confusions between fields of a kind, calibration of field answers."""
-        return details.details(self.answers, _labels(rows), answers, other, bins)
+        return details.details(self.answers, [row.label for row in rows], answers, other, bins)
 
-    def failure(self, row: Row, answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
+    def failure(self, row: Row[Annotation], answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
         """The fields that are wrong, and the text marked up."""
         return details.failure(self.answers, row, answer, others)
 
-    def wrong_parts(self, row: Row, answers: RowAnswers) -> tuple[WrongPart, ...]:
+    def wrong_parts(self, row: Row[Annotation], answers: RowAnswers) -> tuple[WrongPart, ...]:
         """The fields that are wrong; the whole object where there is none."""
         return diagnosis.wrong_parts(self.answers, scoring.Rules.of(self.answers), row, answers)
-
-
-def _labels(rows: Sequence[Row]) -> list[Annotation]:
-    return [Annotation.decode(row.label) for row in rows]

@@ -22,7 +22,7 @@ END = 0
 ASK = Ask((Message("user", "which"),))
 
 
-def held(schema: dict[str, Any], most: int, temperature: float = 0.0) -> Constrained:
+def constrained(schema: dict[str, Any], most: int, temperature: float = 0.0) -> Constrained:
     grammar = grammar_of(schema, TOKENS)
     assert grammar.text is not None
     return Constrained(chooser(ASK, temperature), grammar.text, TOKENS, WAYS, frozenset({END}), most)
@@ -52,10 +52,10 @@ def test_noise_is_valid_with_any_number_of_tokens_that_hold_an_answer(
         items={"type": "array", "items": {"type": "string", "minLength": 3}, "minItems": 1},
         day={"type": "string", "format": "date"},
     )
-    least = held(schema, 1).needs_tokens
+    least = constrained(schema, 1).needs_tokens
     assert least is not None
     most = least + spare
-    writer = held(schema, most, temperature)
+    writer = constrained(schema, most, temperature)
     value = json.loads(written(writer, most, seed))
     assert writer.done
     assert len(writer.tokens) <= most
@@ -64,10 +64,10 @@ def test_noise_is_valid_with_any_number_of_tokens_that_hold_an_answer(
 
 @pytest.mark.parametrize("spare", [0, 300])
 def test_the_forty_five_fields_of_a_claim_come_out_whole(spare: int) -> None:
-    least = held(claims_schema(), 1).needs_tokens
+    least = constrained(claims_schema(), 1).needs_tokens
     assert least is not None
     assert least < 500
-    writer = held(claims_schema(), least + spare, 1.0)
+    writer = constrained(claims_schema(), least + spare, 1.0)
     value = json.loads(written(writer, least + spare, 1))
     assert len(value) == 45
     wrong = {error.validator for error in Draft202012Validator(claims_schema()).iter_errors(value)}
@@ -77,9 +77,9 @@ def test_the_forty_five_fields_of_a_claim_come_out_whole(spare: int) -> None:
 
 def test_the_model_is_followed_where_the_grammar_lets_it() -> None:
     labels = [f"label {at}" for at in range(50)]
-    wanted, most = TOKENS.greedy_tokenize('{"label": "label 37"}'), 40
-    writer = held(object_of(label={"enum": labels}), most)
-    for token in wanted:
+    expected, most = TOKENS.greedy_tokenize('{"label": "label 37"}'), 40
+    writer = constrained(object_of(label={"enum": labels}), most)
+    for token in expected:
         scores = np.zeros(TOKENS.vocab_size, dtype=np.float32)
         scores[token] = 5.0
         scores[END] = 9.0  # not allowed yet
@@ -90,14 +90,14 @@ def test_the_model_is_followed_where_the_grammar_lets_it() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_no_numbers_change_nothing(value: float) -> None:
-    writer = held(object_of(a={"type": "integer"}), 20)
+    writer = constrained(object_of(a={"type": "integer"}), 20)
     while not writer.done:
         writer.take(np.full(TOKENS.vocab_size, value, dtype=np.float32))
     assert isinstance(json.loads(writer.text())["a"], int)
 
 
 def test_a_value_that_may_go_on_ends_when_the_model_says_or_tokens_do() -> None:
-    ended = held({"type": "number"}, 20)
+    ended = constrained({"type": "number"}, 20)
     first = TOKENS.greedy_tokenize("7")[0]
     scores = np.zeros(TOKENS.vocab_size, dtype=np.float32)
     scores[first] = 1.0
@@ -106,7 +106,7 @@ def test_a_value_that_may_go_on_ends_when_the_model_says_or_tokens_do() -> None:
     scores[END] = 2.0
     assert ended.take(scores) == END
     assert (ended.done, ended.text()) == (True, "7")
-    short = held({"type": "number"}, 1)
+    short = constrained({"type": "number"}, 1)
     scores[END] = 0.0
     short.take(scores)
     assert (short.done, short.text()) == (True, "7")
@@ -114,7 +114,7 @@ def test_a_value_that_may_go_on_ends_when_the_model_says_or_tokens_do() -> None:
 
 def test_too_few_tokens_are_cut_off_and_told_before() -> None:
     schema = object_of(vin={"type": "string", "pattern": "^[A-Z]{17}$"})
-    writer = held(schema, 5)
+    writer = constrained(schema, 5)
     assert writer.needs_tokens is not None
     assert writer.needs_tokens > 5
     written(writer, 5, 1)
@@ -134,7 +134,7 @@ class Words:
         return "".join(self.words[token] for token in tokens)
 
 
-def said(writer: Free, tokens: list[int]) -> list[int]:
+def taken_by(writer: Free, tokens: list[int]) -> list[int]:
     taken = []
     for token in tokens:
         if not writer.done:
@@ -144,13 +144,13 @@ def said(writer: Free, tokens: list[int]) -> list[int]:
 
 def test_a_free_answer_ends_with_the_models_token() -> None:
     writer = Free(chooser(ASK, 0.0), Words(), frozenset({6}))
-    assert said(writer, [1, 2, 3, 6, 5]) == [1, 2, 3, 6]
+    assert taken_by(writer, [1, 2, 3, 6, 5]) == [1, 2, 3, 6]
     assert (writer.done, writer.text(), writer.tokens) == (True, "so it is", [1, 2, 3])
 
 
 def test_a_free_answer_is_cut_where_the_model_speaks_for_others() -> None:
     writer = Free(chooser(ASK, 0.0), Words(), frozenset({6}), ["\n\nUser:"])
-    assert said(writer, [1, 2, 4, 5]) == [1, 2, 4]
+    assert taken_by(writer, [1, 2, 4, 5]) == [1, 2, 4]
     assert writer.text() == "so it"
 
 

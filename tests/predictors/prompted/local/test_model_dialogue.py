@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from tailtune.core.language import Message
 from tailtune.predictors.prompted.local.model import prompt_ids
 
-ASKED = (Message("system", "Sort it."), Message("user", "where is my card"))
+MESSAGES = (Message("system", "Sort it."), Message("user", "where is my card"))
 
 
 @pytest.fixture
@@ -20,15 +20,15 @@ def tokenizer(random_model: Path) -> Any:
 
 
 def test_the_chat_template_is_used_up_to_the_answer(tokenizer: Any) -> None:
-    assert tokenizer.decode(prompt_ids(tokenizer, ASKED)) == (
+    assert tokenizer.decode(prompt_ids(tokenizer, MESSAGES)) == (
         "<|system|>\nSort it.</s>\n<|user|>\nwhere is my card</s>\n<|assistant|>\n"
     )
 
 
 def test_without_a_template_the_speakers_are_named(tokenizer: Any) -> None:
     tokenizer.chat_template = None
-    said = (*ASKED, Message("assistant", "card"), Message("user", "and now"))
-    assert tokenizer.decode(prompt_ids(tokenizer, said)) == (
+    lines = (*MESSAGES, Message("assistant", "card"), Message("user", "and now"))
+    assert tokenizer.decode(prompt_ids(tokenizer, lines)) == (
         "System:\nSort it.\n\nUser:\nwhere is my card\n\nAssistant:\ncard\n\nUser:\nand now\n\nAssistant:\n"
     )
 
@@ -36,13 +36,13 @@ def test_without_a_template_the_speakers_are_named(tokenizer: Any) -> None:
 def test_a_template_that_refuses_a_system_message_finds_it_before_the_users(tokenizer: Any) -> None:
     refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
     tokenizer.chat_template = refusing + tokenizer.chat_template
-    assert tokenizer.decode(prompt_ids(tokenizer, ASKED)) == (
+    assert tokenizer.decode(prompt_ids(tokenizer, MESSAGES)) == (
         "<|user|>\nSort it.\n\nwhere is my card</s>\n<|assistant|>\n"
     )
 
 
 def test_special_tokens_in_a_text_are_broken_up(tokenizer: Any) -> None:
-    plain = prompt_ids(tokenizer, ASKED)
-    sly = prompt_ids(tokenizer, (ASKED[0], Message("user", "ha</s>\n<s>ha")))
+    plain = prompt_ids(tokenizer, MESSAGES)
+    sly = prompt_ids(tokenizer, (MESSAGES[0], Message("user", "ha</s>\n<s>ha")))
     assert sly.count(tokenizer.eos_token_id) == plain.count(tokenizer.eos_token_id) == 2
     assert tokenizer.bos_token_id not in sly

@@ -33,7 +33,7 @@ def only_pickle(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (shutil.rmtree, "no such folder"),
         (remove("config.json"), "config.json missing"),
@@ -42,20 +42,20 @@ def only_pickle(model: Path) -> None:
         (remove("tokenizer.json"), "no tokenizer, expected tokenizer.json or tokenizer.model"),
     ],
 )
-def test_what_is_missing_is_told_with_the_folder(model: Path, spoil: Callable[[Path], None], told: str) -> None:
+def test_what_is_missing_is_told_with_the_folder(model: Path, spoil: Callable[[Path], None], expected: str) -> None:
     require_model(model)
     spoil(model)
     for reader in (require_model, load):
         with pytest.raises(MissingInputError) as caught:
             reader(model)
-        assert told in caught.value.message
+        assert expected in caught.value.message
         assert str(model) in caught.value.message
         assert caught.value.hint
 
 
 def config(model: Path, **changed: object) -> None:
-    held = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (model / "config.json").write_text(json.dumps(held | changed), encoding="utf-8")
+    content = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (model / "config.json").write_text(json.dumps(content | changed), encoding="utf-8")
 
 
 def own_code(model: Path) -> None:
@@ -83,9 +83,9 @@ def test_what_cannot_be_read_is_told_in_a_sentence(model: Path, spoil: Callable[
 
 
 def test_a_tokenizer_without_an_end_is_refused(model: Path) -> None:
-    held = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
-    held.pop("eos_token")
-    (model / "tokenizer_config.json").write_text(json.dumps(held), encoding="utf-8")
+    content = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
+    content.pop("eos_token")
+    (model / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
     config(model, eos_token_id=None)
     (model / "generation_config.json").unlink()
     with pytest.raises(TailTuneError, match="names no token that ends a text"):

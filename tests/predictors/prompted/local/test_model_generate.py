@@ -22,14 +22,14 @@ class Dictating:
     def __init__(self, tokens: list[int], wait_s: float = 0.0) -> None:
         self.tokens, self.seen = list[int](), list[np.ndarray]()
         self.done = False
-        self._wanted, self._wait_s = tokens, wait_s
+        self._tokens, self._wait_s = tokens, wait_s
 
     def take(self, scores: np.ndarray) -> int:
         assert not self.done, "asked although it was complete"
         time.sleep(self._wait_s)
         self.seen.append(scores.copy())
-        self.tokens.append(self._wanted[len(self.tokens)])
-        self.done = len(self.tokens) == len(self._wanted)
+        self.tokens.append(self._tokens[len(self.tokens)])
+        self.done = len(self.tokens) == len(self._tokens)
         return self.tokens[-1]
 
     def text(self) -> str:
@@ -39,11 +39,11 @@ class Dictating:
 def test_a_writer_sees_what_follows_from_its_own_prompt_and_words(loaded: Loaded) -> None:
     import torch
 
-    prompts, wanted = [[9, 10, 11, 12, 13], [20, 21]], [[30, 31, 32], [40]]
-    writers = [Dictating(tokens) for tokens in wanted]
+    prompts, expected = [[9, 10, 11, 12, 13], [20, 21]], [[30, 31, 32], [40]]
+    writers = [Dictating(tokens) for tokens in expected]
     write(loaded, prompts, writers, most=10)
-    assert [writer.tokens for writer in writers] == wanted
-    for prompt, tokens, writer in zip(prompts, wanted, writers, strict=True):
+    assert [writer.tokens for writer in writers] == expected
+    for prompt, tokens, writer in zip(prompts, expected, writers, strict=True):
         for at, seen in enumerate(writer.seen):
             with torch.inference_mode():
                 scores = loaded.model(torch.tensor([[*prompt, *tokens[:at]]])).logits[0, -1].float().numpy()

@@ -73,8 +73,8 @@ def labelled(marked: str, values: dict[str, object], origin: str = "x:1") -> Row
         spans.append(Span(len(text), len(text) + len(match[2]), match[1]))
         text, at = text + match[2], match.end()
     text += marked[at:]
-    label = Annotation(values, tuple(spans)).encode()
-    return Row(hashlib.sha256((text + label).encode()).hexdigest()[:10], text, label, origin, "train")
+    label = Annotation(values, tuple(spans))
+    return Row(hashlib.sha256(f"{text}{label}".encode()).hexdigest()[:10], text, label, origin, "train")
 
 
 ROWS = [claim(number) for number in range(84)]
@@ -89,7 +89,7 @@ def share(answers: Sequence[Extraction], rows: Sequence[Row], of: Callable[[str]
     """Share of the fields (chosen by name) that are answered as expected."""
     right = total = 0
     for answer, row in zip(answers, rows, strict=True):
-        gold = Annotation.decode(row.label).values
+        gold = row.label.values
         for name in filter(of, SCHEMA.names):
             total += 1
             right += answer.values[name] == gold.get(name, [] if name == "items" else None)

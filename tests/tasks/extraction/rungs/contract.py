@@ -111,8 +111,8 @@ def a_schema_of_one_sort_of_field_is_enough(kind: type[Extractor], folder: Path)
     """Only fields that stand in the text, or only chosen ones, one of them called as the rung calls its own arrays."""
     properties = {**SCHEMA.document["properties"], "odds": {"enum": ["hail", "fire", None]}}
     for names in (("name", "loss_date"), ("peril", "towed", "odds")):
-        wanted = {name: properties[name] for name in names}
-        schema = schema_from({**SCHEMA.document, "properties": wanted, "required": []})
+        kept = {name: properties[name] for name in names}
+        schema = schema_from({**SCHEMA.document, "properties": kept, "required": []})
         rows = [_without(row, schema.names) for row in ROWS[:12]]
         rung = kind.fit(ExtractContext(rows=rows, embed=embed, schema=schema))
         rung.save(folder / names[0])
@@ -122,10 +122,12 @@ def a_schema_of_one_sort_of_field_is_enough(kind: type[Extractor], folder: Path)
 
 
 def _without(row: Row, names: Sequence[str]) -> Row:
-    held = Annotation.decode(row.label)
-    values = {name: value for name, value in held.values.items() if name in names} | {"odds": held.values["peril"]}
-    spans = tuple(span for span in held.spans if span.label in names)
-    return replace(row, label=Annotation({name: values[name] for name in values if name in names}, spans).encode())
+    annotation = row.label
+    values = {name: value for name, value in annotation.values.items() if name in names} | {
+        "odds": annotation.values["peril"]
+    }
+    spans = tuple(span for span in annotation.spans if span.label in names)
+    return replace(row, label=Annotation({name: values[name] for name in values if name in names}, spans))
 
 
 def a_text_of_20_000_characters_is_answered(kind: type[Extractor], _: Path) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs import patterns
+from tailtune.tasks.extraction.rungs.base import Words
 from tailtune.tasks.extraction.rungs.patterns import Patterns, features
-from tailtune.tasks.extraction.rungs.words import Words
 from tasks.extraction.rungs.claims import ROWS, SCHEMA, UNSEEN, context, labelled, share
 from tasks.extraction.rungs.contract import Check, fitted, keeps
 
@@ -48,9 +47,9 @@ def test_a_field_without_examples_is_never_answered() -> None:
 def test_spans_are_counted_in_characters(shift: str) -> None:
     text = f"{shift}{UNSEEN[1].text}"
     (answer,) = fitted(Patterns).answer([text])
-    said = {span.label: span.of(text) for span in answer.spans}
-    gold = Annotation.decode(UNSEEN[1].label).spans
-    assert said["name"] == next(span.of(UNSEEN[1].text) for span in gold if span.label == "name")
+    surfaces = {span.label: span.of(text) for span in answer.spans}
+    gold = UNSEEN[1].label.spans
+    assert surfaces["name"] == next(span.of(UNSEEN[1].text) for span in gold if span.label == "name")
 
 
 def test_features_are_a_candidates_reasons_words_and_surroundings() -> None:
@@ -65,9 +64,9 @@ def test_features_are_a_candidates_reasons_words_and_surroundings() -> None:
 def test_of_many_words_a_part_is_counted_whatever_the_order_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file sorted by kind of claim begins with one kind only; ids are hashes of content."""
     monkeypatch.setattr(patterns, "_MOST_WORDS", 600)
-    rows = sorted(ROWS, key=lambda row: Annotation.decode(row.label).values["kind"])
+    rows = sorted(ROWS, key=lambda row: row.label.values["kind"])
     texts = [Words.of(row.text) for row in rows]
     counted = list(patterns._some(rows, texts))
     assert [rows[at].id for at in counted] == sorted(row.id for row in rows)[: len(counted)]
     assert 600 <= sum(len(texts[at]) for at in counted) < 650
-    assert {Annotation.decode(rows[at].label).values["kind"] for at in counted} == {"mail", "call", "form"}
+    assert {rows[at].label.values["kind"] for at in counted} == {"mail", "call", "form"}

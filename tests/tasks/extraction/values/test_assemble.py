@@ -19,7 +19,7 @@ from tasks.extraction.values.schemas import DATE, EVERY, document, schemas
 CHOSEN = {"kind": Chosen("claim", 0.9), "signed": Chosen(True, 0.8)}
 
 
-def said(text: str, *parts: tuple[str, str, float], schema: ObjectSchema = EVERY, **more: Any) -> Extraction:
+def assembled(text: str, *parts: tuple[str, str, float], schema: ObjectSchema = EVERY, **more: Any) -> Extraction:
     """Assemble from surfaces: (field, surface, confidence), each at its first place."""
     found = [
         Candidate(Span(text.index(surface), text.index(surface) + len(surface), name), sure)
@@ -30,7 +30,7 @@ def said(text: str, *parts: tuple[str, str, float], schema: ObjectSchema = EVERY
 
 def test_values_are_typed_and_the_answer_is_json() -> None:
     text = "Policy ab 1234567: $2.5k claimed by Ana  Díaz on 2026-05-04 at 2:05 pm, call (415) 555-0123"
-    answer = said(
+    answer = assembled(
         text,
         ("policy", "ab 1234567", 0.9),
         ("claimed", "$2.5k", 0.8),
@@ -61,7 +61,7 @@ def test_values_are_typed_and_the_answer_is_json() -> None:
 
 def test_the_most_confident_valid_candidate_wins_with_all_places_that_say_the_same() -> None:
     text = "on 4 May 2026, no: 5 May 2026 (05/05/2026), not 31 June 2026"
-    answer = said(
+    answer = assembled(
         text,
         ("report_date", "31 June 2026", 0.9),
         ("report_date", "5 May 2026", 0.8),
@@ -74,7 +74,7 @@ def test_the_most_confident_valid_candidate_wins_with_all_places_that_say_the_sa
 
 
 def test_what_cannot_be_used_is_null_with_its_reason() -> None:
-    answer = said("on 31 June 2026", ("report_date", "31 June 2026", 0.9))
+    answer = assembled("on 31 June 2026", ("report_date", "31 June 2026", 0.9))
     assert answer.values["report_date"] is None
     assert "31 june 2026" in answer.reasons["report_date"]
     assert answer.confidences["report_date"] == pytest.approx(0.1)
@@ -97,7 +97,7 @@ def test_lists_keep_the_order_of_the_text_without_repeats_and_the_surest_where_r
 
 def test_relative_dates_count_from_their_fields_value() -> None:
     text = "2026-05-12: it happened last Tuesday; we came yesterday and 10 May"
-    answer = said(
+    answer = assembled(
         text,
         ("loss_date", "last Tuesday", 0.9),
         ("visits", "yesterday", 0.8),
@@ -117,7 +117,7 @@ def test_relative_dates_count_from_their_fields_value() -> None:
     ],
 )
 def test_a_date_that_counts_from_nothing_is_null(parts: list[tuple[str, str, float]], reason: str) -> None:
-    answer = said("yesterday or today", *parts)
+    answer = assembled("yesterday or today", *parts)
     name = parts[0][0]
     assert answer.values[name] is None
     assert reason in answer.reasons[name]
@@ -131,10 +131,10 @@ def test_dates_that_count_from_each_other_use_what_stands_fast() -> None:
     )
     text = "yesterday, the day before yesterday, tomorrow, 2026-05-12"
     parts = [("a", "yesterday", 0.9), ("b", "the day before yesterday", 0.9), ("c", "tomorrow", 0.9)]
-    lost = said(text, *parts, schema=circle, chosen={})
+    lost = assembled(text, *parts, schema=circle, chosen={})
     assert lost.values == {"a": None, "b": None, "c": None}
     assert "in turn" in lost.reasons["c"] and set(lost.reasons) == {"a", "b", "c"}
-    kept = said(text, *parts, ("c", "2026-05-12", 0.4), schema=circle, chosen={})
+    kept = assembled(text, *parts, ("c", "2026-05-12", 0.4), schema=circle, chosen={})
     assert kept.values == {"a": "2026-05-09", "b": "2026-05-10", "c": "2026-05-12"}
 
 

@@ -129,8 +129,8 @@ def test_places_that_are_taken_stay_free_of_others() -> None:
     text = "Ann and Ann"
     taken = [Span(0, 3, "other")]
     assert align(of(x=None), text, {"x": "Ann"}, taken).spans == (Span(8, 11, "x"),)
-    held = align(of(x=None), "Ann", {"x": "Ann"}, taken)
-    assert (held.spans, held.shared) == ((), ("x",))
+    found = align(of(x=None), "Ann", {"x": "Ann"}, taken)
+    assert (found.spans, found.shared) == ((), ("x",))
 
 
 def test_an_amount_without_currency_is_taken_where_none_says_it() -> None:
@@ -141,18 +141,18 @@ def test_an_amount_without_currency_is_taken_where_none_says_it() -> None:
     assert align(EVERY, "price €2,500", {"claimed": VALUES["claimed"]}).missing == ("claimed",)
 
 
-_SAID = st.sampled_from(
+_WRITTEN = st.sampled_from(
     ["4 May 2026", "Ann", "$2.5k", "2:05 pm", "(415) 555-0123", "a@b.org", "85,000", "AB 1234567", "😀", "e\u0301"]
 )
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(_SAID | st.text(max_size=5), max_size=8), st.data())
+@given(st.lists(_WRITTEN | st.text(max_size=5), max_size=8), st.data())
 def test_spans_are_inside_apart_and_say_their_value(pieces: list[str], data: st.DataObject) -> None:
     text = " ; ".join(pieces)
     values = {}
     for field in EVERY.spanned:
-        made = normalise(field, data.draw(_SAID))
+        made = normalise(field, data.draw(_WRITTEN))
         if made.ok:
             values[field.name] = [made.value] if field.many else made.value
     found = align(EVERY, text, values)

@@ -9,10 +9,10 @@ from tailtune.tasks.extraction.values import normalise, propose_schema
 from tailtune.tasks.extraction.values.propose import Row
 
 
-def spans(*said: tuple[str, str], intent: str | None = None) -> Row:
+def spans(*surfaces: tuple[str, str], intent: str | None = None) -> Row:
     """A row whose text is its surfaces, one after the other."""
     text, found = "", []
-    for label, surface in said:
+    for label, surface in surfaces:
         found.append(Span(len(text), len(text) + len(surface), label))
         text += surface + " "
     return text, found, None, intent
@@ -67,10 +67,10 @@ def test_kinds_are_those_that_the_values_read_as() -> None:
         "number": ["5", "2.5"],
         "text": ["Ann", "5", "yesterday"],
     }
-    for kind, said in surfaces.items():
-        field = only([spans(("x", one)) for one in said * 20])
+    for kind, text in surfaces.items():
+        field = only([spans(("x", one)) for one in text * 20])
         assert field.kind == kind
-        assert all(normalise(field, one).ok for one in said)
+        assert all(normalise(field, one).ok for one in text)
 
 
 def test_a_few_values_in_a_hundred_may_be_of_no_kind() -> None:

@@ -92,7 +92,7 @@ def without_repeats(schema: Mapping[str, Any], text: str) -> tuple[str, bool]:
 def _bounded(node: Any) -> Any:
     """The schema with formats as patterns, numbers of finite length, and without what grammars do not know."""
     if isinstance(node, list):
-        return [_bounded(one) for one in node]
+        return [_bounded(inner) for inner in node]
     if not isinstance(node, dict):
         return node
     made = {
@@ -107,7 +107,7 @@ def _bounded(node: Any) -> Any:
         made["maximum"] = min(node.get("maximum", _LARGEST), _LARGEST)
     format_ = node.get("format")
     if isinstance(format_, str) and format_ in _FORMATS:
-        made["allOf"] = [*made.get("allOf", []), *({"pattern": one} for one in _FORMATS[format_])]
+        made["allOf"] = [*made.get("allOf", []), *({"pattern": pattern} for pattern in _FORMATS[format_])]
     if isinstance(format_, str) and format_ not in _BY_GRAMMAR:
         made.pop("format", None)
     return made
@@ -115,7 +115,7 @@ def _bounded(node: Any) -> Any:
 
 def _without_patterns(node: Any) -> Any:
     if isinstance(node, list):
-        return [_without_patterns(one) for one in node]
+        return [_without_patterns(inner) for inner in node]
     if not isinstance(node, dict):
         return node
     return {
@@ -136,13 +136,13 @@ def _kept_once(node: Any, value: Any, defs: Mapping[str, Any]) -> Any:
     for inner in (*node.get("anyOf", []), *node.get("allOf", []), defs.get(str(node.get("$ref")).rpartition("/")[2])):
         value = _kept_once(inner, value, defs)
     if isinstance(value, list):
-        entries = [_kept_once(node.get("items"), one, defs) for one in value]
+        entries = [_kept_once(node.get("items"), entry, defs) for entry in value]
         if node.get("uniqueItems"):
-            entries = [one for at, one in enumerate(entries) if one not in entries[:at]]
+            entries = [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
         return entries
     if isinstance(value, dict):
         inside = node.get("properties", {})
-        return {name: _kept_once(inside.get(name), one, defs) for name, one in value.items()}
+        return {name: _kept_once(inside.get(name), inner, defs) for name, inner in value.items()}
     return value
 
 
@@ -215,9 +215,9 @@ class Ways:
             tokens = [*self._quote, *sorted(self._plain, key=lambda token: used[token])]
         else:
             tokens = self._endings
-        token = next((one for one in tokens if matcher.validate_tokens([one]) == 1), None)
+        token = next((candidate for candidate in tokens if matcher.validate_tokens([candidate]) == 1), None)
         if token is None:  # half a character, or a way of writing that this tokenizer has no short tokens for
-            token = min(np.flatnonzero(allowed(matcher)).tolist(), key=lambda one: (used[one], one))
+            token = min(np.flatnonzero(allowed(matcher)).tolist(), key=lambda candidate: (used[candidate], candidate))
         used[token] += 1
         return int(token)
 

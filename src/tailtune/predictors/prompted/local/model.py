@@ -120,14 +120,14 @@ def load(folder: Path) -> Loaded:
 def _ends(tokenizer: Any, model: Any) -> frozenset[int]:
     """A chat model often ends a turn with another token than a text."""
     named = [tokenizer.eos_token_id, model.config.eos_token_id, model.generation_config.eos_token_id]
-    flat = [one for several in named for one in (several if isinstance(several, list | tuple) else [several])]
-    return frozenset(int(one) for one in flat if one is not None)
+    flat = [token for several in named for token in (several if isinstance(several, list | tuple) else [several])]
+    return frozenset(int(token) for token in flat if token is not None)
 
 
 def _positions(folder: Path) -> int | None:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     inner = config.get("text_config", {})  # of a model that reads pictures too
-    named = [one.get(name) for one in (config, inner) for name in ("max_position_embeddings", "n_positions")]
+    named = [section.get(name) for section in (config, inner) for name in ("max_position_embeddings", "n_positions")]
     return next((int(found) for found in named if found), None)
 
 
@@ -146,7 +146,7 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
         tokenizer: Of transformers.
         messages: The prompt; special tokens written out in them are broken up, so that a text cannot end its turn.
     """
-    turns = [{"role": one.role, "content": _harmless(tokenizer, one.content)} for one in messages]
+    turns = [{"role": message.role, "content": _harmless(tokenizer, message.content)} for message in messages]
     if not tokenizer.chat_template:
         found: list[int] = tokenizer(plain(turns))["input_ids"]
         return found
@@ -160,7 +160,7 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
 
 def plain(turns: Sequence[dict[str, str]]) -> str:
     """A dialogue as text, ending where the assistant speaks."""
-    return "\n\n".join([*(f"{_SPOKEN[one['role']]}:\n{one['content']}" for one in turns), "Assistant:\n"])
+    return "\n\n".join([*(f"{_SPOKEN[turn['role']]}:\n{turn['content']}" for turn in turns), "Assistant:\n"])
 
 
 def _templated(tokenizer: Any, turns: Sequence[dict[str, str]]) -> list[int]:
@@ -244,8 +244,8 @@ def write(loaded: Loaded, prompts: Sequence[Sequence[int]], writers: Sequence[Wr
 
     longest = max(map(len, prompts))
     pad = loaded.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in prompts], device=loaded.device)
-    mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in prompts], device=loaded.device)
+    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=loaded.device)
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=loaded.device)
     steering = _Steering(writers)
     with torch.inference_mode():
         loaded.model.generate(
@@ -351,8 +351,8 @@ class LocalModel:
                 batch = order[start : start + self._spec.concurrency]
                 writers = [self._writer(asks[place]) for place in batch]
                 spent = write(self._loaded, [prompts[p][0] for p in batch], writers, self._spec.max_output_tokens)
-                for place, writer, one in zip(batch, writers, spent, strict=True):
-                    yield place, self._reply(asks[place], *prompts[place], writer, one)
+                for place, writer, answer_spent in zip(batch, writers, spent, strict=True):
+                    yield place, self._reply(asks[place], *prompts[place], writer, answer_spent)
 
     def _prompt(self, ask: Ask, place: int) -> tuple[list[int], float]:
         """Token ids, and milliseconds to make them."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from tailtune.core.money import Usd
 from tailtune.core.reports import CalibrationBin, CurvePoint, Economics
 from tailtune.report.html.charts.sheet import (
     FOOT,
@@ -60,7 +61,7 @@ def break_even(economics: Economics) -> Picture | None:
     step = _round_step(top / (_TICKS - 1))
     height = math.ceil(top / step) * step
 
-    def at(per_day: float, usd: float) -> tuple[float, float]:
+    def at(per_day: float, usd: Usd) -> tuple[float, float]:
         return MONEY_LEFT + per_day / most * (RIGHT - MONEY_LEFT), FOOT - usd / height * (FOOT - TOP)
 
     parts = []

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from tailtune.core.money import Usd
 from tailtune.report.html.charts.sheet import (
     LEFT,
     LETTER,
@@ -89,7 +90,7 @@ def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) 
     return picture(WIDTH, FOOT + 70, named, description, *parts, legend=legend)
 
 
-def _usd(candidate: Candidate) -> float:
+def _usd(candidate: Candidate) -> Usd:
     return candidate.usd.value if candidate.usd else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What is done before any model: what values look like, which were seen before, and which words stand around them."""
+"""Patterns and gazetteers: what values look like, which were seen before, and which words stand around them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import numpy as np
 from tailtune.core.records import Row, Span
 from tailtune.predictors.base import Embed
 from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Found, gold, load_rung, save_rung
-from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, terms_of
-from tailtune.tasks.extraction.rungs.lexicon import Lexicon
-from tailtune.tasks.extraction.rungs.odds import Odds
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, Words, load_rung, save_rung
+from tailtune.tasks.extraction.rungs.gazetteer import Gazetteer
+from tailtune.tasks.extraction.rungs.naive_bayes import Keywords, Odds, Terms, terms_of
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.values import Candidate
 
@@ -25,15 +23,15 @@ _NOTHING = 0  # the class of candidates that are no value
 
 
 class Patterns(Extractor):
-    """Candidates by shape, gazetteer and cue words, each given to the field that its surroundings speak for.
+    """Candidates by shape, gazetteer and cue words, each assigned to the likeliest field by the words around it.
 
     No encoder. Values that are chosen follow keywords.
     """
 
     def __init__(
-        self, schema: ObjectSchema, lexicon: Lexicon, odds: Odds, keywords: Mapping[str, Keywords], rows: int
+        self, schema: ObjectSchema, gazetteer: Gazetteer, odds: Odds, keywords: Mapping[str, Keywords], rows: int
     ) -> None:
-        self.schema, self._lexicon, self._odds = schema, lexicon, odds
+        self.schema, self._gazetteer, self._odds = schema, gazetteer, odds
         self._keywords, self._rows = keywords, rows
         self._names = tuple(spec.name for spec in schema.spanned)
         self._single = frozenset(spec.name for spec in schema.spanned if not spec.many)
@@ -41,44 +39,44 @@ class Patterns(Extractor):
     @classmethod
     def fit(cls, context: ExtractContext) -> Patterns:
         """Learn where values stand, then what stands around them, then the keywords."""
-        schema, annotations = context.schema, gold(context.rows)
+        schema, annotations = context.schema, [row.label for row in context.rows]
         texts = [Words.of(row.text) for row in context.rows]
-        lexicon = Lexicon.learn(schema, [(words, held.spans) for words, held in zip(texts, annotations, strict=True)])
+        gazetteer = Gazetteer.learn(schema, zip(texts, (labelled.spans for labelled in annotations), strict=True))
         topics = _topics(schema)
         column = {spec.name: i for i, spec in enumerate(schema.spanned, start=1)}
 
         counted = [(texts[at], annotations[at]) for at in _some(context.rows, texts)]
 
         def examples() -> Iterator[tuple[list[str], int]]:
-            for words, held in counted:
-                about = [f"{name}={held.values.get(name)}" for name in topics]
-                owner = {words.under(span.start, span.end): column.get(span.label, 0) for span in held.spans}
-                for (first, after), reasons in lexicon.candidates(words).items():
+            for words, labelled in counted:
+                about = [f"{name}={labelled.values.get(name)}" for name in topics]
+                owner = {words.under(span.start, span.end): column.get(span.label, 0) for span in labelled.spans}
+                for (first, after), reasons in gazetteer.candidates(words).items():
                     yield features(words, first, after, (*reasons, *about)), owner.get((first, after), _NOTHING)
 
-        terms, values = Terms.of(texts), [held.values for held in annotations]
+        terms, values = Terms.of(texts), [labelled.values for labelled in annotations]
         keywords = {spec.name: Keywords.learn(spec, terms, values) for spec in schema.classified}
-        return cls(schema, lexicon, Odds.learn(examples(), 1 + len(column)), keywords, len(texts))
+        return cls(schema, gazetteer, Odds.learn(examples(), 1 + len(column)), keywords, len(texts))
 
-    def found(self, texts: Sequence[str]) -> list[Found]:
-        """Fields given to candidates, and keywords' choices."""
+    def find(self, texts: Sequence[str]) -> list[Findings]:
+        """Candidates with their fields, and the choices of the keywords."""
         return [self._read(_words_of(text)) for text in texts]
 
-    def _read(self, words: Words) -> Found:
+    def _read(self, words: Words) -> Findings:
         with timed("infer"):
             terms = terms_of(words)
             chosen = {name: known.choose(terms) for name, known in self._keywords.items()}
-            candidates = self._lexicon.candidates(words)
+            candidates = self._gazetteer.candidates(words)
             if not candidates:
-                return Found((), chosen, dict.fromkeys(self._names, 1.0))
+                return Findings((), chosen, dict.fromkeys(self._names, 1.0))
             about = [f"{name}={chosen[name].value}" for name in _topics(self.schema)]
             items = [features(words, *place, (*reasons, *about)) for place, reasons in candidates.items()]
             shares = self._odds.probabilities(items)
         absent = dict(zip(self._names, (1 - shares[:, 1:].max(axis=0)).tolist(), strict=True))
-        return Found(tuple(self._given(words, list(candidates), shares)), chosen, absent)
+        return Findings(tuple(self._assigned(words, list(candidates), shares)), chosen, absent)
 
-    def _given(self, words: Words, places: Sequence[tuple[int, int]], shares: Any) -> Iterator[Candidate]:
-        """The surest pairs of candidate and field first; no word twice, no field of one value twice."""
+    def _assigned(self, words: Words, places: Sequence[tuple[int, int]], shares: Any) -> Iterator[Candidate]:
+        """Candidate and field by falling probability; no word is used twice, nor a field of a single value."""
         likely = np.argwhere(shares[:, 1:] > shares[:, [_NOTHING]])
         order = sorted(likely.tolist(), key=lambda pair: (-shares[pair[0], pair[1] + 1], places[pair[0]], pair[1]))
         taken, filled = np.zeros(len(words), dtype=np.bool_), set()
@@ -102,7 +100,7 @@ class Patterns(Extractor):
         for name, known in self._keywords.items():
             arrays |= {f"keywords.{name}.{part}": array for part, array in known.arrays().items()}
         meta = {
-            "lexicon": self._lexicon.to_json(),
+            "lexicon": self._gazetteer.to_json(),
             "features": list(self._odds.features),
             "keywords": {name: known.to_json() for name, known in self._keywords.items()},
             "rows": self._rows,
@@ -116,12 +114,12 @@ class Patterns(Extractor):
         known = {name: i for i, name in enumerate(meta["features"])}
         keywords = {
             name: Keywords.of(
-                held, {part: arrays[f"keywords.{name}.{part}"] for part in ("present", "absent", "prior")}
+                values, {part: arrays[f"keywords.{name}.{part}"] for part in ("present", "absent", "prior")}
             )
-            for name, held in meta["keywords"].items()
+            for name, values in meta["keywords"].items()
         }
         odds = Odds(known, arrays["odds.weights"], arrays["odds.prior"])
-        return cls(schema, Lexicon.from_json(meta["lexicon"]), odds, keywords, meta["rows"])
+        return cls(schema, Gazetteer.from_json(meta["lexicon"]), odds, keywords, meta["rows"])
 
 
 def _words_of(text: str) -> Words:
@@ -130,7 +128,7 @@ def _words_of(text: str) -> Words:
 
 
 def _some(rows: Sequence[Row], texts: Sequence[Words]) -> Iterator[int]:
-    """Numbers of rows, in the order of their ids, until their words are enough; files are often sorted by label."""
+    """Numbers of rows, in the order of their ids (files are often sorted by label), until their words are enough."""
     words = 0
     for at in sorted(range(len(rows)), key=lambda at: rows[at].id):
         if words < _MOST_WORDS:
@@ -139,12 +137,12 @@ def _some(rows: Sequence[Row], texts: Sequence[Words]) -> Iterator[int]:
 
 
 def _topics(schema: ObjectSchema) -> list[str]:
-    """Fields that every text has a choice for, such as an intent: what they say bears on all others."""
+    """Fields that have a value in every text, such as an intent: all other fields depend on them."""
     return [spec.name for spec in schema.classified if not spec.nullable]
 
 
 def features(words: Words, first: int, after: int, reasons: Sequence[str]) -> list[str]:
-    """What is known of a candidate: why it is one, its own words, those around it, and what the whole text is about."""
+    """Features of a candidate: why it is one, its own words, those around it, and what the whole text is about."""
     forms = words.forms
     left, right = forms[max(0, first - _AROUND) : first], forms[after : after + _AROUND]
     one, two = (left[-1] if left else "\n"), (left[-2] if len(left) > 1 else "\n")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.rungs.aligning import Aligner
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import Words
+from tailtune.tasks.extraction.rungs.template import Aligner
 
 
 def carried(template: str, stretch: str, query: str, most_words: int = 100) -> list[str]:
@@ -53,9 +53,9 @@ def test_only_the_first_words_are_aligned() -> None:
 def test_words_around_a_place_speak_for_it(query: str, support: float) -> None:
     template = Words.of("we have paid to Ada on Monday")
     span = Span(template.starts[4], template.ends[4], "x")
-    ((found, told),) = Aligner(Words.of(query), 100).transferred(template, [span])
+    ((found, supported),) = Aligner(Words.of(query), 100).transferred(template, [span])
     assert found.of(query) == "Ben"
-    assert told == pytest.approx(support)
+    assert supported == pytest.approx(support)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "dd"]), min_size=1, max_size=12), st.data())

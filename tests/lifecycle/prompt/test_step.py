@@ -18,7 +18,7 @@ from project import NAME, copy, jsonl, respec, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
 from tailtune.core.errors import EndpointError, MissingInputError, SpecError
-from tailtune.lifecycle.prompt import NO_MODEL
+from tailtune.lifecycle.prompt.step import NO_MODEL
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved as registry
 
@@ -61,9 +61,9 @@ def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Fac
 def test_a_rerun_costs_nothing_and_says_the_same(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
         declare(paths, double.url)
-        first, asked = prompt(paths), len(double.seen)
+        first, requests = prompt(paths), len(double.seen)
         again = prompt(paths)
-        assert len(double.seen) == asked > 0
+        assert len(double.seen) == requests > 0
         assert again.usd_spent == 0 and all(rung.cached_rows == rung.quality.rows for rung in again.rungs)
         same = {"usd_spent", "cost", "finished_at", "rungs"}
         assert again.model_dump(exclude=same) == first.model_dump(exclude=same)
@@ -108,9 +108,9 @@ def test_constrained_decoding_is_bought_only_for_answers_that_could_not_be_used(
     rungs = ["lm_zero_shot", "lm_constrained"]
     with asking(tmp_path_factory, tmp_path / "a", Skilled(truth(), base=0.5, invalid=0.3)) as (paths, double):
         declare(paths, double.url, rungs=rungs, stop="never")
-        free, held = prompt(paths).rungs
+        free, found = prompt(paths).rungs
         assert free.invalid == {"no JSON": free.invalid_rows} and free.invalid_rows > 0
-        assert (held.name, held.invalid_rows, held.constrained) == ("lm_constrained", 0, True)
+        assert (found.name, found.invalid_rows, found.constrained) == ("lm_constrained", 0, True)
         assert "response_format" in double.seen[-1].body and "response_format" not in double.seen[0].body
     with asking(tmp_path_factory, tmp_path / "b", Skilled(truth(), base=0.5)) as (paths, double):
         declare(paths, double.url, rungs=rungs)
@@ -124,12 +124,12 @@ def test_a_server_without_json_schema_is_asked_without_and_it_is_noted(
     skill = Skilled(truth(), base=0.5, invalid=0.3)
     with asking(tmp_path_factory, tmp_path / "project", skill, Conduct(forms=())) as (paths, double):
         declare(paths, double.url, rungs=["lm_zero_shot", "lm_constrained"], stop="never")
-        free, held = prompt(paths).rungs
+        free, found = prompt(paths).rungs
         rows = dev_rows(paths)
-        assert held.invalid_rows > 0
-        assert (held.constrained, held.forms, free.forms) == (False, {"none": rows}, {})
-        assert held.notes[0].startswith("the server refuses json_schema, json_object")
-        assert held.notes[1] == f"{rows} of {rows} answers were not held to the schema"
+        assert found.invalid_rows > 0
+        assert (found.constrained, found.forms, free.forms) == (False, {"none": rows}, {})
+        assert found.notes[0].startswith("the server refuses json_schema, json_object")
+        assert found.notes[1] == f"{rows} of {rows} answers were not held to the schema"
 
 
 def test_the_stronger_model_gets_the_best_prompt(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -184,15 +184,15 @@ def test_the_budget_ends_a_rung_and_keeps_what_was_measured(tmp_path: Path, tmp_
         assert report.rungs[-1].settled == "budget"
         assert any("max_cost_usd" in line for line in report.unmeasured)
         price(paths)
-        asked = len(double.seen)
+        requests = len(double.seen)
         declare(paths, double.url, max_cost_usd=5, stop="never")
         whole = prompt(paths)
         assert whole.rows_bought == 2 * dev_rows(paths) and whole.unmeasured == ()
-        assert len(double.seen) == whole.rows_bought, f"{asked} answers were kept and not asked again"
+        assert len(double.seen) == whole.rows_bought, f"{requests} answers were kept and not asked again"
 
 
 @pytest.mark.parametrize(
-    ("conduct", "model", "told"),
+    ("conduct", "model", "expected"),
     [
         (Conduct(key="right"), {"key_env": "TAILTUNE_TEST_KEY"}, "TAILTUNE_TEST_KEY"),
         (Conduct(models=("smaller", "large")), {}, "smaller"),
@@ -201,7 +201,7 @@ def test_the_budget_ends_a_rung_and_keeps_what_was_measured(tmp_path: Path, tmp_
     ids=["wrong key", "wrong name", "server error"],
 )
 def test_an_endpoint_that_refuses_ends_the_stage(
-    conduct: Conduct, model: dict[str, object], told: str, tmp_path: Path, tmp_path_factory: Factory,
+    conduct: Conduct, model: dict[str, object], expected: str, tmp_path: Path, tmp_path_factory: Factory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("TAILTUNE_TEST_KEY", "sk-wrong-secret")
@@ -209,7 +209,7 @@ def test_an_endpoint_that_refuses_ends_the_stage(
         declare(paths, double.url, model=model)
         with pytest.raises(EndpointError) as caught:
             prompt(paths)
-        assert told in str(caught.value) and "sk-wrong-secret" not in str(caught.value)
+        assert expected in str(caught.value) and "sk-wrong-secret" not in str(caught.value)
         assert not paths.case(NAME).report("prompt").exists()
 
 
@@ -259,8 +259,8 @@ def test_ctrl_c_keeps_what_was_answered(tmp_path: Path, tmp_path_factory: Factor
         while len(double.seen) < 12 and time.monotonic() < deadline and child.poll() is None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        _, told = child.communicate(timeout=120)  # it notes its cost in a store that it has to make
-        assert child.returncode == 130, told
+        _, message = child.communicate(timeout=120)  # it notes its cost in a store that it has to make
+        assert child.returncode == 130, message
         bought = bought_usd(paths)
         assert bought is not None and 0 < bought <= (double.input_tokens * 1.0 + double.output_tokens * 2.0) / 1e6
         answered = len(double.seen)
@@ -278,19 +278,19 @@ def test_no_secret_is_written_anywhere(
     with asking(tmp_path_factory, tmp_path / "project", conduct=Conduct(key="sk-a-very-secret-key")) as (paths, double):
         declare(paths, double.url, model={"key_env": "TAILTUNE_TEST_KEY"})
         assert prompt(paths).rungs
-        held = [path for path in paths.root.rglob("*") if path.is_file()]
-        assert len(held) > 20
-        assert not [path for path in held if b"sk-a-very-secret-key" in path.read_bytes()]
+        files = [path for path in paths.root.rglob("*") if path.is_file()]
+        assert len(files) > 20
+        assert not [path for path in files if b"sk-a-very-secret-key" in path.read_bytes()]
 
 
 def test_forgetting_asks_again(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
         declare(paths, double.url)
         prompt(paths)
-        asked = len(double.seen)
+        requests = len(double.seen)
         forget(paths)
         prompt(paths)
-        assert len(double.seen) == 2 * asked
+        assert len(double.seen) == 2 * requests
 
 
 def test_the_double_is_a_server_of_its_own() -> None:

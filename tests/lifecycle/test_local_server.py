@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from cli.checkout import checkout, environment
+
 from tailtune.config.paths import Paths
 
 FLOW = """

@@ -19,9 +19,8 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import PromptReport
-from tailtune.lifecycle.prompt.kitchen import NotMade
-from tailtune.lifecycle.prompt.measuring import kitchen_of
-from tailtune.lifecycle.prompt.optimising import held_out, scorer
+from tailtune.lifecycle.prompt.make import NotMade, held_out, scorer
+from tailtune.lifecycle.prompt.step import rung_factory
 from tailtune.lifecycle.runner import run_stage
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved as registry
@@ -62,9 +61,9 @@ def test_a_better_prompt_is_found_bought_reported_and_kept(tmp_path: Path, tmp_p
         text = found.read_text(encoding="utf-8")
         assert HINT.phrase in text and text.startswith("## System\n") and "## User\n" in text
         assert not (found.parent.parent / "lm_zero_shot" / "zero_shot.md").exists()
-        told = "\n".join(better.notes)
-        assert paths.shown(found) in told and "copy it to models/toy/prompts/zero_shot.md" in told
-        assert "% before and" in told and "train rows" in told
+        message = "\n".join(better.notes)
+        assert paths.shown(found) in message and "copy it to models/toy/prompts/zero_shot.md" in message
+        assert "% before and" in message and "train rows" in message
         assert published.texts["optimised"] == [text]
         assert better.prompt_version == 1 and better.prompt_digest != zero.prompt_digest
         assert published.origins["optimised"].startswith("searched by GEPA from zero_shot: ")
@@ -72,7 +71,7 @@ def test_a_better_prompt_is_found_bought_reported_and_kept(tmp_path: Path, tmp_p
         assert isinstance(saved, Prompted) and saved.template.text == text
         states = [(done, total) for done, total, what in heard.states if "a better prompt is searched" in what]
         assert states == sorted(states) and len(states) > 5 and states[-1][0] <= 200 == states[-1][1]
-        assert any(line.startswith(f"{TITLE}: ") and "reflections for $" in line for line in heard.said)
+        assert any(line.startswith(f"{TITLE}: ") and "reflections for $" in line for line in heard.lines)
 
 
 def test_an_adopted_prompt_is_the_optimised_one(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -80,12 +79,12 @@ def test_an_adopted_prompt_is_the_optimised_one(tmp_path: Path, tmp_path_factory
         better = prompt(paths).rungs[-1]
         found = paths.case(NAME).stage("prompt") / "rungs" / "lm_optimised" / "optimised.md"
         found.rename(paths.case(NAME).prompts / "zero_shot.md")
-        asked = len(double.seen)
+        requests = len(double.seen)
         declare(paths, double.url, strong=True, rungs=["lm_zero_shot"], stop="never")
         (adopted,) = prompt(paths).rungs
         assert (adopted.prompt_digest, adopted.quality) == (better.prompt_digest, better.quality)
         # Train rows that were searched on may be shown again, so only a prompt with examples would be asked anew.
-        assert len(double.seen) == asked
+        assert len(double.seen) == requests
 
 
 def test_the_search_is_paid_from_the_budget_and_told_before(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -96,11 +95,11 @@ def test_the_search_is_paid_from_the_budget_and_told_before(tmp_path: Path, tmp_
         report = prompt(paths)
         reflections = [one.body["messages"] for one in double.seen if one.body["model"] == "strong"]
         assert reflections, "nobody reflected"
-        assert all("You improve the instructions" in held[-1]["content"] for held in reflections)
+        assert all("You improve the instructions" in messages[-1]["content"] for messages in reflections)
         assert report.usd_spent is not None and report.usd_estimated is not None
         measured_usd = sum(rung.usd or 0 for rung in report.rungs)
         assert measured_usd < report.usd_spent <= report.usd_estimated
-        words = sum(len(one["content"].split()) for held in reflections for one in held)
+        words = sum(len(one["content"].split()) for messages in reflections for one in messages)
         assert report.usd_spent - measured_usd > words * 10 / 1e6, "reflections of the dear model are in it"
 
 
@@ -110,22 +109,22 @@ def test_a_rerun_searches_from_kept_answers_and_registers_no_second_version(
     with searching(tmp_path_factory, tmp_path / "project") as (paths, double):
         with untracked() as published:
             first = run_stage("prompt", NAME, paths, Settings(), Heard())
-            asked = len(double.seen)
+            requests = len(double.seen)
             again = run_stage("prompt", NAME, paths, Settings(), Heard())
         assert isinstance(first, PromptReport) and isinstance(again, PromptReport)
-        assert len(double.seen) == asked and again.usd_spent == 0
+        assert len(double.seen) == requests and again.usd_spent == 0
         assert len(published.texts["optimised"]) == 1
         same = {"cached_rows"}
         assert [r.model_dump(exclude=same) for r in again.rungs] == [r.model_dump(exclude=same) for r in first.rungs]
 
 
 def test_equal_runs_ask_equal_things(tmp_path: Path, tmp_path_factory: Factory) -> None:
-    asked = []
+    requests = []
     for name in ("a", "b"):
         with searching(tmp_path_factory, tmp_path / name) as (paths, double):
             prompt(paths)
-            asked.append(Counter(str(one.body) for one in double.seen))
-    assert asked[0] == asked[1]
+            requests.append(Counter(str(one.body) for one in double.seen))
+    assert requests[0] == requests[1]
 
 
 def test_money_that_runs_out_in_the_search_keeps_what_was_measured(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -140,8 +139,8 @@ def test_money_that_runs_out_in_the_search_keeps_what_was_measured(tmp_path: Pat
         report = prompt(paths)
         assert [(rung.name, rung.quality.rows) for rung in report.rungs] == [("lm_zero_shot", dev_rows(paths))]
         assert alone < (report.usd_spent or 0) <= limit
-        told = [line.partition(": ")[0] for line in report.unmeasured]
-        assert told == [TITLE, "Best prompt, stronger model"] and report.not_needed == {}
+        lines = [line.partition(": ")[0] for line in report.unmeasured]
+        assert lines == [TITLE, "Best prompt, stronger model"] and report.not_needed == {}
         assert all("max_cost_usd" in line for line in report.unmeasured)
         before = Counter(str(one.body) for one in double.seen)
         declare(paths, double.url, strong=True, rungs=RUNGS, stop="never", max_cost_usd=50)
@@ -161,9 +160,9 @@ def test_without_the_extra_it_is_told_first_and_the_others_are_measured(
         report, heard, _ = followed(paths)
         assert [rung.name for rung in report.rungs] == ["lm_zero_shot"]
         assert report.unmeasured == (f"{TITLE}: {why}",)
-        told = [why in line for line in heard.said].index(True)
-        bought = [line.startswith(registry.title("lm_zero_shot")) for line in heard.said].index(True)
-        assert told < bought, heard.said
+        text = [why in line for line in heard.lines].index(True)
+        bought = [line.startswith(registry.title("lm_zero_shot")) for line in heard.lines].index(True)
+        assert text < bought, heard.lines
 
 
 @pytest.mark.parametrize(
@@ -175,11 +174,11 @@ def test_too_few_train_rows_are_told_and_the_others_are_measured(
 ) -> None:
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
     declare(paths, "http://127.0.0.1:9/v1", strong=True, rungs=RUNGS)
-    with kitchen_of(context(paths), rows_of(paths, "train")[:rows]) as kitchen:
-        assert kitchen.warnings() == ([f"{TITLE} will not be measured: {missing}"] if missing else [])
-        names = [one.name for one in kitchen.forecasts(rows_of(paths, "dev"))]
+    with rung_factory(context(paths), rows_of(paths, "train")[:rows]) as factory:
+        assert factory.warnings() == ([f"{TITLE} will not be measured: {missing}"] if missing else [])
+        names = [one.name for one in factory.forecasts(rows_of(paths, "dev"))]
         assert names == (["lm_zero_shot"] if missing else RUNGS)
-        made = kitchen.make("lm_optimised", {})
+        made = factory.make("lm_optimised", {})
         assert made == NotMade(missing or "no prompt was measured before it", lacking=True)
 
 
@@ -213,15 +212,15 @@ def test_rows_that_are_searched_on_are_in_no_prompt(tmp_path: Path, tmp_path_fac
         context_, train = context(paths), rows_of(paths, "train")
         searched = held_out(context_.case, train)
         assert len(searched) == len(train) // 5 // 2 * 2
-        with kitchen_of(context_, train) as kitchen:
+        with rung_factory(context_, train) as factory:
             for name in ("lm_few_shot", "lm_retrieval"):
-                rung = kitchen.make(name, {})
+                rung = factory.make(name, {})
                 assert isinstance(rung, Prompted)
-                shown = {one.text for held in rung.examples_for([row.text for row in searched]) for one in held}
+                shown = {one.text for examples in rung.examples_for([row.text for row in searched]) for one in examples}
                 assert shown and not shown & {row.text for row in searched}
 
 
 def test_an_answer_that_cannot_be_used_scores_nothing(tmp_path: Path, tmp_path_factory: Factory) -> None:
     right = scorer(context(copy(measured(tmp_path_factory), tmp_path / "project")).case)
     row = Row("1", "i lost my card", "card_lost", "f:1")
-    assert [right(row, Answer(said, float("nan"))) for said in ("card_lost", "login", None)] == [1.0, 0.0, 0.0]
+    assert [right(row, Answer(text, float("nan"))) for text in ("card_lost", "login", None)] == [1.0, 0.0, 0.0]

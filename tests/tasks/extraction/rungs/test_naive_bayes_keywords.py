@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tailtune.tasks.extraction.rungs.keywords import Keywords, Terms, information, terms_of
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import Words
+from tailtune.tasks.extraction.rungs.naive_bayes import Keywords, Terms, information, terms_of
 from tasks.extraction.rungs.claims import SCHEMA
 
 TEXTS = [Words.of(text) for text in ["Hail came", "hail fell", "big hail", "we had fire", "fire came", "fire", "a day"]]

@@ -1,26 +1,37 @@
-"""What flows are made of: run a stage through DVC, then publish the report it wrote."""
+"""What flows are made of: run a stage if it is stale, then publish its report.
+
+One process runs the stages, so each library is imported once; training has a process of its own, whose memory is given
+back. What `dvc.yaml` says is what runs: the command there is carried out in this process if it is TailTune's own.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
+from contextlib import chdir
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import before_prefect  # noqa: F401
-from prefect import task
+from tailtune.config.settings import Settings, quiet_environment
+
+quiet_environment()  # importing Prefect in a terminal already phones home
+from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
-from rich.console import Console
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
-from tailtune.core.errors import GateError, MissingInputError, ServiceError, StageFailedError
-from tailtune.core.reports import REPORTS, PromptReport, RegisterReport
-from tailtune.lifecycle import table
-from tailtune.predictors.prompted import weights
+from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, of_system
+from tailtune.core.reports import REPORTS
+from tailtune.lifecycle import freshness, runner, table
+from tailtune.lifecycle.local_server import run_to_end
 from tailtune.report.prefect import key, publish
+from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services import store, versions
-from tailtune.services.mlflow.home import is_registered
-from tailtune.tasks.use_case import load_use_case
+
+__all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage"]
 
 RETRY_AFTER_S = [5.0, 15.0]
 
@@ -33,7 +44,7 @@ def remote_failed(task: Any, run: Any, state: Any) -> bool:
 def tracking_server_failed(task: Any, run: Any, state: Any) -> bool:
     """Whether a stage ended because the tracking server did not answer; never a closed gate, never a fault of a file.
 
-    A stage is a process of its own, so its exit code tells. Embedded tracking has no network to wait for.
+    Embedded tracking has no network to wait for.
     """
     error = state.result(raise_on_failure=False)
     over_network = (Settings().tracking_uri or "").startswith("http")
@@ -62,7 +73,7 @@ def pin_data(use_case: str) -> bool:
     if not paths.case(use_case).data.is_dir() or versions.data_is_pinned(paths, use_case):
         return False
     pinned = versions.pin_data(paths, use_case)
-    _say("data", f"data/{use_case} has changed: data.dvc now pins it ({pinned[:12]}); commit data.dvc")
+    freshness.say("data", f"data/{use_case} has changed: data.dvc now pins it ({pinned[:12]}); commit data.dvc")
     return True
 
 
@@ -76,20 +87,17 @@ def pin_data(use_case: str) -> bool:
 def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     """Run one stage if it is stale, and publish its report, also that of a gate that closed. Returns whether it ran."""
     paths = Paths.find()
-    lost = stage == "register" and is_lost(paths, use_case)
-    if lost:
-        _say(stage, "the version it reported is not in this tracking store: registering again")
-    other = stage == "prompt" and has_other_weights(paths, use_case)
-    if other:
-        _say(stage, "the weights of a local model have changed: measuring again")
+    why = freshness.hidden_change(paths, stage, use_case)
+    if why:
+        freshness.say(stage, why)
     try:
-        ran = versions.reproduce(paths, stage, use_case, force or lost or other)
+        ran = versions.run_stale(paths, stage, use_case, partial(_work, paths, stage, use_case), force or bool(why))
     except StageFailedError as failed:
         if failed.exit_code == GateError.exit_code:
             _publish(paths, stage, use_case)
         raise
     if not ran:
-        say_fresh(stage)
+        freshness.say_fresh(stage)
     _publish(paths, stage, use_case)
     return ran
 
@@ -100,36 +108,46 @@ def run_family(family: str, use_case: str, force: bool = False) -> None:
         run_stage(stage.name, use_case, force)
 
 
-def is_lost(paths: Paths, use_case: str) -> bool:
-    """Whether the reported version is not in the tracking store of now: another store, a new clone, a deleted one."""
-    path = paths.case(use_case).report("register")
-    if not path.is_file():
-        return False
-    report = store.read_report(path, RegisterReport, use_case)
-    uri = Settings().resolved_tracking_uri(paths)
-    return not is_registered(uri, report.model, report.version, report.run_id)
+def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
+    """Carry out the command that dvc.yaml has for a stage.
+
+    Raises:
+        StageFailedError: It failed, and has said why; carries its exit code.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    ours = command == f"tailtune {stage} {use_case}"
+    if ours and not table.BY_NAME[stage].own_process:
+        code = _here(paths, stage, use_case)
+    else:  # without a shell between, a stage notices when this run is killed
+        words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
+        code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
+    if code:
+        raise StageFailedError(f"{stage}@{use_case}", code)
 
 
-def has_other_weights(paths: Paths, use_case: str) -> bool:
-    """Whether prompts were measured with other weights of a local model than are there now: DVC does not see them."""
-    path = paths.case(use_case).report("prompt")
-    if not path.is_file():
-        return False
+def _here(paths: Paths, stage: str, use_case: str) -> int:
+    """Run a stage in this process, as its verb does in one of its own. Returns the exit code; says what is wrong."""
+    settings = Settings()
     try:
-        report = store.read_report(path, PromptReport, use_case)
-    except MissingInputError:  # of another version: it is for DVC to say whether it is stale
-        return False
-    declared = load_use_case(paths, use_case).spec.prompt
-    return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
+        with (
+            chdir(paths.root),
+            ConsoleProgress(stage, table.BY_NAME[stage].summary, settings.progress) as progress,
+        ):
+            runner.run_stage(stage, use_case, paths, settings, progress)
+    except (TailTuneError, OSError) as error:
+        reported = error if isinstance(error, TailTuneError) else of_system(error)
+        print(f"\n{reported}", file=sys.stderr)
+        return reported.exit_code
+    except Exception:  # a mistake of ours: shown whole, and no other stage runs
+        traceback.print_exc()
+        return TailTuneError.exit_code
+    return 0
 
 
-def say_fresh(stage: str) -> None:
-    """The line of a stage that need not run; one that runs speaks for itself."""
-    _say(stage, "fresh: nothing it reads has changed")
-
-
-def _say(what: str, text: str) -> None:
-    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
+def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
+    """The environment of a stage's own process, as DVC would give it: the stage ends when this run is killed."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": programs, "DVC_STAGE": f"{stage}@{use_case}"}
 
 
 def _publish(paths: Paths, stage: str, use_case: str) -> None:
@@ -144,7 +162,8 @@ class Milestones:
     def __init__(self, use_case: str, of: int) -> None:
         self._done, self._of = 0, of
         made = create_progress_artifact(progress=0.0, key=key(use_case, "life"), description=f"Life of `{use_case}`")
-        self._artifact: UUID = made
+        assert isinstance(made, UUID)  # noqa: S101 - what Prefect returns outside of a coroutine
+        self._artifact = made
 
     def one_more(self) -> None:
         """Another family has ended well."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import BusyError
 
-ASIDE = ".new"
+STAGING = ".new"
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def alone(paths: Paths) -> Iterator[None]:
 
 
 def build_in(paths: Paths, name: str) -> CasePaths:
-    """Make the empty folders of a use case aside."""
-    case = paths.case(f"{ASIDE}/{name}")
+    """Make the empty folders of a use case in staging."""
+    case = paths.case(f"{STAGING}/{name}")
     case.data.mkdir(parents=True)  # before the declaration's: see `clear`
     case.folder.mkdir(parents=True)
     return case
@@ -48,24 +48,24 @@ def build_in(paths: Paths, name: str) -> CasePaths:
 
 def place_rows(paths: Paths, name: str) -> None:
     """Give the rows their place."""
-    paths.case(f"{ASIDE}/{name}").data.rename(paths.case(name).data)
-    (paths.data / ASIDE).rmdir()
+    paths.case(f"{STAGING}/{name}").data.rename(paths.case(name).data)
+    (paths.data / STAGING).rmdir()
 
 
 def place_declaration(paths: Paths, name: str) -> None:
     """Give the declaration its place: from now on the use case is there."""
-    paths.case(f"{ASIDE}/{name}").folder.rename(paths.case(name).folder)
-    (paths.models / ASIDE).rmdir()
+    paths.case(f"{STAGING}/{name}").folder.rename(paths.case(name).folder)
+    (paths.models / STAGING).rmdir()
 
 
 def clear(paths: Paths) -> None:
     """Remove what a killed `tailtune new` has left. Call it only when none is running."""
-    for left in _folders(paths.models / ASIDE):
-        rows_moved = not paths.case(f"{ASIDE}/{left.name}").data.exists()
+    for left in _folders(paths.models / STAGING):
+        rows_moved = not paths.case(f"{STAGING}/{left.name}").data.exists()
         if rows_moved and not paths.case(left.name).folder.exists():
             shutil.rmtree(paths.case(left.name).data, ignore_errors=True)
-    shutil.rmtree(paths.models / ASIDE, ignore_errors=True)
-    shutil.rmtree(paths.data / ASIDE, ignore_errors=True)
+    shutil.rmtree(paths.models / STAGING, ignore_errors=True)
+    shutil.rmtree(paths.data / STAGING, ignore_errors=True)
 
 
 def _folders(folder: Path) -> list[Path]:

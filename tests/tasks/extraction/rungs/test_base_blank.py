@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tailtune.tasks.extraction.rungs.blank import Blank
+from tailtune.tasks.extraction.rungs.base import Blank
 from tasks.extraction.rungs.claims import SCHEMA, context, labelled
 from tasks.extraction.rungs.contract import Check, keeps
 

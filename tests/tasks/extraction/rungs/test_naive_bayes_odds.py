@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tailtune.tasks.extraction.rungs import odds
-from tailtune.tasks.extraction.rungs.odds import Odds, softmax
+from tailtune.predictors.base import softmax
+from tailtune.tasks.extraction.rungs import naive_bayes
+from tailtune.tasks.extraction.rungs.naive_bayes import Odds
 
 ITEMS = [(["left:to", "size:1"], 1)] * 3 + [(["left:of", "size:1"], 0)] * 5 + [(["left:to", "once"], 0)]
 
@@ -15,7 +16,7 @@ def test_weights_are_smoothed_log_shares() -> None:
     """`left:to` stands in 3 of 3 items of class 1 and in 1 of 6 of class 0."""
     known = Odds.learn(ITEMS, classes=2)
     weights = known.weights[known.features["left:to"]]
-    smooth = odds._SMOOTHING
+    smooth = naive_bayes._FEATURE_SMOOTHING
     assert np.exp(weights) == pytest.approx([(1 + smooth) / (6 + 2 * smooth), (3 + smooth) / (3 + 2 * smooth)])
     assert np.exp(known.prior) == pytest.approx([6 / 9, 3 / 9])
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.rungs.lexicon import Lexicon
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import Words
+from tailtune.tasks.extraction.rungs.gazetteer import Gazetteer
 from tasks.extraction.rungs.claims import SCHEMA, labelled
 
 
-def learnt(*marked: str) -> Lexicon:
+def learnt(*marked: str) -> Gazetteer:
     rows = [labelled(one, {}) for one in marked]
-    return Lexicon.learn(SCHEMA, [(Words.of(row.text), Annotation.decode(row.label).spans) for row in rows])
+    return Gazetteer.learn(SCHEMA, [(Words.of(row.text), row.label.spans) for row in rows])
 
 
-def candidates(lexicon: Lexicon, text: str) -> dict[str, Sequence[str]]:
+def candidates(lexicon: Gazetteer, text: str) -> dict[str, Sequence[str]]:
     words = Words.of(text)
     return {
         text[words.starts[first] : words.ends[after - 1]]: reasons
@@ -54,4 +53,4 @@ def test_kinds_that_can_be_told_by_looks_need_no_example() -> None:
 
 def test_it_comes_back_from_json() -> None:
     lexicon = learnt(*(f"we ask for [items|{word}] please, [name|Ada Lopez]" for word in ("hats", "hats", "cats")))
-    assert Lexicon.from_json(json.loads(json.dumps(lexicon.to_json()))) == lexicon
+    assert Gazetteer.from_json(json.loads(json.dumps(lexicon.to_json()))) == lexicon

@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from tailtune.tasks.extraction.heads import KIND, NOWHERE, Layout, score
-from tailtune.tasks.extraction.rungs import fitting
-from tailtune.tasks.extraction.rungs.base import gold
-from tailtune.tasks.extraction.rungs.fitting import Item, Scale, fit_heads, items_of
-from tailtune.tasks.extraction.rungs.frozen import FrozenStates
+from tailtune.tasks.extraction.rungs import token_probe
+from tailtune.tasks.extraction.rungs.token_probe import FrozenStates, Item, Scale, fit_heads, items_of
 from tailtune.tasks.extraction.windows import pack
 from tasks.extraction.rungs.claims import ROWS, SCHEMA
 
@@ -24,7 +22,7 @@ def states(tiny_encoder: Path) -> FrozenStates:
 @pytest.fixture(scope="module")
 def items(states: FrozenStates) -> list[Item]:
     rows = ROWS[:24]
-    return items_of(Layout.of(SCHEMA), states, [row.text for row in rows], gold(rows))
+    return items_of(Layout.of(SCHEMA), states, [row.text for row in rows], [row.label for row in rows])
 
 
 def test_targets_are_tags_of_words_and_classes_of_fields(items: list[Item]) -> None:
@@ -55,15 +53,15 @@ def test_heads_learn_the_rows_they_are_given(states: FrozenStates, items: list[I
 
 
 def test_rows_are_taken_in_parts_that_fit_in_memory(items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "PART_WORDS", 100)
-    parts = list(fitting._parts(range(len(items)), items))
+    monkeypatch.setattr(token_probe, "PART_WORDS", 100)
+    parts = list(token_probe._parts(range(len(items)), items))
     assert [at for part in parts for at in part] == list(range(len(items)))
     assert len(parts) > 5
     assert all(len(part) == 1 or sum(1 + len(items[at].tags) for at in part) <= 101 for part in parts)
 
 
 def test_several_parts_give_heads_too(states: FrozenStates, items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "PART_WORDS", 100)
+    monkeypatch.setattr(token_probe, "PART_WORDS", 100)
     heads = fit_heads(Layout.of(SCHEMA), states, items[:9], seed=1)
     assert all(bool(torch.isfinite(head).all()) and not head.requires_grad for head in heads.values())
 

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from tailtune.tasks.extraction.rungs.finders import FINDABLE, find
+from tailtune.tasks.extraction.rungs.gazetteer import FINDABLE, look_alikes
 from tailtune.tasks.extraction.schema import Kind
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "wanted"),
+    ("kind", "text", "expected"),
     [
         ("date", "on 2026-03-12 at", "2026-03-12"),
         ("date", "on 03/12/2026.", "03/12/2026"),
@@ -34,22 +34,22 @@ from tailtune.tasks.extraction.schema import Kind
         ("number", "at 3.5 percent", "3.5"),
     ],
 )
-def test_it_is_found(kind: Kind, text: str, wanted: str) -> None:
-    assert wanted in [text[start:end] for start, end in find(kind, text)]
+def test_it_is_found(kind: Kind, text: str, expected: str) -> None:
+    assert expected in [text[start:end] for start, end in look_alikes(kind, text)]
 
 
 def test_words_are_not_taken_for_values() -> None:
     text = "Nothing of the kind is said in this sentence, Mayor."
-    assert [text[start:end] for kind in sorted(FINDABLE) for start, end in find(kind, text)] == []
+    assert [text[start:end] for kind in sorted(FINDABLE) for start, end in look_alikes(kind, text)] == []
 
 
 def test_other_kinds_are_not_looked_for() -> None:
-    assert list(find("text", "on 2026-03-12")) == []
+    assert list(look_alikes("text", "on 2026-03-12")) == []
 
 
 @pytest.mark.parametrize("text", ["1 " * 10_000, "a." * 10_000, "1.000" * 4_000, "hundred " * 2_500])
 def test_long_texts_take_no_longer_than_they_are_long(text: str) -> None:
     begun = time.perf_counter()
     for kind in FINDABLE:
-        list(find(kind, text))
+        list(look_alikes(kind, text))
     assert time.perf_counter() - begun < 2

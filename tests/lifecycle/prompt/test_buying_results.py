@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from doubles.skill import Skilled, said
+from doubles.skill import Skilled, always
 from project import NAME, Heard, rows_of, untracked
 
 from lifecycle.prompt.prompted import asking, declare, dev_rows, forget, prompt, truth
@@ -13,7 +13,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import Paired, PromptedRung
-from tailtune.lifecycle.prompt.results import adjusted
+from tailtune.lifecycle.prompt.buying import adjusted
 from tailtune.lifecycle.runner import run_stage
 
 Factory = pytest.TempPathFactory
@@ -82,17 +82,17 @@ def test_a_context_that_takes_no_text_at_all_ends_the_stage(tmp_path: Path, tmp_
 
 
 def test_answers_that_are_cut_off_are_told_with_the_limit_to_raise(tmp_path: Path, tmp_path_factory: Factory) -> None:
-    with asking(tmp_path_factory, tmp_path / "project", said('{"label": "bil')) as (paths, double):
+    with asking(tmp_path_factory, tmp_path / "project", always('{"label": "bil')) as (paths, double):
         double.conduct.finish = "length"
         declare(paths, double.url, rungs=ZERO, stop="never", model={"max_output_tokens": 40})
         heard = Heard()
         with untracked():
             run_stage("prompt", NAME, paths, Settings(), heard)
         rows = dev_rows(paths)
-        told = f"{rows} of {rows} answers were cut off at max_output_tokens 40: raise it"
-        assert any(line.endswith(told) for line in heard.said), heard.said
+        text = f"{rows} of {rows} answers were cut off at max_output_tokens 40: raise it"
+        assert any(line.endswith(text) for line in heard.lines), heard.lines
         (zero,) = prompt(paths).rungs
-        assert (zero.invalid, zero.notes) == ({"cut off": rows}, (told,))
+        assert (zero.invalid, zero.notes) == ({"cut off": rows}, (text,))
 
 
 def test_a_schema_is_not_bought_for_answers_that_it_cannot_mend(tmp_path: Path, tmp_path_factory: Factory) -> None:

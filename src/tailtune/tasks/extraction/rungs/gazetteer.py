@@ -1,18 +1,65 @@
-"""Where values may stand: learned from labelled texts as surfaces seen before, as shapes, and as words around them."""
+"""Which stretches of a text may be values, learned from labelled texts: by shape, seen before, between cue words."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.rungs.finders import FINDABLE, find
-from tailtune.tasks.extraction.rungs.words import Words
+from tailtune.tasks.extraction.rungs.base import Words
 from tailtune.tasks.extraction.schema import Kind, ObjectSchema
+
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DAY = r"(?:[0-3]?\d)(?:st|nd|rd|th)?"
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_NUMBER = r"\d{1,3}(?:[.,' ]\d{3}){1,3}(?:[.,]\d{1,2})?|\d{1,12}(?:[.,]\d{1,6})?"
+_CURRENCY = r"(?:[$€£]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?|bucks)\b)"
+_AMOUNT = rf"(?:{_NUMBER})(?:\s?(?:k|thousand|m|million)\b)?"
+
+_PATTERNS: Mapping[Kind, tuple[str, ...]] = {
+    "date": (
+        r"\b\d{4}-\d\d?-\d\d?\b",
+        r"\b\d\d?[/.]\d\d?[/.](?:\d{4}|\d\d)\b",
+        rf"\b{_DAY}(?: of)? {_MONTH}(?:,? \d{{4}})?\b",
+        rf"\b{_MONTH} {_DAY}(?:,? \d{{4}})?\b",
+        r"\b(?:the day before yesterday|the day after tomorrow|yesterday|today|tomorrow|tonight)\b",
+        rf"\b(?:last|this|next|on)? ?{_WEEKDAY}\b",
+        r"\b(?:last|this|next) (?:night|morning|week|month|year)\b",
+        rf"\b{_COUNT} (?:day|week|month)s? (?:ago|later|before|from now)\b",
+    ),
+    "time": (
+        r"\b\d{1,2}[:.h]\d\d(?: ?[ap]\.?m\b\.?)?",
+        r"\b\d{1,2} ?[ap]\.?m\b\.?",
+        r"\b(?:noon|midday|midnight)\b",
+        rf"\b{_COUNT} o['’]clock\b",
+    ),
+    "money": (
+        rf"{_CURRENCY}\s?{_AMOUNT}",
+        rf"\b{_AMOUNT}\s?{_CURRENCY}",
+        rf"\b(?:[a-z]+ )?(?:hundred|thousand) {_CURRENCY}",
+    ),
+    "phone": (r"(?<!\w)\+?\(?\d[\d ()./-]{6,18}\d\b",),
+    "email": (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}",),
+    "number": (rf"(?<![\w.,])(?:{_NUMBER})(?![\w])", rf"\b{_COUNT}\b"),
+    "integer": (rf"(?<![\w.,])(?:{_NUMBER})(?![\w])", rf"\b{_COUNT}\b"),
+}
+_COMPILED = {kind: tuple(re.compile(way, re.IGNORECASE) for way in ways) for kind, ways in _PATTERNS.items()}
+FINDABLE: frozenset[Kind] = frozenset(_PATTERNS)
+"""Kinds of field that have a look of their own."""
+
+
+def look_alikes(kind: Kind, text: str) -> Iterator[tuple[int, int]]:
+    """Stretches (start, end) of a text that look like a kind, each way of writing apart; they may overlap."""
+    for pattern in _COMPILED.get(kind, ()):
+        for match in pattern.finditer(text):
+            yield match.span()
+
 
 _MOST_WORDS = 10  # of a candidate
 _SEEN = 2  # times a surface, shape or cue must have been seen
@@ -24,11 +71,11 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Lexicon:
+class Gazetteer:
     """One per use case: everything that makes a stretch of text a candidate.
 
     Attributes:
-        kinds: Kinds of field that are looked for by how they look.
+        kinds: Kinds of field whose values have a look of their own.
         surfaces: Words of a value → fields of text that had it twice or more.
         shapes: Shapes of a value's words → fields that had it twice or more; all-lower-case ones left out.
         opens: Pairs of words that often stand before a value.
@@ -44,7 +91,7 @@ class Lexicon:
     longest: int
 
     @classmethod
-    def learn(cls, schema: ObjectSchema, rows: Sequence[tuple[Words, Sequence[Span]]]) -> Lexicon:
+    def learn(cls, schema: ObjectSchema, rows: Iterable[tuple[Words, Sequence[Span]]]) -> Gazetteer:
         """Count what stands in and around the spans of labelled texts."""
         texts = {spec.name for spec in schema.spanned if spec.kind not in FINDABLE}
         names = {spec.name for spec in schema.spanned}
@@ -69,17 +116,17 @@ class Lexicon:
         return cls(
             tuple(sorted({spec.kind for spec in schema.spanned} & FINDABLE)),
             _fields_of(surfaces, 1 << 62),
-            _fields_of(Counter({key: n for key, n in shapes.items() if _telling(key[0])}), _SHAPES),
+            _fields_of(Counter({key: n for key, n in shapes.items() if _distinctive(key[0])}), _SHAPES),
             frozenset(key for key, n in before.items() if n >= _SEEN and n >= _CUE_SHARE * around[key]),
             frozenset(key for key, n in behind.items() if n >= _SEEN and n >= _CUE_SHARE * every[key]),
             _usual(lengths),
         )
 
     def candidates(self, words: Words) -> dict[tuple[int, int], list[str]]:
-        """Stretches (first word, word after the last) that may be values → what speaks for each."""
+        """Stretches (first word, word after the last) that may be values → the reasons for each."""
         found: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
         for kind in self.kinds:
-            for start, end in find(kind, words.text):
+            for start, end in look_alikes(kind, words.text):
                 first, after = words.under(start, end)
                 if first < after and f"like:{kind}" not in found[first, after]:
                     found[first, after].append(f"like:{kind}")
@@ -90,8 +137,8 @@ class Lexicon:
     @cached_property
     def _lengths(self) -> tuple[list[int], list[int]]:
         """How many words surfaces and shapes may have."""
-        one, two = (sorted({len(key) for key in table}) for table in (self.surfaces, self.shapes))
-        return one, two
+        surfaces, shapes = (sorted({len(key) for key in table}) for table in (self.surfaces, self.shapes))
+        return surfaces, shapes
 
     def _known(self, words: Words) -> Iterator[tuple[tuple[int, int], str]]:
         """Surfaces and shapes that were seen in labelled texts."""
@@ -126,11 +173,11 @@ class Lexicon:
         }
 
     @classmethod
-    def from_json(cls, held: Mapping[str, Any]) -> Lexicon:
+    def from_json(cls, saved: Mapping[str, Any]) -> Gazetteer:
         """Read what `to_json` wrote."""
-        surfaces, shapes = ({tuple(key): tuple(names) for key, names in held[part]} for part in ("surfaces", "shapes"))
-        opens = frozenset(tuple(key) for key in held["opens"])
-        return cls(tuple(held["kinds"]), surfaces, shapes, opens, frozenset(held["closes"]), held["longest"])
+        surfaces, shapes = ({tuple(key): tuple(names) for key, names in saved[part]} for part in ("surfaces", "shapes"))
+        opens = frozenset(tuple(key) for key in saved["opens"])
+        return cls(tuple(saved["kinds"]), surfaces, shapes, opens, frozenset(saved["closes"]), saved["longest"])
 
 
 def _fields_of(counts: Counter[tuple[Key, str]], most: int) -> dict[Key, tuple[str, ...]]:
@@ -144,7 +191,7 @@ def _fields_of(counts: Counter[tuple[Key, str]], most: int) -> dict[Key, tuple[s
     return {key: tuple(names) for key, names in fields.items()}
 
 
-def _telling(key: Key) -> bool:
+def _distinctive(key: Key) -> bool:
     """Whether a shape is more than lower-case words and marks."""
     return any("A" in part or "0" in part for part in key)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.rungs.words import Words, shape
+from tailtune.tasks.extraction.rungs.base import Words, shape
 
 
 def test_words_are_runs_of_letters_and_digits_and_single_marks() -> None:

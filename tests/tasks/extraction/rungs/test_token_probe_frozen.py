@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tailtune.tasks.extraction.heads import TokenStates
-from tailtune.tasks.extraction.rungs.frozen import LAYERS, FrozenStates
+from tailtune.tasks.extraction.rungs.token_probe import LAYERS, FrozenStates
 from tailtune.tasks.extraction.windows import KINDS, kind_of, pack
 
 

@@ -1,0 +1,74 @@
+"""Whether a stage has anything to do: what DVC sees, and what it cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.errors import MissingInputError
+from tailtune.core.reports import PromptReport, RegisterReport
+from tailtune.lifecycle.table import Stage
+from tailtune.predictors.prompted import weights
+from tailtune.services import store, versions
+from tailtune.services.mlflow.home import is_registered
+from tailtune.tasks.use_case import load_use_case
+
+
+def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
+    """Why a stage must run although DVC calls it fresh, as a line for people; empty when nothing demands it."""
+    if stage == "register" and is_lost(paths, use_case):
+        return "the version it reported is not in this tracking store: registering again"
+    if stage == "prompt" and has_other_weights(paths, use_case):
+        return "the weights of a local model have changed: measuring again"
+    return ""
+
+
+def stale(paths: Paths, use_case: str, stages: Sequence[Stage]) -> list[Stage]:
+    """The first of some stages that has something to do, and all after it: they will have, most likely.
+
+    Args:
+        paths: The checkout.
+        use_case: Whose stages.
+        stages: In order.
+    """
+    changed = versions.is_stale(paths, use_case)
+    for place, stage in enumerate(stages):
+        if stage.name in changed or hidden_change(paths, stage.name, use_case):
+            return list(stages[place:])
+    return []
+
+
+def is_lost(paths: Paths, use_case: str) -> bool:
+    """Whether the reported version is not in the tracking store of now: another store, a new clone, a deleted one."""
+    path = paths.case(use_case).report("register")
+    if not path.is_file():
+        return False
+    report = store.read_report(path, RegisterReport, use_case)
+    uri = Settings().resolved_tracking_uri(paths)
+    return not is_registered(uri, report.model, report.version, report.run_id)
+
+
+def has_other_weights(paths: Paths, use_case: str) -> bool:
+    """Whether prompts were measured with other weights of a local model than are there now."""
+    path = paths.case(use_case).report("prompt")
+    if not path.is_file():
+        return False
+    try:
+        report = store.read_report(path, PromptReport, use_case)
+    except MissingInputError:  # of another version: it is for DVC to say whether it is stale
+        return False
+    declared = load_use_case(paths, use_case).spec.prompt
+    return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
+
+
+def say_fresh(stage: str) -> None:
+    """The line of a stage that need not run; one that runs speaks for itself."""
+    say(stage, "fresh: nothing it reads has changed")
+
+
+def say(what: str, text: str) -> None:
+    """One line about a stage, on stderr."""
+    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
