@@ -14,6 +14,7 @@ from types import ModuleType
 
 import psutil
 import pytest
+from lifecycle.helpers import perform
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
 from services.mlflow.examples import publish
@@ -21,7 +22,6 @@ from worlds.servers import free_port
 
 from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
-from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow.home import open_client
@@ -116,7 +116,7 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
         for day, (uri, winner) in enumerate(turns, start=1):
             examples.make_life(case, winner=winner)
             tracker = connect(uri, case)
-            report = register.run(Context(case, Settings(), Silent(), tracker))
+            report = perform("register", Context(case, Settings(), Silent(), tracker))
             publish(tracker, examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))
             run_id = publish(tracker, examples.curate(case, at=f"2026-11-2{day}T10:00:00+00:00"))
             assert report.champion_version == str(min(day, 2))

@@ -13,8 +13,10 @@ import yaml
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle import guards
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.publish import decision_page
 from tailtune.lifecycle.table import BY_NAME
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import load_use_case
@@ -96,4 +98,7 @@ def perform(stage: str, context: Context) -> Any:
     context = replace(context, stage=stage)
     guards.check(context)
     shutil.rmtree(context.out, ignore_errors=True)
-    return BY_NAME[stage].load()(context)
+    report = BY_NAME[stage].load()(context)
+    if isinstance(report, RegisterReport):
+        decision_page(context, report)
+    return report

@@ -12,12 +12,13 @@ from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, server, tracker, uri  # noqa: F401 - fixtures
 from services.mlflow.examples import publish
 
+from lifecycle.helpers import perform
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import RegisterReport
-from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.register.identity import split_digest
 from tailtune.services import versions
 from tailtune.services.mlflow import Tracker, connect, registry
 from tailtune.tasks.use_case import UseCase, load_use_case
@@ -28,7 +29,7 @@ pytestmark = THIRD_PARTY
 def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> RegisterReport:  # noqa: F811
     """What the runner does: run the stage, stamp its report, publish it."""
     tracker = connect(uri, case)  # noqa: F811
-    report = register.run(Context(case, Settings(), Silent(), tracker))
+    report = perform("register", Context(case, Settings(), Silent(), tracker))
     publish(tracker, examples.stamped(case, report, at))
     return report
 
@@ -141,12 +142,12 @@ def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, trac
 
 def test_another_test_file_is_another_split(case: UseCase, tmp_path: Path) -> None:  # noqa: F811
     given = respecified(case, "{file: tickets.jsonl,", "{file: tickets.jsonl, test_file: test.jsonl,")
-    context = Context(given, Settings(), Silent(), connect(f"sqlite:///{tmp_path / 'never.db'}", given))
+    tracker = connect(f"sqlite:///{tmp_path / 'never.db'}", given)  # noqa: F811
     given.paths.data.mkdir(parents=True)
     seen = set()
     for content in ("one", "two"):
         (given.paths.data / "test.jsonl").write_text(content)
-        seen.add(register._split_digest(context))
+        seen.add(split_digest(Context(given, Settings(), Silent(), tracker, "register")))
     assert len(seen) == 2
 
 
@@ -192,12 +193,12 @@ from tailtune.core.progress import Silent
 from tailtune.services.mlflow import connect, registry
 from tailtune.tasks.use_case import load_use_case
 from tailtune.config.paths import Paths
-from tailtune.lifecycle import register
+from tailtune.lifecycle.register import step
 from tailtune.lifecycle.context import Context
 def die(*args, **kwargs): os.kill(os.getpid(), 9)
 {patch}
 case = load_use_case(Paths(Path({str(case.paths.project.root)!r})), {case.name!r})
-register.run(Context(case, Settings(), Silent(), connect({uri!r}, case)))
+step.run(Context(case, Settings(), Silent(), connect({uri!r}, case), "register"))
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     left = registry.versions(tracker, case.name)
@@ -214,14 +215,14 @@ def test_missing_model_files_are_told(case: UseCase, tracker: Tracker) -> None: 
     examples.make_life(case)
     (case.paths.stage("ladder") / "rungs" / "tfidf" / "predictor.json").unlink()
     with pytest.raises(MissingInputError, match="build/support-tickets/ladder/rungs/tfidf"):
-        register.run(Context(case, Settings(), Silent(), tracker))
+        perform("register", Context(case, Settings(), Silent(), tracker))
 
 
 def test_predictor_that_does_not_answer_is_never_registered(case: UseCase, tracker: Tracker) -> None:  # noqa: F811
     examples.make_life(case)
     (case.paths.stage("ladder") / "rungs" / "tfidf" / "arrays.safetensors").write_bytes(b"torn")
     with pytest.raises(TailTuneError, match="does not answer"):
-        register.run(Context(case, Settings(), Silent(), tracker))
+        perform("register", Context(case, Settings(), Silent(), tracker))
     assert registry.versions(tracker, case.name) == ()
 
 

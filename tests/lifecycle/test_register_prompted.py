@@ -16,12 +16,12 @@ from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, tracker, uri  # noqa: F401 - fixtures
 from services.mlflow.examples import publish
 
+from lifecycle.helpers import perform
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.settings import Settings
 from tailtune.core.errors import TailTuneError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import EvaluateReport, RegisterReport
-from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.prompted.rung import PromptContext, Prompted
 from tailtune.predictors.prompted.templates import Template
@@ -79,7 +79,7 @@ def prompting(case: UseCase, model: dict[str, Any], **section: Any) -> UseCase: 
 
 def registered(case: UseCase, uri: str, at: str = "2026-11-20T10:07:00+00:00") -> tuple[RegisterReport, Context]:  # noqa: F811
     ctx = Context(case, Settings(), Silent(), connect(uri, case))
-    report = register.run(ctx)
+    report = perform("register", ctx)
     publish(ctx.tracker, examples.stamped(case, report, at))
     return report, ctx
 

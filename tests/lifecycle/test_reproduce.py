@@ -13,10 +13,10 @@ from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, made_store  # noqa: F401 - fixture
 from services.mlflow.examples import publish
 
+from lifecycle.helpers import perform
 from tailtune.config.settings import Settings
 from tailtune.core.errors import StageFailedError, UsageError
 from tailtune.core.progress import Silent
-from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.reproduce import Reproduction, reproduce
 from tailtune.services import scratch, versions
@@ -80,7 +80,7 @@ def case(tmp_path: Path, made_store: Path) -> UseCase:  # noqa: F811
     git(root, "add", "-A")
     git(root, "commit", "-qm", "one")
     tracker = connect(f"sqlite:///{case.paths.project.mlflow_store / 'mlflow.db'}", case)
-    report = register.run(Context(case, Settings(), Silent(), tracker))
+    report = perform("register", Context(case, Settings(), Silent(), tracker))
     publish(tracker, examples.stamped(case, report, "2026-11-20T10:07:00+00:00"))
     (root / "src" / "life.py").write_text(LIFE.format(bonus=0.03))
     write_rows(case, 5)

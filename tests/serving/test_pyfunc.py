@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from lifecycle.helpers import perform
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
 from worlds import stores
@@ -24,7 +25,6 @@ from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
 from tailtune.core.records import Answer
 from tailtune.core.reports import RegisterReport
-from tailtune.lifecycle import register
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.curate import Drops, tidy_train_rows
 from tailtune.services.mlflow import connect
@@ -52,7 +52,7 @@ def uri(case: UseCase) -> str:
 @pytest.fixture(scope="module")
 def report(case: UseCase, uri: str) -> RegisterReport:
     examples.make_life(case)
-    return register.run(Context(case, Settings(), Silent(), connect(uri, case)))
+    return perform("register", Context(case, Settings(), Silent(), connect(uri, case)))
 
 
 def environment(uri: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +19,23 @@ from tailtune.tasks.use_case import UseCase
 
 R = TypeVar("R", bound=Report)
 _GB, _DAY_S = 1e9, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """One per registration.
+
+    Attributes:
+        git_commit: None outside of git.
+        git_dirty: Whether code, declarations or pins differ from the commit; None outside of git.
+        data_hash: Pin of data/; None when it is not pinned.
+        test_file_hash: Of the user's test file; empty without one.
+    """
+
+    git_commit: str | None
+    git_dirty: bool | None
+    data_hash: str | None
+    test_file_hash: str
 
 
 class Inputs:
@@ -135,6 +154,21 @@ class Inputs:
             declared_days=case.spec.value.change_every_days,
             seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
             kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
+        )
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Which commit and which data a version is made from, as of now."""
+        paths, project = self._case.paths, self._case.paths.project
+        commit, name = versions.git_commit(project.root), self._case.spec.data.test_file
+        test_file = None if name is None else paths.data / name
+        return Provenance(
+            git_commit=commit,
+            git_dirty=None if commit is None else versions.git_dirty(project.root),
+            data_hash=versions.data_hash(project),
+            test_file_hash=hashlib.sha256(test_file.read_bytes()).hexdigest()
+            if test_file is not None and test_file.is_file()
+            else "",
         )
 
     def _writer(self, name: str) -> str:

@@ -17,7 +17,7 @@ from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
 from tailtune.core.progress import Progress
-from tailtune.core.reports import Report
+from tailtune.core.reports import RegisterReport, Report
 from tailtune.lifecycle import guards
 from tailtune.lifecycle.charging import charged
 from tailtune.lifecycle.context import Context
@@ -47,6 +47,8 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
             guards.check(context)
             with _replaced_whole(context.out, case.paths.stage(name)):
                 report, refusal = _outcome(stage, context)
+                if isinstance(report, RegisterReport):
+                    _publish(context, report)
             stamp = {
                 "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "spec_digest": case.spec.digest(stage.sections),
@@ -70,6 +72,12 @@ def _outcome(stage: Stage, context: Context) -> tuple[Report, GateError | None]:
         if not isinstance(refusal.report, Report):
             raise
         return refusal.report, refusal
+
+
+def _publish(context: Context, report: RegisterReport) -> None:
+    from tailtune.lifecycle.publish import decision_page  # it brings MLflow's registry and the page's templates
+
+    decision_page(context, report)
 
 
 @contextmanager

@@ -154,7 +154,7 @@ STAGES: tuple[Stage, ...] = (
         name="register",
         family="versioning",
         summary="Register the winner in MLflow; the gate decides who is champion.",
-        run="tailtune.lifecycle.register:run",
+        run="tailtune.lifecycle.register.step:run",
         sections=("data", "curate", "split", "prompt", "register", "targets"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),

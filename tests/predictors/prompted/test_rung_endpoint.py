@@ -16,10 +16,10 @@ from tasks.classification.contract import WORDS, context, embed
 from predictors.prompted.scripted import CODEC, SHOWING
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ServiceError
+from tailtune.lifecycle.bundle import Bought, needs
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted, build
 from tailtune.services.endpoint import AnswerCache
-from tailtune.services.mlflow.bundle import Bought, needs
 from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]

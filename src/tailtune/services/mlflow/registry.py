@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
 from tailtune.core.run_plan import points
-from tailtune.services.mlflow.bundle import ENTRY, Needs, copy_code
 from tailtune.services.mlflow.home import fluent, service_errors
 from tailtune.services.mlflow.tracker import Tracker
 from tailtune.services.mlflow.write import NOTE, now_ms
@@ -99,16 +97,22 @@ class Stored:
 
     Attributes:
         predictor: Folder with the saved predictor.
+        entry: File that MLflow runs to load it.
+        code: Folder of the package that this file imports.
+        requirements: Packages that it takes, `name==version`.
+        columns: What an answer is made of: column → `str` or `float`.
         example: A text for the model's input example.
-        needed: What it took to answer that text.
         rung: Its kind.
         model_type: MLflow's word for its task.
         params: What else the UI shows of it.
     """
 
     predictor: Path
+    entry: Path
+    code: Path
+    requirements: Sequence[str]
+    columns: Mapping[str, str]
     example: str
-    needed: Needs
     rung: str
     model_type: str
     params: Mapping[str, int | str]
@@ -126,20 +130,18 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
     Raises:
         ServiceError: MLflow cannot be written.
     """
-    needed = stored.needed
-    with _at(tracker, f"storing {model}") as mlflow, tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+    with _at(tracker, f"storing {model}") as mlflow:
         from mlflow.entities import Metric, Param
 
         run_id = tracker.open_run("register", f"{model} (not registered yet)")
-        code = copy_code(needed.modules, Path(scratch))
         with _inside(mlflow, run_id):
             info = mlflow.pyfunc.log_model(
                 name=model,
-                python_model=str(ENTRY),
+                python_model=str(stored.entry),
                 artifacts={PREDICTOR: str(stored.predictor)},
-                code_paths=[str(code)],
-                pip_requirements=list(needed.requirements),
-                signature=_signature(needed.columns),
+                code_paths=[str(stored.code)],
+                pip_requirements=list(stored.requirements),
+                signature=_signature(stored.columns),
                 input_example=_example(stored.example),
                 params={"rung": stored.rung, **stored.params},
                 tags={"tailtune.use_case": tracker.case.name},

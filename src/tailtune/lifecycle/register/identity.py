@@ -1,0 +1,100 @@
+"""What a version is, and what it says of itself: its key, its tags, its figures, and the files beside its model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tailtune.config.model import SECTIONS
+from tailtune.core.records import Row
+from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport
+from tailtune.core.run_plan import estimate_values, latency_values
+from tailtune.lifecycle.context import Context
+from tailtune.predictors.prompted.weights import digest_of
+from tailtune.services import store
+
+_SHAPING = tuple(section for section in SECTIONS if section != "description")
+_SPLITTING = ("data", "curate", "split")
+
+
+def key_of(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, local_model: Path | None) -> str:
+    """Equal exactly when rows, winner and files are: a rerun finds its version instead of making a second.
+
+    Args:
+        evaluated: Names the winner and the rows.
+        test: The test rows.
+        folder: The winner's files.
+        local_model: Folder of the local model that the winner asks; None when it asks none.
+    """
+    parts = [evaluated.rows_digest, store.rows_digest(test), evaluated.winner, _folder_digest(folder)]
+    parts += [] if local_model is None else [digest_of(local_model)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def winner_of(evaluated: EvaluateReport) -> CandidateResult:
+    """The winner's figures."""
+    return next(candidate for candidate in evaluated.candidates if candidate.name == evaluated.winner)
+
+
+def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
+    """What made the version. Unknown things have no tag."""
+    winner, provenance = winner_of(evaluated), context.inputs.provenance
+    decided = context.inputs.reports().get("decide")
+    known: Mapping[str, str | None] = {
+        "winner": winner.name,
+        **{name: f"{estimate.value:.4f}" for name, estimate in winner.metrics.items()},
+        "verdict": decided.verdict if isinstance(decided, DecideReport) else None,
+        "data_hash": provenance.data_hash,
+        "rows_digest": evaluated.rows_digest,
+        "spec_hash": context.case.spec.digest(_SHAPING),
+        "split_digest": split_digest(context),
+        "git_commit": provenance.git_commit,
+        "use_case": context.case.name,
+        "git_dirty": None if provenance.git_dirty is None else str(provenance.git_dirty).lower(),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def split_digest(context: Context) -> str:
+    """Equal exactly when rows go to the same splits: then no row that one version learned from tests another."""
+    digest = f"{context.case.spec.digest(_SPLITTING)}\x1f{context.inputs.provenance.test_file_hash}"
+    return hashlib.sha256(digest.encode()).hexdigest()[:16]
+
+
+def values_of(winner: CandidateResult) -> dict[str, float | None]:
+    """The winner's figures on test, as metrics of its run."""
+    measured = [estimate_values(name, estimate) for name, estimate in winner.metrics.items()]
+    return {
+        **{name: value for values in measured for name, value in values.items()},
+        **latency_values(winner.latency),
+        "ece": winner.ece,
+        "usd_per_1000": winner.usd_per_1000,
+        "invalid_rows": winner.invalid_rows,
+    }
+
+
+def model_files(context: Context) -> dict[str, Path]:
+    """Everything that `tailtune reproduce` and a reader need beside the model, by artifact path."""
+    paths, project = context.paths, context.project
+    files = {
+        "spec/model.yaml": paths.model_yaml,
+        f"spec/{context.case.spec.ANSWERS}": context.case.answers_file,
+        "spec/prices.yaml": project.prices,
+        "spec/data.dvc": project.data_dvc,
+        "spec/dvc.yaml": project.dvc_yaml,
+        "spec/dvc.lock": project.dvc_yaml.with_name("dvc.lock"),
+    }
+    files |= {f"spec/prompts/{path.name}": path for path in sorted(paths.prompts.glob("*.md"))}
+    return files | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}
+
+
+def _folder_digest(folder: Path) -> str:
+    """Digest of a folder's files: equal exactly when names and bytes are."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\x1f{path.stat().st_size}\x1e".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()[:16]

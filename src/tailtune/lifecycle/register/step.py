@@ -1,0 +1,160 @@
+"""Register the winner as a version; the gate decides who is champion. Run again after a kill, it finishes its work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tailtune.config.prices import list_usd
+from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.errors import MissingInputError
+from tailtune.core.figures import memory
+from tailtune.core.measures import MEASURES
+from tailtune.core.records import Row
+from tailtune.core.reports import EvaluateReport, PromptReport, RegisterReport
+from tailtune.lifecycle.bundle import ENTRY, Bought, copy_code, needs
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.language_models import language_models
+from tailtune.lifecycle.register.gate import settle
+from tailtune.lifecycle.register.identity import key_of, model_files, tags_of, values_of, winner_of
+from tailtune.predictors.prompted.opening import model_of, pack
+from tailtune.predictors.prompted.weights import bytes_of
+from tailtune.services.mlflow import prompts, registry
+from tailtune.services.mlflow.registry import CHAMPION, Stored, Version
+from tailtune.tasks import saved
+from tailtune.tasks.table import FINE_TUNE
+
+PAGE = "decision.html"
+
+
+def run(context: Context) -> RegisterReport:
+    """Register the evaluation's winner, compare it with the champion, and set aliases.
+
+    Equal rows, winner and files are one version: then its tags and reports are updated, and no second one is made.
+
+    Raises:
+        MissingInputError: Evaluation has not run, or the winner's files are gone.
+        ServiceError: The tracking store failed, or the winner does not answer from its files.
+    """
+    case, inputs = context.case, context.inputs
+    evaluated, test = inputs.report(EvaluateReport), inputs.rows("test")
+    folder = _folder(context, evaluated.winner)
+    model = case.spec.register_.model or case.name
+    prompted = evaluated.winner in PROMPT_RUNGS
+    local_model = model_of(folder, context.settings.weights_root(context.project)) if prompted else None
+    key = key_of(evaluated, test, folder, local_model)
+
+    version = registry.find(context.tracker, model, key)
+    fresh = version is None
+    if version is None:
+        context.progress.at(0, 3, f"registering {saved.title(evaluated.winner)} as {model}")
+        with _with_model(context, folder, local_model) as whole:
+            version = _register(context, model, key, evaluated, whole, _example(test))
+    else:
+        registry.tag(context.tracker, version, tags_of(context, evaluated))
+    context.progress.at(1, 3, "comparing with the champion")
+    decision, comparison = settle(context, model, version, folder, test)
+    _put_prompt_in_production(context, evaluated.winner)
+    version = registry.get(context.tracker, model, version.version)
+    champion = registry.holder(context.tracker, model, CHAMPION)
+    aliases = "".join(f" @{alias}" for alias in version.aliases)
+    context.progress.say(f"{model} v{version.version}{aliases}{'' if fresh else ' (known)'}: {decision.reason}")
+    return RegisterReport(
+        use_case=case.name,
+        stage="register",
+        rows_digest=evaluated.rows_digest,
+        model=model,
+        version=version.version,
+        run_id=version.run_id,
+        uri=version.uri,
+        aliases=version.aliases,
+        champion_version=None if champion is None else champion.version,
+        promotion=decision,
+        comparison=comparison,
+        winner=evaluated.winner,
+        page=context.shown(context.out / PAGE),
+    )
+
+
+def _example(test: Sequence[Row]) -> str:
+    """A text of middle length: the text that the predictor is tried with must be one that it really answers."""
+    return sorted((row.text for row in test), key=len)[len(test) // 2]
+
+
+def _folder(context: Context, winner: str) -> Path:
+    """The winner's files.
+
+    Raises:
+        MissingInputError: They are not there.
+    """
+    if winner == FINE_TUNE:
+        folder = context.inputs.folder("train/model")
+    else:
+        folder = context.inputs.folder(f"{'prompt' if winner in PROMPT_RUNGS else 'ladder'}/rungs/{winner}")
+    if not (folder / saved.CARD).is_file():
+        raise MissingInputError(
+            f"{context.shown(folder)}: the winner's files are not there", f"tailtune run {context.case.name}"
+        )
+    return folder
+
+
+@contextmanager
+def _with_model(context: Context, folder: Path, local_model: Path | None) -> Iterator[Path]:
+    """The winner's files, with the weights of the local model that it asks: a version answers without the project."""
+    if local_model is None:
+        yield folder
+        return
+    size, shown = memory(bytes_of(local_model) / 2**20), context.shown(local_model)
+    context.progress.say(f"the version takes the model with it: {size} from {shown}")
+    with tempfile.TemporaryDirectory(prefix=".register-", dir=context.paths.build) as scratch:
+        yield pack(folder, local_model, Path(scratch))
+
+
+def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
+    winner, task = winner_of(evaluated), context.case.task
+    needed = needs(folder, example)
+    _count(context, needed.bought)
+    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+        stored = Stored(
+            predictor=folder,
+            entry=ENTRY,
+            code=copy_code(needed.modules, Path(scratch)),
+            requirements=needed.requirements,
+            columns=needed.columns,
+            example=example,
+            rung=winner.name,
+            model_type=task.model_type,
+            params={f"{task.noun}s": len(context.case.answers.names)},
+        )
+        logged = registry.log_model(context.tracker, model, stored, values_of(winner))
+    _count(context, needed.bought)  # MLflow asks once more, to see that it can be served
+    registry.attach(context.tracker, logged.run_id, model_files(context))
+    quality, measure = winner.quality, MEASURES[winner.metric].title
+    note = (
+        f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
+        f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
+    )
+    return registry.create(context.tracker, model, logged, tags_of(context, evaluated) | {registry.KEY: key}, note)
+
+
+def _count(context: Context, bought: Bought | None) -> None:
+    """Count what an endpoint charges for trying the winner: those answers are asked for without a budget.
+
+    Limit: MLflow's own try does not report its tokens; the same text, it is taken to cost what the first did.
+    """
+    if bought is None:
+        return
+    with language_models(context) as models:
+        price = models.prices.tokens.get(bought.price or "")
+        models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
+
+
+def _put_prompt_in_production(context: Context, winner: str) -> None:
+    """The prompt of a winning rung is in production; when something else answers, none is."""
+    report = context.inputs.reports().get("prompt")
+    if isinstance(report, PromptReport) and report.rungs:
+        rung = next((rung for rung in report.rungs if rung.name == winner), None)
+        prompt, version = (None, None) if rung is None else (rung.prompt, rung.prompt_version)
+        prompts.put_in_production(context.tracker, prompt, version)
