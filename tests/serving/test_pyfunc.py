@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from lifecycle.helpers import perform
 from services.mlflow import examples
-from services.mlflow.conftest import THIRD_PARTY, case, made_store, stop, tracker, uri, wait_for  # noqa: F401
+from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
+from worlds import stores
 from worlds.servers import free_port
 
 from tailtune.config.model import Pii
@@ -35,17 +36,30 @@ pytestmark = THIRD_PARTY
 BIN = Path(sys.executable).parent
 
 
-@pytest.fixture
-def report(case: UseCase, uri: str) -> RegisterReport:  # noqa: F811
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
+    """One for all tests of this file: they only ask its model."""
+    made = examples.make_case(tmp_path_factory.mktemp("served") / "project")
+    stores.give(tmp_path_factory, made.paths.project.mlflow_store)
+    return made
+
+
+@pytest.fixture(scope="module")
+def uri(case: UseCase) -> str:
+    return f"sqlite:///{case.paths.project.mlflow_store / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def report(case: UseCase, uri: str) -> RegisterReport:
     examples.make_life(case)
     return perform("register", Context(case, Settings(), Silent(), connect(uri, case)))
 
 
-def environment(uri: str) -> dict[str, str]:  # noqa: F811
+def environment(uri: str) -> dict[str, str]:
     return {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_bare_process_loads_it_and_uses_the_code_it_carries(report: RegisterReport, uri: str, tmp_path: Path) -> None:  # noqa: F811
+def test_bare_process_loads_it_and_uses_the_code_it_carries(report: RegisterReport, uri: str, tmp_path: Path) -> None:
     script = """
 import json, mlflow, pandas as pd
 model = mlflow.pyfunc.load_model("models:/support-tickets@champion")
@@ -70,7 +84,7 @@ print(json.dumps({
     assert "/artifacts/code/tailtune/" in message["code"]
 
 
-def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:  # noqa: F811
+def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:
     stored = next(case.paths.project.mlflow_store.glob("artifacts/*/models/*/artifacts"))
     lines = (stored / "requirements.txt").read_text().split()
     names = {line.partition("==")[0] for line in lines}
@@ -88,7 +102,7 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
 RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset my  pass\u200bword, tel. no. 5550188123 "
 
 
-def curated(case: UseCase, raw: str) -> str:  # noqa: F811
+def curated(case: UseCase, raw: str) -> str:
     """What curation makes of a text, by the stage's own code."""
     (tidy,) = tidy_train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case, Drops())
     return tidy.row.text
@@ -96,8 +110,8 @@ def curated(case: UseCase, raw: str) -> str:  # noqa: F811
 
 def test_a_raw_text_is_answered_as_the_curated_row_is(
     report: RegisterReport,
-    case: UseCase,  # noqa: F811
-    uri: str,  # noqa: F811
+    case: UseCase,
+    uri: str,
     tmp_path: Path,
 ) -> None:
     text = curated(case, RAW)
@@ -147,7 +161,7 @@ def test_only_what_the_card_names_is_scrubbed(
 
 
 @pytest.mark.slow
-def test_mlflow_serves_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:  # noqa: F811
+def test_mlflow_serves_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:
     port = free_port()
     command = [str(BIN / "mlflow"), "models", "serve", "-m", "models:/support-tickets@champion"]
     command += ["--env-manager", "local", "--port", str(port)]
