@@ -17,6 +17,7 @@ from tailtune.lifecycle.table import BY_NAME, STAGES
 
 cli = typer.Typer(
     help="Prove whether you need to fine-tune before you pay for it, then run the model's whole life.",
+    epilog="What the words mean: docs/glossary.md. Where to begin: README.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
