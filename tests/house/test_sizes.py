@@ -1,4 +1,4 @@
-"""Small rooms: a module is about 150 lines, a function up to 40, and never far beyond."""
+"""One idea a file: a module has 80 to 400 lines, a function up to 40, and never far beyond."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 
 from house.tree import FLOWS, ROOT, SRC, outside, python_files, syntax
 
-MOST_LINES, MEDIAN_LINES, FUNCTION_LINES = 600, 150, 60
+MOST_LINES, MEDIAN_LINES, FUNCTION_LINES = 600, 200, 60
 
 
 def lengths() -> dict[str, int]:

@@ -215,3 +215,18 @@ def test_what_was_fitted_on_other_rows_is_not_scored_on_test(tmp_path: Path) -> 
         store.require_same_rows("toy", passed, test, decision="now", ladder=tmp_path / "ladder")
     with pytest.raises(MissingInputError, match="not the ones that validation passed"):
         store.require_same_rows("toy", passed, [*test, Row("b", "t", "x", "f:2", "test")], decision="now")
+
+
+def test_all_files_below_count_and_a_link_as_what_it_leads_to(tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "a").write_bytes(b"x" * 100)
+    (folder / "deep" / "er" / "b").write_bytes(b"x" * 23)
+    (tmp_path / "elsewhere").write_bytes(b"x" * 1000)
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "broken").symlink_to(tmp_path / "gone")
+    assert store.folder_bytes(folder) == 1123
+
+
+def test_no_folder_has_no_bytes(tmp_path: Path) -> None:
+    assert store.folder_bytes(tmp_path / "none") == 0

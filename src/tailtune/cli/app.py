@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tailtune import __version__
-from tailtune.cli.cost import cost
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
+from tailtune.core.ledger import PURPOSES
 from tailtune.lifecycle.table import BY_NAME, STAGES
 
 cli = typer.Typer(
     help="Prove whether you need to fine-tune before you pay for it, then run the model's whole life.",
+    epilog="What the words mean: docs/glossary.md. Where to begin: README.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -189,7 +191,58 @@ def reproduce(
         raise typer.Exit(3)
 
 
+class _ShowFirst(TyperGroup):
+    """`tailtune cost NAME` is short for `tailtune cost show NAME`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word `show` before what names no command."""
+        first = next((word for word in args if not word.startswith("-")), None)
+        if first is not None and first not in self.commands:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+cost = typer.Typer(
+    cls=_ShowFirst,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Show what a model's life cost and brought; `cost add` adds what only people know.",
+)
 cli.add_typer(cost, name="cost", rich_help_panel=LIFE)
+
+
+@cost.command("show")
+def show_cost(
+    use_case: UseCaseName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON, for machines.")] = False,
+) -> None:
+    """Each version's cost and gain, all candidates in dollars, the break-even volume; `show` may be left out."""
+    from tailtune.cli.cost import print_bill
+
+    print_bill(Paths.find(), use_case, as_json)
+
+
+@cost.command("add")
+def add_cost(
+    use_case: UseCaseName,
+    purpose: Annotated[str, typer.Option("--for", metavar="WHAT", help=f"One of {', '.join(PURPOSES)}.")],
+    hours: Annotated[float | None, typer.Option(help="A person's hours.")] = None,
+    usd: Annotated[float | None, typer.Option(help="US dollars paid.")] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Rows labelled: what is entered with them stands in place of rows × label price. Without --rows, "
+            "hours and dollars for labelling come on top."
+        ),
+    ] = None,
+    note: Annotated[str, typer.Option(help="What it was.")] = "",
+    on: Annotated[str, typer.Option(metavar="DATE", help="When it was, e.g. 2026-11-20 [now].")] = "",
+) -> None:
+    """Add what only people know: hours, money, labelled rows, the day of a complaint."""
+    from tailtune.cli.cost import AddedCost, note_cost
+
+    print(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
+    print(f"Next:  tailtune cost {use_case}")
 
 
 def _stage_verb(name: str) -> Callable[[str], None]:

@@ -30,10 +30,10 @@ def write_sample(paths: Paths, name: str) -> Iterator[str]:
         yield f"data/{name}/ is as data.dvc pins it"
         return
     rows = _generate(paths, name)
-    for other in _missing(paths):
+    for other in versions.without_rows(paths):
         if paths.generator(other).is_file():
             yield f"data/{other}/ holds {_generate(paths, other):,} rows; data.dvc pins them together"
-    _refuse_gaps(paths)
+    versions.refuse_gaps(paths)
     before = versions.data_hash(paths)
     after = versions.pin_data(paths)
     yield f"data/{name}/ holds {rows:,} rows; data.dvc {'pins exactly these' if before == after else 'was updated'}"
@@ -45,10 +45,10 @@ def restore_samples(paths: Paths) -> None:
     Raises:
         UsageError: A use case's rows are missing and cannot be generated.
     """
-    for name in _missing(paths):
+    for name in versions.without_rows(paths):
         if paths.generator(name).is_file():
             _generate(paths, name)
-    _refuse_gaps(paths)
+    versions.refuse_gaps(paths)
 
 
 def example(paths: Paths, module: str) -> ModuleType:
@@ -84,16 +84,3 @@ def _check_name(paths: Paths, name: str) -> None:
         " installed with the package",
         "tailtune new --help",
     )
-
-
-def _missing(paths: Paths) -> list[str]:
-    return [name for name in paths.use_cases() if not paths.case(name).data.is_dir()]
-
-
-def _refuse_gaps(paths: Paths) -> None:
-    missing = _missing(paths)
-    if missing:
-        raise UsageError(
-            f"data/: no rows of {', '.join(missing)}; pinning data/ now would drop them from data.dvc",
-            "dvc pull data.dvc",
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from tailtune.cli.bill import finite
+from tailtune.cli.cost import finite
 from tailtune.cli.show import read_reports
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError

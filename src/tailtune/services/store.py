@@ -1,4 +1,4 @@
-"""Files of `build/` and `reports/`: curated rows as Parquet, JSON written whole or not at all."""
+"""Files of `build/` and `reports/`: rows as Parquet, JSON written whole or not at all; and how much room they take."""
 
 from __future__ import annotations
 
@@ -184,6 +184,22 @@ def first_by_id(rows: Sequence[Row], most: int) -> list[Row]:
         return list(rows)
     chosen = set(sorted(row.id for row in rows)[:most])
     return [row for row in rows if row.id in chosen][:most]
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder, each as long as it reads; 0 when it is not there.
+
+    A link counts as the file it leads to: DVC may keep the bytes of `build/` elsewhere. Files that vanish meanwhile
+    are left out.
+    """
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(place) / name).stat().st_size
+            except OSError:
+                continue
+    return total
 
 
 _NOTE = "rows.json"

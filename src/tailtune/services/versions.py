@@ -97,12 +97,31 @@ def pin_data(paths: Paths, use_case: str | None = None) -> str:
             repo.add([str(paths.case(use_case).data)])
         else:
             if use_case is not None and before is not None:
-                _refuse_gaps(paths)
+                refuse_gaps(paths)
             repo.add([str(paths.data)])
     pinned = data_hash(paths)
     if pinned is None:
         raise ServiceError(f"{paths.shown(paths.data_dvc)}: DVC wrote no hash", "dvc add data --verbose")
     return pinned
+
+
+def without_rows(paths: Paths) -> list[str]:
+    """Use cases whose rows are not here."""
+    return [name for name in paths.use_cases() if not paths.case(name).data.is_dir()]
+
+
+def refuse_gaps(paths: Paths) -> None:
+    """Make sure that all of data/ is here before all of it is pinned.
+
+    Raises:
+        UsageError: Rows are missing, and pinning would drop them.
+    """
+    missing = without_rows(paths)
+    if missing:
+        raise UsageError(
+            f"data/: no rows of {', '.join(missing)}; pinning data/ now would drop them from data.dvc",
+            "dvc pull data.dvc",
+        )
 
 
 def data_hash(paths: Paths) -> str | None:
@@ -251,15 +270,6 @@ def _md5(path: Path) -> str:
     """A file's hash as DVC's cache has it."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _refuse_gaps(paths: Paths) -> None:
-    missing = [name for name in paths.use_cases() if not paths.case(name).data.is_dir()]
-    if missing:
-        raise UsageError(
-            f"data/: no rows of {', '.join(missing)}; pinning data/ now would drop them from data.dvc",
-            "dvc pull data.dvc",
-        )
 
 
 def _stages(repo: Any, use_case: str) -> list[Any]:

@@ -36,7 +36,7 @@ def test_every_page_is_balanced_and_needs_no_network(reports: dict[str, Report])
     assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
     leading = [value for _, name, value in page.attributes if name in ("src", "href") or name.startswith("on")]
-    assert leading == ["../../../docs/glossary.md"]
+    assert leading == [], "the page is also opened where no other file of the project is"
 
 
 def test_the_verdict_stands_before_everything_else() -> None:
@@ -235,7 +235,7 @@ def test_a_closed_gate_is_all_the_page_speaks_of() -> None:
 def test_an_unfinished_life_gives_no_verdict_and_names_what_it_leaves_out() -> None:
     reports = fixtures.whole()
     del reports["ladder"]
-    text = Outline(render(reports)).text
+    text = Outline(render(reports)).text.partition("What the words mean")[0]
     assert "Not finished: ladder is next" in text
     assert "Use the fine-tune" not in text
     assert "provisional" not in text

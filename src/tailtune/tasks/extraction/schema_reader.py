@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.formats import CHECKED, checker
-from tailtune.config.json_lines import LinedJson
+from tailtune.config.located import LinedJson
 from tailtune.core.errors import Fault, SpecError
 from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema, Problem, without_null
 

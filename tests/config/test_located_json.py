@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.config.json_lines import LinedJson
+from tailtune.config.located import LinedJson
 from tailtune.core.errors import SpecError
 
 TEXT = """{
