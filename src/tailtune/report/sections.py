@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
+from typing import Any, Literal
 
 from tailtune.core.reports import (
     CurateReport,
@@ -387,7 +387,8 @@ _NOTHING = {"prompt": "no prompted rung was measured", "diagnose": "no prompted 
 
 def of_report(report: Report) -> Section:
     """What one report says on its own, whatever there was before and after it."""
-    section = OF_STAGE[type(report)](Story((report,), use_case=report.use_case))
+    alone: dict[str, Any] = {report.stage: report}
+    section = OF_STAGE[type(report)](Story(**alone, use_case=report.use_case))
     if section is not None:
         return section
     missing: Sequence[str] = getattr(report, "unmeasured", ())
