@@ -33,6 +33,7 @@ from tailtune.report.numbers import (
     points,
     points_with_interval,
     right,
+    sentence,
     share,
     title,
     usd,
@@ -214,6 +215,19 @@ def _best_prompt(found: PromptReport) -> Fact | None:
     p = best.comparison.mcnemar_p if best.p_adjusted is None else best.p_adjusted
     gain = f"{points(gap.value)} points ({points(gap.low)} to {points(gap.high)}) over {best.comparison.second}"
     return Fact(f"{best.title}: {gain}, {p_value(p)} after correction", "best prompt")
+
+
+def bought_notes(found: PromptReport) -> Iterator[str]:
+    """Why some rungs were not bought, and what to know of those that were, as sentences."""
+    for why, names in unneeded(found):
+        yield f"Not bought: {names}. {sentence(why)}"
+    yield from map(sentence, found.notes)
+    for rung in found.rungs:
+        yield from (f"{rung.title}: {sentence(note)}" for note in rung.notes)
+    for rung in found.rungs:
+        if rung.examples_dropped:
+            left = counted(rung.examples_dropped, "example")
+            yield f"{rung.title}: {sentence(f'{left} left out, so that prompts fit the model')}"
 
 
 def failures(story: Story) -> Section | None:

@@ -28,7 +28,7 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
-from tailtune.report.numbers import called, count, ms, share, words
+from tailtune.report.numbers import called, count, counted, ms, share, words
 
 C = TypeVar("C", bound=ClassResult)
 
@@ -346,6 +346,17 @@ class Candidate:
         """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
         found = self.scored
         return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+
+    @property
+    def note(self) -> str:
+        """What its quality was measured on where that is not all dev rows; empty mostly."""
+        rows = counted(self.quality.rows, "row")
+        if self.stopped_early:
+            return f"sequence, {rows}"
+        if self.kind == "tuned":
+            return "on test"
+        stopped = isinstance(self.scored, PromptedRung) and self.scored.settled == "budget"
+        return f"money ran out, {rows}" if stopped else ""
 
     @property
     def labels(self) -> str:
