@@ -27,7 +27,6 @@ SHORT = (
     "config/",
     "core/",
     "cli/",
-    "samples/",
     "training/",
 )
 

@@ -22,7 +22,8 @@ from tailtune.core.errors import MissingInputError, TailTuneError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import DecideReport, LadderReport, PromptedRung, PromptReport
 from tailtune.lifecycle.runner import run_stage
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.examples import NoExamples
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -72,11 +73,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, double: Doub
 
 def save(folder: Path, spec: LanguageModelSpec) -> None:
     template = Template("zero_shot", "Sort.", "Text:\n{{ text }}\nAnswer:")
-    ctx = PromptContext(
-        rows=[], embed=lambda texts: None, name=BEST, template=template, codec=LabelCodec(LABELS), model=None, spec=spec  # type: ignore[arg-type,return-value]
-    )  # fmt: skip
     folder.mkdir(parents=True)
-    Prompted.fit(ctx).save(folder)
+    Prompted(BEST, template, LabelCodec(LABELS), spec, NoExamples()).save(folder)
     saved.write_card(folder, saved.RUNG_KINDS[BEST], ())
 
 

@@ -23,7 +23,8 @@ from tailtune.core.errors import TailTuneError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import EvaluateReport, RegisterReport
 from tailtune.lifecycle.context import Context
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.examples import NoExamples
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.services.mlflow import Tracker, connect, registry
@@ -65,14 +66,11 @@ def prompting(case: UseCase, model: dict[str, Any], **section: Any) -> UseCase: 
     store.write_report(case.paths.report("evaluate"), won)
     template = Template("zero_shot", "Sort.", "Text:\n{{ text }}\nAnswer:")
     labels = dict.fromkeys(examples.LABELS, "A category.")
-    ctx = PromptContext(
-        rows=[], embed=lambda texts: None, name=RUNG, template=template, codec=LabelCodec(labels), model=None,  # type: ignore[arg-type,return-value]
-        spec=LanguageModelSpec.model_validate(model),
-    )  # fmt: skip
+    spec = LanguageModelSpec.model_validate(model)
     folder = case.paths.stage("prompt") / "rungs" / RUNG
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    Prompted.fit(ctx).save(folder)
+    Prompted(RUNG, template, LabelCodec(labels), spec, NoExamples()).save(folder)
     predictors.write_card(folder, predictors.RUNG_KINDS[RUNG], ())
     return changed
 

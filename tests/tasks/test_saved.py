@@ -9,7 +9,7 @@ import pytest
 
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import TailTuneError
-from tailtune.predictors.base import Rung
+from tailtune.predictors.base import Predictor, Rung
 from tailtune.tasks import saved
 from tailtune.tasks.classification import config as classification
 from tailtune.tasks.table import TASKS
@@ -20,7 +20,7 @@ def test_every_kind_can_be_imported_and_is_named_by_its_key() -> None:
     assert len(saved.RUNG_KINDS) == 17
     for name, kind in saved.RUNG_KINDS.items():
         assert kind.name == name
-        assert issubclass(kind.load_class(), Rung)
+        assert issubclass(kind.load_class(), Predictor if name in saved.PROMPTED_KINDS else Rung)
         assert saved.title(name) == kind.title
     assert len({kind.title for kind in saved.RUNG_KINDS.values()}) == 17
     assert saved.title("lora") == "LoRA fine-tune"

@@ -45,7 +45,13 @@ C = TypeVar("C", bound=FitContext)
 
 
 class Rung(ABC, Generic[C]):
-    """A predictor the ladder measures: fitted in seconds, saved as arrays and JSON."""
+    """A predictor the ladder measures: fitted in seconds, saved as arrays and JSON, loaded with the encoder alone.
+
+    Attributes:
+        fit_rows: Labelled rows needed to answer.
+    """
+
+    fit_rows: int
 
     @classmethod
     @abstractmethod
@@ -59,15 +65,6 @@ class Rung(ABC, Generic[C]):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write everything needed to answer into an empty folder (safetensors and JSON only)."""
-
-    @property
-    @abstractmethod
-    def fit_rows(self) -> int:
-        """Labelled rows needed to answer."""
-
-
-class LocalRung(Rung[C]):
-    """A rung that answers from its saved folder and the embedded encoder alone."""
 
     @classmethod
     @abstractmethod

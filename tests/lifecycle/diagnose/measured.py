@@ -15,8 +15,8 @@ from tailtune.core.errors import BudgetReachedError, EndpointError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Estimate, Latency, Row
 from tailtune.core.reports import PromptedRung, PromptReport
-from tailtune.predictors.prompted.examples import Choice
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.examples import Choice, fit_examples
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -120,19 +120,10 @@ def _save_prompt(folder: Path, train: Sequence[Row], choice: Choice) -> None:
 
         return np.ones((len(texts), 384), dtype=np.float32)
 
-    context = PromptContext(
-        rows=train,
-        embed=embed,
-        name="lm_few_shot",
-        template=TEMPLATE,
-        codec=LabelCodec(LABELS),
-        model=None,
-        spec=LanguageModelSpec.model_validate(BASE),
-        shots=6,
-        choice=choice,
-    )
+    codec = LabelCodec(LABELS)
+    examples = fit_examples(choice, train, codec, embed, shots=6, seed=17)
     folder.mkdir(parents=True)
-    Prompted.fit(context).save(folder)
+    Prompted("lm_few_shot", TEMPLATE, codec, LanguageModelSpec.model_validate(BASE), examples).save(folder)
     saved.write_card(folder, saved.RUNG_KINDS["lm_few_shot"], ())
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from tasks.classification.contract import embed, rows
 
 from predictors.prompted.scripted import CODEC, SHOWING, SPEC, Scripted
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.predictors.prompted.costs import expected
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.examples import NoExamples
+from tailtune.predictors.prompted.rung import Prompted
 
 PRICE = TokenPrice(input_usd_per_million=1_000, output_usd_per_million=2_000)
 
 
 def rung(spec: LanguageModelSpec = SPEC) -> Prompted:
-    given = PromptContext(
-        rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=Scripted(), spec=spec
-    )
-    return Prompted.fit(given)
+    return Prompted("lm_zero_shot", SHOWING, CODEC, spec, NoExamples(), _opened=[Scripted()])
 
 
 def test_the_first_texts_speak_for_all() -> None:

@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tasks.classification.contract import embed, rows
 
 from predictors.prompted.random_model import write_random_model
 from predictors.prompted.scripted import CODEC, LABELS, SHOWING, SPEC
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
+from tailtune.predictors.prompted.examples import NoExamples
 from tailtune.predictors.prompted.opening import WEIGHTS, model_of, pack
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.weights import digest_of
 from tailtune.tasks import saved as registry
 
@@ -23,11 +23,9 @@ LOCAL = LanguageModelSpec(name="tiny", folder="lm/tiny", context_tokens=2048, ma
 
 def saved(folder: Path, spec: LanguageModelSpec) -> Path:
     """A rung held to its labels, as the stage saves it."""
-    context = PromptContext(
-        rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=None, spec=spec
-    )
+    rung = Prompted("lm_zero_shot", SHOWING, CODEC, spec, NoExamples())
     folder.mkdir(parents=True)
-    Prompted.fit(context).constrained_to_schema().save(folder)
+    rung.constrained_to_schema().save(folder)
     registry.write_card(folder, registry.RUNG_KINDS["lm_constrained"], ())
     return folder
 

@@ -6,15 +6,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError, TailTuneError
 from tailtune.core.language import Ask, OnReply, Reply
 from tailtune.core.records import Answer, Row
+from tailtune.predictors.prompted.examples import NoExamples
 from tailtune.predictors.prompted.optimise import NAME, SearchResult, optimise, plan_effort
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.tasks.classification.replies import LabelCodec
 
@@ -84,17 +84,8 @@ def fenced(system: str) -> str:
 
 
 def rung(model: Model, system: str = START) -> Prompted:
-    return Prompted.fit(
-        PromptContext(
-            rows=(),
-            embed=lambda texts: np.zeros((len(texts), 384), dtype=np.float32),
-            name="lm_zero_shot",
-            template=Template("zero_shot", system, "Text:\n{{ text }}\nAnswer:"),
-            codec=LabelCodec(LABELS),
-            model=model,
-            spec=SPEC,
-        )
-    )
+    template = Template("zero_shot", system, "Text:\n{{ text }}\nAnswer:")
+    return Prompted("lm_zero_shot", template, LabelCodec(LABELS), SPEC, NoExamples(), _opened=[model])
 
 
 def right(row: Row, answer: Answer) -> float:

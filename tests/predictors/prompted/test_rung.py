@@ -17,8 +17,8 @@ from tailtune.config.prompting import PROMPT_RUNGS, LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Reply
 from tailtune.predictors.base import Predictor
-from tailtune.predictors.prompted.examples import Choice
-from tailtune.predictors.prompted.rung import PromptContext, Prompted
+from tailtune.predictors.prompted.examples import Choice, fit_examples
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved
 
 TEXTS = ["invoice charge card please", "password account code please", "csv file column please"]
@@ -26,12 +26,8 @@ BILLING = CODEC.shown("billing")
 
 
 def rung(model: Scripted, choice: Choice = "none", spec: LanguageModelSpec = SPEC, shots: int = 4) -> Prompted:
-    return Prompted.fit(
-        PromptContext(
-            rows=rows(), embed=embed, name="lm_zero_shot", template=SHOWING, codec=CODEC, model=model, spec=spec,
-            shots=shots, choice=choice,
-        )
-    )  # fmt: skip
+    examples = fit_examples(choice, rows(), CODEC, embed, shots, seed=17)
+    return Prompted("lm_zero_shot", SHOWING, CODEC, spec, examples, _opened=[model])
 
 
 def test_answers_come_in_the_order_of_the_texts_with_their_price() -> None:

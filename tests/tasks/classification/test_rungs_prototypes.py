@@ -30,7 +30,7 @@ def test_a_prototype_is_the_unit_mean_of_the_chosen_rows() -> None:
     for j, label in enumerate(rung.labels):
         chosen = sorted((row for row in train if row.label == label), key=lambda row: row.id)[:3]
         mean = embed([row.text for row in chosen]).mean(axis=0)
-        assert np.allclose(rung._vectors[j], mean / np.linalg.norm(mean), atol=1e-5)
+        assert np.allclose(rung.vectors[j], mean / np.linalg.norm(mean), atol=1e-5)
 
 
 @settings(max_examples=50)

@@ -57,5 +57,5 @@ def test_rare_words_are_dropped_only_when_there_are_many_rows() -> None:
     many = [replace(row, id=f"{i}{row.id}") for i in range(42) for row in base]
     many[0] = replace(many[0], text=f"{many[0].text} hapax")
     assert len(many) >= 1000
-    assert "hapax" not in Tfidf.fit(context(many))._words
-    assert "hapax" in Tfidf.fit(context([replace(base[0], text="hapax"), *base]))._words
+    assert "hapax" not in Tfidf.fit(context(many)).words
+    assert "hapax" in Tfidf.fit(context([replace(base[0], text="hapax"), *base])).words

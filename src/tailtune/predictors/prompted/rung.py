@@ -13,7 +13,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
-from tailtune.predictors.base import Embed, FitContext, Rung
+from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
@@ -22,31 +22,6 @@ from tailtune.predictors.prompted.templates import Template
 
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptContext(FitContext):
-    """One per prompted rung: what it is made of.
-
-    Attributes:
-        name: The rung.
-        template: Its prompt.
-        codec: Between rows and replies.
-        model: Who answers.
-        spec: What was declared of the model.
-        shots: Examples of a prompt.
-        choice: How they are chosen.
-        reasoning: Whether a reply reasons before it answers.
-    """
-
-    name: str
-    template: Template
-    codec: Codec
-    model: LanguageModel | None
-    spec: LanguageModelSpec
-    shots: int = 8
-    choice: Choice = "none"
-    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +42,7 @@ class PromptAnswer:
 
 
 @dataclass(frozen=True)
-class Prompted(Rung[PromptContext]):
+class Prompted:
     """A language model with a prompt.
 
     Limit: it has no probability for its answers, so its calibration is not measured.
@@ -91,15 +66,6 @@ class Prompted(Rung[PromptContext]):
     constrained: bool = False
     reasoning: bool = False
     _opened: list[LanguageModel] = field(default_factory=list, repr=False, compare=False)
-
-    @classmethod
-    def fit(cls, context: PromptContext) -> Prompted:
-        """Choose the examples."""
-        codec, embed = context.codec, context.embed
-        examples = fit_examples(context.choice, context.rows, codec, embed, context.shots, context.seed)
-        opened = [] if context.model is None else [context.model]
-        name, reasoning = context.name, context.reasoning
-        return cls(name, context.template, codec, context.spec, examples, reasoning=reasoning, _opened=opened)
 
     def ask(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[PromptAnswer]:
         """Ask the model for each text; one that does not fit into its context is no error, and not answered.
@@ -306,17 +272,6 @@ def build(
         shots: Examples of a prompt.
     """
     recipe = RECIPES[name]
-    context = PromptContext(
-        rows=fitting.rows,
-        embed=fitting.embed,
-        seed=fitting.seed,
-        name=name,
-        template=templates[recipe.prompt],
-        codec=codec,
-        model=model,
-        spec=spec,
-        shots=shots,
-        choice=recipe.examples,
-        reasoning=recipe.reasoning,
-    )
-    return Prompted.fit(context)
+    examples = fit_examples(recipe.examples, fitting.rows, codec, fitting.embed, shots, fitting.seed)
+    template = templates[recipe.prompt]
+    return Prompted(name, template, codec, spec, examples, reasoning=recipe.reasoning, _opened=[model])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.base import Embed, FitContext, Floats, LocalRung, load_arrays, save_arrays, softmax
+from tailtune.predictors.base import Embed, FitContext, Floats, Rung, load_arrays, save_arrays, softmax
 from tailtune.predictors.timing import timed
 
 STRENGTH = 20.0
@@ -62,8 +63,32 @@ class Classifier(ABC):
         return [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]
 
 
-class ClassifierRung(Classifier, LocalRung[ClassifyContext]):
-    """A classifier the ladder measures."""
+@dataclass(frozen=True, eq=False)
+class ClassifierRung(Classifier, Rung[ClassifyContext]):
+    """A classifier the ladder measures: its fields are what is learnt, and what is saved.
+
+    Attributes:
+        labels: The label set.
+        fit_rows: Labelled rows it was made of.
+    """
+
+    labels: tuple[str, ...]
+    fit_rows: int
+
+    def save(self, folder: Path) -> None:
+        """Write every field except the encoder."""
+        learnt = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "embed"}
+        arrays = {name: value for name, value in learnt.items() if isinstance(value, np.ndarray)}
+        save_arrays(folder, arrays, {name: value for name, value in learnt.items() if name not in arrays})
+
+    @classmethod
+    def load(cls, folder: Path, embed: Embed) -> Self:
+        """Read every field; a rung that does not embed needs no encoder."""
+        arrays, meta = load_arrays(folder)
+        learnt = {**arrays, **meta, "labels": tuple(meta["labels"])}
+        if "embed" in {field.name for field in fields(cls)}:
+            learnt["embed"] = embed
+        return cls(**learnt)
 
 
 def label_index(labels: Sequence[str], rows: Sequence[Row]) -> NDArray[np.int64]:
@@ -72,126 +97,83 @@ def label_index(labels: Sequence[str], rows: Sequence[Row]) -> NDArray[np.int64]
     return np.array([position[row.label] for row in rows], dtype=np.int64)
 
 
+@dataclass(frozen=True, eq=False)
 class Majority(ClassifierRung):
     """Answers every row with the label shares of the train rows."""
 
-    def __init__(self, labels: tuple[str, ...], shares: Floats, rows: int) -> None:
-        self.labels, self._shares, self._rows = labels, shares, rows
+    shares: Floats
 
     @classmethod
     def fit(cls, context: ClassifyContext) -> Majority:
         """Count the labels."""
         counts = Counter(row.label for row in context.rows)
         shares = np.array([counts[label] for label in context.labels], dtype=np.float32)
-        return cls(tuple(context.labels), shares / shares.sum(), len(context.rows))
+        return cls(tuple(context.labels), len(context.rows), shares / shares.sum())
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """The same shares for every text, shape (n, classes)."""
-        return np.tile(self._shares, (len(texts), 1))
-
-    @property
-    def fit_rows(self) -> int:
-        """Every train row is counted."""
-        return self._rows
-
-    def save(self, folder: Path) -> None:
-        """Write shares and labels."""
-        save_arrays(folder, {"shares": self._shares}, {"labels": self.labels, "rows": self._rows})
-
-    @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Majority:
-        """Read shares and labels; the encoder is not needed."""
-        arrays, meta = load_arrays(folder)
-        return cls(tuple(meta["labels"]), arrays["shares"], meta["rows"])
+        return np.tile(self.shares, (len(texts), 1))
 
 
+@dataclass(frozen=True, eq=False)
 class Tfidf(ClassifierRung):
     """Logistic regression on sublinear TF-IDF of words and word pairs that occur at least twice."""
 
-    def __init__(
-        self, labels: tuple[str, ...], words: list[str], idf: Floats, head: tuple[Floats, Floats], rows: int
-    ) -> None:
-        self.labels, self._words, self._idf, self._rows = labels, words, idf, rows
-        self._weights, self._intercepts = head
-        self._vectorizer = _vectorizer(vocabulary={word: i for i, word in enumerate(words)})
-        self._vectorizer.idf_ = idf.astype(np.float64)
+    words: list[str]
+    idf: Floats
+    weights: Floats
+    intercepts: Floats
 
     @classmethod
     def fit(cls, context: ClassifyContext) -> Tfidf:
         """Learn the vocabulary and the head."""
         labels = tuple(context.labels)
         texts = [row.text for row in context.rows]
-        vectorizer = _vectorizer(min_df=2 if len(texts) >= 1000 else 1)
+        vectorizer = _tfidf_vectorizer(min_df=2 if len(texts) >= 1000 else 1)
         try:
             features = vectorizer.fit_transform(texts)
         except ValueError:  # no word is frequent enough: the head is left with the label shares
-            vectorizer = _vectorizer(vocabulary={_NO_WORD: 0})
+            vectorizer = _tfidf_vectorizer(vocabulary={_NO_WORD: 0})
             features = vectorizer.fit_transform(texts)
-        head = fit_linear(features, label_index(labels, context.rows), len(labels), STRENGTH)
+        weights, intercepts = fit_linear(features, label_index(labels, context.rows), len(labels), STRENGTH)
         words = [str(word) for word in vectorizer.get_feature_names_out()]
-        return cls(labels, words, vectorizer.idf_.astype(np.float32), head, len(context.rows))
+        idf = vectorizer.idf_.astype(np.float32)
+        return cls(labels, len(context.rows), words, idf, weights, intercepts)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
         with timed("tokenise"):
             features = self._vectorizer.transform(texts)
-        return softmax(np.asarray(features @ self._weights.T) + self._intercepts)
+        return softmax(np.asarray(features @ self.weights.T) + self.intercepts)
 
-    @property
-    def fit_rows(self) -> int:
-        """Every train row."""
-        return self._rows
-
-    def save(self, folder: Path) -> None:
-        """Write vocabulary, weights and head."""
-        arrays = {"idf": self._idf, "weights": self._weights, "intercepts": self._intercepts}
-        save_arrays(folder, arrays, {"labels": self.labels, "words": self._words, "rows": self._rows})
-
-    @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Tfidf:
-        """Read vocabulary, weights and head; the encoder is not needed."""
-        arrays, meta = load_arrays(folder)
-        head = (arrays["weights"], arrays["intercepts"])
-        return cls(tuple(meta["labels"]), meta["words"], arrays["idf"], head, meta["rows"])
+    @cached_property
+    def _vectorizer(self) -> Any:
+        vectorizer = _tfidf_vectorizer(vocabulary={word: i for i, word in enumerate(self.words)})
+        vectorizer.idf_ = self.idf.astype(np.float64)
+        return vectorizer
 
 
-def _vectorizer(**options: Any) -> Any:
+def _tfidf_vectorizer(**options: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32, **options)
 
 
+@dataclass(frozen=True, eq=False)
 class NearestVector(ClassifierRung):
     """Cosine similarity to one unit vector per label.
 
-    Args:
-        labels: The label set.
+    Attributes:
         vectors: One per label, shape (classes, 384), L2-normalised.
-        fit_rows: Labelled rows the vectors were made of.
         embed: The encoder.
     """
 
-    def __init__(self, labels: tuple[str, ...], vectors: Floats, fit_rows: int, embed: Embed) -> None:
-        self.labels, self._vectors, self._fit_rows, self._embed = labels, vectors, fit_rows, embed
+    vectors: Floats
+    embed: Embed
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax over sharpened cosine similarities, shape (n, classes)."""
-        return softmax(self._embed(texts) @ self._vectors.T * SHARPNESS)
-
-    @property
-    def fit_rows(self) -> int:
-        """Labelled rows the vectors were made of."""
-        return self._fit_rows
-
-    def save(self, folder: Path) -> None:
-        """Write vectors and labels."""
-        save_arrays(folder, {"vectors": self._vectors}, {"labels": self.labels, "fit_rows": self._fit_rows})
-
-    @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Self:
-        """Read vectors and labels."""
-        arrays, meta = load_arrays(folder)
-        return cls(tuple(meta["labels"]), arrays["vectors"], meta["fit_rows"], embed)
+        return softmax(self.embed(texts) @ self.vectors.T * SHARPNESS)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -208,7 +190,7 @@ class ZeroShot(NearestVector):
     def fit(cls, context: ClassifyContext) -> ZeroShot:
         """Embed each label as `label words: description`."""
         texts = [described(label, description) for label, description in context.labels.items()]
-        return cls(tuple(context.labels), context.embed(texts), 0, context.embed)
+        return cls(tuple(context.labels), 0, context.embed(texts), context.embed)
 
 
 def described(label: str, description: str) -> str:
@@ -227,7 +209,7 @@ class Prototypes(NearestVector):
         labels = tuple(context.labels)
         sums = np.zeros((len(labels), 384), dtype=np.float32)
         np.add.at(sums, label_index(labels, rows), context.embed([row.text for row in rows]))
-        return cls(labels, unit(sums), len(rows), context.embed)
+        return cls(labels, len(rows), unit(sums), context.embed)
 
 
 def few_per_class(rows: list[Row], shots: int) -> list[Row]:
@@ -239,61 +221,53 @@ def few_per_class(rows: list[Row], shots: int) -> list[Row]:
     return [row for chosen in by_label.values() for row in chosen]
 
 
+@dataclass(frozen=True, eq=False)
 class Retrieval(ClassifierRung):
     """k nearest labelled rows by cosine similarity, each voting with exp(similarity × SHARPNESS).
 
     Exact search: at 50,000 rows a look-up reads 77 MB, a few milliseconds.
+
+    Attributes:
+        index: One vector per labelled row, shape (rows, 384).
+        owners: Position of each row's label, shape (rows,).
+        neighbours: k, at most the number of rows.
+        embed: The encoder.
     """
 
-    def __init__(
-        self, labels: tuple[str, ...], index: Floats, owners: NDArray[np.int64], neighbours: int, embed: Embed
-    ) -> None:
-        self.labels, self._index, self._owners = labels, index, owners
-        self._neighbours, self._embed = min(neighbours, len(owners)), embed
+    index: Floats
+    owners: NDArray[np.int64]
+    neighbours: int
+    embed: Embed
 
     @classmethod
     def fit(cls, context: ClassifyContext) -> Retrieval:
         """Embed the train rows."""
-        labels = tuple(context.labels)
+        labels, rows = tuple(context.labels), len(context.rows)
         index = context.embed([row.text for row in context.rows])
-        return cls(labels, index, label_index(labels, context.rows), context.neighbours, context.embed)
+        owners = label_index(labels, context.rows)
+        return cls(labels, rows, index, owners, min(context.neighbours, rows), context.embed)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Share of the votes, shape (n, classes)."""
-        queries = self._embed(texts)
+        queries = self.embed(texts)
         votes = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
         for start in range(0, len(texts), _BLOCK_ROWS):
-            similarity = queries[start : start + _BLOCK_ROWS] @ self._index.T
-            nearest = np.argpartition(-similarity, self._neighbours - 1, axis=1)[:, : self._neighbours]
+            similarity = queries[start : start + _BLOCK_ROWS] @ self.index.T
+            nearest = np.argpartition(-similarity, self.neighbours - 1, axis=1)[:, : self.neighbours]
             weight = np.exp(np.take_along_axis(similarity, nearest, axis=1) * SHARPNESS)
             block = np.arange(start, start + len(similarity))[:, None]
-            np.add.at(votes, (block, self._owners[nearest]), weight)
+            np.add.at(votes, (block, self.owners[nearest]), weight)
         result: Floats = votes / votes.sum(axis=1, keepdims=True)
         return result
 
-    @property
-    def fit_rows(self) -> int:
-        """Every indexed row."""
-        return len(self._owners)
 
-    def save(self, folder: Path) -> None:
-        """Write the index, its labels and k."""
-        arrays: dict[str, NDArray[Any]] = {"index": self._index, "owners": self._owners}
-        save_arrays(folder, arrays, {"labels": self.labels, "neighbours": self._neighbours})
-
-    @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Retrieval:
-        """Read the index."""
-        arrays, meta = load_arrays(folder)
-        return cls(tuple(meta["labels"]), arrays["index"], arrays["owners"], meta["neighbours"], embed)
-
-
+@dataclass(frozen=True, eq=False)
 class Probe(ClassifierRung):
     """Logistic regression on L2-normalised embeddings."""
 
-    def __init__(self, labels: tuple[str, ...], weights: Floats, intercepts: Floats, rows: int, embed: Embed) -> None:
-        self.labels, self._weights, self._intercepts = labels, weights, intercepts
-        self._rows, self._embed = rows, embed
+    weights: Floats
+    intercepts: Floats
+    embed: Embed
 
     @classmethod
     def fit(cls, context: ClassifyContext) -> Probe:
@@ -301,27 +275,11 @@ class Probe(ClassifierRung):
         labels = tuple(context.labels)
         features = context.embed([row.text for row in context.rows])
         weights, intercepts = fit_linear(features, label_index(labels, context.rows), len(labels), STRENGTH)
-        return cls(labels, weights, intercepts, len(context.rows), context.embed)
+        return cls(labels, len(context.rows), weights, intercepts, context.embed)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
-        return softmax(self._embed(texts) @ self._weights.T + self._intercepts)
-
-    @property
-    def fit_rows(self) -> int:
-        """Every train row."""
-        return self._rows
-
-    def save(self, folder: Path) -> None:
-        """Write the head."""
-        arrays = {"weights": self._weights, "intercepts": self._intercepts}
-        save_arrays(folder, arrays, {"labels": self.labels, "rows": self._rows})
-
-    @classmethod
-    def load(cls, folder: Path, embed: Embed) -> Probe:
-        """Read the head."""
-        arrays, meta = load_arrays(folder)
-        return cls(tuple(meta["labels"]), arrays["weights"], arrays["intercepts"], meta["rows"], embed)
+        return softmax(self.embed(texts) @ self.weights.T + self.intercepts)
 
 
 def fit_linear(features: Any, targets: NDArray[np.int64], classes: int, strength: float) -> tuple[Floats, Floats]:

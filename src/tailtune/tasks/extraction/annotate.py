@@ -11,12 +11,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.records import Span
+from tailtune.predictors.prepare import prepared_with
+from tailtune.predictors.prepare.clean import clean
+from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import RawRow
 from tailtune.services.sources.faults import Faults, encodable, shown
 from tailtune.tasks.base import PreparedRow
 from tailtune.tasks.extraction.annotations import Annotation, canonical
 from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.values import align, conform, normalise, span_faults
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
@@ -47,10 +51,14 @@ class RawLabel:
         return canonical({ENTITIES: spans, FIELDS: self.values, INTENT: self.intent})
 
     @property
+    def labelled(self) -> dict[str, Any]:
+        """Field → value, the intent among them; without what only spans say."""
+        return {**(self.values or {}), **({INTENT: self.intent} if self.intent else {})}
+
+    @property
     def names(self) -> set[str]:
         """The fields that it names."""
-        named = {span.label for span in self.spans} | set(self.values or ())
-        return named | ({INTENT} if self.intent else set())
+        return {span.label for span in self.spans} | self.labelled.keys()
 
 
 def columns_of(data: ExtractionData) -> tuple[str, ...]:
@@ -178,9 +186,6 @@ def prepare_row(
         scrub_pii: Kinds of personal data to scrub.
         changes: What cleaning changed.
     """
-    from tailtune.predictors.prepare import prepared_with
-    from tailtune.tasks.extraction.values import span_faults
-
     given = raw.label
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
@@ -211,9 +216,7 @@ def _annotation(
     schema: ObjectSchema, text: str, spans: tuple[Span, ...], given: RawLabel
 ) -> tuple[Annotation, list[str]]:
     """The annotation, and what is wrong with its values."""
-    from tailtune.tasks.extraction.values import align
-
-    labelled = dict(given.values or {}) | ({INTENT: given.intent} if given.intent else {})
+    labelled = given.labelled
     values, wrong = _given_values(schema, labelled)
     surfaces: dict[str, list[str]] = {}
     for span in spans:
@@ -231,9 +234,6 @@ def _annotation(
 
 def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str:
     """Which span's value scrubbing would change; empty when none is."""
-    from tailtune.predictors.prepare.clean import clean
-    from tailtune.predictors.prepare.scrub import scrub
-
     for span in spans if kinds else ():
         found = scrub(clean(span.of(text))[0], kinds)[1]
         if found:
@@ -245,8 +245,6 @@ def _scrubbed(text: str, spans: tuple[Span, ...], kinds: tuple[Pii, ...]) -> str
 
 def _given_values(schema: ObjectSchema, labelled: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Values as the schema wants them: valid as they are, or read from what a person wrote; and what is wrong."""
-    from tailtune.tasks.extraction.values import conform
-
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for name, value in labelled.items():
@@ -262,8 +260,6 @@ def _read_values(
     schema: ObjectSchema, surfaces: Mapping[str, list[str]], known: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values read from what spans cover; fields that others count from come first."""
-    from tailtune.tasks.extraction.values import normalise
-
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for name in sorted(surfaces, key=lambda name: _depth(schema, name)):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from tailtune.core.errors import Fault
 from tailtune.core.records import Row, Span
 from tailtune.tasks.base import Expectation, SuiteTables, expect_column
-from tailtune.tasks.extraction.annotate import INTENT, RawLabel
+from tailtune.tasks.extraction.annotate import RawLabel
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionValidate
 from tailtune.tasks.extraction.schema import ObjectSchema
+from tailtune.tasks.extraction.values import conform, valid
 from tailtune.tasks.label_check import LabelCheck, NameCheck
 
 if TYPE_CHECKING:
@@ -38,12 +39,9 @@ class FieldCheck(LabelCheck):
 
     def add(self, label: RawLabel, origin: str) -> None:
         """Note a row's fields, and what its enums say."""
-        from tailtune.tasks.extraction.values import conform
-
         for name in sorted(label.names):
             self._names.add(name, origin)
-        labelled = dict(label.values or {}) | ({INTENT: label.intent} if label.intent else {})
-        for name, value in labelled.items():
+        for name, value in label.labelled.items():
             if name in self._values:
                 made = conform(self._fields[name], value)  # as curation reads it: `Hail` says `hail`
                 self._values[name].add(str(made.value if made.ok else value), origin)
@@ -102,8 +100,6 @@ def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> I
 def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables:
     """The tables that those expectations are about."""
     import pandas as pd
-
-    from tailtune.tasks.extraction.values import valid
 
     fields = {field.name: field for field in schema.fields}
     spans: list[tuple[str, str, int, int, int, str | None]] = []

@@ -11,6 +11,7 @@ from typing import Any
 from tailtune.config.model import PII
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import Span
+from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services import sources
 from tailtune.services.sources import Columns
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
@@ -20,6 +21,7 @@ from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
+from tailtune.tasks.extraction.values import propose_schema
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
@@ -95,7 +97,6 @@ def _schema(new: NewUseCase, columns: Columns[RawLabel]) -> tuple[str, ObjectSch
         hint = "correct the schema, then run the same command again"
         schema = load_schema(new.schema, str(new.schema), hint)
         return new.schema.read_text(encoding="utf-8"), schema
-    from tailtune.tasks.extraction.values import propose_schema
 
     def labelled_rows() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
         for row in sources.read(new.source, columns, str(new.source)):
@@ -144,8 +145,6 @@ def _sections(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema)
 
 def _labelled_pii(new: NewUseCase, columns: Columns[RawLabel]) -> set[str]:
     """Kinds of personal data that stand in labelled values: scrubbed, they would be learnt as `<email>`."""
-    from tailtune.predictors.prepare.scrub import scrub
-
     found: set[str] = set()
     for row in islice(sources.read(new.source, columns, str(new.source)), _LOOKED_AT):
         label = row.label

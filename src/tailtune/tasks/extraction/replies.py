@@ -12,7 +12,6 @@ from tailtune.predictors.prompted.codec import Problem, Read, first_answer, obje
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
 from tailtune.tasks.extraction.schema_reader import schema_from
-from tailtune.tasks.extraction.values.normalise import rules_of
 
 _FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"  # the format `time` would have decoders write seconds and an offset
@@ -86,7 +85,7 @@ def _strict(field: FieldSpec) -> dict[str, Any]:
         if most is not None:
             listed["maxItems"] = most
         value = listed
-    if not (rules_of(field).takes_null or (field.nullable and not field.many)):
+    if not (field.rules.takes_null or (field.nullable and not field.many)):
         return value
     if "enum" in value:
         return {**value, "type": [value["type"], "null"], "enum": [*value["enum"], None]}
@@ -201,11 +200,11 @@ def _says(answer: Mapping[str, Any], field: FieldSpec) -> bool:
     """Whether an object says something of a field; null, where a field may only be left out, is leaving it out."""
     if field.name not in answer:
         return False
-    return answer[field.name] is not None or rules_of(field).takes_null or not field.nullable
+    return answer[field.name] is not None or field.rules.takes_null or not field.nullable
 
 
 def _empty_list(field: FieldSpec) -> bool:
-    return field.many and not rules_of(field).takes_null
+    return field.many and not field.rules.takes_null
 
 
 def _unusable(problem: Problem) -> Read:

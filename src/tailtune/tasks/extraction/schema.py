@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from tailtune.config.formats import checker
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Kind = Literal["text", "number", "integer", "date", "time", "money", "phone", "email", "choice", "flag"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldSpec:
     """One per property of the object.
 
@@ -39,6 +44,11 @@ class FieldSpec:
     def spanned(self) -> bool:
         """Whether its value stands in the text as a span."""
         return self.kind not in ("choice", "flag")
+
+    @cached_property
+    def rules(self) -> FieldRules:
+        """What it demands of a value, compiled at first use."""
+        return FieldRules.of(self)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,13 @@ class ObjectSchema:
             KeyError: There is no such field.
         """
         return self._by_name[name]
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        """The validator of whole objects, formats included."""
+        from jsonschema import Draft202012Validator
+
+        return Draft202012Validator(self.document, format_checker=checker())
 
     @cached_property
     def _by_name(self) -> dict[str, FieldSpec]:
@@ -116,6 +133,39 @@ def hints_of(field: FieldSpec) -> Hints:
         currencies=codes,
         currency=currency.get("default", codes[0] if len(codes) == 1 else None),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldRules:
+    """One per field: what it demands of a value, compiled.
+
+    Attributes:
+        hints: How it is read from a text.
+        item: Validator of one value.
+        whole: Validator of the property: of the list where it holds many, null included where it may be null.
+        takes_null: Whether null is valid; a field that is not required may be left out instead.
+    """
+
+    hints: Hints
+    item: Draft202012Validator
+    whole: Draft202012Validator
+    takes_null: bool
+
+    @classmethod
+    def of(cls, field: FieldSpec) -> FieldRules:
+        """Compile a field's schema, which must not change after."""
+        from jsonschema import Draft202012Validator
+
+        whole = Draft202012Validator(field.subschema, format_checker=checker())
+        item = Draft202012Validator(value_schema(field), format_checker=checker())
+        return cls(hints_of(field), item, whole, bool(whole.is_valid(None)))
+
+    def why_not(self, value: Any) -> str:
+        """Why one value is not valid, in a few words."""
+        for error in self.item.iter_errors(value):
+            where = "".join(f".{part}" for part in error.absolute_path)
+            return f"{where} {error.message}".strip()[:160]
+        return ""
 
 
 def value_schema(field: FieldSpec) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tailtune.judge.scores import calibration as binned
 from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
+from tailtune.tasks.extraction.values import means, object_valid, valid
 
 Means = Callable[[FieldSpec, Any, Any], bool]
 """(field, answered, expected) → whether both say the same, however the answered one is written."""
@@ -48,8 +49,6 @@ class Rules:
     @classmethod
     def of(cls, schema: ObjectSchema) -> Rules:
         """By the project's own normalisers."""
-        from tailtune.tasks.extraction.values import means, object_valid, valid
-
         return cls(means, valid, partial(object_valid, schema))
 
     def formed(self, spec: FieldSpec, item: Any) -> bool:

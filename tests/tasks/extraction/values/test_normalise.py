@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tailtune.tasks.extraction.schema import Kind, ObjectSchema
 from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import normalise
-from tailtune.tasks.extraction.values.normalise import READERS, rules_of
+from tailtune.tasks.extraction.values.normalise import READERS
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas
 
 ANCHOR = date(2026, 5, 12)
@@ -97,7 +97,7 @@ def test_a_value_is_valid_or_there_is_a_reason(schema: ObjectSchema, surface: st
     for field in schema.fields:
         made = normalise(field, surface, ANCHOR)
         assert made.ok == (made.value is not None)
-        assert not made.ok or rules_of(field).item.is_valid(made.value)
+        assert not made.ok or field.rules.item.is_valid(made.value)
 
 
 def test_common_surfaces_take_less_than_a_tenth_of_a_millisecond() -> None:

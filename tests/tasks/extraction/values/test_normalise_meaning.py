@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
@@ -46,7 +45,7 @@ def test_equal(name: str, one: Any, other: Any, same: bool) -> None:
         ("report_date", "03/12/2026", "2026-03-12", True),
         ("report_date", "12 March 2026", "2026-03-12", True),
         ("report_date", "2026-03-13", "2026-03-12", False),
-        ("loss_date", "yesterday", "2026-05-11", True),
+        ("loss_date", "yesterday", "2026-05-11", False),
         ("loss_time", "2:05 pm", "14:05", True),
         ("claimed", "€1.250,00", EUR, True),
         ("claimed", {"amount": "1,250", "currency": "€"}, EUR, True),
@@ -71,7 +70,7 @@ def test_equal(name: str, one: Any, other: Any, same: bool) -> None:
     ],
 )
 def test_badly_written_answers_mean_what_they_say(name: str, answered: Any, expected: Any, same: bool) -> None:
-    assert means(EVERY[name], answered, expected, date(2026, 5, 12)) is same
+    assert means(EVERY[name], answered, expected) is same
 
 
 def test_lists_conform_item_by_item_and_tell_the_first_that_does_not() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import object_valid, valid
-from tailtune.tasks.extraction.values.normalise import rules_of
 from tasks.extraction.values.schemas import DATE, EVERY, MONEY, TEXT, document
 
 
@@ -14,11 +13,11 @@ def test_values_are_valid_as_whole_properties() -> None:
 
 
 def test_rules_are_compiled_once_for_a_field() -> None:
-    assert rules_of(EVERY["claimed"]) is rules_of(EVERY["claimed"])
+    assert EVERY["claimed"].rules is EVERY["claimed"].rules
     other = schema_from(document({"claimed": {"anyOf": [MONEY, {"type": "null"}]}}))
-    assert rules_of(other["claimed"]) is not rules_of(EVERY["claimed"])
-    assert rules_of(EVERY["claimed"]).hints.currencies == ("USD", "EUR", "GBP")
-    assert (rules_of(EVERY["claimed"]).hints.currency, rules_of(EVERY["paid"]).hints.currency) == (None, "EUR")
+    assert other["claimed"].rules is not EVERY["claimed"].rules
+    assert EVERY["claimed"].rules.hints.currencies == ("USD", "EUR", "GBP")
+    assert (EVERY["claimed"].rules.hints.currency, EVERY["paid"].rules.hints.currency) == (None, "EUR")
 
 
 def test_many_schemas_do_not_fill_the_memory_or_mix() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tailtune.core.records import Row
-from tailtune.predictors.base import Embed, FitContext, LocalRung, load_arrays, save_arrays
+from tailtune.predictors.base import Embed, FitContext, Rung, load_arrays, save_arrays
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import schema_from
@@ -52,7 +52,7 @@ class Findings:
     absent: Mapping[str, float] = field(default_factory=dict)
 
 
-class Extractor(LocalRung[ExtractContext]):
+class Extractor(Rung[ExtractContext]):
     """An extractor that the ladder measures.
 
     Attributes:
@@ -160,7 +160,7 @@ class Blank(Extractor):
     def __init__(
         self, schema: ObjectSchema, chosen: Mapping[str, Chosen], absent: Mapping[str, float], rows: int
     ) -> None:
-        self.schema, self._rows = schema, rows
+        self.schema, self.fit_rows = schema, rows
         self._findings = Findings((), dict(chosen), dict(absent))
 
     @classmethod
@@ -184,15 +184,10 @@ class Blank(Extractor):
         """The same findings for every text."""
         return [self._findings] * len(texts)
 
-    @property
-    def fit_rows(self) -> int:
-        """Every train row was counted."""
-        return self._rows
-
     def save(self, folder: Path) -> None:
         """Write values and shares."""
         chosen = {name: [choice.value, choice.confidence] for name, choice in self._findings.chosen.items()}
-        meta: dict[str, Any] = {"chosen": chosen, "absent": self._findings.absent, "rows": self._rows}
+        meta: dict[str, Any] = {"chosen": chosen, "absent": self._findings.absent, "rows": self.fit_rows}
         save_rung(folder, self.schema, {}, meta)
 
     @classmethod

@@ -32,7 +32,7 @@ class Patterns(Extractor):
         self, schema: ObjectSchema, gazetteer: Gazetteer, odds: Odds, keywords: Mapping[str, Keywords], rows: int
     ) -> None:
         self.schema, self._gazetteer, self._odds = schema, gazetteer, odds
-        self._keywords, self._rows = keywords, rows
+        self._keywords, self.fit_rows = keywords, rows
         self._names = tuple(spec.name for spec in schema.spanned)
         self._single = frozenset(spec.name for spec in schema.spanned if not spec.many)
 
@@ -89,11 +89,6 @@ class Patterns(Extractor):
                 filled.add(name)
             yield Candidate(Span(words.starts[first], words.ends[after - 1], name), float(shares[at, field + 1]))
 
-    @property
-    def fit_rows(self) -> int:
-        """Every train row was counted."""
-        return self._rows
-
     def save(self, folder: Path) -> None:
         """Write all that was counted."""
         arrays: dict[str, Any] = {"odds.weights": self._odds.weights, "odds.prior": self._odds.prior}
@@ -103,7 +98,7 @@ class Patterns(Extractor):
             "lexicon": self._gazetteer.to_json(),
             "features": list(self._odds.features),
             "keywords": {name: known.to_json() for name, known in self._keywords.items()},
-            "rows": self._rows,
+            "rows": self.fit_rows,
         }
         save_rung(folder, self.schema, arrays, meta)
 

@@ -107,6 +107,7 @@ class Template(Extractor):
     ) -> None:
         """Keep examples (text, annotation), one per row of `index` (n, 384)."""
         self.schema, self._index, self._examples, self._embed = schema, index, examples, embed
+        self.fit_rows = len(examples)
 
     @classmethod
     def fit(cls, context: ExtractContext) -> Template:
@@ -160,11 +161,6 @@ class Template(Extractor):
 
     def _words(self, j: int) -> Words:
         return Words.of(self._examples[j][0])
-
-    @property
-    def fit_rows(self) -> int:
-        """Every indexed row."""
-        return len(self._examples)
 
     def save(self, folder: Path) -> None:
         """Write the index and the examples."""

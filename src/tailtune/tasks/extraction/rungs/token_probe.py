@@ -233,7 +233,7 @@ class TokenProbe(Extractor):
     """
 
     def __init__(self, schema: ObjectSchema, heads: Mapping[str, Tensor], rows: int, states: FrozenStates) -> None:
-        self.schema, self._heads, self._rows, self._states = schema, heads, rows, states
+        self.schema, self._heads, self.fit_rows, self._states = schema, heads, rows, states
         self._layout = Layout.of(schema)
 
     @classmethod
@@ -260,14 +260,11 @@ class TokenProbe(Extractor):
         self._states.each(rows, keep)
         return [findings[at] for at in range(len(texts))]
 
-    @property
-    def fit_rows(self) -> int:
-        """Every train row."""
-        return self._rows
-
     def save(self, folder: Path) -> None:
         """Write the heads; the encoder is the embedded one."""
-        save_rung(folder, self.schema, {name: head.numpy() for name, head in self._heads.items()}, {"rows": self._rows})
+        save_rung(
+            folder, self.schema, {name: head.numpy() for name, head in self._heads.items()}, {"rows": self.fit_rows}
+        )
 
     @classmethod
     def load(cls, folder: Path, embed: Embed) -> TokenProbe:

@@ -10,7 +10,7 @@ from typing import Any
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
-from tailtune.tasks.extraction.values.normalise import Normalised, canonical, normalise, rules_of
+from tailtune.tasks.extraction.values.normalise import Normalised, canonical, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class _Assembly:
 
     def choose(self, of: FieldSpec, choice: Chosen | None) -> None:
         """Settle a field whose value is chosen."""
-        rules = rules_of(of)
+        rules = of.rules
         if choice is not None and choice.value is not None and rules.item.is_valid(choice.value):
             self.values[of.name], self.sure[of.name] = choice.value, choice.confidence
         elif of.nullable:
@@ -185,7 +185,7 @@ class _Assembly:
         """Null, an empty list, or nothing at all: whichever is valid."""
         if of.many:
             self.values[of.name] = []
-        elif rules_of(of).takes_null:
+        elif of.rules.takes_null:
             self.values[of.name] = None
 
 

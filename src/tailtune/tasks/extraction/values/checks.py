@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.values.texts import inside_word, shown
 
-Reason = Literal["span_outside", "span_empty", "span_overlap", "span_label", "span_bytes"]
+Reason = Literal["span_outside", "span_empty", "span_overlap", "span_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class SpanFault:
     detail: str
 
 
-def span_faults(text: str, spans: Sequence[Span], known: Collection[str] | None = None) -> tuple[SpanFault, ...]:
+def span_faults(text: str, spans: Sequence[Span]) -> tuple[SpanFault, ...]:
     """What is wrong with the spans of a raw text, offsets counted in characters.
 
     Offsets that fit as bytes of UTF-8 and not as characters are one single fault, whatever else they cause.
@@ -34,11 +33,10 @@ def span_faults(text: str, spans: Sequence[Span], known: Collection[str] | None 
     Args:
         text: What the spans stand in.
         spans: Of the row, in any order.
-        known: Labels that exist; None leaves labels unchecked.
     """
     if counts_bytes(text, spans):
         return (SpanFault("span_bytes", _bytes_detail(text, spans)),)
-    return (*_alone(text, spans, known), *_overlaps(spans))
+    return (*_alone(text, spans), *_overlaps(spans))
 
 
 def counts_bytes(text: str, spans: Sequence[Span]) -> bool:
@@ -67,7 +65,7 @@ def from_bytes(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(Span(places[span.start], places[span.end], span.label) for span in spans)
 
 
-def _alone(text: str, spans: Sequence[Span], known: Collection[str] | None) -> Iterator[SpanFault]:
+def _alone(text: str, spans: Sequence[Span]) -> Iterator[SpanFault]:
     for span in spans:
         name = _named(span)
         if span.start < 0 or span.end > len(text):
@@ -76,10 +74,6 @@ def _alone(text: str, spans: Sequence[Span], known: Collection[str] | None) -> I
             yield SpanFault("span_empty", f"{name} covers nothing: its end must be above its start")
         elif not any(char.isprintable() and not char.isspace() for char in span.of(text)):
             yield SpanFault("span_empty", f"{name} covers nothing that can be seen")
-        if known is not None and span.label not in known:
-            near = get_close_matches(span.label, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            yield SpanFault("span_label", f"{name}: no such field in the schema{meant}")
 
 
 def _overlaps(spans: Sequence[Span]) -> Iterator[SpanFault]:

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tailtune.config.formats import checker
-from tailtune.tasks.extraction.schema import FieldSpec, Hints, Kind, ObjectSchema, hints_of, value_schema
+from tailtune.tasks.extraction.schema import FieldSpec, Hints, Kind, ObjectSchema
 from tailtune.tasks.extraction.values.dates import read_date, read_time
 from tailtune.tasks.extraction.values.numbers import read_money, read_number
 from tailtune.tasks.extraction.values.texts import (
@@ -25,85 +24,18 @@ from tailtune.tasks.extraction.values.texts import (
     yes_or_no,
 )
 
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-
-_MOST = 4096  # schemas whose validators are kept
 _LONGEST = 200  # characters of a date, number or the like
 Read = Refusal | Iterable[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rules:
-    """One per field: what it demands of a value, compiled.
-
-    Attributes:
-        hints: How it is read from a text.
-        item: Validator of one value.
-        whole: Validator of the property: of the list where it holds many, null included where it may be null.
-        takes_null: Whether null is valid; a field that is not required may be left out instead.
-    """
-
-    hints: Hints
-    item: Draft202012Validator
-    whole: Draft202012Validator
-    takes_null: bool
-
-    def why_not(self, value: Any) -> str:
-        """Why one value is not valid, in a few words."""
-        for error in self.item.iter_errors(value):
-            where = "".join(f".{part}" for part in error.absolute_path)
-            return f"{where} {error.message}".strip()[:160]
-        return ""
-
-
-# id → (schema, rules). The schema is kept too, so that no other object gets its id.
-_rules: dict[int, tuple[Mapping[str, Any], Rules]] = {}
-_documents: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
-
-
-def rules_of(field: FieldSpec) -> Rules:
-    """The rules of a field; compiled at the first call for its schema, which must not change after."""
-    known = _rules.get(id(field.subschema))
-    if known is not None and known[0] is field.subschema:
-        return known[1]
-    if len(_rules) >= _MOST:
-        _rules.clear()
-    rules = _compiled(field)
-    _rules[id(field.subschema)] = (field.subschema, rules)
-    return rules
-
-
-def object_validator(schema: ObjectSchema) -> Draft202012Validator:
-    """The validator of whole objects, formats included."""
-    known = _documents.get(id(schema.document))
-    if known is not None and known[0] is schema.document:
-        return known[1]
-    from jsonschema import Draft202012Validator
-
-    if len(_documents) >= _MOST:
-        _documents.clear()
-    made = Draft202012Validator(schema.document, format_checker=checker())
-    _documents[id(schema.document)] = (schema.document, made)
-    return made
-
-
 def valid(field: FieldSpec, value: Any) -> bool:
     """Whether a property's value (a whole list where the field holds many) is valid against its schema."""
-    return bool(rules_of(field).whole.is_valid(value))
+    return bool(field.rules.whole.is_valid(value))
 
 
 def object_valid(schema: ObjectSchema, values: Mapping[str, Any]) -> bool:
     """Whether an object is valid against the whole schema."""
-    return bool(object_validator(schema).is_valid(dict(values)))
-
-
-def _compiled(field: FieldSpec) -> Rules:
-    from jsonschema import Draft202012Validator
-
-    whole = Draft202012Validator(field.subschema, format_checker=checker())
-    item = Draft202012Validator(value_schema(field), format_checker=checker())
-    return Rules(hints_of(field), item, whole, bool(whole.is_valid(None)))
+    return bool(schema.validator.is_valid(dict(values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +71,8 @@ def normalise(field: FieldSpec, surface: str, anchor: date | None = None) -> Nor
         return Normalised(reason="nothing but white space")
     if field.kind != "text" and len(text) > _LONGEST:
         return Normalised(reason=f"{shown(text)} is too long for a {field.kind}")
-    rules = rules_of(field)
-    read = READERS[field.kind](field, text, rules, anchor)
+    rules = field.rules
+    read = READERS[field.kind](field, text, field.rules.hints, anchor)
     if isinstance(read, Refusal):
         return Normalised(reason=read.reason, needs_anchor=read.needs_anchor)
     first: list[Any] = []
@@ -153,60 +85,60 @@ def normalise(field: FieldSpec, surface: str, anchor: date | None = None) -> Nor
     )
 
 
-def _text(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
-    return text_forms(text, rules.hints.upper, rules.hints.dashed)
+def _text(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
+    return text_forms(text, hints.upper, hints.dashed)
 
 
-def _number(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _number(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     return read_number(text, whole=False)
 
 
-def _integer(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _integer(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     read = read_number(text, whole=True)
     if isinstance(read, Refusal):
         return read
     return [int(value) for value in read if value == int(value)] or Refusal(f"no whole number in {shown(text)}")
 
 
-def _date(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
-    read = read_date(text, anchor, rules.hints.day_first)
+def _date(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
+    read = read_date(text, anchor, hints.day_first)
     return read if isinstance(read, Refusal) else [read.isoformat()]
 
 
-def _time(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _time(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     read = read_time(text)
     return read if isinstance(read, Refusal) else [read, f"{read}:00", f"{read}:00Z"]
 
 
-def _money(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
-    read = read_money(text, rules.hints.currencies, rules.hints.currency)
+def _money(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
+    read = read_money(text, hints.currencies, hints.currency)
     if isinstance(read, Refusal):
         return read
     amount = read["amount"]
     return [read, {**read, "amount": int(amount)}] if isinstance(amount, float) and amount.is_integer() else [read]
 
 
-def _phone(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
-    read = read_phone(text, rules.hints.region)
+def _phone(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
+    read = read_phone(text, hints.region)
     return read if isinstance(read, Refusal) else [read]
 
 
-def _email(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _email(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     read = read_email(text)
     return read if isinstance(read, Refusal) else [read]
 
 
-def _choice(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _choice(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     choice = chosen(text, field.choices)
     return Refusal(f"{shown(text)} is none of {', '.join(field.choices)}"[:160]) if choice is None else [choice]
 
 
-def _flag(field: FieldSpec, text: str, rules: Rules, anchor: date | None) -> Read:
+def _flag(field: FieldSpec, text: str, hints: Hints, anchor: date | None) -> Read:
     flag = yes_or_no(text)
     return Refusal(f"{shown(text)} is neither yes nor no") if flag is None else [flag]
 
 
-READERS: dict[Kind, Callable[[FieldSpec, str, Rules, date | None], Read]] = {
+READERS: dict[Kind, Callable[[FieldSpec, str, Hints, date | None], Read]] = {
     "text": _text,
     "number": _number,
     "integer": _integer,
@@ -251,25 +183,24 @@ def equal(field: FieldSpec, value: Any, other: Any) -> bool:
     return canonical(field, value) == canonical(field, other)
 
 
-def conform(field: FieldSpec, value: Any, anchor: date | None = None) -> Normalised:
+def conform(field: FieldSpec, value: Any) -> Normalised:
     """Any JSON value that somebody wrote for a field, as a valid one: unchanged if valid, else read as a surface.
 
     Args:
         field: Where it holds many, a list is read item by item, and any other value is an item.
         value: Strings and numbers are read; `{"amount": "2.5k", "currency": "$"}` too.
-        anchor: The day that relative dates count from.
     """
-    rules = rules_of(field)
+    rules = field.rules
     if field.many and isinstance(value, list):
-        return _whole_list(field, [conform(field, item, anchor) for item in value])
+        return _whole_list(field, [conform(field, item) for item in value])
     if rules.item.is_valid(value):
         return Normalised(value)
     if field.kind == "flag" and value in (0, 1) and not isinstance(value, str):
         return Normalised(bool(value))
     if isinstance(value, dict) and field.kind == "money":
-        return normalise(field, f"{value.get('currency') or ''} {value.get('amount', '')}", anchor)
+        return normalise(field, f"{value.get('currency') or ''} {value.get('amount', '')}")
     if isinstance(value, str) or _is_number(value):
-        return normalise(field, str(value), anchor)
+        return normalise(field, str(value))
     return Normalised(reason=f"a {type(value).__name__} is no {field.kind}")
 
 
@@ -278,7 +209,7 @@ def _whole_list(field: FieldSpec, made: list[Normalised]) -> Normalised:
     bad = next((item for item in made if not item.ok), None)
     if bad is not None:
         return bad
-    whole = rules_of(field).whole
+    whole = field.rules.whole
     values = [item.value for item in made]
     if not whole.is_valid(values):
         first: dict[Hashable, Any] = {}
@@ -289,28 +220,27 @@ def _whole_list(field: FieldSpec, made: list[Normalised]) -> Normalised:
     return Normalised(reason=wrong) if wrong else Normalised(values)
 
 
-def means(field: FieldSpec, answered: Any, expected: Any, anchor: date | None = None) -> bool:
+def means(field: FieldSpec, answered: Any, expected: Any) -> bool:
     """Whether an answer, however it is written, means the expected value.
 
     Args:
         field: Which field.
         answered: Any JSON value: `03/12/2026` means `2026-03-12`. Two lists are compared whatever their order.
         expected: A valid value; an item where the answer is one.
-        anchor: The day that relative dates count from.
     """
     if answered is None or expected is None:
         return answered is expected
     if equal(field, answered, expected):
         return True
     if isinstance(answered, list) and isinstance(expected, list):
-        keys = [_key(field, item, anchor) for item in answered]
+        keys = [_key(field, item) for item in answered]
         return Counter(keys) == Counter(canonical(field, item) for item in expected)
-    made = conform(field, answered, anchor)
+    made = conform(field, answered)
     return made.ok and equal(field, made.value, expected)
 
 
-def _key(field: FieldSpec, item: Any, anchor: date | None) -> Hashable:
-    made = conform(field, item, anchor)
+def _key(field: FieldSpec, item: Any) -> Hashable:
+    made = conform(field, item)
     return canonical(field, made.value if made.ok else item)
 
 

@@ -10,9 +10,8 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema
+from tailtune.tasks.extraction.schema import FieldSpec, Hints, Kind, ObjectSchema
 from tailtune.tasks.extraction.values.dates import MONTH_OF, WEEKDAYS, read_date, read_time
-from tailtune.tasks.extraction.values.normalise import Rules, rules_of
 from tailtune.tasks.extraction.values.numbers import (
     CURRENCY,
     NUMBER,
@@ -148,11 +147,10 @@ class Reader:
             value: One value, valid.
             anchor: The day that relative dates count from, `2026-03-12`.
         """
-        rules = rules_of(field)
-        places = [self._place(field, *at) for at in self._typed(field, rules, value, anchor)]
+        places = [self._place(field, *at) for at in self._typed(field, value, anchor)]
         if not places:
             written = value["amount"] if isinstance(value, dict) and "amount" in value else value
-            places = [self._place(field, *at) for at in self._written(str(written), field.kind, rules.hints.upper)]
+            places = [self._place(field, *at) for at in self._written(str(written), field)]
         return sorted(places)
 
     @cached_property
@@ -174,10 +172,10 @@ class Reader:
         cues = sum((word in before) + (word in behind) for word in words)
         return Place(rank, -cues, start - end, start, end)
 
-    def _typed(self, field: FieldSpec, rules: Rules, value: Any, anchor: str | None) -> Iterator[tuple[int, int, int]]:
+    def _typed(self, field: FieldSpec, value: Any, anchor: str | None) -> Iterator[tuple[int, int, int]]:
         """Stretches of the field's shape that read as the value."""
         for start, end, surface in self._stretches(field.kind):
-            rank = self._says(field.kind, surface, rules, value, anchor)
+            rank = self._says(field.kind, surface, field.rules.hints, value, anchor)
             if rank is not None:
                 yield rank, start, end
 
@@ -188,15 +186,15 @@ class Reader:
             ]
         return self._found[kind]
 
-    def _says(self, kind: Kind, surface: str, rules: Rules, value: Any, anchor: str | None) -> int | None:
+    def _says(self, kind: Kind, surface: str, hints: Hints, value: Any, anchor: str | None) -> int | None:
         if kind == "money":
-            return self._says_money(surface, rules, value)
+            return self._says_money(surface, hints, value)
         if kind in ("number", "integer"):
             read = self._once(("number", surface, kind), lambda: read_number(surface, kind == "integer"))
             numbers = [] if isinstance(read, Refusal) else read
             return EXACT if any(abs(number - value) < 1e-9 for number in numbers) else None
         if kind == "date":
-            since, day_first = date.fromisoformat(anchor) if anchor else None, rules.hints.day_first
+            since, day_first = date.fromisoformat(anchor) if anchor else None, hints.day_first
             key = ("date", surface, anchor, day_first)
             day = self._once(key, lambda: read_date(surface, since, day_first, thorough=False))
             return EXACT if isinstance(day, date) and day.isoformat() == value else None
@@ -205,14 +203,14 @@ class Reader:
         if kind == "phone":
             if re.sub(r"\D", "", surface)[-6:] != str(value)[-6:]:
                 return None
-            return EXACT if read_phone(surface, rules.hints.region) == value else None
+            return EXACT if read_phone(surface, hints.region) == value else None
         return EXACT if kind == "email" and read_email(surface) == value else None
 
-    def _says_money(self, surface: str, rules: Rules, value: Any) -> int | None:
+    def _says_money(self, surface: str, hints: Hints, value: Any) -> int | None:
         amount = self._once(("amount", surface), lambda: read_amount(surface))
         if isinstance(amount, Refusal) or abs(amount - value["amount"]) > 1e-9:
             return None
-        money = read_money(surface, rules.hints.currencies, None)
+        money = read_money(surface, hints.currencies, None)
         if isinstance(money, Refusal):
             return LOOSE if money.reason.startswith("no currency") else None
         return EXACT if money["currency"] == value["currency"] else None
@@ -222,14 +220,14 @@ class Reader:
             self._read[key] = read()
         return self._read[key]
 
-    def _written(self, value: str, kind: Kind, upper: bool) -> Iterator[tuple[int, int, int]]:
+    def _written(self, value: str, field: FieldSpec) -> Iterator[tuple[int, int, int]]:
         """Places where the value is written as it is, apart from case, blanks, accents and scanning errors."""
         sought = " ".join(fold(value).text.split())
         if not sought:
             return
         found = list(self._matches(self._folded, sought, EXACT))
-        found += self._joined(sought) if upper else []
-        if not found and kind == "text" and len(sought) >= _SHORTEST_ALIKE:
+        found += self._joined(sought) if field.rules.hints.upper else []
+        if not found and field.kind == "text" and len(sought) >= _SHORTEST_ALIKE:
             found = list(self._matches(self._scanned, scanned(fold(sought)).text, SCANNED))
             found = found or list(self._alike(sought))
         yield from dict.fromkeys(found)
