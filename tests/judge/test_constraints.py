@@ -14,7 +14,6 @@ from tailtune.judge.constraints import (
     last_doubling_gain,
     lately_gained,
     meets_with_head_room,
-    months,
     needed,
     pct,
     points,
@@ -117,6 +116,5 @@ def test_dollars(value: float, text: str) -> None:
     assert usd(value) == text
 
 
-def test_an_interval_of_dollars_and_months() -> None:
+def test_an_interval_of_dollars() -> None:
     assert usd_between(Estimate(value=5, low=-310.2, high=11930, rows=1)) == "$5.00 (−$310 to $11,930)"
-    assert (months(1), months(12)) == ("1 month", "12 months")

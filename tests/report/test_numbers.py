@@ -27,6 +27,10 @@ def test_only_a_whole_share_reads_as_all(value: float) -> None:
     assert float(numbers.percent(value)) < 100
 
 
+def test_one_thing_is_not_many() -> None:
+    assert (numbers.counted(1, "month"), numbers.counted(12, "month")) == ("1 month", "12 months")
+
+
 def test_an_interval_follows_its_value() -> None:
     assert numbers.with_interval(Estimate(value=0.931, low=0.922, high=0.939, rows=3080)) == "93.1 % (92.2–93.9)"
     assert numbers.with_interval(Estimate(value=0.5, low=NAN, high=NAN, rows=3)) == "50.0 % (n/a)"

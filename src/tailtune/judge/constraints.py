@@ -144,8 +144,3 @@ def usd_between(estimate: Estimate) -> str:
 def points(estimate: Estimate) -> str:
     """A difference of shares: `+1.2 points (+0.4 to +2.1)`."""
     return f"{estimate.value * 100:+.1f} points ({estimate.low * 100:+.1f} to {estimate.high * 100:+.1f})"
-
-
-def months(count: int) -> str:
-    """`1 month`, `12 months`."""
-    return f"{count} month" if count == 1 else f"{count} months"

@@ -13,9 +13,10 @@ from math import inf
 from statistics import median
 from typing import Literal
 
+from tailtune.core.figures import counted
 from tailtune.core.money import Usd, known_product, known_sum
 from tailtune.core.reports import CandidateCost, CostLine
-from tailtune.judge.constraints import months, usd
+from tailtune.judge.constraints import usd
 
 MONTH_DAYS = 365.25 / 12
 MONTH_HOURS = 730
@@ -267,7 +268,7 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         lines.append(CostLine(what="evaluation", usd=inputs.measured_usd, basis=basis, hidden=True))
     if kept > 0:
         cost = known_product(kept * inputs.horizon_months, storage)
-        basis = f"{kept:.3g} GB × {_price(storage)} × {months(inputs.horizon_months)}"
+        basis = f"{kept:.3g} GB × {_price(storage)} × {counted(inputs.horizon_months, 'month')}"
         lines.append(CostLine(what="storage", usd=cost, basis=basis, hidden=True))
     return lines
 
@@ -285,7 +286,7 @@ def _serving(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
         what="serving",
         usd=known_product(inputs.serving_cores * MONTH_HOURS * inputs.horizon_months, inputs.core_hour_usd),
         basis=f"{inputs.serving_cores} cores × {_price(inputs.core_hour_usd)} × {MONTH_HOURS} h × "
-        f"{months(inputs.horizon_months)}",
+        f"{counted(inputs.horizon_months, 'month')}",
     )
 
 
@@ -302,11 +303,11 @@ def _changes(candidate: Candidate, inputs: CostInputs) -> CostLine:
     parts = [f"{hours:g} h × {_price(inputs.person_hour_usd)}"]
     parts += [f"{labels:,} labels × {_price(inputs.label_usd)}"] if labels else []
     parts += ["a training"] if trained else []
-    counted = "not known how many" if inputs.cadence_days is None else f"{times:,.3g}"
+    how_many = "not known how many" if inputs.cadence_days is None else f"{times:,.3g}"
     return CostLine(
         what="changes of behaviour",
         usd=None if inputs.cadence_days is None else known_product(times, each),
-        basis=f"{counted} {_CHANGES[candidate.change]} × ({' + '.join(parts)})",
+        basis=f"{how_many} {_CHANGES[candidate.change]} × ({' + '.join(parts)})",
         hidden=True,
     )
 

@@ -26,13 +26,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tailtune.core.figures import counted
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
 from tailtune.judge.constraints import (
     Targets,
     labels_lacking,
     meets_with_head_room,
-    months,
     pct,
     points,
     servable,
@@ -272,5 +272,5 @@ def _tuned(result: CandidateResult, rung: RungResult) -> Candidate:
 
 def _value(worth: Worth, inputs: CostInputs | None) -> str:
     """What it is worth, as the end of a sentence."""
-    over = "" if inputs is None else f" over {months(inputs.horizon_months)}"
+    over = "" if inputs is None else f" over {counted(inputs.horizon_months, 'month')}"
     return f"; its net value{over} is {usd_between(worth.net)}, positive with {worth.probability:.1%}"

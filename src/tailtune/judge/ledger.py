@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
 from tailtune.core.money import Usd
+from tailtune.judge.economics import MONTH_DAYS
 
 _HOUR_MS = 3_600_000
-_MONTH_DAYS = 365.25 / 12
 _GB = 1_000_000_000
 _PRICED = "rows × label price"
 
@@ -34,7 +34,7 @@ def storage(kept_bytes: int, days: int, gb_month_usd: Usd | None, at_ms: int) ->
 
     Limit: today's size is taken for the whole time, which is too much while files grow.
     """
-    usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * days / _MONTH_DAYS
+    usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * days / MONTH_DAYS
     return Entry(at_ms=at_ms, category="storage", what="kept files", usd=usd)
 
 

@@ -75,19 +75,12 @@ def paired(
     if first.shape != second.shape or first.size == 0:
         raise ValueError(f"paired needs two equal, non-empty rows of answers, got {first.shape} and {second.shape}")
     rows = int(first.size)
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    only_first, only_second = _discordant(first, second)
     value = (only_first - only_second) / rows
     shares = np.array([only_first, only_second, rows - only_first - only_second]) / rows
     drawn = np.random.default_rng(seed).multinomial(rows, shares, size=resamples)
     samples = (drawn[:, 0] - drawn[:, 1]) / rows
-    return Paired(
-        first=names[0],
-        second=names[1],
-        difference=percentile_interval(value, samples, rows),
-        only_first_right=only_first,
-        only_second_right=only_second,
-        mcnemar_p=mcnemar(only_first, only_second),
-    )
+    return _compared(names, "accuracy", percentile_interval(value, samples, rows), first, second)
 
 
 def paired_counts(
@@ -130,16 +123,28 @@ def paired_counts(
 
     value = float(gap(columns.sum(axis=0, dtype=np.float64)[None, :])[0])
     samples = gap(row_bootstrap(columns, resamples, seed))
-    only_first, only_second = int((first[1] & ~second[1]).sum()), int((second[1] & ~first[1]).sum())
+    return _compared(names, metric, percentile_interval(value, samples, len(columns)), first[1], second[1])
+
+
+def _compared(
+    names: tuple[str, str], metric: str, difference: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_]
+) -> Paired:
+    """A difference with McNemar's test over the rows that one of the two alone had wholly right."""
+    only_first, only_second = _discordant(first, second)
     return Paired(
         first=names[0],
         second=names[1],
         metric=metric,
-        difference=percentile_interval(value, samples, len(columns)),
+        difference=difference,
         only_first_right=only_first,
         only_second_right=only_second,
         mcnemar_p=mcnemar(only_first, only_second),
     )
+
+
+def _discordant(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[int, int]:
+    """Rows that only the first has right, and rows that only the second has right."""
+    return int((first & ~second).sum()), int((second & ~first).sum())
 
 
 def row_bootstrap(columns: NDArray[np.integer], resamples: int, seed: int) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -36,7 +37,6 @@ from tailtune.judge.constraints import (
     fast_enough,
     labels_lacking,
     meets_with_head_room,
-    months,
     needed,
     pct,
     quality_value,
@@ -196,7 +196,7 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
     worth = None if weighed is None else weighed.worth()
     if weighed is None or worth is None or worth.net.value > 0:
         return ""
-    horizon = months(weighed.inputs.horizon_months)
+    horizon = counted(weighed.inputs.horizon_months, "month")
     reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
     paying = volume_that_pays(weighed)
     return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
@@ -216,7 +216,7 @@ def _reaches(rung: RungResult, targets: Targets) -> str:
 
 def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targets) -> str:
     assert evidence.inputs is not None  # noqa: S101 - there is a net value
-    horizon = months(evidence.inputs.horizon_months)
+    horizon = counted(evidence.inputs.horizon_months, "month")
     return (
         f"but a fine-tune that just reaches the target {targets.quality:.1%} would be worth {usd(worth)} more over "
         f"{horizon}, errors counted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
+from typing import Any, Literal
 
 from tailtune.core.reports import (
     CurateReport,
@@ -33,6 +33,7 @@ from tailtune.report.numbers import (
     points,
     points_with_interval,
     right,
+    sentence,
     share,
     title,
     usd,
@@ -216,6 +217,19 @@ def _best_prompt(found: PromptReport) -> Fact | None:
     return Fact(f"{best.title}: {gain}, {p_value(p)} after correction", "best prompt")
 
 
+def bought_notes(found: PromptReport) -> Iterator[str]:
+    """Why some rungs were not bought, and what to know of those that were, as sentences."""
+    for why, names in unneeded(found):
+        yield f"Not bought: {names}. {sentence(why)}"
+    yield from map(sentence, found.notes)
+    for rung in found.rungs:
+        yield from (f"{rung.title}: {sentence(note)}" for note in rung.notes)
+    for rung in found.rungs:
+        if rung.examples_dropped:
+            left = counted(rung.examples_dropped, "example")
+            yield f"{rung.title}: {sentence(f'{left} left out, so that prompts fit the model')}"
+
+
 def failures(story: Story) -> Section | None:
     """Whose fault the best prompt's failures are, and what to do about each kind."""
     found = story.diagnose
@@ -387,7 +401,8 @@ _NOTHING = {"prompt": "no prompted rung was measured", "diagnose": "no prompted 
 
 def of_report(report: Report) -> Section:
     """What one report says on its own, whatever there was before and after it."""
-    section = OF_STAGE[type(report)](Story((report,), use_case=report.use_case))
+    alone: dict[str, Any] = {report.stage: report}
+    section = OF_STAGE[type(report)](Story(**alone, use_case=report.use_case))
     if section is not None:
         return section
     missing: Sequence[str] = getattr(report, "unmeasured", ())

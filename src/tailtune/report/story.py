@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Latency
@@ -28,9 +28,8 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
-from tailtune.report.numbers import called, count, ms, share, words
+from tailtune.report.numbers import called, count, counted, ms, share, words
 
-R = TypeVar("R", bound=Report)
 C = TypeVar("C", bound=ClassResult)
 
 
@@ -38,15 +37,24 @@ C = TypeVar("C", bound=ClassResult)
 class Story:
     """One per use case: the reports of its newest run, up to the first stage that is not done.
 
+    The field of each stage holds what it reported: without a gap, all about the same rows.
+
     Attributes:
-        reports: In the order of a model's life, without a gap, all about the same rows.
         left_out: Stages whose reports are of an earlier run.
         due: The first stage that is not done; empty when all are, or when a closed gate keeps the rest from running.
         stopped: Whether a run has just ended badly.
         use_case: Its name; empty when there is no report.
     """
 
-    reports: tuple[Report, ...]
+    curate: CurateReport | None = None
+    validate: ValidateReport | None = None
+    ladder: LadderReport | None = None
+    prompt: PromptReport | None = None
+    diagnose: DiagnoseReport | None = None
+    decide: DecideReport | None = None
+    train: TrainReport | None = None
+    evaluate: EvaluateReport | None = None
+    register: RegisterReport | None = None
     left_out: tuple[str, ...] = ()
     due: str = ""
     stopped: bool = False
@@ -66,72 +74,29 @@ class Story:
         """
         there = [stage for stage in REPORTS if stage in reports]
         name = reports[there[0]].use_case if there else ""
-        kept: list[Report] = []
+        kept: dict[str, Any] = {}
         due, digest = "", ""
         for stage in REPORTS:
             report = reports.get(stage)
             if report is None or (digest and report.rows_digest and report.rows_digest != digest):
                 due = stage
                 break
-            kept.append(report)
+            kept[stage] = report
             digest = digest or report.rows_digest
             if isinstance(report, ValidateReport) and not report.passed:
                 break
-        stages = {report.stage for report in kept}
-        return cls(tuple(kept), tuple(stage for stage in there if stage not in stages), due, stopped, name)
+        left_out = tuple(stage for stage in there if stage not in kept)
+        return cls(**kept, left_out=left_out, due=due, stopped=stopped, use_case=name)
 
-    def _the(self, kind: type[R]) -> R | None:
-        return next((report for report in self.reports if isinstance(report, kind)), None)
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """All there are, in the order of a model's life."""
+        return tuple(report for stage in REPORTS if (report := getattr(self, stage)) is not None)
 
     @property
     def finished_at(self) -> str:
         """When the newest report was written, ISO 8601; empty when no report says."""
         return max((report.finished_at for report in self.reports), default="")
-
-    @property
-    def curate(self) -> CurateReport | None:
-        """What curation reported."""
-        return self._the(CurateReport)
-
-    @property
-    def validate(self) -> ValidateReport | None:
-        """What validation reported."""
-        return self._the(ValidateReport)
-
-    @property
-    def ladder(self) -> LadderReport | None:
-        """What the ladder reported."""
-        return self._the(LadderReport)
-
-    @property
-    def prompt(self) -> PromptReport | None:
-        """What the prompted models reported."""
-        return self._the(PromptReport)
-
-    @property
-    def diagnose(self) -> DiagnoseReport | None:
-        """What became of the best prompt's failures."""
-        return self._the(DiagnoseReport)
-
-    @property
-    def decide(self) -> DecideReport | None:
-        """What the decision reported."""
-        return self._the(DecideReport)
-
-    @property
-    def train(self) -> TrainReport | None:
-        """What training reported."""
-        return self._the(TrainReport)
-
-    @property
-    def evaluate(self) -> EvaluateReport | None:
-        """What evaluation reported."""
-        return self._the(EvaluateReport)
-
-    @property
-    def register(self) -> RegisterReport | None:
-        """What registration reported."""
-        return self._the(RegisterReport)
 
     @property
     def best_name(self) -> str:
@@ -381,6 +346,17 @@ class Candidate:
         """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
         found = self.scored
         return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+
+    @property
+    def note(self) -> str:
+        """What its quality was measured on where that is not all dev rows; empty mostly."""
+        rows = counted(self.quality.rows, "row")
+        if self.stopped_early:
+            return f"sequence, {rows}"
+        if self.kind == "tuned":
+            return "on test"
+        stopped = isinstance(self.scored, PromptedRung) and self.scored.settled == "budget"
+        return f"money ran out, {rows}" if stopped else ""
 
     @property
     def labels(self) -> str:

@@ -13,13 +13,16 @@ from tailtune.core.reports import (
     CandidateCost,
     CandidateResult,
     CostLine,
+    DecideReport,
     Economics,
     EvaluateReport,
+    FinalVerdict,
     PromptedRung,
     PromptReport,
     Settled,
     Verdict,
 )
+from tailtune.judge.economics import MONTH_DAYS
 from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     OWNERS,
@@ -50,10 +53,6 @@ VERDICTS: dict[Verdict, str] = {
     "fine-tune": "A fine-tune can pay",
     "not-yet": "Not yet",
 }
-FINALS: dict[Verdict, str] = {"stay": "stay", "fine-tune": "use the fine-tune", "not-yet": "not yet"}
-"""The same after the test."""
-
-
 SETTLED: Mapping[Settled, str] = {
     "stays": "meets the target",
     "falls short": "cannot meet it",
@@ -94,6 +93,13 @@ def headline(story: Story) -> Headline:
         return _decided(story)
     done = ", ".join(report.stage for report in story.reports) or "nothing"
     return Headline("wait", "No decision yet", f"Finished so far: {done}.")
+
+
+def after_test(decided: DecideReport, final: FinalVerdict) -> str:
+    """The verdict after the test, in a few words; there is no fine-tune to use where none might be trained."""
+    use = "use the fine-tune" if decided.train.yes else "a fine-tune can pay"
+    words: dict[Verdict, str] = {"stay": "stay", "fine-tune": use, "not-yet": "not yet"}
+    return words[final.verdict]
 
 
 def _closed(story: Story) -> Headline:
@@ -216,9 +222,6 @@ def _gap(difference: float) -> str:
     return f"{abs(difference) * 100:.1f} points {'more' if difference >= 0 else 'less'} than"
 
 
-DAYS_A_MONTH = 365.25 / 12
-
-
 @dataclass(frozen=True, slots=True)
 class CostRow:
     """One per kind of cost: what each candidate pays for it; None where one does not have it.
@@ -278,9 +281,7 @@ def costs_by_volume(economics: Economics) -> tuple[CostByVolume, ...]:
         if candidate.total_usd is not None and economics.requests_per_day:
             found.append(CostByVolume(candidate, fixed, (candidate.total_usd - fixed) / economics.requests_per_day))
         elif candidate.request_usd is not None and not economics.requests_per_day:
-            found.append(
-                CostByVolume(candidate, fixed, candidate.request_usd * DAYS_A_MONTH * economics.horizon_months)
-            )
+            found.append(CostByVolume(candidate, fixed, candidate.request_usd * MONTH_DAYS * economics.horizon_months))
     return tuple(found)
 
 

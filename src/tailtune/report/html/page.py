@@ -14,7 +14,7 @@ from tailtune.core.reports import CandidateResult, Report
 from tailtune.report import numbers, sections, verdict
 from tailtune.report.html import charts
 from tailtune.report.html.charts.sheet import STYLE, ticked
-from tailtune.report.numbers import Scale, counted
+from tailtune.report.numbers import Scale
 from tailtune.report.story import (
     Candidate,
     Story,
@@ -123,13 +123,8 @@ def _pictures(
 def _bought(story: Story) -> dict[str, Any]:
     """What the table of bought answers shows."""
     rungs = story.prompt.rungs if story.prompt else ()
-    dropped = [
-        (rung.title, f"{counted(rung.examples_dropped, 'example')} left out, so that prompts fit the model")
-        for rung in rungs
-        if rung.examples_dropped
-    ]
     return {
         "corrected": any(rung.p_adjusted is not None for rung in rungs),
         "early": any(candidate.stopped_early for candidate in candidates(story)),
-        "rung_notes": [*((rung.title, note) for rung in rungs for note in rung.notes), *dropped],
+        "bought_notes": list(sections.bought_notes(story.prompt)) if story.prompt else [],
     }

@@ -13,9 +13,10 @@ from rich.text import Text
 from tailtune.core.ledger import Bill, Category, Ledger, Line
 from tailtune.core.money import Usd
 from tailtune.core.reports import CandidateCost, Economics
+from tailtune.judge.economics import MONTH_DAYS
 from tailtune.report.numbers import NOT_MEASURED, count, dollars, duration, points, share, title, usd
 from tailtune.report.terminal.drawing import Whole, heading
-from tailtune.report.verdict import DAYS_A_MONTH, over, value_sentences
+from tailtune.report.verdict import over, value_sentences
 
 _NOTHING = "–"
 _FIRST_COLUMNS, _COLUMN = 28, 13
@@ -145,4 +146,4 @@ def _ownership(economics: Economics | None) -> RenderableType:
 
 def _requests_usd(candidate: CandidateCost, per_day: float | None) -> Usd | None:
     """What answering the declared volume costs in a month."""
-    return None if candidate.request_usd is None or per_day is None else candidate.request_usd * per_day * DAYS_A_MONTH
+    return None if candidate.request_usd is None or per_day is None else candidate.request_usd * per_day * MONTH_DAYS

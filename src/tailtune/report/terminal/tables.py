@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 
 from rich.console import RenderableType
@@ -94,66 +94,72 @@ def bill(story: Story, width: int) -> Iterable[RenderableType]:
 def _candidates(
     rows: Sequence[RungResult] | Sequence[CandidateResult], target: float | None, best: str, width: int
 ) -> Table:
-    """Predictors side by side: quality with its interval drawn, time, price, and what else they need.
-
-    Args:
-        rows: Rungs of the ladder, or candidates on test; one of a kind.
-        target: What the first measure should reach, as a dotted line.
-        best: Name of the row to stress.
-        width: Columns of the terminal; from 100 on there is room for titles, below for names.
-    """
-    scale = Scale.around([row.quality for row in rows], target)
+    """Rungs of the ladder, or candidates on test: quality, time, price, and what else they need."""
     rungs = any(isinstance(row, RungResult) for row in rows)
     second = next_to(rows[0].metrics)
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("  rung" if rungs else "  model", no_wrap=True, overflow="ellipsis")
-    table.add_column(f"{title(rows[0].metric)}, 95 %", no_wrap=True)
-    table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
-    shown = (measure(second).short,) if second else ()
-    for name in (*shown, "p50 ms", "p99 ms", "$/1,000", "labels" if rungs else "ECE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        style = "bold green" if row.name == best else ""
-        name = row.title if width >= WIDE else row.name
-        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
-        figures = [_second(row, second)] if second else []
-        figures += [*_time(row.latency), _price(row.usd_per_1000)]
-        figures.append(count(row.fit_rows) if isinstance(row, RungResult) else plain(row.ece))
-        whisker = Whisker(row.quality, scale, target, style or "cyan")
-        mark = "▸ " if row.name == best else "  "
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, style=style)
-    return table
+    columns = {measure(second).short: [_second(row, second) for row in rows]} if second else {}
+    times = [_time(row.latency) for row in rows]
+    columns |= {"p50 ms": [p50 for p50, _ in times], "p99 ms": [p99 for _, p99 in times]}
+    columns["$/1,000"] = [_price(row.usd_per_1000) for row in rows]
+    columns["labels" if rungs else "ECE"] = [
+        count(row.fit_rows) if isinstance(row, RungResult) else plain(row.ece) for row in rows
+    ]
+    names = {row.name: row.title if width >= WIDE else row.name for row in rows}
+    heads = "rung" if rungs else "model", title(rows[0].metric)
+    return _side_by_side(rows, heads, names, columns, target, best)
 
 
 def _prompts(rows: Sequence[PromptedRung], target: float | None, best: str, width: int) -> Table:
-    """Prompted rungs side by side: quality with its interval drawn, time, price, usable answers and rows bought.
+    """Prompted rungs, at least one: quality, time, price, usable answers, rows bought, and why buying stopped."""
+    columns = {
+        "p50 ms": [milliseconds(row.latency.p50_ms) for row in rows],
+        "$/1,000": [_price(row.usd_per_1000) for row in rows],
+        "usable": [percent(1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan) for row in rows],
+        "rows": [count(row.quality.rows) for row in rows],
+    }
+    wide = width >= WIDE
+    names = {row.name: row.title if wide else row.name.removeprefix("lm_") for row in rows}
+    words = {"stopped": [SETTLED[row.settled] for row in rows]} if wide else {}
+    return _side_by_side(rows, ("prompt", measure(rows[0].metric).short), names, columns, target, best, words)
+
+
+def _side_by_side(
+    rows: Sequence[Scored],
+    heads: tuple[str, str],
+    names: Mapping[str, str],
+    figures: Mapping[str, Sequence[str]],
+    target: float | None,
+    best: str,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
+    """Predictors under each other, each with its quality as a figure and as a dot with its interval.
 
     Args:
-        rows: Prompted rungs, at least one.
-        target: What the first measure should reach, as a dotted line.
+        rows: At least one.
+        heads: What a row is, and what its quality is measured in.
+        names: Predictor → what it is called here.
+        figures: Heading → a figure of each row.
+        target: What quality should reach, as a dotted line.
         best: Name of the row to stress.
-        width: Columns of the terminal; from 100 on there is room for titles and why buying stopped.
+        words: Heading → some words about each row, after the figures.
     """
     scale = Scale.around([row.quality for row in rows], target)
-    wide = width >= WIDE
+    words = words or {}
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("  prompt", no_wrap=True, overflow="ellipsis")
-    table.add_column(f"{measure(rows[0].metric).short}, 95 %", no_wrap=True)
+    table.add_column(f"  {heads[0]}", no_wrap=True, overflow="ellipsis")
+    table.add_column(f"{heads[1]}, 95 %", no_wrap=True)
     table.add_column(Axis(scale), ratio=1, min_width=8, no_wrap=True)
-    for name in ("p50 ms", "$/1,000", "usable", "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if wide:
-        table.add_column("stopped", no_wrap=True)
-    for row in rows:
-        style = "bold green" if row.name == best else ""
-        name = row.title if wide else row.name.removeprefix("lm_")
-        quality = f"{percent(row.quality.value):>5} ({bounds(row.quality)})"
-        whisker = Whisker(row.quality, scale, target, style or "cyan")
-        usable = 1 - row.invalid_rows / row.quality.rows if row.quality.rows else nan
-        figures = [milliseconds(row.latency.p50_ms), _price(row.usd_per_1000), percent(usable), count(row.quality.rows)]
-        mark = "▸ " if row.name == best else "  "
-        extra = [SETTLED[row.settled]] if wide else []
-        table.add_row(Text(mark + name), Text(quality), whisker, *figures, *extra, style=style)
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for place, row in enumerate(rows):
+        stressed = row.name == best
+        style = "bold green" if stressed else ""
+        name = Text(("▸ " if stressed else "  ") + names[row.name])
+        quality = Text(f"{percent(row.quality.value):>5} ({bounds(row.quality)})")
+        cells = [column[place] for column in (*figures.values(), *words.values())]
+        table.add_row(name, quality, Whisker(row.quality, scale, target, style or "cyan"), *cells, style=style)
     return table
 
 

@@ -203,7 +203,6 @@ def fluent(uri: str) -> Iterator[Any]:
                 os.environ[name] = value
 
 
-_TIMEOUT_S = 5.0
 _GONE = "RESOURCE_DOES_NOT_EXIST"
 
 
