@@ -190,7 +190,7 @@ class Task(ABC):
 
     @staticmethod
     @abstractmethod
-    def declare(new_case: NewUseCase) -> Declaration:
+    def declare(new: NewUseCase) -> Declaration:
         """A new use case from files of labelled rows.
 
         Raises:

@@ -90,13 +90,15 @@ class Example:
 
 
 class Examples(Protocol):
-    """Chooses the examples of each text."""
+    """Chooses the examples of each text.
+
+    Attributes:
+        note: A remark for whoever reads its figures; mostly empty.
+        fit_rows: Labelled rows that are needed to answer.
+    """
 
     note: str
-
-    @property
-    def fit_rows(self) -> int:
-        """Labelled rows that are needed to answer."""
+    fit_rows: int
 
     def near(self, texts: Sequence[str]) -> list[list[Example]]:
         """The examples of each text, in the order they are shown; the last one is the last to be dropped."""
@@ -126,12 +128,7 @@ def fit_examples(choice: Choice, rows: Sequence[Row], codec: Codec, embed: Embed
 class NoExamples:
     """A prompt that shows none."""
 
-    note = ""
-
-    @property
-    def fit_rows(self) -> int:
-        """No labelled row."""
-        return 0
+    note, fit_rows = "", 0
 
     def near(self, texts: Sequence[str]) -> list[list[Example]]:
         """None for each text."""
@@ -150,6 +147,7 @@ class Coverage:
 
     def __init__(self, examples: Sequence[Example], note: str) -> None:
         self._examples, self.note = list(examples), note
+        self.fit_rows = len(self._examples)
 
     @classmethod
     def fit(cls, rows: Sequence[Row], codec: Codec, embed: Embed, shots: int, seed: int) -> Coverage:
@@ -161,11 +159,6 @@ class Coverage:
         shown = {key for i in chosen for key in keys[i]}
         note = "" if shown == every else f"examples show {len(shown)} of {len(every)}, the most frequent first"
         return cls([_example(ranked[i], codec) for i in reversed(chosen)], note)
-
-    @property
-    def fit_rows(self) -> int:
-        """The rows that are shown."""
-        return len(self._examples)
 
     def near(self, texts: Sequence[str]) -> list[list[Example]]:
         """All of them for each text."""
@@ -184,18 +177,14 @@ class Nearest:
     def __init__(self, examples: Sequence[Example], index: Floats, shots: int, embed: Embed) -> None:
         """Keep examples, one per row of `index` (n, 384)."""
         self._examples, self._index, self._embed = list(examples), index, embed
-        self._shots = min(shots, len(self._examples))
+        self.fit_rows = len(self._examples)
+        self._shots = min(shots, self.fit_rows)
         self._found: dict[str, list[int]] = {}
 
     @classmethod
     def fit(cls, rows: Sequence[Row], codec: Codec, embed: Embed, shots: int) -> Nearest:
         """Embed the rows."""
         return cls([_example(row, codec) for row in rows], embed([row.text for row in rows]), shots, embed)
-
-    @property
-    def fit_rows(self) -> int:
-        """Every indexed row."""
-        return len(self._examples)
 
     def near(self, texts: Sequence[str]) -> list[list[Example]]:
         """The nearest rows of each text; ties go to the row that was indexed first.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.classification.rungs import ClassifyContext
-from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.label_check import NameCheck
 
 if TYPE_CHECKING:
@@ -44,25 +42,13 @@ class Classification(Task):
     model_type = "classifier"
     narrow = "a closed label set: every local rung answers with a valid label by construction"
     spec_type = ClassificationSpec
+    load_answers = staticmethod(load_labels)
+    declare = staticmethod(new.declare)
+    starting_prompts = staticmethod(new.starting_prompts)
 
     spec: ClassificationSpec
     answers: LabelSet
     files: Files
-
-    @staticmethod
-    def load_answers(path: Path, shown: str, hint: str) -> LabelSet:
-        """Read labels.yaml."""
-        return load_labels(path, shown, hint)
-
-    @staticmethod
-    def declare(new_case: NewUseCase) -> Declaration:
-        """Labels as they stand in the files."""
-        return new.declare(new_case)
-
-    @staticmethod
-    def starting_prompts(description: str) -> Mapping[str, str]:
-        """Categories with their descriptions, and rules for texts that fit two or none."""
-        return new.starting_prompts(description)
 
     @staticmethod
     def parse_label(text: str) -> str:

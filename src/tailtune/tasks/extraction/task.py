@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import Fault
@@ -16,7 +15,6 @@ from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
-from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
 from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
@@ -44,30 +42,14 @@ class ExtractionTask(Task):
     narrow = "a strict schema: every local rung answers with a valid object by construction"
     reasons = annotate.REASONS
     spec_type = ExtractionSpec
+    load_answers = staticmethod(load_schema)
+    declare = staticmethod(new.declare)
+    starting_prompts = staticmethod(new.starting_prompts)
+    parse_label = staticmethod(Annotation.parse)
 
     spec: ExtractionSpec
     answers: ObjectSchema
     files: Files
-
-    @staticmethod
-    def load_answers(path: Path, shown: str, hint: str) -> ObjectSchema:
-        """Read schema.json."""
-        return load_schema(path, shown, hint)
-
-    @staticmethod
-    def declare(new_case: NewUseCase) -> Declaration:
-        """The given schema, or one proposed from the data."""
-        return new.declare(new_case)
-
-    @staticmethod
-    def starting_prompts(description: str) -> Mapping[str, str]:
-        """Fields with their forms and descriptions, and rules for values that are absent or said twice."""
-        return new.starting_prompts(description)
-
-    @staticmethod
-    def parse_label(text: str) -> Annotation:
-        """An annotation from its JSON."""
-        return Annotation.parse(text)
 
     def columns(self) -> Columns[RawLabel]:
         """Text, the declared columns of labels, group."""
