@@ -21,13 +21,6 @@ from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.values import means, object_valid, valid
 
-Means = Callable[[FieldSpec, Any, Any], bool]
-"""(field, answered, expected) → whether both say the same, however the answered one is written."""
-Valid = Callable[[FieldSpec, Any], bool]
-"""(field, value) → whether the value has the field's format."""
-ObjectValid = Callable[[Values], bool]
-"""values → whether the object is valid against the whole schema."""
-
 
 @dataclass(frozen=True)
 class Rules:
@@ -36,14 +29,14 @@ class Rules:
     A field that holds a list is compared one item at a time, each passed as a list of one.
 
     Attributes:
-        means: Whether an answered value says what was expected.
+        means: Whether an answered value says what was expected, however it is written.
         valid: Whether a value has its field's format.
         object_valid: Whether an object is valid against the schema.
     """
 
-    means: Means
-    valid: Valid
-    object_valid: ObjectValid
+    means: Callable[[FieldSpec, Any, Any], bool]
+    valid: Callable[[FieldSpec, Any], bool]
+    object_valid: Callable[[Values], bool]
     _valid: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
