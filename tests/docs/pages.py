@@ -54,7 +54,7 @@ def _without_operators(quoted: re.Match[str]) -> str:
 def pages() -> dict[str, str]:
     """Path → text of every page that people are meant to read."""
     files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")]
-    files += [*(ROOT / "mlflow").glob("*.md"), *(ROOT / "infra").glob("*.md")]
+    files += [path for folder in ("mlflow", "infra", "flows") for path in (ROOT / folder).glob("*.md")]
     found = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(files)}
     assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/README.md"} <= set(found)
     return found

@@ -9,6 +9,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from tasks.extraction.heads_of import plain_states
 
 from tailtune.core.records import Answer
 from tailtune.predictors.encoder import Encoder
@@ -171,7 +172,7 @@ def test_the_encoder_says_what_is_tokenising_and_what_is_inference(tiny_encoder)
 
 
 def test_what_is_made_of_the_states_of_words_is_not_inference(tiny_encoder) -> None:
-    found = time_rows(OfStates(TokenStates.load(tiny_encoder)), ["a card that was not sent"] * 3)
+    found = time_rows(OfStates(plain_states(tiny_encoder)), ["a card that was not sent"] * 3)
     assert found.parts["tokenise"] > 0
     assert found.parts["infer"] > 0
     assert found.parts["decode"] >= 20

@@ -112,4 +112,4 @@ def toy_fields(**changes: Any) -> Fields:
     """48 train rows, 24 dev rows."""
     texts, labels = claims(48, seed=1)
     dev_texts, dev_labels = claims(24, seed=2)
-    return replace(Fields(SCHEMA, texts, labels, dev_texts, dev_labels), **changes)
+    return replace(Fields(texts, labels, dev_texts, dev_labels, SCHEMA), **changes)

@@ -34,12 +34,12 @@ def test_annotations_are_read_from_labels() -> None:
 
 def test_whatever_decides_the_result_is_part_of_the_digest() -> None:
     texts, labels = claims(2, seed=5)
-    plain = Fields(SCHEMA, texts, labels, texts, labels)
+    plain = Fields(texts, labels, texts, labels, SCHEMA)
     others = [
-        Fields(SCHEMA, texts[::-1], labels, texts, labels),
-        Fields(SCHEMA, texts, labels[::-1], texts, labels),
-        Fields(SCHEMA, texts, labels, texts[:1], labels[:1]),
-        Fields(SCHEMA, texts, labels, texts, labels, writing=False),
+        Fields(texts[::-1], labels, texts, labels, SCHEMA),
+        Fields(texts, labels[::-1], texts, labels, SCHEMA),
+        Fields(texts, labels, texts[:1], labels[:1], SCHEMA),
+        Fields(texts, labels, texts, labels, SCHEMA, writing=False),
     ]
     digests = {"".join(goal.parts()) for goal in (plain, *others)}
     assert len(digests) == 5

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
 
 from tailtune.core.errors import MissingInputError
+from tailtune.predictors.bert import Bert
+from tailtune.predictors.encoder import encoder_path, open_bert
 
 ADAPTER, CONFIG, WEIGHTS = "adapter", "adapter_config.json", "adapter_model.safetensors"
 HEAD, TAILTUNE = "head.safetensors", "tailtune.json"
@@ -17,20 +21,46 @@ HEAD, TAILTUNE = "head.safetensors", "tailtune.json"
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
-def require_files(folder: Path, more: Sequence[str]) -> None:
-    """Make sure that a fine-tune's folder is whole.
+@dataclass(frozen=True)
+class Adapted:
+    """One per fine-tune read from its folder.
 
-    Args:
-        folder: With `adapter/`, `head.safetensors` and `tailtune.json`.
-        more: What else this kind of fine-tune needs.
-
-    Raises:
-        MissingInputError: A file is absent; all of them are named.
+    Attributes:
+        base: The base encoder's folder.
+        bert: The encoder with the adapter merged into it; fp32.
+        heads: Tensors on top of it, by name.
+        notes: What `tailtune.json` says.
+        max_tokens: Of a text, or of a window.
     """
-    required = (f"{ADAPTER}/{CONFIG}", f"{ADAPTER}/{WEIGHTS}", HEAD, *more, TAILTUNE)
-    absent = [part for part in required if not (folder / part).is_file()]
-    if absent:
-        raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")
+
+    base: Path
+    bert: Bert
+    heads: dict[str, Tensor]
+    notes: dict[str, Any]
+    max_tokens: int
+
+    @classmethod
+    def load(cls, folder: Path, more: Sequence[str], encoder: Path | None = None) -> Adapted:
+        """Read what every fine-tune's artifact holds.
+
+        Args:
+            folder: With `adapter/`, `head.safetensors` and `tailtune.json`.
+            more: What else this kind of fine-tune needs in it.
+            encoder: The base encoder's folder; the embedded one when None.
+
+        Raises:
+            MissingInputError: Files are absent, all of them named; or the encoder's package is.
+            ValueError: The adapter is of a kind this reader does not know.
+        """
+        required = (f"{ADAPTER}/{CONFIG}", f"{ADAPTER}/{WEIGHTS}", HEAD, *more, TAILTUNE)
+        absent = [part for part in required if not (folder / part).is_file()]
+        if absent:
+            raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")
+        notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
+        base = encoder or encoder_path()
+        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
+        max_tokens = min(int(notes["max_tokens"]), bert.max_positions)
+        return cls(base, bert, load_file(folder / HEAD), notes, max_tokens)
 
 
 def lora_deltas(adapter: Path) -> dict[str, Tensor]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tailtune.core.records import Latency
 from tailtune.predictors.base import Predictor
@@ -97,15 +98,21 @@ def time_rows(predictor: Predictor, texts: Sequence[str]) -> Latency:
         spent[i] = sum(watch.spent_s.values()) * 1000
         for name in PARTS:
             parts_s[name] += watch.spent_s[name]
-    p50, p95, p99 = (round(float(q), 3) for q in np.percentile(spent, [50, 95, 99]))
-    return Latency(
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        mean_ms=round(float(spent.mean()), 3),
-        rows=len(texts),
-        parts={name: round(seconds * 1000 / len(texts), 3) for name, seconds in parts_s.items()},
-    )
+    return latency_of(spent, {name: seconds * 1000 for name, seconds in parts_s.items()})
+
+
+def latency_of(times_ms: NDArray[np.float64], parts_ms: Mapping[str, float]) -> Latency:
+    """Percentiles and means.
+
+    Args:
+        times_ms: Of each row, at least one.
+        parts_ms: Part → its milliseconds over all rows.
+    """
+    p50, p95, p99 = (round(float(q), 3) for q in np.percentile(times_ms, [50, 95, 99]))
+    rows = len(times_ms)
+    parts = {name: round(total / rows, 3) for name, total in parts_ms.items()}
+    mean = round(float(times_ms.mean()), 3)
+    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, mean_ms=mean, rows=rows, parts=parts)
 
 
 def _answered(predictor: Predictor, text: str) -> _Stopwatch:

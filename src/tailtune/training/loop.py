@@ -6,7 +6,7 @@ is a pure function of lengths, seed and epoch, so that a resumed run repeats it.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -192,17 +192,6 @@ def fit(job: FitJob, on_progress: Callable[[Progress], None]) -> FitResult:
         torch.set_num_threads(threads)
 
 
-@dataclass
-class _Clock:
-    """Seconds of this attempt and of earlier ones."""
-
-    earlier_s: float
-    begun: float
-
-    def total_s(self) -> float:
-        return self.earlier_s + time.monotonic() - self.begun
-
-
 class _Run:
     """One attempt at a job: the state that changes from step to step."""
 
@@ -232,7 +221,7 @@ class _Run:
             self.at, tensors = resumed
             self._restore(tensors)
         self.resumed_at_step = self.at.step
-        self.clock = _Clock(self.at.seconds, begun)
+        self.begun = begun - self.at.seconds  # as if earlier attempts had run just before this one
         self.saved = time.monotonic()
 
     def run(self) -> FitResult:
@@ -291,7 +280,7 @@ class _Run:
             dev_quality=dev.quality,
             dev_error=dev.error,
             rows_s=self.at.loss_rows / max(self.at.epoch_s, 1e-9),
-            seconds=self.clock.total_s(),
+            seconds=self._total_s(),
         )
         history = (*self.at.history, stats)
         if epoch_to_keep(history) is stats:
@@ -304,7 +293,7 @@ class _Run:
         tensors = {f"now.{name}": tensor for name, tensor in self._weights().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         tensors |= self.optimiser.tensors() | {"random": torch.get_rng_state()}
-        position = replace(self.at, seconds=self.clock.total_s())
+        position = replace(self.at, seconds=self._total_s())
         checkpoint.save(self.job.checkpoint_dir, position, tensors)
         self.saved = time.monotonic()
 
@@ -336,9 +325,13 @@ class _Run:
             settle_threads(self.threads)
         self.settled = time.monotonic()
 
+    def _total_s(self) -> float:
+        """Seconds of this attempt and of earlier ones."""
+        return time.monotonic() - self.begun
+
     def _must_stop(self) -> bool:
         if self.job.should_stop is not None and self.stopped is None:
-            self.stopped = self.job.should_stop(self.clock.total_s())
+            self.stopped = self.job.should_stop(self._total_s())
         return self.stopped is not None
 
     def _patience_is_over(self) -> bool:
@@ -378,7 +371,7 @@ class _Run:
             stopped=self.stopped,
             resumed_at_step=self.resumed_at_step,
             rows_s=mean_rows_s(history),
-            seconds=self.clock.total_s(),
+            seconds=self._total_s(),
             precision=self.precision,
             device=self.device,
         )

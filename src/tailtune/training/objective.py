@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,18 +88,27 @@ class Objective(ABC):
         """
 
 
+@dataclass(frozen=True)
 class Goal(ABC):
     """One per job: the rows of a task as they come, and the measure they are learnt for.
 
     Attributes:
         metric: Of `DevScore.quality`, a name of core/measures.py.
+        texts: Train rows.
+        labels: Label of each train row, as the task learns it.
+        dev_texts: Dev rows, for early stopping and calibration.
+        dev_labels: Label of each dev row.
     """
 
-    metric: str
+    metric: ClassVar[str]
+    texts: Sequence[str]
+    labels: Sequence[Any]
+    dev_texts: Sequence[str]
+    dev_labels: Sequence[Any]
 
     @abstractmethod
-    def parts(self) -> Iterator[str]:
-        """Everything of the rows and their labels that decides the result, for a checkpoint's digest."""
+    def allowed(self) -> Sequence[str]:
+        """What may be answered, and whatever else besides the rows decides the result."""
 
     @abstractmethod
     def begin(self, job: FitJob, model: AdaptedEncoder) -> Objective:
@@ -108,6 +117,22 @@ class Goal(ABC):
         Raises:
             TrainingError: Rows that cannot be trained on; all faults at once.
         """
+
+    def parts(self) -> Iterator[str]:
+        """What a checkpoint's digest is made of: answers, texts and labels, each list closed by a mark of its own."""
+        for values in (self.allowed(), self.texts, self.labels, self.dev_texts, self.dev_labels):
+            yield from (f"{value}\0" for value in values)
+            yield "\1"
+
+    def row_faults(self) -> list[str]:
+        """Why the rows cannot be trained on, whatever the task."""
+        faults = []
+        for split, texts, labels in (("train", self.texts, self.labels), ("dev", self.dev_texts, self.dev_labels)):
+            if not texts:
+                faults.append(f"{split}: no rows, expected at least one")
+            if len(texts) != len(labels):
+                faults.append(f"{split}: {len(texts)} texts but {len(labels)} labels")
+        return faults
 
 
 @dataclass(frozen=True)

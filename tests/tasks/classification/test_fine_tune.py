@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from tailtune.core.errors import MissingInputError
-from tailtune.tasks.classification.fine_tune import LoraPredictor, lora_deltas
+from tailtune.predictors.adapter import lora_deltas
+from tailtune.tasks.classification.fine_tune import LoraPredictor
 
 MODULE = "encoder.layer.0.attention.self.query"
 CONFIG = {"peft_type": "LORA", "r": 2, "lora_alpha": 6, "use_dora": False, "rank_pattern": {}}

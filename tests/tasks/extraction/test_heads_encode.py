@@ -7,14 +7,15 @@ from transformers import BertModel
 from tailtune.predictors.bert import load_bert
 from tailtune.tasks.extraction.heads import TokenStates, batches
 from tailtune.tasks.extraction.windows import Windows, pack
+from tasks.extraction.heads_of import plain_states, token_states
 
 TEXTS = ["Ann Lee paid 5", "", "word " * 90, "refund?"]
 
 
 def test_states_are_those_of_transformers(tiny_encoder: Path) -> None:
-    states = TokenStates.load(tiny_encoder, max_tokens=32, precision="fp32")
+    states = plain_states(tiny_encoder)
     model = BertModel.from_pretrained(tiny_encoder, add_pooling_layer=False).eval()
-    for words, found in states.token_states([TEXTS[0], TEXTS[3]]):
+    for words, found in token_states(states, [TEXTS[0], TEXTS[3]]):
         with torch.no_grad():
             expected = model(torch.tensor(words.ids)).last_hidden_state[0]
         assert found.shape == (1 + len(words.starts), states.width) == (1 + len(words.starts), 32)
@@ -23,12 +24,12 @@ def test_states_are_those_of_transformers(tiny_encoder: Path) -> None:
 
 
 def test_a_text_alone_has_the_states_it_has_among_others(tiny_encoder: Path) -> None:
-    states = TokenStates.load(tiny_encoder, max_tokens=32, precision="fp32")
-    among = states.token_states(TEXTS)
+    states = plain_states(tiny_encoder)
+    among = token_states(states, TEXTS)
     assert [len(found) for _, found in among] == [5, 1, 91, 3]
     for text, (_, found) in zip(TEXTS, among, strict=True):
-        assert torch.allclose(states.token_states([text])[0][1], found, atol=1e-5)
-    assert states.token_states([]) == []
+        assert torch.allclose(token_states(states, [text])[0][1], found, atol=1e-5)
+    assert token_states(states, []) == []
 
 
 def test_how_words_are_written_reaches_the_states(tiny_encoder: Path) -> None:

@@ -14,10 +14,11 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError
 from tailtune.core.money import Usd
 from tailtune.core.records import Estimate, Latency
+from tailtune.judge.stats import Z95
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
+from tailtune.predictors.timing import latency_of
 
 _SAMPLE_TEXTS = 50
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,10 @@ def latency(answers: Sequence[PromptAnswer], model: str) -> Latency:
             "prompt, or declare a model with a longer context",
         )
     times = np.array([answer.reply.timing.total_ms for answer in answers])
-    p50, p95, p99 = (round(float(q), 3) for q in np.percentile(times, [50, 95, 99]))
     sums: Counter[str] = Counter()
     for answer in answers:
         sums.update(answer.reply.timing.parts)
-    parts = {name: round(total / len(answers), 3) for name, total in sums.items()}
-    mean = round(float(times.mean()), 3)
-    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, mean_ms=mean, rows=len(answers), parts=parts)
+    return latency_of(times, sums)
 
 
 def price(usd: Sequence[float | None]) -> Estimate | None:
@@ -91,7 +89,7 @@ def price(usd: Sequence[float | None]) -> Estimate | None:
     if len(known) < len(usd) or not known:
         return None
     mean = float(np.mean(known)) * 1000
-    half = _Z95 * float(np.std(known, ddof=1)) / math.sqrt(len(known)) * 1000 if len(known) > 1 else 0.0
+    half = Z95 * float(np.std(known, ddof=1)) / math.sqrt(len(known)) * 1000 if len(known) > 1 else 0.0
     return Estimate(value=mean, low=max(0.0, mean - half), high=mean + half, rows=len(known))
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, require_files
+from tailtune.predictors.adapter import TAILTUNE, Adapted
 from tailtune.predictors.base import Floats
 from tailtune.predictors.bert import Bert, mean_pool, settled
-from tailtune.predictors.encoder import Tokens, by_length, encoder_path, open_bert, pad
+from tailtune.predictors.encoder import Tokens, by_length, pad
 from tailtune.tasks.classification.rungs import Classifier
 
 LABELS = "labels.json"
@@ -43,20 +42,13 @@ class LoraPredictor(Classifier):
             MissingInputError: A file is absent, or the encoder's package is.
             ValueError: The adapter or the pooling is of a kind this reader does not know.
         """
-        require_files(folder, [LABELS])
-        notes = json.loads((folder / TAILTUNE).read_text())
-        if notes["pooling"] != POOLING:
-            raise ValueError(f"{folder / TAILTUNE}: pooling {notes['pooling']!r}, expected {POOLING!r}")
-        base = encoder or encoder_path()
-        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
-        head = load_file(folder / HEAD)
-        return cls(
-            bert,
-            Tokens(base, min(int(notes["max_tokens"]), bert.max_positions)),
-            head["weight"] / notes["temperature"],
-            head["bias"] / notes["temperature"],
-            json.loads((folder / LABELS).read_text()),
-        )
+        found = Adapted.load(folder, [LABELS], encoder)
+        pooling, temperature = found.notes["pooling"], found.notes["temperature"]
+        if pooling != POOLING:
+            raise ValueError(f"{folder / TAILTUNE}: pooling {pooling!r}, expected {POOLING!r}")
+        labels = json.loads((folder / LABELS).read_text())
+        tokens = Tokens(found.base, found.max_tokens)
+        return cls(found.bert, tokens, found.heads["weight"] / temperature, found.heads["bias"] / temperature, labels)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated class probabilities.

@@ -29,35 +29,27 @@ HEAD_SCALE = 20.0
 
 @dataclass(frozen=True)
 class Classes(Goal):
-    """One per job that tells classes apart.
+    """One per job that tells classes apart. A label is a class number.
 
     Attributes:
-        texts: Train rows.
-        labels: Class number of each train row, an index into `names`.
-        dev_texts: Dev rows, for early stopping and the temperature.
-        dev_labels: Class number of each dev row.
-        names: The classes.
+        names: The classes; class number i is names[i].
     """
 
-    texts: Sequence[str]
-    labels: Sequence[int]
-    dev_texts: Sequence[str]
-    dev_labels: Sequence[int]
-    names: Sequence[str]
-    metric: str = "accuracy"
+    metric = "accuracy"
 
-    def parts(self) -> Iterator[str]:
-        """Names, texts and class numbers, each list closed by a mark of its own."""
-        for values in (self.names, self.texts, self.labels, self.dev_texts, self.dev_labels):
-            yield from (f"{value}\0" for value in values)
-            yield "\1"
+    names: Sequence[str]
+
+    def allowed(self) -> Sequence[str]:
+        """The classes."""
+        return self.names
 
     def begin(self, job: FitJob, model: AdaptedEncoder) -> ClassObjective:
         """Check texts and class numbers; see `Goal`."""
-        faults = [
-            *_faults("train", self.texts, self.labels, len(self.names)),
-            *_faults("dev", self.dev_texts, self.dev_labels, len(self.names)),
-        ]
+        faults = self.row_faults()
+        for split, labels in (("train", self.labels), ("dev", self.dev_labels)):
+            strange = sorted({label for label in labels if not 0 <= label < len(self.names)})
+            if strange:
+                faults.append(f"{split}: class numbers {strange[:5]} are outside 0 to {len(self.names) - 1}")
         if faults:
             raise TrainingError("\n".join(faults))
         return ClassObjective(self, job, model)
@@ -154,15 +146,3 @@ def _over(ids: list[list[int]], function: Callable[[Tensor, Tensor | None], Tens
     if result is None:
         raise ValueError("no rows to score")
     return result
-
-
-def _faults(split: str, texts: Sequence[str], labels: Sequence[int], n_classes: int) -> list[str]:
-    faults = []
-    if not texts:
-        faults.append(f"{split}: no rows, expected at least one")
-    if len(texts) != len(labels):
-        faults.append(f"{split}: {len(texts)} texts but {len(labels)} labels")
-    strange = sorted({label for label in labels if not 0 <= label < n_classes})
-    if strange:
-        faults.append(f"{split}: class numbers {strange[:5]} are outside 0 to {n_classes - 1}")
-    return faults

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
-from tailtune.predictors.adapter import ADAPTER, HEAD, TAILTUNE, lora_deltas, require_files
-from tailtune.predictors.encoder import encoder_path, open_bert
+from tailtune.predictors.adapter import Adapted
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
 from tailtune.tasks.extraction.heads import Layout, TextScores, TokenStates, score
@@ -48,16 +45,12 @@ class LoraExtractor:
             SpecError: The schema cannot be read.
             ValueError: The adapter is of a kind this reader does not know.
         """
-        require_files(folder, [SCHEMA])
-        notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
-        noted = notes[CALIBRATION]
+        found = Adapted.load(folder, [SCHEMA], encoder)
+        noted = found.notes[CALIBRATION]
         calibration = Calibration(noted["tags"], tuple(noted["classes"]), noted["given"], noted["absent"])
-        base = encoder or encoder_path()
-        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
-        windows = Windows(base, min(int(notes["max_tokens"]), bert.max_positions))
-        heads = load_file(folder / HEAD)
+        states = TokenStates(found.bert, Windows(found.base, found.max_tokens), found.heads)
         schema = load_schema(folder / SCHEMA, str(folder / SCHEMA), "tailtune run <use-case>")
-        return cls(TokenStates(bert, windows, heads), heads, schema, calibration)
+        return cls(states, found.heads, schema, calibration)
 
     def answer(self, texts: Sequence[str]) -> list[Extraction]:
         """One object per text, valid against the schema, with a confidence for each field.

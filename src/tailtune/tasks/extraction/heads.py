@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch.nn import functional
 from tailtune.core.records import Span
 from tailtune.predictors.base import Floats
 from tailtune.predictors.bert import Bert, settled
-from tailtune.predictors.encoder import BATCH_TOKENS, Precision, by_length, encoder_path, open_bert
+from tailtune.predictors.encoder import BATCH_TOKENS, by_length
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Values
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
@@ -254,6 +253,25 @@ def loss(scores: Scores, tags: Tensor, classes: Tensor, mean_words: float) -> Te
     return total
 
 
+def start_biases(
+    heads: Mapping[str, Tensor], layout: Layout, tags: Sequence[Tensor], classes: Sequence[Sequence[int]]
+) -> None:
+    """Let the biases say how frequent each tag and each class is among train rows.
+
+    Args:
+        heads: Tensors by name, changed in place.
+        layout: What their rows mean.
+        tags: Of each row, (words,) int64.
+        classes: Class number of each classified field, of each row.
+    """
+    with torch.no_grad():
+        if TAG_BIAS in heads:
+            heads[TAG_BIAS].copy_(log_shares(np.bincount(torch.cat(list(tags)).numpy(), minlength=layout.tags.size)))
+        for at, bias in enumerate(heads[CLASS_BIAS].split(layout.sizes) if CLASS_BIAS in heads else ()):
+            targets = np.array([of_row[at] for of_row in classes], dtype=np.int64)
+            bias.copy_(log_shares(np.bincount(targets[targets != NOWHERE], minlength=len(bias))))
+
+
 def log_shares(counts: Ints) -> Tensor:
     """The bias that says how frequent each class is: (n,) counts → (n,) log shares, each counted once more."""
     smooth = counts.astype(np.float64) + 1
@@ -335,19 +353,6 @@ class TokenStates:
         self._bert, self._heads = bert, heads or {}
         self.windows = windows
 
-    @classmethod
-    def load(cls, path: Path | None = None, *, max_tokens: int = 256, precision: Precision = "auto") -> TokenStates:
-        """The frozen encoder.
-
-        Args:
-            path: Model folder; the embedded encoder when None.
-            max_tokens: Of a window.
-            precision: `auto` takes bf16 where the CPU multiplies it in hardware, else fp32.
-        """
-        folder = path or encoder_path()
-        bert = open_bert(folder, precision)
-        return cls(bert, Windows(folder, min(max_tokens, bert.max_positions)))
-
     @property
     def width(self) -> int:
         """Length of a state (384 for MiniLM)."""
@@ -370,15 +375,3 @@ class TokenStates:
                     packed = pack([rows[number] for number in numbers])
                     states = self.of(packed)
                 on_batch(numbers, packed, states)
-
-    def token_states(self, texts: Sequence[str]) -> list[tuple[Windowed, Tensor]]:
-        """Each text's words with their states (1 + words, width) float32, `[CLS]` first."""
-        rows = self.windows(texts) if texts else []
-        found: list[Tensor] = [torch.empty(0)] * len(rows)
-
-        def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
-            for number, one in zip(numbers, states, strict=True):
-                found[number] = one[: 1 + len(rows[number].starts)].clone()
-
-        self.each(rows, keep)
-        return list(zip(rows, found, strict=True))

@@ -19,9 +19,7 @@ from tailtune.predictors.adapter import HEAD
 from tailtune.tasks.extraction.annotations import Annotation, canonical
 from tailtune.tasks.extraction.fine_tune import CALIBRATION, SCHEMA
 from tailtune.tasks.extraction.heads import (
-    CLASS_BIAS,
     NOWHERE,
-    TAG_BIAS,
     Layout,
     Scores,
     Tagged,
@@ -29,9 +27,9 @@ from tailtune.tasks.extraction.heads import (
     batches,
     best_tags,
     extra_of,
-    log_shares,
     loss,
     score,
+    start_biases,
 )
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.tag_reading import Calibration, read
@@ -138,39 +136,25 @@ HEAD_DROPOUT = 0.1
 
 @dataclass(frozen=True)
 class Fields(Goal):
-    """One per job that reads fields.
+    """One per job that reads fields. A label is an annotation.
 
     Attributes:
         schema: What is read.
-        texts: Train rows.
-        labels: Annotation of each train row.
-        dev_texts: Dev rows, for early stopping and calibration.
-        dev_labels: Annotation of each dev row.
         writing: Whether the encoder is told how each word is written (capitals, digits).
     """
 
-    schema: ObjectSchema
-    texts: Sequence[str]
-    labels: Sequence[Annotation]
-    dev_texts: Sequence[str]
-    dev_labels: Sequence[Annotation]
-    writing: bool = True
-    metric: str = "field_f1"
+    metric = "field_f1"
 
-    def parts(self) -> Iterator[str]:
-        """The schema, texts and annotations, each list closed by a mark of its own."""
-        labels, dev_labels = ([str(label) for label in some] for some in (self.labels, self.dev_labels))
-        first = [canonical(dict(self.schema.document)), str(self.writing)]
-        for values in (first, self.texts, labels, self.dev_texts, dev_labels):
-            yield from (f"{value}\0" for value in values)
-            yield "\1"
+    schema: ObjectSchema
+    writing: bool = True
+
+    def allowed(self) -> Sequence[str]:
+        """The schema, and whether writing is seen."""
+        return canonical(dict(self.schema.document)), str(self.writing)
 
     def begin(self, job: FitJob, model: AdaptedEncoder) -> FieldObjective:
         """Check that there is something to learn; see `Goal`."""
-        faults = [
-            *_faults("train", self.texts, self.labels),
-            *_faults("dev", self.dev_texts, self.dev_labels),
-        ]
+        faults = self.row_faults()
         if not self.schema.fields:
             faults.append("schema: no fields, expected at least one")
         if faults:
@@ -217,16 +201,8 @@ class FieldObjective(Objective):
 
     def start(self, model: AdaptedEncoder) -> None:
         """Let the biases say how frequent each tag and each class is."""
-        with torch.no_grad():
-            if TAG_BIAS in self.heads:
-                tags = torch.cat([target.tags for target in self._targets]).numpy()
-                self.heads[TAG_BIAS].copy_(log_shares(np.bincount(tags, minlength=self._layout.tags.size)))
-            if CLASS_BIAS in self.heads:
-                counts = []
-                for at, size in enumerate(self._layout.sizes):
-                    known = [target.classes[at] for target in self._targets if target.classes[at] != NOWHERE]
-                    counts.append(log_shares(np.bincount(np.array(known, dtype=np.int64), minlength=size)))
-                self.heads[CLASS_BIAS].copy_(torch.cat(counts))
+        targets = self._targets
+        start_biases(self.heads, self._layout, [row.tags for row in targets], [row.classes for row in targets])
 
     def losses(self, model: AdaptedEncoder, batch: Sequence[int], visit: Visit) -> Iterator[Tensor]:
         """Cross-entropy of tags and classes; some tokens are hidden behind `[MASK]`, so that the tags stay in place."""
@@ -301,18 +277,9 @@ class FieldObjective(Objective):
 def fields_of(schema: ObjectSchema, train: Sequence[Row[Annotation]], dev: Sequence[Row[Annotation]]) -> Fields:
     """The goal of an extraction use case with this schema."""
     return Fields(
-        schema,
         texts=[row.text for row in train],
         labels=[row.label for row in train],
         dev_texts=[row.text for row in dev],
         dev_labels=[row.label for row in dev],
+        schema=schema,
     )
-
-
-def _faults(split: str, texts: Sequence[str], labels: Sequence[Annotation]) -> list[str]:
-    faults = []
-    if not texts:
-        faults.append(f"{split}: no rows, expected at least one")
-    if len(texts) != len(labels):
-        faults.append(f"{split}: {len(texts)} texts but {len(labels)} labels")
-    return faults

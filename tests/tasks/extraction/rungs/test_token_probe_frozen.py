@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from tailtune.tasks.extraction.heads import TokenStates
 from tailtune.tasks.extraction.rungs.token_probe import LAYERS, FrozenStates
 from tailtune.tasks.extraction.windows import KINDS, kind_of, pack
+from tasks.extraction.heads_of import plain_states
 
 
 def test_a_state_ends_with_how_the_word_is_written(tiny_encoder: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_state_ends_with_how_the_word_is_written(tiny_encoder: Path) -> None:
 def test_only_the_lower_layers_run(tiny_encoder: Path) -> None:
     """The tiny encoder has two layers, fewer than are used: its states are those of the whole encoder."""
     assert LAYERS >= 2
-    frozen, whole = FrozenStates.frozen(tiny_encoder), TokenStates.load(tiny_encoder)
+    frozen, whole = FrozenStates.frozen(tiny_encoder), plain_states(tiny_encoder, "auto")
     packed = pack(frozen.windows(["Ada paid twice"]))
     with torch.inference_mode():
         assert torch.equal(frozen.of(packed)[:, :, :32], whole.of(packed))

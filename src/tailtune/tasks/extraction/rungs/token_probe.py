@@ -30,9 +30,9 @@ from tailtune.tasks.extraction.heads import (
     TAG_WEIGHT,
     Layout,
     TokenStates,
-    log_shares,
     loss,
     score,
+    start_biases,
 )
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, load_rung, save_rung
 from tailtune.tasks.extraction.schema import ObjectSchema
@@ -152,7 +152,7 @@ def fit_heads(layout: Layout, states: FrozenStates, items: Sequence[Item], seed:
     dice = random.Random(seed)
     order = dice.sample(range(len(items)), len(items))
     heads = {name: head for name, head in layout.empty(states.width, 1, "cpu").items() if name != KIND}
-    _start(layout, items, heads)
+    start_biases(heads, layout, [item.tags for item in items], [item.classes.tolist() for item in items])
     mean_words = max(1.0, float(np.mean([len(item.tags) for item in items])))
     optimiser = torch.optim.Adam(list(heads.values()), lr=RATE)
     passes = max(PASSES, LEAST_STEPS // -(-len(items) // BATCH_ROWS))
@@ -169,17 +169,6 @@ def fit_heads(layout: Layout, states: FrozenStates, items: Sequence[Item], seed:
             optimiser.zero_grad()
             done += len(batch)
     return scale.folded(heads) if scale else heads
-
-
-def _start(layout: Layout, items: Sequence[Item], heads: dict[str, Tensor]) -> None:
-    """Set the biases to the log share of each tag and class."""
-    with torch.no_grad():
-        if TAG_BIAS in heads:
-            tags = torch.cat([item.tags for item in items])
-            heads[TAG_BIAS].copy_(log_shares(np.bincount(tags.numpy(), minlength=layout.tags.size)))
-        for at, bias in enumerate(heads[CLASS_BIAS].split(layout.sizes) if CLASS_BIAS in heads else ()):
-            classes = np.array([int(item.classes[at]) for item in items])
-            bias.copy_(log_shares(np.bincount(classes[classes != NOWHERE], minlength=len(bias))))
 
 
 def _parts(order: Sequence[int], items: Sequence[Item]) -> Iterator[list[int]]:
