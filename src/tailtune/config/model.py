@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.core.money import Usd
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
-PII: tuple[Pii, ...] = ("email", "phone", "card", "iban", "ip")
+PII: tuple[Pii, ...] = get_args(Pii)
 LoraModule = Literal["query", "key", "value", "dense"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,15 +11,7 @@ from tailtune.config.strict import SpendingLimit, StrictSpec
 PromptRungName = Literal[
     "lm_zero_shot", "lm_few_shot", "lm_chain_of_thought", "lm_retrieval", "lm_constrained", "lm_strong", "lm_optimised"
 ]
-PROMPT_RUNGS: tuple[PromptRungName, ...] = (
-    "lm_zero_shot",
-    "lm_few_shot",
-    "lm_chain_of_thought",
-    "lm_retrieval",
-    "lm_constrained",
-    "lm_strong",
-    "lm_optimised",
-)
+PROMPT_RUNGS: tuple[PromptRungName, ...] = get_args(PromptRungName)
 _USUAL: tuple[PromptRungName, ...] = PROMPT_RUNGS[:-1]  # the optimiser is an optional extra
 
 

@@ -457,14 +457,16 @@ def of_family(parts: Sequence[TimePart], family: Family) -> float:
 
 
 def timed_candidates(story: Story) -> tuple[Candidate, ...]:
-    """Ways whose time is worth comparing: every prompted rung, the best local rung, and the fine-tune."""
-    shown = (*_prompted(story), _local(story), _tuned(story))
-    return tuple(candidate for candidate in shown if candidate is not None and _timed(candidate))
+    """Candidates whose time is worth comparing: every prompted rung, the best local rung, and the fine-tune."""
+    prompted = [candidate for candidate in candidates(story) if candidate.kind == "prompted"]
+    shown = (*prompted, _local(story), _tuned(story))
+    return tuple(each for each in shown if each is not None and each.latency is not None and each.latency.mean_ms > 0)
 
 
 def time_sentences(story: Story) -> tuple[str, ...]:
     """Whether network or model is slow, and what a model of one's own would save, as sentences."""
-    prompted = _best_prompted(story)
+    best = story.prompt.best if story.prompt else None
+    prompted = next((candidate for candidate in candidates(story) if candidate.name == best), None)
     here = _tuned(story) or _local(story)
     if prompted is None or prompted.latency is None:
         return ()
@@ -496,19 +498,6 @@ def _whose(candidate: Candidate, latency: Latency) -> str:
     return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
         f", {share(slow / whole)} of the time."
     )
-
-
-def _timed(candidate: Candidate) -> bool:
-    return candidate.latency is not None and candidate.latency.mean_ms > 0
-
-
-def _prompted(story: Story) -> tuple[Candidate, ...]:
-    return tuple(candidate for candidate in candidates(story) if candidate.kind == "prompted")
-
-
-def _best_prompted(story: Story) -> Candidate | None:
-    best = story.prompt.best if story.prompt else None
-    return next((candidate for candidate in _prompted(story) if candidate.name == best), None)
 
 
 def _local(story: Story) -> Candidate | None:

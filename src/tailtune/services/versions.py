@@ -151,24 +151,15 @@ def remote(paths: Paths) -> str | None:
         return None if name is None else str(name)
 
 
-def push(paths: Paths, use_case: str | None = None) -> int:
-    """Send data and outputs to the DVC remote; all use cases when none is named. Returns the number of files sent.
+def pull(paths: Paths, use_case: str) -> int:
+    """Fetch a use case's data and outputs from the DVC remote into the checkout. Returns the number of files fetched.
 
     Raises:
-        ServiceError: No remote is set, or it does not answer.
+        ServiceError: The remote lacks the bytes, or there is no remote.
     """
     with _repo(paths, use_case) as repo:
-        return int(repo.push(targets=_targets(repo, paths, use_case)))
-
-
-def pull(paths: Paths, use_case: str | None = None) -> int:
-    """Fetch data and outputs from the DVC remote into the checkout. Returns the number of files fetched.
-
-    Raises:
-        ServiceError: No remote is set, or it lacks the bytes.
-    """
-    with _repo(paths, use_case) as repo:
-        return int(repo.pull(targets=_targets(repo, paths, use_case))["stats"]["fetched"])
+        targets = [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
+        return int(repo.pull(targets=targets)["stats"]["fetched"])
 
 
 def git_commit(root: Path) -> str | None:
@@ -274,12 +265,6 @@ def _md5(path: Path) -> str:
 
 def _stages(repo: Any, use_case: str) -> list[Any]:
     return [stage for stage in repo.index.stages if (getattr(stage, "name", None) or "").endswith(f"@{use_case}")]
-
-
-def _targets(repo: Any, paths: Paths, use_case: str | None) -> list[str] | None:
-    if use_case is None:
-        return None
-    return [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
 
 
 @contextmanager
