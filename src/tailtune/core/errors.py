@@ -87,6 +87,10 @@ class GateError(TailTuneError):
         self.report = report
 
 
+class TooLargeError(TailTuneError):
+    """Something would take more memory than a run may; the ladder names the rung as unmeasured and goes on."""
+
+
 class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 
