@@ -1,4 +1,4 @@
-"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, counted in bytes or in UTF-16."""
+"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, not in characters."""
 
 from __future__ import annotations
 
