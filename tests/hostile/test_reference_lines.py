@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from judge.evidence import candidate, cost_inputs, evidence, product_targets, prompted, rung
+
 from tailtune.core.records import Decision
 from tailtune.core.reports import DecideReport, Verdict
 from tailtune.judge.final import OnTest, final_verdict
