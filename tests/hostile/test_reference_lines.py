@@ -1,4 +1,4 @@
-"""What answers every text alike is a line to beat: it never stays, wins or becomes champion, however often it is right."""
+"""What answers every text alike is a line to beat: it never stays, wins or becomes champion, however right it is."""
 
 from __future__ import annotations
 
