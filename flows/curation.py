@@ -1,7 +1,6 @@
 """Curation: raw rows become train, dev and test."""
 
-import sys
-
+from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
 from tailtune.lifecycle.orchestration import fetch_data, flow, pin_data, run_family
 
@@ -15,4 +14,4 @@ def curation(use_case: str, force: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(curation))
+    leave(main(curation))

@@ -1,7 +1,6 @@
 """Evaluation: test is opened once."""
 
-import sys
-
+from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
 from tailtune.lifecycle.orchestration import flow, run_family
 
@@ -13,4 +12,4 @@ def evaluation(use_case: str, force: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(evaluation))
+    leave(main(evaluation))

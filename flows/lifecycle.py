@@ -1,13 +1,12 @@
 """The whole life of a model: what `tailtune run` starts. `python flows/lifecycle.py USE_CASE [--force]`."""
 
-import sys
-
 from curation import curation
 from evaluation import evaluation
 from training import training
 from validation import validation
 from versioning import versioning
 
+from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
 from tailtune.lifecycle.orchestration import Milestones, flow
 
@@ -24,4 +23,4 @@ def lifecycle(use_case: str, force: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(lifecycle))
+    leave(main(lifecycle))

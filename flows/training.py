@@ -1,7 +1,6 @@
 """Training: every cheaper rung first, then the decision, and a LoRA adapter only if it may pay."""
 
-import sys
-
+from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
 from tailtune.lifecycle.orchestration import flow, run_family
 
@@ -13,4 +12,4 @@ def training(use_case: str, force: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(training))
+    leave(main(training))

@@ -1,7 +1,6 @@
 """Validation: a closed gate stops the life here."""
 
-import sys
-
+from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
 from tailtune.lifecycle.orchestration import flow, run_family
 
@@ -13,4 +12,4 @@ def validation(use_case: str, force: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(validation))
+    leave(main(validation))

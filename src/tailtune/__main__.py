@@ -1,7 +1,6 @@
 """`python -m tailtune`."""
 
-import sys
-
 from tailtune.cli import main
+from tailtune.core.process import leave
 
-sys.exit(main())
+leave(main())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tailtune.config.settings import quiet_environment
 from tailtune.core.errors import TailTuneError, of_system
+from tailtune.core.process import collect_rarely
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 4 a server did not answer, 130 interrupted.
     """
     quiet_environment()
+    collect_rarely()
     from tailtune.cli.app import app
 
     try:

@@ -16,8 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from tailtune.config.settings import Settings, quiet_environment
+from tailtune.core.process import collect_rarely
 
 quiet_environment()  # importing Prefect in a terminal already phones home
+collect_rarely()
 from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
