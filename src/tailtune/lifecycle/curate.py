@@ -131,8 +131,10 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
 
 def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
     file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
-    columns = context.case.task.columns()
-    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
+    task = context.case.task
+    columns = task.columns()
+    rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name))
+    for seen, raw in enumerate(rows):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")

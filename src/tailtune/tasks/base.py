@@ -7,7 +7,7 @@ one row of `table.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -217,6 +217,14 @@ class Task(ABC):
     @abstractmethod
     def columns(self) -> Columns:
         """Which columns are read, and how a label is read from them."""
+
+    def resolve(self, rows: Callable[[], Iterator[RawRow]]) -> Iterator[RawRow]:
+        """A file's rows, with what only all rows of the file together say about a label.
+
+        Args:
+            rows: Opens the file; may be called more than once.
+        """
+        return rows()
 
     @abstractmethod
     def label_check(self) -> LabelCheck:
