@@ -117,6 +117,10 @@ class EndpointError(ServiceError):
     """A language model's endpoint does not answer, refuses the key, or knows no such model."""
 
 
+class UndeclaredEndpointError(TailTuneError):
+    """A stored version would send texts or a key to an address that is not declared on this side."""
+
+
 class BudgetReachedError(TailTuneError):
     """The spending limit was reached; everything answered until then is kept.
 

@@ -64,6 +64,24 @@ def not_answered(champion: str, why: str, use_case: str) -> Decision:
     )
 
 
+def not_asked(champion: str, why: str, remedy: str) -> Decision:
+    """The refusal when the champion's files name an address or a key that is not declared on this side.
+
+    Args:
+        champion: Version that is champion.
+        why: Where it would have sent the texts; one sentence without full stop.
+        remedy: What to do if the address is trusted.
+
+    Returns:
+        Never yes: a version that was not compared does not become champion by itself.
+    """
+    return Decision(
+        yes=False,
+        reason=f"not promoted: champion v{champion} was not asked, so nothing could be compared: {why}; {remedy}; or, "
+        "to promote this version by hand, move the alias `champion` to it in MLflow (make ui)",
+    )
+
+
 def not_comparable(champion: str, then: str | None, now: str) -> Decision | None:
     """Whether the champion may have been trained on rows that are test rows now; then nothing is promoted.
 

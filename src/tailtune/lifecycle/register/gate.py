@@ -12,10 +12,11 @@ from tailtune.core.errors import (
     EndpointError,
     MissingInputError,
     TailTuneError,
+    UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.promote import not_answered, not_comparable, promote
+from tailtune.judge.promote import not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
@@ -59,6 +60,8 @@ def settle(
             comparison = _compare(context, champion, folder, test)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
             refusal = not_answered(champion.version, error.message, context.case.name)
+        except UndeclaredEndpointError as error:
+            refusal = not_asked(champion.version, error.message, error.hint or "")
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,
@@ -86,6 +89,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     Raises:
         EndpointError: One of them is a prompted model whose endpoint does not answer any more.
         BudgetReachedError: Its answers cost more than may be spent.
+        UndeclaredEndpointError: The champion's files name an endpoint, or a key for it, that is not declared here.
         TailTuneError: The champion's files cannot be loaded.
     """
     texts = [row.text for row in test]
