@@ -10,7 +10,7 @@ from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
 from tailtune.report.numbers import counted
 from tailtune.services import sources
-from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.label_check import LabelCheck, look_alike_lines
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
@@ -55,7 +55,7 @@ def examine(paths: Paths, name: str) -> list[str]:
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
     if faults:
         raise DataError(faults, hint)
-    return lines
+    return lines + look_alike_lines(check.seen, task.noun, task.respelling)
 
 
 def _prompts(case: UseCase, width: int) -> list[str]:
