@@ -68,12 +68,12 @@ def overview(paths: Paths) -> Iterator[str]:
 
     for name in paths.use_cases():
         story = Story.of(read_reports(paths, name))
-        done, decided, registered = bool(story.reports), story.decide, story.register
+        done, current, registered = bool(story.reports), story.verdict, story.register
         if story.failed:
             state = "closed at validate"
         elif story.left_out:
             state = f"{story.due} is next"
         else:
-            state = decided.verdict if decided else "no decision" if done else "not run yet"
+            state = current.verdict if current else "no decision" if done else "not run yet"
         version = f"version {registered.version}" if registered else ""
         yield f"{name:30} {state:12} {version}".rstrip()

@@ -356,6 +356,17 @@ class FinalVerdict(Record):
     economics: Economics | None = None
 
 
+def last_verdict(decided: DecideReport | None, evaluated: EvaluateReport | None) -> FinalVerdict | None:
+    """The verdict that holds: after the test where test was opened, before it the decision's; None without either."""
+    if evaluated is not None and evaluated.final is not None:
+        return evaluated.final
+    return (
+        None
+        if decided is None
+        else FinalVerdict(**{name: getattr(decided, name) for name in FinalVerdict.model_fields})
+    )
+
+
 class EpochResult(Record):
     """One per training epoch."""
 

@@ -337,7 +337,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
         **_economics(None if final is None else final.economics),
     }
     return RunPlan(
-        name="evaluate",
+        name="evaluate" if final is None else f"evaluate: {final.verdict}",
         params=_section(spec, "evaluate") | {"split": "test", "winner": report.winner},
         metrics=points(figures),
         tags=verdict | ({} if final is None else {"tailtune.provisional": _flag(final.provisional)}),
