@@ -101,13 +101,18 @@ def expect_column(table: str, kind: str, name: str, meaning: str, **arguments: A
     return Expectation(table, kind, name, meaning, {"column": name, **arguments})
 
 
+COUNTS = "counts"
+"""Column of a table of counts that says a line of it in words; tables of rows have `origin`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SuiteTables:
     """One per validation: the tables that a task adds for its own expectations.
 
     Attributes:
         grains: Table → its grain, for people.
-        frames: Table → rows; each with a column `origin` that names the row in a failure.
+        frames: Table → rows; each with a column that names it in a failure: `origin`, a line of a file; or `counts`,
+            a sentence, in a table of counts.
     """
 
     grains: Mapping[str, str]
