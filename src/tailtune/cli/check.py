@@ -12,7 +12,7 @@ from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
 from tailtune.report.numbers import counted
 from tailtune.services import sources
-from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.label_check import LabelCheck, look_alike_lines
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
@@ -62,7 +62,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     only_test = [label for label in case.answers.names if label not in (trained or ())]
     if only_test:
         lines.append(f"{answers:{width}}  only test rows have: {_named(only_test)}; nothing can be learnt about them")
-    return lines
+    return lines + look_alike_lines(check.seen, task.noun, task.respelling)
 
 
 def _prompts(case: UseCase, width: int) -> list[str]:

@@ -160,6 +160,7 @@ class Task(ABC):
         curve_rung: The cheap rung whose learning curve is drawn.
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
+        respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -172,6 +173,7 @@ class Task(ABC):
     curve_rung: ClassVar[str]
     model_type: ClassVar[str]
     narrow: ClassVar[str]
+    respelling: ClassVar[str] = ""
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 

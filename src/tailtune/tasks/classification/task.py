@@ -31,7 +31,7 @@ from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.classification.rungs import ClassifyContext
-from tailtune.tasks.label_check import NameCheck
+from tailtune.tasks.label_check import RESPELLED, NameCheck
 
 if TYPE_CHECKING:
     from tailtune.tasks.classification.objective import Classes
@@ -50,6 +50,7 @@ class Classification(Task):
     noun = "label"
     curve_rung = "probe"
     model_type = "classifier"
+    respelling = new.RESPELLING
     narrow = "a closed label set: every local rung answers with a valid label by construction"
     spec_type = ClassificationSpec
     load_answers = staticmethod(load_labels)
@@ -70,13 +71,14 @@ class Classification(Task):
         return columns_of(self.spec.data)
 
     def label_check(self) -> NameCheck:
-        """Every label is one of labels.yaml."""
-        return NameCheck(self.answers.names, self.files.answers, self.files.data)
+        """Every label is one of labels.yaml, or one of its other spellings there."""
+        return NameCheck(self.answers.names, self.files.answers, self.files.data, name_of=self.answers.label_of)
 
     def prepare_row(self, raw: RawRow[str], cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
-        """Scrub the text; a label has no places in it."""
+        """Scrub the text, and give the row the declared spelling of its label; a label has no places in the text."""
         scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
-        return PreparedRow(scrubbed, raw.label, changes + kinds)
+        label = self.answers.label_of(raw.label)
+        return PreparedRow(scrubbed, label, changes + kinds + (() if label == raw.label else (RESPELLED,)))
 
     def names_in(self, label: str) -> Iterable[str]:
         """The label itself."""
