@@ -7,18 +7,23 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from tailtune.core.errors import Fault, SpecError
+from tailtune.core.json_text import parse_json
+from tailtune.core.printable import shortened
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 _DEEPEST_YAML, _DEEPEST_JSON = 20, 100
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_LARGEST_MIB, _MOST_VALUES = 4, 50_000
+_LONGEST_NUMBER = 100  # characters
+_SHOWN = 80  # characters of a key or value that a fault quotes
+_PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 class Located:
@@ -45,8 +50,52 @@ class Located:
 
     def fault(self, loc: Loc, what: str) -> Fault:
         """A fault at a location, written `file:line  a.b.c: what`."""
-        dotted = ".".join(str(part) for part in loc)
+        dotted = ".".join(shortened(str(part), _SHOWN) for part in loc)
         return Fault(f"{self.shown}:{self.line(loc)}", f"{dotted}: {what}" if dotted else what)
+
+
+def _read_text(path: Path, shown: str, hint: str | None, encoding: str) -> str:
+    """The text of a file that a person wrote.
+
+    Raises:
+        SpecError: The file is missing, is none, is larger than anybody writes, or is not UTF-8.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise SpecError([Fault(shown, "no file; expected a text file")], hint)
+        with path.open("rb") as stream:
+            raw = stream.read((_LARGEST_MIB << 20) + 1)
+    except FileNotFoundError:
+        raise SpecError([Fault(shown, "no such file")], hint) from None
+    if len(raw) > _LARGEST_MIB << 20:
+        raise SpecError([Fault(shown, f"larger than {_LARGEST_MIB} MiB; expected a file that people edit")], hint)
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SpecError([Fault(f"{shown}:{line}", "bytes that are not UTF-8")], hint) from None
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """PyYAML's composer, which ends at the depth and the number of values that no file of ours needs."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """One value and all that stands in it."""
+        self._depth, self._values = self._depth + 1, self._values + 1
+        if self._depth > 2 * _DEEPEST_YAML:
+            self._refuse("nested too deep")
+        if self._values > 2 * _MOST_VALUES:  # keys count too
+            self._refuse(f"more than {_MOST_VALUES:,} values")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise yaml.composer.ComposerError(None, None, why, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
 
 class LinedYaml(Located):
@@ -65,6 +114,7 @@ class LinedYaml(Located):
     def __init__(self, path: Path, shown: str, hint: str) -> None:
         super().__init__(shown, hint)
         self._unusable: list[Fault] = []
+        self._values = 0
         node = self._compose(path)
         value = {} if node is None else self._plain(node, ())
         if self._unusable:
@@ -74,19 +124,22 @@ class LinedYaml(Located):
         self.value = value
 
     def _compose(self, path: Path) -> yaml.Node | None:
+        text = _read_text(path, self.shown, self.hint, "utf-8")
+        loader: _BoundedLoader | None = None
         try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise SpecError([Fault(self.shown, "no such file")], self.hint) from None
-        except UnicodeDecodeError as error:
-            line = path.read_bytes()[: error.start].count(b"\n") + 1
-            raise SpecError([Fault(f"{self.shown}:{line}", "bytes that are not UTF-8")], self.hint) from None
-        try:
-            return yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = _BoundedLoader(text)
+            return loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = 1 if mark is None else mark.line + 1
-            raise SpecError([Fault(f"{self.shown}:{line}", f"not YAML: {error.problem}")], self.hint) from None
+            raise SpecError(
+                [Fault(f"{self.shown}:{line}", f"not YAML: {shortened(str(error.problem), 200)}")], self.hint
+            ) from None
+        except (ValueError, OverflowError):  # an escape beyond Unicode, a version of 10,000 figures
+            line = 1 if loader is None else loader.line + 1
+            raise SpecError(
+                [Fault(f"{self.shown}:{line}", "not YAML: a number or an escape that is none")], self.hint
+            ) from None
         except yaml.reader.ReaderError as error:
             line = text[: error.position].count("\n") + 1
             what = f"not YAML: the control character 0x{ord(text[error.position]):02x} is not allowed"
@@ -98,6 +151,10 @@ class LinedYaml(Located):
         if len(loc) > _DEEPEST_YAML:
             self._unusable.append(self.fault(loc[:1], "holds itself, or is nested too deep"))
             return None
+        self._values += 1
+        if self._values > _MOST_VALUES:  # aliases multiply what they stand for
+            fault = self.fault(loc[:1], f"more than {_MOST_VALUES:,} values; write fewer, or fewer aliases")
+            raise SpecError([fault], self.hint)
         if isinstance(node, yaml.MappingNode):
             out: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -106,23 +163,32 @@ class LinedYaml(Located):
                 self._require_quotes(key_node, loc, braced)
                 if key in out:
                     first = self.lines[(*loc, key)]
-                    self._unusable.append(Fault(f"{self.shown}:{line}", f"{key}: stands twice (first on line {first})"))
+                    twice = f"{shortened(key, _SHOWN)}: stands twice (first on line {first})"
+                    self._unusable.append(Fault(f"{self.shown}:{line}", twice))
                 self.lines[(*loc, key)] = line
                 out[key] = self._plain(value_node, (*loc, key), braced)
             return out
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
         self._require_quotes(node, loc, braced)
+        kind = node.tag.rpartition(":")[2]
         try:
-            return yaml.SafeLoader("").construct_object(node)
-        except (yaml.YAMLError, ValueError):  # an unknown tag, or a date such as 2026-13-45
-            self._unusable.append(self.fault(loc, f"no such value: {node.value!r} as {node.tag.rpartition(':')[2]}"))
+            if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
+                raise ValueError
+            value = yaml.SafeLoader("").construct_object(node)
+            if isinstance(value, int | float) and not (-(2**63) <= value < 2**63):
+                raise ValueError
+            return value
+        except Exception:  # PyYAML fails in many ways: an unknown tag, 2026-13-45, `!!bool x`, `!!int` of nothing
+            shown = repr(shortened(str(node.value), _SHOWN))
+            self._unusable.append(self.fault(loc, f"no such value: {shown} as {shortened(kind, _SHOWN)}"))
             return None
 
     def _require_quotes(self, node: yaml.Node, loc: Loc, braced: bool) -> None:
         """DVC reads this file with a stricter parser: inside {…} and […] a bare value may hold no colon."""
         if braced and isinstance(node, yaml.ScalarNode) and node.style is None and ":" in node.value:
-            message = f'{node.value} needs quotes between braces or brackets, or DVC cannot read it: "{node.value}"'
+            bare = shortened(node.value, _SHOWN)
+            message = f'{bare} needs quotes between braces or brackets, or DVC cannot read it: "{bare}"'
             self._unusable.append(self.fault(loc, message))
 
     def parse(self, model: type[M]) -> M:
@@ -147,7 +213,11 @@ class LinedYaml(Located):
             else:
                 message = item["msg"].removeprefix("Value error, ")
                 given = item["input"]
-                shown = f", found {given!r}" if isinstance(given, str | int | float | bool | None) else ""
+                shown = (
+                    f", found {shortened(repr(given), _SHOWN)}"
+                    if isinstance(given, str | int | float | bool | None)
+                    else ""
+                )
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
 
 
@@ -202,12 +272,11 @@ class LinedJson(Located):
     def __init__(self, text: str, shown: str, hint: str | None) -> None:
         super().__init__(shown, hint)
         try:
-            value = json.loads(text, parse_constant=_no_number)
+            value = parse_json(text)
         except json.JSONDecodeError as error:
             raise SpecError([Fault(f"{shown}:{error.lineno}", f"not JSON: {error.msg}")], hint) from None
-        except (ValueError, RecursionError) as error:
-            what = "nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise SpecError([Fault(shown, f"not JSON: {what}")], hint) from None
+        except ValueError as error:
+            raise SpecError([Fault(shown, f"not JSON: {error}")], hint) from None
         faults = list(self._walk(text))
         if not isinstance(value, dict):
             faults.append(Fault(f"{shown}:1", f"expected an object {{…}}, found a {type(value).__name__}"))
@@ -222,16 +291,7 @@ class LinedJson(Located):
         Raises:
             SpecError: Missing, not UTF-8, or as said of the class.
         """
-        try:
-            raw = path.read_bytes()
-        except FileNotFoundError:
-            raise SpecError([Fault(shown, "no such file")], hint) from None
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = raw[: error.start].count(b"\n") + 1
-            raise SpecError([Fault(f"{shown}:{line}", "bytes that are not UTF-8")], hint) from None
-        return cls(text, shown, hint)
+        return cls(_read_text(path, shown, hint, "utf-8-sig"), shown, hint)
 
     def _walk(self, text: str) -> Iterator[Fault]:
         """Note lines while going through the pieces of a text that is known to be JSON."""
@@ -253,7 +313,10 @@ class LinedJson(Located):
                 path[-1] = json.loads(piece)
                 if tuple(path) in self.lines:
                     first = self.lines[tuple(path)]
-                    yield Fault(f"{self.shown}:{line}", f"{path[-1]}: stands twice (first on line {first})")
+                    yield Fault(
+                        f"{self.shown}:{line}",
+                        f"{shortened(str(path[-1]), _SHOWN)}: stands twice (first on line {first})",
+                    )
                 self.lines.setdefault(tuple(path), line)
             else:
                 self.lines.setdefault(tuple(path), line)
@@ -263,7 +326,3 @@ class LinedJson(Located):
                     if len(path) > _DEEPEST_JSON:
                         yield Fault(f"{self.shown}:{line}", "nested too deep")
                         return
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")

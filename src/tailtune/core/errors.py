@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tailtune.core.printable import printable, shortened
+
+_MOST_FAULTS, _LONGEST_FAULT = 50, 2_000
+
 
 class TailTuneError(Exception):
     """Base of every error a user can act on.
@@ -18,9 +22,9 @@ class TailTuneError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = None if hint is None else printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\nNext:  {self.hint}"
@@ -46,11 +50,13 @@ class Fault:
 
 
 class FaultsError(TailTuneError):
-    """Several faults, all told at once."""
+    """Several faults, all shown at once: the first 50 in words, the others as a number."""
 
     def __init__(self, faults: Iterable[Fault], hint: str | None = None) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults), hint)
+        lines = [shortened(str(fault), _LONGEST_FAULT) for fault in self.faults[:_MOST_FAULTS]]
+        more = len(self.faults) - len(lines)
+        super().__init__("\n".join([*lines, *([f"and {more:,} more faults"] if more else [])]), hint)
 
 
 class SpecError(FaultsError):
@@ -81,6 +87,10 @@ class GateError(TailTuneError):
         self.report = report
 
 
+class TooLargeError(TailTuneError):
+    """Something would take more memory than a run may; the ladder names the rung as unmeasured and goes on."""
+
+
 class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 
@@ -105,6 +115,10 @@ class ServiceError(TailTuneError):
 
 class EndpointError(ServiceError):
     """A language model's endpoint does not answer, refuses the key, or knows no such model."""
+
+
+class UndeclaredEndpointError(TailTuneError):
+    """A stored version would send texts or a key to an address that is not declared on this side."""
 
 
 class BudgetReachedError(TailTuneError):
