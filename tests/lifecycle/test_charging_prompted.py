@@ -13,9 +13,9 @@ from doubles.endpoint import Double
 from doubles.skill import Skilled
 from project import NAME, Heard
 from services.mlflow.conftest import THIRD_PARTY, made_store  # noqa: F401 - a fixture
-from tailtune.cli.bill import print_bill
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, truth
+from tailtune.cli.cost import print_bill
 from tailtune.cli.prompting import repeat
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings

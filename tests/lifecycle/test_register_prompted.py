@@ -104,7 +104,8 @@ def test_without_a_price_what_trying_it_cost_is_not_known(case: UseCase, uri: st
 
 
 def test_a_prompted_champion_is_asked_again_and_paid(case: UseCase, uri: str, double: Double) -> None:  # noqa: F811
-    registered(prompting(case, declared(double)), uri)
+    case = prompting(case, declared(double))
+    registered(case, uri)
     before, requests = tokens(double), len(double.seen)
     examples.make_life(case)
     report, ctx = registered(case, uri, "2026-11-21T10:00:00+00:00")
@@ -130,7 +131,8 @@ def test_a_champion_that_cannot_be_asked_keeps_its_alias_and_the_version_is_made
     change: Any,
     expected: str,
 ) -> None:
-    registered(prompting(case, declared(double)), uri)
+    case = prompting(case, declared(double))
+    registered(case, uri)
     change(double)
     examples.make_life(case)
     report, _ = registered(case, uri, "2026-11-21T10:00:00+00:00")
@@ -144,6 +146,21 @@ def test_a_champion_that_cannot_be_asked_keeps_its_alias_and_the_version_is_made
     double.conduct = Conduct()
     again, _ = registered(case, uri, "2026-11-22T10:00:00+00:00")
     assert again.version == "2" and again.comparison is not None, "with the endpoint back it meets the gate"
+
+
+def test_a_champion_whose_endpoint_is_not_declared_here_is_sent_nothing(
+    case: UseCase,  # noqa: F811
+    uri: str,  # noqa: F811
+    double: Double,
+) -> None:
+    registered(prompting(case, declared(double)), uri)
+    requests = len(double.seen)
+    examples.make_life(case)
+    report, _ = registered(case, uri, "2026-11-21T10:00:00+00:00")  # as it was before the model was declared
+    assert (report.version, report.aliases, report.champion_version) == ("2", ("challenger",), "1")
+    assert f"small: not asked: it would send texts to {double.url}, which models/" in report.promotion.reason
+    assert f'export TAILTUNE_ENDPOINTS="{double.url}"' in report.promotion.reason
+    assert len(double.seen) == requests
 
 
 def test_a_limit_that_is_reached_while_comparing_is_a_refusal_and_what_was_bought_counts(

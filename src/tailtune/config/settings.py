@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     weights: Path | None = Field(
         None, description="What folders of local language models are relative to; the project root when unset."
     )
+    endpoints: str | None = Field(
+        None,
+        description="Endpoints that stored versions may be asked at besides those of model.yaml: `URL`, or "
+        "`VARIABLE=URL` where the value of a variable is sent as the key, with spaces between.",
+    )
     progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:

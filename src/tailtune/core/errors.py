@@ -87,6 +87,10 @@ class GateError(TailTuneError):
         self.report = report
 
 
+class TooLargeError(TailTuneError):
+    """Something would take more memory than a run may; the ladder names the rung as unmeasured and goes on."""
+
+
 class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 
@@ -111,6 +115,10 @@ class ServiceError(TailTuneError):
 
 class EndpointError(ServiceError):
     """A language model's endpoint does not answer, refuses the key, or knows no such model."""
+
+
+class UndeclaredEndpointError(TailTuneError):
+    """A stored version would send texts or a key to an address that is not declared on this side."""
 
 
 class BudgetReachedError(TailTuneError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from tailtune.core.records import Decision
-from tailtune.core.reports import Paired
+from tailtune.core.reports import CandidateResult, Paired
+from tailtune.judge.constraints import above, no_better
 from tailtune.judge.stats import SIGNIFICANT
 
 
@@ -45,6 +46,25 @@ def promote(
     return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {needed}")
 
 
+def not_above(winner: CandidateResult, line: CandidateResult | None) -> Decision | None:
+    """The refusal when the winner answers no better than what ignores the text: nobody should be served by it.
+
+    Args:
+        winner: Of the evaluation, on test.
+        line: The best of what ignores the text, on the same rows; None when none was measured.
+
+    Returns:
+        None when the winner is above the line.
+    """
+    if line is None or above(winner, line):
+        return None
+    return Decision(
+        yes=False,
+        reason=f"not promoted: {no_better(winner, line)}; to promote it by hand, move the alias `champion` to it in "
+        "MLflow (make ui)",
+    )
+
+
 def not_answered(champion: str, why: str, use_case: str) -> Decision:
     """The refusal when a prompted model that must be compared could not answer: endpoint, weights or money are gone.
 
@@ -61,6 +81,24 @@ def not_answered(champion: str, why: str, use_case: str) -> Decision:
         reason=f"not promoted: it could not be compared with champion v{champion}: {why}; put the endpoint or the "
         f"weights back, or raise prompt.max_cost_usd, then run `tailtune register {use_case}` again; or, to promote "
         "this version by hand, move the alias `champion` to it in MLflow (make ui)",
+    )
+
+
+def not_asked(champion: str, why: str, remedy: str) -> Decision:
+    """The refusal when the champion's files name an address or a key that is not declared on this side.
+
+    Args:
+        champion: Version that is champion.
+        why: Where it would have sent the texts; one sentence without full stop.
+        remedy: What to do if the address is trusted.
+
+    Returns:
+        Never yes: a version that was not compared does not become champion by itself.
+    """
+    return Decision(
+        yes=False,
+        reason=f"not promoted: champion v{champion} was not asked, so nothing could be compared: {why}; {remedy}; or, "
+        "to promote this version by hand, move the alias `champion` to it in MLflow (make ui)",
     )
 
 

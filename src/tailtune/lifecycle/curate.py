@@ -23,7 +23,7 @@ from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
 from tailtune.services.sources import RawRow
 from tailtune.tasks.base import PreparedRow
-from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.label_check import RESPELLED, LabelCheck, look_alike_lines
 from tailtune.tasks.use_case import UseCase
 
 _BATCH_ROWS = 8192
@@ -65,6 +65,9 @@ def run(context: Context) -> CurateReport:
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
+    respelled = sum(RESPELLED in tidy.changes for tidy in everyone)
+    if respelled:
+        context.progress.say(f"{respelled:,} kept rows had a {task.noun} in another spelling; now in the declared one")
     splits: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     for tidy in everyone:
         splits[tidy.row.split or "train"].append(tidy.row)
@@ -86,6 +89,8 @@ def run(context: Context) -> CurateReport:
         leaked_test_rows=drops.leaked_test_rows(),
     )
     _write(context, splits, drops)
+    for line in look_alike_lines(report.labels, task.noun, task.respelling):
+        context.progress.say(line)
     return report
 
 
@@ -126,8 +131,10 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
 
 def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
     file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
-    columns = context.case.task.columns()
-    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
+    task = context.case.task
+    columns = task.columns()
+    rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name))
+    for seen, raw in enumerate(rows):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")

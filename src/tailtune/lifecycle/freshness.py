@@ -14,6 +14,7 @@ from tailtune.lifecycle.table import Stage
 from tailtune.predictors.prompted import weights
 from tailtune.services import store, versions
 from tailtune.services.mlflow.home import is_registered
+from tailtune.tasks import saved
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -23,6 +24,8 @@ def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
         return "the version it reported is not in this tracking store: registering again"
     if stage == "prompt" and has_other_weights(paths, use_case):
         return "the weights of a local model have changed: measuring again"
+    if stage == "decide" and names_a_line(paths, use_case):
+        return "it named a candidate that ignores the text: deciding again"
     return ""
 
 
@@ -62,6 +65,12 @@ def has_other_weights(paths: Paths, use_case: str) -> bool:
         return False
     declared = load_use_case(paths, use_case).spec.prompt
     return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
+
+
+def names_a_line(paths: Paths, use_case: str) -> bool:
+    """Whether the ticket, as an earlier version may have written it, names what ignores the text as a candidate."""
+    ticket = paths.case(use_case).stage("decide") / "ticket.json"
+    return ticket.is_file() and saved.ignores_text(store.read_json(ticket, "decide", "tailtune run")["best_rung"])
 
 
 def say_fresh(stage: str) -> None:

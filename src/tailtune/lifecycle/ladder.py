@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tailtune.core.errors import TooLargeError
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.progress import Progress
@@ -28,6 +29,7 @@ def run(context: Context) -> LadderReport:
 
     Raises:
         MissingInputError: Curation has not run.
+        TooLargeError: No rung could be measured.
     """
     case, spec, inputs = context.case, context.case.spec.ladder, context.inputs
     train, dev = inputs.rows("train"), inputs.rows("dev")
@@ -35,13 +37,21 @@ def run(context: Context) -> LadderReport:
     embed, pace = _encoded(fit_rows, dev, context.progress)
     fitting = case.task.fit_context(fit_rows, embed)
     rungs: list[RungResult] = []
+    unmeasured: list[str] = []
     answers: dict[str, list[str | None]] = {}
     for name in spec.rungs:
         context.progress.at(len(rungs), len(spec.rungs), saved.title(name))
-        result, answers[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
+        try:
+            result, answers[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
+        except (TooLargeError, MemoryError) as error:
+            unmeasured.append(f"{saved.title(name)}: {str(error) or 'this machine has too little memory for it'}")
+            context.progress.say(unmeasured[-1])
+            continue
         rungs.append(result)
         reached = f"{MEASURES[result.metric].title} {result.quality.value:.1%}"
         context.progress.say(f"{result.title}: {reached} on {len(dev):,} dev rows")
+    if not rungs:
+        raise TooLargeError("no rung could be measured:\n" + "\n".join(unmeasured), "add majority to ladder.rungs")
     store.write_answers(context.out / "dev_answers.jsonl", dev, answers)
     store.note_rows(context.out, inputs.rows_digest)
     return LadderReport(
@@ -55,6 +65,7 @@ def run(context: Context) -> LadderReport:
         rungs=tuple(rungs),
         curve=_curve(context, fitting, dev, rungs),
         curve_rung=case.task.curve_rung,
+        unmeasured=tuple(unmeasured),
     )
 
 
@@ -97,6 +108,7 @@ def _measure(
         invalid_rows=scored.invalid_rows,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,
+        ignores_text=kind.ignores_text,
     )
     return result, [answer.value for answer in answers]
 
@@ -119,7 +131,10 @@ def _curve(
         if whole is not None and len(rows) == len(ordered):
             curve.append(CurvePoint(rows=len(rows), quality=whole))
             continue
-        rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
+        try:
+            rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
+        except (TooLargeError, MemoryError):
+            return ()  # with all rows it was not measured either, and was named
         answers: Sequence[Answer] = rung.answer(texts)
         curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers, CURVE_RESAMPLES).quality))
     return tuple(curve)

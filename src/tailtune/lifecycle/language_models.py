@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from tailtune.config.endpoints import Address, declared_addresses, require_declared
 from tailtune.config.prices import PriceSpec, TokenPrice, load_prices
 from tailtune.config.prompting import LanguageModelSpec, PromptSpec
 from tailtune.core.errors import Fault, MissingInputError, ServiceError, SpecError
@@ -37,12 +38,16 @@ class LanguageModels:
         prices: Of tokens.
         answers: File that keeps answers of earlier runs; opened with the first model.
         budget: What the stage may spend, and what it has spent.
+        declared: Endpoints that may be asked, each with the variable of its key.
+        spec_file: Where they are declared, for messages.
     """
 
     root: Path
     prices: PriceSpec
     answers: Path
     budget: Budget
+    declared: frozenset[Address]
+    spec_file: str
     _cache: list[AnswerCache] = field(default_factory=list)
 
     @property
@@ -62,7 +67,14 @@ class LanguageModels:
             self._cache.pop().close()
 
     def open(self, spec: LanguageModelSpec, fresh: bool = False) -> LanguageModel:
-        """A model that pays from the budget, and looks among the kept answers first unless only fresh ones will do."""
+        """A model that pays from the budget, and looks among the kept answers first unless only fresh ones will do.
+
+        Raises:
+            UndeclaredEndpointError: It is a stored version's, and its endpoint is not declared here.
+            TailTuneError: A local model's folder cannot be used.
+        """
+        if spec.endpoint is not None:
+            require_declared(spec.name, Address.of(spec.endpoint, spec.key_env), self.declared, self.spec_file)
         return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.budget)
 
     def connected(self, predictor: Predictor) -> Predictor:
@@ -94,6 +106,8 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
         prices,
         context.settings.answers_file(context.project),
         budget,
+        declared_addresses(context.case.spec.prompt.models, context.settings.endpoints),
+        context.project.shown(context.paths.model_yaml),
     )
     try:
         yield models

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
+from tailtune.config.endpoints import declared_addresses
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import ServiceError
+from tailtune.core.errors import ServiceError, TailTuneError
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
+from tailtune.lifecycle import recorded as recorded_files
 from tailtune.lifecycle.language_models import restore_weights
 from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
-from tailtune.tasks.table import TASKS
 from tailtune.tasks.use_case import load_use_case
 
 TOLERANCE = 0.005
@@ -84,7 +84,9 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
 
     Raises:
         UsageError: There is no such version.
-        ServiceError: What it was made from cannot be fetched, or the weights of a local model are not the same.
+        ServiceError: What it was made from cannot be fetched, the weights of a local model are not the same, or its
+            files ask for more than this checkout's own code and rows.
+        UndeclaredEndpointError: It was made with an endpoint, or a key for one, that is not declared here.
         StageFailedError: A stage failed when run again.
     """
     case = load_use_case(paths, name)
@@ -95,8 +97,14 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
         model_files = registry.fetch_model_files(tracker, version, Path(holder))
         recorded = store.read_report(model_files / "reports" / "evaluate.json", EvaluateReport, name)
         noted = _noted_weights(model_files / "reports" / "prompt.json", name)
+        declared = declared_addresses(case.spec.prompt.models, settings.endpoints)
+        recorded_files.check(model_files / "spec", version.uri, declared, paths.shown(case.paths.model_yaml))
         copy = scratch.make(paths, folder, version.tags.get("git_commit"))
-        _lay_out(model_files / "spec", copy.paths, name)
+        try:
+            recorded_files.lay_out(model_files / "spec", copy.paths, name, version.uri)
+        except TailTuneError:
+            scratch.remove(paths, folder)
+            raise
     progress.say(f"v{version.version}: code from {copy.commit or 'this checkout (copied)'} in {paths.shown(folder)}")
     expected = versions.data_hash(copy.paths)
     if expected is None:
@@ -161,24 +169,6 @@ def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | N
 
 def _candidate(report: EvaluateReport, name: str) -> CandidateResult | None:
     return next((candidate for candidate in report.candidates if candidate.name == name), None)
-
-
-def _lay_out(spec: Path, into: Paths, name: str) -> None:
-    """Put the recorded files in their places of the scratch checkout."""
-    case = into.case(name)
-    places = {
-        "model.yaml": case.model_yaml,
-        **{file: case.folder / file for file in (task.load_class().spec_type.ANSWERS for task in TASKS.values())},
-        "prices.yaml": into.prices,
-        "dvc.yaml": into.dvc_yaml,
-        "data.dvc": into.data_dvc,
-    }
-    for file, place in places.items():
-        if (spec / file).is_file():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(spec / file, place)
-    if (spec / "prompts").is_dir():
-        shutil.copytree(spec / "prompts", case.prompts, dirs_exist_ok=True)
 
 
 def _caveats(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError
 
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")  # no branch, no option: the name comes from a version's tags
 _TREE = ("src", "flows", "models", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore")
 
 
@@ -39,7 +41,11 @@ def make(origin: Paths, folder: Path, commit: str | None) -> Scratch:
         ServiceError: The folder cannot be written.
     """
     remove(origin, folder)
-    known = commit is not None and _git(origin.root, "cat-file", "-e", f"{commit}^{{commit}}")
+    known = (
+        commit is not None
+        and bool(_COMMIT.fullmatch(commit))
+        and _git(origin.root, "cat-file", "-e", f"{commit}^{{commit}}")
+    )
     if known and commit and _git(origin.root, "worktree", "add", "--detach", "--force", str(folder), commit):
         made = Scratch(origin, Paths(folder), commit)
     else:

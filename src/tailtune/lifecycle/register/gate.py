@@ -12,14 +12,16 @@ from tailtune.core.errors import (
     EndpointError,
     MissingInputError,
     TailTuneError,
+    UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
-from tailtune.core.reports import Paired
-from tailtune.judge.promote import not_answered, not_comparable, promote
+from tailtune.core.reports import EvaluateReport, Paired
+from tailtune.judge.constraints import best_of
+from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
-from tailtune.lifecycle.register.identity import split_digest
+from tailtune.lifecycle.register.identity import split_digest, winner_of
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.services.mlflow import registry
@@ -28,7 +30,7 @@ from tailtune.tasks import saved
 
 
 def settle(
-    context: Context, model: str, version: Version, folder: Path, test: Sequence[Row]
+    context: Context, model: str, version: Version, folder: Path, evaluated: EvaluateReport, test: Sequence[Row]
 ) -> tuple[Decision, Paired | None]:
     """Decide who is champion, and set the version's alias.
 
@@ -39,6 +41,7 @@ def settle(
         model: Registered model's name.
         version: The version at the gate.
         folder: Its predictor's files.
+        evaluated: The evaluation that it won.
         test: The test rows.
 
     Returns:
@@ -47,18 +50,21 @@ def settle(
     Raises:
         TailTuneError: The champion's files cannot be loaded.
     """
-    champion = registry.holder(context.tracker, model, CHAMPION)
+    champion = registry.champion_before(context.tracker, version)
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
     spec = context.case.spec
-    comparison, refusal = None, None
-    if champion is not None:
+    line = best_of(each for each in evaluated.candidates if saved.ignores_text(each.name))
+    comparison, refusal = None, not_above(winner_of(evaluated), line)
+    if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, champion.tags.get("split_digest"), split_digest(context))
     if champion is not None and refusal is None:
         try:
             comparison = _compare(context, champion, folder, test)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
             refusal = not_answered(champion.version, error.message, context.case.name)
+        except UndeclaredEndpointError as error:
+            refusal = not_asked(champion.version, error.message, error.hint or "")
     decision = refusal or promote(
         comparison,
         None if champion is None else champion.version,
@@ -86,6 +92,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     Raises:
         EndpointError: One of them is a prompted model whose endpoint does not answer any more.
         BudgetReachedError: Its answers cost more than may be spent.
+        UndeclaredEndpointError: The champion's files name an endpoint, or a key for it, that is not declared here.
         TailTuneError: The champion's files cannot be loaded.
     """
     texts = [row.text for row in test]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tailtune.config.endpoints import also_listed
 from tailtune.config.prices import list_usd
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import MissingInputError
@@ -50,12 +51,12 @@ def run(context: Context) -> RegisterReport:
     fresh = version is None
     if version is None:
         context.progress.at(0, 3, f"registering {saved.title(evaluated.winner)} as {model}")
-        with _with_model(context, folder, local_model) as whole:
+        with also_listed(case.spec.prompt.models), _with_model(context, folder, local_model) as whole:
             version = _register(context, model, key, evaluated, whole, _example(test))
     else:
         registry.tag(context.tracker, version, tags_of(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
-    decision, comparison = settle(context, model, version, folder, test)
+    decision, comparison = settle(context, model, version, folder, evaluated, test)
     _put_prompt_in_production(context, evaluated.winner)
     version = registry.get(context.tracker, model, version.version)
     champion = registry.holder(context.tracker, model, CHAMPION)

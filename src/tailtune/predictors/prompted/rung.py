@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tailtune.config.endpoints import require_listed
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
@@ -173,6 +174,7 @@ class Prompted:
 
     def _model(self) -> LanguageModel:
         if not self._opened:
+            require_listed(self.spec)
             self._opened.append(open_model(self.spec))
         return self._opened[0]
 

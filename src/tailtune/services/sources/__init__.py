@@ -155,6 +155,8 @@ def _label(value: Any, column: str, number: int, faults: Faults) -> str:
         faults.add(number, f"`{column}` is {'null' if value is None else 'empty'}; expected a label on every row")
     elif not label.isascii() and not encodable(label):
         faults.add(number, f"`{column}` holds half a surrogate pair; expected a label in valid Unicode")
+    elif not label.isprintable() and not any(map(str.isprintable, label)):
+        faults.add(number, f"`{column}` holds nothing visible; expected a label on every row")
     return label
 
 

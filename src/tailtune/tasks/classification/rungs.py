@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.base import Embed, FitContext, Floats, Rung, load_arrays, save_arrays, softmax
 from tailtune.predictors.timing import timed
+from tailtune.tasks.classification.linear import feature_limit, fit_linear
 
 STRENGTH = 20.0
 """Inverse regularisation of the linear heads."""
 SHARPNESS = 20.0
 """Cosine similarities times this give usable probabilities: their differences are small."""
-_BLOCK_ROWS = 512  # similarities of a block are kept at once: 512 × train rows × 4 bytes
+_BLOCK_ROWS, _BLOCK_SIMILARITIES = 512, 2**25  # of a block, kept at once: rows × train rows × 4 bytes
+_BLOCK_SCORES = 2**24  # probabilities kept at once: rows × labels × 4 bytes, a few times over
 _NO_WORD = " "  # never found in a text
 
 
@@ -55,12 +57,14 @@ class Classifier(ABC):
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable label of each text with its probability; local work costs 0 dollars."""
-        if not texts:
-            return []
-        with timed("infer"):
-            probabilities = self.probabilities(texts)
-        best = probabilities.argmax(axis=1)
-        return [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]
+        answers: list[Answer] = []
+        block = max(1, _BLOCK_SCORES // len(self.labels))
+        for start in range(0, len(texts), block):
+            with timed("infer"):
+                probabilities = self.probabilities(texts[start : start + block])
+            best = probabilities.argmax(axis=1)
+            answers += [Answer(self.labels[j], float(probabilities[i, j])) for i, j in enumerate(best)]
+        return answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +121,10 @@ class Majority(ClassifierRung):
 
 @dataclass(frozen=True, eq=False)
 class Tfidf(ClassifierRung):
-    """Logistic regression on sublinear TF-IDF of words and word pairs that occur at least twice."""
+    """Logistic regression on sublinear TF-IDF of words and word pairs that occur at least twice.
+
+    With many labels only the most frequent words are kept, so that labels × words stay bounded (`linear.py`).
+    """
 
     words: list[str]
     idf: Floats
@@ -129,7 +136,7 @@ class Tfidf(ClassifierRung):
         """Learn the vocabulary and the head."""
         labels = tuple(context.labels)
         texts = [row.text for row in context.rows]
-        vectorizer = _tfidf_vectorizer(min_df=2 if len(texts) >= 1000 else 1)
+        vectorizer = _tfidf_vectorizer(min_df=2 if len(texts) >= 1000 else 1, max_features=feature_limit(len(labels)))
         try:
             features = vectorizer.fit_transform(texts)
         except ValueError:  # no word is frequent enough: the head is left with the label shares
@@ -251,8 +258,9 @@ class Retrieval(ClassifierRung):
         """Share of the votes, shape (n, classes)."""
         queries = self.embed(texts)
         votes = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        for start in range(0, len(texts), _BLOCK_ROWS):
-            similarity = queries[start : start + _BLOCK_ROWS] @ self.index.T
+        size = max(1, min(_BLOCK_ROWS, _BLOCK_SIMILARITIES // len(self.index)))
+        for start in range(0, len(texts), size):
+            similarity = queries[start : start + size] @ self.index.T
             nearest = np.argpartition(-similarity, self.neighbours - 1, axis=1)[:, : self.neighbours]
             weight = np.exp(np.take_along_axis(similarity, nearest, axis=1) * SHARPNESS)
             block = np.arange(start, start + len(similarity))[:, None]
@@ -280,37 +288,3 @@ class Probe(ClassifierRung):
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
         return softmax(self.embed(texts) @ self.weights.T + self.intercepts)
-
-
-def fit_linear(features: Any, targets: NDArray[np.int64], classes: int, strength: float) -> tuple[Floats, Floats]:
-    """Weights and intercepts for every class of the label set.
-
-    Args:
-        features: Dense or sparse, shape (n, d).
-        targets: Class positions, shape (n,).
-        classes: Size of the label set; a class without rows gets an intercept of −30.
-        strength: Inverse regularisation C.
-
-    Returns:
-        Weights (classes, d) and intercepts (classes,), float32.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    present = np.unique(targets)
-    weights = np.zeros((classes, features.shape[1]), dtype=np.float32)
-    intercepts = np.full(classes, -30.0, dtype=np.float32)
-    if present.size == 1:
-        intercepts[present] = 0.0
-        return weights, intercepts
-    model = LogisticRegression(C=strength, max_iter=300, tol=1e-4)
-    # Many small products: BLAS threads that wait for each other cost ten times the work on a busy machine.
-    with threadpool_limits(1, user_api="blas"):
-        model.fit(features, targets)
-    if present.size == 2:  # scikit-learn keeps one row for two classes
-        coefficients = np.vstack([-model.coef_[0], model.coef_[0]]) / 2
-        offsets = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
-    else:
-        coefficients, offsets = model.coef_, model.intercept_
-    weights[present], intercepts[present] = coefficients, offsets
-    return weights, intercepts

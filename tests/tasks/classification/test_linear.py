@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from tailtune.predictors.base import softmax
-from tailtune.tasks.classification.rungs import fit_linear
+from tailtune.tasks.classification.linear import fit_linear
 
 RANDOM = np.random.default_rng(4)
 FEATURES = RANDOM.standard_normal((60, 6)).astype(np.float32)
