@@ -13,6 +13,7 @@ from tailtune import __version__
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.core.ledger import PURPOSES
+from tailtune.core.process import INTERRUPTED
 from tailtune.lifecycle.table import BY_NAME, STAGES
 
 cli = typer.Typer(
@@ -24,7 +25,6 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
-INTERRUPTED = 130
 TASK = "classification"
 LIFE, STAGE = "The life of a model", "Single stages, in order"
 
