@@ -48,7 +48,10 @@ def is_lost(paths: Paths, use_case: str) -> bool:
     path = paths.case(use_case).report("register")
     if not path.is_file():
         return False
-    report = store.read_report(path, RegisterReport, use_case)
+    try:
+        report = store.read_report(path, RegisterReport, use_case)
+    except MissingInputError:  # torn, or of another version: the stage writes it again
+        return True
     uri = Settings().resolved_tracking_uri(paths)
     return not is_registered(uri, report.model, report.version, report.run_id)
 

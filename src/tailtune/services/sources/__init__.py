@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic
@@ -86,6 +87,19 @@ def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
     columns: tuple[str, ...] = source.columns(file, faults)
     faults.raise_any()
     return columns
+
+
+def sample(file: Path, most: int = 200) -> dict[str, list[Any]]:
+    """Column → its values in the first rows that have all columns; faults are left to `read`.
+
+    Raises:
+        DataError: The file is missing, empty or unreadable.
+    """
+    names = peek(file)
+    source = _format(file, str(file), HINT)
+    records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
+    rows = [values for _, values in islice(records(file, names, Faults(str(file), HINT, source.PLACE)), most)]
+    return {name: [values[at] for values in rows] for at, name in enumerate(names)}
 
 
 def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:

@@ -32,7 +32,8 @@ def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[
             for record in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
                 number += 1
                 yield number, record
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
+        # Also dates beyond what Python has, and time zones that nobody knows.
         faults.add(number + 1, f"unreadable Parquet from here on: {_first_line(error)}")
 
 
