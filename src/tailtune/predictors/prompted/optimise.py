@@ -313,8 +313,8 @@ def optimise(
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
     Half of the rows that are used, chosen by seed, are shown to the reflecting model when they fail; candidates are
-    compared on the others. A proposal that loses or breaks a Jinja variable, or has a tag that the prompt had not, scores 0
-    and is not asked.
+    compared on the others. A proposal that loses or breaks a Jinja variable, or has a tag that the prompt
+    had not, scores 0 and is not asked.
 
     Args:
         rung: Whose prompt is bettered; its model answers, under its own cache and spending limit.
