@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tailtune.cli import staging
+from tailtune.cli.check import encoder_lines
 from tailtune.cli.sample import restore_samples
 from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
@@ -43,7 +44,7 @@ def create(paths: Paths, task: str, new_case: NewUseCase) -> list[str]:
     answers = f"models/{new_case.name}/{kind.spec_type.ANSWERS}"
     spec = f"models/{new_case.name}/model.yaml"
     width, prompts = max(len(spec), len(answers)), kind.starting_prompts("")
-    notes = list(made.notes) or [""]
+    notes = [*(made.notes or [""]), *encoder_lines(load_use_case(paths, new_case.name))]
     return [
         f"{spec:{width}}  written; read it, it says what will happen",
         f"{answers:{width}}  {notes[0]}",

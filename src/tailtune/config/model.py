@@ -128,7 +128,9 @@ class TrainSpec(StrictSpec):
     batch_rows: int = Field(64, ge=1, le=4096, description="Rows per optimiser step.")
     learning_rate: float = Field(1.5e-3, gt=0, lt=1, description="Peak rate of the adapter, decays linearly.")
     head_learning_rate: float = Field(1e-2, gt=0, lt=1, description="Peak rate of the head.")
-    max_tokens: int = Field(128, ge=8, le=512, description="Longer texts are cut.")
+    max_tokens: int | None = Field(
+        None, ge=8, le=512, description="Longer texts are cut; null: at what the encoder can read."
+    )
     max_rows: int = Field(100_000, ge=100, description="Train rows used at most, chosen by hash; the rest is counted.")
     seed: int = Field(17, ge=0, description="Of weights and row order.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between checkpoints.")
