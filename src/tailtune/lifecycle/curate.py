@@ -125,7 +125,7 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
 
 
 def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
+    file, hint = context.inputs.raw_file(name), f"tailtune check {context.case.name}"
     columns = context.case.task.columns()
     for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
         read[key] += 1

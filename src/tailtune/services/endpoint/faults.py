@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
 from tailtune.core.money import Usd
+from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 10
 _KEPT = "run the same command again: what was answered is kept"
-_MOST_CHARACTERS = 300
+_MOST_CHARACTERS, _MOST_READ = 300, 4000
 _LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context|context (length|window|size)|max_model_len"
     r"|(prompt|input|request) (is |has )?too (long|large|many)|too many (input )?tokens"
@@ -96,7 +97,7 @@ def read_refusal(status: int, body: str, key: str | None = None) -> Refusal:
         value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), json.dumps(value))
     text = value if isinstance(value, str) else json.dumps(value)
     if key:
-        text, codes = text.replace(key, "***"), [code.replace(key, "***") for code in codes]
+        text, codes = without_key(text[:_MOST_READ], key), [without_key(code[:_MOST_READ], key) for code in codes]
     return Refusal(status, " ".join(text.split())[:_MOST_CHARACTERS], " ".join(codes)[:_MOST_CHARACTERS])
 
 
@@ -206,7 +207,7 @@ def unreachable(spec: LanguageModelSpec, error: APIConnectionError, key: str | N
     """No answer at all, or none in time."""
     cause = error.__cause__
     late, message = "Timeout" in type(cause).__name__, str(cause) or type(cause).__name__
-    message = message.replace(key, "***") if key else message
+    message = without_key(message, key) if key else message
     attempts = f"{spec.retries + 1} attempt{'s' if spec.retries else ''}"
     if late:
         return EndpointError(
