@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 FORMS = ("json_schema", "json_object")
-Kind = Literal["status", "stall", "drip", "broken", "hang up", "empty", "null", "error in 200"]
+Kind = Literal["status", "stall", "drip", "broken", "hang up", "empty", "null", "error in 200", "raw"]
 
 
 @dataclass(frozen=True)
@@ -17,16 +18,20 @@ class Mishap:
     Attributes:
         kind: status answers with one; stall says nothing; drip sends a byte now and then; broken sends half of its
             JSON; hang up closes the connection; empty has no choices; null has no content; error in 200 is what
-            gateways do.
-        status: HTTP status of kind status.
+            gateways do; raw sends status, headers and content as they are.
+        status: HTTP status of kinds status and raw.
         retry_after_s: Is sent as Retry-After; None sends none.
         message: What the error says.
+        content: Body of kind raw: bytes, or a value that is sent as JSON.
+        headers: Of kind raw.
     """
 
     kind: Kind = "status"
     status: int = 500
     retry_after_s: float | None = None
     message: str = "something went wrong"
+    content: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,9 +49,11 @@ class Conduct:
         refuses: Fields of a request that it does not know, told as OpenAI tells it.
         context_words: Longest prompt, words; None is endless.
         filters: A word that no prompt may have.
+        filtered: What comes of a prompt with it; None refuses it as OpenAI does.
         usage: Whether it tells tokens.
         cached_share: Share of a prompt's tokens that it says it had cached.
         finish: Why answers end.
+        message: Laid over the message of each answer, e.g. `{"content": "", "reasoning_content": "…"}`.
         coming: Mishaps of the next requests, in order.
         every: A mishap for each so-manieth request; 0 for none.
         mishap: That mishap.
@@ -62,9 +69,11 @@ class Conduct:
     refuses: tuple[str, ...] = ()
     context_words: int | None = None
     filters: str | None = None
+    filtered: Mishap | None = None
     usage: bool = True
     cached_share: float = 0.0
     finish: str = "stop"
+    message: dict[str, Any] = field(default_factory=dict)
     coming: deque[Mishap] = field(default_factory=deque)
     every: int = 0
     mishap: Mishap = field(default_factory=Mishap)

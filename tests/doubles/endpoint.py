@@ -127,7 +127,8 @@ class Double:
         with self._lock:
             self.input_tokens += given
             self.output_tokens += written
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": self.conduct.finish}
+        message = {"role": "assistant", "content": text, **self.conduct.message}
+        choice = {"index": 0, "message": message, "finish_reason": self.conduct.finish}
         usage = {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}
         details = {"prompt_tokens_details": {"cached_tokens": int(given * self.conduct.cached_share)}}
         whole = {
@@ -212,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
             text = f"This model's maximum context length is {conduct.context_words} tokens"
             return self._refuse(400, text, "context_length_exceeded")
         if conduct.filters is not None and conduct.filters in prompt:
+            if conduct.filtered is not None:
+                self._send_raw(conduct.filtered)
+                return True
             return self._refuse(400, "The response was filtered due to the content management policy", "content_filter")
         return False
 
@@ -221,6 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
         if mishap is not None and kind == "status":
             after = {} if mishap.retry_after_s is None else {"Retry-After": f"{mishap.retry_after_s:g}"}
             self._send(mishap.status, {"error": {"message": mishap.message, "type": "server_error"}}, after)
+            return
+        if mishap is not None and kind == "raw":
+            self._send_raw(mishap)
             return
         if kind == "error in 200":
             self._send(200, {"error": {"message": mishap.message if mishap else "", "code": 502}})
@@ -234,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         answer = double.answer(body)
         choice = answer["choices"][0]
-        words = len(choice["message"]["content"].split())
+        words = len(str(choice["message"]["content"] or "").split())
         double.closing.wait(double.conduct.latency_s + double.conduct.token_s * words)
         if kind == "empty":
             answer["choices"] = []
@@ -259,6 +266,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_bytes(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         self._head(status, len(content), headers)
         self.wfile.write(content)
+
+    def _send_raw(self, mishap: Mishap) -> None:
+        content = mishap.content
+        whole = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self._send_bytes(mishap.status, whole, mishap.headers)
 
     def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)

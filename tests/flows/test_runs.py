@@ -119,7 +119,10 @@ def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, outside:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_run_its_stage_and_its_server(project: Paths, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_end_the_run_its_stage_and_its_server(
+    project: Paths, environment: dict[str, str], number: signal.Signals, code: int
+) -> None:
     (project.root / "slow-curate").write_text("60")
     process = subprocess.Popen(
         [sys.executable, "flows/curation.py", "toy"],
@@ -135,8 +138,8 @@ def test_ctrl_c_ends_the_run_its_stage_and_its_server(project: Paths, environmen
         time.sleep(0.05)
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    assert process.wait(timeout=30) == code
     _, left = psutil.wait_procs(children, timeout=10)
     assert not left
 

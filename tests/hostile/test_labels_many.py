@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csr_matrix
+from training.jobs import toy_job
 
-from tailtune.core.errors import TooLargeError
+from tailtune.core.errors import TooLargeError, TrainingError
 from tailtune.core.records import Row
 from tailtune.predictors.base import Floats
-from tailtune.tasks.classification import linear, rungs
+from tailtune.predictors.encoder import encoder_path
+from tailtune.services.label_issues import too_many
+from tailtune.tasks.classification import linear, objective, rungs
 from tailtune.tasks.classification.linear import MAX_WEIGHTS, feature_limit, fit_linear
 from tailtune.tasks.classification.rungs import ClassifyContext, Probe, Retrieval, Tfidf, unit
+from tailtune.training.model import AdaptedEncoder, LoraShape
 
 Kind = type[Tfidf] | type[Probe] | type[Retrieval]
 
@@ -88,3 +94,33 @@ def test_labels_times_words_are_bounded(classes: int) -> None:
 def test_a_head_that_is_too_large_is_refused_with_its_reason(fit: Callable[[], object]) -> None:
     with pytest.raises(TooLargeError, match=r"labels .*memory is bounded"):
         fit()
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "bounded"), [(440_000, 150, True), (9_000, 10_000, False), (10**6, 99, False)]
+)
+def test_suspect_labels_are_looked_for_in_bounded_memory_or_named(rows: int, labels: int, bounded: bool) -> None:
+    reason = too_many(rows, labels)
+    assert (reason == "") is bounded
+    assert bounded or f"{labels:,} labels" in reason
+
+
+def test_training_scores_dev_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    job, model = toy_job(encoder_path(), Path()), adapted()
+    learnt = job.goal.begin(job, model)
+    learnt.start(model)
+    whole = learnt.score(model)
+    monkeypatch.setattr(objective, "DEV_SCORES", 15)
+    blocks = learnt.score(model)
+    assert (blocks.loss, blocks.quality) == pytest.approx((whole.loss, whole.quality), abs=1e-5)
+
+
+def test_training_refuses_a_head_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = toy_job(encoder_path(), Path())
+    monkeypatch.setattr(objective, "MAX_WEIGHTS", 100)
+    with pytest.raises(TrainingError, match="3 classes: a head has at most"):
+        job.goal.begin(job, adapted())
+
+
+def adapted() -> AdaptedEncoder:
+    return AdaptedEncoder(encoder_path(), LoraShape(4, 8, 0.0, ("query",)), torch.float32, "cpu")

@@ -83,11 +83,12 @@ def evidence(
     unmeasured: Sequence[str] = (),
     worth: CostInputs | None = None,
     cadence: Cadence | None = None,
+    line: RungResult | None = None,
 ) -> Evidence:
     """Evidence whose learning curve gained `gain` with its last doubling."""
     points = curve((train_rows // 2, 0.8), (train_rows, 0.8 + gain))
     return Evidence(
-        rungs, points, train_rows, usd, tuple(unmeasured), inputs=worth, cadence=cadence or Cadence(90, None)
+        rungs, points, train_rows, usd, tuple(unmeasured), inputs=worth, cadence=cadence or Cadence(90, None), line=line
     )
 
 

@@ -55,3 +55,11 @@ def test_without_a_report_that_can_be_read_dvc_alone_decides(paths: Paths) -> No
     assert not freshness.has_other_weights(paths, NAME)
     paths.case(NAME).report("prompt").unlink()
     assert not freshness.has_other_weights(paths, NAME)
+
+
+@pytest.mark.parametrize(("best", "again"), [("majority", True), ("blank", True), ("probe", False)])
+def test_a_ticket_that_names_what_ignores_the_text_is_decided_again(paths: Paths, best: str, again: bool) -> None:
+    folder = paths.case(NAME).stage("decide")
+    folder.mkdir(parents=True)
+    store.write_json(folder / "ticket.json", {"train": False, "best_rung": best, "rows_digest": "0"})
+    assert bool(freshness.hidden_change(paths, "decide", NAME)) is again

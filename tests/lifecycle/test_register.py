@@ -70,16 +70,16 @@ def test_same_again_changes_nothing(case: UseCase, uri: str, tracker: Tracker) -
 
 
 def test_clearly_better_one_takes_the_alias_and_a_worse_one_does_not(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
-    examples.make_life(case, winner="majority")
+    examples.make_life(case, weak=True)
     registered(case, uri)
-    examples.make_life(case, winner="tfidf")
+    examples.make_life(case)
     better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
     assert (better.version, better.aliases, better.champion_version) == ("2", ("champion",), "2")
     assert better.comparison is not None and better.comparison.difference.low > 0
     model_yaml = case.paths.model_yaml.read_text().replace("min_rows: 200", "").replace("epochs: 4", "epochs: 5")
     case.paths.model_yaml.write_text(model_yaml)
     changed = load_use_case(case.paths.project, case.name)
-    examples.make_life(changed, winner="majority")
+    examples.make_life(changed, weak=True)
     worse = registered(changed, uri, at="2026-11-22T10:00:00+00:00")
     assert (worse.version, worse.aliases, worse.champion_version) == ("1", ("challenger",), "2")
     assert "not promoted" in worse.promotion.reason
@@ -94,9 +94,9 @@ def respecified(case: UseCase, old: str, new: str) -> UseCase:  # noqa: F811
 
 
 def test_rerun_keeps_why_the_champion_was_promoted(case: UseCase, uri: str) -> None:  # noqa: F811
-    examples.make_life(case, winner="majority")
+    examples.make_life(case, weak=True)
     registered(case, uri)
-    examples.make_life(case, winner="tfidf")
+    examples.make_life(case)
     better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
     again = registered(case, uri, at="2026-11-22T10:00:00+00:00")
     assert again.version == "2" and better.comparison is not None
@@ -108,7 +108,7 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
     uri: str,  # noqa: F811
     tracker: Tracker,  # noqa: F811
 ) -> None:
-    examples.make_life(case, winner="majority")
+    examples.make_life(case, weak=True)
     registered(case, uri)
     changed = respecified(case, "register: {}", "register: {promote_if: not-worse}")
     assert registered(changed, uri, at="2026-11-21T10:00:00+00:00").version == "1"
@@ -117,7 +117,7 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
     )
     assert "not-worse" in model_files.read_text()
 
-    (case.paths.stage("ladder") / "rungs" / "majority" / "more.txt").write_text("other bytes, the same answers")
+    (case.paths.stage("ladder") / "rungs" / "tfidf" / "more.txt").write_text("other bytes, the same answers")
     equal = registered(case, uri, at="2026-11-22T10:00:00+00:00")
     assert (equal.version, equal.aliases) == ("2", ("challenger",))
     report = registered(changed, uri, at="2026-11-23T10:00:00+00:00")
@@ -127,10 +127,10 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
 
 
 def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
-    examples.make_life(case, winner="majority")
+    examples.make_life(case, weak=True)
     registered(case, uri)
     salted = respecified(case, "split: {}", "split: {salt: other}")
-    examples.make_life(salted, winner="tfidf")
+    examples.make_life(salted)
     report = registered(salted, uri, at="2026-11-21T10:00:00+00:00")
     assert (report.version, report.aliases, report.champion_version) == ("2", ("challenger",), "1")
     assert report.comparison is None and not report.promotion.yes
@@ -233,12 +233,12 @@ def test_unknown_version_lists_those_there_are(case: UseCase, tracker: Tracker) 
 
 @pytest.mark.slow
 def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> None:  # noqa: F811
-    examples.make_life(case, winner="majority")
+    examples.make_life(case, weak=True)
     tracker = connect(server, case)  # noqa: F811
     for report in examples.everything(case):
         publish(tracker, report)
     assert registered(case, server).aliases == ("champion",)
-    examples.make_life(case, winner="tfidf")
+    examples.make_life(case)
     second = registered(case, server, at="2026-11-21T10:00:00+00:00")
     assert (second.version, second.champion_version) == ("2", "2")
     champion = registry.get(tracker, case.name, "champion")

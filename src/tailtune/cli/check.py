@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, SpecError
@@ -10,7 +12,7 @@ from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
 from tailtune.report.numbers import counted
 from tailtune.services import sources
-from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.label_check import LabelCheck, look_alike_lines
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
@@ -40,6 +42,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     ]
     check = task.label_check()
     faults: list[Fault] = []
+    trained: set[str] | None = None
     for file in filter(None, (case.spec.data.file, case.spec.data.test_file)):
         try:
             rows, names = _count(case, file, check, hint)
@@ -47,6 +50,7 @@ def examine(paths: Paths, name: str) -> list[str]:
             faults += error.faults
             continue
         lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
+        trained = set(check.seen) if trained is None else trained
     read_all = not faults
     faults += check.faults()
     unused = [label for label in case.answers.names if not check.seen.get(label)] if read_all else []
@@ -55,7 +59,10 @@ def examine(paths: Paths, name: str) -> list[str]:
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
     if faults:
         raise DataError(faults, hint)
-    return lines
+    only_test = [label for label in case.answers.names if label not in (trained or ())]
+    if only_test:
+        lines.append(f"{answers:{width}}  only test rows have: {_named(only_test)}; nothing can be learnt about them")
+    return lines + look_alike_lines(check.seen, task.noun, task.respelling)
 
 
 def _prompts(case: UseCase, width: int) -> list[str]:
@@ -73,10 +80,13 @@ def _prompts(case: UseCase, width: int) -> list[str]:
     bare = undescribed(codec)
     if bare:
         answers = case.paths.project.shown(case.answers_file)
-        more = f" and {len(bare) - _NAMED} more" if len(bare) > _NAMED else ""
-        named = ", ".join(bare[:_NAMED]) + more
-        lines.append(f"{answers:{width}}  {len(bare)} without a description, which prompts read: {named}")
+        lines.append(f"{answers:{width}}  {len(bare)} without a description, which prompts read: {_named(bare)}")
     return lines
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> tuple[int, int]:

@@ -31,6 +31,10 @@ class DataSpec(StrictSpec):
     test_file: str | None = Field(None, description="File with the test rows; without one, test is split off by hash.")
     text: str = Field("text", description="Column that holds the text.")
     group: str | None = Field(None, description="Column whose equal values must stay in one split (customer, thread).")
+    drop_rejected: bool = Field(
+        True,
+        description="Drop rows that a tool marks: `answer` reject or ignore, `was_cancelled` true, `status` discarded.",
+    )
 
     @field_validator("file", "test_file")
     @classmethod

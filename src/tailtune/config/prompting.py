@@ -40,7 +40,11 @@ class LanguageModelSpec(StrictSpec):
     )
     concurrency: int = Field(4, ge=1, le=256, description="Requests in flight at most.")
     timeout_s: float = Field(60.0, gt=0, description="Seconds for one request, all of it.")
-    retries: int = Field(4, ge=0, le=20, description="Times a request is sent again after 429, 5xx or a timeout.")
+    retries: int = Field(4, ge=0, le=20, description="Times a request is sent again after 5xx or a timeout.")
+
+    rate_limit_wait_s: float = Field(
+        600.0, ge=0, le=86_400, description="Seconds that a rate limit is waited out at most, without one answer."
+    )
 
     @field_validator("endpoint")
     @classmethod

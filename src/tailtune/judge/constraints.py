@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, log2, log10
+from typing import TypeVar
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
 from tailtune.judge.stats import wilson
+
+S = TypeVar("S", bound=Scored)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,27 @@ def needed(targets: Targets) -> float:
 def meets_with_head_room(quality: Estimate, targets: Targets) -> bool:
     """The measured error leaves head-room, and even the interval's low end reaches the target."""
     return quality.value >= needed(targets) and quality.low >= targets.quality
+
+
+def best_of(scored: Iterable[S]) -> S | None:
+    """The one of highest quality; None of none."""
+    return max(scored, key=quality_value, default=None)
+
+
+def above(scored: Scored, line: Scored | None) -> bool:
+    """Whether it is right more often than what ignores the text; without such a line anything is."""
+    return line is None or scored.quality.value > line.quality.value
+
+
+def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> bool:
+    """Whether it can be what to stay with: it serves, meets the target with head-room, and reads the text to do so."""
+    return servable(scored, targets) and meets_with_head_room(scored.quality, targets) and above(scored, line)
+
+
+def no_better(scored: Scored, line: Scored) -> str:
+    """`Probe (99.0 %) is no better than Majority class (99.0 %), which ignores the text`."""
+    ours, theirs = (f"{each.title} ({each.quality.value * 100:.1f} %)" for each in (scored, line))
+    return f"{ours} is no better than {theirs}, which ignores the text"
 
 
 def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:

@@ -7,7 +7,8 @@ first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
-| 1 | not trained | | as decided; but not yet where test contradicts dev: clearly below the target, or not served |
+| 1 | not trained | | as decided; but not yet where test contradicts dev: clearly below the target, not above the \
+line to beat, or not served |
 | 2 | serves | clearly better; and it pays, or that is not known and the gain is min_effect or more | fine-tune |
 | 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
@@ -31,8 +32,10 @@ from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
 from tailtune.judge.constraints import (
     Targets,
+    above,
     labels_lacking,
     meets_with_head_room,
+    no_better,
     pct,
     points,
     servable,
@@ -65,12 +68,14 @@ class OnTest:
         rung: The best cheaper rung.
         fine_tune: None when nothing was trained.
         comparison: Fine-tune (first) against rung (second); None without a fine-tune.
+        line: The best of what ignores the text; None when none was measured. What is not above it wins nothing.
         price: Of a request to the rung, US dollars, as bought on test; None when it was not bought there.
     """
 
     rung: CandidateResult
     fine_tune: CandidateResult | None = None
     comparison: Paired | None = None
+    line: CandidateResult | None = None
     price: Estimate | None = None
 
 
@@ -91,7 +96,7 @@ def final_verdict(
     if tested.fine_tune is None or tested.comparison is None:
         return _untrained(tested, decided, evidence, targets)
     ruled = rule(tested, evidence, targets)
-    change = [target_line(tested.rung, targets)]
+    change = [target_line(tested.rung, targets, tested.line)]
     if evidence.inputs is not None:
         ask = lambda other: rule(tested, replace(evidence, inputs=other), targets)[0]  # noqa: E731
         change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
@@ -122,6 +127,8 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
     if lacking and max(tested.fine_tune.quality.value, tested.rung.quality.value) < targets.quality:
         reason = f"{wins.reason}; neither reaches the target {targets.quality:.1%}: {lacking}"
         return "not-yet", Decision(yes=False, reason=reason)
+    if tested.line is not None and not above(tested.rung, tested.line):
+        return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {no_better(tested.rung, tested.line)}")
     if not servable(tested.rung, targets):
         missed = f"{tested.rung.title} cannot be served: {shortcomings(tested.rung, targets)}"
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {missed}")
@@ -140,6 +147,8 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     tuned, rung, comparison = tested.fine_tune, tested.rung, tested.comparison
     assert tuned is not None  # noqa: S101 - there is somebody to judge
     assert comparison is not None  # noqa: S101 - of both
+    if tested.line is not None and not above(tuned, tested.line):
+        return Decision(yes=False, reason=no_better(tuned, tested.line))
     gap, serves = comparison.difference, servable(tuned, targets)
     shown = f"{points(gap)}, McNemar p = {comparison.mcnemar_p:.2g}"
     value = "" if worth is None else _value(worth, inputs)
@@ -197,6 +206,8 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
         missed.append(f"it reaches {pct(rung.quality)}, short of {targets.quality:.1%}")
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
+    if tested.line is not None and not above(rung, tested.line):
+        missed.append(f"it is no better than {tested.line.title}, which ignores the text")
     if decided != "stay" or not missed:
         return decided, ""
     return "not-yet", (
@@ -211,7 +222,10 @@ def _untrained(
     verdict, contradicted = untrained(tested, decided.verdict, evidence, targets)
     change = decided.would_change
     if contradicted:  # what would change the earlier verdict is of no use to anybody
-        change = (target_line(tested.rung, targets), *(f"measuring {name}" for name in evidence.unmeasured))
+        change = (
+            target_line(tested.rung, targets, tested.line),
+            *(f"measuring {name}" for name in evidence.unmeasured),
+        )
     nobody = Decision(yes=False, reason=f"nothing was trained; {tested.rung.title} answers")
     return nobody, FinalVerdict(
         verdict=verdict,

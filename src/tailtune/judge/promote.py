@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from tailtune.core.records import Decision
-from tailtune.core.reports import Paired
+from tailtune.core.reports import CandidateResult, Paired
+from tailtune.judge.constraints import above, no_better
 from tailtune.judge.stats import SIGNIFICANT
 
 
@@ -43,6 +44,25 @@ def promote(
         return Decision(yes=True, reason=f"{'better' if rule == 'better' else 'not worse'}: {shown}")
     needed = f"above 0 and p < {SIGNIFICANT:g}" if rule == "better" else f"above {bar * 100:+.1f} points"
     return Decision(yes=False, reason=f"not promoted: {shown}; the rule `{rule}` wants the low end {needed}")
+
+
+def not_above(winner: CandidateResult, line: CandidateResult | None) -> Decision | None:
+    """The refusal when the winner answers no better than what ignores the text: nobody should be served by it.
+
+    Args:
+        winner: Of the evaluation, on test.
+        line: The best of what ignores the text, on the same rows; None when none was measured.
+
+    Returns:
+        None when the winner is above the line.
+    """
+    if line is None or above(winner, line):
+        return None
+    return Decision(
+        yes=False,
+        reason=f"not promoted: {no_better(winner, line)}; to promote it by hand, move the alias `champion` to it in "
+        "MLflow (make ui)",
+    )
 
 
 def not_answered(champion: str, why: str, use_case: str) -> Decision:

@@ -13,11 +13,10 @@ from tailtune.judge.constraints import (
     Targets,
     fast_enough,
     last_doubling_gain,
-    meets_with_head_room,
     needed,
     pct,
     quality_value,
-    servable,
+    stays,
     validity,
 )
 from tailtune.judge.economics import OFTEN_DAYS
@@ -47,9 +46,9 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
 
     A fitted rung that stays proves nothing about context.
     """
-    reading = [rung for rung in evidence.rungs if _reads_context(rung) and servable(rung, targets)]
+    reading = [rung for rung in evidence.rungs if _reads_context(rung)]
     answer: Answer = "no"
-    if any(meets_with_head_room(rung.quality, targets) for rung in reading):
+    if any(stays(rung, targets, evidence.line) for rung in reading):
         answer = "yes"
     elif evidence.unmeasured or not _prompted(evidence):
         answer = "unmeasured"

@@ -1,14 +1,16 @@
 """Stay with a cheaper rung, fine-tune, or not yet: taken before money is spent. Pure, and with its reason.
 
 Constraints come first, dollars second, and dollars only speak where everything they need is declared. A rung *serves*
-when it meets `targets.p99_ms` (the network of an endpoint included) and `targets.validity`; it *stays* when it serves
-and meets the target with head-room. The first row that holds decides:
+when it meets `targets.p99_ms` (the network of an endpoint included) and `targets.validity`; it *stays* when it serves,
+meets the target with head-room, and is above the *line to beat*: the best of what answers every text alike, such as the
+majority class, which is never a candidate itself. The first row that holds decides:
 
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
+| 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
 | 1 | yes | yes | a fine-tune that just reaches the target is worth more, and neither 4 nor 6 holds | fine-tune |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
-| 3 | no | yes | a rung serves, and even an optimistic fine-tune is worth no more than it | stay: nothing pays |
+| 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
 | 4 | no | either | labels are few and the curve still climbs | not yet: label first |
 | 5 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
 | 6 | no | either | training is estimated above `train.max_cost_usd` | not yet |
@@ -31,17 +33,20 @@ from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import CandidateResult, CurvePoint, DiagnoseReport, Economics, RungResult, Verdict
+from tailtune.core.reports import CandidateResult, CurvePoint, DiagnoseReport, Economics, RungResult, Scored, Verdict
 from tailtune.judge.constraints import (
     Targets,
+    above,
     fast_enough,
     labels_lacking,
     meets_with_head_room,
     needed,
+    no_better,
     pct,
     quality_value,
     servable,
     shortcomings,
+    stays,
     usable_enough,
     usd,
     validity,
@@ -72,7 +77,7 @@ class Evidence:
     """One per use case and moment: everything the verdict is made of.
 
     Attributes:
-        rungs: Measured rungs, cheapest first, prompted ones after local ones; at least one.
+        rungs: Measured rungs, cheapest first, prompted ones after local ones; at least one. None ignores the text.
         curve: A cheap rung by number of train rows, ascending.
         train_rows: Good labelled rows after curation, dev and test not counted.
         estimated_usd: What training is expected to cost; None when no price is declared.
@@ -81,6 +86,7 @@ class Evidence:
         cadence: How often behaviour must change.
         diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
         inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
+        line: The best of what answers every text alike, which every rung must beat; None when none was measured.
     """
 
     rungs: Sequence[RungResult]
@@ -92,6 +98,7 @@ class Evidence:
     cadence: Cadence = field(default_factory=Cadence)
     diagnosis: DiagnoseReport | None = None
     inputs: CostInputs | None = None
+    line: RungResult | None = None
 
 
 @dataclass(frozen=True)
@@ -128,8 +135,10 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
 def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
     """The table above and nothing else: the verdict, its reason and the best rung."""
     serving = [rung for rung in evidence.rungs if servable(rung, targets)]
-    staying = [rung for rung in serving if meets_with_head_room(rung.quality, targets)]
+    staying = [rung for rung in serving if stays(rung, targets, evidence.line)]
     best = _best(evidence, targets, serving, staying)
+    if cannot_tell(best, evidence.line, targets):
+        return Outcome("not-yet", _cannot_tell(best, evidence, targets), best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
     against = _against(evidence, worth, targets, max_train_usd)
     if staying and (worth <= 0 or against):
@@ -137,7 +146,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
     if staying:
         return Outcome("fine-tune", f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}", best)
     short = _why_not(best, targets)
-    if best in serving and (nothing := _nothing_pays(best, serving, evidence, targets)):
+    if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
         return Outcome("stay", f"{short}; {nothing}", best)
     if against:
         return Outcome("not-yet", f"{short}; {against}", best)
@@ -160,6 +169,7 @@ def _best(
     if staying:
         return best_value(staying, evidence.inputs) or staying[0]
     able = serving or list(evidence.rungs)
+    able = [rung for rung in able if above(rung, evidence.line)] or able
     best = max(able, key=quality_value)
     # Quality first, dollars within its head-room: a rung that hardly answers is cheap to own where errors are cheap.
     near = [rung for rung in able if 1 - quality_value(rung) <= targets.head_room * (1 - quality_value(best))]
@@ -202,9 +212,47 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
     return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
 
 
+def cannot_tell(best: Scored, line: Scored | None, targets: Targets) -> bool:
+    """Whether the target is reached without reading the text, and nothing measured does better than that."""
+    return line is not None and line.quality.value >= targets.quality and not above(best, line)
+
+
+def _cannot_tell(best: RungResult, evidence: Evidence, targets: Targets) -> str:
+    line = evidence.line
+    assert line is not None  # noqa: S101 - there is one that reaches the target
+    return f"{no_better(best, line)} and reaches the target {targets.quality:.1%}: {_remedy(line, targets)}"
+
+
+def _remedy(line: RungResult, targets: Targets) -> str:
+    """What to do where the measure of the target does not tell reading from not reading."""
+    measure = MEASURES[targets.metric].title
+    return (
+        f"{measure} cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label "
+        "more rows of the rarer answers, then run again"
+    )
+
+
+def line_note(evidence: Evidence, targets: Targets) -> str:
+    """That the target is reached without reading the text too, as the end of a sentence; empty when it is not."""
+    line = evidence.line
+    if line is None or line.quality.value < targets.quality:
+        return ""
+    return (
+        f"; but {line.title}, which ignores the text, reaches the target too ({pct(line.quality)}): look at the "
+        "weakest answers before you rely on it"
+    )
+
+
+def pct_up(line: RungResult) -> str:
+    """Quality of the line, rounded up: a target above it is one that the line does not reach."""
+    return f"{math.ceil(line.quality.value * 1000) / 1000:.1%}"
+
+
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
     others = f"; of {staying} rungs that do, it costs least to own" if staying > 1 and evidence.inputs else ""
-    return _reaches(rung, targets) + (others if best_value([rung], evidence.inputs) else "")
+    return (
+        _reaches(rung, targets) + (others if best_value([rung], evidence.inputs) else "") + line_note(evidence, targets)
+    )
 
 
 def _reaches(rung: RungResult, targets: Targets) -> str:
@@ -248,7 +296,7 @@ def would_change(
         best: The rung that the verdict names.
         ask: The verdict on other evidence.
     """
-    lines = [target_line(best, targets)]
+    lines = [target_line(best, targets, evidence.line)]
     if evidence.inputs is not None:
         lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     seen = evidence.cadence
@@ -284,8 +332,10 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
     return lines
 
 
-def target_line(best: RungResult | CandidateResult, targets: Targets) -> str:
-    """The target at which a rung does, or no longer does."""
+def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
+    """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
+    if line is not None and not above(best, line):
+        return f"a rung or a fine-tune above {pct(line.quality)}, what {line.title} reaches without reading the text"
     enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
     if servable(best, targets) and meets_with_head_room(best.quality, targets):

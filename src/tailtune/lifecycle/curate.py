@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tailtune.config.model import CurateSpec, SplitSpec
 from tailtune.core.errors import DataError, Fault, SpecError
@@ -23,17 +23,18 @@ from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
 from tailtune.services.sources import RawRow
 from tailtune.tasks.base import PreparedRow
-from tailtune.tasks.label_check import LabelCheck
+from tailtune.tasks.label_check import RESPELLED, LabelCheck, look_alike_lines
 from tailtune.tasks.use_case import UseCase
 
 _BATCH_ROWS = 8192
 _TICK_ROWS = 20_000
 _EXAMPLES = 5
-_BEFORE_OWN = 3
+_BEFORE_OWN = 4
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
 # Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
 REASONS: dict[str, str] = {
+    "rejected": "an annotation tool marks it as rejected, ignored, cancelled or discarded",
     "empty": "no text is left after cleaning",
     "too_short": "fewer characters than curate.min_chars",
     "too_long": "more characters than curate.max_chars",
@@ -65,6 +66,9 @@ def run(context: Context) -> CurateReport:
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
+    respelled = sum(RESPELLED in tidy.changes for tidy in everyone)
+    if respelled:
+        context.progress.say(f"{respelled:,} kept rows had a {task.noun} in another spelling; now in the declared one")
     splits: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     for tidy in everyone:
         splits[tidy.row.split or "train"].append(tidy.row)
@@ -86,6 +90,8 @@ def run(context: Context) -> CurateReport:
         leaked_test_rows=drops.leaked_test_rows(),
     )
     _write(context, splits, drops)
+    for line in look_alike_lines(report.labels, task.noun, task.respelling):
+        context.progress.say(line)
     return report
 
 
@@ -105,11 +111,13 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file"), case, drops))
+            tests = list(
+                tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file", drops), case, drops)
+            )
         except DataError as error:
             faults += error.faults
     try:
-        raw = _raw(context, spec.data.file, check, read, "file")
+        raw = _raw(context, spec.data.file, check, read, "file", drops)
         unique = drop_exact(tests, tidy_train_rows(raw, case, drops), drops)
     except DataError as error:
         faults += error.faults
@@ -124,13 +132,21 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     return tests, unique
 
 
-def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
+def _raw(
+    context: Context, name: str, check: LabelCheck, read: Counter[str], key: Literal["file", "test_file"], drops: Drops
+) -> Iterator[RawRow]:
     file, hint = context.inputs.raw_file(name), f"tailtune check {context.case.name}"
-    columns = context.case.task.columns()
-    for seen, raw in enumerate(sources.read(file, columns, context.shown(file), hint, name)):
+    task = context.case.task
+    columns = task.columns()
+    rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name, with_rejected=True))
+    for seen, raw in enumerate(rows):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
+        if raw.rejected:
+            split: Split | None = "test" if key == "test_file" else None
+            drops.add(Dropped(raw.origin, "rejected", raw.rejected, str(raw.label), split=split))
+            continue
         check.add(raw.label, raw.origin)
         yield raw
 

@@ -63,11 +63,13 @@ class Witness:
         name: The rung; empty when there is none.
         answers: Row's id → its answer.
         suspect: Ids of rows whose label confident learning calls unlikely.
+        unmeasured: Why no label was looked at; empty when they were.
     """
 
     name: str = ""
     answers: Mapping[str, Answer] = field(default_factory=dict)
     suspect: frozenset[str] = frozenset()
+    unmeasured: str = ""
 
 
 @dataclass
@@ -111,6 +113,8 @@ def _diagnosed(
     unmeasured = [NO_STRONG] if strong is None else []
     if failures and not failing.witness.name:
         unmeasured.append(NO_WITNESS)
+    if failing.witness.unmeasured:
+        unmeasured.append(failing.witness.unmeasured)
     missing = Counter(reasons)["not asked again"]
     if missing:
         unmeasured.append(
@@ -217,8 +221,10 @@ def _witness(context: Context, dev: Sequence[Row]) -> Witness:
 
     if not isinstance(rung, Classifier):  # it gives no probabilities over a label set
         return Witness(name, answers)
-    from tailtune.services.label_issues import suspects
+    from tailtune.services.label_issues import suspects, too_many
 
+    if reason := too_many(len(dev), len(rung.labels)):
+        return Witness(name, answers, unmeasured=reason)
     unlikely = suspects(label_index(rung.labels, dev), rung.probabilities([row.text for row in dev]))
     return Witness(name, answers, frozenset(row.id for row, bad in zip(dev, unlikely, strict=True) if bad))
 

@@ -15,6 +15,7 @@ from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
+from tailtune.judge.constraints import best_of
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score
@@ -68,6 +69,7 @@ def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest
         rung=rung.result,
         fine_tune=None if tuned is None else tuned.result,
         comparison=None if tuned is None else _compare(context, tuned, rung, best),
+        line=best_of(item.result for item in scored.values() if item.result.ignores_text),
         price=rung.price,
     )
 
@@ -205,6 +207,7 @@ def _scored(
         latency=latency,
         usd_per_1000=cost,
         invalid_rows=found.invalid_rows,
+        ignores_text=saved.ignores_text(name),
     )
     return Scored(answers, found, result)
 

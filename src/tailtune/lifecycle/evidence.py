@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 from tailtune.config.model import TargetsSpec
+from tailtune.core.errors import TailTuneError
 from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
-from tailtune.judge.constraints import Targets
+from tailtune.judge.constraints import Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
 from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
+from tailtune.tasks import saved
 
 # A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
 TRAINING_PER_ENCODING = 4.0
@@ -51,14 +53,24 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
 
     Raises:
         MissingInputError: A stage before has not run.
+        TailTuneError: All that was measured answers every text alike.
     """
     ladder, prompt = context.inputs.report(LadderReport), context.inputs.report(PromptReport)
+    local = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
+    lines = [rung for rung in ladder.rungs if saved.ignores_text(rung.name)]
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
+    if not (local or measured):
+        shown, only = context.shown(context.paths.model_yaml), ", ".join(rung.title for rung in lines)
+        raise TailTuneError(
+            f"{shown}: nothing that reads the text was measured, only {only}; expected a further rung in ladder.rungs",
+            f"tailtune check {context.case.name}",
+        )
     cadence = Cadence(seen.declared_days, seen.seen_days)
     bought = known_sum(rung.usd for rung in prompt.rungs)
     return Evidence(
-        rungs=(*ladder.rungs, *measured),
+        rungs=(*local, *measured),
+        line=best_of(lines),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,

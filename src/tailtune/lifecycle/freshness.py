@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
 from tailtune.lifecycle.table import Stage
 from tailtune.predictors.prompted import weights
+from tailtune.report.terminal.console import PrintableConsole
 from tailtune.services import store, versions
 from tailtune.services.mlflow.home import is_registered
+from tailtune.tasks import saved
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -23,6 +23,8 @@ def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
         return "the version it reported is not in this tracking store: registering again"
     if stage == "prompt" and has_other_weights(paths, use_case):
         return "the weights of a local model have changed: measuring again"
+    if stage == "decide" and names_a_line(paths, use_case):
+        return "it named a candidate that ignores the text: deciding again"
     return ""
 
 
@@ -46,7 +48,10 @@ def is_lost(paths: Paths, use_case: str) -> bool:
     path = paths.case(use_case).report("register")
     if not path.is_file():
         return False
-    report = store.read_report(path, RegisterReport, use_case)
+    try:
+        report = store.read_report(path, RegisterReport, use_case)
+    except MissingInputError:  # torn, or of another version: the stage writes it again
+        return True
     uri = Settings().resolved_tracking_uri(paths)
     return not is_registered(uri, report.model, report.version, report.run_id)
 
@@ -64,6 +69,12 @@ def has_other_weights(paths: Paths, use_case: str) -> bool:
     return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
 
 
+def names_a_line(paths: Paths, use_case: str) -> bool:
+    """Whether the ticket, as an earlier version may have written it, names what ignores the text as a candidate."""
+    ticket = paths.case(use_case).stage("decide") / "ticket.json"
+    return ticket.is_file() and saved.ignores_text(store.read_json(ticket, "decide", "tailtune run")["best_rung"])
+
+
 def say_fresh(stage: str) -> None:
     """The line of a stage that need not run; one that runs speaks for itself."""
     say(stage, "fresh: nothing it reads has changed")
@@ -71,4 +82,4 @@ def say_fresh(stage: str) -> None:
 
 def say(what: str, text: str) -> None:
     """One line about a stage, on stderr."""
-    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
+    PrintableConsole(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)

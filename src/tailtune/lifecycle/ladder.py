@@ -108,6 +108,7 @@ def _measure(
         invalid_rows=scored.invalid_rows,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,
+        ignores_text=kind.ignores_text,
     )
     return result, [answer.value for answer in answers]
 

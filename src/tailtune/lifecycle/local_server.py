@@ -27,8 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
 from tailtune.core.secrets import secret_in, without_password
 
 if TYPE_CHECKING:
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from tailtune.tasks.use_case import UseCase
 
 STARTUP_S = 120.0
-INTERRUPTED = 130
 _END_S = 5.0
 _LOG = "temporary-server.log"
 
@@ -162,14 +164,17 @@ def run_to_end(words: Sequence[str], cwd: Path, environment: Mapping[str, str] |
         Its exit code; 128 + n when signal n ended it.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed; the child has ended by itself, or was killed at a second Ctrl-C.
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM arrived, which is handed on; the child has ended by itself, or
+            was killed at a second Ctrl-C.
 
     Limit: a SIGINT sent to this process alone, and not to its group as a terminal does, only waits for the child.
     """
     child = subprocess.Popen(words, cwd=cwd, env=environment)  # noqa: S603 - our own words
     try:
         code = child.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Terminated):
+            _hand_on(child.pid)
         if environment is None:  # a stage's process ends with the run, and the run says so
             print("\nending the run; Ctrl-C again kills it", file=sys.stderr, flush=True)
         try:
@@ -181,15 +186,25 @@ def run_to_end(words: Sequence[str], cwd: Path, environment: Mapping[str, str] |
     return 128 - code if code < 0 else code
 
 
+def _hand_on(pid: int) -> None:
+    """Send SIGTERM to a process and all below it, as Ctrl-C reaches all of a terminal's: a shell would keep it."""
+    with suppress(psutil.NoSuchProcess):
+        child = psutil.Process(pid)
+        for process in (child, *child.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+
 def main(flow: Flow[Any, Any], words: Sequence[str] | None = None) -> int:
     """Run a flow of one use case from the shell; say what is wrong on stderr.
 
     Returns:
-        0, or the exit code of the stage that failed; 130 after Ctrl-C.
+        0, or the exit code of the stage that failed; 130 after Ctrl-C, 143 after SIGTERM.
     """
+    end_in_order_at_sigterm()
     options = _options(flow, words)
     if options.parent is not None:
-        _leave_with(options.parent)
+        leave_with(options.parent)
     _hush()
     try:
         _run(flow, options)
@@ -198,8 +213,8 @@ def main(flow: Flow[Any, Any], words: Sequence[str] | None = None) -> int:
     except TailTuneError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return interrupted_code(interrupt)
     return 0
 
 
@@ -317,15 +332,6 @@ def _hush() -> None:
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, PrefectConsoleHandler) and "PREFECT_LOGGING_LEVEL" not in os.environ:
                 handler.setLevel(logging.CRITICAL + 1)
-
-
-def _leave_with(parent: int) -> None:
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(INTERRUPTED)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _log_to(file: Path) -> None:

@@ -7,6 +7,18 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_PROBABILITIES, MAX_LABELS = 2**26, 4096  # rows × labels, 256 MB; and the table of labels by labels, 128 MB
+
+
+def too_many(rows: int, labels: int) -> str:
+    """Why suspects cannot be looked for in bounded memory; empty when they can."""
+    if labels <= MAX_LABELS and rows * labels <= MAX_PROBABILITIES:
+        return ""
+    return (
+        f"suspect labels ({rows:,} dev rows × {labels:,} labels; memory is bounded to {MAX_LABELS:,} labels and "
+        f"{MAX_PROBABILITIES:,} probabilities)"
+    )
+
 
 def suspects(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether each given label is likely wrong.

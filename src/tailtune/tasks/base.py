@@ -7,7 +7,7 @@ one row of `table.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -101,13 +101,18 @@ def expect_column(table: str, kind: str, name: str, meaning: str, **arguments: A
     return Expectation(table, kind, name, meaning, {"column": name, **arguments})
 
 
+COUNTS = "counts"
+"""Column of a table of counts that says a line of it in words; tables of rows have `origin`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SuiteTables:
     """One per validation: the tables that a task adds for its own expectations.
 
     Attributes:
         grains: Table → its grain, for people.
-        frames: Table → rows; each with a column `origin` that names the row in a failure.
+        frames: Table → rows; each with a column that names it in a failure: `origin`, a line of a file; or `counts`,
+            a sentence, in a table of counts.
     """
 
     grains: Mapping[str, str]
@@ -155,6 +160,7 @@ class Task(ABC):
         curve_rung: The cheap rung whose learning curve is drawn.
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
+        respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -167,6 +173,7 @@ class Task(ABC):
     curve_rung: ClassVar[str]
     model_type: ClassVar[str]
     narrow: ClassVar[str]
+    respelling: ClassVar[str] = ""
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 
@@ -215,6 +222,14 @@ class Task(ABC):
     @abstractmethod
     def columns(self) -> Columns:
         """Which columns are read, and how a label is read from them."""
+
+    def resolve(self, rows: Callable[[], Iterator[RawRow]]) -> Iterator[RawRow]:
+        """A file's rows, with what only all rows of the file together say about a label.
+
+        Args:
+            rows: Opens the file; may be called more than once.
+        """
+        return rows()
 
     @abstractmethod
     def label_check(self) -> LabelCheck:

@@ -43,6 +43,11 @@ def title(name: str) -> str:
     return FINE_TUNE_TITLE if name == FINE_TUNE else RUNG_KINDS[name].title
 
 
+def ignores_text(name: str) -> bool:
+    """Whether a predictor answers every text alike, and so is only what others must beat."""
+    return name in RUNG_KINDS and RUNG_KINDS[name].ignores_text
+
+
 def write_card(folder: Path, kind: Kind, scrub_pii: Iterable[Pii]) -> None:
     """Note in a predictor's folder which kind it is, and what was scrubbed from the rows it learnt from."""
     card = {"kind": kind.saved_as or kind.name, "scrub_pii": sorted(scrub_pii)}

@@ -27,12 +27,15 @@ class Kind:
         title: For people.
         where: Its class, `module:Class` below src/tailtune/.
         saved_as: What its folder's card says; its name, unless several tasks use the same name.
+        ignores_text: Whether its answer is the same for every text: the line that others must beat, and never one of
+            them, however often it is right.
     """
 
     name: str
     title: str
     where: str
     saved_as: str = ""
+    ignores_text: bool = False
 
     def load_class(self) -> Any:
         """Import the class."""
@@ -73,7 +76,7 @@ TASKS: Mapping[str, TaskEntry] = {
     "classification": TaskEntry(
         where="tasks.classification.task:Classification",
         rungs=(
-            Kind("majority", "Majority class", "tasks.classification.rungs:Majority"),
+            Kind("majority", "Majority class", "tasks.classification.rungs:Majority", ignores_text=True),
             Kind("tfidf", "TF-IDF + linear", "tasks.classification.rungs:Tfidf"),
             Kind("zero_shot", "Zero-shot by label description", "tasks.classification.rungs:ZeroShot"),
             Kind("prototypes", "Few-shot prototypes", "tasks.classification.rungs:Prototypes"),
@@ -87,7 +90,7 @@ TASKS: Mapping[str, TaskEntry] = {
     "extraction": TaskEntry(
         where="tasks.extraction.task:ExtractionTask",
         rungs=(
-            Kind("blank", "Nothing said", "tasks.extraction.rungs.base:Blank"),
+            Kind("blank", "Nothing said", "tasks.extraction.rungs.base:Blank", ignores_text=True),
             Kind("patterns", "Patterns and gazetteers", "tasks.extraction.rungs.patterns:Patterns"),
             Kind("template", "Nearest example as template", "tasks.extraction.rungs.template:Template"),
             Kind("token_probe", "Frozen encoder + token head", "tasks.extraction.rungs.token_probe:TokenProbe"),

@@ -40,7 +40,6 @@ def test_what_may_end_otherwise_is_sent_again(double: Double, cache: AnswerCache
 @pytest.mark.parametrize(
     ("mishap", "expected"),
     [
-        (Mishap("status", 429, 0.01, "no quota"), r"no quota, after 2 attempts: HTTP 429, no quota"),
         (Mishap("status", 500, 0.01, "out of memory"), r"failed 2 times: HTTP 500, out of memory"),
         (Mishap("broken"), r"failed 2 times.*not JSON: '\{\"id\""),
         (Mishap("error in 200", message="upstream is down"), "upstream is down"),
@@ -55,6 +54,14 @@ def test_what_stays_wrong_is_told_and_not_kept(
     with endpoint(double, cache, retries=1) as model, pytest.raises(EndpointError, match=expected):
         model.ask(asks(1))
     assert (len(double.seen), cache.rows()) == (2, 0)
+
+
+def test_a_quota_that_is_spent_is_not_waited_for(double: Double) -> None:
+    double.conduct.next(Mishap("status", 429, message="You exceeded your current quota, check your plan and billing."))
+    error = failure_of(double)
+    assert "no quota, within rate_limit_wait_s: 600: HTTP 429, You exceeded" in error.message
+    assert "rate_limit_wait_s" in str(error.hint)
+    assert len(double.seen) == 1
 
 
 @pytest.mark.parametrize("kind", ["stall", "drip"])

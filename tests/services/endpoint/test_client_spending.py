@@ -30,7 +30,7 @@ def test_no_more_requests_are_in_flight_than_declared(double: Double, concurrenc
 def test_after_a_failure_nothing_is_sent_and_what_flies_lands_in_the_cache(double: Double, cache: AnswerCache) -> None:
     heard: list[int] = []
     double.conduct.latency_s = 0.4
-    double.conduct.next(Mishap("status", 400))
+    double.conduct.next(Mishap("status", 400, message="Billing hard limit reached"))
     with endpoint(double, cache, concurrency=3) as model, pytest.raises(EndpointError):
         model.ask(asks(9), lambda place, reply: heard.append(place))
     assert len(double.seen) == 3
@@ -38,7 +38,9 @@ def test_after_a_failure_nothing_is_sent_and_what_flies_lands_in_the_cache(doubl
 
 
 def test_a_request_that_waits_to_be_sent_again_is_not_waited_for(double: Double) -> None:
-    double.conduct.next(Mishap("status", 429, retry_after_s=60), Mishap("status", 400))
+    double.conduct.next(
+        Mishap("status", 429, retry_after_s=60), Mishap("status", 400, message="Billing hard limit reached")
+    )
     begun = time.monotonic()
     with endpoint(double, concurrency=2, retries=3) as model, pytest.raises(EndpointError, match="cannot be asked"):
         model.ask(asks(2))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tailtune.services.endpoint.transport import fault_of
+from tailtune.services.endpoint.bodies import fault_of
 
 
 @pytest.mark.parametrize(

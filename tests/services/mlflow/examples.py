@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tailtune.config.paths import Paths
@@ -265,8 +266,22 @@ def everything(case: UseCase) -> tuple[Report, ...]:
     return (curate(case), validate(case), ladder(case), decide(case), train(case), evaluate(case))
 
 
-def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str = "2026-11-20T10:06:00+00:00") -> None:
-    """Real, tiny rungs on disk and the reports up to evaluation, so that `register` can run."""
+def make_life(
+    case: UseCase,
+    winner: str = "tfidf",
+    shift: float = 0.0,
+    at: str = "2026-11-20T10:06:00+00:00",
+    weak: bool = False,
+) -> None:
+    """Real, tiny rungs on disk and the reports up to evaluation, so that `register` can run.
+
+    Args:
+        case: Whose.
+        winner: The rung that evaluation names.
+        shift: Of the reported figures.
+        at: When evaluation ended.
+        weak: Whether the winner has learnt from wrong labels, so that any other is better.
+    """
     from tailtune.tasks import saved
     from tailtune.tasks.classification.rungs import ClassifyContext
 
@@ -278,6 +293,9 @@ def make_life(case: UseCase, winner: str = "tfidf", shift: float = 0.0, at: str 
     train_rows = store.read_rows(case.paths.rows("train"), "train", case.name)
     known = embed or (lambda _texts: None)
     labels = case.answers.labels  # type: ignore[attr-defined]
+    if weak:
+        following = dict(zip(labels, [*labels][1:] + [*labels][:1], strict=True))
+        train_rows = [replace(row, label=following[row.label]) for row in train_rows]
     context = ClassifyContext(rows=train_rows, labels=labels, embed=known, shots=5, neighbours=5)  # type: ignore[arg-type]
     for name in ("majority", winner):
         folder = case.paths.stage("ladder") / "rungs" / name

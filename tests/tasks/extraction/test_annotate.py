@@ -148,6 +148,7 @@ def test_every_reason_is_told() -> None:
         "span_empty",
         "span_overlap",
         "span_bytes",
+        "span_utf16",
         "span_scrubbed",
         "bad_value",
     }

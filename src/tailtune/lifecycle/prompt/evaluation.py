@@ -157,7 +157,8 @@ class PromptEvaluation:
         return self.factory.context.case.task.score(rows, answers, resamples=1).outcomes
 
     def _local(self, ladder: LadderReport) -> BestRung:
-        """The best local rung, from what the ladder wrote down."""
-        best = max(ladder.rungs, key=lambda rung: rung.quality.value)
+        """The best local rung, from what the ladder wrote down; what ignores the text only where there is no other."""
+        able = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)] or ladder.rungs
+        best = max(able, key=lambda rung: rung.quality.value)
         answers = self.factory.local_answers(best.name, self.rows)
         return BestRung(best.name, Known(self._score(self.rows, answers)), lambda: answers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
-from tailtune.judge.constraints import meets_with_head_room, servable
+from tailtune.judge.constraints import best_of, stays
 from tailtune.judge.sequential import stratified
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import targets_of
@@ -46,7 +46,8 @@ def run(context: Context) -> PromptReport:
         context.progress.say("no language model is declared: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
     targets = targets_of(case.spec.targets)
-    good = [rung for rung in ladder.rungs if servable(rung, targets) and meets_with_head_room(rung.quality, targets)]
+    line = best_of(rung for rung in ladder.rungs if saved.ignores_text(rung.name))
+    good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name) and stays(rung, targets, line)]
     if good and spec.stop == "settled":
         why = f"{good[0].title} meets the target without it"
         context.progress.say(f"nothing is bought: {why}")

@@ -15,12 +15,13 @@ from tailtune.core.errors import (
     UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
-from tailtune.core.reports import Paired
-from tailtune.judge.promote import not_answered, not_asked, not_comparable, promote
+from tailtune.core.reports import EvaluateReport, Paired
+from tailtune.judge.constraints import best_of
+from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
-from tailtune.lifecycle.register.identity import split_digest
+from tailtune.lifecycle.register.identity import split_digest, winner_of
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.services.mlflow import registry
@@ -29,7 +30,7 @@ from tailtune.tasks import saved
 
 
 def settle(
-    context: Context, model: str, version: Version, folder: Path, test: Sequence[Row]
+    context: Context, model: str, version: Version, folder: Path, evaluated: EvaluateReport, test: Sequence[Row]
 ) -> tuple[Decision, Paired | None]:
     """Decide who is champion, and set the version's alias.
 
@@ -40,6 +41,7 @@ def settle(
         model: Registered model's name.
         version: The version at the gate.
         folder: Its predictor's files.
+        evaluated: The evaluation that it won.
         test: The test rows.
 
     Returns:
@@ -48,12 +50,13 @@ def settle(
     Raises:
         TailTuneError: The champion's files cannot be loaded.
     """
-    champion = registry.holder(context.tracker, model, CHAMPION)
+    champion = registry.champion_before(context.tracker, version)
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
     spec = context.case.spec
-    comparison, refusal = None, None
-    if champion is not None:
+    line = best_of(each for each in evaluated.candidates if saved.ignores_text(each.name))
+    comparison, refusal = None, not_above(winner_of(evaluated), line)
+    if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, champion.tags.get("split_digest"), split_digest(context))
     if champion is not None and refusal is None:
         try:

@@ -56,7 +56,7 @@ def run(context: Context) -> RegisterReport:
     else:
         registry.tag(context.tracker, version, tags_of(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
-    decision, comparison = settle(context, model, version, folder, test)
+    decision, comparison = settle(context, model, version, folder, evaluated, test)
     _put_prompt_in_production(context, evaluated.winner)
     version = registry.get(context.tracker, model, version.version)
     champion = registry.holder(context.tracker, model, CHAMPION)

@@ -23,8 +23,9 @@ from tailtune.core.language import Ask, Form, OnReply, Reply
 from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget, CostEstimate, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.endpoint.dialect import FORMS, Dialect, cost_of, form_note, read_reply, response_format
+from tailtune.services.endpoint.dialect import FORMS, Dialect, cost_of, form_note, read_reply, response_format, whole
 from tailtune.services.endpoint.faults import (
+    RowRefusal,
     no_key,
     no_model,
     odd_key,
@@ -33,6 +34,7 @@ from tailtune.services.endpoint.faults import (
     refused,
     unreachable,
 )
+from tailtune.services.endpoint.wording import parse_json
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -46,6 +48,7 @@ _VERSION = 1  # Cache format; bump to invalidate cached answers.
 _BREAK_OFF_S = 0.8
 _CLOSE_S = 2.0
 _KEY_LETTERS = 16
+_MOST_REFUSED = 5  # requests refused for an unknown reason, one after another, that may still be about their rows
 _POLL_S = 0.05  # how often requests that wait look whether they may go, or need not
 
 
@@ -182,6 +185,7 @@ class Endpoint:
         for form in self._forms(ask):
             kept = self._cache.get(self._cache_key(ask, form))
             if kept is not None:
+                self._dialect.answers |= kept.text is not None
                 return self._noted(ask, replace(kept, usd=cost_of(kept, self._price), form=form))
         return None
 
@@ -287,7 +291,9 @@ AnswerQueue = SimpleQueue[Answered | None]
 class RequestBatch:
     """One per call that has something to send. Runs on the connection's loop.
 
-    So many requests at once, no more after the first that fails for good, none beyond the budget.
+    So many requests at once, no more after the first that fails for good, none beyond the budget. A request that is
+    refused for an unknown reason is an answer (a row that the provider refuses) when others are answered, and a failure
+    when none is.
 
     Attributes:
         sender: Sends one request.
@@ -299,6 +305,7 @@ class RequestBatch:
     budget: Budget
     answers: AnswerQueue
     _failure: TailTuneError | None = None
+    _unexplained: dict[int, RowRefusal] = field(default_factory=dict)
     _attempts: dict[Task, RequestAttempt] = field(default_factory=dict)
 
     async def run(self, work: Sequence[tuple[int, Ask]]) -> TailTuneError | None:
@@ -325,6 +332,8 @@ class RequestBatch:
                         task.result()
                 if self._failure is not None:
                     self._cancel_waiting(pending)
+            if self._failure is None and self._unexplained:
+                self._judge_refusals()
             return self._failure
         finally:
             for task in tasks:
@@ -346,11 +355,45 @@ class RequestBatch:
             except TailTuneError as error:
                 self._failure = self._failure or error
                 return
-            self.answers.put(Answered(place, reply))
+            if isinstance(reply, RowRefusal):
+                self._unexplained[place] = reply
+                self.sender.dialect.refused_in_row += 1
+                await self._await_others()
+            else:
+                self.answers.put(Answered(place, reply))
+                if not reply.usd_estimated:  # a filter answers also where the model does not
+                    self._count_refusals()
             if self._failure is not None:
                 return
 
-    async def _answered(self, place: int, ask: Ask) -> Reply:
+    async def _await_others(self) -> None:
+        """After many refusals without an answer: fail, unless a request in flight is answered."""
+        dialect = self.sender.dialect
+        while self._failure is None and dialect.refused_in_row >= _MOST_REFUSED:
+            if not self._attempts:
+                self._judge_refusals()
+                return
+            await asyncio.sleep(_POLL_S)
+
+    def _judge_refusals(self) -> None:
+        """Nothing more is in flight: rows were refused, or the model cannot be asked."""
+        dialect = self.sender.dialect
+        if dialect.answers and dialect.refused_in_row < _MOST_REFUSED:
+            self._put_refusals()
+        else:
+            self._failure = next((refusal.error for refusal in self._unexplained.values()), None)
+
+    def _count_refusals(self) -> None:
+        """The model answers: what was refused before was refused for what it says."""
+        self.sender.dialect.answers, self.sender.dialect.refused_in_row = True, 0
+        self._put_refusals()
+
+    def _put_refusals(self) -> None:
+        for place, refusal in self._unexplained.items():
+            self.answers.put(Answered(place, refusal.reply))
+        self._unexplained.clear()
+
+    async def _answered(self, place: int, ask: Ask) -> Reply | RowRefusal:
         from tailtune.services.endpoint.transport import CURRENT_ATTEMPT
 
         attempt = await self._reserved(ask)
@@ -403,7 +446,7 @@ class Sender:
     estimate: CostEstimate
     key: str | None = None
 
-    async def send(self, place: int, ask: Ask, attempt: RequestAttempt) -> Reply:
+    async def send(self, place: int, ask: Ask, attempt: RequestAttempt) -> Reply | RowRefusal:
         """Send a request, in the words that the server understands.
 
         Args:
@@ -412,7 +455,7 @@ class Sender:
             attempt: Pays for it; set as the task's `CURRENT_ATTEMPT`.
 
         Returns:
-            The reply, with the form in which it was really constrained.
+            The reply, with the form in which it was really constrained; or a refusal that may be about this prompt.
 
         Raises:
             TailTuneError: It fails for good.
@@ -425,13 +468,16 @@ class Sender:
                 continue
             if isinstance(reply, TailTuneError):
                 raise reply
+            if isinstance(reply, RowRefusal):
+                attempt.settle(reply.reply.usd)
+                return RowRefusal(replace(reply.reply, form=form), reply.error)
             attempt.settle(reply.usd)
             self.estimate.learn(ask, None if reply.usd_estimated else reply.input_tokens)
             return replace(reply, form=form)
 
     async def _tried(
         self, place: int, ask: Ask, sent: Mapping[str, Any], attempt: RequestAttempt
-    ) -> Reply | TailTuneError | None:
+    ) -> Reply | RowRefusal | TailTuneError | None:
         """The reply; why there is none; or None when it is worth trying in other words.
 
         Errors are returned, so that none of ours has one of the client's as its context: those quote servers, and
@@ -455,16 +501,20 @@ class Sender:
             return None
         if refusal.no_model:
             return no_model(self.spec, refusal, await self._offered())
-        return refused(self.spec, refusal, place)
+        failure = refused(self.spec, refusal, place)
+        if not refusal.unexplained:
+            return failure
+        note = self.dialect.row_note(refusal.text)
+        return RowRefusal(replace(self._filtered(ask, attempt), finish="refusal", note=note), failure)
 
     async def _sent(self, ask: Ask, sent: Mapping[str, Any], attempt: RequestAttempt) -> Reply:
-        messages: list[Any] = [{"role": message.role, "content": message.content} for message in ask.messages]
+        messages: list[Any] = [{"role": message.role, "content": whole(message.content)} for message in ask.messages]
         raw = await self.client.chat.completions.with_raw_response.create(
             model=self.spec.called, messages=messages, **sent
         )
-        reply = self._without_key(read_reply(json.loads(raw.content)))
+        reply = self._without_key(read_reply(parse_json(raw.content)))
         usd, note = cost_of(reply, self.price), self.dialect.note()
-        return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken, note=note)
+        return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken + attempt.waits, note=note)
 
     def _without_key(self, reply: Reply) -> Reply:
         """Answers are kept and shown, so a key that the server repeats in one goes; a short word is no key there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,20 @@ FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 
 _ABOUT_FORMS = ("response_format", "json_schema", "json_object", "json schema", "json mode", "structured", "grammar")
 _REFUSING = (400, 404, 422, 500, 501)
+_OLDER, _NEWER = "max_tokens", "max_completion_tokens"
+_NOT_TAKEN = re.compile(
+    r"support|instead|deprecat|no longer|removed?\b|unrecogni[sz]ed|unknown|unexpected|extra (input|field|argument)"
+    r"|not (allowed|permitted|accepted|available|compatible|valid)|forbid|disallow|invalid|incompatible"
+    r"|only .{0,30}default|must (be|not|equal)|should be|can ?not|can't|does not (take|accept|allow)|omit"
+)
+_FINISHES = {  # what else servers call it
+    "length": re.compile(r"^(max_?(output_?|new_?|completion_?)?tokens|model_length|token_limit|length.*)$", re.I),
+    "content_filter": re.compile(
+        r"content_?filter|safety|sensitive|prohibited|blocklist|blocked|moderat|guardrail|recitation|spii", re.I
+    ),
+}
+_MOST_TOKENS = 10**9  # of one request; what claims more is no count
+_REASONING_PARTS = ("thinking", "reasoning", "redacted_thinking", "summary")
 
 
 @dataclass
@@ -29,14 +44,19 @@ class Dialect:
     Attributes:
         spec: What is declared.
         form: How answers are constrained from now on.
-        refused: Form → what the server refusal.
+        refused: Form → what the server wrote.
+        answers: Whether it has ever answered, so that what it refuses is the prompt.
+        refused_in_row: Requests that it refused for an unknown reason since it last answered.
     """
 
     spec: LanguageModelSpec
     form: Form = "none"
     refused: dict[Form, str] = field(default_factory=dict)
-    _limit: str = "max_tokens"  # the newer name is ignored by older servers, which would then write without end
+    answers: bool = False
+    refused_in_row: int = 0
+    _limit: str = _OLDER  # the newer name is ignored by older servers, which would then write without end
     _temperature: bool = True
+    _row_refusal: str = ""
 
     def __post_init__(self) -> None:
         self.form = self.spec.structured
@@ -58,19 +78,31 @@ class Dialect:
         return sent != self.arguments(ask)
 
     def _give_up(self, sent: Mapping[str, Any], refusal: Refusal) -> None:
-        text = refusal.lower
-        unsupported = "support" in text or "instead" in text
         if "response_format" in sent and refusal.names(_ABOUT_FORMS):
             self.refused[self.form] = refusal.text
             self.form = FORMS[FORMS.index(self.form) + 1]
-        elif "max_tokens" in sent and "max_tokens" in text and unsupported:
-            self._limit = "max_completion_tokens"
-        elif "temperature" in sent and refusal.names(("temperature",)) and unsupported:
+        elif _OLDER in sent and _refuses(refusal, _OLDER):
+            self._limit = _NEWER
+        elif "temperature" in sent and _refuses(refusal, "temperature"):
             self._temperature = False
+
+    def row_note(self, text: str) -> str:
+        """What a reader should know of rows that were refused for an unknown reason: the first one stands for all."""
+        self._row_refusal = self._row_refusal or text[:120]
+        return (
+            f"rows that the endpoint refused while it answered others count as refused; it wrote: {self._row_refusal}"
+        )
 
     def note(self) -> str:
         """What is sent otherwise than declared, apart from forms; empty mostly."""
-        return "" if self._temperature else "the temperature was refused; the server's own was used"
+        notes = [] if self._temperature else ["the temperature was refused; the server's own was used"]
+        notes += [] if self._limit == _OLDER else [f"{_OLDER} was refused; {_NEWER} was used"]
+        return "; ".join(notes)
+
+
+def _refuses(refusal: Refusal, name: str) -> bool:
+    """Whether a refusal is about a parameter: it names it, in a sentence that says that it does not take it."""
+    return name in refusal.lower and bool(_NOT_TAKEN.search(refusal.lower))
 
 
 def response_format(form: Form, schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -99,21 +131,21 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
 
     Returns:
         Without cost and timing. `text` is None when the model refused or wrote nothing at all, tokens are None when no
-        usage came with it.
+        usage came with it. Reasoning that stands in a field or a part of its own is not in the text.
     """
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = _object(choice, "message")
-    finish = choice.get("finish_reason")
+    finish = _finish(choice)
     text = _text(message.get("content"))
-    if text is None and message.get("refusal"):
-        finish = "refusal"
+    if message.get("refusal"):
+        text, finish = None, "refusal"
     usage = _object(body, "usage")
     prompt_tokens = _count(usage.get("prompt_tokens"))
     cached = _count(_object(usage, "prompt_tokens_details").get("cached_tokens"))
     return Reply(
         text=text,
-        finish=finish if isinstance(finish, str) and finish else "none",
+        finish=finish,
         input_tokens=prompt_tokens,
         output_tokens=_count(usage.get("completion_tokens")),
         cached_input_tokens=min(cached or 0, prompt_tokens or 0),
@@ -125,19 +157,38 @@ def cost_of(reply: Reply, price: TokenPrice | None) -> Usd | None:
     return list_usd(price, reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
 
 
+def _finish(choice: Mapping[str, Any]) -> str:
+    """Why an answer ended, in OpenAI's words where the server has others; "none" when it does not say."""
+    finish = choice.get("finish_reason") or choice.get("native_finish_reason") or choice.get("stop_reason")
+    if not isinstance(finish, str):
+        return "none"
+    known = next((name for name, others in _FINISHES.items() if others.search(finish)), None)
+    return known or whole(finish[:40])
+
+
 def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     inner = value.get(name)
     return inner if isinstance(inner, dict) else {}
 
 
 def _text(content: Any) -> str | None:
-    """Some servers send a list of parts. Half a character, which JSON can escape and no file can hold, becomes `?`."""
+    """The text of a message, which some servers send as a list of parts."""
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        parts = [part.get("text") for part in content if isinstance(part, dict) and _is_answer(part)]
         content = "".join(part for part in parts if isinstance(part, str)) or None
-    return content.encode("utf-8", "replace").decode("utf-8") if isinstance(content, str) else None
+    return whole(content) if isinstance(content, str) else None
+
+
+def whole(text: str) -> str:
+    """A text that a file can hold: half a character, which JSON can escape, becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_answer(part: Mapping[str, Any]) -> bool:
+    """Whether a part of a message is what the model answers, rather than how it came to that."""
+    return part.get("type") not in _REASONING_PARTS
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens; -1 and the like are none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A number of tokens; -1, 2⁶³ and the like are none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

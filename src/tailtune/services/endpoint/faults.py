@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,9 +11,19 @@ from urllib.parse import urlsplit
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
+from tailtune.core.language import Reply
 from tailtune.core.money import Usd
 from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget
+from tailtune.services.endpoint.wording import (
+    NO_CHOICES,
+    UNREADABLE,
+    moderated,
+    no_such_model,
+    out_of_quota,
+    parse_json,
+    too_long,
+)
 
 if TYPE_CHECKING:
     from openai import APIConnectionError
@@ -22,20 +31,8 @@ if TYPE_CHECKING:
 _MOST_NAMES = 10
 _KEPT = "run the same command again: what was answered is kept"
 _MOST_CHARACTERS, _MOST_READ = 300, 4000
-_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|maximum context|context (length|window|size)|max_model_len"
-    r"|(prompt|input|request) (is |has )?too (long|large|many)|too many (input )?tokens"
-    r"|exceeds? the (model's|available) ",
-    re.IGNORECASE,
-)
-_FILTERED = re.compile(
-    r"content_filter|content_policy_violation|content management policy|responsibleaipolicyviolation", re.IGNORECASE
-)
-_NO_MODEL = re.compile(
-    r"model_not_found|model\b.{0,200}?\b(not found|does not exist|is not available|not exist)"
-    r"|(no such|unknown|invalid) model",
-    re.IGNORECASE | re.DOTALL,
-)
+_MOST_NESTED = 8
+_MESSAGES = ("error", "errors", "message", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +61,38 @@ class Refusal:
     @property
     def too_long(self) -> bool:
         """Whether the prompt does not fit into the model's context."""
-        return self.status in (400, 413, 422, 500) and bool(_LONG.search(f"{self.code} {self.text}"))
+        return self.status in (400, 413, 422, 500) and too_long(f"{self.code} {self.text}")
 
     @property
     def filtered(self) -> bool:
-        """Whether the prompt offends the provider's rules."""
-        return self.status in (400, 403, 422) and bool(_FILTERED.search(f"{self.code} {self.text}"))
+        """Whether the prompt offends the provider's rules, in words that are known."""
+        return self.status in (400, 422, 451) and moderated(f"{self.code} {self.text}")
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it may be about this one prompt, in unknown words: whether others are answered tells."""
+        if self.status == 403:
+            return moderated(f"{self.code} {self.text}")
+        known = self.too_long or self.no_model or out_of_quota(f"{self.code} {self.text}")
+        return (self.status in (400, 422, 451) or NO_CHOICES in self.code) and not known
 
     @property
     def no_model(self) -> bool:
         """Whether the server has no such model, or nothing at that address."""
-        return self.status == 404 or (self.status in (400, 422) and bool(_NO_MODEL.search(f"{self.code} {self.text}")))
+        return self.status == 404 or (self.status in (400, 422) and no_such_model(f"{self.code} {self.text}"))
+
+
+@dataclass(frozen=True, slots=True)
+class RowRefusal:
+    """One per request that was refused for an unknown reason.
+
+    Attributes:
+        reply: What it is when others are answered: a row that the provider refuses.
+        error: What it is when none is: a model that cannot be asked.
+    """
+
+    reply: Reply
+    error: EndpointError | ContextTooLongError
 
 
 def read_refusal(status: int, body: str, key: str | None = None) -> Refusal:
@@ -86,19 +104,36 @@ def read_refusal(status: int, body: str, key: str | None = None) -> Refusal:
         key: Is blotted out; servers like to repeat it.
     """
     try:
-        value: Any = json.loads(body)
+        value: Any = parse_json(body)
     except ValueError:
         value = body
     codes: list[str] = []
-    while isinstance(value, dict):
+    for _ in range(_MOST_NESTED):
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "loc" not in value[0]:
+            value = value[0]
+        if not isinstance(value, dict):
+            break
         codes += [str(value[name]) for name in ("code", "type", "param") if isinstance(value.get(name), str | int)]
         inner = value.get("innererror")
         codes += [str(inner["code"])] if isinstance(inner, dict) and "code" in inner else []
-        value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), json.dumps(value))
-    text = value if isinstance(value, str) else json.dumps(value)
-    if key:
-        text, codes = without_key(text[:_MOST_READ], key), [without_key(code[:_MOST_READ], key) for code in codes]
-    return Refusal(status, " ".join(text.split())[:_MOST_CHARACTERS], " ".join(codes)[:_MOST_CHARACTERS])
+        value = next((value[name] for name in _MESSAGES if value.get(name)), None) or _dumped(value)
+    text = value if isinstance(value, str) else _dumped(value)
+    return Refusal(status, _one_line(text, key), _one_line(" ".join(codes), key))
+
+
+def _dumped(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "nested too deeply"
+
+
+def _one_line(text: str, key: str | None) -> str:
+    """Of a server's words: one line, shortened, without the key and without what a terminal would obey."""
+    text = without_key(text[:_MOST_READ], key) if key else text
+    text = text[: 4 * _MOST_CHARACTERS].encode("utf-8", "replace").decode()
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())[:_MOST_CHARACTERS]
 
 
 def host_of(spec: LanguageModelSpec) -> str:
@@ -143,6 +178,8 @@ def out_of_money(spec: LanguageModelSpec, most_usd: Usd | None, budget: Budget) 
 def refused(spec: LanguageModelSpec, refusal: Refusal, place: int) -> EndpointError | ContextTooLongError:
     """A refusal that no further attempt changes; a wrong model name is for `no_model`."""
     quoted = f"HTTP {refusal.status}" + (f", {refusal.text}" if refusal.text else "")
+    if UNREADABLE in refusal.code:
+        quoted = refusal.text
     if refusal.too_long:
         return ContextTooLongError(
             f"{describe_model(spec)}: request {place + 1} is longer than the model takes: {quoted}",
@@ -154,8 +191,8 @@ def refused(spec: LanguageModelSpec, refusal: Refusal, place: int) -> EndpointEr
     if refusal.status == 429:
         return EndpointError(
             f"{describe_model(spec)}: "
-            f"still too many requests, or no quota, after {spec.retries + 1} attempts: {quoted}",
-            f"wait, or lower concurrency of {spec.name} in model.yaml; then {_KEPT}",
+            f"still too many requests, or no quota, within rate_limit_wait_s: {spec.rate_limit_wait_s:g}: {quoted}",
+            f"wait, raise rate_limit_wait_s or lower concurrency of {spec.name} in model.yaml; then {_KEPT}",
         )
     if refusal.status >= 500:
         return EndpointError(

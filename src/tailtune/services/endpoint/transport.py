@@ -1,10 +1,9 @@
-"""The HTTP client below openai's: a time-out over the whole request, its steps timed, bodies that can be read."""
+"""The HTTP client below openai's: a time-out over the whole request, its steps timed, rate limits waited out."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import math
 import re
 import time
@@ -20,12 +19,18 @@ from openai import AsyncOpenAI, OpenAIError
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import Timing
 from tailtune.core.money import Usd
+from tailtune.services.endpoint.bodies import read_body, readable
 from tailtune.services.endpoint.budget import Budget, Reservation
+from tailtune.services.endpoint.pace import Pace, requested_wait_s
+from tailtune.services.endpoint.wording import UNREADABLE, out_of_quota
 
-UNREADABLE = "unreadable_body"
 _KEEP_S = 60.0
 _LIST_S = 10.0
 _NO_KEY = "none"
+_OVERLOADED = (503, 529)  # waited out when the server says how long; otherwise retried as any failure
+_MOVED = (301, 302, 307, 308)
+_MOST_REDIRECTS = 5
+_CODED = ("content-encoding", "content-length", "transfer-encoding")
 _DURATION = re.compile(r";\s*dur=([0-9.]+)", re.IGNORECASE)
 _FIRST = ("connect_tcp.started", "send_request_headers.started")
 _SERVER_TIME_HEADERS = ("openai-processing-ms", "x-processing-ms", "x-envoy-upstream-service-time")
@@ -36,17 +41,19 @@ CURRENT_ATTEMPT: ContextVar[RequestAttempt] = ContextVar("CURRENT_ATTEMPT")
 class Wire(httpx2.AsyncClient):
     """An HTTP client whose time-out is over a request as a whole.
 
-    httpx2's own bound the pauses between bytes, and a server that drips them would outlive any. A body that is not the
-    JSON object that the protocol asks for becomes a 502, which openai's client sends again like any other.
+    httpx2's own bound the pauses between bytes, and a server that drips them would outlive any. Rate limits are waited
+    out here; openai's client never sees them. Texts go to the declared address and to no other: a redirect is followed
+    within its origin only.
 
     Args:
         timeout_s: Seconds for one attempt, from connecting to the last byte.
+        pace: Waits while a rate limit lasts.
         options: As `httpx2.AsyncClient` takes them.
     """
 
-    def __init__(self, timeout_s: float, **options: Any) -> None:
-        super().__init__(timeout=None, follow_redirects=True, **options)
-        self._timeout_s = timeout_s
+    def __init__(self, timeout_s: float, pace: Pace, **options: Any) -> None:
+        super().__init__(timeout=None, follow_redirects=False, **options)
+        self._timeout_s, self._pace = timeout_s, pace
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send a request and read its answer whole.
@@ -58,22 +65,92 @@ class Wire(httpx2.AsyncClient):
         attempt = CURRENT_ATTEMPT.get(None)
         if attempt is None or request.method != "POST":  # no question to the model: the list of models
             return await self._within(min(self._timeout_s, _LIST_S), request, **options)
+        while True:
+            await self._pace.wait()
+            response = await self._attempted(attempt, request, **options)
+            if not self._sent_again(response):
+                return response
+            attempt.waits += 1
+
+    def _sent_again(self, response: httpx2.Response) -> bool:
+        """Whether a rate limit refused the request, and waiting is worth it. What is final is marked for openai."""
+        if response.status_code < 300:
+            self._pace.answered()
+        wait_s = requested_wait_s(response.headers, response.text, time.time()) if response.status_code >= 400 else None
+        limit = response.status_code == 429 or (response.status_code in _OVERLOADED and wait_s is not None)
+        if not limit:
+            return False
+        if not (wait_s is None and out_of_quota(response.text)) and self._pace.limited(wait_s):
+            return True
+        response.headers["x-should-retry"] = "false"
+        return False
+
+    async def _attempted(self, attempt: RequestAttempt, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if not attempt.start():
             raise OpenAIError("no money is left to send the request again")
         request.extensions["trace"] = attempt.trace
         try:
-            response = await self._within(self._timeout_s, request, **options)
+            response = readable(await self._within(self._timeout_s, request, **options))
         except httpx2.RequestError:
             attempt.lose()
             raise
-        return _readable(response, attempt)
+        if response.status_code == 502:
+            attempt.lose()
+        else:
+            attempt.complete(response.headers)
+        return response
 
     async def _within(self, timeout_s: float, request: httpx2.Request, **options: Any) -> httpx2.Response:
         try:
             async with asyncio.timeout(timeout_s):
-                return await super().send(request, **options)
+                for _ in range(_MOST_REDIRECTS):
+                    response = await self._read(request, **options)
+                    there = response.headers.get("location") if response.status_code in _MOVED else None
+                    if there is None:
+                        return response
+                    try:
+                        request = _moved(request, there)
+                    except ValueError as error:
+                        return _refusal(str(error), request)
+                return _refusal(f"it redirects more than {_MOST_REDIRECTS} times", request)
         except TimeoutError:
             raise httpx2.ReadTimeout(f"no whole answer within {timeout_s:g} s", request=request) from None
+
+    async def _read(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """The response with its body, which is bounded in size."""
+        response = await super().send(request, **{**options, "stream": True})
+        try:
+            content = await read_body(response)
+        except ValueError as error:
+            return _refusal(str(error), request)
+        finally:
+            await response.aclose()
+        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _CODED]
+        return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
+
+
+def _refusal(message: str, request: httpx2.Request) -> httpx2.Response:
+    """What stands for an answer that is not taken; openai's client does not send it again."""
+    content = {"error": {"message": message, "code": UNREADABLE}}
+    return httpx2.Response(421, json=content, request=request)
+
+
+def _moved(request: httpx2.Request, location: str) -> httpx2.Request:
+    """The same request at the address that a redirect names.
+
+    Raises:
+        ValueError: It is of another origin, or no address.
+    """
+    try:
+        url = request.url.join(location)
+    except (httpx2.InvalidURL, ValueError):
+        raise ValueError(f"it redirects to {location[:80]!r}, which is no address") from None
+    if (url.scheme, url.host, url.port) != (request.url.scheme, request.url.host, request.url.port):
+        origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace').rpartition('@')[2]}"[:200]
+        raise ValueError(f"it redirects to {origin}; texts are sent to the declared address and to no other")
+    return httpx2.Request(
+        request.method, url, headers=request.headers, content=request.content, extensions=request.extensions
+    )
 
 
 def open_client(spec: LanguageModelSpec, key: str | None) -> AsyncOpenAI:
@@ -84,7 +161,9 @@ def open_client(spec: LanguageModelSpec, key: str | None) -> AsyncOpenAI:
     """
     host = urlsplit(spec.endpoint or "").hostname or ""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=spec.concurrency, keepalive_expiry=_KEEP_S)
-    wire = Wire(spec.timeout_s, limits=limits, trust_env=not _loopback(host))
+    pace = Pace(spec.rate_limit_wait_s)
+    headers = {"Accept-Encoding": "gzip"}  # what it inflates to is bounded
+    wire = Wire(spec.timeout_s, pace, headers=headers, limits=limits, trust_env=not _loopback(host))
     client = AsyncOpenAI(
         api_key=key or _NO_KEY,
         admin_api_key="",
@@ -105,45 +184,6 @@ def _loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _readable(response: httpx2.Response, attempt: RequestAttempt) -> httpx2.Response:
-    """The response, or a 502 in its place."""
-    wrong = fault_of(response.content) if response.status_code < 300 else ""
-    if not wrong:
-        attempt.complete(response.headers)
-        return response
-    attempt.lose()
-    return httpx2.Response(502, json={"error": {"message": wrong, "code": UNREADABLE}}, request=response.request)
-
-
-def fault_of(content: bytes) -> str:
-    """What keeps the body of an answer from being one; empty when nothing does.
-
-    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
-    error. Taken for answers they would count as wrong, and be kept.
-    """
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return f"its answer is not JSON: {_begin(content)}"
-    if not isinstance(body, dict):
-        return f"its answer is not a JSON object: {_begin(content)}"
-    if body.get("error") and not body.get("choices"):
-        error = body["error"]
-        return str(error.get("message") or error) if isinstance(error, dict) else str(error)
-    choices = body.get("choices")
-    if "choices" in body or "object" not in body:  # lists of models have an object and no choices
-        if not isinstance(choices, list) or not choices:
-            return f"it has no choices: {_begin(content)}"
-        if isinstance(choices[0], dict) and (choices[0].get("error") or choices[0].get("finish_reason") == "error"):
-            return f"it ended in an error: {_begin(content)}"
-    return ""
-
-
-def _begin(content: bytes) -> str:
-    text = " ".join(content[:200].decode("utf-8", "replace").split())
-    return repr(text[:80]) if text else "it is empty"
-
-
 @dataclass(eq=False)
 class RequestAttempt:
     """One per request, over all its attempts.
@@ -155,6 +195,7 @@ class RequestAttempt:
         in_flight: Whether an attempt is under way, rather than waiting to be sent again.
         unaffordable: Whether it was not sent again for want of money.
         timing: Of the last attempt that was answered.
+        waits: Times that a rate limit was waited out.
     """
 
     budget: Budget
@@ -163,6 +204,7 @@ class RequestAttempt:
     in_flight: bool = False
     unaffordable: bool = False
     timing: Timing = field(default_factory=lambda: Timing(0.0))
+    waits: int = 0
     _begun: float = 0.0
     _marks: dict[str, float] = field(default_factory=dict)
 

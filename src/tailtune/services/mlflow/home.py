@@ -248,7 +248,8 @@ def _in_file(database: Path, model: str, version: str, run_id: str) -> bool:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(query, (model, int(version), run_id)).fetchone() is not None
     except sqlite3.Error as error:
-        return "no such table" not in str(error)
+        gone = ("no such table", "not a database", "malformed")  # registering then says which, and what to do
+        return not any(words in str(error) for words in gone)
 
 
 def _on_server(uri: str, model: str, version: str, run_id: str) -> bool:

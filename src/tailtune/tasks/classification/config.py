@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tailtune.config.located import LinedYaml
+from tailtune.config.located import LinedYaml, unknown
 from tailtune.config.model import DataSpec, LadderSpec, ModelSpec, TargetsSpec, ValidateSpec
-from tailtune.core.errors import SpecError
+from tailtune.core.errors import Fault, SpecError
+from tailtune.predictors.prepare.clean import clean
 
 RungName = Literal["majority", "tfidf", "zero_shot", "prototypes", "retrieval", "probe"]
 RUNGS: tuple[RungName, ...] = ("majority", "tfidf", "zero_shot", "prototypes", "retrieval", "probe")
+_LABEL_KEYS = ("description", "also")
 
 
 class ClassificationData(DataSpec):
@@ -64,30 +66,91 @@ class ClassificationSpec(ModelSpec):
 
 @dataclass(frozen=True)
 class LabelSet:
-    """One per classification use case: label → description, in file order. A description may be empty."""
+    """One per classification use case: label → description, in file order. A description may be empty.
+
+    Attributes:
+        labels: The labels, spelled as `clean` spells texts.
+        aliases: Another spelling → the label that rows with it are counted as.
+    """
 
     labels: Mapping[str, str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The labels, in file order."""
         return tuple(self.labels)
 
+    def label_of(self, raw: str) -> str:
+        """The label that a row's raw label stands for; one that is not declared is only cleaned."""
+        if raw in self.labels:
+            return raw
+        name = clean(raw)[0]
+        return self.aliases.get(name, name)
+
 
 def load_labels(path: Path, shown: str, hint: str) -> LabelSet:
-    """Read and check labels.yaml.
+    """Read and check labels.yaml: `label: description`, or `label: {description: …, also: [other spellings]}`.
 
     Raises:
         SpecError: Every fault with its line.
     """
     lined = LinedYaml(path, shown, hint)
-    faults = [
-        lined.fault((key,), f"expected a description in words, found {value!r}")
-        for key, value in lined.value.items()
-        if not isinstance(value, str | None)
-    ]
+    faults: list[Fault] = []
+    keys = _cleaned_keys(lined, faults)
+    labels = {name: _description(lined, key, faults) for name, key in keys.items()}
+    aliases: dict[str, str] = {}
+    for name, key in keys.items():
+        for at, alias in enumerate(_also(lined, key, faults)):
+            loc = (key, "also", at)
+            spelled = clean(str(alias))[0]
+            if isinstance(alias, bool) or not isinstance(alias, str | int) or not spelled:
+                faults.append(lined.fault(loc, f"expected another spelling of the label in quotes, found {alias!r}"))
+            elif spelled in labels:
+                faults.append(lined.fault(loc, f"`{spelled}` is a label itself; remove its own line, or this one"))
+            elif spelled in aliases:
+                faults.append(lined.fault(loc, f"`{spelled}` already stands for {aliases[spelled]}"))
+            else:
+                aliases[spelled] = name
     if len(lined.value) < 2:
         faults.append(lined.fault((), f"expected at least 2 labels, found {len(lined.value)}"))
     if faults:
         raise SpecError(faults, lined.hint)
-    return LabelSet({str(key): value or "" for key, value in lined.value.items()})
+    return LabelSet(labels, aliases)
+
+
+def _cleaned_keys(lined: LinedYaml, faults: list[Fault]) -> dict[str, str]:
+    """Label → its key as it stands in the file."""
+    keys: dict[str, str] = {}
+    for key in map(str, lined.value):
+        name = clean(key)[0]
+        if not name:
+            faults.append(lined.fault((key,), "expected a label, found nothing visible"))
+        elif name in keys:
+            faults.append(lined.fault((key,), f"the same label as on line {lined.lines[(keys[name],)]}, once cleaned"))
+        else:
+            keys[name] = key
+    return keys
+
+
+def _description(lined: LinedYaml, key: str, faults: list[Fault]) -> str:
+    value = lined.value[key]
+    loc: tuple[str, ...] = (key,)
+    if isinstance(value, dict):
+        strange = [name for name in value if name not in _LABEL_KEYS]
+        faults += [lined.fault((key, name), unknown(name, list(_LABEL_KEYS))) for name in strange]
+        value, loc = value.get("description"), (key, "description")
+    if value is None or isinstance(value, str):
+        return value or ""
+    faults.append(lined.fault(loc, f"expected a description in words, found {value!r}"))
+    return ""
+
+
+def _also(lined: LinedYaml, key: str, faults: list[Fault]) -> list[object]:
+    """The list of other spellings of a label; empty without one."""
+    value = lined.value[key]
+    also = value.get("also") if isinstance(value, dict) else None
+    if also is None or isinstance(also, list):
+        return also or []
+    faults.append(lined.fault((key, "also"), f"expected a list of other spellings, found {also!r}"))
+    return []

@@ -17,7 +17,7 @@ LEAST_FEATURES = 256
 EXACT_BYTES = 5 * 2**29
 """What scikit-learn may take to fit a head (2.5 GiB); beyond, rows are taken in batches."""
 _BYTES_PER_WEIGHT, _BYTES_PER_SCORE = 210, 12  # L-BFGS keeps ten pairs of float64 steps; a score is kept for each label
-_EPOCHS, _RATE = 10, 3.0
+_EPOCHS, _RATE = 5, 3.0
 _BATCH_SCORES = 2**21  # scores of a batch at once, 8 MB
 _NO_ROWS = -30.0  # intercept of a class without rows
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
+from tailtune.tasks.columns import refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
+from tailtune.tasks.label_check import look_alike_lines
 
 _COLUMN = "label"
+RESPELLING = "say which are one in labels.yaml, and remove the other line:  {0}: {{also: [{1}]}}"
 _SYSTEM = """\
 You sort texts into categories.{about}
 
@@ -47,9 +52,10 @@ def declare(new: NewUseCase) -> Declaration:
             f"tailtune new {new.name} --task extraction …",
         )
     label = new.label or _COLUMN
+    refuse_missing(new, "classification", {"text": new.text, "label": label, "group": new.group})
     columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
-    counts = sources.labels_in(new.source, columns)
-    test_counts = {} if new.test is None else sources.labels_in(new.test, columns)
+    counts = _cleaned(sources.labels_in(new.source, columns))
+    test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns))
     _check(counts, test_counts, new.source, new.test)
     names = sorted(counts | test_counts)
     sections = {
@@ -69,11 +75,22 @@ def declare(new: NewUseCase) -> Declaration:
         labels_yaml(names),
         sum(counts.values()) + sum(test_counts.values()),
         len(names),
-        [f"{len(names)} labels; better descriptions make a better zero-shot rung"],
+        [
+            f"{len(names)} labels; better descriptions make a better zero-shot rung",
+            *look_alike_lines(counts + Counter(test_counts), "label", RESPELLING),
+        ],
     )
 
 
-def _check(counts: dict[str, int], test_counts: dict[str, int], source: Path, test: Path | None) -> None:
+def _cleaned(counts: Mapping[str, int]) -> Counter[str]:
+    """Label, spelled as `clean` spells texts → rows."""
+    cleaned: Counter[str] = Counter()
+    for label, rows in counts.items():
+        cleaned[clean(label)[0]] += rows
+    return cleaned
+
+
+def _check(counts: Mapping[str, int], test_counts: Mapping[str, int], source: Path, test: Path | None) -> None:
     faults = []
     if len(counts) < 2:
         faults.append(

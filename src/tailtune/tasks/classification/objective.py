@@ -18,6 +18,7 @@ from tailtune.predictors.adapter import HEAD
 from tailtune.predictors.bert import mean_pool
 from tailtune.predictors.encoder import Tokens, by_length, pad
 from tailtune.tasks.classification.fine_tune import LABELS, POOLING
+from tailtune.tasks.classification.linear import MAX_WEIGHTS
 from tailtune.training.calibrate import fit_temperature
 from tailtune.training.loop import micro_batches, thinned
 from tailtune.training.model import AdaptedEncoder
@@ -25,6 +26,8 @@ from tailtune.training.objective import DevScore, FitJob, Goal, Objective, Visit
 
 HEAD_SCALE = 20.0
 """Logits are this many times the cosine to a class prototype at the start."""
+DEV_SCORES = 2**25
+"""Class scores of dev rows in memory at once, rows × classes: 128 MB, a few times over."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Classes(Goal):
     def begin(self, job: FitJob, model: AdaptedEncoder) -> ClassObjective:
         """Check texts and class numbers; see `Goal`."""
         faults = self.row_faults()
+        if len(self.names) * model.width > MAX_WEIGHTS:
+            faults.append(f"{len(self.names):,} classes: a head has at most {MAX_WEIGHTS // model.width:,}")
         for split, labels in (("train", self.labels), ("dev", self.dev_labels)):
             strange = sorted({label for label in labels if not 0 <= label < len(self.names)})
             if strange:
@@ -91,14 +96,20 @@ class ClassObjective(Objective):
 
     def score(self, model: AdaptedEncoder) -> DevScore:
         """Cross-entropy and accuracy, with its binomial error."""
-        logits = self._dev_logits(model)
-        accuracy = float((logits.argmax(dim=1) == self._dev_target).float().mean())
-        error = (accuracy * (1 - accuracy) / max(1, len(self._dev_target))) ** 0.5
-        return DevScore(float(functional.cross_entropy(logits, self._dev_target)), accuracy, error)
+        rows, loss, accuracy = max(1, len(self._dev_target)), 0.0, 0.0
+        size = self._dev_block()
+        for start in range(0, rows, size):
+            target = self._dev_target[start : start + size]
+            logits = self._scores(model, self._dev_ids[start : start + size])
+            share = len(target) / rows
+            loss += float(functional.cross_entropy(logits, target)) * share
+            accuracy += float((logits.argmax(dim=1) == target).float().mean()) * share
+        return DevScore(loss, accuracy, (accuracy * (1 - accuracy) / rows) ** 0.5)
 
     def calibrate(self, model: AdaptedEncoder) -> None:
-        """Fit the softmax temperature."""
-        self.temperature = fit_temperature(self._dev_logits(model), self._dev_target)
+        """Fit the softmax temperature, on evenly spaced dev rows where the scores of all would be too many."""
+        step = -(-len(self._dev_ids) // self._dev_block())
+        self.temperature = fit_temperature(self._scores(model, self._dev_ids[::step]), self._dev_target[::step])
 
     def write(self, folder: Path) -> Mapping[str, object]:
         """Write `head.safetensors` and `labels.json`."""
@@ -107,9 +118,13 @@ class ClassObjective(Objective):
         (folder / LABELS).write_text(json.dumps(list(self._names), indent=1, ensure_ascii=False) + "\n")
         return {"max_tokens": self._max_tokens, "pooling": POOLING, "temperature": self.temperature}
 
-    def _dev_logits(self, model: AdaptedEncoder) -> Tensor:
-        """Class scores of all dev rows → (n, classes) float32."""
-        return _over(self._dev_ids, lambda ids, mask: self._logits(model, ids, mask))
+    def _dev_block(self) -> int:
+        """Dev rows whose scores are in memory at once."""
+        return max(1, DEV_SCORES // len(self._names))
+
+    def _scores(self, model: AdaptedEncoder, texts: list[list[int]]) -> Tensor:
+        """Class scores of n texts → (n, classes) float32."""
+        return _over(texts, lambda ids, mask: self._logits(model, ids, mask))
 
     def _logits(self, model: AdaptedEncoder, ids: Tensor, mask: Tensor | None, *, training: bool = False) -> Tensor:
         vectors = sentence_vectors(model, ids, mask, training=training)

@@ -16,12 +16,22 @@ from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import Columns, RawRow, one_label
-from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, expect_column
+from tailtune.tasks.base import (
+    COUNTS,
+    Details,
+    Expectation,
+    Files,
+    PreparedRow,
+    RowAnswers,
+    SuiteTables,
+    Task,
+    expect_column,
+)
 from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.classification.rungs import ClassifyContext
-from tailtune.tasks.label_check import NameCheck
+from tailtune.tasks.label_check import RESPELLED, NameCheck
 
 if TYPE_CHECKING:
     from tailtune.tasks.classification.objective import Classes
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
 
 def columns_of(data: ClassificationData) -> Columns[str]:
     """The columns of a file with one label per row."""
-    return Columns(data.text, (data.label,), one_label(data.label), data.group)
+    return Columns(data.text, (data.label,), one_label(data.label), data.group, data.drop_rejected)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Classification(Task):
     noun = "label"
     curve_rung = "probe"
     model_type = "classifier"
+    respelling = new.RESPELLING
     narrow = "a closed label set: every local rung answers with a valid label by construction"
     spec_type = ClassificationSpec
     load_answers = staticmethod(load_labels)
@@ -60,13 +71,14 @@ class Classification(Task):
         return columns_of(self.spec.data)
 
     def label_check(self) -> NameCheck:
-        """Every label is one of labels.yaml."""
-        return NameCheck(self.answers.names, self.files.answers, self.files.data)
+        """Every label is one of labels.yaml, or one of its other spellings there."""
+        return NameCheck(self.answers.names, self.files.answers, self.files.data, name_of=self.answers.label_of)
 
     def prepare_row(self, raw: RawRow[str], cleaned: str, changes: tuple[str, ...]) -> PreparedRow:
-        """Scrub the text; a label has no places in it."""
+        """Scrub the text, and give the row the declared spelling of its label; a label has no places in the text."""
         scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
-        return PreparedRow(scrubbed, raw.label, changes + kinds)
+        label = self.answers.label_of(raw.label)
+        return PreparedRow(scrubbed, label, changes + kinds + (() if label == raw.label else (RESPELLED,)))
 
     def names_in(self, label: str) -> Iterable[str]:
         """The label itself."""
@@ -98,8 +110,8 @@ class Classification(Task):
         counts = pd.Series([row.label for row in rows if row.split == "train"], dtype=str).value_counts()
         names = list(self.answers.names)
         train = [int(counts.get(label, 0)) for label in names]
-        origins = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
-        frame = pd.DataFrame({"label": names, "train_rows": train, "origin": origins})
+        counted = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
+        frame = pd.DataFrame({"label": names, "train_rows": train, COUNTS: counted})
         return SuiteTables({"classes": "One per label of the label set."}, {"classes": frame})
 
     def fit_context(self, rows: Sequence[Row[str]], embed: Embed) -> ClassifyContext:

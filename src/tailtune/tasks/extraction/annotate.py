@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tailtune.core.records import Span
 from tailtune.predictors.prepare import prepared_with
@@ -20,12 +20,13 @@ from tailtune.tasks.base import PreparedRow
 from tailtune.tasks.extraction.annotations import Annotation, canonical
 from tailtune.tasks.extraction.config import ExtractionData
 from tailtune.tasks.extraction.schema import ObjectSchema
-from tailtune.tasks.extraction.values import align, conform, normalise, span_faults
+from tailtune.tasks.extraction.values import align, conform, from_utf16, normalise, span_faults, utf16_detail
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
 
 
+UTF16 = "utf16_offsets"
 ENTITIES, FIELDS, INTENT = "entities", "fields", "intent"
 _SHOWN_CHARS = 60
 _ENTITY = "expected a list of objects {start, end, label}: offsets are whole numbers, counted in characters"
@@ -39,11 +40,13 @@ class RawLabel:
         spans: In the order of the file; offsets count in the raw text.
         values: Field → value, missing ones (null, NaN, blank, an empty list) left out; None without such a column.
         intent: None without such a column.
+        unit: What offsets count in: characters, UTF-16 code units, or `unclear` where either may be meant.
     """
 
     spans: tuple[Span, ...] = ()
     values: dict[str, Any] | None = None
     intent: str | None = None
+    unit: Literal["characters", "utf16", "unclear"] = "characters"
 
     def __str__(self) -> str:
         """As one line of JSON, which a row's id is made of."""
@@ -170,6 +173,7 @@ REASONS: dict[str, str] = {
     "span_empty": "a span covers nothing",
     "span_overlap": "two spans overlap or cross",
     "span_bytes": "offsets count bytes where characters are meant",
+    "span_utf16": "offsets count UTF-16 code units in some rows of the file, and may or may not in this one",
     "span_scrubbed": "`curate.scrub_pii` would change what a span covers",
     "bad_value": "a value is not valid against its field of the schema",
 }
@@ -190,6 +194,10 @@ def prepare_row(
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
+    if given.unit == "unclear":
+        return PreparedRow(raw.text, raw.label, reason="span_utf16", detail=utf16_detail(raw.text, given.spans))
+    if given.unit == "utf16":
+        given, changes = replace(given, spans=spans_of(raw)), (*changes, UTF16)
     faults = span_faults(raw.text, given.spans)
     if faults:
         return PreparedRow(raw.text, raw.label, reason=faults[0].reason, detail="; ".join(f.detail for f in faults[:3]))
@@ -204,6 +212,13 @@ def prepare_row(
     if wrong:
         return PreparedRow(text, raw.label, reason="bad_value", detail="; ".join(wrong[:3]))
     return PreparedRow(text, annotation, changes + tuple(kinds))
+
+
+def spans_of(raw: RawRow[RawLabel]) -> tuple[Span, ...]:
+    """The spans of a row, counted in characters whatever the file counts in."""
+    if raw.label.unit != "utf16":
+        return raw.label.spans
+    return from_utf16(raw.text, raw.label.spans) or ()
 
 
 def unaligned(schema: ObjectSchema, label: Annotation) -> tuple[str, ...]:

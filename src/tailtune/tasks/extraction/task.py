@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
-from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, scoring
+from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, offsets, scoring
 from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionSpec
@@ -54,7 +54,11 @@ class ExtractionTask(Task):
     def columns(self) -> Columns[RawLabel]:
         """Text, the declared columns of labels, group."""
         data = self.spec.data
-        return Columns(data.text, columns_of(data), reader(data), data.group)
+        return Columns(data.text, columns_of(data), reader(data), data.group, data.drop_rejected)
+
+    def resolve(self, rows: Callable[[], Iterator[RawRow[RawLabel]]]) -> Iterator[RawRow[RawLabel]]:
+        """Rows that say which unit their offsets count in; characters where there are no spans."""
+        return rows() if self.spec.data.entities is None else offsets.resolve(rows)
 
     def label_check(self) -> FieldCheck:
         """Every field, and every value of an enum, is one of schema.json."""

@@ -6,7 +6,7 @@ Pure functions: no clock, file or network. Libraries that read dates, numbers an
 from __future__ import annotations
 
 from tailtune.tasks.extraction.values.assemble import Candidate, Chosen, assemble
-from tailtune.tasks.extraction.values.checks import SpanFault, span_faults
+from tailtune.tasks.extraction.values.checks import SpanFault, from_utf16, span_faults, utf16_detail
 from tailtune.tasks.extraction.values.normalise import (
     Normalised,
     canonical,
@@ -35,10 +35,12 @@ __all__ = [
     "canonical",
     "conform",
     "equal",
+    "from_utf16",
     "means",
     "normalise",
     "object_valid",
     "propose_schema",
     "span_faults",
+    "utf16_detail",
     "valid",
 ]

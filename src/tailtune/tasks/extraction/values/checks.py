@@ -1,8 +1,8 @@
-"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, counted in bytes."""
+"""Checks of the spans that a labelled row came with: outside the text, empty, overlapping, not in characters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +52,7 @@ def counts_bytes(text: str, spans: Sequence[Span]) -> bool:
     if read == [(span.start, span.end) for span in spans]:
         return False
     as_bytes = all(start is not None and end is not None and _word(text, start, end) for start, end in read)
-    return as_bytes and not all(_word(text, span.start, span.end) for span in spans)
+    return as_bytes and not fits_words(text, spans)
 
 
 def from_bytes(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
@@ -63,6 +63,31 @@ def from_bytes(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     """
     places = _byte_places(text)
     return tuple(Span(places[span.start], places[span.end], span.label) for span in spans)
+
+
+def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...] | None:
+    """Spans whose offsets count UTF-16 code units, with offsets in characters; None where one is not in the text."""
+    if not spans or text.isascii():
+        return tuple(spans)
+    places = _places(text, lambda code: 1 + (code > 0xFFFF))
+    if any(offset not in places for span in spans for offset in (span.start, span.end)):
+        return None
+    return tuple(Span(places[span.start], places[span.end], span.label) for span in spans)
+
+
+def utf16_detail(text: str, spans: Sequence[Span]) -> str:
+    """A sentence that shows a span as characters and as UTF-16 code units have it."""
+    meant = from_utf16(text, spans)
+    if meant is None:
+        return "counted in UTF-16 code units, an offset lies within a character; count characters in every row"
+    span, other = next((span, other) for span, other in zip(spans, meant, strict=True) if span != other)
+    says = shown(other.of(text))
+    return f"{_covered(text, span)}; counted in UTF-16 code units it says {says}; count characters in every row"
+
+
+def fits_words(text: str, spans: Sequence[Span]) -> bool:
+    """Whether all spans, counted in characters, begin and end at edges of words."""
+    return all(_word(text, span.start, span.end) for span in spans)
 
 
 def _alone(text: str, spans: Sequence[Span]) -> Iterator[SpanFault]:
@@ -91,8 +116,12 @@ def _bytes_detail(text: str, spans: Sequence[Span]) -> str:
     """A sentence that shows a span which fits words only when counted in bytes."""
     span = next(span for span in spans if not _word(text, span.start, span.end))
     meant = from_bytes(text, [span])[0]
-    covered = f"covers {shown(text[span.start : span.end])}" if span.end <= len(text) else "lies outside the text"
-    return f"{_named(span)} {covered}; counted in bytes of UTF-8 it says {shown(meant.of(text))}; count characters"
+    return f"{_covered(text, span)}; counted in bytes of UTF-8 it says {shown(meant.of(text))}; count characters"
+
+
+def _covered(text: str, span: Span) -> str:
+    inside = span.end <= len(text)
+    return f"{_named(span)} {f'covers {shown(span.of(text))}' if inside else 'lies outside the text'}"
 
 
 def _named(span: Span) -> str:
@@ -101,11 +130,20 @@ def _named(span: Span) -> str:
 
 def _byte_places(text: str) -> dict[int, int]:
     """Offset in bytes of UTF-8 → offset in characters."""
+    return _places(text, lambda code: 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF))
+
+
+def _places(text: str, width: Callable[[int], int]) -> dict[int, int]:
+    """Offset in units of an encoding → offset in characters.
+
+    Args:
+        text: What is measured.
+        width: Units that the character of a code point takes.
+    """
     places, at = {}, 0
     for i, char in enumerate(text):
         places[at] = i
-        code = ord(char)
-        at += 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
+        at += width(ord(char))
     places[at] = len(text)
     return places
 

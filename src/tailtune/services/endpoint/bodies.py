@@ -1,0 +1,111 @@
+"""Bodies of answers: read up to a limit, and judged before openai's client sees them."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import httpx2
+
+from tailtune.services.endpoint.wording import NO_CHOICES, UNREADABLE, moderated, parse_json
+
+MOST_BYTES = 16 * 2**20
+"""An answer of a hundred thousand tokens has half a megabyte."""
+_WRITTEN = 80
+_EMPTY = "it has no choices"
+
+
+async def read_body(response: httpx2.Response) -> bytes:
+    """The body of a response that is open, decompressed.
+
+    Raises:
+        ValueError: It is larger than an answer can be, or compressed so that its size is not bounded.
+    """
+    coding = response.headers.get("content-encoding", "identity").strip().lower() or "identity"
+    if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise ValueError(f"its answer is compressed as {coding[:_WRITTEN]!r}; expected gzip or none")
+    raw = bytearray()
+    async for piece in response.aiter_raw():
+        raw += piece
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"its answer is longer than {MOST_BYTES // 2**20} MiB")
+    return bytes(raw) if coding == "identity" else _inflated(bytes(raw), coding)
+
+
+def _inflated(raw: bytes, coding: str) -> bytes:
+    """Decompressed; a body that is damaged stays as it is, so that it is told as one that is no JSON."""
+    # deflate is sent with a header of zlib, and by some servers without
+    for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if coding == "deflate" else (zlib.MAX_WBITS | 16,):
+        inflate = zlib.decompressobj(window)
+        try:
+            content = inflate.decompress(raw, MOST_BYTES + 1)
+        except zlib.error:
+            continue
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"its answer is longer than {MOST_BYTES // 2**20} MiB")
+        return content
+    return raw
+
+
+def readable(response: httpx2.Response) -> httpx2.Response:
+    """The response; or what it should have been, where a 200 says that there is no answer.
+
+    A body that is not the JSON object that the protocol asks for becomes a 502, which openai's client sends again like
+    any other. Gateways write errors of the server behind them into a 200, with a status inside: that is taken.
+    """
+    if response.status_code >= 300:
+        return response
+    wrong = fault_of(response.content)
+    if not wrong:
+        return response
+    error = _error_in(response.content)
+    code, empty = error.get("code"), wrong.startswith(_EMPTY)
+    status = code if isinstance(code, int) and 400 <= code <= 599 else 502
+    if status == 502 and moderated(response.text if empty else f"{wrong} {code}"):
+        status = 400
+    content = error or {"message": wrong, "code": NO_CHOICES if empty else UNREADABLE}
+    return httpx2.Response(status, json={"error": content}, headers=response.headers, request=response.request)
+
+
+def fault_of(content: bytes) -> str:
+    """What keeps the body of an answer from being one; empty when nothing does.
+
+    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
+    error. Taken for answers they would count as wrong, and be kept.
+    """
+    try:
+        body = parse_json(content)
+    except ValueError as wrong:
+        deep = " (nested too deeply)" if "nested" in str(wrong) else ""
+        return f"its answer is not JSON{deep}: {_begin(content)}"
+    if not isinstance(body, dict):
+        return f"its answer is not a JSON object: {_begin(content)}"
+    if body.get("error") and not body.get("choices"):
+        error = body["error"]
+        return str(error.get("message") or error) if isinstance(error, dict) else str(error)
+    choices = body.get("choices")
+    if "choices" in body or "object" not in body:  # lists of models have an object and no choices
+        if not isinstance(choices, list) or not choices:
+            return f"{_EMPTY}: {_begin(content, 200)}"
+        if isinstance(choices[0], dict) and (choices[0].get("error") or choices[0].get("finish_reason") == "error"):
+            return f"it ended in an error: {_begin(content)}"
+    return ""
+
+
+def _error_in(content: bytes) -> dict[str, Any]:
+    """The error object of a body, or of its first choice; empty when there is none."""
+    try:
+        body = parse_json(content)
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    error = body.get("error") or first.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _begin(content: bytes, characters: int = _WRITTEN) -> str:
+    text = " ".join(content[: 4 * characters].decode("utf-8", "replace").split())
+    return repr(text[:characters]) if text else "it is empty"

@@ -1,0 +1,121 @@
+"""Span offsets that count UTF-16 code units: converted, or the row is dropped; never another value in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailtune.core.records import Span
+from tailtune.predictors.prepare.clean import clean
+from tailtune.services.sources import RawRow
+from tailtune.tasks.extraction.annotate import UTF16, RawLabel, prepare_row
+from tailtune.tasks.extraction.offsets import file_unit, resolve
+from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.tasks.extraction.values import propose_schema
+
+SCHEMA = schema_from(propose_schema([("by Ann Lee", (Span(3, 10, "name"),), None, None)]) | {"title": "t"})
+PIECES = (
+    "Ann",
+    "Bo 12",
+    "🔥",
+    "👩‍👩‍👧",
+    "🇫🇷",
+    "e\u0301te\u0301",
+    "𝒜𝒷",
+    "𠮷野",
+    "日本",
+    "638",
+    "Zoë",
+    "👍🏽",
+    "x",
+    "क्षि",
+)
+
+
+def utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def row(words: Sequence[str], at: int, unit: str, fields: bool = False, number: int = 0) -> RawRow[RawLabel]:
+    text = " ".join(words)
+    before = len(" ".join(words[:at])) + bool(at)
+    start, end = before, before + len(words[at])
+    if unit == "utf16":
+        start, end = utf16(text[:start]), utf16(text[:end])
+    values = {"name": words[at]} if fields else None
+    return RawRow(text, RawLabel((Span(start, end, "name"),), values), f"r.jsonl:{number}")
+
+
+def surfaces(rows: Sequence[RawRow[RawLabel]]) -> list[str | None]:
+    """The text that each row's span covers after preparation; None for a dropped row."""
+    made = [prepare_row(SCHEMA, raw, (), ()) for raw in resolve(lambda: iter(rows))]
+    assert all(kept.detail for kept in made if kept.reason)
+    return [None if kept.reason else kept.label.spans[0].of(kept.text) for kept in made]
+
+
+CLEAR = [row(["🔥", "Ann", "called"], 1, "utf16"), row(["💥🚗", "Porto", "now"], 1, "utf16")]
+
+
+def test_a_file_in_utf16_is_converted_and_says_so() -> None:
+    rows = [*CLEAR, row(["plain", "Ann"], 1, "utf16")]
+    assert file_unit(rows) == "utf16"
+    assert surfaces(rows) == ["Ann", "Porto", "Ann"]
+    changes = [prepare_row(SCHEMA, raw, (), ()).changes for raw in resolve(lambda: iter(rows))]
+    assert changes == [(UTF16,), (UTF16,), ()]
+
+
+def test_a_row_that_fits_either_way_follows_its_file() -> None:
+    either = row(["🔥🔥", "1", "2", "3"], 1, "utf16")  # as characters it covers the 2
+    assert surfaces([either]) == ["2"]
+    assert surfaces([*CLEAR, either])[-1] == "1"
+
+
+def test_a_row_that_contradicts_its_file_is_dropped_with_both_readings() -> None:
+    stray = row(["🔥", "Ann", "called"], 1, "characters")
+    rows = [*CLEAR * 10, stray]
+    *_, last = (prepare_row(SCHEMA, raw, (), ()) for raw in resolve(lambda: iter(rows)))
+    assert last.reason == "span_utf16" and "“Ann”" in last.detail and "count characters" in last.detail
+    assert surfaces([stray] * 20 + CLEAR[:1]) == ["Ann"] * 20 + [None]
+
+
+def test_a_mixed_file_keeps_only_what_is_certain() -> None:
+    either = row(["🔥🔥", "1", "2", "3"], 1, "utf16")
+    assert surfaces([*CLEAR, row(["🔥", "Ann", "called"], 1, "characters"), either]) == ["Ann", "Porto", "Ann", None]
+
+
+@pytest.mark.parametrize("unit", ["characters", "utf16"])
+def test_values_beside_the_spans_decide_where_words_have_no_edges(unit: str) -> None:
+    text = "🔥東京都の山田です"
+    at = text.index("山田")
+    start, end = (at, at + 2) if unit == "characters" else (at + 1, at + 3)
+    raw = RawRow(text, RawLabel((Span(start, end, "name"),), {"name": "山田"}), "r.jsonl:1")
+    assert surfaces([raw]) == ["山田"]
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), min_size=2, max_size=7), st.integers(0, 6)), max_size=9))
+def test_right_characters_stay_as_they_are(made: list[tuple[list[str], int]]) -> None:
+    rows = [row(words, at % len(words), "characters") for words, at in made]
+    sure = [row(["🔥", "Ann", "called"], 1, "characters")] * 20
+    kept = surfaces([*sure, *rows])[len(sure) :]
+    for (words, at), surface in zip(made, kept, strict=True):
+        assert surface == clean(words[at % len(words)])[0]
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), min_size=2, max_size=7), st.integers(0, 6)), max_size=9))
+def test_utf16_comes_out_as_the_same_values_or_dropped(made: list[tuple[list[str], int]]) -> None:
+    rows = [row(words, at % len(words), "utf16") for words, at in made]
+    kept = surfaces([*CLEAR * 10, *rows])[len(CLEAR) * 10 :]
+    for (words, at), surface in zip(made, kept, strict=True):
+        assert surface in (None, clean(words[at % len(words)])[0])
+
+
+@given(st.text(max_size=20), st.lists(st.tuples(st.integers(-3, 45), st.integers(-3, 45)), max_size=3))
+def test_any_offsets_end_in_a_row_or_a_reason(text: str, places: list[tuple[int, int]]) -> None:
+    label = RawLabel(tuple(Span(start, end, "name") for start, end in places))
+    surfaces_of = [
+        prepare_row(SCHEMA, raw, (), ()) for raw in resolve(lambda: iter([*CLEAR, RawRow(text, label, "r:1")]))
+    ]
+    assert len(surfaces_of) == len(CLEAR) + 1
