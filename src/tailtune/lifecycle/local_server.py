@@ -31,6 +31,7 @@ import psutil
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
 from tailtune.core.secrets import secret_in, without_password
 
@@ -53,7 +54,7 @@ class LocalServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._folder = folder
         self._server: Any = None
         self._ended = threading.Event()

@@ -12,6 +12,7 @@ from typing import Any
 
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.language import Reply, Timing
+from tailtune.core.private import private_file, private_folder
 
 _FORMAT = 2  # of the tables; the file has its own
 _MARK = 0x7A11  # this application's, so that another program's file is not written into
@@ -98,7 +99,8 @@ class AnswerCache:
                 return self._connection.execute(statement, values).fetchall()
 
     def _connected(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._path.parent)
+        private_file(self._path)
         connection = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         try:
             # Tables first: another process may make the file meanwhile, and marks it when it makes them.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.private import private_folder
 from tailtune.core.secrets import secret_in, without_key, without_password
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _reach_server(uri: str) -> None:
 
 def _reach_file(database: Path) -> None:
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(database.parent)
         if database.exists():
             with closing(sqlite3.connect(database, timeout=_TIMEOUT_S)) as connection:
                 connection.execute("PRAGMA schema_version")
@@ -99,7 +100,7 @@ def _reach_file(database: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a store's folder against the other processes of this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     with (folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
