@@ -30,9 +30,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import without_password
-from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
+from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
+from tailtune.core.secrets import secret_in, without_password
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -352,6 +352,12 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
 
 
 def _check_answers(url: str) -> None:
+    if secret_in(url):
+        raise UsageError(
+            f"PREFECT_API_URL={without_password(url)} is given with a user, password or key in it; expected the bare "
+            "address",
+            "export PREFECT_API_AUTH_STRING=user:password (or PREFECT_API_KEY=…), and leave them out of the address",
+        )
     try:
         urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5).close()  # noqa: S310
     except urllib.error.HTTPError:

@@ -101,8 +101,9 @@ class AnswerCache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         try:
-            (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
+            # Tables first: another process may make the file meanwhile, and marks it when it makes them.
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
             if tables and (mark != _MARK or known not in (1, _FORMAT)):
                 raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
             connection.execute("PRAGMA journal_mode = WAL")
