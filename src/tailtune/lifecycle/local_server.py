@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 STARTUP_S = 120.0
 _END_S = 5.0
+_RETRIES = 2
+"""How often a request to the Prefect server is sent again; Prefect's own five take more than a minute each."""
 _LOG = "temporary-server.log"
 
 
@@ -245,10 +247,52 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
         return
     with _server(paths, url, options.server, partial(_warm_up, case, work)) as address, _settings(paths, address):
         try:
-            flow(options.use_case, options.force)
+            _observed(flow, options, paths, address)
         finally:
             APILogWorker.drain_all(timeout=_END_S)
             EventsWorker.drain_all(timeout=_END_S)
+
+
+def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, address: str) -> None:
+    """Run a flow; when its server dies meanwhile, go on from there with a server of our own.
+
+    Losing an observer stops no life: stages that have ended are fresh, and only the one that was being told of is asked
+    for again.
+    """
+    try:
+        flow(options.use_case, options.force)
+    except Exception as error:
+        if (fault := _fault_of_ours(error)) is not None:
+            raise fault from None
+        if _answers(address):
+            raise
+        print(
+            f"The Prefect server at {without_password(address)} has gone; the run goes on with one of its own",
+            file=sys.stderr,
+            flush=True,
+        )
+        with LocalServer(paths.root / ".run") as server:
+            wait_for(server.url, paths.root / ".run", lambda: None)
+            with _settings(paths, server.url):
+                flow(options.use_case, False)
+
+
+def _fault_of_ours(error: BaseException) -> TailTuneError | None:
+    """The error of a stage, also where telling the server of it failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TailTuneError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        _check_answers(url)
+    except ServiceError:
+        return False
+    return True
 
 
 def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
@@ -274,6 +318,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     """A local run ends with its process, so nobody needs its heartbeat, and a heart takes a second to stop."""
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOCAL_STORAGE_PATH,
         temporary_settings,
@@ -282,6 +327,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     return temporary_settings(
         {
             PREFECT_API_URL: address,
+            PREFECT_CLIENT_MAX_RETRIES: _RETRIES,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOCAL_STORAGE_PATH: paths.root / ".run" / "results",
         }
