@@ -108,7 +108,7 @@ def _named(names: Sequence[str]) -> str:
 
 def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> tuple[int, int]:
     """Rows of a file, and how many different names they bear."""
-    path, task = case.paths.data / file, case.task
+    path, task = case.paths.rows_file(file), case.task
     shown = case.paths.project.shown(path)
     before = dict(check.seen)
     rows = 0

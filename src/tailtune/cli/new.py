@@ -18,7 +18,7 @@ from tailtune.services import store, versions
 from tailtune.tasks.base import Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.table import TASKS
-from tailtune.tasks.use_case import load_use_case
+from tailtune.tasks.use_case import load_use_case, read_declaration
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"truth"})
@@ -97,7 +97,7 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
         for file, text in declared.items():
             with store.written_whole(file) as whole:
                 whole.write_text(text, encoding="utf-8")
-        load_use_case(paths, case.use_case)
+        read_declaration(case)
         staging.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
         staging.place_declaration(paths, name)

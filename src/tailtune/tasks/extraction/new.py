@@ -14,6 +14,7 @@ from tailtune.core.records import Span
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
+from tailtune.tasks.columns import command, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate, offsets
 from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
@@ -64,6 +65,7 @@ def declare(new: NewUseCase) -> Declaration:
             f"tailtune new {new.name} --task extraction --from {new.source}",
         )
     named = _columns(new)
+    refuse_missing(new, "extraction", {"text": new.text, "group": new.group, **named})
     data = ExtractionData(file=new.source.name, text=new.text, group=new.group, **named)
     columns = Columns(data.text, columns_of(data), reader(data), data.group)
     unit = offsets.file_unit(sources.read(new.source, columns, str(new.source)))
@@ -92,7 +94,7 @@ def _columns(new: NewUseCase) -> dict[str, str]:
         if not named:
             raise UsageError(
                 f"{new.source}: no column {ENTITIES}, {FIELDS} or {INTENT}; it has {', '.join(there)}",
-                f"tailtune new {new.name} --task extraction --from {new.source} --entities COLUMN",
+                command(new, "extraction", ("text", ENTITIES, FIELDS), {"text": new.text} if new.text in there else {}),
             )
     return named
 
