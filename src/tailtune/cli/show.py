@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings, without_password
+from tailtune.config.settings import Settings
 from tailtune.core.reports import REPORTS, RegisterReport, Report
+from tailtune.core.secrets import without_password
 from tailtune.services import store
 
 

@@ -15,6 +15,7 @@ from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.money import Usd, known_sum
 from tailtune.core.records import Answer, Row
+from tailtune.predictors.prompted.reasoning import without_reasoning
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.predictors.prompted.templates import Template, parsed, variables_in
 
@@ -114,7 +115,7 @@ def proposal_in(reply: Reply) -> str:
     """
     if reply.finish == "length":
         return ""
-    lines = (reply.text or "").strip().splitlines()
+    lines = without_reasoning(reply.text or "").splitlines()
     fences = [at for at, line in enumerate(lines) if line.strip().startswith(_FENCE)]
     inner = lines[fences[0] + 1 : fences[-1]] if len(fences) > 1 else lines
     return "\n".join(inner).strip()
