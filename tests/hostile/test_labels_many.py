@@ -16,7 +16,7 @@ from training.jobs import toy_job
 from tailtune.core.errors import TooLargeError, TrainingError
 from tailtune.core.records import Row
 from tailtune.predictors.base import Floats
-from tailtune.predictors.encoder import encoder_path
+from tailtune.predictors.reading import encoder_path
 from tailtune.services.label_issues import too_many
 from tailtune.tasks.classification import linear, objective, rungs
 from tailtune.tasks.classification.linear import MAX_WEIGHTS, feature_limit, fit_linear

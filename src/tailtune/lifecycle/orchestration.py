@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from tailtune.config.settings import Settings, quiet_environment
+from tailtune.core.printable import printable
 from tailtune.core.process import collect_rarely, in_order_at_sigterm
 
 quiet_environment()  # importing Prefect in a terminal already phones home
@@ -142,7 +143,7 @@ def _here(paths: Paths, stage: str, use_case: str) -> int:
         print(f"\n{reported}", file=sys.stderr)
         return reported.exit_code
     except Exception:  # a mistake of ours: shown whole, and no other stage runs
-        traceback.print_exc()
+        print(printable(traceback.format_exc()), file=sys.stderr)
         return TailTuneError.exit_code
     return 0
 
