@@ -1,5 +1,6 @@
 # The verbs of this checkout; `make` lists them. Everything lives in .venv, .run and the folders git ignores.
-PYTHON ?= python3.11
+# The newest Python on the path that the pins were tried with.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -57,7 +58,7 @@ clean: ## Remove derived data, caches and the servers' files; data/, reports/ an
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; install Python 3.11, or: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(or $(PYTHON),python3): not found, or none of 3.11 to 3.13; install one, or: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

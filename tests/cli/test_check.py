@@ -86,6 +86,17 @@ def test_the_test_file_is_read_too(cli: Cli) -> None:
     assert "data/first/t.csv:3  label `chat` is not in models/first/labels.yaml" in message
 
 
+def test_labels_that_only_test_rows_have_are_a_warning(cli: Cli) -> None:
+    case = cli.paths.case("first")
+    text = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(text.replace("file: rows.csv", "file: rows.csv, test_file: t.csv"), encoding="utf-8")
+    write(case.data / "rows.csv", rows(2, ["billing", "login"]))
+    write(case.data / "t.csv", rows(1, ["billing", "refund"]))
+    result = cli("check", "first")
+    assert result.code == 0
+    assert "only test rows have: refund; nothing can be learnt about them" in result.out
+
+
 def test_faults_of_both_files_and_unknown_labels_are_told_at_once(cli: Cli) -> None:
     case = cli.paths.case("first")
     text = case.model_yaml.read_text(encoding="utf-8")

@@ -65,7 +65,8 @@ def test_every_location_has_the_line_it_is_written_on(value: dict[str, Any], ind
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{\n "a": 1,\n}', "f.json:3  not JSON"),
+        ('{\n "a": 1,\n}', "not JSON"),
+        ('{\n "a": 1,\n b: 2}', "f.json:3  not JSON"),
         ("", "f.json:1  not JSON: Expecting value"),
         ("[1]", "f.json:1  expected an object {…}, found a list"),
         ('{"a": NaN}', "NaN is no JSON number"),

@@ -89,14 +89,14 @@ def _refused(read: Callable[[], object]) -> str:
     return message
 
 
-@pytest.mark.parametrize(("text", "said"), YAML.values(), ids=YAML)
-def test_yaml_beyond_bounds_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    assert said in _refused(lambda: _yaml(tmp_path, text).parse(PriceSpec))
+@pytest.mark.parametrize(("text", "expected"), YAML.values(), ids=YAML)
+def test_yaml_beyond_bounds_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in _refused(lambda: _yaml(tmp_path, text).parse(PriceSpec))
 
 
-@pytest.mark.parametrize(("text", "said"), JSON.values(), ids=JSON)
-def test_json_beyond_bounds_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    assert said in _refused(lambda: _json(tmp_path, text))
+@pytest.mark.parametrize(("text", "expected"), JSON.values(), ids=JSON)
+def test_json_beyond_bounds_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in _refused(lambda: _json(tmp_path, text))
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -72,3 +73,10 @@ def test_what_is_imported_is_named() -> None:
 def test_what_is_named_is_imported() -> None:
     named = {canonicalize_name(one.name) for one in (*NEEDED, *OPTIONAL)}
     assert named - frozenset().union(*imported()) <= NOT_IMPORTED
+
+
+def test_make_offers_the_pythons_that_the_package_takes() -> None:
+    takes = SpecifierSet(PROJECT["requires-python"])
+    offered = re.findall(r"command -v python(3\.\d+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert offered == sorted(offered, key=Version, reverse=True)
+    assert [f"3.{minor}" for minor in range(20, 0, -1) if f"3.{minor}" in takes] == offered

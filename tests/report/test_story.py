@@ -92,14 +92,14 @@ def test_the_measure_is_that_of_what_was_scored() -> None:
     assert Story.of({}).metric == ""
 
 
-def test_labels_and_fields_alike_stand_worst_first_and_unmeasured_ones_before_all() -> None:
+def test_labels_and_fields_alike_stand_worst_first_and_unmeasured_ones_last() -> None:
     assert Story.of(fixtures.whole()).parts[0].label == fixtures.LABELS[0]
     found = claims.evaluate()
     unmeasured = found.per_field[7].model_copy(update={"f1": math.nan})
     fields = (*found.per_field[:7], unmeasured, *found.per_field[8:])
     parts = Story.of({**claims.whole(), "evaluate": found.model_copy(update={"per_field": fields})}).parts
-    assert parts[0] == unmeasured
-    assert [one.f1 for one in parts[1:]] == sorted(one.f1 for one in fields if one is not unmeasured)
+    assert parts[-1] == unmeasured
+    assert [one.f1 for one in parts[:-1]] == sorted(one.f1 for one in fields if one is not unmeasured)
     assert Story.of({}).parts == ()
 
 

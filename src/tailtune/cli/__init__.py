@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tailtune.config.settings import quiet_environment
 from tailtune.core.errors import TailTuneError, of_system
-from tailtune.core.process import collect_rarely
+from tailtune.core.process import collect_rarely, end_in_order_at_sigterm, interrupted_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,10 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `tailtune`; those of the process when None.
 
     Returns:
-        Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 4 a server did not answer, 130 interrupted.
+        Exit code: 0 done, 1 failed, 2 used wrongly, 3 a gate said no, 4 a server did not answer, 130 interrupted,
+        143 ended with SIGTERM.
     """
     quiet_environment()
     collect_rarely()
+    end_in_order_at_sigterm()
     from tailtune.cli.app import app
 
     try:
@@ -31,6 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"\n{of_system(error)}", file=sys.stderr)
         return TailTuneError.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        return interrupted_code(interrupt)

@@ -13,6 +13,8 @@ from tailtune import __version__
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
 from tailtune.core.ledger import PURPOSES
+from tailtune.core.printable import printable
+from tailtune.core.process import INTERRUPTED
 from tailtune.lifecycle.table import BY_NAME, STAGES
 
 cli = typer.Typer(
@@ -24,7 +26,6 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
-INTERRUPTED = 130
 TASK = "classification"
 LIFE, STAGE = "The life of a model", "Single stages, in order"
 
@@ -85,7 +86,7 @@ def new(
         intent=intent,
         schema=schema,
     )
-    print("\n".join(create(Paths.find(), task, options)))
+    print(printable("\n".join(create(Paths.find(), task, options))))
     print(f"Next:  tailtune run {name}")
 
 
@@ -95,7 +96,7 @@ def check(use_case: UseCaseName) -> None:
     from tailtune.cli.check import examine
 
     for line in examine(Paths.find(), use_case):
-        print(line)
+        print(printable(line))
     print(f"Next:  tailtune run {use_case}")
 
 
@@ -105,7 +106,7 @@ def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tic
     from tailtune.cli.sample import write_sample
 
     for line in write_sample(Paths.find(), name):
-        print(line)
+        print(printable(line))
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -143,7 +144,7 @@ def prompts(use_case: UseCaseName) -> None:
     from tailtune.cli.new import write_missing_prompts
 
     for line in write_missing_prompts(Paths.find(), use_case):
-        print(line)
+        print(printable(line))
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -161,7 +162,7 @@ def verdict(
     paths = Paths.find()
     load_use_case(paths, use_case)
     found = verdict_of(paths, use_case)
-    print(described(found, as_json))
+    print(printable(described(found, as_json)))
     if not as_expected(found["verdict"], expect):
         raise typer.Exit(3)
 
@@ -172,7 +173,7 @@ def list_() -> None:
     from tailtune.cli.show import overview
 
     for line in overview(Paths.find()):
-        print(line)
+        print(printable(line))
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -241,7 +242,7 @@ def add_cost(
     """Add what only people know: hours, money, labelled rows, the day of a complaint."""
     from tailtune.cli.cost import AddedCost, note_cost
 
-    print(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
+    print(printable(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on))))
     print(f"Next:  tailtune cost {use_case}")
 
 
@@ -269,9 +270,9 @@ def _prompt(
     from tailtune.cli import prompting
 
     if estimate:
-        print("\n".join(prompting.estimate(Paths.find(), use_case)))
+        print(printable("\n".join(prompting.estimate(Paths.find(), use_case))))
     elif repeats is not None:
-        print("\n".join(prompting.repeat(Paths.find(), use_case, repeats)))
+        print(printable("\n".join(prompting.repeat(Paths.find(), use_case, repeats))))
     else:
         _stage_verb("prompt")(use_case)
 

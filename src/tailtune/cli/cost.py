@@ -16,6 +16,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import UsageError
 from tailtune.core.ledger import COMPLAINT, PURPOSES, Amount, Bill, Facts, Ledger, Line
 from tailtune.core.money import Usd
+from tailtune.core.printable import printable
 from tailtune.core.reports import DecideReport, Economics, EvaluateReport
 from tailtune.judge.ledger import priced, reckon, storage
 from tailtune.report.mlflow import ledger_plan
@@ -65,13 +66,12 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
     economics = _economics(case)
     tracked.summarise(tracker, ledger_plan(found, economics))
     if as_json:
-        print(json.dumps(_plain(found, economics), indent=2, ensure_ascii=False))
+        print(printable(json.dumps(_plain(found, economics), indent=2, ensure_ascii=False)))
         return
-    from rich.console import Console
-
+    from tailtune.report.terminal.console import PrintableConsole
     from tailtune.report.terminal.ledger import ledger
 
-    Console().print(ledger(found, economics, f"the same in MLflow: run `ledger` of {use_case} (make ui)"))
+    PrintableConsole().print(ledger(found, economics, f"the same in MLflow: run `ledger` of {use_case} (make ui)"))
 
 
 def note_cost(paths: Paths, use_case: str, added: AddedCost) -> str:

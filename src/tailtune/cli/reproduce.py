@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.printable import printable
 
 if TYPE_CHECKING:
     from tailtune.lifecycle.reproduce import Reproduction
@@ -21,7 +22,7 @@ def reproduce_version(paths: Paths, name: str, alias: str) -> bool:
     with ConsoleProgress("reproduce", f"{name}@{alias}", settings.progress) as progress:
         result = reproduce(name, alias, paths, settings, progress)
     for line in _lines(result):
-        print(line)
+        print(printable(line))
     return result.agrees
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings, without_password
+from tailtune.config.settings import Settings
 from tailtune.core.reports import REPORTS, RegisterReport, Report
+from tailtune.core.secrets import without_password
 from tailtune.services import store
 
 
@@ -28,9 +29,8 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
         use_case: Its name.
         stopped: Whether a run has just ended badly; then nothing of an earlier run is shown as the present verdict.
     """
-    from rich.console import Console
-
     from tailtune.report.story import Story
+    from tailtune.report.terminal.console import PrintableConsole
     from tailtune.report.terminal.summary import Links, summary
 
     case, reports = paths.case(use_case), read_reports(paths, use_case)
@@ -50,7 +50,7 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
         failures=paths.shown(case.stage("evaluate") / "failures.jsonl") if registered else "",
         again="" if registered else f"tailtune run {use_case}",
     )
-    Console().print(summary(reports, links, stopped))
+    PrintableConsole().print(summary(reports, links, stopped))
 
 
 def _serve(paths: Paths, registered: RegisterReport) -> str:

@@ -33,7 +33,16 @@ from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import CandidateResult, CurvePoint, DiagnoseReport, Economics, RungResult, Scored, Verdict
+from tailtune.core.reports import (
+    CandidateResult,
+    CurvePoint,
+    DiagnoseReport,
+    Economics,
+    Reading,
+    RungResult,
+    Scored,
+    Verdict,
+)
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -85,6 +94,7 @@ class Evidence:
         narrow: What is known of the answers' format, in words.
         cadence: How often behaviour must change.
         diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
+        reading: How much of the texts the encoder can read; None when it was not measured.
         inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
         line: The best of what answers every text alike, which every rung must beat; None when none was measured.
     """
@@ -97,6 +107,7 @@ class Evidence:
     narrow: str = ""
     cadence: Cadence = field(default_factory=Cadence)
     diagnosis: DiagnoseReport | None = None
+    reading: Reading | None = None
     inputs: CostInputs | None = None
     line: RungResult | None = None
 
@@ -197,6 +208,10 @@ def _worth(weighed: Weighed | None) -> float:
 
 def _against(evidence: Evidence, worth: float, targets: Targets, max_train_usd: Usd) -> str:
     """What speaks against training now, in words; empty when nothing does."""
+    if evidence.reading is not None and evidence.reading.mostly_unreadable:
+        return (
+            f"{evidence.reading.lines[0]}, and a fine-tune starts from it: an encoder of their language must come first"
+        )
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking:
         return lacking

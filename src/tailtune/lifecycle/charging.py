@@ -1,4 +1,4 @@
-"""What work costs is known however it ends: with a report, with an error, or with Ctrl-C."""
+"""What work costs is known however it ends: with a report, with an error, with Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from tailtune.core.errors import TailTuneError
 from tailtune.core.money import Usd
+from tailtune.core.process import Terminated
 from tailtune.core.records import Cost
 from tailtune.core.run_plan import Status
 from tailtune.lifecycle.context import Context
@@ -37,7 +38,7 @@ def charged(
     Yields:
         A function that says what the work has cost until now.
 
-    Limit: a process that is ended from outside (SIGTERM, SIGHUP, SIGKILL) charges nothing.
+    Limit: a process that is ended from outside with SIGHUP or SIGKILL charges nothing.
     """
     meter = Meter()
 
@@ -50,8 +51,9 @@ def charged(
 
     try:
         yield cost
-    except KeyboardInterrupt:
-        note("interrupted", "Interrupted with Ctrl-C.", "KILLED")
+    except KeyboardInterrupt as interrupt:
+        how = "Ended with SIGTERM." if isinstance(interrupt, Terminated) else "Interrupted with Ctrl-C."
+        note("interrupted", how, "KILLED")
         raise
     except BaseException as error:
         note("failed", _reason(context, error), "FAILED")

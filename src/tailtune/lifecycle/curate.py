@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tailtune.config.model import CurateSpec, SplitSpec
 from tailtune.core.errors import DataError, Fault, SpecError
@@ -29,11 +29,12 @@ from tailtune.tasks.use_case import UseCase
 _BATCH_ROWS = 8192
 _TICK_ROWS = 20_000
 _EXAMPLES = 5
-_BEFORE_OWN = 3
+_BEFORE_OWN = 4
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
 # Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
 REASONS: dict[str, str] = {
+    "rejected": "an annotation tool marks it as rejected, ignored, cancelled or discarded",
     "empty": "no text is left after cleaning",
     "too_short": "fewer characters than curate.min_chars",
     "too_long": "more characters than curate.max_chars",
@@ -110,11 +111,13 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file"), case, drops))
+            tests = list(
+                tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file", drops), case, drops)
+            )
         except DataError as error:
             faults += error.faults
     try:
-        raw = _raw(context, spec.data.file, check, read, "file")
+        raw = _raw(context, spec.data.file, check, read, "file", drops)
         unique = drop_exact(tests, tidy_train_rows(raw, case, drops), drops)
     except DataError as error:
         faults += error.faults
@@ -129,15 +132,21 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     return tests, unique
 
 
-def _raw(context: Context, name: str, check: LabelCheck, read: Counter[str], key: str) -> Iterator[RawRow]:
-    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
+def _raw(
+    context: Context, name: str, check: LabelCheck, read: Counter[str], key: Literal["file", "test_file"], drops: Drops
+) -> Iterator[RawRow]:
+    file, hint = context.inputs.raw_file(name), f"tailtune check {context.case.name}"
     task = context.case.task
     columns = task.columns()
-    rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name))
+    rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name, with_rejected=True))
     for seen, raw in enumerate(rows):
         read[key] += 1
         if seen % _TICK_ROWS == 0:
             context.progress.at(seen, 0, f"{seen:,} rows of {name} read")
+        if raw.rejected:
+            split: Split | None = "test" if key == "test_file" else None
+            drops.add(Dropped(raw.origin, "rejected", raw.rejected, str(raw.label), split=split))
+            continue
         check.add(raw.label, raw.origin)
         yield raw
 

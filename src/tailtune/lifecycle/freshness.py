@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
 from tailtune.lifecycle.table import Stage
 from tailtune.predictors.prompted import weights
+from tailtune.report.terminal.console import PrintableConsole
 from tailtune.services import store, versions
 from tailtune.services.mlflow.home import is_registered
 from tailtune.tasks import saved
@@ -49,7 +48,10 @@ def is_lost(paths: Paths, use_case: str) -> bool:
     path = paths.case(use_case).report("register")
     if not path.is_file():
         return False
-    report = store.read_report(path, RegisterReport, use_case)
+    try:
+        report = store.read_report(path, RegisterReport, use_case)
+    except MissingInputError:  # torn, or of another version: the stage writes it again
+        return True
     uri = Settings().resolved_tracking_uri(paths)
     return not is_registered(uri, report.model, report.version, report.run_id)
 
@@ -80,4 +82,4 @@ def say_fresh(stage: str) -> None:
 
 def say(what: str, text: str) -> None:
     """One line about a stage, on stderr."""
-    Console(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)
+    PrintableConsole(stderr=True).print(f"[green]✓[/] [bold]{what}[/]  [dim]{text}[/]", highlight=False, soft_wrap=True)

@@ -27,9 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from tailtune.config.paths import Paths
-from tailtune.config.settings import without_password
-from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
+from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.private import private_folder
+from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
+from tailtune.core.secrets import secret_in, without_password
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -38,8 +42,9 @@ if TYPE_CHECKING:
     from tailtune.tasks.use_case import UseCase
 
 STARTUP_S = 120.0
-INTERRUPTED = 130
 _END_S = 5.0
+_RETRIES = 2
+"""How often a request to the Prefect server is sent again; Prefect's own five take more than a minute each."""
 _LOG = "temporary-server.log"
 
 
@@ -51,7 +56,7 @@ class LocalServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._folder = folder
         self._server: Any = None
         self._ended = threading.Event()
@@ -162,14 +167,17 @@ def run_to_end(words: Sequence[str], cwd: Path, environment: Mapping[str, str] |
         Its exit code; 128 + n when signal n ended it.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed; the child has ended by itself, or was killed at a second Ctrl-C.
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM arrived, which is handed on; the child has ended by itself, or
+            was killed at a second Ctrl-C.
 
     Limit: a SIGINT sent to this process alone, and not to its group as a terminal does, only waits for the child.
     """
     child = subprocess.Popen(words, cwd=cwd, env=environment)  # noqa: S603 - our own words
     try:
         code = child.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Terminated):
+            _hand_on(child.pid)
         if environment is None:  # a stage's process ends with the run, and the run says so
             print("\nending the run; Ctrl-C again kills it", file=sys.stderr, flush=True)
         try:
@@ -181,15 +189,25 @@ def run_to_end(words: Sequence[str], cwd: Path, environment: Mapping[str, str] |
     return 128 - code if code < 0 else code
 
 
+def _hand_on(pid: int) -> None:
+    """Send SIGTERM to a process and all below it, as Ctrl-C reaches all of a terminal's: a shell would keep it."""
+    with suppress(psutil.NoSuchProcess):
+        child = psutil.Process(pid)
+        for process in (child, *child.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+
 def main(flow: Flow[Any, Any], words: Sequence[str] | None = None) -> int:
     """Run a flow of one use case from the shell; say what is wrong on stderr.
 
     Returns:
-        0, or the exit code of the stage that failed; 130 after Ctrl-C.
+        0, or the exit code of the stage that failed; 130 after Ctrl-C, 143 after SIGTERM.
     """
+    end_in_order_at_sigterm()
     options = _options(flow, words)
     if options.parent is not None:
-        _leave_with(options.parent)
+        leave_with(options.parent)
     _hush()
     try:
         _run(flow, options)
@@ -198,8 +216,8 @@ def main(flow: Flow[Any, Any], words: Sequence[str] | None = None) -> int:
     except TailTuneError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return interrupted_code(interrupt)
     return 0
 
 
@@ -229,10 +247,52 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
         return
     with _server(paths, url, options.server, partial(_warm_up, case, work)) as address, _settings(paths, address):
         try:
-            flow(options.use_case, options.force)
+            _observed(flow, options, paths, address)
         finally:
             APILogWorker.drain_all(timeout=_END_S)
             EventsWorker.drain_all(timeout=_END_S)
+
+
+def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, address: str) -> None:
+    """Run a flow; when its server dies meanwhile, go on from there with a server of our own.
+
+    Losing an observer stops no life: stages that have ended are fresh, and only the one that was being told of is asked
+    for again.
+    """
+    try:
+        flow(options.use_case, options.force)
+    except Exception as error:
+        if (fault := _fault_of_ours(error)) is not None:
+            raise fault from None
+        if _answers(address):
+            raise
+        print(
+            f"The Prefect server at {without_password(address)} has gone; the run goes on with one of its own",
+            file=sys.stderr,
+            flush=True,
+        )
+        with LocalServer(paths.root / ".run") as server:
+            wait_for(server.url, paths.root / ".run", lambda: None)
+            with _settings(paths, server.url):
+                flow(options.use_case, False)
+
+
+def _fault_of_ours(error: BaseException) -> TailTuneError | None:
+    """The error of a stage, also where telling the server of it failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TailTuneError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        _check_answers(url)
+    except ServiceError:
+        return False
+    return True
 
 
 def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
@@ -258,6 +318,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     """A local run ends with its process, so nobody needs its heartbeat, and a heart takes a second to stop."""
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOCAL_STORAGE_PATH,
         temporary_settings,
@@ -266,6 +327,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     return temporary_settings(
         {
             PREFECT_API_URL: address,
+            PREFECT_CLIENT_MAX_RETRIES: _RETRIES,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOCAL_STORAGE_PATH: paths.root / ".run" / "results",
         }
@@ -291,6 +353,12 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
 
 
 def _check_answers(url: str) -> None:
+    if secret_in(url):
+        raise UsageError(
+            f"PREFECT_API_URL={without_password(url)} is given with a user, password or key in it; expected the bare "
+            "address",
+            "export PREFECT_API_AUTH_STRING=user:password (or PREFECT_API_KEY=…), and leave them out of the address",
+        )
     try:
         urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5).close()  # noqa: S310
     except urllib.error.HTTPError:
@@ -311,15 +379,6 @@ def _hush() -> None:
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, PrefectConsoleHandler) and "PREFECT_LOGGING_LEVEL" not in os.environ:
                 handler.setLevel(logging.CRITICAL + 1)
-
-
-def _leave_with(parent: int) -> None:
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(INTERRUPTED)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _log_to(file: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from tailtune.config.settings import Settings, quiet_environment
-from tailtune.core.process import collect_rarely
+from tailtune.core.printable import printable
+from tailtune.core.process import collect_rarely, in_order_at_sigterm
 
 quiet_environment()  # importing Prefect in a terminal already phones home
 collect_rarely()
@@ -115,14 +116,15 @@ def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
 
     Raises:
         StageFailedError: It failed, and has said why; carries its exit code.
-        KeyboardInterrupt: Ctrl-C was pressed.
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM arrived.
     """
     ours = command == f"tailtune {stage} {use_case}"
-    if ours and not table.BY_NAME[stage].own_process:
-        code = _here(paths, stage, use_case)
-    else:  # without a shell between, a stage notices when this run is killed
-        words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
-        code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
+    with in_order_at_sigterm():  # Prefect's own handler raises what no stage knows
+        if ours and not table.BY_NAME[stage].own_process:
+            code = _here(paths, stage, use_case)
+        else:  # without a shell between, a stage notices when this run is killed
+            words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
+            code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
     if code:
         raise StageFailedError(f"{stage}@{use_case}", code)
 
@@ -141,7 +143,7 @@ def _here(paths: Paths, stage: str, use_case: str) -> int:
         print(f"\n{reported}", file=sys.stderr)
         return reported.exit_code
     except Exception:  # a mistake of ours: shown whole, and no other stage runs
-        traceback.print_exc()
+        print(printable(traceback.format_exc()), file=sys.stderr)
         return TailTuneError.exit_code
     return 0
 

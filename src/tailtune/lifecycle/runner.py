@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
+
+import psutil
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
+from tailtune.core.private import private_folder
+from tailtune.core.process import LEAVING_S, leave_with
 from tailtune.core.progress import Progress
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.lifecycle import guards
@@ -97,33 +102,42 @@ def _replaced_whole(staging: Path, folder: Path) -> Iterator[None]:
 @contextmanager
 def _alone(paths: CasePaths, stage: str) -> Iterator[None]:
     """Hold the use case; a process that dies in any way lets go of it."""
-    _leave_with_parent()
-    paths.build.mkdir(parents=True, exist_ok=True)
+    if "DVC_STAGE" in os.environ:
+        leave_with(os.getppid(), LEAVING_S)
+    private_folder(paths.build.parent)
+    private_folder(paths.build)
     with paths.lock.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if _is_taken(lock):
             lock.seek(0)
-            holder = lock.read().strip() or "another process"
+            holder = lock.readline().strip() or "another process"
             raise BusyError(
                 f"{paths.use_case} is in use by {holder}; one run per use case and checkout",
                 "wait for it, or stop it, then run the same command again",
-            ) from None
+            )
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} ({stage}, since {datetime.now():%H:%M:%S})")
+        lock.write(f"process {os.getpid()} ({stage}, since {datetime.now():%H:%M:%S})\nstarted by {os.getppid()}")
         lock.flush()
         yield
 
 
-def _leave_with_parent() -> None:
-    """Under DVC, end when the run that started this stage was killed: no orphan writes into build/."""
-    if "DVC_STAGE" not in os.environ:
-        return
-    parent = os.getppid()
+def _is_taken(lock: TextIO) -> bool:
+    """Whether the lock is somebody else's; one whose parent has died is about to let go of it."""
+    patience = time.monotonic() + LEAVING_S + 1
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > patience or not _is_orphan(lock):
+                return True
+            time.sleep(0.1)
+        else:
+            return False
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(130)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _is_orphan(lock: TextIO) -> bool:
+    lock.seek(0)
+    pids = re.match(r"process (\d+) .*\nstarted by (\d+)", lock.read())
+    try:
+        return pids is not None and psutil.Process(int(pids[1])).ppid() != int(pids[2])
+    except psutil.NoSuchProcess:
+        return True

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import Bert
-from tailtune.predictors.encoder import encoder_path, open_bert
+from tailtune.predictors.encoder import open_bert
+from tailtune.predictors.reading import encoder_path
 
 ADAPTER, CONFIG, WEIGHTS = "adapter", "adapter_config.json", "adapter_model.safetensors"
 HEAD, TAILTUNE = "head.safetensors", "tailtune.json"
@@ -58,9 +60,15 @@ class Adapted:
             raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")
         notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
         base = encoder or encoder_path()
-        bert = open_bert(base, "fp32", lora_deltas(folder / ADAPTER))
+        try:
+            deltas, heads = lora_deltas(folder / ADAPTER), load_file(folder / HEAD)
+        except SafetensorError as error:
+            raise MissingInputError(
+                f"{folder}: its weights are torn or damaged ({error})", "tailtune run <use-case>"
+            ) from error
+        bert = open_bert(base, "fp32", deltas)
         max_tokens = min(int(notes["max_tokens"]), bert.max_positions)
-        return cls(base, bert, load_file(folder / HEAD), notes, max_tokens)
+        return cls(base, bert, heads, notes, max_tokens)
 
 
 def lora_deltas(adapter: Path) -> dict[str, Tensor]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.model import ModelSpec
-from tailtune.config.settings import without_password
 from tailtune.core.ledger import Bill, Ledger
 from tailtune.core.records import Record, Split
 from tailtune.core.reports import (
@@ -42,6 +41,7 @@ from tailtune.core.run_plan import (
     points,
     prompt_name,
 )
+from tailtune.core.secrets import without_password
 from tailtune.report import sections, tables
 from tailtune.report.html import charts
 from tailtune.report.story import Candidate, Kind

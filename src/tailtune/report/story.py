@@ -168,7 +168,7 @@ class Story:
 
     @property
     def parts(self) -> tuple[ClassResult, ...]:
-        """Labels and fields on test, worst first, unmeasured ones before all."""
+        """Labels and fields on test, worst first, unmeasured ones last."""
         found = (*self.evaluate.per_class, *self.evaluate.per_field) if self.evaluate else ()
         return worst_first(found)
 
@@ -211,13 +211,13 @@ class Story:
         return tuple(dict.fromkeys(found))
 
 
-def worst_first(found: Iterable[C]) -> tuple[C, ...]:
-    """Labels or fields by F1, unmeasured ones before all."""
-    return tuple(sorted(found, key=lambda one: (_sortable(one.f1), one.label)))
-
-
 def _sortable(value: float) -> float:
     return value if value == value else -1.0
+
+
+def worst_first(found: Iterable[C]) -> tuple[C, ...]:
+    """Labels or fields by F1, unmeasured ones last."""
+    return tuple(sorted(found, key=lambda result: (math.isnan(result.f1), result.f1, result.label)))
 
 
 @dataclass(frozen=True, slots=True)

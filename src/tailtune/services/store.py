@@ -82,6 +82,13 @@ def read_json(path: Path, needed_by: str, written_by: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
+    except ValueError as error:
+        raise _torn(path, error, written_by) from error
+
+
+def _torn(path: Path, error: Exception, written_by: str) -> MissingInputError:
+    first = str(error).partition("\n")[0][:200]
+    return MissingInputError(f"{path}: torn or damaged, it cannot be read ({first})", written_by)
 
 
 def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, Any]]:
@@ -95,6 +102,8 @@ def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, An
             return [json.loads(line) for line in lines]
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
+    except ValueError as error:
+        raise _torn(path, error, written_by) from error
 
 
 def read_report(path: Path, kind: type[R], use_case: str) -> R:
@@ -105,7 +114,7 @@ def read_report(path: Path, kind: type[R], use_case: str) -> R:
     """
     stage = next(name for name, known in REPORTS.items() if known is kind)
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise MissingInputError(f"{path}: no report of {stage} yet", f"tailtune run {use_case}") from None
     except ValidationError as error:
@@ -148,7 +157,10 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
 
     if not path.is_file():
         raise MissingInputError(f"{path}: no curated rows", f"tailtune curate {use_case}")
-    columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
+    try:
+        columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
+    except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
+        raise _torn(path, error, f"tailtune curate {use_case}") from error
     return [
         Row(i, text, parse_label(label), origin, split, group)
         for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)

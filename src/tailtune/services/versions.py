@@ -91,7 +91,8 @@ def pin_data(paths: Paths, use_case: str | None = None) -> str:
     """
     if not paths.data.is_dir():
         raise UsageError(f"{paths.shown(paths.data)}: no such folder", "tailtune sample support-tickets")
-    with _repo(paths) as repo:
+    with _repo(paths) as repo, _locked(repo):
+        _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
         before = data_hash(paths)
         if use_case is not None and before is not None and _listing(repo, before) is not None:
             repo.add([str(paths.case(use_case).data)])
@@ -128,8 +129,11 @@ def data_hash(paths: Paths) -> str | None:
     """The hash of data/ that data.dvc pins; None when nothing is pinned."""
     if not paths.data_dvc.is_file():
         return None
-    outs = _read_yaml(paths.data_dvc).get("outs") or [{}]
-    pinned = outs[0].get("md5")
+    try:
+        outs = _read_yaml(paths.data_dvc).get("outs") or [{}]
+        pinned = outs[0].get("md5")
+    except (AttributeError, KeyError, TypeError, IndexError):
+        raise _unreadable(paths.data_dvc, "it pins nothing") from None
     return None if pinned is None else str(pinned)
 
 
@@ -225,8 +229,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
-    except (YAMLError, ValueError) as error:
-        raise UsageError(f"{path.name}: not valid YAML: {error}", f"git checkout {path.name}") from error
+    except (YAMLError, ValueError, TypeError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> UsageError:
+    """A file of DVC that was torn, or that a merge has left with marks; git has it whole."""
+    return UsageError(
+        f"{path.name}: cannot be read (torn, or marks of a merge in it): {why.partition(chr(10))[0]}",
+        f"git checkout HEAD -- {path.name}",
+    )
 
 
 def _listing(repo: Any, digest: str) -> dict[str, str] | None:
@@ -325,6 +337,9 @@ def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str 
     from dvc.lock import LockError
     from dvc.stage.exceptions import MissingDataSource
 
+    for file in (paths.dvc_yaml.with_name("dvc.lock"), paths.data_dvc):
+        if file.is_file():
+            _read_yaml(file)  # says which of them cannot be read; DVC's own words name no command
     cause = _innermost(error)
     text = str(cause).strip()
     again = f"dvc repro --verbose {stage}@{use_case}" if stage and use_case else "dvc status --verbose"
@@ -376,16 +391,17 @@ def _forget_the_dead(rwlock: Path) -> None:
     try:
         written = rwlock.stat().st_mtime
         entries = json.loads(rwlock.read_text(encoding="utf-8"))
+        readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
+        pids = [int(holder["pid"]) for holder in (*entries.get("write", {}).values(), *readers)]
     except FileNotFoundError:
         return
-    except ValueError:
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError):
         rwlock.unlink(missing_ok=True)
         return
-    holders = [*entries.get("write", {}).values(), *(one for all_ in entries.get("read", {}).values() for one in all_)]
-    for holder in holders:
+    for pid in pids:
         try:
-            if psutil.Process(holder["pid"]).create_time() <= written:
+            if psutil.Process(pid).create_time() <= written:
                 return
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, ValueError, OverflowError):
             continue
     rwlock.unlink(missing_ok=True)

@@ -101,13 +101,18 @@ def expect_column(table: str, kind: str, name: str, meaning: str, **arguments: A
     return Expectation(table, kind, name, meaning, {"column": name, **arguments})
 
 
+COUNTS = "counts"
+"""Column of a table of counts that says a line of it in words; tables of rows have `origin`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SuiteTables:
     """One per validation: the tables that a task adds for its own expectations.
 
     Attributes:
         grains: Table → its grain, for people.
-        frames: Table → rows; each with a column `origin` that names the row in a failure.
+        frames: Table → rows; each with a column that names it in a failure: `origin`, a line of a file; or `counts`,
+            a sentence, in a table of counts.
     """
 
     grains: Mapping[str, str]
@@ -156,6 +161,7 @@ class Task(ABC):
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
         respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
+        in_windows: Whether a fine-tune reads a longer text in several windows, instead of cutting it.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -169,6 +175,7 @@ class Task(ABC):
     model_type: ClassVar[str]
     narrow: ClassVar[str]
     respelling: ClassVar[str] = ""
+    in_windows: ClassVar[bool] = False
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 

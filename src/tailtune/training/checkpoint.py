@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.adapter import ADAPTER, CONFIG, TAILTUNE
-from tailtune.predictors.encoder import ENCODER_NAME
+from tailtune.predictors.reading import ENCODER_NAME
 from tailtune.training.objective import EpochStats, FitJob, FitResult
 
 FORMAT = 3
@@ -177,9 +177,11 @@ def save_model(result: FitResult, folder: Path) -> None:
 
 
 def _write_model(result: FitResult, folder: Path) -> None:
+    """Equal training writes equal bytes: peft lists its modules in the order of a set, which differs by process."""
     result.model.peft.save_pretrained(str(folder / ADAPTER), safe_serialization=True)
     config = folder / ADAPTER / CONFIG
-    portable = json.loads(config.read_text()) | {
+    written = json.loads(config.read_text())
+    portable = {name: sorted(value) if isinstance(value, list) else value for name, value in written.items()} | {
         "base_model_name_or_path": ENCODER_NAME,
         "inference_mode": True,
     }

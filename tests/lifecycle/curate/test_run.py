@@ -268,3 +268,11 @@ def test_memory_grows_by_little_more_than_the_rows(tmp_path: Path) -> None:
     small, large = peak_kib(10_000), peak_kib(100_000)
     per_row = (large - small) * 1024 / 90_000
     assert per_row < 2800, f"{per_row:.0f} bytes a row"
+
+
+def test_rows_that_a_tool_rejected_are_dropped_with_that_reason_and_counted(tmp_path: Path) -> None:
+    marked = jsonl([{"text": "a text that nobody labelled", "label": None, "answer": "ignore"}])
+    context = project(tmp_path, {"r.jsonl": rows(("Why was I charged twice?", "billing")) + marked})
+    report = perform("curate", context)
+    assert (report.rows_read, report.rows_kept, report.dropped) == (2, 1, {"rejected": 1})
+    assert [(example.reason, example.detail) for example in report.dropped_examples] == [("rejected", "answer: ignore")]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from tailtune.lifecycle.curate import REASONS
-from tailtune.lifecycle.validate.expectations import _BAD, LEAKS, TABLES, check, expectations, offenders
+from tailtune.lifecycle.validate.expectations import _BAD, LEAKS, TABLES, _result, check, expectations, offenders
 from tailtune.lifecycle.validate.tables import LEAK_REASONS
 from tailtune.tasks.base import Expectation
 
@@ -88,3 +89,11 @@ def test_what_is_about_a_table_has_no_rows(tmp_path: Path) -> None:
         "expect_column_values_to_be_of_type",
     }
     assert all(offenders(expected, TABLE).empty for expected in about_tables)
+
+
+def test_few_rows_are_counted_and_not_quoted() -> None:
+    expected = Expectation("rows", "expect_table_row_count_to_be_between", "rows", "Enough rows.", {"min_value": 50})
+    result = SimpleNamespace(success=False, result={"observed_value": 2}, exception_info={})
+    assert _result(expected, result, TABLE.head(2)).observed == "2"
+    counts = pd.DataFrame({"split": ["dev"], "counts": ["dev (0 rows)"]})
+    assert _result(expected, result, counts).observed == "dev (0 rows)"

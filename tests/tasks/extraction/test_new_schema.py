@@ -78,6 +78,19 @@ def test_fields_with_few_rows_are_named(tmp_path: Path) -> None:
     assert text[-1].endswith("the gate asks for more: name 3")
 
 
+def test_a_field_that_only_test_rows_have_is_proposed_and_named(tmp_path: Path) -> None:
+    test = tmp_path / "test.jsonl"
+    given = rows(4)
+    for row in given[:3]:
+        row["fields"]["email"] = "p0@home.example"
+    test.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+    made = declared(tmp_path, rows(), test=test)
+    assert "email" in json.loads(made.answers)["properties"]
+    assert "only test rows have email 3: label train rows, or allow it: validate.min_rows_per_field: 0" in made.notes
+    with pytest.raises(DataError, match="`email` is not in"):
+        declared(tmp_path, rows(), test=test, schema=schema_file(tmp_path))
+
+
 def test_a_field_that_the_schema_lacks_is_a_fault(tmp_path: Path) -> None:
     given = rows()
     given[4]["fields"]["nmae"] = "x"

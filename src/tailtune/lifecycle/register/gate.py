@@ -50,7 +50,7 @@ def settle(
     Raises:
         TailTuneError: The champion's files cannot be loaded.
     """
-    champion = registry.holder(context.tracker, model, CHAMPION)
+    champion = registry.champion_before(context.tracker, version)
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
     spec = context.case.spec

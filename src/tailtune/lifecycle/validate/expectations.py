@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.reports import ExpectationResult
-from tailtune.tasks.base import Expectation, expect_column
+from tailtune.tasks.base import COUNTS, Expectation, expect_column
 from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 10  # origins of failing rows that are named
-_SPELT_OUT = 3  # a table of so few lines is quoted in full, whether they fail or not
+_SPELT_OUT = 3  # a table of so few counts is quoted in full, whether they fail or not
 _FORMAT = {"result_format": "BASIC", "partial_unexpected_count": SHOWN}
 
 # Table → its grain, for people; a task adds its own.
@@ -126,7 +126,7 @@ def check(
     Args:
         name: How Data Docs name the suite.
         suite: What is expected.
-        tables: Table → its rows; each with a column `origin`.
+        tables: Table → its rows; each with a column `origin`, or `counts`.
         docs: Where the library writes its pages of the Data Docs.
 
     Returns:
@@ -182,7 +182,7 @@ def _result(expected: Expectation, result: Any, table: pd.DataFrame) -> Expectat
         subject=expected.subject,
         meaning=expected.meaning,
         passed=bool(result.success),
-        observed="; ".join(table["origin"]) if len(table) <= _SPELT_OUT else _observed(found, result),
+        observed="; ".join(table[COUNTS]) if COUNTS in table and len(table) <= _SPELT_OUT else _observed(found, result),
         bad_rows=bad,
         bad_origins=() if result.success else tuple(offenders(expected, table).head(SHOWN)),
     )
@@ -224,7 +224,7 @@ _BAD: dict[str, Callable[[pd.Series, Mapping[str, Any]], pd.Series]] = {
 
 def offenders(expected: Expectation, table: pd.DataFrame) -> pd.Series:
     """Origins of all rows that fail an expectation about the rows of a column; empty for one about a table."""
-    bad = _BAD.get(expected.kind)
+    bad, place = _BAD.get(expected.kind), COUNTS if COUNTS in table else "origin"
     if bad is None:
-        return table["origin"].head(0)
-    return table.loc[bad(table[expected.arguments["column"]], expected.arguments), "origin"]
+        return table[place].head(0)
+    return table.loc[bad(table[expected.arguments["column"]], expected.arguments), place]

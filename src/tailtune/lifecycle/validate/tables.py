@@ -15,6 +15,7 @@ from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Row
 from tailtune.lifecycle.context import Context
 from tailtune.services.near_duplicates import NearDuplicates, normal
+from tailtune.tasks.base import COUNTS
 from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LEAK_REASONS = ("in_test_file", "near_test_file")
 
 
 def build(context: Context, rows: list[Row], own: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """All tables. In each, column `origin` names a failing line for people.
+    """All tables. In each, column `origin` names a failing line for people; in a table of counts, `counts` does.
 
     Args:
         context: Of the stage.
@@ -84,7 +85,7 @@ def _splits(everyone: pd.DataFrame) -> pd.DataFrame:
     counts = everyone["split"].value_counts()
     rows = [int(counts.get(split, 0)) for split in SPLITS]
     return pd.DataFrame(
-        {"split": list(SPLITS), "rows": rows, "origin": [f"{s} ({n} rows)" for s, n in zip(SPLITS, rows, strict=True)]}
+        {"split": list(SPLITS), "rows": rows, COUNTS: [f"{s} ({n} rows)" for s, n in zip(SPLITS, rows, strict=True)]}
     )
 
 
@@ -99,7 +100,7 @@ def _curation(context: Context, everyone: pd.DataFrame) -> pd.DataFrame:
     summary = f"{dropped:,} of {read:,} rows dropped ({dropped_share:.1%})"
     if context.case.spec.data.test_file is not None:
         summary += f"; {leaked:,} of {tests:,} test rows leaked ({leaked_share:.1%})"
-    return pd.DataFrame({"dropped_share": [dropped_share], "leaked_test_share": [leaked_share], "origin": [summary]})
+    return pd.DataFrame({"dropped_share": [dropped_share], "leaked_test_share": [leaked_share], COUNTS: [summary]})
 
 
 def _dropped(context: Context) -> tuple[int, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tailtune.core.records import Answer
+from tailtune.predictors.prompted.reasoning import without_reasoning
 
 Problem = Literal[
     "", "empty", "refused", "too long", "cut off", "no JSON", "unknown label", "two labels", "not as the schema says"
@@ -60,12 +62,15 @@ def undescribed(codec: Codec) -> list[str]:
     return [entry["name"] for descriptions in listed for entry in descriptions if not entry["description"]]
 
 
+_OBJECT = re.compile(r"\{(?=\s*[\"}])")
+_MOST_FAILED = 1_000  # beginnings of objects that are none: each costs a pass over the reply
+_MOST_VALUES = 8  # of a key that stands more than once
 _NEXT = re.compile(r"^Text:\s*$", re.MULTILINE)
 
 
 def first_answer(reply: str) -> str:
-    """A reply without what a model goes on to write after its answer: further texts, as in the prompt's examples."""
-    text = reply.strip()
+    """A reply without its reasoning, and without the further texts that a model writes as in the prompt's examples."""
+    text = without_reasoning(reply)
     further = _NEXT.search(text)
     return text[: further.start()].rstrip() if further and further.start() else text
 
@@ -78,30 +83,29 @@ def objects_in(reply: str) -> list[dict[str, Any]]:
     """
     decoder = json.JSONDecoder(object_pairs_hook=_merged, parse_constant=_refused)
     found: list[dict[str, Any]] = []
-    at = reply.find("{")
-    while at >= 0:
+    at, failed = 0, 0
+    while (begin := _OBJECT.search(reply, at)) is not None and failed < _MOST_FAILED:
         try:
-            value, end = decoder.raw_decode(reply, at)
+            value, at = decoder.raw_decode(reply, begin.start())
         except json.JSONDecodeError as error:
-            at = reply.find("{", max(at + 1, error.pos))
+            at, failed = max(begin.end(), error.pos), failed + 1
         except ValueError:  # a constant or a number that JSON does not have
-            at = reply.find("{", at + 1)
+            at, failed = begin.end(), failed + 1
         except RecursionError:
             break
         else:
-            found.append(_writable(value))
-            at = reply.find("{", end)
+            with suppress(RecursionError):  # read at the edge of what can be nested, and not writable
+                found.append(_writable(value))
     return found
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
+    values: dict[str, list[Any]] = {}
     for key, value in pairs:
-        if key not in merged:
-            merged[key] = value
-        elif merged[key] != value:
-            merged[key] = [merged[key], value]
-    return merged
+        content = values.setdefault(key, [])
+        if value not in content and len(content) < _MOST_VALUES:
+            content.append(value)
+    return {key: content[0] if len(content) == 1 else content for key, content in values.items()}
 
 
 def _refused(name: str) -> None:

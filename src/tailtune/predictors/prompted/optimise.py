@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +15,7 @@ from tailtune.core.errors import ContextTooLongError, SpecError, TailTuneError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.core.money import Usd, known_sum
 from tailtune.core.records import Answer, Row
+from tailtune.predictors.prompted.reasoning import without_reasoning
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.predictors.prompted.templates import Template, parsed, variables_in
 
@@ -112,10 +115,18 @@ def proposal_in(reply: Reply) -> str:
     """
     if reply.finish == "length":
         return ""
-    lines = (reply.text or "").strip().splitlines()
+    lines = without_reasoning(reply.text or "").splitlines()
     fences = [at for at, line in enumerate(lines) if line.strip().startswith(_FENCE)]
     inner = lines[fences[0] + 1 : fences[-1]] if len(fences) > 1 else lines
     return "\n".join(inner).strip()
+
+
+_TAG = re.compile(r"\{[{%#](?:[^}%#]++|[}%#](?!\}))*+(?:[}%#]\}|$)|\{[{%#]")
+
+
+def _tags_of(source: str) -> Counter[str]:
+    """Jinja2 tags of a source, each as often as it stands; white space does not count."""
+    return Counter(re.sub(r"\s+", "", tag) for tag in _TAG.findall(source))
 
 
 Score = Callable[[Row, Answer], float]
@@ -180,6 +191,9 @@ class _Adapter:
 
     def refused(self, system: str) -> str:
         """Why a system message cannot be used; empty when it can."""
+        foreign = _tags_of(system) - _tags_of(self._rung.template.system)
+        if foreign:  # a proposal is text: it may keep what was filled in, and computes nothing of its own
+            return f"{next(iter(foreign))[:80]} is no tag of the prompt, or stands more often than there"
         template = self._rung.template.with_system(system, NAME)
         faults = template.faults(self._rung.codec.variables(), NAME)
         if faults:
@@ -300,7 +314,8 @@ def optimise(
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
     Half of the rows that are used, chosen by seed, are shown to the reflecting model when they fail; candidates are
-    compared on the others. A proposal that loses or breaks a Jinja variable scores 0 and is not asked.
+    compared on the others. A proposal that loses or breaks a Jinja variable, or has a tag that the prompt
+    had not, scores 0 and is not asked.
 
     Args:
         rung: Whose prompt is bettered; its model answers, under its own cache and spending limit.

@@ -15,7 +15,7 @@ from tailtune.core.errors import BudgetReachedError, ContextTooLongError, Partly
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext
-from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem
+from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem, first_answer
 from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
 from tailtune.predictors.prompted.opening import CARD, declared, open_model
@@ -208,12 +208,14 @@ class Prompted:
         text = prompt.text
         if reply.text is None or not reply.text.strip():
             read = self.codec.read("", text)
-            problem: Problem = "refused" if reply.text is None and reply.finish in _REFUSED else "empty"
+            problem: Problem = "empty"
         else:
             read = self.codec.read(reply.text, text)
             problem = read.problem
-        if reply.finish == "length" and (problem or "}" not in (reply.text or "")):
+        if reply.finish == "length" and (problem or "}" not in first_answer(reply.text or "")):
             read, problem = self.codec.read("", text), "cut off"
+        elif problem and reply.finish in _REFUSED:  # a filter that acted while it was written
+            problem = "refused"
         return PromptAnswer(replace(read.answer, usd=reply.usd), reply, problem, prompt.dropped)
 
 

@@ -14,6 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from tailtune.report.numbers import duration
+from tailtune.report.terminal.console import PrintableConsole
 
 Mode = Literal["auto", "plain", "none"]
 EVERY_S = 5.0
@@ -71,7 +72,7 @@ class ConsoleProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stage, self._summary, self._mode, self._clock = stage, summary, mode, clock
-        self._console = console or Console(stderr=True)
+        self._console = console or PrintableConsole(stderr=True)
         self._left = TimeLeft(clock)
         self._began = self._shown = clock()
         self._live: Progress | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,6 +156,9 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
 def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str], note: str) -> Version:
     """Register a logged model as the next version, all tags in the one call.
 
+    Another checkout may have registered the same at this moment: then the lower number is the version, and this one is
+    taken back with its model.
+
     Raises:
         ServiceError: MLflow refused.
     """
@@ -168,7 +172,42 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
             description=note,
             model_id=logged.model_id,
         )
+        first = _first_of(tracker, model, tags.get(KEY))
+        if first is not None and int(first.version) < int(made.version):
+            tracker.client.delete_model_version(model, str(made.version))
+            tracker.client.delete_logged_model(logged.model_id)
+            return first
     return _version(made, {})
+
+
+def _first_of(tracker: Tracker, model: str, key: str | None) -> Version | None:
+    same = [version for version in versions(tracker, model) if key and version.tags.get(KEY) == key]
+    return min(same, key=lambda version: int(version.version), default=None)
+
+
+_PATIENCE_S, _RECENT_MS = 20.0, 120_000
+
+
+def champion_before(tracker: Tracker, version: Version, patience_s: float = _PATIENCE_S) -> Version | None:
+    """The champion that a version must beat; None when there is none.
+
+    Without one, a version that another checkout registered just before may be at the gate now: it is waited for, so
+    that only one of them is the first champion.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        there = versions(tracker, version.model)
+        champion = next((other for other in there if CHAMPION in other.aliases), None)
+        before = [
+            other
+            for other in there
+            if int(other.version) < int(version.version)
+            and version.made_ms - other.made_ms < _RECENT_MS
+            and other.tags.get(PROMOTED) != "false"
+        ]
+        if champion is not None or not before or time.monotonic() >= deadline:
+            return champion
+        time.sleep(0.5)
 
 
 def settle(tracker: Tracker, version: Version, decision: Decision, comparison: Paired | None) -> None:

@@ -6,8 +6,9 @@ Faults are collected, the first 20 are told at once with file and line, and no r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic
@@ -18,6 +19,12 @@ from tailtune.services.sources.faults import Faults, encodable, one_fault
 from tailtune.services.sources.faults import shown as quoted
 
 FORMATS: dict[str, ModuleType] = {".csv": delimited, ".jsonl": jsonl, ".parquet": parquet}
+REJECTED: dict[str, tuple[str, ...]] = {
+    "answer": ("reject", "ignore"),
+    "was_cancelled": ("true", "1"),
+    "status": ("discarded",),
+}
+"""Column → values by which Prodigy, Label Studio and Argilla mark a row that is not to be used."""
 HINT = "correct the file, then run the same command again"
 
 
@@ -30,12 +37,14 @@ class RawRow(Generic[Label]):
         label: As `Columns.read_label` made it; `str` gives its text.
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
         group: Value of the group column; None without one.
+        rejected: What marks it as rejected by an annotation tool, such as `answer: reject`; empty for a row of use.
     """
 
     text: str
     label: Label
     origin: str
     group: str | None = None
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +56,24 @@ class Columns(Generic[Label]):
         label: Columns that the label is made of.
         read_label: Given their values, the place of the row and the faults so far, the label.
         group: Column whose equal values stay in one split; None without one.
+        drop_rejected: Whether marks of annotation tools count.
     """
 
     text: str
     label: tuple[str, ...]
     read_label: Callable[[Sequence[Any], int, Faults], Label]
     group: str | None = None
+    drop_rejected: bool = True
 
 
 def read(
-    file: Path, columns: Columns[Label], shown: str, hint: str = HINT, name: str | None = None
+    file: Path,
+    columns: Columns[Label],
+    shown: str,
+    hint: str = HINT,
+    name: str | None = None,
+    *,
+    with_rejected: bool = False,
 ) -> Iterator[RawRow[Label]]:
     """Stream the rows of a file.
 
@@ -66,13 +83,15 @@ def read(
         shown: How faults name the file.
         hint: The next command that faults show.
         name: How origins name the file; its own name by default.
+        with_rejected: Whether rows that an annotation tool rejected are given out too; their labels may be none.
 
     Raises:
         DataError: Everything wrong in the file, the first 20 faults in words. Rows before the first fault have
             been given out by then.
     """
     source = _format(file, shown, hint)
-    return _rows(source, file, columns, Faults(shown, hint, source.PLACE), name or file.name)
+    rows = _rows(source, file, columns, Faults(shown, hint, source.PLACE), name or file.name)
+    return rows if with_rejected else (row for row in rows if not row.rejected)
 
 
 def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
@@ -86,6 +105,19 @@ def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
     columns: tuple[str, ...] = source.columns(file, faults)
     faults.raise_any()
     return columns
+
+
+def sample(file: Path, most: int = 200) -> dict[str, list[Any]]:
+    """Column → its values in the first rows that have all columns; faults are left to `read`.
+
+    Raises:
+        DataError: The file is missing, empty or unreadable.
+    """
+    names = peek(file)
+    source = _format(file, str(file), HINT)
+    records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
+    rows = [values for _, values in islice(records(file, names, Faults(str(file), HINT, source.PLACE)), most)]
+    return {name: [values[at] for values in rows] for at, name in enumerate(names)}
 
 
 def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:
@@ -116,18 +148,30 @@ def _rows(
 ) -> Iterator[RawRow[Label]]:
     names = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
     end = 1 + len(columns.label)
+    marks = [mark for mark in REJECTED if columns.drop_rejected and mark not in names]
     records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
     seen = 0
-    for number, values in records(file, names, faults):
+    for number, values in records(file, names, faults, marks):
         seen += 1
-        text = _text(values[0], columns.text, number, faults)
-        label = columns.read_label(values[1:end], number, faults)
-        group = _group(values[end], str(columns.group), number, faults) if len(values) > end else None
+        rejected = _rejection(dict(zip(marks, values[len(names) :], strict=True)))
+        # Nobody answers for a rejected row: what is wrong in it is no fault of the file.
+        own = Faults(faults.shown, faults.hint, faults.place) if rejected else faults
+        text = _text(values[0], columns.text, number, own)
+        label = columns.read_label(values[1:end], number, own)
+        group = _group(values[end], str(columns.group), number, own) if len(names) > end else None
         if not faults.count:
-            yield RawRow(text, label, f"{name}:{source.PLACE}{number}", group)
+            yield RawRow(text, label, f"{name}:{source.PLACE}{number}", group, rejected)
     if not seen and not faults.count:
         faults.add(1, f"no rows; expected {source.EXPECTED}")
     faults.raise_any()
+
+
+def _rejection(marks: Mapping[str, Any]) -> str:
+    """The first mark that rejects a row, as `column: value`; empty without one."""
+    for column, value in marks.items():
+        if isinstance(value, str | bool) and str(value).strip().lower() in REJECTED[column]:
+            return f"{column}: {str(value).strip().lower()}"
+    return ""
 
 
 def _text(value: Any, column: str, number: int, faults: Faults) -> str:

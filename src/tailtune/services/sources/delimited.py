@@ -20,8 +20,10 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return ()
 
 
-def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The wanted fields of every record, with the line on which the record begins."""
+def records(
+    file: Path, names: Sequence[str], faults: Faults, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[str | None, ...]]]:
+    """The wanted fields of every record, with the line on which the record begins; None for an optional one."""
     lines = Lines(file, faults)
     rows = _records(lines, faults)
     number, header = next(rows, (1, None))
@@ -32,13 +34,13 @@ def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[
         return
     if faults.missing_columns(names, header, number):
         return
-    places = [header.index(name) for name in names]
+    places = [header.index(name) if name in header else None for name in (*names, *optional)]
     for number, record in rows:
         if len(record) != len(header):
             fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
             faults.add(number, f"{fields}; expected {len(header)}, as in the header")
         else:
-            yield number, tuple(record[i] for i in places)
+            yield number, tuple(None if i is None else record[i] for i in places)
 
 
 def _records(lines: Lines, faults: Faults) -> Iterator[tuple[int, list[str]]]:

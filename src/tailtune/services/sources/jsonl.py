@@ -28,11 +28,13 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The wanted values of every object, with its line."""
+def records(
+    file: Path, names: Sequence[str], faults: Faults, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The wanted values of every object, with its line; None for an optional one that is not there."""
     for number, value in _objects(file, faults):
         if all(name in value for name in names):
-            yield number, tuple(value[name] for name in names)
+            yield number, tuple(value.get(name) for name in (*names, *optional))
             continue
         for name in dict.fromkeys(names):
             if name not in value:

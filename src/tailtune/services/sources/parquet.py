@@ -19,20 +19,27 @@ def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     return () if opened is None else tuple(opened.schema_arrow.names)
 
 
-def records(file: Path, names: Sequence[str], faults: Faults) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The wanted values of every row, with its number."""
+def records(
+    file: Path, names: Sequence[str], faults: Faults, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The wanted values of every row, with its number; None for an optional one that is not there."""
     import pyarrow as pa
 
     opened = _open(file, faults)
     if opened is None or faults.missing_columns(names, opened.schema_arrow.names, number=0):
         return
+    there = set(opened.schema_arrow.names)
+    read = list(dict.fromkeys((*names, *(name for name in optional if name in there))))
     number = 0
     try:
-        for batch in opened.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys(names))):
-            for record in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+        for batch in opened.iter_batches(_BATCH_ROWS, columns=read):
+            columns = {name: batch.column(name).to_pylist() for name in read}
+            absent = [None] * len(batch)
+            for record in zip(*(columns.get(name, absent) for name in (*names, *optional)), strict=True):
                 number += 1
                 yield number, record
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
+        # Also dates beyond what Python has, and time zones that nobody knows.
         faults.add(number + 1, f"unreadable Parquet from here on: {_first_line(error)}")
 
 
@@ -41,10 +48,12 @@ def _open(file: Path, faults: Faults) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+        opened = pq.ParquetFile(file, pre_buffer=False)
+        _ = opened.schema_arrow.names  # read here, so that names which are no UTF-8 are a fault too
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
         faults.add(0, f"unreadable Parquet: {_first_line(error)}; expected a whole .parquet file")
         return None
+    return opened
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
+from tailtune.tasks.columns import refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
 from tailtune.tasks.label_check import look_alike_lines
 
@@ -51,6 +52,7 @@ def declare(new: NewUseCase) -> Declaration:
             f"tailtune new {new.name} --task extraction …",
         )
     label = new.label or _COLUMN
+    refuse_missing(new, "classification", {"text": new.text, "label": label, "group": new.group})
     columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
     counts = _cleaned(sources.labels_in(new.source, columns))
     test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns))

@@ -106,7 +106,7 @@ def per_class(
         )
         for at, label in enumerate(labels)
     ]
-    return tuple(sorted(results, key=lambda result: (result.f1, result.label)))
+    return tuple(sorted(results, key=lambda result: (math.isnan(result.f1), result.f1, result.label)))
 
 
 def _by_label(

@@ -16,7 +16,17 @@ from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import Columns, RawRow, one_label
-from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, expect_column
+from tailtune.tasks.base import (
+    COUNTS,
+    Details,
+    Expectation,
+    Files,
+    PreparedRow,
+    RowAnswers,
+    SuiteTables,
+    Task,
+    expect_column,
+)
 from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
 from tailtune.tasks.classification.replies import LabelCodec
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
 
 def columns_of(data: ClassificationData) -> Columns[str]:
     """The columns of a file with one label per row."""
-    return Columns(data.text, (data.label,), one_label(data.label), data.group)
+    return Columns(data.text, (data.label,), one_label(data.label), data.group, data.drop_rejected)
 
 
 @dataclass(frozen=True)
@@ -100,8 +110,8 @@ class Classification(Task):
         counts = pd.Series([row.label for row in rows if row.split == "train"], dtype=str).value_counts()
         names = list(self.answers.names)
         train = [int(counts.get(label, 0)) for label in names]
-        origins = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
-        frame = pd.DataFrame({"label": names, "train_rows": train, "origin": origins})
+        counted = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
+        frame = pd.DataFrame({"label": names, "train_rows": train, COUNTS: counted})
         return SuiteTables({"classes": "One per label of the label set."}, {"classes": frame})
 
     def fit_context(self, rows: Sequence[Row[str]], embed: Embed) -> ClassifyContext:

@@ -51,7 +51,11 @@ class ExtractionCurate(CurateSpec):
 class ExtractionValidate(ValidateSpec):
     """What curated rows must satisfy before anything is measured. Read by validate."""
 
-    min_rows_per_field: int = Field(8, ge=1, description="Fewer train rows with a value for a field fail.")
+    min_rows_per_field: int = Field(
+        8,
+        ge=0,
+        description="Fewer train rows with a value for a field fail; 0 allows one that only test rows have.",
+    )
     max_unaligned_share: float = Field(
         0.05, ge=0, le=1, description="A larger share of values that were not found in their text fails."
     )

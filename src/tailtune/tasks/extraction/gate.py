@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tailtune.core.errors import Fault
 from tailtune.core.records import Row, Span
-from tailtune.tasks.base import Expectation, SuiteTables, expect_column
+from tailtune.tasks.base import COUNTS, Expectation, SuiteTables, expect_column
 from tailtune.tasks.extraction.annotate import RawLabel
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionValidate
@@ -123,11 +123,11 @@ def tables(schema: ObjectSchema, rows: Sequence[Row[Annotation]]) -> SuiteTables
     frames = {
         "spans": _frame(spans, ("origin", "field", "start", "left", "length", "overlaps")),
         "values": _frame(values, ("origin", "field", "invalid")),
-        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, "origin": counted}),
+        "fields": pd.DataFrame({"field": list(schema.names), "train_rows": train, COUNTS: counted}),
         "alignment": pd.DataFrame(
             {
                 "unaligned_share": [share],
-                "origin": [f"{missing:,} of {spanned:,} values not found in their text"],
+                COUNTS: [f"{missing:,} of {spanned:,} values not found in their text"],
             }
         ),
     }

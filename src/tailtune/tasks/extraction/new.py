@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from tailtune.config.model import PII
@@ -14,6 +14,7 @@ from tailtune.core.records import Span
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
+from tailtune.tasks.columns import command, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate, offsets
 from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
@@ -64,6 +65,7 @@ def declare(new: NewUseCase) -> Declaration:
             f"tailtune new {new.name} --task extraction --from {new.source}",
         )
     named = _columns(new)
+    refuse_missing(new, "extraction", {"text": new.text, "group": new.group, **named})
     data = ExtractionData(file=new.source.name, text=new.text, group=new.group, **named)
     columns = Columns(data.text, columns_of(data), reader(data), data.group)
     unit = offsets.file_unit(sources.read(new.source, columns, str(new.source)))
@@ -71,14 +73,14 @@ def declare(new: NewUseCase) -> Declaration:
     def rows() -> Iterator[RawRow[RawLabel]]:
         return offsets.with_units(sources.read(new.source, columns, str(new.source)), unit)
 
-    text, schema = _schema(new, rows)
-    number = _check_rows(new, columns, schema)
+    text, schema = _schema(new, rows, columns)
+    number, only_test = _check_rows(new, columns, schema)
     return Declaration(
         model_yaml(new, "extraction", named, _sections(rows, schema)),
         text,
         number,
         len(schema.fields),
-        list(_notes(new, rows, schema, unit)),
+        [*_notes(new, rows, schema, unit, only_test)],
     )
 
 
@@ -92,12 +94,12 @@ def _columns(new: NewUseCase) -> dict[str, str]:
         if not named:
             raise UsageError(
                 f"{new.source}: no column {ENTITIES}, {FIELDS} or {INTENT}; it has {', '.join(there)}",
-                f"tailtune new {new.name} --task extraction --from {new.source} --entities COLUMN",
+                command(new, "extraction", ("text", ENTITIES, FIELDS), {"text": new.text} if new.text in there else {}),
             )
     return named
 
 
-def _schema(new: NewUseCase, rows: _Rows) -> tuple[str, ObjectSchema]:
+def _schema(new: NewUseCase, rows: _Rows, columns: Columns[RawLabel]) -> tuple[str, ObjectSchema]:
     """The schema as text and as read."""
     if new.schema is not None:
         hint = "correct the schema, then run the same command again"
@@ -105,7 +107,7 @@ def _schema(new: NewUseCase, rows: _Rows) -> tuple[str, ObjectSchema]:
         return new.schema.read_text(encoding="utf-8"), schema
 
     def labelled_rows() -> Iterator[tuple[str, tuple[Span, ...], dict[str, Any] | None, str | None]]:
-        for row in rows():
+        for row in chain(rows(), _test_rows(new, columns)):
             if row.label.unit != "unclear":
                 yield row.text, annotate.spans_of(row), row.label.values, row.label.intent
 
@@ -113,13 +115,23 @@ def _schema(new: NewUseCase, rows: _Rows) -> tuple[str, ObjectSchema]:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
 
 
-def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> int:
-    """Read every row of both files and check its fields against the schema. Returns the number of rows.
+def _test_rows(new: NewUseCase, columns: Columns[RawLabel]) -> Iterator[RawRow[RawLabel]]:
+    """Rows of the test file, whose fields belong into a proposed schema too; none without one."""
+    test = new.test
+    return iter(()) if test is None else offsets.resolve(lambda: sources.read(test, columns, str(test)))
+
+
+def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> tuple[int, dict[str, int]]:
+    """Read every row of both files and check its fields against the schema.
+
+    Returns:
+        The number of rows; field → rows, for fields that only test rows have.
 
     Raises:
         DataError: Fields or enum values that the schema does not know, or files that cannot be read; all at once.
     """
     rows = 0
+    seen: list[Mapping[str, int]] = []
     faults: list[Fault] = []
     declared = "the proposed schema" if new.schema is None else str(new.schema)
     for file in filter(None, (new.source, new.test)):
@@ -127,10 +139,11 @@ def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchem
         for row in sources.read(file, columns, str(file)):
             check.add(row.label, row.origin)
             rows += 1
+        seen.append(check.seen)
         faults += check.faults()
     if faults:
         raise DataError(faults[:20], "correct the rows or the schema, then run the same command again")
-    return rows
+    return rows, {name: count for name, count in seen[-1].items() if name not in seen[0]}
 
 
 def _sections(rows: _Rows, schema: ObjectSchema) -> dict[str, list[str]]:
@@ -163,12 +176,16 @@ def _labelled_pii(rows: _Rows) -> set[str]:
     return found
 
 
-def _notes(new: NewUseCase, rows: _Rows, schema: ObjectSchema, unit: offsets.FileUnit) -> Iterator[str]:
+def _notes(
+    new: NewUseCase, rows: _Rows, schema: ObjectSchema, unit: offsets.FileUnit, only_test: Mapping[str, int]
+) -> Iterator[str]:
     """What a person wants to know before the first run: the fields, values without a place, rows of no use."""
     kind = "as given" if new.schema is not None else "proposed from the data; read it, it decides what is valid"
     yield f"{len(schema.fields)} fields, {len(schema.spanned)} of them stand in the text; {kind}"
     if unit != "characters":
         yield offsets.NOTES[unit]
+    if only_test:
+        yield f"only test rows have {_most(only_test)}: label train rows, or allow it: validate.min_rows_per_field: 0"
     looked = wanted_values = 0
     unusable: Counter[str] = Counter()
     seen: Counter[str] = Counter()
@@ -191,7 +208,7 @@ def _notes(new: NewUseCase, rows: _Rows, schema: ObjectSchema, unit: offsets.Fil
         yield f"{values} are not found in their text: {_most(homeless)}"
     if unusable:
         yield f"{unusable.total():,} {of_rows} cannot be used: {_most(unusable)}"
-    rare = {name: seen[name] for name in schema.names if seen[name] < _FEW}
+    rare = {name: seen[name] for name in schema.names if seen[name] < _FEW and name not in only_test}
     if rare and looked >= _FEW:
         yield f"few rows {of_rows.removeprefix('of ')} have these, and the gate asks for more: {_most(rare)}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from tailtune.config.formats import checker
+from tailtune.tasks.extraction.validator import validator_of
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -84,9 +84,7 @@ class ObjectSchema:
     @cached_property
     def validator(self) -> Draft202012Validator:
         """The validator of whole objects, formats included."""
-        from jsonschema import Draft202012Validator
-
-        return Draft202012Validator(self.document, format_checker=checker())
+        return validator_of(self.document)
 
     @cached_property
     def _by_name(self) -> dict[str, FieldSpec]:
@@ -154,10 +152,7 @@ class FieldRules:
     @classmethod
     def of(cls, field: FieldSpec) -> FieldRules:
         """Compile a field's schema, which must not change after."""
-        from jsonschema import Draft202012Validator
-
-        whole = Draft202012Validator(field.subschema, format_checker=checker())
-        item = Draft202012Validator(value_schema(field), format_checker=checker())
+        whole, item = validator_of(field.subschema), validator_of(value_schema(field))
         return cls(hints_of(field), item, whole, bool(whole.is_valid(None)))
 
     def why_not(self, value: Any) -> str:

@@ -14,11 +14,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from tailtune.config.formats import CHECKED, checker
+from tailtune.config.formats import CHECKED
 from tailtune.config.located import LinedJson
 from tailtune.core.errors import Fault, SpecError
 from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema, Problem, without_null
+from tailtune.tasks.extraction.validator import pattern_fault, validator_of
 
+_MOST_CHOICES, _MOST_RESOLVED, _LONGEST_TRAIL = 10_000, 100_000, 10
 _NOTES = {
     "$comment", "$id", "$anchor", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly",
 }  # fmt: skip
@@ -97,9 +99,7 @@ def read_field(name: str, schema: Any, required: bool) -> tuple[FieldSpec | None
 
 
 def _takes_null(schema: Mapping[str, Any]) -> bool:
-    from jsonschema import Draft202012Validator
-
-    return bool(Draft202012Validator(schema).is_valid(None))
+    return bool(validator_of(schema).is_valid(None))
 
 
 def _kind(core: Mapping[str, Any]) -> tuple[Kind | None, bool, list[Problem]]:
@@ -128,6 +128,8 @@ def _enum_kind(core: Mapping[str, Any]) -> tuple[Kind | None, list[Problem]]:
     values = core.get("enum", [core.get("const")])
     if not values:
         return None, [((word,), "empty: no value can be chosen")]
+    if len(values) > _MOST_CHOICES:
+        return None, [((word,), f"{len(values):,} values; expected at most {_MOST_CHOICES:,} to choose from")]
     strange = [repr(value) for value in values if not isinstance(value, str)]
     if core["type"] != "string" or strange:
         return None, [((word,), f"expected strings, found {', '.join(strange) or 'type ' + core['type']}")]
@@ -179,8 +181,12 @@ def _money(core: Mapping[str, Any]) -> Iterator[Problem]:
         for at, what in (*_unknown(amount, _NUMBER), *_limits(amount)):
             yield ("properties", "amount", *at), what
     codes = currency.get("enum") if isinstance(currency, dict) else None
+    for at, what in _unknown(currency, {"type", "enum", "const"}) if isinstance(currency, dict) else ():
+        yield ("properties", "currency", *at), what
     if not codes or not all(isinstance(code, str) and re.fullmatch("[A-Z]{3}", code) for code in codes):
         yield ("properties", "currency"), "expected an enum of codes such as USD"
+    elif len(codes) > _MOST_CHOICES:
+        yield ("properties", "currency", "enum"), f"{len(codes):,} codes; expected at most {_MOST_CHOICES:,}"
     elif currency.get("default", codes[0]) not in codes:
         yield ("properties", "currency", "default"), f"{currency['default']!r} is none of {', '.join(codes)}"
     if set(core.get("required", ())) != {"amount", "currency"}:
@@ -211,10 +217,9 @@ def _limits(core: Mapping[str, Any]) -> Iterator[Problem]:
     if core.get("minLength", 0) > core.get("maxLength", math.inf):
         yield ("minLength",), f"{core['minLength']} is above maxLength {core['maxLength']}"
     if "pattern" in core:
-        try:
-            re.compile(core["pattern"])
-        except (re.error, OverflowError) as error:
-            yield ("pattern",), f"no regular expression: {error}"
+        fault = pattern_fault(core["pattern"])
+        if fault:
+            yield ("pattern",), fault
 
 
 def _choices(core: Mapping[str, Any]) -> tuple[str, ...]:
@@ -232,9 +237,8 @@ def _met(field: FieldSpec, core: Mapping[str, Any]) -> Iterator[Problem]:
             ),
         )
     if field.kind == "choice":
-        from jsonschema import Draft202012Validator
-
-        validator = Draft202012Validator(field.subschema, format_checker=checker())
+        others = {word: rule for word, rule in core.items() if word != "enum"}  # its own values are in it
+        validator = validator_of(others)
         for value in field.choices:
             for error in validator.iter_errors(value):
                 word = str(error.validator)
@@ -270,9 +274,10 @@ def read_schema(lined: LinedJson) -> ObjectSchema:
     every_fault += _top_faults(lined)
     fields = []
     if shaped:
+        references = _References(document)
         for name in document["properties"]:
             if name not in broken:
-                field, found = _field(lined, name)
+                field, found = _field(lined, references, name)
                 every_fault += found
                 fields += [field] if field is not None else []
         every_fault += _relations(lined, fields)
@@ -314,45 +319,65 @@ def _top_faults(lined: LinedJson) -> Iterator[Fault]:
                 yield lined.fault(("required", i), f"{name} is no property, so no object can have it")
 
 
-def _field(lined: LinedJson, name: str) -> tuple[FieldSpec | None, list[Fault]]:
+def _field(lined: LinedJson, references: _References, name: str) -> tuple[FieldSpec | None, list[Fault]]:
     at = ("properties", name)
     if not name.strip():
         return None, [lined.fault(at, "a field needs a name")]
     try:
-        schema = _resolved(lined.value["properties"][name], lined.value, ())
+        schema = references.resolved(lined.value["properties"][name])
     except SpecError as error:
         return None, [lined.fault((*at, "$ref"), fault.what) for fault in error.faults]
     field, problems = read_field(name, schema, name in lined.value.get("required", []))
     return field, [lined.fault((*at, *below), what) for below, what in problems]
 
 
-def _resolved(schema: Any, document: dict[str, Any], trail: tuple[str, ...]) -> Any:
-    """A schema with what its references point at in their place; what stands beside a reference is added."""
-    if isinstance(schema, list):
-        return [_resolved(item, document, trail) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" not in schema:
-        return {key: _resolved(value, document, trail) for key, value in schema.items()}
-    target = schema["$ref"]
-    if not isinstance(target, str) or not target.startswith("#/"):
-        raise _lost(f"expected a local reference such as #/$defs/money, found {target!r}")
-    if target in trail:
-        raise _lost(f"{' → '.join((*trail, target))} never ends")
-    pointed: Any = document
-    for part in target[2:].split("/"):
-        part = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(pointed, dict) or part not in pointed:
-            raise _lost(f"{target} is nowhere in this file")
-        pointed = pointed[part]
-    base = _resolved(pointed, document, (*trail, target))
-    beside = {key: _resolved(value, document, trail) for key, value in schema.items() if key != "$ref"}
-    if not isinstance(base, dict):
-        raise _lost(f"{target} is no schema of a value")
-    clash = [key for key in beside if key in base and base[key] != beside[key] and key not in ("title", "description")]
-    if clash:
-        raise _lost(f"{clash[0]} stands here and, otherwise, in {target}")
-    return base | beside
+class _References:
+    """One per document: puts what references point at in their place."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._values = 0
+
+    def resolved(self, schema: Any, trail: tuple[str, ...] = ()) -> Any:
+        """A schema without references; what stands beside one is added.
+
+        Raises:
+            SpecError: One that cannot be followed, or all together stand for too much.
+        """
+        self._values += 1
+        if self._values > _MOST_RESOLVED:
+            raise _lost(f"references stand for more than {_MOST_RESOLVED:,} values; point at fewer")
+        if isinstance(schema, list):
+            return [self.resolved(item, trail) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if "$ref" not in schema:
+            return {key: self.resolved(value, trail) for key, value in schema.items()}
+        target = schema["$ref"]
+        base = self.resolved(self._pointed(target, trail), (*trail, target))
+        beside = {key: self.resolved(value, trail) for key, value in schema.items() if key != "$ref"}
+        if not isinstance(base, dict):
+            raise _lost(f"{target} is no schema of a value")
+        free = ("title", "description")
+        clash = [key for key in beside if key in base and base[key] != beside[key] and key not in free]
+        if clash:
+            raise _lost(f"{clash[0]} stands here and, otherwise, in {target}")
+        return base | beside
+
+    def _pointed(self, target: Any, trail: tuple[str, ...]) -> Any:
+        if not isinstance(target, str) or not target.startswith("#/"):
+            raise _lost(f"expected a local reference such as #/$defs/money, found {target!r}")
+        if target in trail:
+            raise _lost(f"{' → '.join((*trail, target))} never ends")
+        if len(trail) == _LONGEST_TRAIL:
+            raise _lost(f"more than {_LONGEST_TRAIL} references lead from one to the next")
+        pointed: Any = self._document
+        for step in target[2:].split("/"):
+            key = step.replace("~1", "/").replace("~0", "~")
+            if not isinstance(pointed, dict) or key not in pointed:
+                raise _lost(f"{target} is nowhere in this file")
+            pointed = pointed[key]
+        return pointed
 
 
 def _lost(what: str) -> SpecError:

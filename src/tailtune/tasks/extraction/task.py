@@ -40,6 +40,7 @@ class ExtractionTask(Task):
     curve_rung = "token_probe"
     model_type = "extractor"
     narrow = "a strict schema: every local rung answers with a valid object by construction"
+    in_windows = True
     reasons = annotate.REASONS
     spec_type = ExtractionSpec
     load_answers = staticmethod(load_schema)
@@ -54,7 +55,7 @@ class ExtractionTask(Task):
     def columns(self) -> Columns[RawLabel]:
         """Text, the declared columns of labels, group."""
         data = self.spec.data
-        return Columns(data.text, columns_of(data), reader(data), data.group)
+        return Columns(data.text, columns_of(data), reader(data), data.group, data.drop_rejected)
 
     def resolve(self, rows: Callable[[], Iterator[RawRow[RawLabel]]]) -> Iterator[RawRow[RawLabel]]:
         """Rows that say which unit their offsets count in; characters where there are no spans."""
