@@ -274,6 +274,8 @@ def decision(story: Story) -> Section | None:
         train += f": {found.train.reason}"
     if found.train.yes:
         train += f" (estimated cost {usd(found.estimated_train_usd)})"
+    elif found.train.reason == found.reason:
+        train += f"; to try it anyway: train.when: always (estimated cost {usd(found.estimated_train_usd)})"
     unknown = "; ".join(found.unmeasured) or "some evidence is missing"
     final = story.evaluate.final if story.evaluate else None
     return Section(
