@@ -28,7 +28,7 @@ from tailtune.cli.sample import example
 from tailtune.config.paths import Paths
 from tailtune.core.records import Span
 from tailtune.predictors.adapter import ADAPTER, lora_deltas
-from tailtune.predictors.encoder import encoder_path
+from tailtune.predictors.reading import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal

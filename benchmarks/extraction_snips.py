@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from tailtune.core.records import Span
-from tailtune.predictors.encoder import encoder_path
+from tailtune.predictors.reading import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.heads import TextScores, best_tags

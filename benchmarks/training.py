@@ -93,7 +93,7 @@ class Stopwatch:
 
 
 def run_ours(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
-    from tailtune.predictors.encoder import encoder_path
+    from tailtune.predictors.reading import encoder_path
     from tailtune.tasks.classification.fine_tune import LoraPredictor
     from tailtune.tasks.classification.objective import Classes
     from tailtune.training import checkpoint
@@ -144,7 +144,7 @@ def run_stock(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
         TrainingArguments,
     )
 
-    from tailtune.predictors.encoder import encoder_path
+    from tailtune.predictors.reading import encoder_path
 
     watch = Stopwatch()
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cli.checkout import Cli, Result, checkout, environment, rows, tree, unreadable, write
 from tailtune.cli import staging
 from tailtune.config.located import LinedYaml
-from tailtune.config.paths import Paths
+from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import ServiceError
 from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.services import versions
@@ -164,7 +164,7 @@ def test_a_file_that_may_not_be_read_and_a_folder(cli: Cli, tmp_path: Path, monk
     assert not cli.paths.case("mine").data.exists()
 
 
-STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.load_use_case", "tailtune.cli.staging.place_rows",
+STEPS = ("tailtune.cli.new.shutil.copyfile", "tailtune.cli.new.read_declaration", "tailtune.cli.staging.place_rows",
          "tailtune.services.versions.pin_data", "tailtune.cli.staging.place_declaration")  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> N
     with staging.alone(cli.paths):
         staging.build_in(cli.paths, "theirs")
         assert "another `tailtune new` is at work" in refused(cli, 1, "mine", "--from", source)
-        assert cli.paths.case(".new/theirs").data.is_dir()
+        assert CasePaths(cli.paths, ".new/theirs").data.is_dir()
     assert cli("new", "mine", "--from", source).code == 0
 
 

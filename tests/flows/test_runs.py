@@ -144,6 +144,46 @@ def test_ctrl_c_and_sigterm_end_the_run_its_stage_and_its_server(
     assert not left
 
 
+SERVER = """
+import sys, time
+from pathlib import Path
+from tailtune.lifecycle.local_server import LocalServer, wait_for
+with LocalServer(Path(sys.argv[1])) as server:
+    wait_for(server.url, Path(sys.argv[1]), lambda: None)
+    print(server.url, flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_mid_run_does_not_stop_it(
+    project: Paths, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (project.root / "slow-curate").write_text("3")
+    words = [sys.executable, "-c", SERVER, str(tmp_path / "server")]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        started = subprocess.Popen(
+            [sys.executable, "flows/curation.py", "toy"],
+            cwd=project.root,
+            env={**environment, "PREFECT_API_URL": url},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 120
+        while not (project.root / "started-curate").exists():
+            assert started.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.kill()
+        shown = started.communicate(timeout=120)[1]
+    assert started.returncode == 0, shown
+    assert shown.count("has gone; the run goes on") == 1
+    assert "Traceback" not in shown
+    assert ran(project) == ["curate"]
+
+
 def test_a_dead_server_is_said_at_once(project: Paths, environment: dict[str, str]) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

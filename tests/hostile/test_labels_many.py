@@ -16,7 +16,7 @@ from training.jobs import toy_job
 from tailtune.core.errors import TooLargeError, TrainingError
 from tailtune.core.records import Row
 from tailtune.predictors.base import Floats
-from tailtune.predictors.encoder import encoder_path
+from tailtune.predictors.reading import encoder_path
 from tailtune.services.label_issues import too_many
 from tailtune.tasks.classification import linear, objective, rungs
 from tailtune.tasks.classification.linear import MAX_WEIGHTS, feature_limit, fit_linear
@@ -124,3 +124,13 @@ def test_training_refuses_a_head_without_bounds(monkeypatch: pytest.MonkeyPatch)
 
 def adapted() -> AdaptedEncoder:
     return AdaptedEncoder(encoder_path(), LoraShape(4, 8, 0.0, ("query",)), torch.float32, "cpu")
+
+
+def test_vectors_that_look_alike_are_told_apart_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "EXACT_BYTES", 0)
+    dice = np.random.default_rng(0)
+    common, own, targets = dice.standard_normal(384), dice.standard_normal((200, 384)) * 0.1, np.arange(2400) % 200
+    vectors = unit((common + own[targets] + dice.standard_normal((2400, 384)) * 0.2).astype(np.float32))
+    weights, intercepts = fit_linear(vectors[:2000], targets[:2000], 200, 20.0)
+    right_rows = (vectors[2000:] @ weights.T + intercepts).argmax(axis=1) == targets[2000:]
+    assert right_rows.mean() > 0.95

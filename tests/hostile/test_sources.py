@@ -132,7 +132,7 @@ def spans_of_arrow() -> st.SearchStrategy[Any]:
 
 
 @same_folder
-@given(place=st.integers(0, 2_000), byte=st.integers(0, 255), cut=st.booleans())
+@given(place=st.integers(0, 9_999), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_parquet_file_with_one_wrong_byte(tmp_path: Path, place: int, byte: int, cut: bool) -> None:
     whole = tmp_path / "whole.parquet"
     if not whole.exists():
@@ -142,3 +142,10 @@ def test_a_parquet_file_with_one_wrong_byte(tmp_path: Path, place: int, byte: in
     content[place] = byte
     (tmp_path / "f.parquet").write_bytes(content[:place] if cut else content)
     read_all(tmp_path / "f.parquet")
+
+
+def test_a_parquet_file_whose_column_names_are_no_utf8(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"text": ["a"], "zzzz": ["b"]}), whole)
+    (tmp_path / "f.parquet").write_bytes(whole.read_bytes().replace(b"zzzz", b"\x80zzz"))
+    assert read_all(tmp_path / "f.parquet")

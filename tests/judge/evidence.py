@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
+from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, Reading, RungResult
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence, CostInputs
 from tailtune.judge.stats import mcnemar
@@ -84,11 +84,20 @@ def evidence(
     worth: CostInputs | None = None,
     cadence: Cadence | None = None,
     line: RungResult | None = None,
+    reading: Reading | None = None,
 ) -> Evidence:
     """Evidence whose learning curve gained `gain` with its last doubling."""
     points = curve((train_rows // 2, 0.8), (train_rows, 0.8 + gain))
     return Evidence(
-        rungs, points, train_rows, usd, tuple(unmeasured), inputs=worth, cadence=cadence or Cadence(90, None), line=line
+        rungs,
+        points,
+        train_rows,
+        usd,
+        tuple(unmeasured),
+        inputs=worth,
+        cadence=cadence or Cadence(90, None),
+        reading=reading,
+        line=line,
     )
 
 

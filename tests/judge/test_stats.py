@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from tailtune.judge.stats import f1, holm, mcnemar, paired, paired_counts, percentile_interval, row_bootstrap, wilson
+from tailtune.judge.stats import (
+    f1,
+    holm,
+    mcnemar,
+    paired,
+    paired_counts,
+    parted,
+    percentile_interval,
+    row_bootstrap,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -268,3 +278,14 @@ def test_the_family_errs_with_the_level_it_is_held_against() -> None:
 def test_what_is_no_p_value_is_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="expected 0 to 1"):
         holm([0.5, bad])
+
+
+def test_shares_part_as_newcombe_published() -> None:
+    gap, p = parted(wilson(56, 70), wilson(48, 80))
+    assert (gap.low, gap.high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
+    assert p < 0.05
+
+
+def test_equal_shares_do_not_part() -> None:
+    gap, p = parted(wilson(90, 100), wilson(900, 1000))
+    assert (gap.value, p) == (0.0, 1.0) and gap.low < 0 < gap.high

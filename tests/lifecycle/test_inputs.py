@@ -38,7 +38,7 @@ def test_undeclared_inputs_are_refused(paths: Paths) -> None:
         lambda: ladder.report(DecideReport),
         lambda: ladder.folder("train/model"),
         lambda: ladder.json("decide/ticket.json"),
-        lambda: ladder.raw_data,
+        lambda: ladder.raw_file("rows.jsonl"),
         lambda: ladder.prompts,
         lambda: decide.answers_file,
         lambda: inputs(paths, "validate").prices,

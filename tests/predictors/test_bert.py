@@ -5,7 +5,8 @@ import torch
 from transformers import BertModel
 
 from tailtune.predictors.bert import Linear, load_bert, mean_pool
-from tailtune.predictors.encoder import Tokens, encoder_path, pad
+from tailtune.predictors.encoder import Tokens, pad
+from tailtune.predictors.reading import encoder_path
 
 TEXTS = ["charged twice", "my card has not arrived yet and I have been waiting for two weeks now", "", "refund?"]
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tailtune.core.errors import MissingInputError
-from tailtune.predictors.encoder import WIDTH, Encoder, encoder_path
+from tailtune.predictors.encoder import WIDTH, Encoder
+from tailtune.predictors.reading import encoder_path
 
 TEXTS = ["charged twice", "where is my card", "a much longer question about a transfer that has not arrived", ""] * 5
 

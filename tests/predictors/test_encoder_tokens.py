@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.predictors.encoder import Tokens, by_length, encoder_path, pad
+from tailtune.predictors.encoder import Tokens, by_length, pad
+from tailtune.predictors.reading import encoder_path
 
 rows = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=40), max_size=60)
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertModel
 
-from tailtune.predictors.encoder import encoder_path
+from tailtune.predictors.reading import encoder_path
 
 
 def write_tiny_encoder(folder: Path) -> Path:

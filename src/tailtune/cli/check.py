@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
-from tailtune.core.errors import DataError, Fault, SpecError
+from tailtune.core.errors import DataError, Fault, MissingInputError, SpecError
 from tailtune.lifecycle.language_models import price_faults
+from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
+from tailtune.predictors.reading import SAMPLE_ROWS, reading
 from tailtune.report.numbers import counted
 from tailtune.services import sources
 from tailtune.tasks.label_check import LabelCheck, look_alike_lines
@@ -62,7 +65,21 @@ def examine(paths: Paths, name: str) -> list[str]:
     only_test = [label for label in case.answers.names if label not in (trained or ())]
     if only_test:
         lines.append(f"{answers:{width}}  only test rows have: {_named(only_test)}; nothing can be learnt about them")
-    return lines + look_alike_lines(check.seen, task.noun, task.respelling)
+    return [*lines, *look_alike_lines(check.seen, task.noun, task.respelling), *encoder_lines(case)]
+
+
+def encoder_lines(case: UseCase) -> list[str]:
+    """Lines about what the encoder cannot read of the first 2,000 rows; none where it is not installed.
+
+    Raises:
+        DataError: Faults in those rows.
+    """
+    path = case.paths.data / case.spec.data.file
+    rows = sources.read(path, case.task.columns(), case.paths.project.shown(path))
+    try:
+        return list(reading([clean(row.text)[0] for row in islice(rows, SAMPLE_ROWS)]).lines)
+    except MissingInputError:
+        return []
 
 
 def _prompts(case: UseCase, width: int) -> list[str]:
@@ -91,7 +108,7 @@ def _named(names: Sequence[str]) -> str:
 
 def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> tuple[int, int]:
     """Rows of a file, and how many different names they bear."""
-    path, task = case.paths.data / file, case.task
+    path, task = case.paths.rows_file(file), case.task
     shown = case.paths.project.shown(path)
     before = dict(check.seen)
     rows = 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tailtune.cli import staging
+from tailtune.cli.check import encoder_lines
 from tailtune.cli.sample import restore_samples
 from tailtune.config.paths import Paths
 from tailtune.core.errors import TailTuneError, UsageError
@@ -17,7 +18,7 @@ from tailtune.services import store, versions
 from tailtune.tasks.base import Task
 from tailtune.tasks.declare import Declaration, NewUseCase
 from tailtune.tasks.table import TASKS
-from tailtune.tasks.use_case import load_use_case
+from tailtune.tasks.use_case import load_use_case, read_declaration
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = frozenset({"truth"})
@@ -43,7 +44,7 @@ def create(paths: Paths, task: str, new_case: NewUseCase) -> list[str]:
     answers = f"models/{new_case.name}/{kind.spec_type.ANSWERS}"
     spec = f"models/{new_case.name}/model.yaml"
     width, prompts = max(len(spec), len(answers)), kind.starting_prompts("")
-    notes = list(made.notes) or [""]
+    notes = [*(made.notes or [""]), *encoder_lines(load_use_case(paths, new_case.name))]
     return [
         f"{spec:{width}}  written; read it, it says what will happen",
         f"{answers:{width}}  {notes[0]}",
@@ -96,7 +97,7 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
         for file, text in declared.items():
             with store.written_whole(file) as whole:
                 whole.write_text(text, encoding="utf-8")
-        load_use_case(paths, case.use_case)
+        read_declaration(case)
         staging.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
         staging.place_declaration(paths, name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings, without_password
+from tailtune.config.settings import Settings
 from tailtune.core.reports import REPORTS, RegisterReport, Report
+from tailtune.core.secrets import without_password
 from tailtune.services import store
 
 
@@ -67,12 +68,12 @@ def overview(paths: Paths) -> Iterator[str]:
 
     for name in paths.use_cases():
         story = Story.of(read_reports(paths, name))
-        done, decided, registered = bool(story.reports), story.decide, story.register
+        done, current, registered = bool(story.reports), story.verdict, story.register
         if story.failed:
             state = "closed at validate"
         elif story.left_out:
             state = f"{story.due} is next"
         else:
-            state = decided.verdict if decided else "no decision" if done else "not run yet"
+            state = current.verdict if current else "no decision" if done else "not run yet"
         version = f"version {registered.version}" if registered else ""
         yield f"{name:30} {state:12} {version}".rstrip()

@@ -40,7 +40,7 @@ def alone(paths: Paths) -> Iterator[None]:
 
 def build_in(paths: Paths, name: str) -> CasePaths:
     """Make the empty folders of a use case in staging."""
-    case = paths.case(f"{STAGING}/{name}")
+    case = CasePaths(paths, f"{STAGING}/{name}")
     case.data.mkdir(parents=True)  # before the declaration's: see `clear`
     case.folder.mkdir(parents=True)
     return case
@@ -48,20 +48,20 @@ def build_in(paths: Paths, name: str) -> CasePaths:
 
 def place_rows(paths: Paths, name: str) -> None:
     """Give the rows their place."""
-    paths.case(f"{STAGING}/{name}").data.rename(paths.case(name).data)
+    CasePaths(paths, f"{STAGING}/{name}").data.rename(paths.case(name).data)
     (paths.data / STAGING).rmdir()
 
 
 def place_declaration(paths: Paths, name: str) -> None:
     """Give the declaration its place: from now on the use case is there."""
-    paths.case(f"{STAGING}/{name}").folder.rename(paths.case(name).folder)
+    CasePaths(paths, f"{STAGING}/{name}").folder.rename(paths.case(name).folder)
     (paths.models / STAGING).rmdir()
 
 
 def clear(paths: Paths) -> None:
     """Remove what a killed `tailtune new` has left. Call it only when none is running."""
     for left in _folders(paths.models / STAGING):
-        rows_moved = not paths.case(f"{STAGING}/{left.name}").data.exists()
+        rows_moved = not CasePaths(paths, f"{STAGING}/{left.name}").data.exists()
         if rows_moved and not paths.case(left.name).folder.exists():
             shutil.rmtree(paths.case(left.name).data, ignore_errors=True)
     shutil.rmtree(paths.models / STAGING, ignore_errors=True)

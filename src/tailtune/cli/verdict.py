@@ -9,7 +9,7 @@ from tailtune.cli.cost import finite
 from tailtune.cli.show import read_reports
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError
-from tailtune.core.reports import Verdict
+from tailtune.core.reports import Verdict, last_verdict
 from tailtune.report.story import Story
 
 EXPECTED: tuple[Verdict, ...] = get_args(Verdict)
@@ -26,8 +26,8 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
     if decided is None:
         at = f"it stopped at {story.due}" if story.reports else "nothing has run yet"
         raise MissingInputError(f"{use_case}: no verdict; {at}", f"tailtune run {use_case}")
-    final = None if evaluated is None else evaluated.final
-    current = decided if final is None else final
+    current = last_verdict(decided, evaluated)
+    assert current is not None  # noqa: S101 - there is a decision
     economics = current.economics
     page = paths.case(use_case).page
     return {
@@ -35,7 +35,7 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
         "verdict": current.verdict,
         "reason": current.reason,
         "provisional": current.provisional,
-        "stage": "decide" if final is None else "evaluate",
+        "stage": "evaluate" if evaluated is not None and current is evaluated.final else "decide",
         "would_change": list(current.would_change),
         "unmeasured": list(story.not_measured),
         "best_rung": decided.best_rung,

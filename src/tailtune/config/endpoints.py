@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import UndeclaredEndpointError, UsageError
+from tailtune.core.secrets import secret_in, without_password
 
 VARIABLE = "TAILTUNE_ENDPOINTS"
 _LISTED = re.compile(r"(?:(?P<key_env>[A-Z][A-Z0-9_]*)=)?(?P<url>https?://\S+)")
@@ -70,9 +71,10 @@ def listed_addresses(text: str) -> frozenset[Address]:
     addresses = set()
     for word in text.split():
         match = _LISTED.fullmatch(word)
-        if match is None:
+        if match is None or secret_in(match["url"]):
             raise UsageError(
-                f"{VARIABLE}: expected URLs, or VARIABLE=URL where a key is sent, with spaces between",
+                f"{VARIABLE}: expected URLs, or VARIABLE=URL where a key is sent, with spaces between, and no password "
+                "or key in a URL",
                 f'export {VARIABLE}="OPENAI_API_KEY=https://api.openai.com/v1 http://127.0.0.1:11434/v1"',
             )
         addresses.add(Address.of(match["url"], match["key_env"]))
@@ -93,7 +95,7 @@ def require_declared(name: str, address: Address, declared: frozenset[Address], 
     """
     if address in declared or (address.key_env is None and address.url in {other.url for other in declared}):
         return
-    shown = Address(_without_user(address.url), address.key_env)
+    shown = Address(without_password(address.url), address.key_env)
     key = f" and the value of {shown.key_env}" if shown.key_env else ""
     there = f"{where} or {VARIABLE}" if where else VARIABLE
     raise UndeclaredEndpointError(
@@ -125,8 +127,3 @@ def also_listed(models: Iterable[LanguageModelSpec]) -> Iterator[None]:
     finally:
         if before:
             os.environ[VARIABLE] = before
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from abc import abstractmethod
+from pathlib import PurePosixPath
 from typing import ClassVar, Literal, Protocol, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
@@ -33,6 +35,16 @@ class DataSpec(StrictSpec):
         True,
         description="Drop rows that a tool marks: `answer` reject or ignore, `was_cancelled` true, `status` discarded.",
     )
+
+    @field_validator("file", "test_file")
+    @classmethod
+    def _inside(cls, file: str | None) -> str | None:
+        path = PurePosixPath(file or "")
+        if file is not None and (
+            not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()
+        ):
+            raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
+        return file
 
 
 class CurateSpec(StrictSpec):
@@ -132,7 +144,9 @@ class TrainSpec(StrictSpec):
     batch_rows: int = Field(64, ge=1, le=4096, description="Rows per optimiser step.")
     learning_rate: float = Field(1.5e-3, gt=0, lt=1, description="Peak rate of the adapter, decays linearly.")
     head_learning_rate: float = Field(1e-2, gt=0, lt=1, description="Peak rate of the head.")
-    max_tokens: int = Field(128, ge=8, le=512, description="Longer texts are cut.")
+    max_tokens: int | None = Field(
+        None, ge=8, le=512, description="Longer texts are cut; null: at what the encoder can read."
+    )
     max_rows: int = Field(100_000, ge=100, description="Train rows used at most, chosen by hash; the rest is counted.")
     seed: int = Field(17, ge=0, description="Of weights and row order.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between checkpoints.")
@@ -154,6 +168,14 @@ class RegisterSpec(StrictSpec):
         "better",
         description="better: paired interval against the champion above 0; not-worse: above −min_effect.",
     )
+
+    @field_validator("model")
+    @classmethod
+    def _registrable(cls, model: str | None) -> str | None:
+        """As MLflow, its URIs and its searches take it."""
+        if model is not None and not re.fullmatch(r"\w[\w .-]{0,248}\w|\w", model):
+            raise ValueError("expected letters, digits, spaces and . _ - , with a letter or digit at both ends")
+        return model
 
 
 class ModelSpec(StrictSpec):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tailtune.core.errors import UsageError
+
+_CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # DVC's cache, wherever it is
+_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,16 @@ class Paths:
         return sorted(path.parent.name for path in self.models.glob("*/model.yaml"))
 
     def case(self, use_case: str) -> CasePaths:
-        """The paths of one use case."""
+        """The paths of one use case.
+
+        Raises:
+            UsageError: What is given is a path or an option rather than the name of a folder of models/.
+        """
+        if not _NAME.fullmatch(use_case):
+            raise UsageError(
+                f"{use_case!r:.120}: expected a use case, by its name: the name alone of a folder of models/",
+                "tailtune list",
+            )
         return CasePaths(self, use_case)
 
 
@@ -112,6 +125,23 @@ class CasePaths:
     def data(self) -> Path:
         """The raw rows."""
         return self.project.data / self.use_case
+
+    def rows_file(self, file: str) -> Path:
+        """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.
+
+        A link into DVC's cache, as `dvc config cache.type symlink` makes them, is the file itself.
+
+        Raises:
+            UsageError: It leads elsewhere.
+        """
+        path, home = self.data / file, self.project.data.resolve() / self.use_case
+        real = path.resolve()
+        if real.is_relative_to(home) or (path.is_symlink() and _CACHED.search(real.as_posix())):
+            return path
+        raise UsageError(
+            f"{self.project.shown(path)}: leads to {real}; expected a file in {self.project.shown(self.data)}/",
+            f"copy it there in place of the link, then: tailtune check {self.use_case}",
+        )
 
     @property
     def build(self) -> Path:

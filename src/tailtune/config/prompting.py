@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tailtune.config.strict import SpendingLimit, StrictSpec
+from tailtune.core.secrets import secret_in
 
 PromptRungName = Literal[
     "lm_zero_shot", "lm_few_shot", "lm_chain_of_thought", "lm_retrieval", "lm_constrained", "lm_strong", "lm_optimised"
@@ -44,6 +45,17 @@ class LanguageModelSpec(StrictSpec):
     rate_limit_wait_s: float = Field(
         600.0, ge=0, le=86_400, description="Seconds that a rate limit is waited out at most, without one answer."
     )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _no_secret(cls, endpoint: str | None) -> str | None:
+        secret = secret_in(endpoint or "")
+        if secret:
+            raise ValueError(
+                f"{secret} stands in the address, which is kept in git, reports and MLflow; expected the bare address, "
+                "and the key in the environment variable that key_env names"
+            )
+        return endpoint
 
     @model_validator(mode="after")
     def _one_place(self) -> LanguageModelSpec:

@@ -6,7 +6,6 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -108,11 +107,3 @@ def _keep_loopback_off_the_proxy(environ: MutableMapping[str, str]) -> None:
     given = [host.strip() for key in ("NO_PROXY", "no_proxy") for host in environ.get(key, "").split(",")]
     hosts = list(dict.fromkeys(host for host in (*given, *_LOOPBACK) if host))
     environ["NO_PROXY"] = environ["no_proxy"] = "*" if "*" in hosts else ",".join(hosts)
-
-
-def without_password(uri: str) -> str:
-    """An address as messages and pages may show it: without the password that may stand in it."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

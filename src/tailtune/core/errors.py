@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailtune.core.printable import printable, shortened
+from tailtune.core.secrets import without_passwords
 
 _MOST_FAULTS, _LONGEST_FAULT = 50, 2_000
 
@@ -22,8 +23,8 @@ class TailTuneError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        self.message = printable(message)
-        self.hint = None if hint is None else printable(hint)
+        self.message = printable(without_passwords(message))
+        self.hint = None if hint is None else printable(without_passwords(hint))
         super().__init__(self.message)
 
     def __str__(self) -> str:

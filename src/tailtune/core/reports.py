@@ -129,6 +129,37 @@ class CurvePoint(Record):
     quality: Estimate
 
 
+class Reading(Record):
+    """One per encoder and set of texts: how much of the texts it can read, on a sample of them."""
+
+    rows: int = Field(ge=0, description="Texts looked at.")
+    unreadable_rows: int = Field(description="Of these, with half their letters or more unknown to the encoder.")
+    unread_share: float = Field(description="Share of all letters that it reads as unknown, bytes or one by one.")
+    cut_rows: int = Field(description="Of these, longer than max_tokens: what follows is not read.")
+    max_tokens: int = Field(description="Where texts are cut.")
+
+    @property
+    def mostly_unreadable(self) -> bool:
+        """Whether the encoder cannot read most of the texts."""
+        return self.unreadable_rows * 2 > self.rows
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person should know, as sentences without a dot; none when all is read."""
+        lines = []
+        if self.unreadable_rows:
+            lines.append(
+                f"the encoder cannot read {self._rows(self.unreadable_rows)}: half their letters or more are unknown "
+                "to it (another script or language)"
+            )
+        if self.cut_rows:
+            lines.append(f"the encoder reads {self.max_tokens} tokens; {self._rows(self.cut_rows)} are longer and cut")
+        return tuple(lines)
+
+    def _rows(self, rows: int) -> str:
+        return f"{rows / self.rows:.1%} of the texts ({rows:,} of {self.rows:,} looked at)"
+
+
 class LadderReport(Report):
     """One per ladder: every rung on the same dev rows by the same scorer."""
 
@@ -142,6 +173,7 @@ class LadderReport(Report):
     curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
     curve_rung: str = Field("probe", description="Which one.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")
+    reading: Reading | None = Field(None, description="How much of train and dev texts the encoder can read.")
 
 
 Role = Literal["base", "strong"]
@@ -356,6 +388,17 @@ class FinalVerdict(Record):
     economics: Economics | None = None
 
 
+def last_verdict(decided: DecideReport | None, evaluated: EvaluateReport | None) -> FinalVerdict | None:
+    """The verdict that holds: after the test where test was opened, before it the decision's; None without either."""
+    if evaluated is not None and evaluated.final is not None:
+        return evaluated.final
+    return (
+        None
+        if decided is None
+        else FinalVerdict(**{name: getattr(decided, name) for name in FinalVerdict.model_fields})
+    )
+
+
 class EpochResult(Record):
     """One per training epoch."""
 
@@ -381,6 +424,7 @@ class TrainReport(Report):
     precision: str = ""
     temperature: float = 1.0
     stopped: str = Field("", description="Why it stopped before the last epoch; empty when it did not.")
+    reading: Reading | None = Field(None, description="How much of the train texts the encoder can read.")
     resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
 
 

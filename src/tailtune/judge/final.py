@@ -25,9 +25,13 @@ settled and the target is not met, so the reason says by how much and what to do
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tailtune.core.figures import counted
+from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
 from tailtune.judge.constraints import (
@@ -55,9 +59,20 @@ from tailtune.judge.net_value import (
     paired_gain,
     price_of,
     request_price,
+    row_right,
+    weigh,
 )
-from tailtune.judge.stats import SIGNIFICANT
-from tailtune.judge.verdict import Evidence, seldom_line, target_line, turning_points
+from tailtune.judge.stats import SIGNIFICANT, parted
+from tailtune.judge.verdict import (
+    Evidence,
+    just_enough,
+    seldom_line,
+    standing,
+    target_line,
+    turning_points,
+    would_change,
+)
+from tailtune.judge.verdict import rule as rule_before
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ class OnTest:
 
 
 def final_verdict(
-    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets, max_train_usd: Usd = math.inf
 ) -> tuple[Decision, FinalVerdict]:
     """Who won on test, and the verdict.
 
@@ -89,12 +104,13 @@ def final_verdict(
         decided: The decision before training.
         evidence: What it was made of.
         targets: What the product needs.
+        max_train_usd: What a training may cost at most.
 
     Returns:
         Yes when the fine-tune is the winner; and the verdict, provisional as the decision was.
     """
     if tested.fine_tune is None or tested.comparison is None:
-        return _untrained(tested, decided, evidence, targets)
+        return _untrained(tested, decided, evidence, targets, max_train_usd)
     ruled = rule(tested, evidence, targets)
     change = [target_line(tested.rung, targets, tested.line)]
     if evidence.inputs is not None:
@@ -106,7 +122,7 @@ def final_verdict(
     change += [f"measuring {name}" for name in evidence.unmeasured]
     return decision, FinalVerdict(
         verdict=verdict,
-        reason=decision.reason,
+        reason=decision.reason + _parted(tested, evidence),
         provisional=decided.provisional,
         would_change=tuple(change),
         economics=_economics(tested, evidence, targets),
@@ -217,22 +233,72 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
 
 
 def _untrained(
-    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets
+    tested: OnTest, decided: DecideReport, evidence: Evidence, targets: Targets, max_train_usd: Usd
 ) -> tuple[Decision, FinalVerdict]:
-    verdict, contradicted = untrained(tested, decided.verdict, evidence, targets)
-    change = decided.would_change
-    if contradicted:  # what would change the earlier verdict is of no use to anybody
-        change = (
-            target_line(tested.rung, targets, tested.line),
-            *(f"measuring {name}" for name in evidence.unmeasured),
+    """Row 1 with the test's figures: the verdict, its reason, and what would change it."""
+    verdict, reason = untrained(tested, decided.verdict, evidence, targets)
+    rung, shown = _as_tested(tested, evidence)
+    outcome = rule_before(shown, targets, max_train_usd, rung)
+    change: Sequence[str] = (
+        target_line(rung, targets, shown.line),
+        *(f"measuring {name}" for name in shown.unmeasured),
+    )
+    if not reason and outcome.verdict == verdict:
+        reason = f"on test {outcome.reason}"
+        change = would_change(
+            shown, targets, rung, lambda other: rule_before(other, targets, max_train_usd, rung).verdict
         )
-    nobody = Decision(yes=False, reason=f"nothing was trained; {tested.rung.title} answers")
-    return nobody, FinalVerdict(
+    elif not reason:
+        holds = "until it is decided again"
+        if verdict == "stay":
+            within = rung.quality.low <= targets.quality <= rung.quality.high
+            holds = f"as {'the target is within the interval on test' if within else 'test does not speak against it'}"
+        was = f"on dev it was {pct(_on_dev(tested, evidence).quality)}, and the verdict of then holds, {holds}"
+        reason = f"on test {standing(rung, targets)}; {was}"
+    return Decision(yes=False, reason=f"nothing was trained; {rung.title} answers"), FinalVerdict(
         verdict=verdict,
-        reason=contradicted or decided.reason,
+        reason=reason + _parted(tested, evidence),
         provisional=decided.provisional,
-        would_change=change,
-        economics=decided.economics,
+        would_change=tuple(change),
+        economics=_untrained_economics(rung, tested, shown, targets),
+    )
+
+
+def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence]:
+    """The rung with its figures on test, and the evidence with it and the line in place of those on dev."""
+    on_dev, result, price = _on_dev(tested, evidence), tested.rung, tested.price
+    known: dict[str, Any] = {"metrics": result.metrics, "invalid_rows": result.invalid_rows}
+    known["latency"] = result.latency or on_dev.latency
+    if price is not None:
+        known |= {"usd_per_1000": price.value * 1000, "usd_low": price.low * 1000, "usd_high": price.high * 1000}
+    rung, line = on_dev.model_copy(update=known), evidence.line
+    if line is not None and tested.line is not None:
+        line = line.model_copy(update={"title": tested.line.title, "metrics": tested.line.metrics})
+    rungs = tuple(rung if other is on_dev else other for other in evidence.rungs)
+    return rung, replace(evidence, rungs=rungs, line=line)
+
+
+def _untrained_economics(rung: RungResult, tested: OnTest, shown: Evidence, targets: Targets) -> Economics | None:
+    if shown.inputs is None:
+        return None
+    first, *others = candidates_beside(rung, shown.rungs, targets, shown.inputs)
+    tuned = just_enough(rung, targets)
+    beside = [on_test(first, tested.rung, tested.price), *others]
+    return economics(beside, tuned, weigh(rung, tuned, shown.inputs), shown.inputs)
+
+
+def _parted(tested: OnTest, evidence: Evidence) -> str:
+    """How far the rung's test lies from its dev, as the end of a sentence; empty where chance explains it.
+
+    Limit: rows of a rung that was bought until an answer was clear count as a fixed sample.
+    """
+    gap, p = parted(row_right(tested.rung), row_right(_on_dev(tested, evidence)))
+    if p >= SIGNIFICANT:
+        return ""
+    ends = sorted((abs(gap.low * 100), abs(gap.high * 100)))
+    return (
+        f"; {tested.rung.title} is right {abs(gap.value) * 100:.1f} points ({ends[0]:.1f} to {ends[1]:.1f}) "
+        f"{'less' if gap.value < 0 else 'more'} often on test than on dev, p = {p:.2g}: more than chance explains"
     )
 
 

@@ -181,6 +181,25 @@ def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.f
     return result
 
 
+def parted(first: Estimate, second: Estimate) -> tuple[Estimate, float]:
+    """How far two shares, measured on two independent sets of rows, lie apart.
+
+    Returns:
+        First − second with its 95 % interval (Newcombe's, from Wilson's), and Fisher's exact two-sided p-value.
+
+    Source: Newcombe (1998), method 10; Fisher (1935).
+    """
+    from scipy.stats import fisher_exact
+
+    right = [round(share.value * share.rows) for share in (first, second)]
+    ours, theirs = (wilson(count, share.rows) for count, share in zip(right, (first, second), strict=True))
+    gap = ours.value - theirs.value
+    p = fisher_exact([[right[0], first.rows - right[0]], [right[1], second.rows - right[1]]]).pvalue
+    low = gap - math.hypot(ours.value - ours.low, theirs.high - theirs.value)
+    high = gap + math.hypot(ours.high - ours.value, theirs.value - theirs.low)
+    return Estimate(value=gap, low=low, high=high, rows=second.rows), float(p)
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """Exact two-sided McNemar p-value from the discordant counts, 0 to 1."""
     from scipy.stats import binomtest

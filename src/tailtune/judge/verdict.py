@@ -33,7 +33,16 @@ from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import CandidateResult, CurvePoint, DiagnoseReport, Economics, RungResult, Scored, Verdict
+from tailtune.core.reports import (
+    CandidateResult,
+    CurvePoint,
+    DiagnoseReport,
+    Economics,
+    Reading,
+    RungResult,
+    Scored,
+    Verdict,
+)
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -51,7 +60,7 @@ from tailtune.judge.constraints import (
     usd,
     validity,
 )
-from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
+from tailtune.judge.economics import SELDOM_DAYS, Cadence, Candidate, CostInputs
 from tailtune.judge.net_value import (
     Weighed,
     assumed,
@@ -85,6 +94,7 @@ class Evidence:
         narrow: What is known of the answers' format, in words.
         cadence: How often behaviour must change.
         diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
+        reading: How much of the texts the encoder can read; None when it was not measured.
         inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
         line: The best of what answers every text alike, which every rung must beat; None when none was measured.
     """
@@ -97,6 +107,7 @@ class Evidence:
     narrow: str = ""
     cadence: Cadence = field(default_factory=Cadence)
     diagnosis: DiagnoseReport | None = None
+    reading: Reading | None = None
     inputs: CostInputs | None = None
     line: RungResult | None = None
 
@@ -125,18 +136,31 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
     outcome = rule(evidence, targets, max_train_usd)
     inputs, dollars = evidence.inputs, None
     if inputs is not None:
-        tuned = assumed(outcome.best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
+        tuned = just_enough(outcome.best, targets)
         beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
         dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
     change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
     return replace(outcome, would_change=change, economics=dollars)
 
 
-def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
-    """The table above and nothing else: the verdict, its reason and the best rung."""
-    serving = [rung for rung in evidence.rungs if servable(rung, targets)]
+def just_enough(best: RungResult, targets: Targets) -> Candidate:
+    """A fine-tune that is not trained, taken to just reach the target."""
+    return assumed(best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
+
+
+def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungResult | None = None) -> Outcome:
+    """The table above and nothing else: the verdict, its reason and the best rung.
+
+    Args:
+        evidence: What the verdict is made of.
+        targets: What the product needs.
+        max_train_usd: What a training may cost at most.
+        about: The rung that was chosen before; None when one of all is to be chosen.
+    """
+    able = evidence.rungs if about is None else [about]
+    serving = [rung for rung in able if servable(rung, targets)]
     staying = [rung for rung in serving if stays(rung, targets, evidence.line)]
-    best = _best(evidence, targets, serving, staying)
+    best = about or _best(evidence, targets, serving, staying)
     if cannot_tell(best, evidence.line, targets):
         return Outcome("not-yet", _cannot_tell(best, evidence, targets), best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
@@ -184,6 +208,10 @@ def _worth(weighed: Weighed | None) -> float:
 
 def _against(evidence: Evidence, worth: float, targets: Targets, max_train_usd: Usd) -> str:
     """What speaks against training now, in words; empty when nothing does."""
+    if evidence.reading is not None and evidence.reading.mostly_unreadable:
+        return (
+            f"{evidence.reading.lines[0]}, and a fine-tune starts from it: an encoder of their language must come first"
+        )
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking:
         return lacking
@@ -269,6 +297,12 @@ def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targe
         f"but a fine-tune that just reaches the target {targets.quality:.1%} would be worth {usd(worth)} more over "
         f"{horizon}, errors counted"
     )
+
+
+def standing(rung: RungResult, targets: Targets) -> str:
+    """What a rung reaches, and how that lies to what is needed."""
+    does = servable(rung, targets) and meets_with_head_room(rung.quality, targets)
+    return _reaches(rung, targets) if does else _why_not(rung, targets)
 
 
 def _why_not(rung: RungResult, targets: Targets) -> str:

@@ -135,7 +135,7 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
 def _raw(
     context: Context, name: str, check: LabelCheck, read: Counter[str], key: Literal["file", "test_file"], drops: Drops
 ) -> Iterator[RawRow]:
-    file, hint = context.inputs.raw_data / name, f"tailtune check {context.case.name}"
+    file, hint = context.inputs.raw_file(name), f"tailtune check {context.case.name}"
     task = context.case.task
     columns = task.columns()
     rows = task.resolve(lambda: sources.read(file, columns, context.shown(file), hint, name, with_rejected=True))

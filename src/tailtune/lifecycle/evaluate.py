@@ -47,7 +47,8 @@ def run(context: Context) -> EvaluateReport:
     best = ticket["best_rung"]
     scored = _score_all(context, test, best, _folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)
-    decision, final = final_verdict(tested, decided, facts, targets_of(context.case.spec.targets))
+    spec = context.case.spec
+    decision, final = final_verdict(tested, decided, facts, targets_of(spec.targets), spec.train.max_cost_usd)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")

@@ -77,6 +77,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
         unmeasured=tuple(dict.fromkeys((*ladder.unmeasured, *prompt.unmeasured, *empty))),
         narrow=context.case.task.narrow,
         cadence=cadence,
+        reading=ladder.reading,
         diagnosis=context.inputs.report(DiagnoseReport),
         inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )

@@ -116,10 +116,13 @@ class Inputs:
         """
         return store.read_jsonl(self.folder(name), self._stage, self._writer(name))
 
-    @property
-    def raw_data(self) -> Path:
-        """The folder with the raw rows."""
-        return self._allowed(self._case.paths.data)
+    def raw_file(self, name: str) -> Path:
+        """A file of raw rows.
+
+        Raises:
+            UsageError: It leads out of the use case's folder.
+        """
+        return self._allowed(self._case.paths.rows_file(name))
 
     @property
     def prompts(self) -> Path:
@@ -161,7 +164,7 @@ class Inputs:
         """Which commit and which data a version is made from, as of now."""
         paths, project = self._case.paths, self._case.paths.project
         commit, name = versions.git_commit(project.root), self._case.spec.data.test_file
-        test_file = None if name is None else paths.data / name
+        test_file = None if name is None else paths.rows_file(name)
         return Provenance(
             git_commit=commit,
             git_dirty=None if commit is None else versions.git_dirty(project.root),

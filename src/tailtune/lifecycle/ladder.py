@@ -17,6 +17,7 @@ from tailtune.judge.economics import usd_per_1000
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
+from tailtune.predictors.reading import reading
 from tailtune.predictors.timing import time_rows
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -34,6 +35,9 @@ def run(context: Context) -> LadderReport:
     case, spec, inputs = context.case, context.case.spec.ladder, context.inputs
     train, dev = inputs.rows("train"), inputs.rows("dev")
     fit_rows = store.first_by_id(train, spec.max_fit_rows)
+    read = reading([row.text for row in (*fit_rows, *dev)])
+    for line in read.lines:
+        context.progress.say(line)
     embed, pace = _encoded(fit_rows, dev, context.progress)
     fitting = case.task.fit_context(fit_rows, embed)
     rungs: list[RungResult] = []
@@ -63,6 +67,7 @@ def run(context: Context) -> LadderReport:
         fit_rows_capped=len(train) - len(fit_rows),
         encode_rows_per_s=round(pace, 1),
         rungs=tuple(rungs),
+        reading=read,
         curve=_curve(context, fitting, dev, rungs),
         curve_rung=case.task.curve_rung,
         unmeasured=tuple(unmeasured),

@@ -30,9 +30,10 @@ from urllib.parse import urlsplit
 import psutil
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import without_password
-from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError
+from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
+from tailtune.core.secrets import secret_in, without_password
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 STARTUP_S = 120.0
 _END_S = 5.0
+_RETRIES = 2
+"""How often a request to the Prefect server is sent again; Prefect's own five take more than a minute each."""
 _LOG = "temporary-server.log"
 
 
@@ -53,7 +56,7 @@ class LocalServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._folder = folder
         self._server: Any = None
         self._ended = threading.Event()
@@ -244,10 +247,52 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
         return
     with _server(paths, url, options.server, partial(_warm_up, case, work)) as address, _settings(paths, address):
         try:
-            flow(options.use_case, options.force)
+            _observed(flow, options, paths, address)
         finally:
             APILogWorker.drain_all(timeout=_END_S)
             EventsWorker.drain_all(timeout=_END_S)
+
+
+def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, address: str) -> None:
+    """Run a flow; when its server dies meanwhile, go on from there with a server of our own.
+
+    Losing an observer stops no life: stages that have ended are fresh, and only the one that was being told of is asked
+    for again.
+    """
+    try:
+        flow(options.use_case, options.force)
+    except Exception as error:
+        if (fault := _fault_of_ours(error)) is not None:
+            raise fault from None
+        if _answers(address):
+            raise
+        print(
+            f"The Prefect server at {without_password(address)} has gone; the run goes on with one of its own",
+            file=sys.stderr,
+            flush=True,
+        )
+        with LocalServer(paths.root / ".run") as server:
+            wait_for(server.url, paths.root / ".run", lambda: None)
+            with _settings(paths, server.url):
+                flow(options.use_case, False)
+
+
+def _fault_of_ours(error: BaseException) -> TailTuneError | None:
+    """The error of a stage, also where telling the server of it failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TailTuneError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        _check_answers(url)
+    except ServiceError:
+        return False
+    return True
 
 
 def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
@@ -273,6 +318,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     """A local run ends with its process, so nobody needs its heartbeat, and a heart takes a second to stop."""
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOCAL_STORAGE_PATH,
         temporary_settings,
@@ -281,6 +327,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     return temporary_settings(
         {
             PREFECT_API_URL: address,
+            PREFECT_CLIENT_MAX_RETRIES: _RETRIES,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOCAL_STORAGE_PATH: paths.root / ".run" / "results",
         }
@@ -306,6 +353,12 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
 
 
 def _check_answers(url: str) -> None:
+    if secret_in(url):
+        raise UsageError(
+            f"PREFECT_API_URL={without_password(url)} is given with a user, password or key in it; expected the bare "
+            "address",
+            "export PREFECT_API_AUTH_STRING=user:password (or PREFECT_API_KEY=…), and leave them out of the address",
+        )
     try:
         urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5).close()  # noqa: S310
     except urllib.error.HTTPError:

@@ -19,6 +19,7 @@ from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
+from tailtune.core.private import private_folder
 from tailtune.core.process import LEAVING_S, leave_with
 from tailtune.core.progress import Progress
 from tailtune.core.reports import RegisterReport, Report
@@ -103,7 +104,8 @@ def _alone(paths: CasePaths, stage: str) -> Iterator[None]:
     """Hold the use case; a process that dies in any way lets go of it."""
     if "DVC_STAGE" in os.environ:
         leave_with(os.getppid(), LEAVING_S)
-    paths.build.mkdir(parents=True, exist_ok=True)
+    private_folder(paths.build.parent)
+    private_folder(paths.build)
     with paths.lock.open("a+", encoding="utf-8") as lock:
         if _is_taken(lock):
             lock.seek(0)

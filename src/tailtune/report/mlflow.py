@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.model import ModelSpec
-from tailtune.config.settings import without_password
 from tailtune.core.ledger import Bill, Ledger
 from tailtune.core.records import Record, Split
 from tailtune.core.reports import (
@@ -42,6 +41,7 @@ from tailtune.core.run_plan import (
     points,
     prompt_name,
 )
+from tailtune.core.secrets import without_password
 from tailtune.report import sections, tables
 from tailtune.report.html import charts
 from tailtune.report.story import Candidate, Kind
@@ -337,7 +337,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
         **_economics(None if final is None else final.economics),
     }
     return RunPlan(
-        name="evaluate",
+        name="evaluate" if final is None else f"evaluate: {final.verdict}",
         params=_section(spec, "evaluate") | {"split": "test", "winner": report.winner},
         metrics=points(figures),
         tags=verdict | ({} if final is None else {"tailtune.provisional": _flag(final.provisional)}),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings, without_password
+from tailtune.config.settings import Settings
 from tailtune.core.records import Estimate
 from tailtune.core.reports import RegisterReport, Report, ValidateReport
 from tailtune.core.run_plan import Table
+from tailtune.core.secrets import without_password
 from tailtune.report import sections, tables
 from tailtune.report.numbers import NOT_MEASURED, duration, memory, ms, plain, points_with_interval, usd, with_interval
 

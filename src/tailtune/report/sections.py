@@ -16,6 +16,7 @@ from tailtune.core.reports import (
     FailureClass,
     LadderReport,
     PromptReport,
+    Reading,
     RegisterReport,
     Report,
     RungResult,
@@ -109,6 +110,11 @@ def _unmeasured(what: Sequence[str]) -> Fact | None:
     return Fact("; ".join(what), "not measured") if what else None
 
 
+def _reading(found: Reading | None) -> Fact | None:
+    """What the encoder cannot read; None when it reads all."""
+    return Fact("; ".join(found.lines), "not read", tone="wait") if found is not None and found.lines else None
+
+
 def rows(story: Story) -> Section | None:
     """Rows read, kept and dropped by reason, and values that their texts do not say."""
     found = story.curate
@@ -174,7 +180,9 @@ def ladder(story: Story) -> Section | None:
     target = f", target {share(story.target)} at ┊" if story.target is not None else ""
     note = f"cheaper rungs on {counted(found.dev_rows, 'dev row')}{target}"
     best = max(found.rungs, key=lambda rung: rung.quality.value, default=None)
-    return Section("Ladder", note, _facts(_unmeasured(found.unmeasured)), details=_facts(_best(best)))
+    return Section(
+        "Ladder", note, _facts(_unmeasured(found.unmeasured), _reading(found.reading)), details=_facts(_best(best))
+    )
 
 
 def _best(rung: RungResult | None) -> Fact | None:
@@ -275,6 +283,7 @@ def decision(story: Story) -> Section | None:
             Fact(f": {found.reason}", lead=VERDICTS[found.verdict]),
             Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
             Fact(train, "training"),
+            _reading(story.ladder.reading) if story.ladder else None,
         ),
         () if final else found.would_change[:MOST_CHANGES],
         tuple(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
@@ -301,6 +310,7 @@ def training(story: Story) -> Section | None:
             Fact(f"resumed from step {count(found.resumed_from_step)}") if found.resumed_from_step else None,
             Fact(steps, f"dev {title(found.metric)}") if steps else None,
             Fact(found.stopped, "stopped early") if found.stopped else None,
+            _reading(found.reading),
         ),
     )
 

@@ -27,6 +27,7 @@ from tailtune.core.reports import (
     RungResult,
     TrainReport,
     ValidateReport,
+    last_verdict,
 )
 from tailtune.report.numbers import called, count, counted, ms, share, words
 
@@ -131,16 +132,7 @@ class Story:
         """The verdict that holds: the test's, before it the decision's; None without either, or when it is old."""
         if self.failed or self.stopped or self.left_out or self.decide is None:
             return None
-        if self.evaluate is not None and self.evaluate.final is not None:
-            return self.evaluate.final
-        found = self.decide
-        return FinalVerdict(
-            verdict=found.verdict,
-            reason=found.reason,
-            provisional=found.provisional,
-            would_change=found.would_change,
-            economics=found.economics,
-        )
+        return last_verdict(self.decide, self.evaluate)
 
     @property
     def fine_tune(self) -> CandidateResult | None:

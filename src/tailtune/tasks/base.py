@@ -161,6 +161,7 @@ class Task(ABC):
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
         respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
+        in_windows: Whether a fine-tune reads a longer text in several windows, instead of cutting it.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -174,6 +175,7 @@ class Task(ABC):
     model_type: ClassVar[str]
     narrow: ClassVar[str]
     respelling: ClassVar[str] = ""
+    in_windows: ClassVar[bool] = False
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 

@@ -57,6 +57,16 @@ def load_use_case(paths: Paths, name: str) -> UseCase:
         near = get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none yet'}"
         raise UsageError(f"models/{name}/model.yaml: no use case `{name}`; {meant}", "tailtune list")
+    return read_declaration(case)
+
+
+def read_declaration(case: CasePaths) -> UseCase:
+    """Read and check what stands in a use case's folder, also before the folder is in its place.
+
+    Raises:
+        SpecError: Faults in model.yaml or in what it names, each with file:line.
+    """
+    paths, name = case.project, case.use_case
     hint = f"tailtune check {name}"
     faults: list[Fault] = []
     lined = LinedYaml(case.model_yaml, paths.shown(case.model_yaml), hint)

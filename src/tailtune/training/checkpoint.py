@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.adapter import ADAPTER, CONFIG, TAILTUNE
-from tailtune.predictors.encoder import ENCODER_NAME
+from tailtune.predictors.reading import ENCODER_NAME
 from tailtune.training.objective import EpochStats, FitJob, FitResult
 
 FORMAT = 3

@@ -20,6 +20,7 @@ from tailtune.tasks.classification.replies import LabelCodec
 
 LABELS = {"cats": "", "dogs": ""}
 SPEC = LanguageModelSpec(name="double", endpoint="http://127.0.0.1:9/v1")
+TAGS = "{% for one in labels %}{{ one.name }} {% endfor %}"
 START = "Say which it is: {% for one in labels %}{{ one.name }} {% endfor %}"
 BETTER = "Mind the purr. Say which it is: {% for one in labels %}{{ one.name }} {% endfor %}"
 ROWS = [
@@ -101,14 +102,14 @@ def found_by(reflecting: Reflecting, model: Model | None = None, calls: int = 20
 
 
 def test_the_word_that_helps_is_found() -> None:
-    found = found_by(Reflecting(fenced("Look closely: {{ labels[0].name }}"), fenced(BETTER)))
+    found = found_by(Reflecting(fenced(f"Look closely: {TAGS}"), fenced(BETTER)))
     assert found.system == BETTER
     assert found.name == NAME
     assert found.user == "Text:\n{{ text }}\nAnswer:"
 
 
 def test_what_does_not_help_is_not_taken() -> None:
-    found = found_by(Reflecting(fenced("Bark. {{ labels[0].name }}")))
+    found = found_by(Reflecting(fenced(f"Bark. {TAGS}")))
     assert found == rung(Model()).template
 
 
@@ -130,9 +131,23 @@ def test_the_reflecting_model_sees_instructions_failures_and_what_must_stay() ->
         "purr {{ labels[0].name",
         "purr {{ labels }} {{ lables }}",
         "purr {{ labels[9].name }}",
-        "{{ labels[0].name }}\n## User\npurr",
+        "purr {{ labels[0].name }}",
+        "purr {% for one in labels %}{% for one in labels %}{{ one.name }}{% endfor %}{% endfor %}",
+        "purr {% for one in labels %}{{ one.name }} {% endfor %}{{ 'purr' * 99 }}",
+        "purr {% for one in labels %}{{ one.name }} {% endfor %}{# purr #}",
+        f"{TAGS}\n## User\npurr",
     ],
-    ids=["loses a variable", "not Jinja2", "unknown variable", "fails when rendered", "a heading of a prompt file"],
+    ids=[
+        "loses a variable",
+        "not Jinja2",
+        "unknown variable",
+        "fails when rendered",
+        "another tag",
+        "a tag twice",
+        "a multiplied string",
+        "a comment",
+        "a heading of a prompt file",
+    ],
 )
 def test_a_broken_proposal_is_never_asked_nor_taken(system: str) -> None:
     model = Model()
@@ -157,7 +172,7 @@ def test_no_more_rows_are_asked_for_than_allowed(calls: int) -> None:
 def test_the_same_seed_tries_the_same() -> None:
     tried = []
     for seed in (1, 1, 2):
-        reflecting = Reflecting(fenced("Bark. {{ labels[0].name }}"))
+        reflecting = Reflecting(fenced(f"Bark. {TAGS}"))
         found_by(reflecting, seed=seed)
         tried.append([ask.messages[0].content for ask in reflecting.requests])
     assert tried[0] == tried[1] != tried[2]
@@ -192,7 +207,7 @@ def test_what_was_cut_off_is_not_tried() -> None:
 
 def test_what_a_search_took_and_brought_is_told() -> None:
     heard: list[int] = []
-    model, reflecting = Model(), Reflecting(Reply(fenced("Bark. {{ labels[0].name }}"), "stop", 9, 9, usd=0.5),
+    model, reflecting = Model(), Reflecting(Reply(fenced(f"Bark. {TAGS}"), "stop", 9, 9, usd=0.5),
                                             Reply(fenced(BETTER), "stop", 9, 9, usd=0.25))  # fmt: skip
     found = optimise(rung(model), ROWS, right, reflecting, 200, on_answers=heard.append)
     assert (found.source, found.rows, found.after) == ("zero_shot", 20, 1.0)
@@ -203,14 +218,24 @@ def test_what_a_search_took_and_brought_is_told() -> None:
 
 
 def test_dollars_are_those_of_answers_and_reflections() -> None:
-    model, reflecting = Model(usd=0.01), Reflecting(Reply(fenced("Bark. {{ labels[0].name }}"), "stop", 9, 9, usd=0.5))
+    model, reflecting = (
+        Model(usd=0.01),
+        Reflecting(Reply(fenced(f"Bark. {TAGS}"), "stop", 9, 9, usd=0.5)),
+    )
     found = optimise(rung(model), ROWS, right, reflecting, 60)
     assert found.reflections >= 2
     assert found.usd == pytest.approx(found.answers * 0.01 + found.reflections * 0.5)
 
 
 @pytest.mark.parametrize(
-    "says", [fenced("Bark. {{ labels[0].name }}"), fenced("nothing"), fenced(START), None, "no {{"]
+    "says",
+    [
+        fenced(f"Bark. {TAGS}"),
+        fenced("nothing"),
+        fenced(START),
+        None,
+        "no {{",
+    ],
 )
 @pytest.mark.parametrize("calls", [10, 37, 200])
 def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: int) -> None:
@@ -223,7 +248,7 @@ def test_reflections_are_no_more_than_was_told_before(says: str | None, calls: i
 @pytest.mark.parametrize("who", ["rung", "reflecting"])
 def test_a_lost_endpoint_is_told(who: str) -> None:
     model = Model(most_rows=50, error=EndpointError) if who == "rung" else Model()
-    says: str | Exception = fenced("Bark. {{ labels[0].name }}") if who == "rung" else EndpointError("gone", "start it")
+    says: str | Exception = fenced(f"Bark. {TAGS}") if who == "rung" else EndpointError("gone", "start it")
     with pytest.raises(EndpointError, match="gone"):
         found_by(Reflecting(says), model)
 

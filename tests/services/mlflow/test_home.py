@@ -12,8 +12,8 @@ from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.examples import publish
 from tailtune.config.paths import Paths
-from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.secrets import without_password
 from tailtune.services.mlflow import connect
 from tailtune.tasks.use_case import UseCase, load_use_case
 

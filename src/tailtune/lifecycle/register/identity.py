@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tailtune.config.model import SECTIONS
 from tailtune.core.records import Row
-from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport
+from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport, last_verdict
 from tailtune.core.run_plan import estimate_values, latency_values
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.prompted.weights import digest_of
@@ -41,10 +41,11 @@ def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
     """What made the version. Unknown things have no tag."""
     winner, provenance = winner_of(evaluated), context.inputs.provenance
     decided = context.inputs.reports().get("decide")
+    verdict = last_verdict(decided if isinstance(decided, DecideReport) else None, evaluated)
     known: Mapping[str, str | None] = {
         "winner": winner.name,
         **{name: f"{estimate.value:.4f}" for name, estimate in winner.metrics.items()},
-        "verdict": decided.verdict if isinstance(decided, DecideReport) else None,
+        "verdict": None if verdict is None else verdict.verdict,
         "data_hash": provenance.data_hash,
         "rows_digest": evaluated.rows_digest,
         "spec_hash": context.case.spec.digest(_SHAPING),

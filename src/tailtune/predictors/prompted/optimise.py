@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -119,6 +121,14 @@ def proposal_in(reply: Reply) -> str:
     return "\n".join(inner).strip()
 
 
+_TAG = re.compile(r"\{[{%#](?:[^}%#]++|[}%#](?!\}))*+(?:[}%#]\}|$)|\{[{%#]")
+
+
+def _tags_of(source: str) -> Counter[str]:
+    """Jinja2 tags of a source, each as often as it stands; white space does not count."""
+    return Counter(re.sub(r"\s+", "", tag) for tag in _TAG.findall(source))
+
+
 Score = Callable[[Row, Answer], float]
 OnAnswers = Callable[[int], None]
 
@@ -181,6 +191,9 @@ class _Adapter:
 
     def refused(self, system: str) -> str:
         """Why a system message cannot be used; empty when it can."""
+        foreign = _tags_of(system) - _tags_of(self._rung.template.system)
+        if foreign:  # a proposal is text: it may keep what was filled in, and computes nothing of its own
+            return f"{next(iter(foreign))[:80]} is no tag of the prompt, or stands more often than there"
         template = self._rung.template.with_system(system, NAME)
         faults = template.faults(self._rung.codec.variables(), NAME)
         if faults:
@@ -301,7 +314,8 @@ def optimise(
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
     Half of the rows that are used, chosen by seed, are shown to the reflecting model when they fail; candidates are
-    compared on the others. A proposal that loses or breaks a Jinja variable scores 0 and is not asked.
+    compared on the others. A proposal that loses or breaks a Jinja variable, or has a tag that the prompt
+    had not, scores 0 and is not asked.
 
     Args:
         rung: Whose prompt is bettered; its model answers, under its own cache and spending limit.

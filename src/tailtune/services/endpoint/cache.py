@@ -12,6 +12,7 @@ from typing import Any
 
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.language import Reply, Timing
+from tailtune.core.private import private_file, private_folder
 
 _FORMAT = 2  # of the tables; the file has its own
 _MARK = 0x7A11  # this application's, so that another program's file is not written into
@@ -98,11 +99,13 @@ class AnswerCache:
                 return self._connection.execute(statement, values).fetchall()
 
     def _connected(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._path.parent)
+        private_file(self._path)
         connection = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         try:
-            (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
+            # Tables first: another process may make the file meanwhile, and marks it when it makes them.
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
             if tables and (mark != _MARK or known not in (1, _FORMAT)):
                 raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
             connection.execute("PRAGMA journal_mode = WAL")

@@ -20,6 +20,7 @@ from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, TailTuneError
 from tailtune.core.language import Ask, Form, OnReply, Reply
+from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget, CostEstimate, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
 from tailtune.services.endpoint.dialect import FORMS, Dialect, cost_of, form_note, read_reply, response_format, whole
@@ -46,6 +47,7 @@ T = TypeVar("T")
 _VERSION = 1  # Cache format; bump to invalidate cached answers.
 _BREAK_OFF_S = 0.8
 _CLOSE_S = 2.0
+_KEY_LETTERS = 16
 _MOST_REFUSED = 5  # requests refused for an unknown reason, one after another, that may still be about their rows
 _POLL_S = 0.05  # how often requests that wait look whether they may go, or need not
 
@@ -510,9 +512,16 @@ class Sender:
         raw = await self.client.chat.completions.with_raw_response.create(
             model=self.spec.called, messages=messages, **sent
         )
-        reply = read_reply(parse_json(raw.content))
+        reply = self._without_key(read_reply(parse_json(raw.content)))
         usd, note = cost_of(reply, self.price), self.dialect.note()
         return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken + attempt.waits, note=note)
+
+    def _without_key(self, reply: Reply) -> Reply:
+        """Answers are kept and shown, so a key that the server repeats in one goes; a short word is no key there."""
+        if not self.key or len(self.key) < _KEY_LETTERS:
+            return reply
+        text = None if reply.text is None else without_key(reply.text, self.key, _KEY_LETTERS)
+        return replace(reply, text=text, finish=without_key(reply.finish, self.key, _KEY_LETTERS))
 
     def _filtered(self, ask: Ask, attempt: RequestAttempt) -> Reply:
         """A prompt that a filter refused: no usage comes with it, and its prompt may be charged all the same.
@@ -531,6 +540,6 @@ class Sender:
 
         try:
             page = await self.client.with_options(max_retries=0).models.list()
-            return [str(model.id) for model in page.data]
+            return [without_key(str(model.id), self.key or "") for model in page.data]
         except (OpenAIError, TypeError, AttributeError):
             return None

@@ -13,6 +13,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
 from tailtune.core.language import Reply
 from tailtune.core.money import Usd
+from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget
 from tailtune.services.endpoint.wording import (
     NO_CHOICES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 10
 _KEPT = "run the same command again: what was answered is kept"
-_MOST_CHARACTERS = 300
+_MOST_CHARACTERS, _MOST_READ = 300, 4000
 _MOST_NESTED = 8
 _MESSAGES = ("error", "errors", "message", "detail")
 
@@ -129,7 +130,7 @@ def _dumped(value: Any) -> str:
 
 def _one_line(text: str, key: str | None) -> str:
     """Of a server's words: one line, shortened, without the key and without what a terminal would obey."""
-    text = text.replace(key, "***") if key else text
+    text = without_key(text[:_MOST_READ], key) if key else text
     text = text[: 4 * _MOST_CHARACTERS].encode("utf-8", "replace").decode()
     text = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(text.split())[:_MOST_CHARACTERS]
@@ -243,7 +244,7 @@ def unreachable(spec: LanguageModelSpec, error: APIConnectionError, key: str | N
     """No answer at all, or none in time."""
     cause = error.__cause__
     late, message = "Timeout" in type(cause).__name__, str(cause) or type(cause).__name__
-    message = message.replace(key, "***") if key else message
+    message = without_key(message, key) if key else message
     attempts = f"{spec.retries + 1} attempt{'s' if spec.retries else ''}"
     if late:
         return EndpointError(

@@ -16,10 +16,10 @@ from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from tailtune.config.settings import without_password
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.private import private_folder
+from tailtune.core.secrets import secret_in, without_key, without_password
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -48,19 +48,27 @@ def reach(uri: str) -> None:
         ServiceError: The server does not answer, or the embedded file is no database or not writable.
         UsageError: The address holds a user or password; MLflow takes these from variables.
     """
+    _refuse_secrets(uri)
     if uri.startswith(("http://", "https://")):
         _reach_server(uri)
     elif uri.startswith(SQLITE):
         _reach_file(Path(uri.removeprefix(SQLITE)))
 
 
+def _refuse_secrets(uri: str) -> None:
+    inside, server = secret_in(uri), uri.startswith(("http://", "https://"))
+    if not inside or (inside == "a user" and not server):
+        return
+    raise UsageError(
+        f"TAILTUNE_TRACKING_URI: {without_password(uri)} is given with a user or password in it; "
+        "expected the bare address",
+        "export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…, and leave them out of the address"
+        if server
+        else "leave it out of the address; the database's client takes it from elsewhere, such as ~/.pgpass",
+    )
+
+
 def _reach_server(uri: str) -> None:
-    if "@" in urlsplit(uri).netloc:
-        raise UsageError(
-            f"TAILTUNE_TRACKING_URI: {without_password(uri)} is given with a user or password in it; "
-            "expected the bare address",
-            "export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…, and leave them out of the address",
-        )
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - http(s) only
             return
@@ -78,7 +86,7 @@ def _reach_server(uri: str) -> None:
 
 def _reach_file(database: Path) -> None:
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(database.parent)
         if database.exists():
             with closing(sqlite3.connect(database, timeout=_TIMEOUT_S)) as connection:
                 connection.execute("PRAGMA schema_version")
@@ -92,7 +100,7 @@ def _reach_file(database: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a store's folder against the other processes of this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     with (folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -171,13 +179,24 @@ def service_errors(uri: str, doing: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        first = (
+            _without_credentials(str(error)).strip().splitlines()[0][:300]
+            if str(error).strip()
+            else type(error).__name__
+        )
         remedy = (
             "check that the server runs (make up), then run the same command again"
             if uri.startswith("http")
             else "check disk space and rights of mlflow/store, then run the same command again"
         )
         raise ServiceError(f"{without_password(uri)}: {doing} failed: {first}", remedy) from error
+
+
+def _without_credentials(text: str) -> str:
+    """What MLflow said, without the password or token that it was given."""
+    for name in ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
+        text = without_key(text, os.environ.get(name, ""))
+    return text
 
 
 @contextmanager

@@ -48,10 +48,12 @@ def _open(file: Path, faults: Faults) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+        opened = pq.ParquetFile(file, pre_buffer=False)
+        _ = opened.schema_arrow.names  # read here, so that names which are no UTF-8 are a fault too
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
         faults.add(0, f"unreadable Parquet: {_first_line(error)}; expected a whole .parquet file")
         return None
+    return opened
 
 
 def _first_line(error: Exception) -> str:

@@ -70,7 +70,7 @@ def fit_linear(features: Any, targets: NDArray[np.int64], classes: int, strength
         if present.size * (features.shape[1] * _BYTES_PER_WEIGHT + len(targets) * _BYTES_PER_SCORE) <= EXACT_BYTES:
             weights[present], intercepts[present] = _exact(features, targets, strength)
         else:
-            weights[present], intercepts[present] = _in_batches(features, owners, present.size)
+            weights[present], intercepts[present] = _scaled(features, owners, present.size)
     return weights, intercepts
 
 
@@ -83,6 +83,20 @@ def _exact(features: Any, targets: NDArray[np.int64], strength: float) -> tuple[
         coefficients = np.vstack([-model.coef_[0], model.coef_[0]]) / 2
         return coefficients, np.array([-model.intercept_[0], model.intercept_[0]]) / 2
     return model.coef_, model.intercept_
+
+
+def _scaled(features: Any, targets: NDArray[np.int64], classes: int) -> tuple[Floats, Floats]:
+    """`_in_batches`, on dense features around their mean: embeddings of rows that look alike differ by little else."""
+    from scipy.sparse import issparse
+
+    if issparse(features):
+        return _in_batches(features, targets, classes)
+    mean = features.mean(axis=0)
+    around = features - mean
+    scale = np.float32(max(float(np.linalg.norm(around, axis=1).mean()), 1e-6))
+    weights, intercepts = _in_batches(around / scale, targets, classes)
+    weights /= scale
+    return weights, intercepts - weights @ mean
 
 
 def _in_batches(features: Any, targets: NDArray[np.int64], classes: int) -> tuple[Floats, Floats]:

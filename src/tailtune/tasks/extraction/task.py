@@ -40,6 +40,7 @@ class ExtractionTask(Task):
     curve_rung = "token_probe"
     model_type = "extractor"
     narrow = "a strict schema: every local rung answers with a valid object by construction"
+    in_windows = True
     reasons = annotate.REASONS
     spec_type = ExtractionSpec
     load_answers = staticmethod(load_schema)

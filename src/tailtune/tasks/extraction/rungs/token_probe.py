@@ -17,7 +17,8 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from tailtune.predictors.base import Embed
-from tailtune.predictors.encoder import encoder_path, open_bert
+from tailtune.predictors.encoder import open_bert
+from tailtune.predictors.reading import encoder_path
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.heads import (
