@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def test_random_weights_held_to_the_schema_are_always_valid(measured: Checkout) 
         prompt={"models": [model], "rungs": rungs, "min_rows": 20, "batch_rows": 20, "max_rows": 20, "stop": "never"}
     )
     measured.does("prompt", NAME)
-    free, content = measured.report("prompt")["rungs"]
-    assert free["invalid_rows"] >= 15, "random weights write hardly any JSON by themselves"
-    assert free["metrics"]["schema_valid"]["value"] == 0.0
+    report = measured.report("prompt")
+    (content,) = report["rungs"]
+    (unusable,) = re.findall(r"(\d+) of 18 answers could not be used", "; ".join(report["unmeasured"]))
+    assert int(unusable) >= 15, "random weights write hardly any JSON by themselves"
     assert content["invalid_rows"] == 0 and content["metrics"]["schema_valid"]["value"] == 1.0
     assert content["usd_per_1000"] > 0 and set(content["latency"]["parts"]) >= {"tokenise", "infer"}

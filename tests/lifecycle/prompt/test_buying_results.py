@@ -91,8 +91,18 @@ def test_answers_that_are_cut_off_are_told_with_the_limit_to_raise(tmp_path: Pat
         rows = dev_rows(paths)
         text = f"{rows} of {rows} answers were cut off at max_output_tokens 40: raise it"
         assert any(line.endswith(text) for line in heard.lines), heard.lines
-        (zero,) = prompt(paths).rungs
-        assert (zero.invalid, zero.notes) == ({"cut off": rows}, (text,))
+        report = prompt(paths)
+        why = f"{rows} of {rows} answers could not be used ({rows} cut off): raise max_output_tokens of small, now 40"
+        assert report.unmeasured[0] == f"Prompt, zero-shot: {why}"
+        assert (report.rungs, report.best, report.rows_bought) == ((), None, rows), "not measured, and not 0 %"
+
+
+def test_a_rung_of_which_a_few_answers_are_unusable_is_measured(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    with asking(tmp_path_factory, tmp_path / "project", Skilled(truth(), base=0.5, invalid=0.2)) as (paths, double):
+        declare(paths, double.url, rungs=ZERO, stop="never")
+        report = prompt(paths)
+        assert 0 < report.rungs[0].invalid["no JSON"] < report.rows_bought / 2
+        assert report.unmeasured == ()
 
 
 def test_a_schema_is_not_bought_for_answers_that_it_cannot_mend(tmp_path: Path, tmp_path_factory: Factory) -> None:

@@ -16,15 +16,17 @@ from tailtune.predictors.prompted.weights import digest_of
 
 FOLDER = "lm/tiny"
 
+NOISE = "Prompt, zero-shot: 20 of 20 answers could not be used"
+
 
 @pytest.fixture
 def paths(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    """Random weights, declared with a price of tokens that means nothing here."""
+    """Random weights, held to the schema, as nothing else of theirs is usable; a price of tokens means nothing here."""
     made = copy(measured(tmp_path_factory), tmp_path / "project")
     write_random_model(made.root / FOLDER)
-    model = {"name": "tiny", "endpoint": None, "folder": FOLDER, "max_output_tokens": 8, "context_tokens": 4096,
+    model = {"name": "tiny", "endpoint": None, "folder": FOLDER, "max_output_tokens": 64, "context_tokens": 4096,
              "concurrency": 32}  # fmt: skip
-    declare(made, "", model=model, rungs=["lm_zero_shot"], max_rows=20, stop="never")
+    declare(made, "", model=model, rungs=["lm_zero_shot", "lm_constrained"], max_rows=20, stop="never")
     return made
 
 
@@ -34,7 +36,7 @@ def test_it_costs_core_time_and_no_tokens(paths: Paths) -> None:
     assert rung.hosted
     assert rung.usd_per_1000 == pytest.approx(rung.latency.mean_ms * 0.04 / 3600)
     assert (rung.usd, rung.unpriced_rows, report.usd_spent, report.usd_estimated) == (0, 0, 0, 0)
-    assert report.unmeasured == ()
+    assert [why.split(" (")[0] for why in report.unmeasured] == [NOISE]
 
 
 def test_without_a_price_of_a_core_only_its_core_time_is_unknown(paths: Paths) -> None:
@@ -44,13 +46,15 @@ def test_without_a_price_of_a_core_only_its_core_time_is_unknown(paths: Paths) -
     report = prompt(paths)
     (rung,) = report.rungs
     assert (rung.usd_per_1000, rung.usd, report.usd_spent) == (None, 0, 0)
-    assert report.unmeasured == (), "every answer that was bought has its price: none"
+    assert [why.split(" (")[0] for why in report.unmeasured] == [NOISE], (
+        "every answer that was bought has its price: none"
+    )
 
 
 def test_its_weights_are_noted_and_no_others_are_repeated(paths: Paths) -> None:
     report = prompt(paths)
     assert report.weights == {"tiny": digest_of(paths.root / FOLDER)}
-    assert variance(context(paths), 2).rung == "Prompt, zero-shot"
+    assert variance(context(paths), 2).rung == "Best prompt, answer held to the schema"
     write_random_model(paths.root / FOLDER, seed=6)
     with pytest.raises(MissingInputError, match="the weights of tiny changed since the prompts were measured"):
         variance(context(paths), 2)

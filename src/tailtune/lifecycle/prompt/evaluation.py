@@ -15,7 +15,7 @@ from tailtune.judge.constraints import Targets, meets_with_head_room, needed, se
 from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
-from tailtune.predictors.prompted.costs import remarks
+from tailtune.predictors.prompted.costs import remarks, unusable
 from tailtune.tasks import saved
 
 ERROR = 0.05
@@ -54,6 +54,7 @@ class PromptEvaluation:
         against: Rung → the best one before it.
         not_needed: Rung → why it was not bought.
         unmeasured: What could not be measured, with the reason.
+        unusable: Rung → its answers, of which most could not be used: they are counted, and it is not measured.
         stopped: Those of `not_needed` that could have been made; a rung before them that stays made them needless.
     """
 
@@ -63,6 +64,7 @@ class PromptEvaluation:
     against: dict[str, BestRung] = field(default_factory=dict)
     not_needed: dict[str, str] = field(default_factory=dict)
     unmeasured: list[str] = field(default_factory=list)
+    unusable: dict[str, Bought] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
 
     def run(self, ladder: LadderReport) -> None:
@@ -86,6 +88,7 @@ class PromptEvaluation:
                         self.stopped.append(other)
                 break
         self._drop_empty()
+        self._drop_unusable()
 
     @property
     def _targets(self) -> Targets:
@@ -105,6 +108,14 @@ class PromptEvaluation:
         least = min(self.factory.context.case.spec.prompt.min_rows, len(self.rows))
         for name in [name for name, bought in self.bought.items() if bought.count < least]:
             del self.bought[name]
+
+    def _drop_unusable(self) -> None:
+        """Rungs that were hardly measured: not bad, but cut off, refused or not understood."""
+        for name, bought in list(self.bought.items()):
+            why = unusable(bought.answered, bought.rung.spec)
+            if why:
+                self.unusable[name] = self.bought.pop(name)
+                self.unmeasured.append(f"{saved.title(name)}: {why}")
 
     def _buy(self, name: str) -> None:
         case = self.factory.context.case
@@ -131,7 +142,9 @@ class PromptEvaluation:
         self._say(name, bought)
 
     def _rank(self, name: str, bought: Bought) -> None:
-        """The best so far is replaced by one that is better by more than ties are worth."""
+        """The best so far is replaced by one that is better by more than ties are worth, and was measured."""
+        if unusable(bought.answered, bought.rung.spec):
+            return
         ours, theirs = bought.outcomes, self._best.outcomes.upto(bought.count)
         if micro_f1(ours) - micro_f1(theirs) >= self.factory.context.case.spec.targets.min_effect:
             self._best = BestRung(name, bought, bought.answers)

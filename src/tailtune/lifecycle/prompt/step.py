@@ -108,7 +108,7 @@ def _measured(context: Context, report: PromptReport, ladder: LadderReport, rows
             "best": best,
             "usd_spent": spent,
             "usd_estimated": total_usd(forecasts),
-            "rows_bought": sum(bought.count for bought in evaluation.bought.values()),
+            "rows_bought": sum(bought.count for bought in (*evaluation.bought.values(), *evaluation.unusable.values())),
             **_saved(evaluation, rungs, forecasts),
             "not_needed": evaluation.not_needed,
             "unmeasured": tuple(evaluation.unmeasured) + _unknown_costs(rungs),

@@ -111,5 +111,21 @@ def remarks(answers: Sequence[PromptAnswer], spec: LanguageModelSpec) -> tuple[s
     return tuple(note for note, rows in notes.items() if rows)
 
 
+def unusable(answers: Sequence[PromptAnswer], spec: LanguageModelSpec) -> str:
+    """Why a rung is not measured because most of its answers could not be used, with the remedy; empty when it is."""
+    problems = Counter[str](answer.problem for answer in answers if answer.problem)
+    if 2 * problems.total() <= len(answers):
+        return ""
+    counts = ", ".join(f"{rows:,} {problem}" for problem, rows in problems.most_common())
+    first = problems.most_common(1)[0][0]
+    advice = {
+        "cut off": f"raise max_output_tokens of {spec.name}, now {spec.max_output_tokens}",
+        "too long": f"raise context_tokens of {spec.name} if the model has more, or lower curate.max_chars",
+        "refused": "its provider refuses these texts; declare another model",
+        "empty": f"look at what {spec.name} answers; a model that reasons needs more max_output_tokens",
+    }.get(first, "add the rung lm_constrained, or write a clearer prompt")
+    return f"{problems.total():,} of {len(answers):,} answers could not be used ({counts}): {advice}"
+
+
 def _of(some: int, all_: int, noun: str) -> str:
     return f"{some:,} of {all_:,} {noun}{'' if all_ == 1 else 's'} {'was' if some == 1 else 'were'}"
