@@ -1,11 +1,13 @@
 """Prompted rungs stand in one table with all other rungs, and failures are counted by fault."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from services.mlflow import examples, prompted
 
+from tailtune.core.errors import SpecError
 from tailtune.core.run_plan import RunPlan
 from tailtune.report.mlflow import plan
 from tailtune.tasks.use_case import UseCase, load_use_case
@@ -79,8 +81,11 @@ def test_no_password_of_an_endpoint_gets_into_a_run(tmp_path: Path) -> None:
     assert "secret" in text
     made = examples.make_case(tmp_path / "other")
     made.paths.model_yaml.write_text(text)
+    with pytest.raises(SpecError) as refusal:
+        load_use_case(made.paths.project, made.name)
+    assert "secret" not in str(refusal.value)
+    made.paths.model_yaml.write_text(re.sub(r"//[^@/]*@", "//", text))
     shape = plan(prompted.prompt(made), load_use_case(made.paths.project, made.name).spec)
-    assert "secret" not in repr(shape)
     assert shape.params["prompt.model.small"] == "base: small-8b at http://llm.example:8000/v1"
     assert shape.params["prompt.model.large"] == "strong: large at models/large"
 
