@@ -112,9 +112,9 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
         )
     try:
         wait_for(f"{address}/health", process)
-        turns = ((address, "majority"), (embedded, "tfidf"), (address, "tfidf"))
-        for day, (uri, winner) in enumerate(turns, start=1):
-            examples.make_life(case, winner=winner)
+        turns = ((address, True), (embedded, False), (address, False))
+        for day, (uri, weak) in enumerate(turns, start=1):
+            examples.make_life(case, weak=weak)
             tracker = connect(uri, case)
             report = perform("register", Context(case, Settings(), Silent(), tracker))
             publish(tracker, examples.stamped(case, report, f"2026-11-2{day}T10:00:00+00:00"))

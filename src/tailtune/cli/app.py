@@ -16,6 +16,7 @@ from tailtune.core.ledger import PURPOSES
 from tailtune.core.printable import printable
 from tailtune.core.process import INTERRUPTED
 from tailtune.lifecycle.table import BY_NAME, STAGES
+from tailtune.tasks.table import DEFAULT_TASK
 
 cli = typer.Typer(
     help="Prove whether you need to fine-tune before you pay for it, then run the model's whole life.",
@@ -26,7 +27,6 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 UseCaseName = Annotated[str, typer.Argument(metavar="USE-CASE", help="A folder of models/.")]
-TASK = "classification"
 LIFE, STAGE = "The life of a model", "Single stages, in order"
 
 
@@ -61,7 +61,9 @@ def new(
     ],
     source: Annotated[Path, typer.Option("--from", help="CSV, JSONL or Parquet file with labelled rows.")],
     test: Annotated[Path | None, typer.Option(help="File with the test rows; else test is split off by hash.")] = None,
-    task: Annotated[str, typer.Option(help="What kind of answer a text gets: classification, extraction.")] = TASK,
+    task: Annotated[
+        str, typer.Option(help="What kind of answer a text gets: classification, extraction.")
+    ] = DEFAULT_TASK,
     text: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
     label: Annotated[str | None, typer.Option(help="Classification: column with the label [label].")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,

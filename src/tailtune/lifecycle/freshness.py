@@ -72,7 +72,10 @@ def has_other_weights(paths: Paths, use_case: str) -> bool:
 def names_a_line(paths: Paths, use_case: str) -> bool:
     """Whether the ticket, as an earlier version may have written it, names what ignores the text as a candidate."""
     ticket = paths.case(use_case).stage("decide") / "ticket.json"
-    return ticket.is_file() and saved.ignores_text(store.read_json(ticket, "decide", "tailtune run")["best_rung"])
+    if not ticket.is_file():
+        return False
+    best = store.read_json(ticket, "decide", "tailtune run").get("best_rung")
+    return best is not None and saved.ignores_text(best)
 
 
 def say_fresh(stage: str) -> None:

@@ -12,6 +12,7 @@ from tailtune.core.errors import DataError, Fault
 from tailtune.services import sources
 from tailtune.services.sources.faults import missing
 from tailtune.tasks.declare import NewUseCase
+from tailtune.tasks.table import DEFAULT_TASK
 
 _TEXT_NAMES = ("text", "body", "message", "content", "sentence", "utterance", "description", "question", "query")
 _LABEL_NAMES = ("label", "labels", "category", "class", "topic", "intent", "target", "tag", "sentiment", "answer")
@@ -61,7 +62,7 @@ def command(new: NewUseCase, task: str, needed: Iterable[str], known: Mapping[st
                 chosen[option] = best
     given = {option: getattr(new, option) for option in _OPTIONS if option not in needed and getattr(new, option)}
     options = {"text": "COLUMN", **({"label": "COLUMN"} if "label" in needed else {}), **given, **chosen}
-    of_task = () if task == "classification" else ("--task", task)
+    of_task = () if task == DEFAULT_TASK else ("--task", task)
     parts = ["tailtune", "new", new.name, *of_task, "--from", str(new.source)]
     parts += [] if new.test is None else ["--test", str(new.test)]
     for option in _OPTIONS:

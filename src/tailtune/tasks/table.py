@@ -72,6 +72,8 @@ def imported(where: str) -> Any:
     return getattr(importlib.import_module(f"tailtune.{module}"), name)
 
 
+DEFAULT_TASK = "classification"
+"""What `tailtune new` makes unless it is told otherwise."""
 TASKS: Mapping[str, TaskEntry] = {
     "classification": TaskEntry(
         where="tasks.classification.task:Classification",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from doubles.endpoint import Double
 from doubles.skill import Skilled
 from project import NAME, context
@@ -15,6 +16,12 @@ from tailtune.core.records import Row
 from tailtune.core.reports import DiagnoseReport
 
 PRICES = "as_of: 2026-11-01\ntokens:\n  dear:\n    input_usd_per_million: 1000\n    output_usd_per_million: 1000\n"
+
+
+@pytest.fixture(autouse=True)
+def declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The saved prompt names another endpoint than the use case, which would not be asked undeclared."""
+    monkeypatch.setenv("TAILTUNE_ENDPOINTS", BASE["endpoint"])
 
 
 def measured(root: Path, double: Double, max_cost_usd: float = 1.0, price: str | None = None) -> tuple[Paths, int]:

@@ -45,10 +45,13 @@ def test_server(case: UseCase, server: str, tmp_path: Path) -> None:
     check(server, tracker, registered(tracker, "m", tmp_path))
 
 
-def test_what_cannot_be_asked_is_taken_to_be_there(tmp_path: Path) -> None:
+def test_a_torn_database_has_no_version(tmp_path: Path) -> None:
     torn = tmp_path / "torn.db"
     torn.write_text("no database" * 100)
-    assert is_registered(f"sqlite:///{torn}", "m", "1", "r")
+    assert not is_registered(f"sqlite:///{torn}", "m", "1", "r")
+
+
+def test_what_cannot_be_asked_is_taken_to_be_there() -> None:
     assert is_registered("http://127.0.0.1:9", "m", "1", "r")
 
 
