@@ -139,7 +139,7 @@ STAGES: tuple[Stage, ...] = (
         family="evaluation",
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
         run="tailtune.lifecycle.evaluate:run",
-        sections=("evaluate", "prompt", "targets", "value"),
+        sections=("evaluate", "prompt", "targets", "value", "train"),
         reads=(
             *ANSWERS,
             *PRICES,
