@@ -1,6 +1,6 @@
 # The verbs of this checkout; `make` lists them. Everything lives in .venv, .run and the folders git ignores.
-# The newest Python on the path that the pins were tried with.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11)
+# The newest suitable Python that runs: a version manager puts names on the path that lead to none.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11; do $$python -c 'import venv' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

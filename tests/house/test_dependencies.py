@@ -77,6 +77,7 @@ def test_what_is_named_is_imported() -> None:
 
 def test_make_offers_the_pythons_that_the_package_takes() -> None:
     takes = SpecifierSet(PROJECT["requires-python"])
-    offered = re.findall(r"command -v python(3\.\d+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    (choice,) = re.findall(r"for python in (.*?);", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    offered = re.findall(r"python(3\.\d+)", choice)
     assert offered == sorted(offered, key=Version, reverse=True)
     assert [f"3.{minor}" for minor in range(20, 0, -1) if f"3.{minor}" in takes] == offered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_a_second_make_does_not_touch_pip(tmp_path: Path) -> None:
     assert "pip" not in again
     assert "tailtune sample support-tickets" in again
     assert "tailtune run support-tickets" in again
+
+
+def test_a_python_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, code in (("python3.13", 127), ("python3.12", 0), ("python3.11", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert "python3.12 -m venv" in make("--dry-run", f"VENV={tmp_path}/venv", "demo")
 
 
 @pytest.mark.parametrize("script", [".ci/run"])
