@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 
 import pytest
@@ -40,3 +41,8 @@ def test_progress_spells_them_out() -> None:
 
 def test_plain_text_stays() -> None:
     assert printable("Zürich – 東京 😀\n\tx") == "Zürich – 東京 😀\n\tx"
+
+
+def test_json_stays_json() -> None:
+    text = "".join(ACTING)
+    assert json.loads(printable(json.dumps(text, ensure_ascii=False))) == text

@@ -88,7 +88,7 @@ def new(
         intent=intent,
         schema=schema,
     )
-    print(printable("\n".join(create(Paths.find(), task, options))))
+    _show("\n".join(create(Paths.find(), task, options)))
     print(f"Next:  tailtune run {name}")
 
 
@@ -98,7 +98,7 @@ def check(use_case: UseCaseName) -> None:
     from tailtune.cli.check import examine
 
     for line in examine(Paths.find(), use_case):
-        print(printable(line))
+        _show(line)
     print(f"Next:  tailtune run {use_case}")
 
 
@@ -108,7 +108,7 @@ def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tic
     from tailtune.cli.sample import write_sample
 
     for line in write_sample(Paths.find(), name):
-        print(printable(line))
+        _show(line)
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -146,7 +146,7 @@ def prompts(use_case: UseCaseName) -> None:
     from tailtune.cli.new import write_missing_prompts
 
     for line in write_missing_prompts(Paths.find(), use_case):
-        print(printable(line))
+        _show(line)
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -164,7 +164,7 @@ def verdict(
     paths = Paths.find()
     load_use_case(paths, use_case)
     found = verdict_of(paths, use_case)
-    print(printable(described(found, as_json)))
+    _show(described(found, as_json))
     if not as_expected(found["verdict"], expect):
         raise typer.Exit(3)
 
@@ -175,7 +175,7 @@ def list_() -> None:
     from tailtune.cli.show import overview
 
     for line in overview(Paths.find()):
-        print(printable(line))
+        _show(line)
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -192,6 +192,11 @@ def reproduce(
         )
     if not reproduce_version(Paths.find(), name, alias):
         raise typer.Exit(3)
+
+
+def _show(text: str) -> None:
+    """Print what may quote data, stores or servers."""
+    print(printable(text))
 
 
 class _ShowFirst(TyperGroup):
@@ -244,7 +249,7 @@ def add_cost(
     """Add what only people know: hours, money, labelled rows, the day of a complaint."""
     from tailtune.cli.cost import AddedCost, note_cost
 
-    print(printable(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on))))
+    _show(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
     print(f"Next:  tailtune cost {use_case}")
 
 
@@ -272,9 +277,9 @@ def _prompt(
     from tailtune.cli import prompting
 
     if estimate:
-        print(printable("\n".join(prompting.estimate(Paths.find(), use_case))))
+        _show("\n".join(prompting.estimate(Paths.find(), use_case)))
     elif repeats is not None:
-        print(printable("\n".join(prompting.repeat(Paths.find(), use_case, repeats))))
+        _show("\n".join(prompting.repeat(Paths.find(), use_case, repeats)))
     else:
         _stage_verb("prompt")(use_case)
 

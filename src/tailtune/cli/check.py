@@ -74,7 +74,7 @@ def encoder_lines(case: UseCase) -> list[str]:
     Raises:
         DataError: Faults in those rows.
     """
-    path = case.paths.data / case.spec.data.file
+    path = case.paths.rows_file(case.spec.data.file)
     rows = sources.read(path, case.task.columns(), case.paths.project.shown(path))
     try:
         return list(reading([clean(row.text)[0] for row in islice(rows, SAMPLE_ROWS)]).lines)

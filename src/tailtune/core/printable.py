@@ -10,11 +10,15 @@ _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\
 def printable(text: str) -> str:
     r"""A text without control characters, other than line ends and tabs, and without marks that turn its direction.
 
-    Each is written as Python writes it (`\x1b`), and so is half a surrogate pair, which no file can hold.
+    Each is written as Python writes it (`\x1b`), from 0x7f on with four digits (`\u009b`), which JSON reads, too; so
+    is half a surrogate pair, which no file can hold.
     """
-    if text.isprintable():
-        return text
-    return _ACTS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return text if text.isprintable() else _ACTS.sub(_spelt, text)
+
+
+def _spelt(match: re.Match[str]) -> str:
+    character = match[0]
+    return character.encode("unicode_escape").decode() if character < "\x7f" else f"\\u{ord(character):04x}"
 
 
 def shortened(text: str, most: int) -> str:

@@ -70,12 +70,15 @@ def _terminate(*_: Any) -> None:
 
 def interrupted_code(error: BaseException) -> int:
     """The exit code of an interrupted process: 143 if SIGTERM led to the error, else 130."""
+    return TERMINATED if any(isinstance(cause, Terminated) for cause in causes(error)) else INTERRUPTED
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, then what led to it, and so on."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, Terminated):
-            return TERMINATED
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return INTERRUPTED
 
 
 def leave_with(parent: int, grace_s: float = 0.0) -> None:

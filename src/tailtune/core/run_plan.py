@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tailtune.core.records import Cost, Estimate, Latency, Split
+
+if TYPE_CHECKING:
+    from tailtune.core.reports import CandidateResult, RungResult
 
 COST_UNKNOWN = "tailtune.cost_unknown"
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -68,6 +71,17 @@ def points(values: Mapping[str, float | None], step: int = 0) -> tuple[Point, ..
 def estimate_values(name: str, estimate: Estimate) -> dict[str, float]:
     """An estimate as three metrics: value, `_low` and `_high` end of its 95 % interval."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def scored_values(result: RungResult | CandidateResult) -> dict[str, float | None]:
+    """The metrics that every scored predictor has, whichever run they stand in."""
+    measured = [estimate_values(name, estimate) for name, estimate in result.metrics.items()]
+    return {
+        **{name: value for values in measured for name, value in values.items()},
+        **latency_values(result.latency),
+        "usd_per_1000": result.usd_per_1000,
+        "invalid_rows": result.invalid_rows,
+    }
 
 
 def latency_values(latency: Latency | None) -> dict[str, float]:

@@ -66,9 +66,7 @@ def without_key(text: str, key: str, least: int = _SHORTEST) -> str:
         return text
     hidden = [False] * len(text)
     lower = text.lower()
-    for form, width in _forms(key):
-        size = min(len(form), max(_SHORTEST_ENCODED if form != key.lower() else 0, least) * width)
-        pieces = {form[at : at + size] for at in range(len(form) - size + 1)}
+    for size, pieces in _pieces(key, least).items():
         for at in range(len(lower) - size + 1):
             if lower[at : at + size] in pieces:
                 hidden[at : at + size] = [True] * size
@@ -93,6 +91,15 @@ def _is_shortened(word: str, key: str) -> bool:
 
 
 @lru_cache(maxsize=16)
+def _pieces(key: str, least: int) -> dict[int, set[str]]:
+    """Characters → pieces of that many characters, of all forms of the key."""
+    pieces: dict[int, set[str]] = {}
+    for form, width in _forms(key):
+        size = min(len(form), max(_SHORTEST_ENCODED if form != key.lower() else 0, least) * width)
+        pieces.setdefault(size, set()).update(form[at : at + size] for at in range(len(form) - size + 1))
+    return pieces
+
+
 def _forms(key: str) -> tuple[tuple[str, int], ...]:
     """How a key may be spelt, in lower case, each with the characters that a letter of the key takes in it."""
     raw, escaped = key.encode(), json.dumps(key)[1:-1]

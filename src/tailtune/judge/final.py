@@ -281,10 +281,18 @@ def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence
 def _untrained_economics(rung: RungResult, tested: OnTest, shown: Evidence, targets: Targets) -> Economics | None:
     if shown.inputs is None:
         return None
-    first, *others = candidates_beside(rung, shown.rungs, targets, shown.inputs)
     tuned = just_enough(rung, targets)
-    beside = [on_test(first, tested.rung, tested.price), *others]
-    return economics(beside, tuned, weigh(rung, tuned, shown.inputs), shown.inputs)
+    return economics(
+        _beside(rung, tested, shown.rungs, targets, shown.inputs), tuned, weigh(rung, tuned, shown.inputs), shown.inputs
+    )
+
+
+def _beside(
+    rung: RungResult, tested: OnTest, rungs: Sequence[RungResult], targets: Targets, inputs: CostInputs
+) -> list[Candidate]:
+    """The candidates beside the fine-tune: the tested rung with its figures on test first."""
+    first, *others = candidates_beside(rung, rungs, targets, inputs)
+    return [on_test(first, tested.rung, tested.price), *others]
 
 
 def _parted(tested: OnTest, evidence: Evidence) -> str:
@@ -335,10 +343,8 @@ def _economics(tested: OnTest, evidence: Evidence, targets: Targets) -> Economic
     if evidence.inputs is None or tested.fine_tune is None:
         return None
     rung = _on_dev(tested, evidence)
-    first, *others = candidates_beside(rung, evidence.rungs, targets, evidence.inputs)
-    first = on_test(first, tested.rung, tested.price)
-    weighed = weigh_on_test(tested, evidence)
-    return economics([first, *others], _tuned(tested.fine_tune, rung), weighed, evidence.inputs)
+    beside = _beside(rung, tested, evidence.rungs, targets, evidence.inputs)
+    return economics(beside, _tuned(tested.fine_tune, rung), weigh_on_test(tested, evidence), evidence.inputs)
 
 
 def _on_dev(tested: OnTest, evidence: Evidence) -> RungResult:

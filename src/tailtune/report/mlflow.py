@@ -37,9 +37,9 @@ from tailtune.core.run_plan import (
     RunPlan,
     Table,
     estimate_values,
-    latency_values,
     points,
     prompt_name,
+    scored_values,
 )
 from tailtune.core.secrets import without_password
 from tailtune.report import sections, tables
@@ -87,15 +87,6 @@ def _section(spec: ModelSpec, name: str, lead: str | None = None) -> dict[str, s
         f"{lead}{key}": ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in spec.section(name).items()
         if value is not None
-    }
-
-
-def _quality(result: RungResult | CandidateResult) -> Values:
-    """The metrics that every scored predictor has."""
-    return {
-        **{name: v for metric, found in result.metrics.items() for name, v in estimate_values(metric, found).items()},
-        **latency_values(result.latency),
-        **_values(result, "usd_per_1000", "invalid_rows"),
     }
 
 
@@ -203,7 +194,7 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
             RunPlan(
                 name=rung.title,
                 params={"split": "dev", "rung": rung.name, "fit_rows": str(rung.fit_rows)},
-                metrics=points({**_quality(rung), "fit_s": rung.fit_s}),
+                metrics=points({**scored_values(rung), "fit_s": rung.fit_s}),
                 splits=TRAIN_DEV,
             )
             for rung in report.rungs
@@ -251,7 +242,7 @@ def _prompted_rung(rung: PromptedRung, use_case: str) -> RunPlan:
         tags[_LINKED] = json.dumps([linked])
     answered = rung.quality.rows
     figures: Values = {
-        **_quality(rung),
+        **scored_values(rung),
         **_paired(rung.comparison),
         **_values(rung, "p_adjusted", "fit_s", "usd", "input_tokens", "output_tokens"),
         **_values(rung, "unpriced_rows", "cached_rows", "retries", "examples_dropped"),
@@ -352,7 +343,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
             RunPlan(
                 name=candidate.title,
                 params={"split": "test", "rung": candidate.name},
-                metrics=points({**_quality(candidate), "ece": candidate.ece}),
+                metrics=points({**scored_values(candidate), "ece": candidate.ece}),
                 splits=("test",),
             )
             for candidate in report.candidates

@@ -11,7 +11,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
-from tailtune.judge.constraints import Targets, meets_with_head_room, needed, servable
+from tailtune.judge.constraints import Targets, needed, stays
 from tailtune.lifecycle.evidence import targets_of
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
@@ -97,7 +97,7 @@ class PromptEvaluation:
     def _stays(self, name: str) -> bool:
         """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
         found = result(self.factory.context.case, name, self.bought[name], None, None)
-        return meets_with_head_room(found.quality, self._targets) and servable(found, self._targets)
+        return stays(found, self._targets, None)
 
     def _skip(self, name: str, why: str) -> None:
         self.not_needed[name] = why

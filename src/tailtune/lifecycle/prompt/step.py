@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
-from tailtune.judge.constraints import best_of, stays
+from tailtune.judge.constraints import stays
 from tailtune.judge.sequential import stratified
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import targets_of
+from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models, weight_digests
 from tailtune.lifecycle.prompt.buying import Bought, adjusted, compared, result
 from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
@@ -46,7 +46,7 @@ def run(context: Context) -> PromptReport:
         context.progress.say("no language model is declared: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
     targets = targets_of(case.spec.targets)
-    line = best_of(rung for rung in ladder.rungs if saved.ignores_text(rung.name))
+    line = line_of(ladder.rungs)
     good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name) and stays(rung, targets, line)]
     if good and spec.stop == "settled":
         why = f"{good[0].title} meets the target without it"

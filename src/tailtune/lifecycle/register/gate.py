@@ -16,10 +16,10 @@ from tailtune.core.errors import (
 )
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import EvaluateReport, Paired
-from tailtune.judge.constraints import best_of
 from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import Score
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.evidence import line_of
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.identity import split_digest, winner_of
 from tailtune.predictors.base import CachedEmbed, Predictor
@@ -54,7 +54,7 @@ def settle(
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
     spec = context.case.spec
-    line = best_of(each for each in evaluated.candidates if saved.ignores_text(each.name))
+    line = line_of(evaluated.candidates)
     comparison, refusal = None, not_above(winner_of(evaluated), line)
     if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, champion.tags.get("split_digest"), split_digest(context))

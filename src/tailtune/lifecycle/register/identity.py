@@ -9,7 +9,6 @@ from pathlib import Path
 from tailtune.config.model import SECTIONS
 from tailtune.core.records import Row
 from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport, last_verdict
-from tailtune.core.run_plan import estimate_values, latency_values
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
@@ -61,18 +60,6 @@ def split_digest(context: Context) -> str:
     """Equal exactly when rows go to the same splits: then no row that one version learned from tests another."""
     digest = f"{context.case.spec.digest(_SPLITTING)}\x1f{context.inputs.provenance.test_file_hash}"
     return hashlib.sha256(digest.encode()).hexdigest()[:16]
-
-
-def values_of(winner: CandidateResult) -> dict[str, float | None]:
-    """The winner's figures on test, as metrics of its run."""
-    measured = [estimate_values(name, estimate) for name, estimate in winner.metrics.items()]
-    return {
-        **{name: value for values in measured for name, value in values.items()},
-        **latency_values(winner.latency),
-        "ece": winner.ece,
-        "usd_per_1000": winner.usd_per_1000,
-        "invalid_rows": winner.invalid_rows,
-    }
 
 
 def model_files(context: Context) -> dict[str, Path]:

@@ -15,19 +15,18 @@ from tailtune.core.figures import memory
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import EvaluateReport, PromptReport, RegisterReport
+from tailtune.core.run_plan import scored_values
 from tailtune.lifecycle.bundle import ENTRY, Bought, copy_code, needs
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.gate import settle
-from tailtune.lifecycle.register.identity import key_of, model_files, tags_of, values_of, winner_of
+from tailtune.lifecycle.register.identity import key_of, model_files, tags_of, winner_of
 from tailtune.predictors.prompted.opening import model_of, pack
 from tailtune.predictors.prompted.weights import bytes_of
 from tailtune.services.mlflow import prompts, registry
 from tailtune.services.mlflow.registry import CHAMPION, Stored, Version
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
-
-PAGE = "decision.html"
 
 
 def run(context: Context) -> RegisterReport:
@@ -75,7 +74,7 @@ def run(context: Context) -> RegisterReport:
         promotion=decision,
         comparison=comparison,
         winner=evaluated.winner,
-        page=context.shown(context.out / PAGE),
+        page=context.project.shown(context.paths.page),
     )
 
 
@@ -129,7 +128,7 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
             model_type=task.model_type,
             params={f"{task.noun}s": len(context.case.answers.names)},
         )
-        logged = registry.log_model(context.tracker, model, stored, values_of(winner))
+        logged = registry.log_model(context.tracker, model, stored, {**scored_values(winner), "ece": winner.ece})
     _count(context, needed.bought)  # MLflow asks once more, to see that it can be served
     registry.attach(context.tracker, logged.run_id, model_files(context))
     quality, measure = winner.quality, MEASURES[winner.metric].title

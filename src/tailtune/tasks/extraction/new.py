@@ -68,7 +68,9 @@ def declare(new: NewUseCase) -> Declaration:
     refuse_missing(new, "extraction", {"text": new.text, "group": new.group, **named})
     data = ExtractionData(file=new.source.name, text=new.text, group=new.group, **named)
     columns = Columns(data.text, columns_of(data), reader(data), data.group)
-    unit = offsets.file_unit(sources.read(new.source, columns, str(new.source)))
+    unit: offsets.FileUnit = "characters"
+    if data.entities is not None:  # without spans there are no offsets, and no need to read the file for them
+        unit = offsets.file_unit(sources.read(new.source, columns, str(new.source)))
 
     def rows() -> Iterator[RawRow[RawLabel]]:
         return offsets.with_units(sources.read(new.source, columns, str(new.source)), unit)

@@ -37,7 +37,7 @@ def resolve(rows: Callable[[], Iterator[RawRow[RawLabel]]]) -> Iterator[RawRow[R
 
 def file_unit(rows: Iterable[RawRow[RawLabel]]) -> FileUnit:
     """The unit that the offsets of most rows fit; characters where no row can tell."""
-    votes = Counter(vote(row.text, row.label) for row in rows)
+    votes = Counter(vote(row.text, row.label, from_utf16(row.text, row.label.spans)) for row in rows)
     utf16, characters = votes["utf16"], votes["characters"]
     if not utf16 or characters >= _CLEAR * (utf16 + characters):
         return "characters"
@@ -52,7 +52,7 @@ def with_units(rows: Iterable[RawRow[RawLabel]], unit: FileUnit) -> Iterator[Raw
         if label.spans == meant or (meant is None and _outside(row.text, label.spans)):
             yield row  # both units mean the same place, or neither lies in the text
             continue
-        own = vote(row.text, label)
+        own = vote(row.text, label, meant)
         if unit == "mixed":
             chosen = own or "unclear"
         else:
@@ -60,10 +60,15 @@ def with_units(rows: Iterable[RawRow[RawLabel]], unit: FileUnit) -> Iterator[Raw
         yield row if chosen == "characters" else replace(row, label=replace(label, unit=chosen))
 
 
-def vote(text: str, label: RawLabel) -> Literal["characters", "utf16"] | None:
-    """The one unit in which a row's spans cover whole words, or its own values; None where both do, or neither."""
+def vote(text: str, label: RawLabel, meant: Sequence[Span] | None) -> Literal["characters", "utf16"] | None:
+    """The one unit in which a row's spans cover whole words, or its own values; None where both do, or neither.
+
+    Args:
+        text: The row's.
+        label: Its spans and values.
+        meant: The places of the spans if they count in UTF-16; None if one lies between two characters.
+    """
     spans = label.spans
-    meant = from_utf16(text, spans)
     if spans == meant:
         return None
     in_characters, in_utf16 = fits_words(text, spans), meant is not None and fits_words(text, meant)
