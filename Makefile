@@ -28,6 +28,7 @@ check: $(INSTALLED) ## Lint, format, types, layers, house rules
 	@ruff check
 	@ruff format --check
 	@mypy
+	@MYPYPATH=src:benchmarks:tests mypy benchmarks/*.py
 	@lint-imports
 	@pytest tests/house
 

@@ -72,7 +72,7 @@ def draw(random: np.random.Generator) -> Task:
         ways[name] = Truth(min(quality(offset), 1 - invalid), invalid, fast * random.uniform(0.7, 1.4), usd * dear)
     ways["lora"] = Truth(quality(0.5))
     min_effect = float(random.choice([0.005, 0.01, 0.02]))
-    p99 = random.choice([None, 100.0, 1000.0], p=[0.6, 0.15, 0.25])
+    p99 = (None, 100.0, 1000.0)[random.choice(3, p=[0.6, 0.15, 0.25])]
     targets = Targets(
         metric="accuracy",
         quality=target,
@@ -80,7 +80,7 @@ def draw(random: np.random.Generator) -> Task:
         head_room=1.5,
         min_train_rows=5000,
         p99_ms=p99,
-        validity=random.choice([None, 0.99], p=[0.7, 0.3]),
+        validity=(None, 0.99)[random.choice(2, p=[0.7, 0.3])],
     )
     days = float(np.exp(random.uniform(np.log(10), np.log(365))))
     train_rows = int(np.exp(random.uniform(np.log(800), np.log(30_000))))
@@ -170,7 +170,15 @@ def curve(task: Task, noise: float) -> list[CurvePoint]:
 
 
 def evidence(task: Task, rungs: Sequence[RungResult], noise: float = 0.0) -> Evidence:
-    return Evidence(rungs, curve(task, noise), task.train_rows, task.train_usd, (), "", task.cadence, None, task.inputs)
+    return Evidence(
+        rungs=rungs,
+        curve=curve(task, noise),
+        train_rows=task.train_rows,
+        estimated_usd=task.train_usd,
+        unmeasured=(),
+        cadence=task.cadence,
+        inputs=task.inputs,
+    )
 
 
 def candidate(task: Task, name: str, quality: Estimate, invalid: int) -> CandidateResult:

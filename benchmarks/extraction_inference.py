@@ -69,7 +69,7 @@ def claims(train_rows: int, timed_rows: int) -> tuple[list[tuple[str, Annotation
 def train(rows: list[tuple[str, Annotation]], schema: ObjectSchema, folder: Path) -> None:
     dev_rows = len(rows) // 10
     goal = Fields(
-        schema,
+        schema=schema,
         texts=[text for text, _ in rows[dev_rows:]],
         labels=[label for _, label in rows[dev_rows:]],
         dev_texts=[text for text, _ in rows[:dev_rows]],
@@ -125,6 +125,7 @@ def parity(texts: Sequence[str], model: LoraExtractor, pipe: Any) -> tuple[float
     same = legal = 0
     theirs = pipe(list(texts), batch_size=BATCH_ROWS)
     for scores, found in zip(model.scores(texts), theirs, strict=True):
+        assert scores.tags is not None  # fields are tagged
         best = scores.tags.argmax(axis=1)
         ours = {(s.start, s.end, s.label) for s, _, _ in model.layout.tags.spans(scores.words, best.tolist())}
         same += ours == {(one["start"], one["end"], one["entity_group"]) for one in found}

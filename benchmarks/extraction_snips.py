@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def read_data(folder: Path) -> Data:
     return Data(train, dev, test, schema_of(train))
 
 
-def annotated(row: dict) -> tuple[str, Annotation]:
+def annotated(row: dict[str, Any]) -> tuple[str, Annotation]:
     spans = sorted(Span(one["start"], one["end"], one["label"]) for one in row["entities"])
     return row["text"], Annotation({INTENT: row["intent"]}, tuple(spans))
 
@@ -96,7 +97,8 @@ def schema_of(rows: list[tuple[str, Annotation]]) -> ObjectSchema:
 
 
 def greedy(tags: np.ndarray) -> np.ndarray:
-    return tags.argmax(axis=1)
+    best: np.ndarray = tags.argmax(axis=1)
+    return best
 
 
 def measured(
@@ -104,6 +106,7 @@ def measured(
 ) -> Measured:
     right = given = expected = whole = intents = 0
     for one, (_, label) in zip(scores, rows, strict=True):
+        assert one.tags is not None  # slots are tagged
         spans = {span for span, _, _ in model.layout.tags.spans(one.words, way(one.tags).tolist())}
         intent = model.layout.classes[0][int(one.classes[0].argmax())] == label.values[INTENT]
         gold = set(label.spans)
@@ -114,7 +117,7 @@ def measured(
 
 def job_of(data: Data, args: argparse.Namespace, checkpoints: Path) -> FitJob:
     goal = Fields(
-        data.schema,
+        schema=data.schema,
         texts=[text for text, _ in data.train],
         labels=[label for _, label in data.train],
         dev_texts=[text for text, _ in data.dev],
@@ -181,7 +184,9 @@ def main() -> None:
     job = job_of(data, args, Path())
     trained("all", job, data)
     if args.ablations:
-        trained("without how words are written", replace(job, goal=replace(job.goal, writing=False)), data)
+        trained(
+            "without how words are written", replace(job, goal=replace(cast(Fields, job.goal), writing=False)), data
+        )
         trained("without hidden tokens", replace(job, token_dropout=0.0), data)
         trained("half the rank", replace(job, rank=args.rank // 2, alpha=args.rank), data)
 

@@ -73,11 +73,13 @@ def measure(root: Path, use_case: str, banking77: Path, training: bool) -> None:
 def declare_banking77(root: Path, banking77: Path) -> None:
     """As `tailtune new` does, without DVC and git: nothing is pinned for a benchmark."""
     from tailtune.cli import new
+    from tailtune.config.paths import Paths
     from tailtune.services import versions
+    from tailtune.tasks.declare import NewUseCase
 
-    versions.pin_data = lambda paths: ""  # type: ignore[assignment]
+    versions.pin_data = lambda paths, use_case=None: ""
     source, test = banking77 / "train.csv", banking77 / "test.csv"
-    new.create(new.Paths(root), "banking77", source, test, text="text", label="category", group=None)
+    new.create(Paths(root), "classification", NewUseCase(name="banking77", source=source, test=test, label="category"))
 
 
 def run(root: Path, stage: str, use_case: str) -> None:
@@ -93,13 +95,13 @@ def table(root: Path, use_case: str, seconds: float) -> None:
     rungs = {rung["name"]: rung for rung in ladder["rungs"]}
     head = f"{'rung':34}{'test accuracy (95 %)':>24}{'macro-F1':>10}{'p50 ms':>8}{'p99 ms':>8}{'vs truth':>10}  band"
     print(head + "\n" + "-" * len(head))
-    for item in sorted(evaluate["candidates"], key=lambda item: item["accuracy"]["value"]):
-        name, accuracy = item["name"], item["accuracy"]
+    for item in sorted(evaluate["candidates"], key=lambda item: item["metrics"]["accuracy"]["value"]):
+        name, accuracy = item["name"], item["metrics"]["accuracy"]
         latency = item["latency"] or rungs[name]["latency"]
         against = "" if truth is None else f"{share(answers, name, truth):.1%}"
         interval = f"{accuracy['value']:.1%} ({accuracy['low']:.1%}-{accuracy['high']:.1%})"
         print(
-            f"{item['title']:34}{interval:>24}{item['macro_f1']['value']:>10.3f}{latency['p50_ms']:>8.1f}"
+            f"{item['title']:34}{interval:>24}{item['metrics']['macro_f1']['value']:>10.3f}{latency['p50_ms']:>8.1f}"
             f"{latency['p99_ms']:>8.1f}{against:>10}  {band(use_case, name, accuracy['value'])}"
         )
     trained = f"training {train['rows_per_s']:,.0f} rows/s" if train["trained"] else "nothing trained"
@@ -129,7 +131,7 @@ def true_labels(root: Path, use_case: str) -> dict[str, str] | None:
 
 
 def share(answers: list[dict[str, Any]], name: str, truth: dict[str, str]) -> float:
-    return sum(answer[name] == truth[answer["origin"]] for answer in answers) / len(answers)
+    return float(sum(answer[name] == truth[answer["origin"]] for answer in answers) / len(answers))
 
 
 if __name__ == "__main__":

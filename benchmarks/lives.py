@@ -50,7 +50,7 @@ class Life:
     """
 
     expected: str
-    skill: Mapping[str, float]
+    skill: Mapping[str, Any]
     spec: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     latency_s: float = 0.02
 
@@ -102,11 +102,11 @@ def live(name: str, life: Life) -> dict[str, Any]:
         done = subprocess.run([tailtune, "run", NAME], cwd=root, env=environment, check=False)
         if done.returncode:
             raise SystemExit(f"{name}: tailtune run ended with {done.returncode}")
-        done = subprocess.run(
+        verdict = subprocess.run(
             [tailtune, "verdict", NAME, "--json"], cwd=root, env=environment, check=True, capture_output=True, text=True
         )
         requests = len(double.seen)
-    found = json.loads(done.stdout)
+    found = json.loads(verdict.stdout)
     costs = [json.loads(path.read_text("utf-8")).get("usd_spent", 0.0) for path in (root / "reports" / NAME).iterdir()]
     paid = "not known" if None in costs else f"${sum(costs):.3f}"
     print(f"{name}: {found['verdict']}: {found['reason']}", flush=True)

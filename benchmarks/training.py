@@ -148,7 +148,7 @@ def run_stock(data: Data, mode: str, args: argparse.Namespace) -> Outcome:
 
     watch = Stopwatch()
 
-    class Watched(TrainerCallback):
+    class Watched(TrainerCallback):  # type: ignore[misc]
         """Tells the stopwatch about every step."""
 
         def on_step_end(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
@@ -230,8 +230,8 @@ def table(best: dict[str, Outcome], full: dict[str, Outcome]) -> None:
     row("train rows/CPU-second", f"{ours.rows_cpu_s:.1f}", f"{stock.rows_cpu_s:.1f}", f"{per_cpu:.1f}x")
     row("peak memory, MB", f"{ours.peak_mb:.0f}", f"{stock.peak_mb:.0f}", f"{ours.peak_mb / stock.peak_mb:.2f}x")
     left, right = full.get("ours"), full.get("stock")
-    row("dev accuracy", percent(left and left.dev), percent(right and right.dev))
-    row("test accuracy, 3,080 rows", percent(left and left.test), percent(right and right.test))
+    row("dev accuracy", percent(left.dev if left else None), percent(right.dev if right else None))
+    row("test accuracy, 3,080 rows", percent(left.test if left else None), percent(right.test if right else None))
     if left is not None:
         row("whole training, s", f"{left.seconds:.0f}", "not run" if right is None else f"{right.seconds:.0f}")
 
@@ -260,7 +260,7 @@ def main() -> None:
         run = run_ours if args.contender == "ours" else run_stock
         print(json.dumps(asdict(run(cut(data, args.rows) if args.mode == SPEED else data, args.mode, args))))
         return
-    turns = {name: [] for name in ("ours", "stock")}
+    turns: dict[str, list[Outcome]] = {name: [] for name in ("ours", "stock")}
     for _ in range(args.rounds):
         for name, outcomes in turns.items():
             outcomes.append(in_turn(name, SPEED))

@@ -143,7 +143,7 @@ def verdict_of(task: Task, random: np.random.Generator, tally: Tally) -> Verdict
     decided = before.rule(known, task.targets, MAX_TRAIN_USD)
     best = decided.best.name
     if decided.verdict != "fine-tune":
-        alone = final.OnTest(tested_on(task, best, random).rung)
+        alone = final.OnTest(rung=tested_on(task, best, random).rung)
         return final.untrained(alone, decided.verdict, known, task.targets)[0]
     truth = exact_worth(task, best)
     splits = [tested_on(task, best, random) for _ in range(SPLITS)]
@@ -160,7 +160,8 @@ def tested_on(task: Task, best: str, random: np.random.Generator) -> final.OnTes
         for name in (best, "lora")
     )
     pair = paired(test.right["lora"], test.right[best], ("lora", best), resamples=1000)
-    return final.OnTest(rung, tuned, pair, mean_usd(test.usd[best]) if best in PROMPTS else None)
+    price = mean_usd(test.usd[best]) if best in PROMPTS else None
+    return final.OnTest(rung=rung, fine_tune=tuned, comparison=pair, price=price)
 
 
 def cover(tally: Tally, task: Task, tested: final.OnTest, weighed: Weighed | None, truth: Worth | None) -> None:
@@ -191,7 +192,8 @@ def exact_tested(task: Task, best: str) -> final.OnTest:
     )  # fmt: skip
     price = exact(way.usd) if best in PROMPTS else None
     rung = candidate(task, best, exact(way.right), round(way.invalid * EXACT))
-    return final.OnTest(rung, candidate(task, "lora", exact(tuned.right), 0), pair, price)
+    fine_tune = candidate(task, "lora", exact(tuned.right), 0)
+    return final.OnTest(rung=rung, fine_tune=fine_tune, comparison=pair, price=price)
 
 
 def exact_worth(task: Task, best: str) -> Worth | None:

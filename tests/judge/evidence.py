@@ -89,11 +89,11 @@ def evidence(
     """Evidence whose learning curve gained `gain` with its last doubling."""
     points = curve((train_rows // 2, 0.8), (train_rows, 0.8 + gain))
     return Evidence(
-        rungs,
-        points,
-        train_rows,
-        usd,
-        tuple(unmeasured),
+        rungs=rungs,
+        curve=points,
+        train_rows=train_rows,
+        estimated_usd=usd,
+        unmeasured=tuple(unmeasured),
         inputs=worth,
         cadence=cadence or Cadence(90, None),
         reading=reading,

@@ -226,7 +226,7 @@ def test_what_is_not_known_leaves_quality_to_decide() -> None:
 def test_nothing_trained_leaves_the_decision() -> None:
     probe = candidate("probe", 0.97)
     shown = evidence(rung("probe", 0.97))
-    won, final = judged(OnTest(probe), shown, verdict="stay", provisional=True, would_change=("x",))
+    won, final = judged(OnTest(rung=probe), shown, verdict="stay", provisional=True, would_change=("x",))
     assert won == Decision(yes=False, reason="nothing was trained; Probe answers")
     assert (final.verdict, final.provisional) == ("stay", True)
     assert final.reason.startswith("on test Probe reaches 97.0 % (96.0–98.0): at or above 96.0%")
@@ -237,7 +237,7 @@ def test_nothing_trained_leaves_the_decision() -> None:
 @pytest.mark.parametrize(("quality", "verdict"), [(0.929, "not-yet"), (0.931, "stay")])
 def test_a_rung_that_does_not_hold_on_test_does_not_stay(quality: float, verdict: str) -> None:
     """Its interval is ± 1 point, the target 94 %."""
-    won, final = judged(OnTest(candidate("probe", quality)), evidence(rung("probe", 0.97)), verdict="stay")
+    won, final = judged(OnTest(rung=candidate("probe", quality)), evidence(rung("probe", 0.97)), verdict="stay")
     assert (won.yes, final.verdict) == (False, verdict)
     assert final.reason.startswith("Probe did on dev" if verdict == "not-yet" else "on test Probe reaches 93.1 %")
     assert "less often on test than on dev" in final.reason
@@ -247,7 +247,7 @@ def test_a_rung_that_does_not_hold_on_test_does_not_stay(quality: float, verdict
 @pytest.mark.parametrize(("on_test", "parts"), [(0.9, False), (0.91, False), (0.96, True)])
 def test_where_dev_and_test_part_beyond_chance_the_reason_says_so(on_test: float, parts: bool, tuned: bool) -> None:
     probe = candidate("probe", on_test)
-    final = judged(measured(gap(0.01, 0.005, 0.02), rung=probe) if tuned else OnTest(probe), LOCAL)[1]
+    final = judged(measured(gap(0.01, 0.005, 0.02), rung=probe) if tuned else OnTest(rung=probe), LOCAL)[1]
     assert ("more often on test than on dev" in final.reason) is parts
 
 
@@ -264,20 +264,20 @@ SERVED = replace(TARGETS, p99_ms=10.0, validity=0.99)
 )
 def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResult, expected: str) -> None:
     shown = evidence(rung("probe", 0.97))
-    won, final = judged(OnTest(found), shown, SERVED, verdict="stay", would_change=("of the earlier verdict",))
+    won, final = judged(OnTest(rung=found), shown, SERVED, verdict="stay", would_change=("of the earlier verdict",))
     assert (won.yes, final.verdict) == (False, "not-yet")
     assert final.reason.startswith(f"Probe did on dev, but {expected}")
     (line,) = final.would_change
     assert line.endswith("Probe would do")
-    assert judged(OnTest(candidate("probe", 0.97, p99_ms=10)), shown, SERVED, verdict="stay")[1].verdict == "stay"
-    assert judged(OnTest(found), shown, SERVED, verdict="fine-tune")[1].verdict == "fine-tune"
+    assert judged(OnTest(rung=candidate("probe", 0.97, p99_ms=10)), shown, SERVED, verdict="stay")[1].verdict == "stay"
+    assert judged(OnTest(rung=found), shown, SERVED, verdict="fine-tune")[1].verdict == "fine-tune"
     for missed in (rung("probe", 0.9, p99_ms=12), rung("probe", 0.9, invalid_rows=30)):
-        as_before = judged(OnTest(found), evidence(missed), SERVED, verdict="stay")[1]
+        as_before = judged(OnTest(rung=found), evidence(missed), SERVED, verdict="stay")[1]
         assert as_before.verdict == "stay", "dev said the same"
 
 
 def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:
-    assert judged(OnTest(candidate("probe", 0.9)), LOCAL, verdict="stay")[1].verdict == "stay"
+    assert judged(OnTest(rung=candidate("probe", 0.9)), LOCAL, verdict="stay")[1].verdict == "stay"
 
 
 def test_what_was_not_measured_is_named() -> None:

@@ -94,7 +94,9 @@ def test_labels_are_counted_against_the_spec(rows: int, answer: str) -> None:
 
 
 def test_without_a_curve_nothing_is_claimed_of_it() -> None:
-    shown = Evidence([rung("probe", 0.9)], curve((100, 0.5)), 100, None, ())
+    shown = Evidence(
+        rungs=[rung("probe", 0.9)], curve=curve((100, 0.5)), train_rows=100, estimated_usd=None, unmeasured=()
+    )
     assert ask(shown, product_targets())["labels"].evidence == "100 train rows after curation; no learning curve"
 
 

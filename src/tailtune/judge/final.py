@@ -75,7 +75,7 @@ from tailtune.judge.verdict import (
 from tailtune.judge.verdict import rule as rule_before
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnTest:
     """One per evaluation: the two candidates that the verdict is about, on test.
 

@@ -80,7 +80,7 @@ _FURTHEST = 1000.0
 _STEP = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """One per use case and moment: everything the verdict is made of.
 
