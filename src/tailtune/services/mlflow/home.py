@@ -124,14 +124,31 @@ def prepare(uri: str) -> None:
         made = _made(marker)
         if made == expected:
             return
-        from mlflow.tracking import MlflowClient
-
-        MlflowClient(uri, uri).search_experiments(max_results=1)  # creates or migrates the tables
+        _create_whole(Path(uri.removeprefix(SQLITE)))
+        _make_tables(uri)
         before = made.splitlines()[1:2]
         if before and before[0] != str(folder.resolve()):
             _relocate(Path(uri.removeprefix(SQLITE)), before[0], str(folder.resolve()))
         _relocate(Path(uri.removeprefix(SQLITE)), "mlflow-artifacts:", str(folder.resolve() / "artifacts"))
         marker.write_text(expected, encoding="utf-8")
+
+
+def _make_tables(uri: str) -> None:
+    """Create or migrate MLflow's tables."""
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(uri, uri).search_experiments(max_results=1)
+
+
+def _create_whole(database: Path) -> None:
+    """Make the database of a new store beside its place: MLflow cannot go on with tables that a kill has cut off."""
+    if database.exists():
+        return
+    part = database.with_name(f".{database.name}.part")
+    for left in database.parent.glob(f"{part.name}*"):  # SQLite's journal too
+        left.unlink()
+    _make_tables(f"{SQLITE}{part}")
+    part.replace(database)
 
 
 def _made(marker: Path) -> str:

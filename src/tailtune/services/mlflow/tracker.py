@@ -199,6 +199,7 @@ class Tracker:
             self._open.pop(charge.stage, None)
             if opened is not None and charge.stage == "register":
                 self.client.set_tag(opened, PUBLICATION, key)
+                self._drop_models(opened)
                 self.client.set_terminated(opened, "KILLED")
                 opened = None
             if opened is not None:
@@ -241,7 +242,8 @@ class Tracker:
     def sweep(self, stage: str, keep: str | None = None) -> None:
         """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them.
 
-        Their children are deleted: the next publication writes them again, and Compare would show each rung twice.
+        Their children are deleted: the next publication writes them again, and Compare would show each rung twice. So
+        is a model that was stored and not registered.
         """
         here = write.checkout(self.case.paths.project.root).replace("'", "")
         for run in self._search(
@@ -250,6 +252,8 @@ class Tracker:
         ):
             if run.info.run_id != keep and PARENT not in run.data.tags:
                 self._drop_children(run.info.run_id)
+                if stage == "register":
+                    self._drop_models(run.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:
@@ -269,6 +273,13 @@ class Tracker:
     def _drop_children(self, run_id: str) -> None:
         for child in self._search(f"tags.`{PARENT}` = '{run_id}'"):
             self.client.delete_run(child.info.run_id)
+
+    def _drop_models(self, run_id: str) -> None:
+        """Delete the models that a run has stored, unless a version was made of them."""
+        models = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'")
+        if models and not self.client.search_model_versions(f"run_id = '{run_id}'"):
+            for model in models:
+                self.client.delete_logged_model(model.model_id)
 
     def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
         ended = now_ms()
