@@ -152,7 +152,7 @@ def test_a_store_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
         Path(uri.removeprefix("sqlite:///")).touch()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(home, "_make_tables", tables)
+        patch.setattr(home, "_open", tables)
         patch.setattr(home, "_relocate", lambda *_: None)
         home.prepare(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert made[0].endswith(".mlflow.db.part")

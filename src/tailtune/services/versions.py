@@ -294,12 +294,23 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
     logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
-        with chdir(paths.root), Repo(str(paths.root)) as repo:
+        with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
+
+
+def _without_git(root: Path) -> dict[str, Any]:
+    """Settings that let DVC work in a folder that is no git repository, such as an unpacked archive; else none."""
+    from dvc.scm import SCM, SCMError
+
+    try:
+        SCM(str(root)).close()
+    except SCMError:
+        return {"core": {"no_scm": True}}
+    return {}
 
 
 def _locked(repo: Any) -> AbstractContextManager[None]:

@@ -114,7 +114,7 @@ def _with_model(context: Context, folder: Path, local_model: Path | None) -> Ite
 
 def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
     winner, task = winner_of(evaluated), context.case.task
-    needed = needs(folder, example)
+    needed = needs(folder, example, context.progress.say)
     _count(context, needed.bought)
     with tempfile.TemporaryDirectory() as scratch:
         stored = Stored(

@@ -16,7 +16,8 @@ from tailtune.core.records import Cost
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.core.run_plan import RunPlan, Status, cost_points, cost_tags, points
 from tailtune.services.mlflow import prompts, write
-from tailtune.services.mlflow.home import embedded_folder, open_client, reach, service_errors
+from tailtune.services.mlflow.address import embedded_folder, reach
+from tailtune.services.mlflow.home import is_outdated, open_client, prepare, quiet, service_errors
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 if TYPE_CHECKING:
@@ -83,10 +84,16 @@ _GUIDE = (
 def connect(uri: str, case: Declared) -> Tracker:
     """A tracker of one use case. Takes milliseconds: MLflow itself is imported when something is published.
 
+    Only a store of another MLflow is migrated at once: what could not be published in the end is not begun.
+
     Raises:
         ServiceError: The server is dead or the embedded store unusable, raised within five seconds.
+        UsageError: The address is none of a store.
     """
     reach(uri)
+    if is_outdated(uri):
+        quiet()
+        prepare(uri)
     return Tracker(uri, case)
 
 
