@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.evidence import paired
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
 from tailtune.judge.promote import not_answered, not_comparable, promote
-from tailtune.judge.stats import paired
 
 
 def compared(value: float, low: float, high: float) -> Paired:
@@ -16,7 +16,7 @@ def compared(value: float, low: float, high: float) -> Paired:
         difference=Estimate(value=value, low=low, high=high, rows=1000),
         only_first_right=30,
         only_second_right=10,
-        mcnemar_p=0.002,
+        p=0.002,
     )
 
 
