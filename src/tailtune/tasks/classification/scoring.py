@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer, Row
+from tailtune.core.records import Answer
 from tailtune.core.reports import ClassResult, Confusion
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.scores import Score, calibration, calibration_error
@@ -17,26 +17,29 @@ from tailtune.judge.scores import Score, calibration, calibration_error
 _NO_LABEL = "\0"  # stands for an answer without a valid label
 
 
-def score(rows: Sequence[Row[str]], answers: Sequence[Answer], bins: int = 15) -> Score:
-    """Score answers against the labels of the rows.
+def score(
+    expected: Sequence[str], answers: Sequence[Answer], bins: int = 15, groups: Sequence[str | None] = ()
+) -> Score:
+    """Score answers against the expected labels.
 
     Args:
-        rows: With true labels, n of them.
+        expected: True labels, n of them.
         answers: One per row, same order.
         bins: Equal-mass bins of the calibration error.
+        groups: Each row's group; empty when rows are independent.
 
     Raises:
         ValueError: Lengths differ or there is nothing to score.
     """
-    if len(rows) != len(answers) or not rows:
-        raise ValueError(f"{len(answers)} answers for {len(rows)} rows; expected as many, and at least one")
-    expected, values = [row.label for row in rows], [answer.value for answer in answers]
+    if len(expected) != len(answers) or not expected:
+        raise ValueError(f"{len(answers)} answers for {len(expected)} rows; expected as many, and at least one")
+    values = [answer.value for answer in answers]
     right = np.array([value == label for value, label in zip(values, expected, strict=True)], dtype=np.bool_)
     confidence = np.array([answer.confidence for answer in answers], dtype=np.float64)
     return Score(
         right=right,
         counted={"accuracy": Counted.shares(right), "macro_f1": macro_f1(expected, values)},
-        groups=groups_of([row.group for row in rows]),
+        groups=groups_of(groups),
         ece=calibration_error(calibration(confidence, right, bins)),
         invalid_rows=values.count(None),
     )

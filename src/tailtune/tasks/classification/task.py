@@ -135,7 +135,7 @@ class Classification(Task):
 
     def score(self, rows: Sequence[Row[str]], answers: Sequence[Answer], bins: int = 15) -> Score:
         """Accuracy and macro F1."""
-        return scoring.score(rows, answers, bins)
+        return scoring.score([row.label for row in rows], answers, bins, [row.group for row in rows])
 
     def details(
         self, rows: Sequence[Row[str]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer, Row, Span
+from tailtune.core.records import Answer, Span
 from tailtune.core.reports import CalibrationBin
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.scores import Score, calibration_error
@@ -246,13 +246,14 @@ class ExtractionScore(Score):
 
 def score(
     schema: ObjectSchema,
-    rows: Sequence[Row[Annotation]],
+    expected: Sequence[Annotation],
     answers: Sequence[Answer],
     rules: Rules | None = None,
     *,
     bins: int = 15,
+    groups: Sequence[str | None] = (),
 ) -> ExtractionScore:
-    """Score answers against the annotations of the rows.
+    """Score answers against the expected annotations.
 
     Per row and field, an answered item is right when it has the field's format and says what was expected; an answered
     one that is not right counts against precision, an expected one that is not met against recall. A wrong value where
@@ -260,10 +261,11 @@ def score(
 
     Args:
         schema: The fields.
-        rows: With gold labels, n of them.
+        expected: Gold labels, n of them.
         answers: One per row, same order; extractions, or answers whose value is a JSON object.
         rules: What counts as the same; by the project's own normalisers when None.
         bins: Equal-mass bins of the calibration error, over answers of fields.
+        groups: Each row's group; empty when rows are independent.
 
     Returns:
         Measures in the order field_f1, macro_f1, field_precision, field_recall, exact_match, field_accuracy, span_f1
@@ -273,11 +275,11 @@ def score(
     Raises:
         ValueError: Lengths differ or there is nothing to score.
     """
-    counted = tally(schema, [row.label for row in rows], answers, rules or Rules.of(schema))
+    counted = tally(schema, expected, answers, rules or Rules.of(schema))
     return ExtractionScore(
         right=counted.rows_right,
         counted=_counted(counted),
-        groups=groups_of([row.group for row in rows]),
+        groups=groups_of(groups),
         ece=calibration_error(calibration(counted, bins)),
         invalid_rows=int((~counted.objects).sum()),
         tally=counted,

@@ -117,7 +117,8 @@ class ExtractionTask(Task):
 
     def score(self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], bins: int = 15) -> Score:
         """Field F1 and its companions."""
-        return scoring.score(self.answers, rows, answers, bins=bins)
+        expected, groups = [row.label for row in rows], [row.group for row in rows]
+        return scoring.score(self.answers, expected, answers, bins=bins, groups=groups)
 
     def details(
         self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
