@@ -40,7 +40,7 @@ def main() -> int:
     options.add_argument("--only", choices=tuple(BANDS))
     options.add_argument("--banking77", type=Path, default=REPO.parent / "shared" / "datasets" / "banking77")
     options.add_argument("--no-training", action="store_true", help="measure the rungs only")
-    options.add_argument("--rows", type=int, help="of the raw rows, spread over them; all unless given")
+    options.add_argument("--rows", type=int, help="of the raw rows, spread over them; the bands are for all")
     given = options.parse_args()
     for use_case in BANDS:
         if given.only in (None, use_case):
