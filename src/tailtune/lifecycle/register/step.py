@@ -153,7 +153,7 @@ def _count(context: Context, bought: Bought | None) -> None:
 
 def _put_prompt_in_production(context: Context, winner: str) -> None:
     """The prompt of a winning rung is in production; when something else answers, none is."""
-    report = context.inputs.reports().get("prompt")
+    report = context.inputs.reports.get("prompt")
     if isinstance(report, PromptReport) and report.rungs:
         rung = next((rung for rung in report.rungs if rung.name == winner), None)
         prompt, version = (None, None) if rung is None else (rung.prompt, rung.prompt_version)
