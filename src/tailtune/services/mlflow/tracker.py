@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -205,6 +207,7 @@ class Tracker:
             key = uuid4().hex[:16]
             self._open.pop(charge.stage, None)
             if opened is not None and charge.stage == "register":
+                self._drop_models(opened)
                 self.client.set_tag(opened, PUBLICATION, key)
                 self.client.set_terminated(opened, "KILLED")
                 opened = None
@@ -257,6 +260,7 @@ class Tracker:
         ):
             if run.info.run_id != keep and PARENT not in run.data.tags:
                 self._drop_children(run.info.run_id)
+                self._drop_models(run.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:
@@ -276,6 +280,17 @@ class Tracker:
     def _drop_children(self, run_id: str) -> None:
         for child in self._search(f"tags.`{PARENT}` = '{run_id}'"):
             self.client.delete_run(child.info.run_id)
+
+    def _drop_models(self, run_id: str) -> None:
+        """Delete the models of a run that never became versions, with their files where these lie in our own store."""
+        if self.client.search_model_versions(f"run_id = '{run_id}'", max_results=1):
+            return
+        home = embedded_folder(self.uri)
+        for model in self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'"):
+            self.client.delete_logged_model(model.model_id)
+            files = Path(model.artifact_location).parent
+            if home is not None and files.is_relative_to(home.resolve()) and files.name == model.model_id:
+                shutil.rmtree(files, ignore_errors=True)
 
     def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
         ended = now_ms()
