@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, tracker, uri  # noqa: F401 - fixtures
 
-from tailtune.lifecycle import runner
 from tailtune.services.mlflow import Tracker
 from tailtune.services.mlflow.home import fluent
 from tailtune.services.mlflow.presence import FILES, files_of, is_registered
@@ -87,17 +85,6 @@ def test_a_version_without_its_model_is_not_there(stage: str | None, tmp_path: P
         if stage is not None:
             connection.execute("INSERT INTO logged_models VALUES ('m-1', '/x', ?)", (stage,))
     assert not is_registered(f"sqlite:///{database}", "toy", "1", "r")
-
-
-def test_temporary_files_of_a_killed_stage_go_with_the_next(tmp_path: Path) -> None:
-    left = tmp_path / ".tmp" / "tailtune-abc" / "weights"
-    left.mkdir(parents=True)
-    before = tempfile.gettempdir()
-    with runner._own_temporary_files(tmp_path / ".tmp"):
-        assert not left.exists()
-        made = Path(tempfile.mkdtemp())
-        assert made.is_relative_to(tmp_path) and (tmp_path / ".tmp").stat().st_mode & 0o077 == 0
-    assert not made.exists() and tempfile.gettempdir() == before
 
 
 @pytest.mark.parametrize("registered", [False, True])

@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
-from tailtune.core.private import private_folder
+from tailtune.core.private import private_folder, temporary_files_in
 from tailtune.core.process import LEAVING_S, leave_with
 from tailtune.core.progress import Progress
 from tailtune.core.reports import RegisterReport, Report
@@ -45,7 +44,7 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     stage = BY_NAME[name]
     case = load_use_case(paths, use_case)
     prices = load_prices(paths)
-    with _alone(case.paths, name), _own_temporary_files(case.paths.build / ".tmp"):
+    with _alone(case.paths, name), temporary_files_in(case.paths.temporary):
         tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
         context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
@@ -98,23 +97,6 @@ def _replaced_whole(staging: Path, folder: Path) -> Iterator[None]:
             staging.replace(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-@contextmanager
-def _own_temporary_files(folder: Path) -> Iterator[None]:
-    """Let this process, with its libraries, put temporary files into a folder that a kill leaves to the next stage.
-
-    Only a holder of the use case may use it: what is there at the beginning is a dead process's.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    private_folder(folder)
-    before = tempfile.tempdir
-    tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

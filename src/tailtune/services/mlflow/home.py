@@ -69,7 +69,9 @@ def prepare(uri: str) -> None:
         database, before = _database(uri), _made(folder)
         if is_outdated(uri) or _copy_of(database).exists():
             _migrate(uri, database)
-        _open(uri)  # creates the tables of a new one
+        if not database.exists():
+            _create(database)
+        _open(uri)
         if before[1:2] and before[1] != str(folder.resolve()):
             _relocate(database, before[1], str(folder.resolve()))
         _relocate(database, "mlflow-artifacts:", str(folder.resolve() / "artifacts"))
@@ -112,6 +114,15 @@ def _open(uri: str) -> None:
     from mlflow.tracking import MlflowClient
 
     MlflowClient(uri, uri).search_experiments(max_results=1)
+
+
+def _create(database: Path) -> None:
+    """Make a new database beside its place: MLflow cannot go on with tables whose making a kill has cut off."""
+    part = database.with_name(f".{database.name}.part")
+    for left in database.parent.glob(f"{part.name}*"):  # SQLite's journal too
+        left.unlink()
+    _open(f"{SQLITE}{part}")
+    part.replace(database)
 
 
 _OUTDATED = "out-of-date database schema"

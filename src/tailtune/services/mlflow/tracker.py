@@ -207,8 +207,8 @@ class Tracker:
             key = uuid4().hex[:16]
             self._open.pop(charge.stage, None)
             if opened is not None and charge.stage == "register":
-                self._drop_models(opened)
                 self.client.set_tag(opened, PUBLICATION, key)
+                self._drop_models(opened)
                 self.client.set_terminated(opened, "KILLED")
                 opened = None
             if opened is not None:
@@ -251,7 +251,8 @@ class Tracker:
     def sweep(self, stage: str, keep: str | None = None) -> None:
         """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them.
 
-        Their children are deleted: the next publication writes them again, and Compare would show each rung twice.
+        Their children are deleted: the next publication writes them again, and Compare would show each rung twice. So
+        is a model that was stored and not registered.
         """
         here = write.checkout(self.case.paths.project.root).replace("'", "")
         for run in self._search(
@@ -260,7 +261,8 @@ class Tracker:
         ):
             if run.info.run_id != keep and PARENT not in run.data.tags:
                 self._drop_children(run.info.run_id)
-                self._drop_models(run.info.run_id)
+                if stage == "register":
+                    self._drop_models(run.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:
@@ -282,15 +284,15 @@ class Tracker:
             self.client.delete_run(child.info.run_id)
 
     def _drop_models(self, run_id: str) -> None:
-        """Delete the models of a run that never became versions, with their files where these lie in our own store."""
-        if self.client.search_model_versions(f"run_id = '{run_id}'", max_results=1):
-            return
+        """Delete the models that a run has stored, with files in our own store, unless a version was made of them."""
+        models = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'")
         home = embedded_folder(self.uri)
-        for model in self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'"):
-            self.client.delete_logged_model(model.model_id)
-            files = Path(model.artifact_location).parent
-            if home is not None and files.is_relative_to(home.resolve()) and files.name == model.model_id:
-                shutil.rmtree(files, ignore_errors=True)
+        if models and not self.client.search_model_versions(f"run_id = '{run_id}'"):
+            for model in models:
+                self.client.delete_logged_model(model.model_id)
+                files = Path(model.artifact_location).parent
+                if home is not None and files.is_relative_to(home.resolve()) and files.name == model.model_id:
+                    shutil.rmtree(files, ignore_errors=True)
 
     def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
         ended = now_ms()
