@@ -273,14 +273,14 @@ class Failing:
                     outer.refused.append(self.path)
                     status, body = 500, b'{"exception_message": "database is locked"}'
                 else:
-                    status, body = self.asked(content)
+                    status, body = self.answer_of(content)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            def asked(self, content: bytes) -> tuple[int, bytes]:
+            def answer_of(self, content: bytes) -> tuple[int, bytes]:
                 kept = {
                     name: self.headers[name] for name in ("content-type", "x-prefect-api-version") if self.headers[name]
                 }
