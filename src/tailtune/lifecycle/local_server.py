@@ -286,11 +286,10 @@ def _observed(life: Callable[[], object], paths: Paths, address: str) -> None:
 def _failure_with_own_server(life: Callable[[], object], paths: Paths) -> Exception | None:
     with ExitStack() as stack:
         try:
-            server = stack.enter_context(LocalServer(paths.root / ".run"))
-            wait_for(server.url, paths.root / ".run", lambda: None)
+            own = stack.enter_context(_own_server(paths.root / ".run"))
         except (ServiceError, OSError) as error:
             return error
-        with _settings(paths, server.url):
+        with _settings(paths, own):
             return _failure_of_prefect(life)
 
 
@@ -398,6 +397,13 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
         wait_for(at_hand, folder, meanwhile)
         yield at_hand
         return
+    with _own_server(folder, meanwhile) as own:
+        yield own
+
+
+@contextmanager
+def _own_server(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """Address of a server that this process starts and ends."""
     with LocalServer(folder) as server:
         wait_for(server.url, folder, meanwhile)
         yield server.url
