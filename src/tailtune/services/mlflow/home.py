@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import json
 import logging
 import os
 import sqlite3
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.json_text import parse_json
 from tailtune.core.private import private_folder
 from tailtune.core.secrets import secret_in, without_key, without_password
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 _TIMEOUT_S = 5.0
+_LARGEST = 1 << 24  # bytes of an answer
 # Every column of MLflow's schema that holds an artifact location; `models:/` ones stay.
 _LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -261,8 +262,8 @@ def _on_server(uri: str, model: str, version: str, run_id: str) -> bool:
         request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - http(s) only
-            return bool(json.load(answer)["model_version"].get("run_id") == run_id)
+            return bool(parse_json(answer.read(_LARGEST).decode())["model_version"].get("run_id") == run_id)
     except urllib.error.HTTPError as error:
         return error.code != 404 or _GONE not in error.read(10_000).decode("utf-8", "replace")
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return True
