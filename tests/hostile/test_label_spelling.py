@@ -14,8 +14,10 @@ from tailtune.core.errors import DataError, SpecError
 from tailtune.services.sources import Columns, RawRow, labels_in, one_label
 from tailtune.tasks.classification.config import LabelSet
 from tailtune.tasks.classification.new import declare
+from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.declare import NewUseCase
 from tailtune.tasks.label_check import RESPELLED, NameCheck, look_alike_lines, look_alikes, skeleton, visible
+from tailtune.tasks.saved import codec_from
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 CAFE, DECOMPOSED = "café", unicodedata.normalize("NFD", "café")
@@ -93,6 +95,40 @@ def test_rows_in_another_spelling_are_counted_under_the_declared_label(tmp_path:
     respelled = task.prepare_row(RawRow("text", "Log-in", "rows.csv:2"), "text", ())
     assert (respelled.label, respelled.changes) == ("login", (RESPELLED,))
     assert task.prepare_row(RawRow("text", "login", "rows.csv:2"), "text", ()).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "label"),
+    [
+        ('{"label": "Log-in"}', "login"),
+        ('{"label": "log in"}', "login"),
+        ("**SIGN-IN**", "login"),
+        ('{"label": "sign\u200b in"}', "login"),
+        ('{"label": ["Sign in", "login"]}', "login"),
+        ('{"label": "login (Log-in)"}', None),
+        ('{"label": "sign in or billing"}', None),
+        ('{"label": "sign"}', None),
+        ('{"label": "!"}', None),
+    ],
+)
+def test_a_prompted_answer_in_another_spelling_counts_as_its_label(
+    tmp_path: Path, reply: str, label: str | None
+) -> None:
+    codec = case_of(tmp_path, ALIASED).task.codec()
+    assert [codec_from(codec.card()).read(reply, "a text").answer.value, codec.read(reply, "").answer.value] == [
+        label,
+        label,
+    ]
+
+
+def test_a_spelling_that_two_labels_share_once_folded_must_be_exact() -> None:
+    codec = LabelCodec({"a_b": "", "x": "", CAFE: "", "?": ""}, {"a-b": "x"})
+    replies = ["a_b", "a-b", "A B", DECOMPOSED, "…", "?"]
+    assert [codec.read(reply, "").answer.value for reply in replies] == ["a_b", "x", None, CAFE, None, "?"]
+
+
+def test_a_card_of_a_label_set_without_other_spellings_stays_as_it_was() -> None:
+    assert LabelCodec({"a": "b"}).card() == {"kind": "labels", "labels": {"a": "b"}}
 
 
 def test_an_undeclared_label_is_told_its_look_alike() -> None:

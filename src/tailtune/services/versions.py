@@ -49,6 +49,7 @@ def run_stale(paths: Paths, stage: str, use_case: str, work: Callable[[str], Non
     with ExitStack() as busy:
         with _repo(paths, use_case, stage) as repo, _locked(repo):
             _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
+            _restore_lock(repo)
             if not force and not repo.status(targets=[target]):
                 return False
             (declared,) = repo.stage.collect(target)
@@ -68,6 +69,9 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
         ServiceError: DVC failed.
     """
     with _repo(paths, use_case) as repo:
+        if _lock_and_copy(repo)[1].is_file():
+            with _locked(repo):
+                _restore_lock(repo)
         targets = [stage.name for stage in _stages(repo, use_case)]
         changed = repo.status(targets=targets) if targets else {}
     order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
@@ -212,7 +216,7 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(root), *words],  # noqa: S607
+            ["git", "--no-optional-locks", "-C", str(root), *words],  # noqa: S607 - killed, it leaves no index.lock
             capture_output=True,
             text=True,
             timeout=30,
@@ -290,12 +294,23 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
     logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
-        with chdir(paths.root), Repo(str(paths.root)) as repo:
+        with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
+
+
+def _without_git(root: Path) -> dict[str, Any]:
+    """Settings that let DVC work in a folder that is no git repository, such as an unpacked archive; else none."""
+    from dvc.scm import SCM, SCMError
+
+    try:
+        SCM(str(root)).close()
+    except SCMError:
+        return {"core": {"no_scm": True}}
+    return {}
 
 
 def _locked(repo: Any) -> AbstractContextManager[None]:
@@ -324,11 +339,38 @@ def _commit(paths: Paths, use_case: str, stage: str) -> None:
     """Write down in dvc.lock what a stage has read and written. Its work is done: wait while another DVC is busy."""
     while True:
         try:
-            with _repo(paths, use_case, stage) as repo:
+            with _repo(paths, use_case, stage) as repo, _locked(repo), _lock_kept(repo):
                 repo.commit(f"{stage}@{use_case}", force=True)
             return
         except BusyError:
             time.sleep(_PATIENCE_S)
+
+
+@contextmanager
+def _lock_kept(repo: Any) -> Iterator[None]:
+    """Keep a copy of dvc.lock while DVC writes it, which it does in place: a kill in the middle tears it."""
+    lock, copy = _lock_and_copy(repo)
+    part = copy.with_suffix(".part")
+    part.write_bytes(lock.read_bytes() if lock.is_file() else b"")
+    part.replace(copy)
+    yield
+    copy.unlink()
+
+
+def _restore_lock(repo: Any) -> None:
+    """Put dvc.lock back as it was before a commit that a kill or a full disk has cut off: its stage is then stale."""
+    lock, copy = _lock_and_copy(repo)
+    if not copy.is_file():
+        return
+    if copy.stat().st_size:
+        copy.replace(lock)
+    else:
+        lock.unlink(missing_ok=True)
+        copy.unlink()
+
+
+def _lock_and_copy(repo: Any) -> tuple[Path, Path]:
+    return Path(repo.root_dir) / "dvc.lock", Path(repo.tmp_dir) / "dvc.lock.before"
 
 
 def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:

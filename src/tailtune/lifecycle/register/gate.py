@@ -107,7 +107,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
     embed.remember(texts, encoder.embed(texts))
-    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch, language_models(context) as models:
+    with tempfile.TemporaryDirectory() as scratch, language_models(context) as models:
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
             predictor = models.connected(saved.load(there, embed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class Prompted:
         constrained: Whether decoding is to be constrained to the schema; each reply's `form` says
             whether it was.
         reasoning: Whether a reply reasons before it answers.
+        on_wait: Is shown a line when a rate limit asks a saved prompt to wait as long as is declared. Without it
+            somebody waits for each call, and a rate limit is an error after a few seconds.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Prompted:
     examples: Examples
     constrained: bool = False
     reasoning: bool = False
+    on_wait: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
     _opened: list[LanguageModel] = field(default_factory=list, repr=False, compare=False)
 
     def ask(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[PromptAnswer]:
@@ -176,7 +179,7 @@ class Prompted:
     def _model(self) -> LanguageModel:
         if not self._opened:
             require_listed(self.spec)
-            self._opened.append(open_model(self.spec))
+            self._opened.append(open_model(self.spec, on_wait=self.on_wait, served=self.on_wait is None))
         return self._opened[0]
 
     def _fitter(self) -> Fitter:

@@ -75,7 +75,7 @@ def declare(new: NewUseCase) -> Declaration:
     def rows() -> Iterator[RawRow[RawLabel]]:
         return offsets.with_units(sources.read(new.source, columns, str(new.source)), unit)
 
-    text, schema = _schema(new, rows, columns)
+    text, schema = _schema(new, rows, columns, unit)
     number, only_test = _check_rows(new, columns, schema)
     return Declaration(
         model_yaml(new, "extraction", named, _sections(rows, schema)),
@@ -101,7 +101,9 @@ def _columns(new: NewUseCase) -> dict[str, str]:
     return named
 
 
-def _schema(new: NewUseCase, rows: _Rows, columns: Columns[RawLabel]) -> tuple[str, ObjectSchema]:
+def _schema(
+    new: NewUseCase, rows: _Rows, columns: Columns[RawLabel], unit: offsets.FileUnit
+) -> tuple[str, ObjectSchema]:
     """The schema as text and as read."""
     if new.schema is not None:
         hint = "correct the schema, then run the same command again"
@@ -114,6 +116,9 @@ def _schema(new: NewUseCase, rows: _Rows, columns: Columns[RawLabel]) -> tuple[s
                 yield row.text, annotate.spans_of(row), row.label.values, row.label.intent
 
     document = {"title": new.name, **propose_schema(labelled_rows())}
+    if not document["properties"]:
+        why = offsets.NOTES.get(unit, "no row has a span, a field value or an intent; expected labelled rows")
+        raise DataError([Fault(str(new.source), f"no field can be proposed: {why}")], "label rows, or bring --schema")
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n", schema_from(document)
 
 
