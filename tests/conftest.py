@@ -8,10 +8,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tailtune.config.settings import quiet_environment
 
 quiet_environment()
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs like this, and every process that a test starts would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
