@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,6 @@ def run_stale(paths: Paths, stage: str, use_case: str, work: Callable[[str], Non
     with ExitStack() as busy:
         with _repo(paths, use_case, stage) as repo, _locked(repo):
             _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
-            _restore_lock(repo)
             if not force and not repo.status(targets=[target]):
                 return False
             (declared,) = repo.stage.collect(target)
@@ -69,9 +68,6 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
         ServiceError: DVC failed.
     """
     with _repo(paths, use_case) as repo:
-        if _lock_and_copy(repo)[1].is_file():
-            with _locked(repo):
-                _restore_lock(repo)
         targets = [stage.name for stage in _stages(repo, use_case)]
         changed = repo.status(targets=targets) if targets else {}
     order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
@@ -295,6 +291,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
         with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
+            _mend(repo)
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
@@ -344,6 +341,30 @@ def _commit(paths: Paths, use_case: str, stage: str) -> None:
             return
         except BusyError:
             time.sleep(_PATIENCE_S)
+
+
+def _mend(repo: Any) -> None:
+    """Put right what a kill has torn of DVC's own files: it cannot even say what is stale with them."""
+    from dvc.lock import LockError, make_lock
+
+    tmp, hard = Path(repo.tmp_dir), repo.config["core"].get("hardlink_lock", False)
+    with suppress(LockError):  # somebody writes them now, so nothing was killed
+        if _lock_and_copy(repo)[1].is_file():
+            with _locked(repo):
+                _restore_lock(repo)
+        if _is_torn(tmp / "rwlock"):
+            with make_lock(str(tmp / "rwlock.lock"), tmp_dir=str(tmp), hardlink_lock=hard):
+                _forget_the_dead(tmp / "rwlock")
+
+
+def _is_torn(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 @contextmanager
