@@ -23,9 +23,9 @@ _HEAD = """\
 
 One folder a use case: `model.yaml`, and the file that says what an answer may be. For a classification that is
 `labels.yaml` (label → what belongs to it, one sentence each; the zero-shot rung reads the sentences;
-`{description: …, also: [other spellings]}` counts rows in other spellings too), for an extraction `schema.json` (JSON
-Schema 2020-12, [how it is read](../docs/guides/extract-objects.md)). Beside them `prompts/`, the prompts of language
-models ([how they are written](../docs/guides/prompted-models.md)). One `prices.yaml` for all. An
+`{description: …, also: [other spellings]}` counts rows and answers in other spellings too), for an extraction
+`schema.json` (JSON Schema 2020-12, [how it is read](../docs/guides/extract-objects.md)). Beside them `prompts/`, the
+prompts of language models ([how they are written](../docs/guides/prompted-models.md)). One `prices.yaml` for all. An
 unknown key is an error that tells the line and the nearest key.
 
     tailtune check USE-CASE     validates spec, labels, prices and rows; changes nothing

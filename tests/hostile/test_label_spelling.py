@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from config.examples import MODEL_YAML, project
@@ -14,8 +16,11 @@ from tailtune.core.errors import DataError, SpecError
 from tailtune.services.sources import Columns, RawRow, labels_in, one_label
 from tailtune.tasks.classification.config import LabelSet
 from tailtune.tasks.classification.new import declare
+from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.declare import NewUseCase
+from tailtune.tasks.extraction.new import declare as declare_extraction
 from tailtune.tasks.label_check import RESPELLED, NameCheck, look_alike_lines, look_alikes, skeleton, visible
+from tailtune.tasks.saved import codec_from
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 CAFE, DECOMPOSED = "café", unicodedata.normalize("NFD", "café")
@@ -95,6 +100,40 @@ def test_rows_in_another_spelling_are_counted_under_the_declared_label(tmp_path:
     assert task.prepare_row(RawRow("text", "login", "rows.csv:2"), "text", ()).changes == ()
 
 
+@pytest.mark.parametrize(
+    ("reply", "label"),
+    [
+        ('{"label": "Log-in"}', "login"),
+        ('{"label": "log in"}', "login"),
+        ("**SIGN-IN**", "login"),
+        ('{"label": "sign\u200b in"}', "login"),
+        ('{"label": ["Sign in", "login"]}', "login"),
+        ('{"label": "login (Log-in)"}', None),
+        ('{"label": "sign in or billing"}', None),
+        ('{"label": "sign"}', None),
+        ('{"label": "!"}', None),
+    ],
+)
+def test_a_prompted_answer_in_another_spelling_counts_as_its_label(
+    tmp_path: Path, reply: str, label: str | None
+) -> None:
+    codec = case_of(tmp_path, ALIASED).task.codec()
+    assert [codec_from(codec.card()).read(reply, "a text").answer.value, codec.read(reply, "").answer.value] == [
+        label,
+        label,
+    ]
+
+
+def test_a_spelling_that_two_labels_share_once_folded_must_be_exact() -> None:
+    codec = LabelCodec({"a_b": "", "x": "", CAFE: "", "?": ""}, {"a-b": "x"})
+    replies = ["a_b", "a-b", "A B", DECOMPOSED, "…", "?"]
+    assert [codec.read(reply, "").answer.value for reply in replies] == ["a_b", "x", None, CAFE, None, "?"]
+
+
+def test_a_card_of_a_label_set_without_other_spellings_stays_as_it_was() -> None:
+    assert LabelCodec({"a": "b"}).card() == {"kind": "labels", "labels": {"a": "b"}}
+
+
 def test_an_undeclared_label_is_told_its_look_alike() -> None:
     check = NameCheck(["login", "logins"], "labels.yaml", "data")
     check.add("LOG\u200bIN", "rows.csv:2")
@@ -143,4 +182,19 @@ def test_new_names_look_alikes_and_merges_what_cleaning_makes_equal(tmp_path: Pa
         "3 labels; better descriptions make a better zero-shot rung",
         "labels that look alike: login (2), Login (1)",
         "say which are one in labels.yaml, and remove the other line:  login: {also: [Login]}",
+    ]
+
+
+def test_new_names_fields_and_values_of_an_extraction_that_look_alike(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    rows: list[dict[str, Any]] = [
+        {"text": f"call {at} of Ann", "fields": {"Name" if at % 4 else "name": "Ann"}} for at in range(400)
+    ]
+    for at, row in enumerate(rows):
+        row["fields"] |= {"state": ("open", "Open", "closed", "open")[at % 4]}
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    notes = declare_extraction(NewUseCase(name="x", source=source)).notes
+    assert notes[1:3] == [
+        "fields that look alike: Name (300), name (100)",
+        "`state` values that look alike: open (200), Open (100)",
     ]

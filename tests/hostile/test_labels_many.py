@@ -73,7 +73,7 @@ def test_blocks_of_rows_answer_as_all_rows_at_once(kind: Kind, monkeypatch: pyte
     rung, dev = kind.fit(context(12, 5)), [row.text for row in texts(12, 5, 2)]
     whole = rung.answer(dev)
     monkeypatch.setattr(rungs, "_BLOCK_SCORES", 100)
-    monkeypatch.setattr(rungs, "_BLOCK_SIMILARITIES", 100)
+    monkeypatch.setattr("tailtune.predictors.nearest._BLOCK_SIMILARITIES", 100)
     blocks = rung.answer(dev)
     assert [answer.value for answer in blocks] == [answer.value for answer in whole]
     assert [answer.confidence for answer in blocks] == pytest.approx([answer.confidence for answer in whole], abs=1e-5)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailtune.core.errors import DataError
 from tailtune.core.records import Span
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services.sources import RawRow
+from tailtune.tasks.declare import NewUseCase
 from tailtune.tasks.extraction.annotate import UTF16, RawLabel, prepare_row
-from tailtune.tasks.extraction.offsets import file_unit, resolve
+from tailtune.tasks.extraction.new import declare
+from tailtune.tasks.extraction.offsets import NOTES, file_unit, resolve
 from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import propose_schema
+from tailtune.tasks.extraction.values.checks import joined
 
 SCHEMA = schema_from(propose_schema([("by Ann Lee", (Span(3, 10, "name"),), None, None)]) | {"title": "t"})
 PIECES = (
@@ -93,6 +100,74 @@ def test_values_beside_the_spans_decide_where_words_have_no_edges(unit: str) -> 
     start, end = (at, at + 2) if unit == "characters" else (at + 1, at + 3)
     raw = RawRow(text, RawLabel((Span(start, end, "name"),), {"name": "山田"}), "r.jsonl:1")
     assert surfaces([raw]) == ["山田"]
+
+
+JAPANESE = ("{}東京都の[山田]です", "{}昨日[大阪]で会いました", "承知しました{}[佐藤]様へ", "{}明日[名古屋]まで")
+CHINESE = ("{}我叫[王小明]住在这里", "请联系{}[李华]谢谢", "{}他说[张伟]投诉了", "昨天{}和[刘洋]见面")
+THAI = ("{}ผมชื่อ[มาลี]ครับ", "ติดต่อ{}[สมชาย]ที่บ้าน", "{}คุณ[สุดา]โทรมา", "ส่งให้{}[ปรีชา]แล้ว")
+
+
+def in_running_text(pattern: str, emoji: str, unit: str) -> RawRow[RawLabel]:
+    """A row whose one span is what stands in brackets."""
+    before, value, after = re.split(r"[\[\]]", pattern.replace("{}", emoji))
+    measure = utf16 if unit == "utf16" else len
+    span = Span(measure(before), measure(before + value), "name")
+    return RawRow(before + value + after, RawLabel((span,)), "r.jsonl:1")
+
+
+@pytest.mark.parametrize("unit", ["characters", "utf16"])
+@pytest.mark.parametrize("emoji", ["🔥", "😀😀", "👍🏽", "👩‍👩‍👧"])
+@pytest.mark.parametrize("patterns", [JAPANESE, CHINESE, THAI])
+def test_where_words_have_no_edges_rows_without_emoji_show_the_unit(
+    patterns: Sequence[str], emoji: str, unit: str
+) -> None:
+    rows = [in_running_text(pattern, sign, unit) for pattern in patterns for sign in ("", emoji)]
+    values = [re.split(r"[\[\]]", pattern)[1] for pattern in patterns for _ in range(2)]
+    assert surfaces(rows) == values
+
+
+def test_an_emoji_that_is_a_value_stays() -> None:
+    flag = row(["Ann", "Ann", "👩‍👩‍👧", "Bo 12", "🇫🇷"], 4, "characters")
+    assert surfaces([*[row(["🔥", "Ann", "called"], 1, "characters")] * 20, flag])[-1] == "🇫🇷"
+
+
+@pytest.mark.parametrize(("unit", "pattern"), [("characters", "{}[山田]です"), ("utf16", "こちら{}{}[山田]")])
+def test_an_offset_that_only_one_unit_has_shows_it(unit: str, pattern: str) -> None:
+    rows = [in_running_text(text, "🔥", unit) for text in (pattern, JAPANESE[0])]
+    assert surfaces(rows) == ["山田", "山田"]
+
+
+@pytest.mark.parametrize("unit", ["characters", "utf16"])
+def test_what_nothing_tells_is_dropped_and_not_cut_wrong(unit: str) -> None:
+    rows = [in_running_text(CHINESE[0], "🔥🔥", unit)]
+    assert (file_unit(rows), surfaces(rows)) == ("unclear", [None])
+    assert "values of the fields beside the spans would show it" in NOTES["unclear"]
+
+
+@pytest.mark.parametrize(
+    ("entities", "why"),
+    [([{"start": 4, "end": 6, "label": "name"}], NOTES["unclear"]), ([], "no row has a span, a field value")],
+)
+def test_a_file_of_which_nothing_can_be_used_is_refused_with_the_reason(
+    tmp_path: Path, entities: list[object], why: str
+) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text(json.dumps({"text": "🔥我叫李华住在这里", "entities": entities}), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        declare(NewUseCase(name="x", source=source))
+    assert f"no field can be proposed: {why}" in str(caught.value.faults[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "within"),
+    [
+        ("e\u0301te", 1, True), ("e\u0301te", 2, True), ("a b", 1, False), ("มาลี", 4, False), ("มาลี", 3, True),
+        ("👍🏽a", 1, True), ("👍🏽a", 2, False), ("👩\u200d👧", 1, True), ("👩\u200d👧", 2, True),
+        ("❤\ufe0fAnn", 2, False),
+    ],
+)  # fmt: skip
+def test_marks_belong_to_the_character_before_them(text: str, at: int, within: bool) -> None:
+    assert joined(text, at) == within
 
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from(PIECES), min_size=2, max_size=7), st.integers(0, 6)), max_size=9))

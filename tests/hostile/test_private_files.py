@@ -13,7 +13,8 @@ from tailtune.core.language import Reply
 from tailtune.core.private import private_folder
 from tailtune.lifecycle.local_server import LocalServer
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.mlflow.home import locked, reach
+from tailtune.services.mlflow.address import reach
+from tailtune.services.mlflow.home import locked
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from tailtune.core.errors import Fault, SpecError, TailTuneError, UsageError
 from tailtune.core.secrets import secret_in, without_key, without_password
 from tailtune.lifecycle import local_server
 from tailtune.services.endpoint.faults import read_refusal, refused
-from tailtune.services.mlflow.home import reach
+from tailtune.services.mlflow.address import reach
 
 KEY = 'sk-proj-A1b2/C3+d4=E5f6&G7h8"I9<j0>'
 PLAIN = "sk-live-9f8e7d6c5b4a39281706f5e4d3c2b1a0"

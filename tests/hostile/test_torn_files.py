@@ -13,7 +13,7 @@ from tailtune.core.records import Row
 from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle import freshness
 from tailtune.services import store, versions
-from tailtune.services.mlflow.home import is_registered
+from tailtune.services.mlflow.presence import is_registered
 
 NOISE = bytes(range(256)) * 8
 TORN = {"empty": b"", "cut": b'{"write": {"a": {"pi', "noise": NOISE, "another thing": b"[1, 2]", "null": b"null"}

@@ -28,14 +28,14 @@ def saved(tmp_path: Path) -> Path:
 
 
 def test_only_what_answers_is_needed(saved: Path) -> None:
-    needed = needs(saved, "hello")
+    needed = needs(saved, "hello", print)
     assert "tailtune.tasks.classification.rungs" in needed.modules
     assert not [name for name in needed.modules if name.startswith(HEAVY_OR_FOREIGN)]
 
 
 def test_the_running_process_keeps_its_modules(saved: Path) -> None:
     before = {name: module for name, module in sys.modules.items() if name.startswith("tailtune")}
-    needs(saved, "hello")
+    needs(saved, "hello", print)
     assert {name: module for name, module in sys.modules.items() if name.startswith("tailtune")} == before
     assert tailtune.core.errors is errors
 
@@ -45,11 +45,11 @@ def test_another_copy_on_the_path_is_not_taken(saved: Path, tmp_path: Path, monk
     copy.mkdir(parents=True)
     (copy / "__init__.py").write_text("raise AssertionError('the copy was imported')\n")
     monkeypatch.syspath_prepend(copy.parent)
-    assert needs(saved, "hello").columns
+    assert needs(saved, "hello", print).columns
 
 
 def test_a_folder_that_does_not_answer_is_refused(saved: Path) -> None:
     for file in saved.iterdir():
         file.unlink()
     with pytest.raises(ServiceError, match="does not answer"):
-        needs(saved, "hello")
+        needs(saved, "hello", print)

@@ -141,6 +141,7 @@ def ladder() -> LadderReport:
     rungs = tuple(
         RungResult(
             name=name,
+            ignores_text=name in ("majority", "blank"),
             title=title,
             metrics={"accuracy": estimate(accuracy, 1085), "macro_f1": estimate(f1, 1085)},
             latency=latency(p50, LOCAL if p50 > 1 else None),
@@ -278,6 +279,7 @@ def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
     ) -> CandidateResult:
         return CandidateResult(
             name=name,
+            ignores_text=name in ("majority", "blank"),
             title=title,
             metrics={"accuracy": estimate(accuracy, 1665), "macro_f1": estimate(f1, 1665)},
             ece=ece,

@@ -41,7 +41,7 @@ def test_price_usable_share_and_labels() -> None:
 
 
 def _way(price: float | None, quality: float) -> Candidate:
-    rung = fixtures.ladder().rungs[0]
+    rung = fixtures.ladder().rungs[1]
     return Candidate(
         rung.model_copy(update={"usd_per_1000": price, "metrics": {"accuracy": estimate(quality, 100)}}), "local"
     )

@@ -118,11 +118,13 @@ def run(
 ) -> None:
     """Run the whole life as Prefect flows; what is fresh is not done again."""
     from tailtune.cli.show import print_summary
+    from tailtune.config.settings import Settings
     from tailtune.lifecycle.local_server import run_flow
+    from tailtune.services.mlflow import connect
     from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
-    load_use_case(paths, use_case)
+    connect(Settings().resolved_tracking_uri(paths), load_use_case(paths, use_case))  # before work is done
     code = run_flow(paths, use_case, force)
     print_summary(paths, use_case, stopped=code != 0)
     if code:

@@ -156,6 +156,11 @@ class CasePaths:
         """Where a running stage writes; takes the place of `stage` when it ends."""
         return self.build / f".{name}.part"
 
+    @property
+    def temporary(self) -> Path:
+        """What a running stage writes for a moment; the next stage empties it, should the first be killed."""
+        return self.build / ".temporary"
+
     def rows(self, split: str) -> Path:
         """Curated rows of one split."""
         return self.stage("curate") / f"{split}.parquet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ _QUIET = {
     # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+_SQLITE = "sqlite:///"
 # Health checks and embedded servers are on this machine; a company's proxy cannot reach them.
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -78,8 +80,11 @@ class Settings(BaseSettings):
         return self.weights or paths.root
 
     def resolved_tracking_uri(self, paths: Paths) -> str:
-        """The tracking URI to use: the given one, or the embedded SQLite file."""
-        return self.tracking_uri or f"sqlite:///{paths.mlflow_store / 'mlflow.db'}"
+        """The tracking URI to use: the given one, or the embedded SQLite file. A relative file is below the project."""
+        if not self.tracking_uri:
+            return f"{_SQLITE}{paths.mlflow_store / 'mlflow.db'}"
+        file = re.fullmatch(rf"{_SQLITE}([^/:].*)", self.tracking_uri)
+        return self.tracking_uri if file is None else f"{_SQLITE}{paths.root.absolute() / file[1]}"
 
 
 def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:

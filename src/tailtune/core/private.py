@@ -1,9 +1,12 @@
-"""Folders and files that only their owner may read: customers' texts, kept answers, stores of runs."""
+"""Folders and files that only their owner may read: customers' texts, kept answers, stores of runs, temporary files."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OTHERS = 0o007
@@ -26,3 +29,20 @@ def private_file(file: Path) -> None:
     if mode & _OTHERS:
         with suppress(PermissionError):  # somebody else's
             file.chmod(mode & ~_OTHERS & 0o777)
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let what this process writes for a moment go into a folder, also what libraries write.
+
+    The folder is emptied before and removed after: a process that was killed leaves nothing for longer than until the
+    next one. For one process at a time.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    private_folder(folder)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder.resolve())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)

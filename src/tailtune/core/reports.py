@@ -31,7 +31,9 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
-    ignores_text: bool = Field(False, description="It answers every text alike: a line to beat, never a candidate.")
+    ignores_text: bool = Field(
+        False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."
+    )
 
     @property
     def metric(self) -> str:

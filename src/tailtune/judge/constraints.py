@@ -53,6 +53,11 @@ def best_of(scored: Iterable[S]) -> S | None:
     return max(scored, key=quality_value, default=None)
 
 
+def best_candidate(scored: Iterable[S]) -> S | None:
+    """The one of highest quality that reads the text: a line to beat is none; None of none."""
+    return best_of(each for each in scored if not each.ignores_text)
+
+
 def above(scored: Scored, line: Scored | None) -> bool:
     """Whether it is right more often than what ignores the text; without such a line anything is."""
     return line is None or scored.quality.value > line.quality.value

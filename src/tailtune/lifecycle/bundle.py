@@ -11,9 +11,9 @@ import builtins
 import importlib
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, version
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class _Imports:
     packages: set[str] = field(default_factory=set)
 
 
-def needs(predictor: Path, example: str) -> Needs:
+def needs(predictor: Path, example: str, on_wait: Callable[[str], None]) -> Needs:
     """Load a saved predictor by its folder alone, let it answer once, and see what that took.
 
     So nothing is registered that does not answer from its files alone.
@@ -82,6 +82,7 @@ def needs(predictor: Path, example: str) -> Needs:
     Args:
         predictor: The folder.
         example: A text to answer.
+        on_wait: Is shown a line when an endpoint's rate limit asks to wait.
 
     Raises:
         ServiceError: It does not load or answer.
@@ -90,7 +91,7 @@ def needs(predictor: Path, example: str) -> Needs:
     try:
         # In its own folder a path that is relative to the project leads nowhere.
         with chdir(folder), _modules_anew() as imports:
-            columns, bought = _try(folder, example, imports)
+            columns, bought = _try(folder, example, imports, on_wait)
     except Exception as error:
         lines = str(getattr(error, "message", error)).strip().splitlines()
         why = f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
@@ -101,7 +102,9 @@ def needs(predictor: Path, example: str) -> Needs:
     return Needs(columns, imports.modules, _requirements(packages, _ENCODER_MODULE in imports.modules), bought)
 
 
-def _try(folder: Path, example: str, imports: _Imports) -> tuple[dict[str, str], Bought | None]:
+def _try(
+    folder: Path, example: str, imports: _Imports, on_wait: Callable[[str], None]
+) -> tuple[dict[str, str], Bought | None]:
     """Answer a text as `serving/pyfunc.py` does. Returns the answer's columns, and what an endpoint charges for it."""
     saved, prepare = (importlib.import_module(f"tailtune.{name}") for name in ("tasks.saved", "predictors.prepare"))
     predictor = saved.load(folder)
@@ -111,7 +114,7 @@ def _try(folder: Path, example: str, imports: _Imports) -> tuple[dict[str, str],
         imports.packages.add(late.partition(".")[0])
     bought = None
     if getattr(getattr(predictor, "spec", None), "endpoint", None):  # a prompted model: its answer is paid for
-        (reply,) = predictor.ask([text])
+        (reply,) = replace(predictor, on_wait=on_wait).ask([text])
         if reply.problem == "too long":  # nothing was sent, so nothing was seen
             raise ValueError("the text to try it with is too long for its model")
         answer, usage = reply.answer, reply.reply

@@ -12,7 +12,7 @@ from tailtune.lifecycle.table import Stage
 from tailtune.predictors.prompted import weights
 from tailtune.report.terminal.console import PrintableConsole
 from tailtune.services import store, versions
-from tailtune.services.mlflow.home import is_registered
+from tailtune.services.mlflow.presence import is_registered
 from tailtune.tasks import saved
 from tailtune.tasks.use_case import load_use_case
 

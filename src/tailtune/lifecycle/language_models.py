@@ -40,6 +40,7 @@ class LanguageModels:
         budget: What the stage may spend, and what it has spent.
         declared: Endpoints that may be asked, each with the variable of its key.
         spec_file: Where they are declared, for messages.
+        on_wait: Is shown a line when an endpoint's rate limit asks to wait.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class LanguageModels:
     budget: Budget
     declared: frozenset[Address]
     spec_file: str
+    on_wait: Callable[[str], None] | None = None
     _cache: list[AnswerCache] = field(default_factory=list)
 
     @property
@@ -75,7 +77,8 @@ class LanguageModels:
         """
         if spec.endpoint is not None:
             require_declared(spec.name, Address.of(spec.endpoint, spec.key_env), self.declared, self.spec_file)
-        return open_model(spec, self.root, self.price(spec), None if fresh else self.cache, self.budget)
+        cache = None if fresh else self.cache
+        return open_model(spec, self.root, self.price(spec), cache, self.budget, self.on_wait)
 
     def connected(self, predictor: Predictor) -> Predictor:
         """A saved predictor as it is; a prompted one with the kept answers and the budget."""
@@ -108,6 +111,7 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
         budget,
         declared_addresses(context.case.spec.prompt.models, context.settings.endpoints),
         context.project.shown(context.paths.model_yaml),
+        context.progress.say,
     )
     try:
         yield models

@@ -271,10 +271,8 @@ def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, a
             file=sys.stderr,
             flush=True,
         )
-        with LocalServer(paths.root / ".run") as server:
-            wait_for(server.url, paths.root / ".run", lambda: None)
-            with _settings(paths, server.url):
-                flow(options.use_case, False)
+        with _own_server(paths.root / ".run") as own, _settings(paths, own):
+            flow(options.use_case, False)
 
 
 def _fault_of_ours(error: BaseException) -> TailTuneError | None:
@@ -342,6 +340,13 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
         wait_for(at_hand, folder, meanwhile)
         yield at_hand
         return
+    with _own_server(folder, meanwhile) as own:
+        yield own
+
+
+@contextmanager
+def _own_server(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """Address of a server that this process starts and ends."""
     with LocalServer(folder) as server:
         wait_for(server.url, folder, meanwhile)
         yield server.url

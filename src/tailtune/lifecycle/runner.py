@@ -19,7 +19,7 @@ from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
-from tailtune.core.private import private_folder
+from tailtune.core.private import private_folder, temporary_files_in
 from tailtune.core.process import LEAVING_S, leave_with
 from tailtune.core.progress import Progress
 from tailtune.core.reports import RegisterReport, Report
@@ -44,7 +44,7 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     stage = BY_NAME[name]
     case = load_use_case(paths, use_case)
     prices = load_prices(paths)
-    with _alone(case.paths, name):
+    with _alone(case.paths, name), temporary_files_in(case.paths.temporary):
         tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
         context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report

@@ -29,6 +29,7 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
     RungResult,
+    Scored,
     TrainReport,
     ValidateReport,
 )
@@ -42,6 +43,7 @@ from tailtune.core.run_plan import (
     scored_values,
 )
 from tailtune.core.secrets import without_password
+from tailtune.judge.constraints import best_candidate
 from tailtune.report import sections, tables
 from tailtune.report.html import charts
 from tailtune.report.story import Candidate, Kind
@@ -133,8 +135,13 @@ def _compared(
     return {
         "quality": charts.whiskers(scored, target, best),
         "cost_quality": charts.trade_off(candidates, target, best),
-        "times": charts.times(candidates),
+        "times": charts.times([candidate for candidate in candidates if not candidate.ignores_text]),
     }
+
+
+def _line_to_beat(scored: Scored) -> dict[str, str]:
+    """The tag of a run that only shows what others must beat."""
+    return {"tailtune.line_to_beat": "true"} if scored.ignores_text else {}
 
 
 def _curate(report: CurateReport, spec: ModelSpec) -> RunPlan:
@@ -179,15 +186,16 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
     curve = tuple(
         point for at in report.curve for point in points(estimate_values(f"curve_{measure}", at.quality), step=at.rows)
     )
-    best, target = max(report.rungs, key=lambda rung: rung.quality.value), spec.targets.quality
+    best, target = best_candidate(report.rungs), spec.targets.quality
+    name = best.name if best else ""
     figures = _values(report, "train_rows", "dev_rows", "fit_rows_capped", "encode_rows_per_s")
     return RunPlan(
         name="ladder",
-        params=_section(spec, "ladder") | {"split": "dev", "best_rung": best.name},
+        params=_section(spec, "ladder") | {"split": "dev"} | ({"best_rung": name} if name else {}),
         metrics=points(figures) + curve,
         splits=TRAIN_DEV,
         texts=_charts(
-            **_compared(report.rungs, "local", target, best.name),
+            **_compared(report.rungs, "local", target, name),
             learning_curve=charts.curve(report.curve, target, measure),
         ),
         children=tuple(
@@ -195,6 +203,7 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
                 name=rung.title,
                 params={"split": "dev", "rung": rung.name, "fit_rows": str(rung.fit_rows)},
                 metrics=points({**scored_values(rung), "fit_s": rung.fit_s}),
+                tags=_line_to_beat(rung),
                 splits=TRAIN_DEV,
             )
             for rung in report.rungs
@@ -344,6 +353,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
                 name=candidate.title,
                 params={"split": "test", "rung": candidate.name},
                 metrics=points({**scored_values(candidate), "ece": candidate.ece}),
+                tags=_line_to_beat(candidate),
                 splits=("test",),
             )
             for candidate in report.candidates

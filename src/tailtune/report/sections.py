@@ -23,6 +23,7 @@ from tailtune.core.reports import (
     TrainReport,
     ValidateReport,
 )
+from tailtune.judge.constraints import best_candidate
 from tailtune.report.numbers import (
     bounds,
     count,
@@ -179,10 +180,21 @@ def ladder(story: Story) -> Section | None:
         return None
     target = f", target {share(story.target)} at ┊" if story.target is not None else ""
     note = f"cheaper rungs on {counted(found.dev_rows, 'dev row')}{target}"
-    best = max(found.rungs, key=lambda rung: rung.quality.value, default=None)
     return Section(
-        "Ladder", note, _facts(_unmeasured(found.unmeasured), _reading(found.reading)), details=_facts(_best(best))
+        "Ladder",
+        note,
+        _facts(
+            *(_line_to_beat(rung) for rung in found.rungs if rung.ignores_text),
+            _unmeasured(found.unmeasured),
+            _reading(found.reading),
+        ),
+        details=_facts(_best(best_candidate(found.rungs))),
     )
+
+
+def _line_to_beat(rung: RungResult) -> Fact:
+    reached = f" {share(rung.quality.value)}, whatever the text: what is not above it neither stays nor wins"
+    return Fact(reached, "line to beat", rung.title)
 
 
 def _best(rung: RungResult | None) -> Fact | None:

@@ -29,6 +29,7 @@ from tailtune.core.reports import (
     ValidateReport,
     last_verdict,
 )
+from tailtune.judge.constraints import best_candidate
 from tailtune.report.numbers import called, count, counted, ms, share, words
 
 C = TypeVar("C", bound=ClassResult)
@@ -122,10 +123,10 @@ class Story:
 
     @property
     def best_rung(self) -> RungResult | None:
-        """The rung that the decision names; before there is one, the best on dev."""
+        """The rung that the decision names; before there is one, the best on dev, which is never a line to beat."""
         if self.decide is not None:
             return next((rung for rung in self.rungs if rung.name == self.decide.best_rung), None)
-        return max(self.rungs, key=lambda rung: _sortable(rung.quality.value), default=None)
+        return best_candidate(self.rungs)
 
     @property
     def verdict(self) -> FinalVerdict | None:
@@ -209,10 +210,6 @@ class Story:
             stages = ", ".join(self.bill.unreported)
             found.append(f"Dollars paid for answers in {stages}: no price is declared, or no usage was reported.")
         return tuple(dict.fromkeys(found))
-
-
-def _sortable(value: float) -> float:
-    return value if value == value else -1.0
 
 
 def worst_first(found: Iterable[C]) -> tuple[C, ...]:
@@ -308,6 +305,11 @@ class Candidate:
         return self.scored.title
 
     @property
+    def ignores_text(self) -> bool:
+        """Whether it is a line to beat, and so no choice."""
+        return self.scored.ignores_text
+
+    @property
     def quality(self) -> Estimate:
         """Of the measure that the target is about."""
         return self.scored.quality
@@ -369,8 +371,12 @@ def candidates(story: Story) -> tuple[Candidate, ...]:
 
 
 def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Candidates to which no other is both cheaper and better, cheapest first; those without price or quality aside."""
-    priced = [(candidate.usd.value, candidate.quality.value, candidate) for candidate in found if candidate.usd]
+    """Candidates to which no other is both cheaper and better, cheapest first.
+
+    Those without price or quality are left out, and so are lines to beat.
+    """
+    choices = [candidate for candidate in found if not candidate.ignores_text]
+    priced = [(candidate.usd.value, candidate.quality.value, candidate) for candidate in choices if candidate.usd]
     measured = [each for each in priced if not math.isnan(each[1])]
     kept: list[Candidate] = []
     for _, quality, candidate in sorted(measured, key=lambda each: (each[0], -each[1])):
@@ -493,7 +499,7 @@ def _whose(candidate: Candidate, latency: Latency) -> str:
 
 
 def _local(story: Story) -> Candidate | None:
-    local = [candidate for candidate in candidates(story) if candidate.kind == "local"]
+    local = [candidate for candidate in candidates(story) if candidate.kind == "local" and not candidate.ignores_text]
     measured = [candidate for candidate in local if not math.isnan(candidate.quality.value)]
     return max(measured, key=lambda candidate: candidate.quality.value, default=None)
 

@@ -66,10 +66,11 @@ def _prompt(report: PromptReport) -> dict[str, Table]:
 
 
 def _scored(scored: RungResult | CandidateResult) -> dict[str, object]:
-    """One predictor with all its measures, its time and its price."""
+    """One predictor with all its measures, its time and its price; a line to beat has a column that says so."""
     latency = scored.latency
     return {
         "name": scored.name,
+        **({"line_to_beat": True} if scored.ignores_text else {}),
         **{name: v for metric, found in scored.metrics.items() for name, v in estimate_values(metric, found).items()},
         "p50_ms": latency.p50_ms if latency else None,
         "p99_ms": latency.p99_ms if latency else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 from pydantic import ValidationError
 
 from tailtune.core.errors import MissingInputError, TailTuneError
@@ -24,12 +26,15 @@ _COLUMNS = ("id", "text", "label", "origin", "group")
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary neighbour that takes the path's place when the block ends without an error.
 
+    What a killed process has left in its place is removed.
+
     Raises:
         TailTuneError: No space is left, or the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_torn(path)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -39,6 +44,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_torn(path: Path) -> None:
+    """Remove temporary neighbours of processes that have died."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        pid = part.name.split(".")[-2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            part.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -82,7 +95,7 @@ def read_json(path: Path, needed_by: str, written_by: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _torn(path, error, written_by) from error
 
 
@@ -102,7 +115,7 @@ def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, An
             return [json.loads(line) for line in lines]
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _torn(path, error, written_by) from error
 
 

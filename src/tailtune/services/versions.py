@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,7 +212,7 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(root), *words],  # noqa: S607
+            ["git", "--no-optional-locks", "-C", str(root), *words],  # noqa: S607 - killed, it leaves no index.lock
             capture_output=True,
             text=True,
             timeout=30,
@@ -229,7 +229,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
-    except (YAMLError, ValueError, TypeError) as error:
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
 
@@ -245,9 +245,9 @@ def _listing(repo: Any, digest: str) -> dict[str, str] | None:
     """File below data/ → its hash, as DVC's cache has it under the hash of the folder; None when it does not."""
     try:
         entries = json.loads(Path(repo.cache.local.oid_to_path(digest)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
-    return {entry["relpath"]: entry["md5"] for entry in entries}
 
 
 def _of_use_case(listing: Mapping[str, str], use_case: str) -> dict[str, str]:
@@ -290,12 +290,24 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
     logging.getLogger("dvc_data").setLevel(logging.CRITICAL)
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
-        with chdir(paths.root), Repo(str(paths.root)) as repo:
+        with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
+            _mend(repo)
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
+
+
+def _without_git(root: Path) -> dict[str, Any]:
+    """Settings that let DVC work in a folder that is no git repository, such as an unpacked archive; else none."""
+    from dvc.scm import SCM, SCMError
+
+    try:
+        SCM(str(root)).close()
+    except SCMError:
+        return {"core": {"no_scm": True}}
+    return {}
 
 
 def _locked(repo: Any) -> AbstractContextManager[None]:
@@ -324,11 +336,62 @@ def _commit(paths: Paths, use_case: str, stage: str) -> None:
     """Write down in dvc.lock what a stage has read and written. Its work is done: wait while another DVC is busy."""
     while True:
         try:
-            with _repo(paths, use_case, stage) as repo:
+            with _repo(paths, use_case, stage) as repo, _locked(repo), _lock_kept(repo):
                 repo.commit(f"{stage}@{use_case}", force=True)
             return
         except BusyError:
             time.sleep(_PATIENCE_S)
+
+
+def _mend(repo: Any) -> None:
+    """Put right what a kill has torn of DVC's own files: it cannot even say what is stale with them."""
+    from dvc.lock import LockError, make_lock
+
+    tmp, hard = Path(repo.tmp_dir), repo.config["core"].get("hardlink_lock", False)
+    with suppress(LockError):  # somebody writes them now, so nothing was killed
+        if _lock_and_copy(repo)[1].is_file():
+            with _locked(repo):
+                _restore_lock(repo)
+        if _is_torn(tmp / "rwlock"):
+            with make_lock(str(tmp / "rwlock.lock"), tmp_dir=str(tmp), hardlink_lock=hard):
+                _forget_the_dead(tmp / "rwlock")
+
+
+def _is_torn(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
+
+
+@contextmanager
+def _lock_kept(repo: Any) -> Iterator[None]:
+    """Keep a copy of dvc.lock while DVC writes it, which it does in place: a kill in the middle tears it."""
+    lock, copy = _lock_and_copy(repo)
+    part = copy.with_suffix(".part")
+    part.write_bytes(lock.read_bytes() if lock.is_file() else b"")
+    part.replace(copy)
+    yield
+    copy.unlink()
+
+
+def _restore_lock(repo: Any) -> None:
+    """Put dvc.lock back as it was before a commit that a kill or a full disk has cut off: its stage is then stale."""
+    lock, copy = _lock_and_copy(repo)
+    if not copy.is_file():
+        return
+    if copy.stat().st_size:
+        copy.replace(lock)
+    else:
+        lock.unlink(missing_ok=True)
+        copy.unlink()
+
+
+def _lock_and_copy(repo: Any) -> tuple[Path, Path]:
+    return Path(repo.root_dir) / "dvc.lock", Path(repo.tmp_dir) / "dvc.lock.before"
 
 
 def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str | None) -> TailTuneError:
@@ -395,7 +458,7 @@ def _forget_the_dead(rwlock: Path) -> None:
         pids = [int(holder["pid"]) for holder in (*entries.get("write", {}).values(), *readers)]
     except FileNotFoundError:
         return
-    except (ValueError, OverflowError, AttributeError, TypeError, KeyError):
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError):
         rwlock.unlink(missing_ok=True)
         return
     for pid in pids:

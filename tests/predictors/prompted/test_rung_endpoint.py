@@ -76,7 +76,7 @@ def test_a_saved_rung_answers_in_a_process_of_its_own(double: Double, tmp_path: 
     """As registration tries it: one request, and everything it takes is named."""
     rung(double, "lm_few_shot").save(tmp_path)
     saved.write_card(tmp_path, saved.RUNG_KINDS["lm_few_shot"], ())
-    result = needs(tmp_path, TEXTS[0])
+    result = needs(tmp_path, TEXTS[0], print)
     assert len(double.seen) == 1
     assert result.bought == Bought(None, double.input_tokens, double.output_tokens)
     assert dict(result.columns) == {"label": "str", "confidence": "float"}
@@ -92,7 +92,7 @@ def test_an_unusable_first_answer_does_not_change_the_columns(double: Double, tm
     double.skill, double.conduct = (lambda *_: "I would rather not say."), Conduct(usage=False)
     rung(double, "lm_zero_shot").save(tmp_path)
     saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
-    found = needs(tmp_path, TEXTS[0])
+    found = needs(tmp_path, TEXTS[0], print)
     assert dict(found.columns) == {"label": "str", "confidence": "float"}
     assert found.bought == Bought(None, None, None), "the server told no tokens, so nobody knows what it charges"
 
@@ -102,4 +102,4 @@ def test_a_text_too_long_to_be_asked_proves_nothing(double: Double, tmp_path: Pa
     rung(double, "lm_zero_shot").save(tmp_path)
     saved.write_card(tmp_path, saved.RUNG_KINDS["lm_zero_shot"], ())
     with pytest.raises(ServiceError, match="too long for its model"):
-        needs(tmp_path, "word " * 60)
+        needs(tmp_path, "word " * 60, print)

@@ -28,7 +28,7 @@ class Clock:
         self.now += seconds
 
     def pace(self, most_s: float) -> Pace:
-        return Pace(most_s, self.read, self.sleep)
+        return Pace(most_s, clock=self.read, sleep=self.sleep)
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,22 @@ class PromptEvaluation:
             self._best = BestRung(name, bought, bought.answers)
 
     def _say(self, name: str, bought: Bought) -> None:
-        """A line about a rung that was bought: quality, rows, price, why buying stopped, remarks."""
+        """A line about a rung that was bought: quality, rows, price, why buying stopped, remarks.
+
+        Of a rung hardly any of whose answers could be used, only why, and what was paid.
+        """
+        cost = known_sum(bought.usd)
+        price = "cost not known" if cost is None else usd(cost)
+        progress, why = self.factory.context.progress, unusable(bought.answered, bought.rung.spec)
+        if why:
+            progress.say(f"{saved.title(name)}: not measured, {why}; {price}")
+            return
         scored = bought.seen.quality if bought.early and bought.seen is not None else None
         value = micro_f1(bought.outcomes) if scored is None else scored.value
         measure = MEASURES[self.factory.context.case.spec.metric].title
-        cost = known_sum(bought.usd)
-        price = "cost not known" if cost is None else usd(cost)
         rows = f"{bought.count:,} of {len(bought.rows):,} dev rows, {price}"
         line = f"{saved.title(name)}: {measure} {value:.1%} on {rows}: {SETTLED[bought.settled]}"
-        self.factory.context.progress.say("; ".join([line, *remarks(bought.answered, bought.rung.spec)]))
+        progress.say("; ".join([line, *remarks(bought.answered, bought.rung.spec)]))
 
     def _show(self, bought: Bought) -> None:
         spent = self.factory.models.budget.spent_usd

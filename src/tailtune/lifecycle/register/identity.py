@@ -39,7 +39,7 @@ def winner_of(evaluated: EvaluateReport) -> CandidateResult:
 def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
     """What made the version. Unknown things have no tag."""
     winner, provenance = winner_of(evaluated), context.inputs.provenance
-    decided = context.inputs.reports().get("decide")
+    decided = context.inputs.reports.get("decide")
     verdict = last_verdict(decided if isinstance(decided, DecideReport) else None, evaluated)
     known: Mapping[str, str | None] = {
         "winner": winner.name,

@@ -108,15 +108,15 @@ def _with_model(context: Context, folder: Path, local_model: Path | None) -> Ite
         return
     size, shown = memory(bytes_of(local_model) / 2**20), context.shown(local_model)
     context.progress.say(f"the version takes the model with it: {size} from {shown}")
-    with tempfile.TemporaryDirectory(prefix=".register-", dir=context.paths.build) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:  # in build/, so that a file of weights need not be copied
         yield pack(folder, local_model, Path(scratch))
 
 
 def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
     winner, task = winner_of(evaluated), context.case.task
-    needed = needs(folder, example)
+    needed = needs(folder, example, context.progress.say)
     _count(context, needed.bought)
-    with tempfile.TemporaryDirectory(prefix="tailtune-") as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         stored = Stored(
             predictor=folder,
             entry=ENTRY,
@@ -153,7 +153,7 @@ def _count(context: Context, bought: Bought | None) -> None:
 
 def _put_prompt_in_production(context: Context, winner: str) -> None:
     """The prompt of a winning rung is in production; when something else answers, none is."""
-    report = context.inputs.reports().get("prompt")
+    report = context.inputs.reports.get("prompt")
     if isinstance(report, PromptReport) and report.rungs:
         rung = next((rung for rung in report.rungs if rung.name == winner), None)
         prompt, version = (None, None) if rung is None else (rung.prompt, rung.prompt_version)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.json_text import read_object
 from tailtune.core.language import LanguageModel
 from tailtune.predictors.prompted.weights import files_of
 
@@ -22,6 +23,8 @@ def open_model(
     price: TokenPrice | None = None,
     cache: AnswerCache | None = None,
     budget: Budget | None = None,
+    on_wait: Callable[[str], None] | None = None,
+    served: bool = False,
 ) -> LanguageModel:
     """Open a declared model.
 
@@ -31,6 +34,8 @@ def open_model(
         price: Of an endpoint's tokens; costs are not known when None.
         cache: Answers kept from earlier; none are kept when None.
         budget: What may be spent; no limit when None.
+        on_wait: Is shown a line when an endpoint's rate limit asks to wait.
+        served: Whether somebody waits for each call, so that rate limits are waited out for a few seconds only.
 
     Raises:
         TailTuneError: A local model's folder cannot be used.
@@ -41,7 +46,7 @@ def open_model(
         return LocalModel(spec, root or Path.cwd(), cache)
     from tailtune.services.endpoint import Endpoint
 
-    return Endpoint(spec, price, cache, budget)
+    return Endpoint(spec, price, cache, budget, on_wait, served)
 
 
 CARD = "prompt.json"
@@ -63,7 +68,7 @@ def model_of(folder: Path, root: Path) -> Path | None:
         folder: The saved rung.
         root: What folders of local models are relative to.
     """
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card = read_object(folder / CARD)
     spec = declared(folder, LanguageModelSpec.model_validate(card["spec"]))
     return None if spec.folder is None else root / spec.folder
 

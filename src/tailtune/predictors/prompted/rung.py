@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from tailtune.config.endpoints import require_listed
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
+from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext
@@ -57,6 +58,8 @@ class Prompted:
         constrained: Whether decoding is to be constrained to the schema; each reply's `form` says
             whether it was.
         reasoning: Whether a reply reasons before it answers.
+        on_wait: Is shown a line when a rate limit asks a saved prompt to wait as long as is declared. Without it
+            somebody waits for each call, and a rate limit is an error after a few seconds.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Prompted:
     examples: Examples
     constrained: bool = False
     reasoning: bool = False
+    on_wait: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
     _opened: list[LanguageModel] = field(default_factory=list, repr=False, compare=False)
 
     def ask(self, texts: Sequence[str], sample: int = 0, on_reply: OnReply | None = None) -> list[PromptAnswer]:
@@ -160,7 +164,7 @@ class Prompted:
             embed: The encoder, for examples that are chosen by text.
             codec_from: Makes a codec from its card.
         """
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        card: dict[str, Any] = read_object(folder / CARD)
         codec = codec_from(card["codec"])
         return cls(
             card["name"],
@@ -175,7 +179,7 @@ class Prompted:
     def _model(self) -> LanguageModel:
         if not self._opened:
             require_listed(self.spec)
-            self._opened.append(open_model(self.spec))
+            self._opened.append(open_model(self.spec, on_wait=self.on_wait, served=self.on_wait is None))
         return self._opened[0]
 
     def _fitter(self) -> Fitter:

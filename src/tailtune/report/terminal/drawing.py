@@ -19,8 +19,8 @@ from tailtune.core.records import Estimate
 from tailtune.report.numbers import Scale
 from tailtune.report.sections import Fact
 
-TARGET = "┊"
-_ASCII = str.maketrans("│┊┿─━├┤●◂▸▪█▌✓✗→≥≤×·–−…±", "|:|--[]*<>##|+x>><x.--.~")
+TARGET, DOT, LINE_TO_BEAT = "┊", "●", "○"
+_ASCII = str.maketrans("│┊┿─━├┤●○◂▸▪█▌✓✗→≥≤×·–−…±", "|:|--[]*o<>##|+x>><x.--.~")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Whisker:
     scale: Scale
     target: float | None = None
     style: str = ""
+    mark: str = DOT
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(min(8, options.max_width), options.max_width)
@@ -47,7 +48,7 @@ class Whisker:
         if self.estimate.value == self.estimate.value and width > 0:
             self._interval(cells, styles, width)
             dot = self._cell(self.estimate.value, width)
-            cells[max(dot, 0)] = "●" if dot >= 0 else "◂"
+            cells[max(dot, 0)] = self.mark if dot >= 0 else "◂"
             styles[max(dot, 0)] = self.style if dot >= 0 else "dim"
         return Text.assemble(*zip(cells, styles, strict=True), no_wrap=True)
 

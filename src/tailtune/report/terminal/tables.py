@@ -32,7 +32,7 @@ from tailtune.report.numbers import (
     with_interval,
 )
 from tailtune.report.story import Bill, Story
-from tailtune.report.terminal.drawing import Axis, Whisker
+from tailtune.report.terminal.drawing import DOT, LINE_TO_BEAT, Axis, Whisker
 from tailtune.report.verdict import SETTLED, spent_line, total_usd
 
 WIDE = 100
@@ -155,11 +155,12 @@ def _side_by_side(
         table.add_column(heading, no_wrap=True)
     for place, row in enumerate(rows):
         stressed = row.name == best
-        style = "bold green" if stressed else ""
-        name = Text(("▸ " if stressed else "  ") + names[row.name])
+        style = "bold green" if stressed else "dim" if row.ignores_text else ""
+        name = Text(f"{'▸' if stressed else LINE_TO_BEAT if row.ignores_text else ' '} {names[row.name]}")
         quality = Text(f"{percent(row.quality.value):>5} ({bounds(row.quality)})")
+        mark = LINE_TO_BEAT if row.ignores_text else DOT
         cells = [column[place] for column in (*figures.values(), *words.values())]
-        table.add_row(name, quality, Whisker(row.quality, scale, target, style or "cyan"), *cells, style=style)
+        table.add_row(name, quality, Whisker(row.quality, scale, target, style or "cyan", mark), *cells, style=style)
     return table
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
 
 from tailtune.services.endpoint.wording import NO_CHOICES, UNREADABLE, moderated, parse_json
 
-MOST_BYTES = 16 * 2**20
-"""An answer of a hundred thousand tokens has half a megabyte."""
+MOST_BYTES = 4 * 2**20
+"""An answer of a hundred thousand tokens has half a megabyte; JSON of this size takes up to 300 MB to read."""
+_MOST_REFUSAL_BYTES = 2**18
 _WRITTEN = 80
 _EMPTY = "it has no choices"
 
 
 async def read_body(response: httpx2.Response) -> bytes:
-    """The body of a response that is open, decompressed.
+    """The body of a response that is open, decompressed; of a refusal the beginning, as people read no more of it.
 
     Raises:
         ValueError: It is larger than an answer can be, or compressed so that its size is not bounded.
@@ -29,7 +31,8 @@ async def read_body(response: httpx2.Response) -> bytes:
         raw += piece
         if len(raw) > MOST_BYTES:
             raise ValueError(f"its answer is longer than {MOST_BYTES // 2**20} MiB")
-    return bytes(raw) if coding == "identity" else _inflated(bytes(raw), coding)
+    content = bytes(raw) if coding == "identity" else _inflated(bytes(raw), coding)
+    return content if response.status_code < 400 else content[:_MOST_REFUSAL_BYTES]
 
 
 def _inflated(raw: bytes, coding: str) -> bytes:
@@ -55,31 +58,35 @@ def readable(response: httpx2.Response) -> httpx2.Response:
     """
     if response.status_code >= 300:
         return response
-    wrong = fault_of(response.content)
-    if not wrong:
+    body, fault = _read_object(response.content)
+    fault = fault or fault_in(body, response.content)
+    if not fault:
         return response
-    error = _error_in(response.content)
-    code, empty = error.get("code"), wrong.startswith(_EMPTY)
+    error = _error_in(body)
+    code, empty = error.get("code"), fault.startswith(_EMPTY)
     status = code if isinstance(code, int) and 400 <= code <= 599 else 502
-    if status == 502 and moderated(response.text if empty else f"{wrong} {code}"):
+    if status == 502 and moderated(response.text if empty else f"{fault} {code}"):
         status = 400
-    content = error or {"message": wrong, "code": NO_CHOICES if empty else UNREADABLE}
+    content = error or {"message": fault, "code": NO_CHOICES if empty else UNREADABLE}
     return httpx2.Response(status, json={"error": content}, headers=response.headers, request=response.request)
 
 
-def fault_of(content: bytes) -> str:
-    """What keeps the body of an answer from being one; empty when nothing does.
-
-    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
-    error. Taken for answers they would count as wrong, and be kept.
-    """
+def _read_object(content: bytes) -> tuple[dict[str, Any], str]:
+    """The JSON object in a body, and what is wrong where there is none."""
     try:
         body = parse_json(content)
     except ValueError as wrong:
         deep = " (nested too deeply)" if "nested" in str(wrong) else ""
-        return f"its answer is not JSON{deep}: {_begin(content)}"
-    if not isinstance(body, dict):
-        return f"its answer is not a JSON object: {_begin(content)}"
+        return {}, f"its answer is not JSON{deep}: {_begin(content)}"
+    return (body, "") if isinstance(body, dict) else ({}, f"its answer is not a JSON object: {_begin(content)}")
+
+
+def fault_in(body: Mapping[str, Any], content: bytes) -> str:
+    """What keeps an object from being an answer; empty when nothing does.
+
+    Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
+    error. Taken for answers they would count as wrong, and be kept.
+    """
     if body.get("error") and not body.get("choices"):
         error = body["error"]
         return str(error.get("message") or error) if isinstance(error, dict) else str(error)
@@ -92,14 +99,8 @@ def fault_of(content: bytes) -> str:
     return ""
 
 
-def _error_in(content: bytes) -> dict[str, Any]:
-    """The error object of a body, or of its first choice; empty when there is none."""
-    try:
-        body = parse_json(content)
-    except ValueError:
-        return {}
-    if not isinstance(body, dict):
-        return {}
+def _error_in(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The error object of an answer, or of its first choice; empty when there is none."""
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     error = body.get("error") or first.get("error")

@@ -33,7 +33,9 @@ from tailtune.services.endpoint.faults import (
     read_refusal,
     refused,
     unreachable,
+    waiting_line,
 )
+from tailtune.services.endpoint.pace import SERVED_WAIT_S, Pace
 from tailtune.services.endpoint.wording import parse_json
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Endpoint:
         price: Of its tokens; costs are not known when None.
         cache: Keeps answers between runs; None keeps none.
         budget: Limits what is spent; None sets no limit.
+        on_wait: Is shown a line at each pause of seconds that a rate limit asks for; from another thread.
+        served: Whether somebody waits for each call, so that rate limits are waited out for a few seconds only.
 
     Limit: one call at a time.
     """
@@ -70,11 +74,14 @@ class Endpoint:
         price: TokenPrice | None = None,
         cache: AnswerCache | None = None,
         budget: Budget | None = None,
+        on_wait: Callable[[str], None] | None = None,
+        served: bool = False,
     ) -> None:
         if spec.endpoint is None:
             raise ValueError(f"{spec.name} has no endpoint; it is a local model")
         self._spec, self._price, self._cache = spec, price, cache
         self._budget = budget or Budget(math.inf)
+        self._on_wait, self._served = on_wait, served
         self._dialect = Dialect(spec)
         self._estimate = CostEstimate(spec, price)
         self._connection: Connection | None = None
@@ -146,7 +153,10 @@ class Endpoint:
         """Send what the cache does not answer. Returns why not all of it was answered."""
         connection, answers, requests = self._opened(), AnswerQueue(), dict(work)
         last: Answered | None = None
-        sender = Sender(self._spec, connection.client, self._price, self._dialect, self._estimate, self._key)
+        connection.pace.begin()
+        sender = Sender(
+            self._spec, connection.client, self._price, self._dialect, self._estimate, self._key, self._served
+        )
         running = connection.start(RequestBatch(sender, self._budget, answers).run(work))
         try:
             while (last := answers.get()) is not None:
@@ -164,9 +174,16 @@ class Endpoint:
     def _opened(self) -> Connection:
         if self._connection is None:
             self._key = self._read_key()
-            self._connection = Connection(self._spec, self._key)
+            self._connection = Connection(self._spec, self._key, self._pace())
             weakref.finalize(self, self._connection.close)
         return self._connection
+
+    def _pace(self) -> Pace:
+        spec, on_wait = self._spec, self._on_wait
+        show = None if on_wait is None else lambda *seconds: on_wait(waiting_line(spec, *seconds))
+        return Pace(
+            min(spec.rate_limit_wait_s, SERVED_WAIT_S) if self._served else spec.rate_limit_wait_s, show, self._served
+        )
 
     def _read_key(self) -> str | None:
         if self._spec.key_env is None:
@@ -240,12 +257,14 @@ class Connection:
     Args:
         spec: The endpoint.
         key: Sent with each request; a placeholder when None, as servers without keys expect one all the same.
+        pace: Waits while a rate limit lasts.
     """
 
-    def __init__(self, spec: LanguageModelSpec, key: str | None) -> None:
+    def __init__(self, spec: LanguageModelSpec, key: str | None, pace: Pace) -> None:
         from tailtune.services.endpoint.transport import open_client
 
-        self.client: AsyncOpenAI = open_client(spec, key)
+        self.pace = pace
+        self.client: AsyncOpenAI = open_client(spec, key, pace)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"endpoint {spec.name}", daemon=True)
         self._thread.start()
@@ -437,6 +456,7 @@ class Sender:
         dialect: What it understands.
         estimate: What a request may cost.
         key: Blotted out of what servers and libraries write.
+        served: Whether somebody waits for the answer.
     """
 
     spec: LanguageModelSpec
@@ -445,6 +465,7 @@ class Sender:
     dialect: Dialect
     estimate: CostEstimate
     key: str | None = None
+    served: bool = False
 
     async def send(self, place: int, ask: Ask, attempt: RequestAttempt) -> Reply | RowRefusal:
         """Send a request, in the words that the server understands.
@@ -501,7 +522,7 @@ class Sender:
             return None
         if refusal.no_model:
             return no_model(self.spec, refusal, await self._offered())
-        failure = refused(self.spec, refusal, place)
+        failure = refused(self.spec, refusal, place, self.served)
         if not refusal.unexplained:
             return failure
         note = self.dialect.row_note(refusal.text)

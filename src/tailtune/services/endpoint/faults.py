@@ -15,6 +15,7 @@ from tailtune.core.language import Reply
 from tailtune.core.money import Usd
 from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget
+from tailtune.services.endpoint.pace import SERVED_WAIT_S
 from tailtune.services.endpoint.wording import (
     NO_CHOICES,
     UNREADABLE,
@@ -175,8 +176,29 @@ def out_of_money(spec: LanguageModelSpec, most_usd: Usd | None, budget: Budget) 
     )
 
 
-def refused(spec: LanguageModelSpec, refusal: Refusal, place: int) -> EndpointError | ContextTooLongError:
-    """A refusal that no further attempt changes; a wrong model name is for `no_model`."""
+def waiting_line(spec: LanguageModelSpec, wait_s: float, waited_s: float, most_s: float) -> str:
+    """What is shown when a pause begins: its length, and what it adds up to.
+
+    Args:
+        spec: Of the model.
+        wait_s: Seconds of this pause.
+        waited_s: Seconds of all pauses since the last answer, with this one.
+        most_s: Seconds that are waited at most.
+    """
+    return f"rate limited by {host_of(spec)}: waiting {wait_s:.0f} s ({waited_s:.0f} of at most {most_s:.0f} s)"
+
+
+def refused(
+    spec: LanguageModelSpec, refusal: Refusal, place: int, served: bool = False
+) -> EndpointError | ContextTooLongError:
+    """A refusal that no further attempt changes; a wrong model name is for `no_model`.
+
+    Args:
+        spec: Of the model.
+        refusal: From the endpoint.
+        place: Of the request.
+        served: Whether somebody waits for the answer, so that a rate limit was waited out for seconds only.
+    """
     quoted = f"HTTP {refusal.status}" + (f", {refusal.text}" if refusal.text else "")
     if UNREADABLE in refusal.code:
         quoted = refusal.text
@@ -188,6 +210,12 @@ def refused(spec: LanguageModelSpec, refusal: Refusal, place: int) -> EndpointEr
         )
     if refusal.status in (401, 403):
         return _wrong_key(spec, quoted)
+    if refusal.status == 429 and served:
+        return EndpointError(
+            f"{describe_model(spec)}: too many requests, or no quota: {quoted}; a served model waits "
+            f"{min(SERVED_WAIT_S, spec.rate_limit_wait_s):g} seconds at most",
+            "ask again later, or ask for fewer texts at once",
+        )
     if refusal.status == 429:
         return EndpointError(
             f"{describe_model(spec)}: "

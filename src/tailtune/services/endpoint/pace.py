@@ -12,6 +12,9 @@ from email.utils import parsedate_to_datetime
 
 _FIRST_S, _MOST_S = 0.5, 60.0  # pauses when a server does not say how long: 0.5, 1, 2, … 60 seconds
 _FIRST_TOLD_S = 0.05  # the least pause when it does, doubled likewise: a server may say 0
+SERVED_WAIT_S = 5.0
+"""Most seconds that a call waits in all when somebody waits for its answers."""
+_SHOWN_S = 5.0  # shorter pauses pass unseen
 _SEARCHED = 2_000  # characters of a body
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _UNIT = r"(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)(?![a-z])"
@@ -59,11 +62,17 @@ def _seconds(value: str, unit_s: float, now: float) -> float | None:
     return None if math.isnan(seconds) or seconds < 0 else seconds
 
 
+OnWait = Callable[[float, float, float], None]
+"""Called at the start of a pause with seconds: of the pause, waited when it is over, waited at most."""
+
+
 class Pace:
     """One per endpoint in use: after a rate limit every request waits until it has passed.
 
     Args:
         most_s: Seconds to wait at most without one answer in between.
+        on_wait: Is shown each pause that a person would notice.
+        per_call: Whether `most_s` bounds all pauses of a call, also those with answers in between.
         clock: Seconds that only grow.
         sleep: Waits for some seconds.
     """
@@ -71,12 +80,15 @@ class Pace:
     def __init__(
         self,
         most_s: float,
+        on_wait: OnWait | None = None,
+        per_call: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._most_s, self._clock, self._sleep = most_s, clock, sleep
+        self._most_s, self._on_wait, self._per_call = most_s, on_wait, per_call
+        self._clock, self._sleep = clock, sleep
         self._free_at = -math.inf
-        self._limited_since: float | None = None
+        self._waited_s = 0.0
         self._rounds = 0
 
     async def wait(self) -> None:
@@ -84,9 +96,15 @@ class Pace:
         while (seconds := self._free_at - self._clock()) > 0:
             await self._sleep(seconds)
 
+    def begin(self) -> None:
+        """A call begins: it has the whole time to wait."""
+        self._waited_s, self._rounds = 0.0, 0
+
     def answered(self) -> None:
         """A request was answered: the limit has passed."""
-        self._limited_since, self._rounds = None, 0
+        self._rounds = 0
+        if not self._per_call:
+            self._waited_s = 0.0
 
     def limited(self, requested_s: float | None) -> bool:
         """A request was refused by a rate limit. Returns whether it is worth waiting and sending it again.
@@ -94,16 +112,18 @@ class Pace:
         Args:
             requested_s: Seconds that the server asks to wait; None when it does not say.
         """
-        now = self._clock()
-        if self._limited_since is None:
-            self._limited_since = now
-        if now < self._free_at and requested_s is None:  # sent before the pause that another one's refusal began
+        now, free_at = self._clock(), self._free_at
+        if now < free_at and requested_s is None:  # sent before the pause that another one's refusal began
             return True
         first_s = _FIRST_S if requested_s is None else _FIRST_TOLD_S
         wait_s = max(requested_s or 0.0, min(_MOST_S, first_s * 2**self._rounds))
-        if now + wait_s - self._limited_since > self._most_s:
+        until = max(free_at, now + wait_s)
+        waited_s = self._waited_s + until - max(free_at, now)
+        if waited_s > self._most_s:
             return False
-        if now >= self._free_at:
+        self._waited_s, self._free_at = waited_s, until
+        if now >= free_at:
             self._rounds = min(self._rounds + 1, 16)
-        self._free_at = max(self._free_at, now + wait_s)
+            if wait_s >= _SHOWN_S and self._on_wait is not None:
+                self._on_wait(wait_s, waited_s, self._most_s)
         return True

@@ -30,7 +30,7 @@ _NO_KEY = "none"
 _OVERLOADED = (503, 529)  # waited out when the server says how long; otherwise retried as any failure
 _MOVED = (301, 302, 307, 308)
 _MOST_REDIRECTS = 5
-_CODED = ("content-encoding", "content-length", "transfer-encoding")
+_REWRITTEN = ("content-encoding", "content-length", "transfer-encoding", "content-type")
 _DURATION = re.compile(r";\s*dur=([0-9.]+)", re.IGNORECASE)
 _FIRST = ("connect_tcp.started", "send_request_headers.started")
 _SERVER_TIME_HEADERS = ("openai-processing-ms", "x-processing-ms", "x-envoy-upstream-service-time")
@@ -117,7 +117,10 @@ class Wire(httpx2.AsyncClient):
             raise httpx2.ReadTimeout(f"no whole answer within {timeout_s:g} s", request=request) from None
 
     async def _read(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """The response with its body, which is bounded in size."""
+        """The response with its body, which is bounded in size and is read as UTF-8.
+
+        A charset of the server's choice may name any codec of Python: one that inflates, or takes minutes.
+        """
         response = await super().send(request, **{**options, "stream": True})
         try:
             content = await read_body(response)
@@ -125,7 +128,8 @@ class Wire(httpx2.AsyncClient):
             return _refusal(str(error), request)
         finally:
             await response.aclose()
-        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _CODED]
+        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _REWRITTEN]
+        headers.append(("content-type", "application/json"))
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
 
 
@@ -153,15 +157,14 @@ def _moved(request: httpx2.Request, location: str) -> httpx2.Request:
     )
 
 
-def open_client(spec: LanguageModelSpec, key: str | None) -> AsyncOpenAI:
-    """The openai client of an endpoint.
+def open_client(spec: LanguageModelSpec, key: str | None, pace: Pace) -> AsyncOpenAI:
+    """The openai client of an endpoint, which waits as a pace says while a rate limit lasts.
 
     Proxies of the environment are used, except to this machine. Organisation and project of the environment go to
     OpenAI alone.
     """
     host = urlsplit(spec.endpoint or "").hostname or ""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=spec.concurrency, keepalive_expiry=_KEEP_S)
-    pace = Pace(spec.rate_limit_wait_s)
     headers = {"Accept-Encoding": "gzip"}  # what it inflates to is bounded
     wire = Wire(spec.timeout_s, pace, headers=headers, limits=limits, trust_env=not _loopback(host))
     client = AsyncOpenAI(

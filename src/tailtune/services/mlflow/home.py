@@ -1,31 +1,27 @@
-"""Where runs are kept, an embedded store or a server: reached, prepared, opened. MLflow is imported late, if at all."""
+"""The embedded store, made, migrated and moved; clients of any store, and what fails there as one error of ours."""
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import json
 import logging
 import os
 import sqlite3
-import urllib.error
-import urllib.parse
-import urllib.request
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.errors import ServiceError
 from tailtune.core.private import private_folder
-from tailtune.core.secrets import secret_in, without_key, without_password
+from tailtune.core.secrets import without_key, without_password
+from tailtune.services.mlflow.address import SQLITE, embedded_folder, is_server
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-SQLITE = "sqlite:///"
-_TIMEOUT_S = 5.0
 # Every column of MLflow's schema that holds an artifact location; `models:/` ones stay.
 _LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -34,67 +30,6 @@ _LOCATIONS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-
-
-def embedded_folder(uri: str) -> Path | None:
-    """The folder of an embedded store; None for a server."""
-    return Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else None
-
-
-def reach(uri: str) -> None:
-    """Ask whether a store can be used, within five seconds and without importing MLflow.
-
-    Raises:
-        ServiceError: The server does not answer, or the embedded file is no database or not writable.
-        UsageError: The address holds a user or password; MLflow takes these from variables.
-    """
-    _refuse_secrets(uri)
-    if uri.startswith(("http://", "https://")):
-        _reach_server(uri)
-    elif uri.startswith(SQLITE):
-        _reach_file(Path(uri.removeprefix(SQLITE)))
-
-
-def _refuse_secrets(uri: str) -> None:
-    inside, server = secret_in(uri), uri.startswith(("http://", "https://"))
-    if not inside or (inside == "a user" and not server):
-        return
-    raise UsageError(
-        f"TAILTUNE_TRACKING_URI: {without_password(uri)} is given with a user or password in it; "
-        "expected the bare address",
-        "export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…, and leave them out of the address"
-        if server
-        else "leave it out of the address; the database's client takes it from elsewhere, such as ~/.pgpass",
-    )
-
-
-def _reach_server(uri: str) -> None:
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT_S):  # noqa: S310 - http(s) only
-            return
-    except urllib.error.HTTPError as error:
-        if error.code in (401, 403, 404):  # it lives; a proxy in front may hide /health or want credentials
-            return
-        reason: object = f"HTTP {error.code}"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-    raise ServiceError(
-        f"{without_password(uri)}: the MLflow server does not answer ({reason}); expected one at TAILTUNE_TRACKING_URI",
-        "make up   (or unset TAILTUNE_TRACKING_URI to use the embedded store)",
-    )
-
-
-def _reach_file(database: Path) -> None:
-    try:
-        private_folder(database.parent)
-        if database.exists():
-            with closing(sqlite3.connect(database, timeout=_TIMEOUT_S)) as connection:
-                connection.execute("PRAGMA schema_version")
-    except (OSError, sqlite3.Error) as error:
-        raise ServiceError(
-            f"{database}: the embedded MLflow store cannot be used ({error})",
-            f"check the rights on {database.parent}, or move it away to start an empty one",
-        ) from error
 
 
 @contextmanager
@@ -106,36 +41,159 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_outdated(uri: str) -> bool:
+    """Whether an embedded store is of another MLflow than the one here: then `prepare` takes its time."""
+    folder = embedded_folder(uri)
+    if folder is None or not (schema := _schema(_database(uri))):
+        return False
+    made = _made(folder)
+    return made[:1] != [version("mlflow")] or made[3:] != [schema]
+
+
 def prepare(uri: str) -> None:
     """Make or migrate the embedded database, and take a moved checkout's artifacts along; nothing for a server.
 
     MLflow crashes when several processes create one SQLite file at once, so the first does it under a lock. It also
     stores absolute artifact paths, so a store found in another folder than it was made in is rewritten to the new one;
     so are locations that only a server with an artifact proxy could read.
+
+    Raises:
+        ServiceError: The store is of another MLflow and could not be migrated; it is as it was.
     """
     folder = embedded_folder(uri)
-    if folder is None:
-        return
-    marker = folder / ".made"
-    expected = f"{version('mlflow')}\n{folder.resolve()}\nfiles\n"
-    if _made(marker) == expected:
+    if folder is None or _is_prepared(uri, folder):
         return
     with locked(folder):
-        made = _made(marker)
-        if made == expected:
+        if _is_prepared(uri, folder):
             return
-        from mlflow.tracking import MlflowClient
+        database, before = _database(uri), _made(folder)
+        if is_outdated(uri) or _copy_of(database).exists():
+            _migrate(uri, database)
+        if not database.exists():
+            _create(database)
+        _open(uri)
+        if before[1:2] and before[1] != str(folder.resolve()):
+            _relocate(database, before[1], str(folder.resolve()))
+        _relocate(database, "mlflow-artifacts:", str(folder.resolve() / "artifacts"))
+        (folder / ".made").write_text("\n".join([*_expected(folder), _schema(database), ""]), encoding="utf-8")
 
-        MlflowClient(uri, uri).search_experiments(max_results=1)  # creates or migrates the tables
-        before = made.splitlines()[1:2]
-        if before and before[0] != str(folder.resolve()):
-            _relocate(Path(uri.removeprefix(SQLITE)), before[0], str(folder.resolve()))
-        _relocate(Path(uri.removeprefix(SQLITE)), "mlflow-artifacts:", str(folder.resolve() / "artifacts"))
-        marker.write_text(expected, encoding="utf-8")
+
+def _is_prepared(uri: str, folder: Path) -> bool:
+    made = _made(folder)
+    return made[:3] == _expected(folder) and made[3:] == [_schema(_database(uri))]
 
 
-def _made(marker: Path) -> str:
-    return marker.read_text(encoding="utf-8") if marker.is_file() else ""
+def _expected(folder: Path) -> list[str]:
+    return [version("mlflow"), str(folder.resolve()), "files"]
+
+
+def _made(folder: Path) -> list[str]:
+    """How the store was prepared: MLflow's version, the folder, where files are, the revision of the schema."""
+    marker = folder / ".made"
+    return marker.read_text(encoding="utf-8").splitlines() if marker.is_file() else []
+
+
+def _database(uri: str) -> Path:
+    return Path(uri.removeprefix(SQLITE))
+
+
+def _schema(database: Path) -> str:
+    """Revision of MLflow's schema in a database; empty where there is none."""
+    if not database.is_file():
+        return ""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return "" if row is None else str(row[0])
+    return ""
+
+
+def _open(uri: str) -> None:
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(uri, uri).search_experiments(max_results=1)
+
+
+def _create(database: Path) -> None:
+    """Make a new database beside its place: MLflow cannot go on with tables whose making a kill has cut off."""
+    part = database.with_name(f".{database.name}.part")
+    for left in database.parent.glob(f"{part.name}*"):  # SQLite's journal too
+        left.unlink()
+    _open(f"{SQLITE}{part}")
+    part.replace(database)
+
+
+_OUTDATED = "out-of-date database schema"
+
+
+def _migrate(uri: str, database: Path) -> None:
+    """Bring a store of another MLflow to the schema of this one; a copy from before stays beside it.
+
+    MLflow does it by itself where tables are missing, and otherwise refuses until its own command was run. A migration
+    that was cut off is undone first.
+
+    Raises:
+        ServiceError: It could not be migrated; it is as it was.
+    """
+    from mlflow.exceptions import MlflowException
+
+    copy = _copy_of(database)
+    if copy.exists():
+        _copy(copy, database)
+    else:
+        _copy(database, copy.with_suffix(".part"))
+        copy.with_suffix(".part").replace(copy)
+    before = _schema(database)
+    try:
+        try:
+            _open(uri)
+        except MlflowException as error:
+            if _OUTDATED not in str(error):
+                raise
+            _upgrade(uri)
+    except Exception as error:  # of MLflow, SQLAlchemy or Alembic
+        _copy(copy, database)
+        copy.unlink()
+        raise _not_migrated(uri, before, str(error)) from error
+    if _schema(database) == before:
+        copy.unlink()
+    else:
+        copy.replace(database.with_name(f"before-{before}.db"))
+
+
+def _copy_of(database: Path) -> Path:
+    return database.with_name(f"{database.stem}-before-migration.db")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a database into another, also while somebody has one of them open."""
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        here.backup(there)
+
+
+def _upgrade(uri: str) -> None:
+    words = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
+def _not_migrated(uri: str, schema: str, why: str) -> ServiceError:
+    database = _database(uri)
+    elsewhere = f"(or move {database.parent} away to start an empty store)"
+    if "Can't locate revision" in why:
+        return ServiceError(
+            f"{database}: a store of a newer MLflow (schema {schema}) than the one here ({version('mlflow')})",
+            f"pip install --upgrade mlflow   {elsewhere}",
+        )
+    lines = [line for line in why.strip().splitlines() if "Error" in line] or why.strip().splitlines()
+    return ServiceError(
+        f"{database}: a store of an earlier MLflow (schema {schema}) that could not be migrated, and is as it was: "
+        f"{lines[-1][:300] if lines else 'no reason'}",
+        f"mlflow db upgrade {SQLITE}{database.absolute()}   {elsewhere}",
+    )
 
 
 def _relocate(database: Path, old: str, new: str) -> None:
@@ -155,14 +213,21 @@ _GLOBALS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 def open_client(uri: str) -> MlflowClient:
     """A client of a tracking store and the registry beside it; makes the embedded store if need be."""
+    quiet()
+    from mlflow.tracking import MlflowClient
+
+    prepare(uri)
+    return MlflowClient(uri, uri)
+
+
+def quiet() -> None:
+    """Import MLflow so that it says nothing but warnings."""
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
-    from mlflow.tracking import MlflowClient
+    import mlflow  # noqa: F401 - it sets up its loggers
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    prepare(uri)
-    return MlflowClient(uri, uri)
 
 
 @contextmanager
@@ -184,12 +249,19 @@ def service_errors(uri: str, doing: str) -> Iterator[None]:
             if str(error).strip()
             else type(error).__name__
         )
-        remedy = (
-            "check that the server runs (make up), then run the same command again"
-            if uri.startswith("http")
-            else "check disk space and rights of mlflow/store, then run the same command again"
-        )
+        remedy = _remedy(uri, str(error))
         raise ServiceError(f"{without_password(uri)}: {doing} failed: {first}", remedy) from error
+
+
+def _remedy(uri: str, why: str) -> str:
+    """The next command for a store of its kind."""
+    if is_server(uri):
+        return "check that the server runs (make up), then run the same command again"
+    if _OUTDATED in why:
+        return f"mlflow db upgrade {without_password(uri)}"
+    folder = embedded_folder(uri)
+    place = "the database, and who may write to it" if folder is None else f"disk space and rights of {folder}"
+    return f"check {place}, then run the same command again"
 
 
 def _without_credentials(text: str) -> str:
@@ -220,49 +292,3 @@ def fluent(uri: str) -> Iterator[Any]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-_GONE = "RESOURCE_DOES_NOT_EXIST"
-
-
-def is_registered(uri: str, model: str, version: str, run_id: str) -> bool:
-    """Whether a store has a version made by a run; asked without MLflow, before work is skipped.
-
-    Returns:
-        False only when the store says so; True also when it does not answer: the next use reports why.
-    """
-    if uri.startswith(("http://", "https://")):
-        return _on_server(uri, model, version, run_id)
-    if uri.startswith(SQLITE):
-        return _in_file(Path(uri.removeprefix(SQLITE)), model, version, run_id)
-    return True
-
-
-def _in_file(database: Path, model: str, version: str, run_id: str) -> bool:
-    if not database.is_file():
-        return False
-    query = (
-        "SELECT 1 FROM model_versions WHERE name = ? AND version = ? AND run_id = ? "
-        "AND current_stage != 'Deleted_Internal'"
-    )
-    try:
-        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute(query, (model, int(version), run_id)).fetchone() is not None
-    except sqlite3.Error as error:
-        gone = ("no such table", "not a database", "malformed")  # registering then says which, and what to do
-        return not any(words in str(error) for words in gone)
-
-
-def _on_server(uri: str, model: str, version: str, run_id: str) -> bool:
-    words = urllib.parse.urlencode({"name": model, "version": version})
-    request = urllib.request.Request(f"{uri.rstrip('/')}/api/2.0/mlflow/model-versions/get?{words}")  # noqa: S310
-    if user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
-        pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
-        request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - http(s) only
-            return bool(json.load(answer)["model_version"].get("run_id") == run_id)
-    except urllib.error.HTTPError as error:
-        return error.code != 404 or _GONE not in error.read(10_000).decode("utf-8", "replace")
-    except (OSError, ValueError, KeyError):
-        return True

@@ -12,7 +12,8 @@ from tailtune.core.ledger import CATEGORIES, COMPLAINT, STAGE_CATEGORIES, Amount
 from tailtune.core.money import Usd
 from tailtune.core.run_plan import COST_UNKNOWN, RunPlan, points
 from tailtune.services.mlflow import registry
-from tailtune.services.mlflow.home import embedded_folder, service_errors
+from tailtune.services.mlflow.address import embedded_folder
+from tailtune.services.mlflow.home import service_errors
 from tailtune.services.mlflow.tracker import CHARGE, PUBLICATION, Tracker
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 

@@ -16,7 +16,8 @@ from tailtune.core.records import Cost
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.core.run_plan import RunPlan, Status, cost_points, cost_tags, points
 from tailtune.services.mlflow import prompts, write
-from tailtune.services.mlflow.home import embedded_folder, open_client, reach, service_errors
+from tailtune.services.mlflow.address import embedded_folder, reach
+from tailtune.services.mlflow.home import is_outdated, open_client, prepare, quiet, service_errors
 from tailtune.services.mlflow.write import NOTE, PARENT, RunWriter, now_ms
 
 if TYPE_CHECKING:
@@ -83,10 +84,16 @@ _GUIDE = (
 def connect(uri: str, case: Declared) -> Tracker:
     """A tracker of one use case. Takes milliseconds: MLflow itself is imported when something is published.
 
+    Only a store of another MLflow is migrated at once: what could not be published in the end is not begun.
+
     Raises:
         ServiceError: The server is dead or the embedded store unusable, raised within five seconds.
+        UsageError: The address is none of a store.
     """
     reach(uri)
+    if is_outdated(uri):
+        quiet()
+        prepare(uri)
     return Tracker(uri, case)
 
 
@@ -199,6 +206,7 @@ class Tracker:
             self._open.pop(charge.stage, None)
             if opened is not None and charge.stage == "register":
                 self.client.set_tag(opened, PUBLICATION, key)
+                self._drop_models(opened)
                 self.client.set_terminated(opened, "KILLED")
                 opened = None
             if opened is not None:
@@ -241,7 +249,8 @@ class Tracker:
     def sweep(self, stage: str, keep: str | None = None) -> None:
         """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them.
 
-        Their children are deleted: the next publication writes them again, and Compare would show each rung twice.
+        Their children are deleted: the next publication writes them again, and Compare would show each rung twice. So
+        is a model that was stored and not registered.
         """
         here = write.checkout(self.case.paths.project.root).replace("'", "")
         for run in self._search(
@@ -250,6 +259,8 @@ class Tracker:
         ):
             if run.info.run_id != keep and PARENT not in run.data.tags:
                 self._drop_children(run.info.run_id)
+                if stage == "register":
+                    self._drop_models(run.info.run_id)
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
     def tags(self, stage: str) -> dict[str, str]:
@@ -269,6 +280,13 @@ class Tracker:
     def _drop_children(self, run_id: str) -> None:
         for child in self._search(f"tags.`{PARENT}` = '{run_id}'"):
             self.client.delete_run(child.info.run_id)
+
+    def _drop_models(self, run_id: str) -> None:
+        """Delete the models that a run has stored, unless a version was made of them."""
+        models = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'")
+        if models and not self.client.search_model_versions(f"run_id = '{run_id}'"):
+            for model in models:
+                self.client.delete_logged_model(model.model_id)
 
     def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
         ended = now_ms()

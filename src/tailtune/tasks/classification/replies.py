@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from tailtune.core.records import Answer
+from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 
 LABEL, REASONING = "label", "reasoning"
@@ -22,14 +23,16 @@ class LabelCodec:
     """One per label set: `{"label": "…"}` is what a reply should be.
 
     Read leniently: JSON after words or in a fence, or nothing but the label, whatever its case, quotes, dashes and
-    underscores. A sentence that merely names a label is no answer: it may name it to rule it out.
+    underscores, or in another spelling that labels.yaml lists. A sentence that merely names a label is no answer: it
+    may name it to rule it out.
 
     Args:
         labels: Label → description, in file order.
+        aliases: Another spelling → its label, as `LabelSet.aliases`.
     """
 
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        self._labels = dict(labels)
+    def __init__(self, labels: Mapping[str, str], aliases: Mapping[str, str] | None = None) -> None:
+        self._labels, self._aliases = dict(labels), dict(aliases or {})
 
     def variables(self) -> dict[str, Any]:
         """`labels`: name and description of each; the description is empty where it only says the name again."""
@@ -77,13 +80,13 @@ class LabelCodec:
         return (label,)
 
     def card(self) -> dict[str, Any]:
-        """The label set."""
-        return {"kind": "labels", "labels": self._labels}
+        """The label set, with its other spellings if it has some: without, the card stays as it always was."""
+        return {"kind": "labels", "labels": self._labels} | ({"aliases": self._aliases} if self._aliases else {})
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> LabelCodec:
         """The codec whose card this is."""
-        return cls(card["labels"])
+        return cls(card["labels"], card.get("aliases"))
 
     def _read_words(self, text: str) -> Read:
         """The label that a reply without JSON consists of."""
@@ -108,18 +111,21 @@ class LabelCodec:
 
     def _known(self, text: str) -> str | None:
         """The label that a text is, when it is nothing else."""
-        trimmed = text.strip()
-        return trimmed if trimmed in self._labels else self._by_folded.get(_folded(trimmed))
+        name = clean(text)[0]
+        return name if name in self._labels else self._aliases.get(name) or self._by_folded.get(_folded(name))
 
     def _mentioned(self, text: str) -> set[str]:
         """Labels that a text mentions; the longest where one is part of another."""
-        return set(self._mention.findall(_folded(text))) if self._by_folded else set()
+        mentions = self._mention.findall(_folded(clean(text)[0])) if self._by_folded else []
+        return {self._by_folded[mention] for mention in mentions}
 
     @cached_property
     def _by_folded(self) -> dict[str, str]:
-        """Folded label → label, where no two labels fold to the same."""
-        times = Counter(_folded(label) for label in self._labels)
-        return {_folded(label): label for label in self._labels if times[_folded(label)] == 1}
+        """Folded spelling → its label, where it can be no other label's."""
+        meant: defaultdict[str, set[str]] = defaultdict(set)
+        for spelling, label in [*zip(self._labels, self._labels, strict=True), *self._aliases.items()]:
+            meant[_folded(spelling)].add(label)
+        return {folded: labels.pop() for folded, labels in meant.items() if folded and len(labels) == 1}
 
     @cached_property
     def _mention(self) -> re.Pattern[str]:

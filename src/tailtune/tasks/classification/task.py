@@ -129,7 +129,7 @@ class Classification(Task):
 
     def codec(self) -> LabelCodec:
         """Reads `{"label": "…"}`, and what models say instead."""
-        return LabelCodec(self.answers.labels)
+        return LabelCodec(self.answers.labels, self.answers.aliases)
 
     def most_items(self) -> int:
         """A row has one label."""

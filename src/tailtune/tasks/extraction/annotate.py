@@ -173,7 +173,7 @@ REASONS: dict[str, str] = {
     "span_empty": "a span covers nothing",
     "span_overlap": "two spans overlap or cross",
     "span_bytes": "offsets count bytes where characters are meant",
-    "span_utf16": "offsets count UTF-16 code units in some rows of the file, and may or may not in this one",
+    "span_utf16": "offsets may count characters or UTF-16 code units, and nothing shows which",
     "span_scrubbed": "`curate.scrub_pii` would change what a span covers",
     "bad_value": "a value is not valid against its field of the schema",
 }

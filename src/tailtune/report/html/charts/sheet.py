@@ -131,7 +131,9 @@ def _legend(items: Sequence[tuple[str, str]], width: float) -> tuple[list[Markup
         wide = 34 + len(name) * LETTER
         if x > 8 and x + wide > width:
             x, y = 8.0, y + 19
-        parts += [line((x + 4, y), (x + 10, y), f"swatch {kind}"), label((x + 21, y + 4), name, "dim")]
+        hollow = kind == "to-beat"
+        swatch = dot((x + 7, y), 4.5, f"mark {kind}") if hollow else line((x + 4, y), (x + 10, y), f"swatch {kind}")
+        parts += [swatch, label((x + 21, y + 4), name, "dim")]
         x += wide
     return parts, y + 14 if parts else 0.0
 

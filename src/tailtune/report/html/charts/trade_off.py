@@ -79,13 +79,14 @@ def trade_off(candidates: Sequence[Candidate], target: float | None, best: str) 
     parts += _names(ranked, points, avoid, best)
     parts += _key()
     description = "; ".join(
-        f"{candidate.title} {with_interval(candidate.quality)} at {usd(_usd(candidate))} per 1,000"
+        f"{candidate.title}{_aside(candidate)} {with_interval(candidate.quality)} at {usd(_usd(candidate))} per 1,000"
         + (f", p99 {ms(candidate.latency.p99_ms)}" if candidate.latency else "")
         for candidate in near
     )
     named = f"{capital(title(near[0].scored.metric))} against the cost of 1,000 answers"
-    kinds = {candidate.kind for candidate in near}
+    kinds = {candidate.kind for candidate in near if not candidate.ignores_text}
     legend: list[tuple[str, str]] = [(kind, name) for kind, name in KINDS.items() if kind in kinds]
+    legend += [("to-beat", "line to beat")] if any(candidate.ignores_text for candidate in near) else []
     legend += [] if target is None else [("aim", f"target {share(target)}")]
     return picture(WIDTH, FOOT + 70, named, description, *parts, legend=legend)
 
@@ -98,8 +99,14 @@ def _radius(candidate: Candidate) -> float:
     return radius(candidate.latency.p99_ms if candidate.latency else None)
 
 
+def _aside(candidate: Candidate) -> str:
+    return ", line to beat," if candidate.ignores_text else ""
+
+
 def _class(candidate: Candidate, best: str) -> str:
-    return f"{candidate.kind} best" if candidate.name == best else candidate.kind
+    if candidate.name == best:
+        return f"{candidate.kind} best"
+    return "to-beat" if candidate.ignores_text else candidate.kind
 
 
 def _axis(near: Sequence[Candidate]) -> tuple[Callable[[float], float], range]:
@@ -166,9 +173,7 @@ def _names(ranked: Sequence[Candidate], points: dict[str, Point], avoid: Sequenc
             parts.append(line((mark.x, mark.y), end, "lead"))
         left = box.right < mark.x
         at = (box.right if left else box.left, box.bottom - 3)
-        parts.append(
-            label(at, mark.name, f"name {'best' if candidate.name == best else ''}", "end" if left else "start")
-        )
+        parts.append(label(at, mark.name, f"name {_class(candidate, best)}", "end" if left else "start"))
     return parts
 
 

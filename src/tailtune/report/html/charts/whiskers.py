@@ -18,7 +18,7 @@ MOST_BARS = 20
 
 
 def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Picture:
-    """Quality of every rung as a dot with its 95 % interval, and the target as a dashed line."""
+    """Quality of every rung as a dot with its 95 % interval, hollow for a line to beat; the target as a dashed line."""
     scale = Scale.around([rung.quality for rung in rungs], target)
     row, top = 38.0, 26.0
     foot = top + row * len(rungs)
@@ -33,13 +33,17 @@ def whiskers(rungs: Sequence[Scored], target: float | None, best: str) -> Pictur
         parts += _upright_target(across(target), lanes, target)
     for place, rung in enumerate(rungs):
         y = top + row * place + 16
-        kind = "best" if rung.name == best else ""
-        parts.append(label((8, y), clipped(rung.title, 36), f"name {kind}"))
+        kind = "best" if rung.name == best else "to-beat" if rung.ignores_text else ""
+        parts.append(label((8, y), _named(rung), f"name {kind}"))
         parts.append(label((WIDTH - 8, y), with_interval(rung.quality), f"value {kind}", "end"))
         parts += _whisker(rung, scale, across, y + 12, kind)
-    description = "; ".join(f"{rung.title} {with_interval(rung.quality)}" for rung in rungs)
+    description = "; ".join(f"{_named(rung)} {with_interval(rung.quality)}" for rung in rungs)
     named = f"{capital(title(rungs[0].metric))} of every rung with its 95 % interval"
     return picture(WIDTH, foot + 26, named, description, *parts)
+
+
+def _named(rung: Scored) -> str:
+    return clipped(f"{rung.title}, line to beat" if rung.ignores_text else rung.title, 36)
 
 
 def _whisker(rung: Scored, scale: Scale, across: Callable[[float], float], y: float, kind: str) -> list[Markup]:
@@ -47,7 +51,7 @@ def _whisker(rung: Scored, scale: Scale, across: Callable[[float], float], y: fl
     if math.isnan(found.value):
         return [label((8, y + 4), "not measured", "dim")]
     if scale.place(found.value) < 0:
-        return [path([(14, y - 4), (8, y), (14, y + 4)], "mark", closed=True)]
+        return [path([(14, y - 4), (8, y), (14, y + 4)], f"mark {kind}", closed=True)]
     parts = []
     if not (math.isnan(found.low) or math.isnan(found.high)):
         low, high = across(found.low), across(found.high)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.values.texts import inside_word, shown
+from tailtune.tasks.extraction.values.texts import shown
 
 Reason = Literal["span_outside", "span_empty", "span_overlap", "span_bytes"]
+_JOINER = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +154,23 @@ def _word(text: str, start: int, end: int) -> bool:
     """Whether a stretch begins and ends at edges of words, and with no white space."""
     if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
         return False
-    return not (inside_word(text, start) or inside_word(text, end))
+    return not (joined(text, start) or joined(text, end))
+
+
+def joined(text: str, at: int) -> bool:
+    """Whether an offset lies within a word, or between a character and the marks that belong to it."""
+    if not 0 < at < len(text):
+        return False
+    if _continues(text[at]) or text[at - 1] == _JOINER:
+        return True
+    before = at - 1
+    while before and _continues(text[before]):
+        before -= 1
+    return text[before].isalnum() and text[at].isalnum()
+
+
+def _continues(char: str) -> bool:
+    """Whether a character belongs to the one before it: a vowel sign, an accent, a colour of skin, a joiner."""
+    return not char.isascii() and (
+        unicodedata.category(char)[0] == "M" or char == _JOINER or "\U0001f3fb" <= char <= "\U0001f3ff"
+    )

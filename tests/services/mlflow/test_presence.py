@@ -10,7 +10,7 @@ from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.examples import publish
 from tailtune.services.mlflow import Tracker, connect
-from tailtune.services.mlflow.home import is_registered
+from tailtune.services.mlflow.presence import is_registered
 from tailtune.tasks.use_case import UseCase
 
 pytestmark = THIRD_PARTY
@@ -57,7 +57,7 @@ def test_what_cannot_be_asked_is_taken_to_be_there() -> None:
 
 def test_asking_imports_no_mlflow() -> None:
     script = (
-        "import sys; from tailtune.services.mlflow.home import is_registered;"
+        "import sys; from tailtune.services.mlflow.presence import is_registered;"
         "is_registered('sqlite:////nowhere/x.db', 'm', '1', 'r'); assert 'mlflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
