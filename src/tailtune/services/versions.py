@@ -231,7 +231,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
-    except (YAMLError, ValueError, TypeError) as error:
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
 
@@ -247,9 +247,9 @@ def _listing(repo: Any, digest: str) -> dict[str, str] | None:
     """File below data/ → its hash, as DVC's cache has it under the hash of the folder; None when it does not."""
     try:
         entries = json.loads(Path(repo.cache.local.oid_to_path(digest)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
-    return {entry["relpath"]: entry["md5"] for entry in entries}
 
 
 def _of_use_case(listing: Mapping[str, str], use_case: str) -> dict[str, str]:
@@ -481,7 +481,7 @@ def _forget_the_dead(rwlock: Path) -> None:
         pids = [pid for pid, _ in _holders(rwlock)]
     except FileNotFoundError:
         return
-    except (ValueError, OverflowError, AttributeError, TypeError, KeyError):
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError):
         rwlock.unlink(missing_ok=True)
         return
     for pid in pids:
