@@ -132,7 +132,7 @@ def table(root: Path, use_case: str, seconds: float) -> None:
     if gap:
         difference = gap["difference"]
         trained += f"; fine-tune - {gap['second']}: {difference['value'] * 100:+.2f} points"
-        trained += f" ({difference['low'] * 100:+.2f} to {difference['high'] * 100:+.2f}), p = {gap['mcnemar_p']:.1g}"
+        trained += f" ({difference['low'] * 100:+.2f} to {difference['high'] * 100:+.2f}), p = {gap['p']:.1g}"
     print(f"{evaluate['test_rows']:,} test rows; {trained}; all stages {seconds:.0f} s")
 
 

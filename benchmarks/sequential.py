@@ -34,7 +34,7 @@ from scipy.stats import binomtest
 
 from tailtune.core.records import Estimate, Row
 from tailtune.judge.sequential import BETS, Look, look, stratified
-from tailtune.judge.stats import mcnemar, wilson
+from tailtune.judge.stats import wilson
 
 Right = NDArray[np.bool_]
 TARGET, NEEDED, EFFECT, ALPHA = 0.9, 1 - 0.1 / 1.5, 0.01, 0.05
@@ -171,6 +171,11 @@ def full(first: Right, best: Right) -> Concluded:
     elif quality.high < NEEDED and difference.high < EFFECT:
         settled = "not better"
     return Concluded(settled, rows, quality, difference)
+
+
+def mcnemar(only_first: int, only_best: int) -> float:
+    either = only_first + only_best
+    return float(binomtest(only_first, either).pvalue) if either else 1.0
 
 
 def outcomes(right: Right) -> NDArray[np.int64]:

@@ -44,9 +44,10 @@ from tailtune.core.reports import Paired, RungResult, Settled, Verdict
 from tailtune.judge import final
 from tailtune.judge import verdict as before
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
+from tailtune.judge.counted import Counted
+from tailtune.judge.intervals import difference, share, swap_test
 from tailtune.judge.net_value import DRAWS, Drawn, Weighed, Worth
 from tailtune.judge.sequential import Look, look
-from tailtune.judge.stats import paired, wilson
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec
@@ -75,7 +76,7 @@ def measure(task: Task, dev: Rows, tally: Tally) -> list[RungResult]:
     found: list[RungResult] = []
     for name in LOCAL:
         right = dev.right[name]
-        found.append(local(name, task.ways[name], wilson(int(right.sum()), len(right)), task.train_rows))
+        found.append(local(name, task.ways[name], share(int(right.sum()), len(right)), task.train_rows))
     best = max(LOCAL, key=lambda name: dev.right[name].mean())
     if any(meets_with_head_room(rung.quality, task.targets) and servable(rung, task.targets) for rung in found):
         return found
@@ -83,7 +84,7 @@ def measure(task: Task, dev: Rows, tally: Tally) -> list[RungResult]:
     for place, name in enumerate(PROMPTS):
         bought, seen = buy(task, dev, name, best)
         quality, settled = (seen.quality, seen.settled) if seen.settled and bought < task.dev_rows else (
-            wilson(int(dev.right[name].sum()), task.dev_rows), "all rows")  # fmt: skip
+            share(int(dev.right[name].sum()), task.dev_rows), "all rows")  # fmt: skip
         tally.cover("sequence of quality, at stopping", seen.quality, task.ways[name].right)
         if seen.difference is not None:
             tally.cover(
@@ -156,10 +157,18 @@ def tested_on(task: Task, best: str, random: np.random.Generator) -> final.OnTes
     """A fine-tune and the best rung on a test split."""
     test = answered(task, task.test_rows, random)
     rung, tuned = (
-        candidate(task, name, wilson(int(test.right[name].sum()), task.test_rows), int(test.invalid[name].sum()))
+        candidate(task, name, share(int(test.right[name].sum()), task.test_rows), int(test.invalid[name].sum()))
         for name in (best, "lora")
     )
-    pair = paired(test.right["lora"], test.right[best], ("lora", best), resamples=1000)
+    ours, theirs = (Counted.shares(test.right[name]) for name in ("lora", best))
+    pair = Paired(
+        first="lora",
+        second=best,
+        difference=difference(ours, theirs),
+        only_first_right=int((test.right["lora"] & ~test.right[best]).sum()),
+        only_second_right=int((test.right[best] & ~test.right["lora"]).sum()),
+        p=swap_test(ours, theirs),
+    )
     price = mean_usd(test.usd[best]) if best in PROMPTS else None
     return final.OnTest(rung=rung, fine_tune=tuned, comparison=pair, price=price)
 
@@ -188,7 +197,7 @@ def exact_tested(task: Task, best: str) -> final.OnTest:
     # McNemar's p of endless rows: 0 where there is a gap.
     pair = Paired(
         first="lora", second=best, difference=exact(gap), only_first_right=round(max(gap, 0) * EXACT),
-        only_second_right=round(max(-gap, 0) * EXACT), mcnemar_p=0.0 if gap else 1.0,
+        only_second_right=round(max(-gap, 0) * EXACT), p=0.0 if gap else 1.0,
     )  # fmt: skip
     price = exact(way.usd) if best in PROMPTS else None
     rung = candidate(task, best, exact(way.right), round(way.invalid * EXACT))

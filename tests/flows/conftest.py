@@ -56,7 +56,7 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
         fit_s=0.0, fit_rows=8, model="small", role="base", prompt="few_shot", prompt_digest="0" * 12, prompt_version=3,
         settled="stays", of_rows=100, p_adjusted=0.004, invalid_rows=1, usd=0.02,
         comparison=r.Paired(
-            first="lm_few_shot", second="probe", only_first_right=9, only_second_right=2, mcnemar_p=0.004,
+            first="lm_few_shot", second="probe", only_first_right=9, only_second_right=2, p=0.004,
             difference=Estimate(value=0.1, low=0.02, high=0.18, rows=100),
         ),
     )  # fmt: skip

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, Reading, RungResult
 from tailtune.judge.constraints import Targets
+from tailtune.judge.counted import Counted, Places
 from tailtune.judge.economics import Cadence, CostInputs
-from tailtune.judge.stats import mcnemar
+from tailtune.judge.scores import Score, compare
 from tailtune.judge.verdict import Evidence
 
 
@@ -117,5 +122,22 @@ def against(only_first: int, only_second: int, rows: int = 3000, half: float = 0
     gap = (only_first - only_second) / rows
     return Paired(
         first="lora", second="probe", difference=Estimate(value=gap, low=gap - half, high=gap + half, rows=rows),
-        only_first_right=only_first, only_second_right=only_second, mcnemar_p=mcnemar(only_first, only_second),
+        only_first_right=only_first, only_second_right=only_second, p=mcnemar(only_first, only_second),
     )  # fmt: skip
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p-value of the rows that one alone has right."""
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue) if only_first + only_second else 1.0
+
+
+def paired(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], names: tuple[str, str], groups: Places | None = None
+) -> Paired:
+    """Two predictors compared, from whether each was right on each row."""
+    return compare(scored(first, groups), scored(second, groups), names)
+
+
+def scored(right: NDArray[np.bool_], groups: Places | None = None) -> Score:
+    """A score of rows that are right or not."""
+    return Score(right, {"accuracy": Counted.shares(right)}, groups, 0.0, 0)

@@ -24,7 +24,7 @@ from tailtune.judge.constraints import (
     usd_between,
     validity,
 )
-from tailtune.judge.stats import wilson
+from tailtune.judge.intervals import share
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 
@@ -66,7 +66,7 @@ def test_the_network_of_an_endpoint_counts() -> None:
 
 def test_unusable_answers_are_counted_with_an_interval() -> None:
     found = prompted(0.97, invalid_rows=20)
-    assert validity(found) == wilson(980, 1000)
+    assert validity(found) == share(980, 1000)
     strict = replace(TARGETS, validity=0.99)
     assert usable_enough(found, TARGETS) and not usable_enough(found, strict)
     assert usable_enough(prompted(0.97, invalid_rows=10), strict)

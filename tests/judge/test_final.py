@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from judge.evidence import against, candidate, cost_inputs, evidence, product_targets, prompted, rung
+from judge.evidence import against, candidate, cost_inputs, evidence, paired, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
-from tailtune.judge.stats import paired
 from tailtune.judge.verdict import Evidence
 from tailtune.tasks import table
 
@@ -28,7 +27,7 @@ def gap(value: float, low: float, high: float) -> Paired:
     """About 3,080 rows; the counts are those of a clear gain."""
     difference = Estimate(value=value, low=low, high=high, rows=3080)
     return Paired(
-        first="lora", second="probe", difference=difference, only_first_right=90, only_second_right=52, mcnemar_p=0.0215
+        first="lora", second="probe", difference=difference, only_first_right=90, only_second_right=52, p=0.0215
     )
 
 
@@ -59,9 +58,7 @@ def test_the_fine_tune_is_called_as_predictors_call_it() -> None:
 
 def test_a_clear_gain_wins_and_says_by_how_much() -> None:
     won, final = judged(measured(gap(0.0123, 0.004, 0.021)))
-    assert won == Decision(
-        yes=True, reason="the fine-tune beats Probe by +1.2 points (+0.4 to +2.1), McNemar p = 0.021"
-    )
+    assert won == Decision(yes=True, reason="the fine-tune beats Probe by +1.2 points (+0.4 to +2.1), p = 0.021")
     assert (final.verdict, final.reason, final.provisional) == ("fine-tune", won.reason, False)
     assert final.economics is None
 
@@ -78,7 +75,7 @@ def test_a_winner_must_keep_the_latency_target() -> None:
     fast = replace(TARGETS, p99_ms=10.0)
     won, final = judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.01), targets=fast)
     assert (won.yes, final.verdict) == (False, "stay")
-    assert "is better (+1.0 points (+0.5 to +2.0), McNemar p = 0.021) but its p99 10.01 ms misses 10 ms;" in won.reason
+    assert "is better (+1.0 points (+0.5 to +2.0), p = 0.021) but its p99 10.01 ms misses 10 ms;" in won.reason
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.0), targets=fast)[0].yes
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=1e9))[0].yes
 
@@ -91,9 +88,9 @@ def test_a_winner_must_give_usable_answers() -> None:
 
 
 def test_few_discordant_rows_are_not_a_clear_gain() -> None:
-    """4 against 0 of 300: the bootstrap's low end is above 0, the exact test is not convinced."""
+    """4 against 0 of 300: a bootstrap would be sure; neither the interval nor the exact test is."""
     found = paired(np.ones(300, dtype=bool), np.arange(300) >= 4, ("lora", "probe"))
-    assert found.difference.low > 0 and found.mcnemar_p > 0.05
+    assert found.difference.low < 0 and found.p > 0.05
     assert not judged(measured(found))[0].yes
 
 

@@ -10,8 +10,8 @@ from judge.evidence import cost_inputs, curve, evidence, product_targets, prompt
 from tailtune.core.reports import DiagnoseReport, FailureClass, Question
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
+from tailtune.judge.intervals import share
 from tailtune.judge.questions import CONTEXT, questions
-from tailtune.judge.stats import wilson
 from tailtune.judge.verdict import Evidence, verdict
 from tailtune.tasks.saved import RUNG_KINDS
 
@@ -159,7 +159,7 @@ def test_a_prompt_that_stays_is_context() -> None:
 
 def test_what_the_diagnosis_found_is_evidence() -> None:
     classes = [
-        FailureClass(fault=fault, reason=reason, rows=rows, share=wilson(rows, 40), action="do")  # type: ignore[arg-type]
+        FailureClass(fault=fault, reason=reason, rows=rows, share=share(rows, 40), action="do")  # type: ignore[arg-type]
         for fault, reason, rows in (
             ("model", "model too weak", 20),
             ("context", "retrieval missed", 12),
@@ -195,7 +195,7 @@ def test_constrained_decoding_is_compared_with_its_own_prompt() -> None:
     found = ask(evidence(rung("probe", 0.9), free, with_schema, other), STRICT)["format"]
     assert found.answer == "yes"
     assert (
-        "without constrained decoding 94.0 % (92.4–95.3) of small's answers are usable, right 90.0 %" in found.evidence
+        "without constrained decoding 94.0 % (92.3–95.4) of small's answers are usable, right 90.0 %" in found.evidence
     )
     assert "with it 100.0 % (99.6–100.0) of small's answers are usable, right 93.0 %" in found.evidence
     assert found.figures == {

@@ -9,7 +9,7 @@ from tailtune.judge.scores import Score, calibration, calibration_error
 
 
 def test_a_row_of_one_item_scores_one_or_nothing() -> None:
-    score = Score(np.array([True, False]), {}, 0.0, 0)
+    score = Score(np.array([True, False]), {}, None, 0.0, 0)
     assert score.outcomes.tolist() == [[1, 0, 0], [0, 1, 1]]
     assert score.per_row.tolist() == [1, 0]
 

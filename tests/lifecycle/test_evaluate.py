@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from judge.evidence import mcnemar
 from project import NAME, context, copy, jsonl, lived, respec, rows_of, run
 from sklearn.metrics import confusion_matrix, f1_score
 
@@ -16,7 +17,6 @@ from lifecycle.helpers import perform
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import DecideReport, EvaluateReport, TrainReport
-from tailtune.judge.stats import mcnemar
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.classification.config import RUNGS
@@ -73,7 +73,7 @@ def test_the_comparison_is_paired_by_row(paths: Paths, report: EvaluateReport, a
     only_second = sum(a[comparison.second] == a["expected"] != a["lora"] for a in answers)
     assert (comparison.only_first_right, comparison.only_second_right) == (only_first, only_second)
     assert comparison.difference.value == pytest.approx((only_first - only_second) / 54)
-    assert comparison.mcnemar_p == pytest.approx(mcnemar(only_first, only_second))
+    assert comparison.p == pytest.approx(mcnemar(only_first, only_second))
     assert report.winner == ("lora" if comparison.difference.low > 0 else comparison.second)
     assert report.winner_reason
 

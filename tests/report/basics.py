@@ -46,7 +46,7 @@ def paired(first: str, second: str, gap: float, half: float, rows: int, metric: 
         difference=Estimate(value=gap, low=gap - half, high=gap + half, rows=rows),
         only_first_right=(apart + net) // 2,
         only_second_right=(apart - net) // 2,
-        mcnemar_p=math.erfc(abs(gap) / half * 1.96 / math.sqrt(2)),
+        p=math.erfc(abs(gap) / half * 1.96 / math.sqrt(2)),
     )
 
 
@@ -102,7 +102,7 @@ def prompted(
         settled=settled,
         of_rows=of_rows,
         comparison=comparison,
-        p_adjusted=None if comparison is None else min(comparison.mcnemar_p * 4, 1.0),
+        p_adjusted=None if comparison is None else min(comparison.p * 4, 1.0),
         usd=None if usd is None else usd * rows / 1000,
         usd_low=None if usd is None else usd * 0.94,
         usd_high=None if usd is None else usd * 1.06,

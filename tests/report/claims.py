@@ -274,7 +274,7 @@ def evaluate() -> EvaluateReport:
             difference=Estimate(value=0.102, low=0.097, high=0.107, rows=TEST),
             only_first_right=832,
             only_second_right=12,
-            mcnemar_p=1e-190,
+            p=1e-190,
         ),
         winner="lora",
         winner_reason="the fine-tune beats the frozen encoder by +10.2 points (+9.7 to +10.7)",

@@ -318,7 +318,7 @@ def evaluate() -> EvaluateReport:
         difference=Estimate(value=0.033, low=0.021, high=0.045, rows=1665),
         only_first_right=88,
         only_second_right=33,
-        mcnemar_p=0.00000061,
+        p=0.00000061,
     )
     return EvaluateReport(
         **_stamp(38),
@@ -357,7 +357,7 @@ def evaluate_lost() -> EvaluateReport:
         difference=Estimate(value=0.002, low=-0.008, high=0.012, rows=1665),
         only_first_right=41,
         only_second_right=38,
-        mcnemar_p=0.82,
+        p=0.82,
     )
     return evaluate().model_copy(
         update={"comparison": comparison, "winner": "probe", "winner_reason": "the gain may be chance"}

@@ -155,7 +155,9 @@ class TrainSpec(StrictSpec):
 class EvaluateSpec(StrictSpec):
     """How test is scored. Read by evaluate."""
 
-    resamples: int = Field(2000, ge=100, le=100_000, description="Bootstrap resamples for intervals.")
+    resamples: int = Field(
+        10_000, ge=100, le=100_000, description="Random swaps of the paired test, where McNemar's does not fit."
+    )
     latency_rows: int = Field(200, ge=20, le=10_000, description="Test rows timed one at a time.")
     calibration_bins: int = Field(15, ge=2, le=100, description="Equal-mass bins of the calibration error.")
 

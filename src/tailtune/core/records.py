@@ -105,6 +105,11 @@ class Estimate(Record):
     low: float
     high: float
     rows: int = Field(ge=0)
+    groups: int | None = Field(None, description="Groups that the rows stand in (data.group); null when independent.")
+    worth_rows: float | None = Field(
+        None,
+        description="Independent rows that would measure it as sharply; null when not known.",
+    )
 
 
 class Latency(Record):

@@ -52,10 +52,13 @@ class Paired(Record):
     first: str
     second: str
     metric: str = Field("accuracy", description="The measure that the difference is of.")
-    difference: Estimate = Field(description="metric(first) − metric(second), paired bootstrap interval.")
+    difference: Estimate = Field(description="metric(first) − metric(second), paired interval.")
     only_first_right: int
     only_second_right: int
-    mcnemar_p: float = Field(description="Exact McNemar test over rows answered wholly right, two-sided.")
+    p: float = Field(
+        validation_alias=AliasChoices("p", "mcnemar_p"),
+        description="Two-sided, of both being equally good by this metric: answers swapped at random by row or group.",
+    )
 
 
 class DroppedExample(Record):
@@ -207,7 +210,7 @@ class PromptedRung(RungResult):
     comparison: Paired | None = Field(
         None, description="Against the best rung before it, over the rows both have; null when there was none."
     )
-    p_adjusted: float | None = Field(None, description="comparison's McNemar p, Holm-adjusted over the prompted rungs.")
+    p_adjusted: float | None = Field(None, description="comparison's p, Holm-adjusted over the prompted rungs.")
     usd: Usd | None = Field(
         None,
         description="All bought answers at list price, cached or not; null when unknown, 0 for a model in a folder.",

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
-from tailtune.judge.stats import wilson
+from tailtune.judge.intervals import share
 
 S = TypeVar("S", bound=Scored)
 
@@ -82,9 +82,9 @@ def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:
 
 
 def validity(scored: Scored) -> Estimate:
-    """Share of its answers that could be used, with Wilson's 95 % interval."""
+    """Share of its answers that could be used, with its 95 % interval."""
     rows = scored.quality.rows
-    return wilson(max(0, rows - scored.invalid_rows), rows)
+    return share(max(0, rows - scored.invalid_rows), rows)
 
 
 def usable_enough(scored: Scored, targets: Targets) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp
-from tailtune.judge.stats import wilson
+from tailtune.judge.intervals import share
 
 Reason = Literal[
     "label suspect",
@@ -189,7 +189,7 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
         places: Where a person finds what is to be changed.
 
     Returns:
-        A class per reason that occurs; their rows add up to n. Shares are Wilson's, of all failures.
+        A class per reason that occurs; their rows add up to n. Shares are of all failures.
     """
     members: dict[Reason, list[Failure]] = {}
     for failure, reason in zip(failures, reasons, strict=True):
@@ -200,7 +200,7 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
             fault=FAULTS[reason],
             reason=reason,
             rows=len(members[reason]),
-            share=wilson(len(members[reason]), len(failures)),
+            share=share(len(members[reason]), len(failures)),
             action=remedy(reason, _most_pairs(members[reason]), _expected(members[reason]), places),
             examples=tuple(_example(failure) for failure in members[reason][:_EXAMPLES]),
         )

@@ -1,9 +1,9 @@
 """The verdict once test was opened: does the fine-tune replace the best cheaper rung? Pure, and with its reason.
 
 A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired interval lies
-above 0 and McNemar's p is below 0.05. *Not clearly worse*: it lies above −min_effect. *Pays*: the net value over the
-rung is positive with a probability of 95 %; known only where volume, error cost, cadence and prices are declared. The
-first row that holds decides:
+above 0 and the paired test's p is below 0.05. *Not clearly worse*: it lies above −min_effect. *Pays*: the net value
+over the rung is positive with a probability of 95 %; known only where volume, error cost, cadence and prices are
+declared. The first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
@@ -166,10 +166,10 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if tested.line is not None and not above(tuned, tested.line):
         return Decision(yes=False, reason=no_better(tuned, tested.line))
     gap, serves = comparison.difference, servable(tuned, targets)
-    shown = f"{points(gap)}, McNemar p = {comparison.mcnemar_p:.2g}"
+    shown = f"{points(gap)}, p = {comparison.p:.2g}"
     value = "" if worth is None else _value(worth, inputs)
-    # Both must speak: with few rows that differ, a percentile bootstrap alone is too sure of itself.
-    better = gap.low > 0 and comparison.mcnemar_p < SIGNIFICANT
+    # Both must speak: the interval is for readers, the test is exact where few rows differ.
+    better = gap.low > 0 and comparison.p < SIGNIFICANT
     pays = worth is not None and worth.probability >= SURE
     if serves and better and (pays or (worth is None and gap.value >= targets.min_effect)):
         return Decision(yes=True, reason=f"the fine-tune beats {rung.title} by {shown}{value}")

@@ -21,8 +21,8 @@ def promote(
     Args:
         comparison: Candidate (first) against the present champion (second) on the same test rows; None without one.
         champion: Version that is champion now; None when there is none.
-        rule: `better`: the paired interval lies above 0 and McNemar's p is below 0.05 (with few rows that differ, a
-            bootstrap alone is too sure of itself). `not-worse`: the interval lies above −min_effect.
+        rule: `better`: the paired interval lies above 0 and the paired test's p is below 0.05. `not-worse`: the
+            interval lies above −min_effect.
         min_effect: Smallest accuracy difference that matters, 0 to 1.
 
     Raises:
@@ -37,9 +37,9 @@ def promote(
     shown = (
         f"{gap.value * 100:+.1f} points against champion v{champion} "
         f"({gap.low * 100:+.1f} to {gap.high * 100:+.1f}) on {gap.rows:,} test rows, "
-        f"McNemar p = {comparison.mcnemar_p:.2g}"
+        f"p = {comparison.p:.2g}"
     )
-    sure = rule == "not-worse" or comparison.mcnemar_p < SIGNIFICANT
+    sure = rule == "not-worse" or comparison.p < SIGNIFICANT
     if gap.low > bar and sure:
         return Decision(yes=True, reason=f"{'better' if rule == 'better' else 'not worse'}: {shown}")
     needed = f"above 0 and p < {SIGNIFICANT:g}" if rule == "better" else f"above {bar * 100:+.1f} points"

@@ -1,16 +1,19 @@
-"""The score of a predictor, whatever the task, and the calibration of its confidences."""
+"""The score of a predictor, whatever the task, two scores compared, and the calibration of confidences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import CalibrationBin
+from tailtune.core.reports import CalibrationBin, Paired
+from tailtune.judge.counted import Counted, Places
+from tailtune.judge.intervals import SWAPS, difference, interval, swap_test
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,15 @@ class Score:
 
     Attributes:
         right: Whether each row was answered wholly right, shape (n,).
-        metrics: Measure (core/measures.py) → estimate; the first is what the target is about.
+        counted: Measure (core/measures.py) → its hits and sizes; the first is what the target is about.
+        groups: Each row's group, shape (n,); None when rows are independent.
         ece: Expected calibration error, 0 to 1; NaN when a confidence is missing.
         invalid_rows: Rows without a valid answer; they count as not right, and are counted here.
     """
 
     right: NDArray[np.bool_]
-    metrics: dict[str, Estimate]
+    counted: dict[str, Counted]
+    groups: Places | None
     ece: float
     invalid_rows: int
 
@@ -45,10 +50,48 @@ class Score:
         items = hits + missing
         return np.where(items > 0, hits / np.maximum(items, 1), self.right)
 
+    @cached_property
+    def metrics(self) -> dict[str, Estimate]:
+        """Measure → its value with its interval, in the order of `counted`."""
+        return {name: interval(counted, self.groups) for name, counted in self.counted.items()}
+
+    @property
+    def metric(self) -> str:
+        """The measure that the target is about."""
+        return next(iter(self.counted))
+
     @property
     def quality(self) -> Estimate:
         """The measure that is compared with the target."""
-        return next(iter(self.metrics.values()))
+        return self.metrics[self.metric]
+
+
+def compare(
+    first: Score, second: Score, names: tuple[str, str], metric: str | None = None, swaps: int = SWAPS
+) -> Paired:
+    """Two predictors on the same rows: the difference of a measure, its interval, and the paired test of that measure.
+
+    Args:
+        first: A score.
+        second: Another one, of the same rows in the same order.
+        names: What the two are called.
+        metric: A measure of both; None for the one that the target is about.
+        swaps: As for `intervals.swap_test`.
+
+    Raises:
+        ValueError: The two differ in rows, or there are none.
+    """
+    measure = first.metric if metric is None else metric
+    ours, theirs = first.counted[measure], second.counted[measure]
+    return Paired(
+        first=names[0],
+        second=names[1],
+        metric=measure,
+        difference=difference(ours, theirs, first.groups),
+        only_first_right=int((first.right & ~second.right).sum()),
+        only_second_right=int((second.right & ~first.right).sum()),
+        p=swap_test(ours, theirs, first.groups, swaps),
+    )
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:

@@ -149,7 +149,7 @@ def _read_failing(context: Context, name: str, dev: Sequence[Row]) -> Failing:
         shown = context.shown(context.inputs.folder(file))
         raise MissingInputError(f"{shown}: {what} of {name}", f"tailtune prompt {case.name}")
     rows, answers = [by_id[line["id"]] for line in lines], [Answer(line[name], math.nan) for line in lines]
-    right = case.task.score(rows, answers, resamples=1).right
+    right = case.task.score(rows, answers).right
     wrong = [place for place, good in enumerate(right) if not good]
     return Failing([rows[place] for place in wrong], [answers[place] for place in wrong], len(rows))
 

@@ -17,7 +17,7 @@ from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
-from tailtune.judge.scores import Score
+from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
@@ -75,8 +75,7 @@ def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest
 
 
 def _compare(context: Context, tuned: Scored, rung: Scored, best: str) -> Paired:
-    resamples = context.case.spec.evaluate.resamples
-    return context.case.task.compare(tuned.score, rung.score, (FINE_TUNE, best), resamples)
+    return compare(tuned.score, rung.score, (FINE_TUNE, best), swaps=context.case.spec.evaluate.resamples)
 
 
 def _report(
@@ -198,7 +197,7 @@ def _scored(
     cost: float | None,
 ) -> Scored:  # fmt: skip
     spec = context.case.spec.evaluate
-    found = context.case.task.score(test, answers, spec.resamples, spec.calibration_bins)
+    found = context.case.task.score(test, answers, spec.calibration_bins)
     result = CandidateResult(
         name=name,
         title=saved.title(name),

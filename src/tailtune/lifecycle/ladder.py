@@ -22,8 +22,6 @@ from tailtune.predictors.timing import time_rows
 from tailtune.services import store
 from tailtune.tasks import saved
 
-CURVE_RESAMPLES = 500
-
 
 def run(context: Context) -> LadderReport:
     """Fit, score, time and save each rung; then the learning curve of a cheap one.
@@ -141,5 +139,5 @@ def _curve(
         except (TooLargeError, MemoryError):
             return ()  # with all rows it was not measured either, and was named
         answers: Sequence[Answer] = rung.answer(texts)
-        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers, CURVE_RESAMPLES).quality))
+        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers).quality))
     return tuple(curve)

@@ -98,7 +98,7 @@ def _paired(comparison: Paired | None) -> Values:
         return {}
     return {
         **estimate_values("difference", comparison.difference),
-        **_values(comparison, "mcnemar_p", "only_first_right", "only_second_right"),
+        **_values(comparison, "p", "only_first_right", "only_second_right"),
     }
 
 

@@ -232,7 +232,7 @@ def _best_prompt(found: PromptReport) -> Fact | None:
     if best is None or best.comparison is None:
         return None
     gap = best.comparison.difference
-    p = best.comparison.mcnemar_p if best.p_adjusted is None else best.p_adjusted
+    p = best.comparison.p if best.p_adjusted is None else best.p_adjusted
     gain = f"{points(gap.value)} points ({points(gap.low)} to {points(gap.high)}) over {best.comparison.second}"
     return Fact(f"{best.title}: {gain}, {p_value(p)} after correction", "best prompt")
 
@@ -358,9 +358,7 @@ def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:
         return
     first, second = story.title(pair.first), story.title(pair.second)
     compared = [candidate for candidate in found.candidates if candidate.name in (pair.first, pair.second)]
-    yield Fact(
-        f"{points_with_interval(pair.difference)}{of(pair.metric)}, McNemar {p_value(pair.mcnemar_p)}", "difference"
-    )
+    yield Fact(f"{points_with_interval(pair.difference)}{of(pair.metric)}, {p_value(pair.p)}", "difference")
     alone = f"{first} {count(pair.only_first_right)}, {second} {count(pair.only_second_right)}"
     measured = right(compared[0].metrics) if compared else "right"
     yield Fact(alone, "alone right") if measured == "right" else Fact(f"alone: {alone}", measured)

@@ -19,6 +19,8 @@ from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, TailTuneError, UsageError
 
 _PATIENCE_S = 0.5
+_LEAVING_S = 3.0
+"""How long a run whose command was killed may take to let go."""
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 """What a commit must hold for a run to be told from it; reports and docs may be dirty."""
 
@@ -355,6 +357,29 @@ def _mend(repo: Any) -> None:
         if _is_torn(tmp / "rwlock"):
             with make_lock(str(tmp / "rwlock.lock"), tmp_dir=str(tmp), hardlink_lock=hard):
                 _forget_the_dead(tmp / "rwlock")
+                return
+    with suppress(OSError, ValueError, OverflowError, AttributeError, TypeError, KeyError):
+        deadline = time.monotonic() + _LEAVING_S
+        while any(_is_leaving(*holder) for holder in _holders(tmp / "rwlock")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def _holders(rwlock: Path) -> list[tuple[int, str]]:
+    """Process number and command of each entry in DVC's list of paths in use."""
+    entries = json.loads(rwlock.read_text(encoding="utf-8"))
+    readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
+    return [(int(holder["pid"]), str(holder.get("cmd"))) for holder in (*entries.get("write", {}).values(), *readers)]
+
+
+def _is_leaving(pid: int, command: str) -> bool:
+    """Whether a process is that of a run whose command was killed: it is about to notice, and to let go."""
+    import psutil
+
+    parent = re.search(r"--parent (\d+)", command)
+    try:
+        return parent is not None and psutil.Process(pid).ppid() != int(parent[1])
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
+        return False
 
 
 def _is_torn(file: Path) -> bool:
@@ -453,9 +478,7 @@ def _forget_the_dead(rwlock: Path) -> None:
 
     try:
         written = rwlock.stat().st_mtime
-        entries = json.loads(rwlock.read_text(encoding="utf-8"))
-        readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
-        pids = [int(holder["pid"]) for holder in (*entries.get("write", {}).values(), *readers)]
+        pids = [pid for pid, _ in _holders(rwlock)]
     except FileNotFoundError:
         return
     except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError):

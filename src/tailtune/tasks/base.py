@@ -16,7 +16,7 @@ from tailtune.config.model import ModelSpec
 from tailtune.config.paths import CasePaths
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult, Paired
+from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult
 from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
@@ -284,22 +284,8 @@ class Task(ABC):
         """Items that a row usually has at most: the scale of its outcomes when rows are bought one after the other."""
 
     @abstractmethod
-    def score(self, rows: Sequence[Row], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15) -> Score:
+    def score(self, rows: Sequence[Row], answers: Sequence[Answer], bins: int = 15) -> Score:
         """Compare answers with the labels of the rows."""
-
-    @abstractmethod
-    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
-        """Compare two predictors on the same rows, in the measure that the target is about.
-
-        Which paired test suits that measure is the task's to choose. A task whose measure is a mean over rows may rely
-        on `Score.per_row`, which is in [0, 1] for every task.
-
-        Args:
-            first: A score of this task.
-            second: Another one, of the same rows in the same order.
-            names: What the two are called.
-            resamples: Bootstrap resamples.
-        """
 
     @abstractmethod
     def details(

@@ -23,9 +23,7 @@ TIMED = Latency(p50_ms=1, p95_ms=1, p99_ms=1, mean_ms=1, rows=1)
 
 def rung(name: str, p: float | None) -> PromptedRung:
     whole = Estimate(value=0.5, low=0.4, high=0.6, rows=100)
-    pair = Paired(
-        first=name, second="tfidf", difference=whole, only_first_right=3, only_second_right=1, mcnemar_p=p or 0.0
-    )
+    pair = Paired(first=name, second="tfidf", difference=whole, only_first_right=3, only_second_right=1, p=p or 0.0)
     return PromptedRung(
         name=name, title=name, metrics={"accuracy": whole}, latency=TIMED,
         fit_s=0, fit_rows=0, model="small", role="base", prompt="zero_shot", prompt_digest="0" * 12, settled="all rows",

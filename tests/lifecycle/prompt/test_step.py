@@ -50,7 +50,7 @@ def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Fac
         assert (report.rows_saved_share, report.usd_saved_share) == (0, pytest.approx(0))
         assert near.latency.parts["wait"] > 0 and near.prompt_version == 1
         assert near.comparison is not None and near.comparison.second in ("tfidf", "lm_zero_shot", "probe")
-        assert near.p_adjusted is not None and near.p_adjusted >= near.comparison.mcnemar_p
+        assert near.p_adjusted is not None and near.p_adjusted >= near.comparison.p
         lines = jsonl(paths.case(NAME).stage("prompt") / "answers.jsonl")
         assert len(lines) == rows and {"id", "origin", "expected", "lm_zero_shot", "lm_retrieval"} == set(lines[0])
         saved = registry.load(paths.case(NAME).stage("prompt") / "rungs" / "lm_retrieval")

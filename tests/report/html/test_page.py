@@ -81,7 +81,7 @@ def test_an_extraction_is_told_in_its_own_measures() -> None:
         "Field F1 against cost: up is better",
         "Field F1 of frozen encoder + linear token head by number of train rows",
         "dev field F1",
-        "+10.2 points (+9.7 to +10.7) of field F1, McNemar p < 0.0001",
+        "+10.2 points (+9.7 to +10.7) of field F1, p < 0.0001",
         "wholly right alone: LoRA fine-tune 832, Frozen encoder + linear token head 12",
         "whole object Share of rows in which every field is right 63.4 % (61.0–65.8) 9.2 % (7.7–10.7)",
         "schema-valid Share of rows whose answer is valid against the schema 100.0 % (99.7–100.0)",

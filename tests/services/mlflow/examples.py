@@ -241,7 +241,7 @@ def evaluate(case: UseCase, at: str = "2026-11-20T10:06:00+00:00", shift: float 
             difference=Estimate(value=0.036, low=0.024, high=0.048, rows=1740),
             only_first_right=91,
             only_second_right=28,
-            mcnemar_p=4.1e-9,
+            p=4.1e-9,
         ),
         winner="lora",
         winner_reason="lora is 3.6 points better than probe (2.4 to 4.8).",

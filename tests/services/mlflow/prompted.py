@@ -72,7 +72,7 @@ def prompt(case: UseCase, bought_usd: float | None = 0.27) -> PromptReport:
         difference=Estimate(value=0.11, low=0.07, high=0.15, rows=300),
         only_first_right=40,
         only_second_right=7,
-        mcnemar_p=2e-6,
+        p=2e-6,
     )
     return PromptReport(
         **_stamp(case, "prompt", bought_usd),

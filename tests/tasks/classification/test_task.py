@@ -18,7 +18,7 @@ def test_outcomes_add_up_to_accuracy() -> None:
         Row(str(i), "a", label, f"f:{i}")
         for i, label in enumerate(["app_slow", "invoice_copy", "tax_question", "app_slow"])
     ]
-    score = task.score(rows, [Answer(value, 0.5) for value in lines], resamples=10)
+    score = task.score(rows, [Answer(value, 0.5) for value in lines])
     outcomes = score.outcomes
     assert outcomes.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 1, 1]]
     right, wrong, missed = outcomes.sum(axis=0)

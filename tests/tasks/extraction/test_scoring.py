@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer
-from tailtune.judge.stats import wilson
+from tailtune.judge.intervals import share
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import score
 from tasks.extraction.claims import RULES, SCHEMA, answered, gold
@@ -49,7 +49,7 @@ def test_every_measure_by_hand() -> None:
     )
     assert found.quality == found.metrics["field_f1"]
     assert found.right.tolist() == [False, False, True]
-    assert found.metrics["exact_match"] == wilson(1, 3)
+    assert found.metrics["exact_match"] == share(1, 3)
     assert found.invalid_rows == 0
     assert math.isnan(found.ece), "nobody said how sure it was"
     assert set(found.metrics) <= set(MEASURES)
@@ -88,15 +88,16 @@ def test_the_interval_is_over_rows_not_fields() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(VALUES, min_size=1, max_size=6), st.integers(0, 9))
-def test_the_expected_answers_score_one_for_sure(rows: list[dict[str, object]], seed: int) -> None:
+@given(st.lists(VALUES, min_size=1, max_size=6))
+def test_the_expected_answers_score_one(rows: list[dict[str, object]]) -> None:
     clean = [{**row, "loss_date": "2026-01-01", "report_date": None} for row in rows]
     expected = [Annotation({name: value for name, value in row.items() if value is not None}) for row in clean]
-    found = score(SCHEMA, expected, [Extraction.of(row) for row in clean], RULES, resamples=50, seed=seed)
+    found = score(SCHEMA, expected, [Extraction.of(row) for row in clean], RULES)
     assert found.right.all()
     for name in ("field_f1", "macro_f1", "field_precision", "field_recall", "field_accuracy"):
         item = found.metrics[name]
-        assert (item.value, item.low, item.high) == (1, 1, 1), name
+        assert (item.value, item.high) == (1, 1), name
+        assert item.low < 1, "few rows are not sure of it"
 
 
 @settings(max_examples=25, deadline=None)
@@ -104,14 +105,14 @@ def test_the_expected_answers_score_one_for_sure(rows: list[dict[str, object]], 
 def test_every_interval_holds_its_value_between_nothing_and_all(pairs: list[tuple[dict, dict]]) -> None:
     expected = [Annotation({name: value for name, value in needed.items() if value is not None}) for needed, _ in pairs]
     answers = [Extraction.of(given_) for _, given_ in pairs]
-    found = score(SCHEMA, expected, answers, RULES, resamples=50)
-    assert score(SCHEMA, expected, answers, RULES, resamples=50).metrics.keys() == found.metrics.keys()
+    found = score(SCHEMA, expected, answers, RULES)
+    assert score(SCHEMA, expected, answers, RULES).metrics.keys() == found.metrics.keys()
     for item in found.metrics.values():
         assert math.isnan(item.value) or 0 <= item.low <= item.value <= item.high <= 1
 
 
 def test_a_big_test_set_takes_seconds() -> None:
-    """2,000 rows and 2,000 resamples; the bound is loose, rows × resamples × fields in one piece would be 3 GB."""
+    """2,000 rows; the bound is loose."""
     random = np.random.default_rng(3)
     expected = [gold(peril="fire", loss_date=f"2026-01-{day:02}") for day in random.integers(1, 29, 2000)]
     answers = [answered(peril="hail" if odd else "fire", loss_date="2026-01-07") for odd in random.random(2000) < 0.1]

@@ -27,7 +27,7 @@ def test_values_are_counted_and_make_field_f1() -> None:
         None,
     ]
     answers = [codec.read("" if one is None else json.dumps(one), ROW.text).answer for one in replies]
-    score = TASK.score([ROW] * 3, answers, resamples=10)
+    score = TASK.score([ROW] * 3, answers)
     outcomes = score.outcomes
     assert outcomes.tolist() == [[4, 0, 0], [1, 2, 3], [0, 0, 4]]
     right, wrong, missed = outcomes.sum(axis=0)

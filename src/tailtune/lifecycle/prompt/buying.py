@@ -17,6 +17,7 @@ from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import Paired, PromptedRung, Settled
 from tailtune.judge.economics import usd_per_1000
+from tailtune.judge.scores import compare
 from tailtune.judge.sequential import Look, look, quality_sequence
 from tailtune.judge.stats import holm
 from tailtune.predictors.prompted.costs import forms, latency, price, remarks
@@ -240,12 +241,12 @@ def compared(case: UseCase, bought: Bought, other: Sequence[Answer], names: tupl
     rows = list(bought.rows[: min(bought.count, len(other))])
     task = case.task
     first, second = (task.score(rows, answers[: len(rows)]) for answers in (bought.answers(), list(other)))
-    return task.compare(first, second, names)
+    return compare(first, second, names)
 
 
 def adjusted(rungs: Sequence[PromptedRung]) -> tuple[PromptedRung, ...]:
     """The same rungs, the p-values of their comparisons corrected over all of them (Holm, 1979)."""
-    p_values = {rung.name: rung.comparison.mcnemar_p for rung in rungs if rung.comparison is not None}
+    p_values = {rung.name: rung.comparison.p for rung in rungs if rung.comparison is not None}
     corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return tuple(rung.model_copy(update={"p_adjusted": corrected.get(rung.name)}) for rung in rungs)
 

@@ -174,7 +174,7 @@ class PromptEvaluation:
         self.factory.context.progress.at(bought.count, len(bought.rows), what)
 
     def _score(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Outcomes:
-        return self.factory.context.case.task.score(rows, answers, resamples=1).outcomes
+        return self.factory.context.case.task.score(rows, answers).outcomes
 
     def _local(self, ladder: LadderReport) -> BestRung:
         """The best local rung, from what the ladder wrote down; what ignores the text only where there is no other."""

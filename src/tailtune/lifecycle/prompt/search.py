@@ -116,7 +116,8 @@ def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
     def right(row: Row, answer: Answer) -> float:
         if answer.value is None:
             return 0.0
-        value = float(task.score([row], [answer], resamples=1).quality.value)
+        score = task.score([row], [answer])
+        value = score.counted[score.metric].value
         return 1.0 if math.isnan(value) else value
 
     return right

@@ -10,7 +10,7 @@ import numpy as np
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError, UsageError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
-from tailtune.judge.stats import wilson
+from tailtune.judge.intervals import share
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt.step import bought_order
@@ -80,7 +80,7 @@ def variance(context: Context, repeats: int) -> Variance:
                 break
         spent = models.budget.spent_usd
     task = case.task
-    scores = [task.score(rows, [reply.answer for reply in replies], resamples=1) for replies in repeated]
+    scores = [task.score(rows, [reply.answer for reply in replies]) for replies in repeated]
     values = [[reply.answer.value for reply in replies] for replies in repeated]
     differ = int(np.sum([len(set(column)) > 1 for column in zip(*values, strict=True)])) if values else 0
     return Variance(
@@ -88,7 +88,7 @@ def variance(context: Context, repeats: int) -> Variance:
         model=rung.spec.name,
         rows=len(rows),
         qualities=tuple(score.quality.value for score in scores),
-        changed=wilson(differ, len(rows) if len(values) > 1 else 0),
+        changed=share(differ, len(rows) if len(values) > 1 else 0),
         usd=spent,
         whole=len(repeated) == repeats,
     )

@@ -19,7 +19,7 @@ from tailtune.core.errors import (
 from tailtune.core.records import Decision, Row
 from tailtune.core.reports import EvaluateReport, Paired
 from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
-from tailtune.judge.scores import Score
+from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import line_of
 from tailtune.lifecycle.language_models import language_models
@@ -119,7 +119,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
         second = _scored(context, predictor, test)
         first = _scored(context, models.connected(saved.load(folder, embed)), test)
     names = ("candidate", f"champion v{champion.version}")
-    return context.case.task.compare(first, second, names)
+    return compare(first, second, names)
 
 
 def _scored(context: Context, predictor: Predictor, test: Sequence[Row]) -> Score:

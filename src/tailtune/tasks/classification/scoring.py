@@ -9,26 +9,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer, Estimate
+from tailtune.core.records import Answer
 from tailtune.core.reports import ClassResult, Confusion
+from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.scores import Score, calibration, calibration_error
-from tailtune.judge.stats import percentile_interval, wilson
 
-_BLOCK_COUNTS = 2_000_000  # resampled counts in memory at once, 8 bytes each
 _NO_LABEL = "\0"  # stands for an answer without a valid label
 
 
 def score(
-    expected: Sequence[str], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15, seed: int = 17
+    expected: Sequence[str], answers: Sequence[Answer], bins: int = 15, groups: Sequence[str | None] = ()
 ) -> Score:
     """Score answers against the expected labels.
 
     Args:
         expected: True labels, n of them.
         answers: One per row, same order.
-        resamples: Bootstrap resamples for macro-F1's interval.
         bins: Equal-mass bins of the calibration error.
-        seed: Of the resampling.
+        groups: Each row's group; empty when rows are independent.
 
     Raises:
         ValueError: Lengths differ or there is nothing to score.
@@ -40,52 +38,27 @@ def score(
     confidence = np.array([answer.confidence for answer in answers], dtype=np.float64)
     return Score(
         right=right,
-        metrics={
-            "accuracy": wilson(int(right.sum()), len(expected)),
-            "macro_f1": macro_f1(expected, values, resamples, seed),
-        },
+        counted={"accuracy": Counted.shares(right), "macro_f1": macro_f1(expected, values)},
+        groups=groups_of(groups),
         ece=calibration_error(calibration(confidence, right, bins)),
         invalid_rows=values.count(None),
     )
 
 
-def macro_f1(expected: Sequence[str], values: Sequence[str | None], resamples: int, seed: int) -> Estimate:
-    """Mean F1 over the labels that occur in `expected`, with a 95 % percentile bootstrap interval over rows.
-
-    Resampling rows is done on the cells of the confusion matrix (a multinomial over (expected, answered) pairs),
-    which is the same distribution and costs no row-wise work. Memory does not grow with the resamples.
-    """
-    cells = Counter(zip(expected, values, strict=True))
-    labels = sorted(set(expected))
-    column = {label: i for i, label in enumerate(labels)}
-    is_expected = np.array([column[label] for label, _ in cells])
-    is_answered = np.array([-1 if value is None else column.get(value, -1) for _, value in cells])
-    is_hit = np.where(is_expected == is_answered, is_expected, -1)
-    counts = np.array(list(cells.values()))
-
-    def mean_f1(weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        hits, support, answered = (_summed(weights, to, len(labels)) for to in (is_hit, is_expected, is_answered))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            f1 = np.where(support > 0, 2 * hits / (support + answered), np.nan)
-        result: NDArray[np.float64] = np.nanmean(f1, axis=-1)
-        return result
-
-    measured = float(mean_f1(counts[None, :])[0])
-    # One generator draws block after block what it would draw at once.
-    random, block = np.random.default_rng(seed), max(1, _BLOCK_COUNTS // len(cells))
-    sizes = [min(block, resamples - done) for done in range(0, resamples, block)]
-    drawn = (random.multinomial(len(expected), counts / counts.sum(), size=size) for size in sizes)
-    return percentile_interval(measured, np.concatenate([mean_f1(counts) for counts in drawn]), len(expected))
-
-
-def _summed(weights: NDArray[np.int64], to: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Sums of columns, shape (n, width): column i goes to column to[i], or nowhere where that is −1."""
-    sums = np.zeros((len(weights), width), dtype=np.int64)
-    order = np.argsort(to, kind="stable")[np.count_nonzero(to < 0) :]
-    if len(order):
-        columns, starts = np.unique(to[order], return_index=True)
-        sums[:, columns] = np.add.reduceat(weights[:, order], starts, axis=1)
-    return sums
+def macro_f1(expected: Sequence[str], values: Sequence[str | None]) -> Counted:
+    """What F1 counts, a part for each label that is expected: a right row is twice a hit, answered and expected."""
+    place = {label: i for i, label in enumerate(sorted(set(expected)))}
+    entries = []
+    for row, (label, value) in enumerate(zip(expected, values, strict=True)):
+        if value == label:
+            entries.append((row, place[label], 2.0, 2.0))
+            continue
+        entries.append((row, place[label], 0.0, 1.0))
+        if value is not None and value in place:
+            entries.append((row, place[value], 0.0, 1.0))
+    table = np.array(entries, dtype=np.float64)
+    rows, parts = (table[:, column].astype(np.int64) for column in (0, 1))
+    return Counted(len(expected), rows, parts, table[:, 2], table[:, 3], len(place))
 
 
 def per_class(

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import Paired
 from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score, calibration
-from tailtune.judge.stats import paired
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services.sources import Columns, RawRow, one_label
@@ -135,15 +133,9 @@ class Classification(Task):
         """A row has one label."""
         return 1
 
-    def score(
-        self, rows: Sequence[Row[str]], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
-    ) -> Score:
+    def score(self, rows: Sequence[Row[str]], answers: Sequence[Answer], bins: int = 15) -> Score:
         """Accuracy and macro F1."""
-        return scoring.score([row.label for row in rows], answers, resamples, bins)
-
-    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
-        """Difference of accuracy, paired by row."""
-        return paired(first.right, second.right, names, resamples)
+        return scoring.score([row.label for row in rows], answers, bins, [row.group for row in rows])
 
     def details(
         self, rows: Sequence[Row[str]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.records import Answer, Estimate, Span
+from tailtune.core.records import Answer, Span
 from tailtune.core.reports import CalibrationBin
+from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.scores import Score, calibration_error
 from tailtune.judge.scores import calibration as binned
-from tailtune.judge.stats import f1, percentile_interval, ratio, row_bootstrap, wilson
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
 from tailtune.tasks.extraction.values import means, object_valid, valid
@@ -225,9 +225,7 @@ def _spans(expected: Sequence[Span], answered: Sequence[Span]) -> tuple[int, int
     return len(gold & found), len(found), len(gold)
 
 
-Sums = NDArray[np.float64]
 _MOST_ANSWERS = 200_000  # field answers that a calibration is drawn from
-_MEASURES = ("hits", "answered", "expected")
 
 
 @dataclass(frozen=True)
@@ -252,9 +250,8 @@ def score(
     answers: Sequence[Answer],
     rules: Rules | None = None,
     *,
-    resamples: int = 2000,
     bins: int = 15,
-    seed: int = 17,
+    groups: Sequence[str | None] = (),
 ) -> ExtractionScore:
     """Score answers against the expected annotations.
 
@@ -267,9 +264,8 @@ def score(
         expected: Gold labels, n of them.
         answers: One per row, same order; extractions, or answers whose value is a JSON object.
         rules: What counts as the same; by the project's own normalisers when None.
-        resamples: Bootstrap resamples of rows.
         bins: Equal-mass bins of the calibration error, over answers of fields.
-        seed: Of the resampling.
+        groups: Each row's group; empty when rows are independent.
 
     Returns:
         Measures in the order field_f1, macro_f1, field_precision, field_recall, exact_match, field_accuracy, span_f1
@@ -282,54 +278,36 @@ def score(
     counted = tally(schema, expected, answers, rules or Rules.of(schema))
     return ExtractionScore(
         right=counted.rows_right,
-        metrics=_metrics(counted, resamples, seed),
+        counted=_counted(counted),
+        groups=groups_of(groups),
         ece=calibration_error(calibration(counted, bins)),
         invalid_rows=int((~counted.objects).sum()),
         tally=counted,
     )
 
 
-def _metrics(counted: Tally, resamples: int, seed: int) -> dict[str, Estimate]:
-    """All measures from one set of resamples; only sums over rows are kept of each."""
-    rows, fields = counted.right.shape
-    parts = [getattr(counted, name) for name in _MEASURES]
-    alone = [counted.right.sum(axis=1), counted.formed.sum(axis=1), counted.meant.sum(axis=1)]
-    columns = np.concatenate([*parts, counted.spans, np.stack(alone, axis=1)], axis=1)
-    total: Sums = columns.sum(axis=0, dtype=np.float64)[None, :]
-    drawn = row_bootstrap(columns, resamples, seed)
-
-    def estimate(measure: Callable[[Sums], Sums]) -> Estimate:
-        return percentile_interval(float(measure(total)[0]), measure(drawn), rows)
-
-    def micro(sums: Sums) -> tuple[Sums, Sums, Sums]:
-        hits, answered, expected = (sums[:, i * fields : (i + 1) * fields].sum(axis=1) for i in range(3))
-        return hits, answered, expected
-
-    def macro(sums: Sums) -> Sums:
-        return _mean_f1(*(sums[:, i * fields : (i + 1) * fields] for i in range(3)))
-
-    at = 3 * fields
-    metrics = {
-        "field_f1": estimate(lambda sums: f1(*micro(sums))),
-        "macro_f1": estimate(macro),
-        "field_precision": estimate(lambda sums: ratio(micro(sums)[0], micro(sums)[1])),
-        "field_recall": estimate(lambda sums: ratio(micro(sums)[0], micro(sums)[2])),
-        "exact_match": wilson(int(counted.rows_right.sum()), rows),
-        "field_accuracy": estimate(lambda sums: sums[:, at + 3] / (rows * fields)),
+def _counted(tallied: Tally) -> dict[str, Counted]:
+    """What each measure counts. Macro F1 is the mean over the fields that are expected at all."""
+    hits, answered, expected, formed, meant = (
+        counts.sum(axis=1, dtype=np.int64)
+        for counts in (tallied.hits, tallied.answered, tallied.expected, tallied.formed, tallied.meant)
+    )
+    known = tallied.expected.any(axis=0)
+    sizes = (tallied.answered + tallied.expected)[:, known]
+    measures = {
+        "field_f1": Counted.ratio(2 * hits, answered + expected),
+        "macro_f1": Counted.ratio(2 * tallied.hits[:, known], sizes),
+        "field_precision": Counted.ratio(hits, answered),
+        "field_recall": Counted.ratio(hits, expected),
+        "exact_match": Counted.shares(tallied.rows_right),
+        "field_accuracy": Counted.ratio(tallied.right.sum(axis=1), np.full(len(hits), tallied.right.shape[1])),
     }
-    if counted.spans[:, 2].any():
-        metrics["span_f1"] = estimate(lambda sums: f1(sums[:, at], sums[:, at + 1], sums[:, at + 2]))
-    metrics["schema_valid"] = wilson(int(counted.valid.sum()), rows)
-    metrics["format_correct"] = estimate(lambda sums: ratio(sums[:, at + 4], micro(sums)[1]))
-    metrics["value_correct"] = estimate(lambda sums: ratio(sums[:, at + 5], micro(sums)[1]))
-    return metrics
-
-
-def _mean_f1(hits: Sums, answered: Sums, expected: Sums) -> Sums:
-    """Mean F1 over the fields that are expected at all, shape (r, f) → (r,); NaN where none is."""
-    counted = expected > 0
-    per_field = np.where(counted, f1(hits, answered, expected), 0.0)
-    return ratio(per_field.sum(axis=1), counted.sum(axis=1).astype(np.float64))
+    if tallied.spans[:, 2].any():
+        measures["span_f1"] = Counted.ratio(2 * tallied.spans[:, 0], tallied.spans[:, 1] + tallied.spans[:, 2])
+    measures["schema_valid"] = Counted.shares(tallied.valid)
+    measures["format_correct"] = Counted.ratio(formed, answered)
+    measures["value_correct"] = Counted.ratio(meant, answered)
+    return measures
 
 
 def calibration(counted: Tally, bins: int, seed: int = 17) -> tuple[CalibrationBin, ...]:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import Paired
 from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
-from tailtune.judge.stats import paired_counts
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
 from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
@@ -117,15 +115,10 @@ class ExtractionTask(Task):
         """One value for each field; a row with long lists, which may have more, leaves most of the others empty."""
         return len(self.answers.fields)
 
-    def score(
-        self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], resamples: int = 2000, bins: int = 15
-    ) -> Score:
+    def score(self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], bins: int = 15) -> Score:
         """Field F1 and its companions."""
-        return scoring.score(self.answers, [row.label for row in rows], answers, resamples=resamples, bins=bins)
-
-    def compare(self, first: Score, second: Score, names: tuple[str, str], resamples: int = 2000) -> Paired:
-        """Difference of field F1, paired by row; McNemar over wholly right objects."""
-        return paired_counts((first.outcomes, first.right), (second.outcomes, second.right), names, resamples=resamples)
+        expected, groups = [row.label for row in rows], [row.group for row in rows]
+        return scoring.score(self.answers, expected, answers, bins=bins, groups=groups)
 
     def details(
         self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int

@@ -1,0 +1,227 @@
+"""How often 95 % intervals hold the truth: of a measure and of a paired difference, rows alone or in groups.
+
+    python benchmarks/coverage.py [--runs 1000] [--seed 1]
+
+Every cell draws test sets whose truth is known, with numpy alone. `rows` of them stand in groups of `group` rows on
+average; a group's rows are easy or hard together, by `alike` of the variance of a hidden normal value. Beside ours
+stand what most tools do: Wilson's interval of a share, and the percentile bootstrap over rows. `errors` is how many
+errors, or rows that one predictor alone has right, are expected; `width` is in points.
+
+Cells in which at least 10 errors and 20 groups are expected should cover 93 to 98 %, all others at least 93 %. A cell
+that does not is marked. With few groups the page says that there are too few.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, norm
+
+from tailtune.judge.counted import Counted, Places
+from tailtune.judge.intervals import difference, interval
+
+Bools = NDArray[np.bool_]
+Ends = tuple[float, float]
+TRUTH_ROWS = 400_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One per setting.
+
+    Attributes:
+        measure: accuracy, macro F1, field F1.
+        compared: Whether it is about the difference of two predictors.
+        rows: Rows of a test set.
+        group: Rows of a group, on average; 1 is a row alone.
+        alike: Share of the variance that rows of a group have in common, 0 to 1.
+        quality: Share of right rows, labels or fields of the first predictor.
+        gap: What the second predictor has less.
+    """
+
+    measure: str
+    compared: bool
+    rows: int
+    group: int
+    alike: float
+    quality: float
+    gap: float = 0.0
+
+
+def cells() -> Iterator[Cell]:
+    for rows, quality in product((60, 100, 300, 1000), (0.8, 0.9, 0.97, 0.99)):
+        yield Cell("accuracy", False, rows, 1, 0.0, quality)
+        yield Cell("field F1", False, rows, 1, 0.0, quality)
+    for rows, quality in product((300, 1000), (0.8, 0.9, 0.97)):
+        yield Cell("macro F1", False, rows, 1, 0.0, quality)
+    for (rows, group), alike, quality in product(
+        ((300, 5), (1000, 5), (1000, 20), (4000, 20)), (0.3, 0.7), (0.8, 0.95)
+    ):
+        yield Cell("accuracy", False, rows, group, alike, quality)
+        yield Cell("accuracy", True, rows, group, alike, quality, 0.02)
+    for rows, quality, gap in product((60, 100, 300, 1000), (0.85, 0.95), (0.0, 0.03)):
+        yield Cell("accuracy", True, rows, 1, 0.0, quality, gap)
+        yield Cell("field F1", True, rows, 1, 0.0, quality, gap)
+    for rows, quality in product((300, 1000), (0.85, 0.95)):
+        yield Cell("macro F1", True, rows, 1, 0.0, quality, 0.02)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One per test set: what each predictor is measured by, and each row's group."""
+
+    first: Counted
+    second: Counted
+    groups: Places | None
+    errors: int
+
+
+def draw(cell: Cell, rows: int, random: np.random.Generator) -> Drawn:
+    """A test set. Both predictors read the same rows, so that where one errs the other is likelier to err too."""
+    groups = None if cell.group == 1 else _groups(rows, cell.group, random)
+    shared = np.zeros(rows) if groups is None else random.standard_normal(int(groups.max()) + 1)[groups]
+    hard = np.sqrt(cell.alike) * shared + np.sqrt(1 - cell.alike) * random.standard_normal(rows)
+    luck = [np.sqrt(0.8) * hard + np.sqrt(0.2) * random.standard_normal(rows) for _ in range(2)]
+    if cell.measure == "field F1":
+        first, second = (_fields(own, quality, random) for own, quality in zip(luck, _qualities(cell), strict=True))
+        differs = first.hits.size != second.hits.size or bool((first.hits != second.hits).any())
+        errors = int((first.hits < first.sizes).sum()) if not cell.compared else (
+            int((first.hits != second.hits).sum()) if first.hits.size == second.hits.size else int(differs)
+        )  # fmt: skip
+        return Drawn(first, second, groups, errors)
+    right = [own < norm.ppf(quality) for own, quality in zip(luck, _qualities(cell), strict=True)]
+    errors = int((right[0] != right[1]).sum()) if cell.compared else int((~right[0]).sum())
+    if cell.measure == "macro F1":
+        labels = _labels(rows, random)
+        return Drawn(*(_macro(labels, each, random) for each in right), groups, errors)  # type: ignore[arg-type]
+    return Drawn(Counted.shares(right[0]), Counted.shares(right[1]), groups, errors)
+
+
+def _qualities(cell: Cell) -> tuple[float, float]:
+    return cell.quality, cell.quality - cell.gap
+
+
+def _groups(rows: int, size: int, random: np.random.Generator) -> Places:
+    """Groups of about so many rows."""
+    sizes = np.maximum(1, random.poisson(size, size=2 * rows // size + 10))
+    return np.repeat(np.arange(sizes.size), sizes)[:rows].astype(np.int64)
+
+
+def _fields(luck: NDArray[np.float64], quality: float, random: np.random.Generator) -> Counted:
+    """Rows of about eight fields; a hard row errs in more of them."""
+    expected = 1 + random.binomial(9, 0.8, luck.size)
+    share = norm.cdf((norm.ppf(quality) - np.sqrt(0.5) * luck) / np.sqrt(0.5))
+    right = random.binomial(expected, share)
+    missed = expected - right
+    return Counted.ratio(2 * right, 2 * right + missed + np.round(0.8 * missed))
+
+
+LABELS = 12
+
+
+def _labels(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
+    shares = 1 / np.arange(1, LABELS + 1)
+    return random.choice(LABELS, size=rows, p=shares / shares.sum()).astype(np.int64)
+
+
+def _macro(labels: NDArray[np.int64], right: Bools, random: np.random.Generator) -> Counted:
+    answers = np.where(right, labels, (labels + random.integers(1, LABELS, labels.size)) % LABELS)
+    hits, sizes = np.zeros((labels.size, LABELS)), np.zeros((labels.size, LABELS))
+    at = np.arange(labels.size)
+    np.add.at(sizes, (at, labels), 1)
+    np.add.at(sizes, (at, answers), 1)
+    hits[at[right], labels[right]] = 2
+    return Counted.ratio(hits, sizes)
+
+
+def ours(cell: Cell, drawn: Drawn) -> Ends:
+    found = (
+        difference(drawn.first, drawn.second, drawn.groups) if cell.compared else interval(drawn.first, drawn.groups)
+    )
+    return found.low, found.high
+
+
+def wilson(cell: Cell, drawn: Drawn) -> Ends:
+    """Of a share of rows, as if they were alone."""
+    if cell.compared or cell.measure != "accuracy":
+        return np.nan, np.nan
+    ends = binomtest(int(drawn.first.hits.sum()), drawn.first.rows).proportion_ci(0.95, "wilson")
+    return float(ends.low), float(ends.high)
+
+
+def bootstrap(cell: Cell, drawn: Drawn, random: np.random.Generator, draws: int = 400) -> Ends:
+    """Percentiles over rows drawn again, groups or not."""
+    rows = drawn.first.rows
+    times = random.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
+    values = _resampled(drawn.first, times)
+    if cell.compared:
+        values = values - _resampled(drawn.second, times)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _resampled(counted: Counted, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = times[:, counted.row]
+    total = np.zeros(len(times))
+    parts = 0
+    for part in range(counted.parts):
+        mine = counted.part == part
+        sizes = weights[:, mine] @ counted.sizes[mine]
+        total += np.divide(weights[:, mine] @ counted.hits[mine], sizes, out=np.ones_like(sizes), where=sizes > 0)
+        parts += 1
+    result: NDArray[np.float64] = total / parts
+    return result
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--runs", type=int, default=1000)
+    options.add_argument("--seed", type=int, default=1)
+    given = options.parse_args()
+    start, random, missed = time.perf_counter(), np.random.default_rng(given.seed), 0
+    print(f"{'measure':9}{'of':>12}{'rows':>6}{'group':>6}{'alike':>6}{'quality':>8}{'gap':>6}{'errors':>8}", end="")
+    print(f"{'groups':>7}{'ours':>8}{'width':>7}{'Wilson':>8}{'bootstrap':>11}")
+    for cell in cells():
+        missed += show(cell, given.runs, random)
+    print(f"\n{missed} cells outside, {given.runs:,} test sets each, {time.perf_counter() - start:.0f} s")
+    return 0
+
+
+def show(cell: Cell, runs: int, random: np.random.Generator) -> int:
+    """One line; returns 1 for a cell outside what is asked."""
+    whole = draw(cell, TRUTH_ROWS, random)
+    truth = whole.first.value - whole.second.value if cell.compared else whole.first.value
+    sets = [draw(cell, cell.rows, random) for _ in range(runs)]
+    ends = np.array([ours(cell, drawn) for drawn in sets])
+    mine = _covers(ends, truth)
+    errors, groups = np.mean([drawn.errors for drawn in sets]), cell.rows / cell.group
+    slack = 2 * np.sqrt(0.06 / runs)  # two standard errors of a share near 94 %
+    enough = errors >= 10 and groups >= 20
+    outside = mine < 0.93 - slack / 2 or (enough and mine > 0.98 + slack / 2)
+    few = runs // 5
+    print(f"{cell.measure:9}{'difference' if cell.compared else 'measure':>12}{cell.rows:>6}{cell.group:>6}", end="")
+    print(f"{cell.alike:>6.1f}{cell.quality:>8.1%}{cell.gap:>6.2f}{errors:>8.1f}{groups:>7.0f}{mine:>8.1%}", end="")
+    print(f"{np.mean(ends[:, 1] - ends[:, 0]) * 100:>7.2f}", end="")
+    naive: list[Callable[[Drawn], Ends]] = [
+        lambda drawn: wilson(cell, drawn),
+        lambda drawn: bootstrap(cell, drawn, random),
+    ]
+    for width, method, some in ((8, naive[0], sets), (11, naive[1], sets[:few] if cell.rows <= 1000 else [])):
+        found = np.array([method(drawn) for drawn in some])
+        print(f"{'' if not some or np.isnan(found).all() else f'{_covers(found, truth):.1%}':>{width}}", end="")
+    print("  outside" if outside else "", flush=True)
+    return int(outside)
+
+
+def _covers(ends: NDArray[np.float64], truth: float) -> float:
+    return float(((ends[:, 0] <= truth + 1e-9) & (truth - 1e-9 <= ends[:, 1])).mean())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

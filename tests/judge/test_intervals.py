@@ -1,0 +1,138 @@
+"""Intervals of measures and differences, and the paired test: by hand, against scipy, and by simulation."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from tailtune.judge.counted import Counted
+from tailtune.judge.intervals import at_level, difference, interval, share, swap_test
+
+ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
+
+
+def right(*rows: bool) -> Counted:
+    return Counted.shares(np.array(rows, dtype=bool))
+
+
+def columns(rows: list[tuple[bool, bool]]) -> tuple[Counted, Counted]:
+    return right(*(row[0] for row in rows)), right(*(row[1] for row in rows))
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(0, 1), (1, 1), (60, 60), (5, 10), (931, 1000), (9999, 10_000)])
+def test_a_share_has_the_exact_interval(hits: int, rows: int) -> None:
+    found, known = share(hits, rows), binomtest(hits, rows).proportion_ci(method="exact")
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-9)
+    measured = interval(right(*[True] * hits, *[False] * (rows - hits)))
+    assert (measured.low, measured.high, measured.worth_rows) == (found.low, found.high, rows)
+
+
+def test_no_rows_are_not_a_number() -> None:
+    assert all(math.isnan(end) for end in (share(0, 0).value, share(0, 0).low, share(0, 0).high))
+
+
+def test_rows_of_a_group_that_answer_alike_count_as_one() -> None:
+    """200 rows in 20 groups that are wholly right or wholly wrong are worth about 20 rows."""
+    groups = np.repeat(np.arange(20), 10)
+    found = interval(Counted.shares(groups % 4 > 0), groups)
+    assert found.groups == 20
+    assert found.worth_rows == pytest.approx(17, abs=2)
+    alone = interval(Counted.shares(groups % 4 > 0))
+    assert found.high - found.low > 2.5 * (alone.high - alone.low)
+
+
+def test_groups_that_are_all_right_are_worth_a_row_each() -> None:
+    groups = np.repeat(np.arange(30), 5)
+    assert interval(Counted.shares(np.ones(150, dtype=bool)), groups).worth_rows == 30
+
+
+def test_another_level_is_wider() -> None:
+    found = share(90, 100)
+    assert at_level(found, 0.05) == found
+    assert at_level(found, 0.005).low < found.low < found.value < found.high < at_level(found, 0.005).high
+    unknown = found.model_copy(update={"worth_rows": None})
+    assert at_level(unknown, 0.005) == unknown
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS)
+def test_a_difference_turns_its_sign_and_knows_no_order(rows: list[tuple[bool, bool]]) -> None:
+    first, second = columns(rows)
+    found, turned = difference(first, second), difference(second, first)
+    assert (found.low, found.value, found.high) == pytest.approx((-turned.high, -turned.value, -turned.low))
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    backwards = difference(*columns(rows[::-1]))
+    assert (backwards.low, backwards.high) == pytest.approx((found.low, found.high))
+
+
+def test_equal_answers_may_still_differ_elsewhere() -> None:
+    """60 rows on which two agree say little about how they compare: a percentile bootstrap would be sure."""
+    same = right(*[True] * 55, *[False] * 5)
+    found = difference(same, same)
+    assert found.value == 0
+    assert 0.03 < found.high < 0.12
+    assert found.low == -found.high
+
+
+@pytest.mark.parametrize(("rows", "gap", "differ"), [(60, 0.0, 0.06), (100, 0.05, 0.09), (300, 0.02, 0.06)])
+def test_the_interval_of_a_difference_covers_the_truth(rows: int, gap: float, differ: float) -> None:
+    random, covered = np.random.default_rng(11), 0
+    for _ in range(300):
+        kind = random.choice(3, size=rows, p=[(differ + gap) / 2, (differ - gap) / 2, 1 - differ])
+        found = difference(Counted.shares(kind == 0), Counted.shares(kind == 1))
+        covered += found.low <= gap <= found.high
+    assert covered >= 0.93 * 300
+
+
+@pytest.mark.parametrize(("only_first", "only_second"), [(0, 0), (1, 0), (12, 3), (40, 41)])
+def test_rows_that_weigh_the_same_have_mcnemars_exact_test(only_first: int, only_second: int) -> None:
+    first, second = columns([(True, False)] * only_first + [(False, True)] * only_second + [(True, True)] * 20)
+    either = only_first + only_second
+    assert swap_test(first, second) == (binomtest(only_first, either).pvalue if either else 1.0)
+
+
+def test_a_few_rows_of_f1_are_swapped_in_every_way() -> None:
+    hits, sizes = np.array([4, 6, 2, 6]), np.full(4, 8)
+    other = np.array([2, 6, 4, 2])
+    found = swap_test(Counted.ratio(hits, sizes), Counted.ratio(other, sizes))
+    sums = [abs(sum(s * d for s, d in zip(signs, (2, -2, 4), strict=True))) for signs in product((-1, 1), repeat=3)]
+    assert found == pytest.approx(np.mean([total >= 4 for total in sums]))
+
+
+def test_drawn_swaps_and_a_normal_sum_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    sizes = random.integers(5, 12, 600)
+    first, second = (Counted.ratio(random.binomial(sizes, share), sizes) for share in (0.915, 0.9))
+    drawn = swap_test(first, second, swaps=4000)
+    monkeypatch.setattr("tailtune.judge.intervals._DRAWN", 100)
+    assert drawn == pytest.approx(swap_test(first, second), abs=0.03)
+    assert 0 < drawn <= 1
+
+
+def test_a_field_that_is_always_missed_does_not_hide_a_gain() -> None:
+    """44 of 45 fields are read better, one never is: no object is wholly right, yet F1 is clearly higher."""
+    random = np.random.default_rng(9)
+    sizes = np.full(400, 45)
+    better, worse = (random.binomial(44, share, 400) for share in (0.95, 0.9))
+    first, second = Counted.ratio(better, sizes), Counted.ratio(worse, sizes)
+    assert difference(first, second).low > 0.03
+    assert swap_test(first, second) < 0.001
+
+
+def test_a_group_is_swapped_as_a_whole() -> None:
+    """Ten groups that differ the same way count as ten, however many rows they have."""
+    groups = np.repeat(np.arange(10), 30)
+    first, second = Counted.shares(np.ones(300, dtype=bool)), Counted.shares(np.zeros(300, dtype=bool))
+    assert swap_test(first, second, groups) == pytest.approx(2 * 0.5**10)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(3, 4), (0, 0)])
+def test_rows_that_cannot_be_paired_are_refused(ours: int, theirs: int) -> None:
+    with pytest.raises(ValueError, match="two equal, non-empty sets of rows"):
+        difference(right(*[True] * ours), right(*[True] * theirs))
