@@ -13,9 +13,9 @@ from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
-from tailtune.judge.verdict import Evidence
 from tailtune.tasks import table
 
 TARGETS = product_targets(0.94, min_effect=0.005, min_train_rows=5000)

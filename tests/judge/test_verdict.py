@@ -14,7 +14,8 @@ from judge.evidence import cost_inputs, evidence, product_targets, prompted, run
 from tailtune.core.records import Decision
 from tailtune.core.reports import PromptedRung, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
-from tailtune.judge.verdict import may_train, seldom_line, turning_points, verdict
+from tailtune.judge.verdict import may_train, verdict
+from tailtune.judge.would_change import seldom_line, turning_points
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 MAX_USD = 4.0
