@@ -1,6 +1,8 @@
 # The verbs of this checkout; `make` lists them. Everything lives in .venv, .run and the folders git ignores.
-# The newest suitable Python that runs: a version manager puts names on the path that lead to none.
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11; do $$python -c 'import venv' 2>/dev/null && echo $$python && break; done)
+# The newest suitable Python that can make environments: a version manager puts names on the path that lead to none, and
+# Debian's python3 comes without ensurepip.
+SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11; do $$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -59,7 +61,9 @@ clean: ## Remove derived data, caches and the servers' files; data/, reports/ an
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@command -v "$(PYTHON)" >/dev/null || { echo "$(or $(PYTHON),python3): not found, or none of 3.11 to 3.13; install one, or: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { printf '%s\n' \
+		"$(or $(PYTHON),python3): not found, or not one of Python 3.11 to 3.13 that makes environments" \
+		"Next:  apt install python3-venv (Debian, Ubuntu), or: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -8,10 +8,14 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tailtune.config.settings import quiet_environment
 
 quiet_environment()
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck))
+settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs like this, and every process that a test starts would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,9 +9,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +254,76 @@ def test_every_deployment_deploys(project: Paths, outside: dict[str, str], serve
     for one in made.values():
         assert str(project.root) not in json.dumps(one["pull_steps"])
         assert one["parameters"] == {"use_case": "support-tickets", "force": False}
+
+
+class Failing:
+    """Stands before a Prefect server and, once it is told to, answers 500 to what begins with a path."""
+
+    def __init__(self, url: str) -> None:
+        self.path, self.refused = "", list[str]()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+            def pass_on(self) -> None:
+                content = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if outer.path and self.path.startswith(outer.path) and not self.path.endswith("/health"):
+                    outer.refused.append(self.path)
+                    status, body = 500, b'{"exception_message": "database is locked"}'
+                else:
+                    status, body = self.answer_of(content)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def answer_of(self, content: bytes) -> tuple[int, bytes]:
+                kept = {
+                    name: self.headers[name] for name in ("content-type", "x-prefect-api-version") if self.headers[name]
+                }
+                target = url.removesuffix("/api") + self.path
+                request = urllib.request.Request(target, content or None, kept, method=self.command)
+                try:
+                    with urllib.request.urlopen(request, timeout=60) as answer:
+                        return answer.status, answer.read()
+                except urllib.error.HTTPError as error:
+                    return error.code, error.read()
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = pass_on  # noqa: N815
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/api"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.mark.slow
+def test_a_server_that_fails_in_mid_run_does_not_stop_it(
+    project: Paths, environment: dict[str, str], server: str
+) -> None:
+    (project.root / "slow-validate").write_text("3")
+    failing = Failing(server)
+    started = subprocess.Popen(
+        [sys.executable, "flows/lifecycle.py", "toy", "--force"],
+        cwd=project.root,
+        env={**environment, "PREFECT_API_URL": failing.url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (project.root / "started-validate").exists():
+        assert started.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    failing.path = "/api/"
+    shown = started.communicate(timeout=120)[1]
+    failing.server.shutdown()
+    failing.server.server_close()
+    assert started.returncode == 0, shown
+    assert shown.count("the run goes on without it") == 1, shown
+    assert "Traceback" not in shown
+    assert ran(project) == ORDER, "what was forced and has ended is not forced twice"
+    assert failing.refused

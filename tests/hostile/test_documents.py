@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tailtune.config.located import LinedJson, LinedYaml
@@ -117,7 +117,6 @@ _PIECES = st.sampled_from(
 DOCUMENTS = st.one_of(st.text(max_size=60), st.lists(_PIECES, max_size=40).map("".join))
 
 
-@settings(deadline=None, max_examples=150)
 @example("a: &a [*a]")
 @given(text=DOCUMENTS)
 def test_any_text_is_a_document_or_a_fault(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:

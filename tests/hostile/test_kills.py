@@ -94,6 +94,29 @@ def test_the_first_commit_of_all_may_be_cut_off(checkout: Paths) -> None:
     assert run(checkout, "curate")
 
 
+@pytest.mark.parametrize("torn", ["", '{"write": {"a": {"pi'])
+def test_a_list_of_paths_in_use_that_was_cut_off_stops_nobody(checkout: Paths, torn: str) -> None:
+    """DVC writes it in place before and after each stage, and reads it to say what is stale."""
+    rwlock = checkout.root / ".dvc" / "tmp" / "rwlock"
+    rwlock.write_text(torn, encoding="utf-8")
+    assert versions.is_stale(checkout, "toy") == ["ladder"]
+    rwlock.write_text(torn, encoding="utf-8")
+    assert run(checkout, "ladder")
+
+
+@pytest.mark.parametrize(
+    ("command", "leaving"),
+    [
+        ("flows/lifecycle.py toy --parent 1 --server x", True),
+        ("flows/lifecycle.py toy --parent {}", False),
+        ("x", False),
+    ],
+)
+def test_only_a_run_whose_command_was_killed_is_about_to_let_go(command: str, leaving: bool) -> None:
+    assert versions._is_leaving(os.getpid(), command.format(os.getppid())) == leaving
+    assert not versions._is_leaving(2**22 + 1, command)
+
+
 def test_asking_git_takes_no_lock(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]

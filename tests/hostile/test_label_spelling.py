@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from config.examples import MODEL_YAML, project
@@ -16,6 +18,7 @@ from tailtune.tasks.classification.config import LabelSet
 from tailtune.tasks.classification.new import declare
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.declare import NewUseCase
+from tailtune.tasks.extraction.new import declare as declare_extraction
 from tailtune.tasks.label_check import RESPELLED, NameCheck, look_alike_lines, look_alikes, skeleton, visible
 from tailtune.tasks.saved import codec_from
 from tailtune.tasks.use_case import UseCase, load_use_case
@@ -179,4 +182,19 @@ def test_new_names_look_alikes_and_merges_what_cleaning_makes_equal(tmp_path: Pa
         "3 labels; better descriptions make a better zero-shot rung",
         "labels that look alike: login (2), Login (1)",
         "say which are one in labels.yaml, and remove the other line:  login: {also: [Login]}",
+    ]
+
+
+def test_new_names_fields_and_values_of_an_extraction_that_look_alike(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    rows: list[dict[str, Any]] = [
+        {"text": f"call {at} of Ann", "fields": {"Name" if at % 4 else "name": "Ann"}} for at in range(400)
+    ]
+    for at, row in enumerate(rows):
+        row["fields"] |= {"state": ("open", "Open", "closed", "open")[at % 4]}
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    notes = declare_extraction(NewUseCase(name="x", source=source)).notes
+    assert notes[1:3] == [
+        "fields that look alike: Name (300), name (100)",
+        "`state` values that look alike: open (200), Open (100)",
     ]

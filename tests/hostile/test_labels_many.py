@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_blocks_of_rows_answer_as_all_rows_at_once(kind: Kind, monkeypatch: pyte
     rung, dev = kind.fit(context(12, 5)), [row.text for row in texts(12, 5, 2)]
     whole = rung.answer(dev)
     monkeypatch.setattr(rungs, "_BLOCK_SCORES", 100)
-    monkeypatch.setattr(rungs, "_BLOCK_SIMILARITIES", 100)
+    monkeypatch.setattr("tailtune.predictors.nearest._BLOCK_SIMILARITIES", 100)
     blocks = rung.answer(dev)
     assert [answer.value for answer in blocks] == [answer.value for answer in whole]
     assert [answer.confidence for answer in blocks] == pytest.approx([answer.confidence for answer in whole], abs=1e-5)
@@ -134,3 +135,16 @@ def test_vectors_that_look_alike_are_told_apart_in_batches(monkeypatch: pytest.M
     weights, intercepts = fit_linear(vectors[:2000], targets[:2000], 200, 20.0)
     right_rows = (vectors[2000:] @ weights.T + intercepts).argmax(axis=1) == targets[2000:]
     assert right_rows.mean() > 0.95
+
+
+def test_fitting_in_batches_takes_little_more_memory_than_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "EXACT_BYTES", 0)
+    monkeypatch.setattr(linear, "_BLOCK_WEIGHTS", 2**14)
+    monkeypatch.setattr(linear, "_BATCH_SCORES", 16 * 200)
+    monkeypatch.setattr(linear, "_PASSES", 1)
+    features = csr_matrix(np.random.default_rng(0).random((200, 2000), dtype=np.float32) > 0.9, dtype=np.float32)
+    tracemalloc.start()
+    weights, _ = fit_linear(features, np.arange(200), 200, 20.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * weights.nbytes  # the caller's, the ones being fitted, and what a batch needs

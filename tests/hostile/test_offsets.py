@@ -126,6 +126,11 @@ def test_where_words_have_no_edges_rows_without_emoji_show_the_unit(
     assert surfaces(rows) == values
 
 
+def test_an_emoji_that_is_a_value_stays() -> None:
+    flag = row(["Ann", "Ann", "👩‍👩‍👧", "Bo 12", "🇫🇷"], 4, "characters")
+    assert surfaces([*[row(["🔥", "Ann", "called"], 1, "characters")] * 20, flag])[-1] == "🇫🇷"
+
+
 @pytest.mark.parametrize(("unit", "pattern"), [("characters", "{}[山田]です"), ("utf16", "こちら{}{}[山田]")])
 def test_an_offset_that_only_one_unit_has_shows_it(unit: str, pattern: str) -> None:
     rows = [in_running_text(text, "🔥", unit) for text in (pattern, JAPANESE[0])]

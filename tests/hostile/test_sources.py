@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,43 @@ def test_any_json(tmp_path: Path, made: list[Any]) -> None:
     file = tmp_path / "f.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
     read_all(file)
+
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252", "shift_jis", "cp037")
+written_texts = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1).filter(str.strip)
+    | st.sampled_from(["naïve", 'a "b", c', "a\nb", "日本", "😀", "a\u2028b", "a\x85b", "\ufeffa", "=1+1"]),
+    min_size=1,
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
+@same_folder
+@given(texts=written_texts, encoding=st.sampled_from(ENCODINGS))
+def test_every_row_is_read_as_it_was_written_or_the_file_is_refused(
+    tmp_path: Path, kind: str, texts: list[str], encoding: str
+) -> None:
+    file = tmp_path / f"f{kind}"
+    if kind == ".parquet":
+        pq.write_table(pa.table({"text": texts, "label": ["a"] * len(texts), "group": ["g"] * len(texts)}), file)
+    else:
+        out = io.StringIO()
+        if kind == ".csv":
+            csv.writer(out).writerows([("text", "label", "group"), *((text, "a", "g") for text in texts)])
+        else:
+            lines = ({"text": text, "label": "a", "group": "g"} for text in texts)
+            out.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        file.write_bytes(out.getvalue().encode(encoding, "replace"))
+    try:
+        read = [row.text for row in sources.read(file, LABELLED, "f")]
+    except TailTuneError:
+        assert kind != ".parquet" and not encoding.startswith("utf-8")
+        return
+    if kind == ".parquet" or encoding.startswith("utf-8"):
+        assert read == texts
+    else:
+        assert len(read) == len(texts)
 
 
 @same_folder

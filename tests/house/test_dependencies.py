@@ -75,9 +75,18 @@ def test_what_is_named_is_imported() -> None:
     assert named - frozenset().union(*imported()) <= NOT_IMPORTED
 
 
-def test_make_offers_the_pythons_that_the_package_takes() -> None:
+def test_everybody_names_the_pythons_that_the_package_takes() -> None:
     takes = SpecifierSet(PROJECT["requires-python"])
-    (choice,) = re.findall(r"for python in (.*?);", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    offered = re.findall(r"python(3\.\d+)", choice)
-    assert offered == sorted(offered, key=Version, reverse=True)
-    assert [f"3.{minor}" for minor in range(20, 0, -1) if f"3.{minor}" in takes] == offered
+    pythons = [f"3.{minor}" for minor in range(20) if f"3.{minor}" in takes]
+    first, last = pythons[0], pythons[-1]
+    kinds = [kind.rpartition(" :: ")[2] for kind in PROJECT["classifiers"] if "Python :: 3." in kind]
+    assert kinds == pythons
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (choice,) = re.findall(r"for python in (.*?);", makefile)
+    assert choice.split() == [f"python{version}" for version in reversed(pythons)]
+    (bounds,) = re.findall(r"not \((.*?)\) <= sys.version_info < \((.*?)\)\)", makefile)
+    low, high = (Version(bound.replace(", ", ".")) for bound in bounds)
+    assert [f"3.{minor}" for minor in range(20) if low <= Version(f"3.{minor}") < high] == pythons
+    assert f"Python {first} to {last}" in makefile
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"Python {', '.join(pythons[:-1])} or {last}" in readme

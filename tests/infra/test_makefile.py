@@ -44,6 +44,18 @@ def test_a_python_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: 
     assert "python3.12 -m venv" in make("--dry-run", f"VENV={tmp_path}/venv", "demo")
 
 
+def test_a_python_that_makes_no_environment_is_refused_before_one_is_begun(tmp_path: Path) -> None:
+    """As Debian's without python3-venv: a folder half made would be taken for whole by the next `make`."""
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexit 0\n')
+    python.chmod(0o755)
+    venv = tmp_path / "venv"
+    words = ["make", "-C", str(ROOT), f"PYTHON={python}", f"VENV={venv}", f"{venv}/.installed"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "Next:  apt install python3-venv" in done.stderr
+    assert not venv.exists()
+
+
 @pytest.mark.parametrize("script", [".ci/run"])
 def test_scripts_are_valid_and_executable(script: str) -> None:
     path = ROOT / script

@@ -105,7 +105,7 @@ def test_a_note_holds_neither_keys_nor_passwords(tmp_path: Path, monkeypatch: py
     with suppress(RuntimeError), charged(stage_context, "prompt", None):
         raise RuntimeError(f"refused at http://me:hunter2@host/v1 with {KEY} in it")
     (charge,) = charges(stage_context)
-    assert charge.note == "`RuntimeError`: refused at http://***@host/v1 with *** in it"
+    assert charge.note == "`RuntimeError`: refused at http://host/v1 with *** in it"
 
 
 def failing(error: BaseException) -> Callable[[Charge], str]:

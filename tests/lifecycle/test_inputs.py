@@ -66,10 +66,10 @@ def test_what_is_not_there_names_the_stage_that_writes_it(paths: Paths) -> None:
 
 
 def test_all_reports_that_are_there(paths: Paths) -> None:
-    assert inputs(paths, "register").reports() == {}
+    assert inputs(paths, "register").reports == {}
     report = LadderReport(
         use_case=NAME, stage="ladder", train_rows=1, dev_rows=1, rungs=(), curve=(), encode_rows_per_s=1.0
     )
     store.write_report(paths.case(NAME).report("ladder"), report)
-    assert inputs(paths, "register").reports() == {"ladder": report}
-    assert inputs(paths, "train").reports() == {}, "its row names no report"
+    assert inputs(paths, "register").reports == {"ladder": report}
+    assert inputs(paths, "train").reports == {}, "its row names no report"

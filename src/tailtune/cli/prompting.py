@@ -19,7 +19,7 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         MissingInputError: Curation has not run, or a prompt file is missing.
         SpecError: A prompt file or a price is not as it must be.
     """
-    from tailtune.lifecycle.prompt.make import cost_line, cost_table
+    from tailtune.lifecycle.prompt.forecast import cost_line, cost_table
     from tailtune.lifecycle.prompt.step import NO_MODEL, bought_order, rung_factory
 
     with _context(paths, use_case) as context:

@@ -54,7 +54,7 @@ class Located:
         return Fault(f"{self.shown}:{self.line(loc)}", f"{dotted}: {what}" if dotted else what)
 
 
-def _read_text(path: Path, shown: str, hint: str | None, encoding: str) -> str:
+def read_text(path: Path, shown: str, hint: str | None, encoding: str) -> str:
     """The text of a file that a person wrote.
 
     Raises:
@@ -124,7 +124,7 @@ class LinedYaml(Located):
         self.value = value
 
     def _compose(self, path: Path) -> yaml.Node | None:
-        text = _read_text(path, self.shown, self.hint, "utf-8")
+        text = read_text(path, self.shown, self.hint, "utf-8")
         loader: _BoundedLoader | None = None
         try:
             loader = _BoundedLoader(text)
@@ -291,7 +291,7 @@ class LinedJson(Located):
         Raises:
             SpecError: Missing, not UTF-8, or as said of the class.
         """
-        return cls(_read_text(path, shown, hint, "utf-8-sig"), shown, hint)
+        return cls(read_text(path, shown, hint, "utf-8-sig"), shown, hint)
 
     def _walk(self, text: str) -> Iterator[Fault]:
         """Note lines while going through the pieces of a text that is known to be JSON."""

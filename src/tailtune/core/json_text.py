@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
+
+from tailtune.core.errors import MissingInputError
 
 _LONGEST_NUMBER = 1_000  # characters
 _LARGEST = 2**63
@@ -21,6 +24,27 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=_integer)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def read_object(path: Path, hint: str = "tailtune run <use-case>") -> dict[str, Any]:
+    """Read a JSON object that belongs to a saved model or came from a store.
+
+    Args:
+        path: The file.
+        hint: The next command an error shows.
+
+    Raises:
+        MissingInputError: It is not there, is torn, or is no JSON object within bounds.
+    """
+    try:
+        value = parse_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: no such file", hint) from None
+    except ValueError as error:
+        raise MissingInputError(f"{path}: torn or damaged, it cannot be read ({error})", hint) from None
+    if not isinstance(value, dict):
+        raise MissingInputError(f"{path}: expected a JSON object, found a {type(value).__name__}", hint)
+    return value
 
 
 def _constant(name: str) -> None:

@@ -75,6 +75,18 @@ class Answer:
     confidence: float
     usd: Usd | None = 0.0
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say and cost the same; two confidences that nobody measured are equal, though NaN is not."""
+        if not isinstance(other, Answer):
+            return NotImplemented
+        unmeasured = math.isnan(self.confidence) and math.isnan(other.confidence)
+        return (self.value, self.usd) == (other.value, other.usd) and (
+            unmeasured or self.confidence == other.confidence
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.usd))
+
     def columns(self) -> dict[str, str | float | None]:
         """The answer as a served model gives it: column → text or number."""
         return {"label": self.value, "confidence": self.confidence}

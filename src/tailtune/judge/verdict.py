@@ -126,8 +126,9 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
     serving = [rung for rung in able if servable(rung, targets)]
     staying = [rung for rung in serving if stays(rung, targets, evidence.line, looks)]
     best = about or _best(evidence, targets, serving, staying)
-    if cannot_tell(best, evidence.line, targets):
-        return Outcome("not-yet", _cannot_tell(best, evidence, targets), best)
+    untold = _cannot_tell(best, evidence.line, targets)
+    if untold:
+        return Outcome("not-yet", untold, best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
     open_ = [rung for rung in serving if may_stay(rung, targets, evidence.line, looks)]
     cause, against = _against(evidence, open_, worth, targets, max_train_usd)
@@ -296,23 +297,17 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
     return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
 
 
-def cannot_tell(best: Scored, line: Scored | None, targets: Targets) -> bool:
-    """Whether the target is reached without reading the text, and nothing measured does better than that."""
-    return line is not None and line.quality.value >= targets.quality and not above(best, line)
+def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) -> str:
+    """Why the target's measure does not tell what reads the text, and what to do; empty where it does.
 
-
-def _cannot_tell(best: RungResult, evidence: Evidence, targets: Targets) -> str:
-    line = evidence.line
-    assert line is not None  # noqa: S101 - there is one that reaches the target
-    return f"{no_better(best, line)} and reaches the target {targets.quality:.1%}: {_remedy(line, targets)}"
-
-
-def _remedy(line: RungResult, targets: Targets) -> str:
-    """What to do where the measure of the target does not tell reading from not reading."""
-    measure = MEASURES[targets.metric].title
+    It does not where the target is reached without reading the text, and nothing measured does better than that.
+    """
+    if line is None or line.quality.value < targets.quality or above(best, line):
+        return ""
     return (
-        f"{measure} cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label "
-        "more rows of the rarer answers, then run again"
+        f"{no_better(best, line)} and reaches the target {targets.quality:.1%}: {MEASURES[targets.metric].title} "
+        f"cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label more rows "
+        "of the rarer answers, then run again"
     )
 
 

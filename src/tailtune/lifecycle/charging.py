@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,13 +11,12 @@ from tailtune.core.money import Usd
 from tailtune.core.process import Terminated
 from tailtune.core.records import Cost
 from tailtune.core.run_plan import Status
-from tailtune.core.secrets import without_key
+from tailtune.core.secrets import without_key, without_passwords
 from tailtune.lifecycle.context import Context
 from tailtune.services.meter import Meter
 from tailtune.services.mlflow import Charge
 
 _MOST = 300
-_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 @contextmanager
@@ -86,4 +84,4 @@ def _reason(context: Context, error: BaseException) -> str:
 
 def _first_line(error: BaseException) -> str:
     message = error.message if isinstance(error, TailTuneError) else str(error)
-    return _PASSWORD.sub("//***@", next(iter(message.strip().splitlines()), ""))[:_MOST]
+    return without_passwords(next(iter(message.strip().splitlines()), ""))[:_MOST]

@@ -20,7 +20,7 @@ from tailtune.tasks.use_case import load_use_case
 def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
     """Why a stage must run although DVC calls it fresh, as a line for people; empty when nothing demands it."""
     if stage == "register" and is_lost(paths, use_case):
-        return "the version it reported is not in this tracking store: registering again"
+        return "the version it reported is not in this tracking store, or not whole: registering again"
     if stage == "prompt" and has_other_weights(paths, use_case):
         return "the weights of a local model have changed: measuring again"
     if stage == "decide" and names_a_line(paths, use_case):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,8 +85,9 @@ class Inputs:
         stage = next(name for name, known in REPORTS.items() if known is kind)
         return store.read_report(self._allowed(self._case.paths.report(stage)), kind, self._case.name)
 
-    def reports(self) -> dict[str, Report]:
-        """Every declared report that is there, by stage, in the order of the stages."""
+    @cached_property
+    def reports(self) -> Mapping[str, Report]:
+        """Every declared report that is there, by stage, in the order of the stages; read once."""
         paths = {stage: self._case.paths.report(stage) for stage in REPORTS}
         return {
             stage: store.read_report(path, REPORTS[stage], self._case.name)

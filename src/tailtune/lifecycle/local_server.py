@@ -21,7 +21,7 @@ import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +31,10 @@ import psutil
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, causes, end_in_order_at_sigterm, interrupted_code, leave_with
-from tailtune.core.secrets import secret_in, without_password
+from tailtune.core.secrets import secret_in, without_password, without_passwords
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 STARTUP_S = 120.0
 _END_S = 5.0
+_REQUEST_S = 30.0
+"""How long the Prefect server may take for a request; Prefect's own minute holds a life up for too long."""
 _RETRIES = 2
 """How often a request to the Prefect server is sent again; Prefect's own five take more than a minute each."""
 _LOG = "temporary-server.log"
@@ -245,36 +248,86 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
         for stage in stages:
             freshness.say_fresh(stage.name)
         return
-    with _server(paths, url, options.server, partial(_warm_up, case, work)) as address, _settings(paths, address):
+    life = partial(flow, options.use_case, options.force)
+    with ExitStack() as stack:
         try:
-            _observed(flow, options, paths, address)
+            address = stack.enter_context(_server(paths, url, options.server, partial(_warm_up, case, work)))
+        except ServiceError as error:
+            if url is not None:  # a server that is named and dead from the start is a mistake in the environment
+                raise
+            _unobserved(life, error.message)
+            return
+        stack.enter_context(_settings(paths, address))
+        try:
+            _observed(life, paths, address)
         finally:
             APILogWorker.drain_all(timeout=_END_S)
             EventsWorker.drain_all(timeout=_END_S)
 
 
-def _observed(flow: Flow[Any, Any], options: argparse.Namespace, paths: Paths, address: str) -> None:
-    """Run a flow; when its server dies meanwhile, go on from there with a server of our own.
+def _observed(life: Callable[[], object], paths: Paths, address: str) -> None:
+    """Run a flow; when its server dies meanwhile, go on with a server of our own; when Prefect fails, without it.
 
-    Losing an observer stops no life: stages that have ended are fresh, and only the one that was being told of is asked
-    for again.
+    Losing an observer stops no life: stages that have ended are not run again, and only the one that was being shown
+    is asked for again.
     """
-    try:
-        flow(options.use_case, options.force)
-    except Exception as error:
-        if (fault := _fault_of_ours(error)) is not None:
-            raise fault from None
-        if _answers(address):
-            raise
+    failure = _failure_of_prefect(life)
+    if failure is not None and not _answers(address):
         print(
             f"The Prefect server at {without_password(address)} has gone; the run goes on with one of its own",
             file=sys.stderr,
             flush=True,
         )
-        with LocalServer(paths.root / ".run") as server:
-            wait_for(server.url, paths.root / ".run", lambda: None)
-            with _settings(paths, server.url):
-                flow(options.use_case, False)
+        failure = _failure_with_own_server(life, paths)
+    if failure is not None:
+        _unobserved(life, first_line(failure))
+
+
+def _failure_with_own_server(life: Callable[[], object], paths: Paths) -> Exception | None:
+    with ExitStack() as stack:
+        try:
+            own = stack.enter_context(_own_server(paths.root / ".run"))
+        except (ServiceError, OSError) as error:
+            return error
+        with _settings(paths, own):
+            return _failure_of_prefect(life)
+
+
+def _failure_of_prefect(life: Callable[[], object]) -> Exception | None:
+    """Run a flow. Returns why Prefect failed; None when the flow has ended well.
+
+    Raises:
+        TailTuneError: Of a stage, also where showing Prefect that it failed has failed, too.
+    """
+    try:
+        life()
+    except Exception as error:
+        if (fault := _fault_of_ours(error)) is not None:
+            raise fault from None
+        return error
+    return None
+
+
+def _unobserved(life: Callable[[], object], why: str) -> None:
+    """Run a flow as the plain functions that it is made of, after Prefect has failed."""
+    from prefect import Flow, Task
+
+    print(f"Prefect has failed ({why}); the run goes on without it", file=sys.stderr, flush=True)
+
+    def plainly(runnable: Any, *words: Any, **named: Any) -> Any:
+        return runnable.fn(*words, **named)
+
+    with ExitStack() as stack:
+        for kind in (Flow, Task):
+            stack.callback(setattr, kind, "__call__", kind.__call__)
+            kind.__call__ = plainly  # type: ignore[assignment, method-assign]
+        life()
+
+
+def first_line(error: BaseException) -> str:
+    """An error's class and first line, fit for a terminal."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    return printable(without_passwords(f"{type(error).__name__}: {line}" if line else type(error).__name__))[:300]
 
 
 def _fault_of_ours(error: BaseException) -> TailTuneError | None:
@@ -312,6 +365,7 @@ def _warm_up(case: UseCase, stages: Sequence[Stage]) -> None:
 def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     """A local run ends with its process, so nobody needs its heartbeat, and a heart takes a second to stop."""
     from prefect.settings import (
+        PREFECT_API_REQUEST_TIMEOUT,
         PREFECT_API_URL,
         PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -322,6 +376,7 @@ def _settings(paths: Paths, address: str) -> AbstractContextManager[Any]:
     return temporary_settings(
         {
             PREFECT_API_URL: address,
+            PREFECT_API_REQUEST_TIMEOUT: _REQUEST_S,
             PREFECT_CLIENT_MAX_RETRIES: _RETRIES,
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
             PREFECT_LOCAL_STORAGE_PATH: paths.root / ".run" / "results",
@@ -342,6 +397,13 @@ def _server(paths: Paths, url: str | None, at_hand: str | None, meanwhile: Calla
         wait_for(at_hand, folder, meanwhile)
         yield at_hand
         return
+    with _own_server(folder, meanwhile) as own:
+        yield own
+
+
+@contextmanager
+def _own_server(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """Address of a server that this process starts and ends."""
     with LocalServer(folder) as server:
         wait_for(server.url, folder, meanwhile)
         yield server.url

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import chdir
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,13 @@ collect_rarely()
 from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, of_system
 from tailtune.core.reports import REPORTS
 from tailtune.lifecycle import freshness, runner, table
-from tailtune.lifecycle.local_server import run_to_end
+from tailtune.lifecycle.local_server import first_line, run_to_end
 from tailtune.report.prefect import key, publish
 from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services import store, versions
@@ -37,6 +39,10 @@ from tailtune.services import store, versions
 __all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage"]
 
 RETRY_AFTER_S = [5.0, 15.0]
+_ENDED: set[tuple[str, str]] = set()
+"""Stages, with their use case, that have ended well in this process: a life that begins again forces no one twice."""
+_LOST: list[str] = []
+"""Why Prefect is shown nothing more; empty while it takes what it is shown."""
 
 
 def remote_failed(task: Any, run: Any, state: Any) -> bool:
@@ -94,13 +100,15 @@ def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     if why:
         freshness.say(stage, why)
     try:
-        ran = versions.run_stale(paths, stage, use_case, partial(_work, paths, stage, use_case), force or bool(why))
+        forced = bool(why) or (force and (stage, use_case) not in _ENDED)
+        ran = versions.run_stale(paths, stage, use_case, partial(_work, paths, stage, use_case), forced)
     except StageFailedError as failed:
         if failed.exit_code == GateError.exit_code:
             _publish(paths, stage, use_case)
         raise
     if not ran:
         freshness.say_fresh(stage)
+    _ENDED.add((stage, use_case))
     _publish(paths, stage, use_case)
     return ran
 
@@ -157,7 +165,31 @@ def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
 def _publish(paths: Paths, stage: str, use_case: str) -> None:
     path = paths.case(use_case).report(stage)
     if path.is_file():
-        publish(paths, store.read_report(path, REPORTS[stage], use_case), Settings())
+        report = store.read_report(path, REPORTS[stage], use_case)
+        show_in_prefect(lambda: publish(paths, report, Settings()))
+
+
+def show_in_prefect(show: Callable[[], object]) -> object:
+    """Show something to Prefect, which only watches: when it fails, one line says so, and it is shown nothing more.
+
+    Args:
+        show: Makes an artifact. Not called without a flow run, whose server failed before.
+
+    Returns:
+        What it returns; None when it was not called or failed.
+    """
+    if _LOST or FlowRunContext.get() is None:
+        return None
+    try:
+        return show()
+    except Exception as error:  # of Prefect, its transport, its server's database, the disk
+        _LOST.append(first_line(error))
+        print(
+            f"Prefect does not take what it is shown ({_LOST[0]}); the run goes on, and reports/ has it all",
+            file=sys.stderr,
+            flush=True,
+        )
+        return None
 
 
 class Milestones:
@@ -165,11 +197,12 @@ class Milestones:
 
     def __init__(self, use_case: str, of: int) -> None:
         self._done, self._of = 0, of
-        made = create_progress_artifact(progress=0.0, key=key(use_case, "life"), description=f"Life of `{use_case}`")
-        assert isinstance(made, UUID)  # noqa: S101 - what Prefect returns outside of a coroutine
-        self._artifact = made
+        name, described = key(use_case, "life"), f"Life of `{use_case}`"
+        self._artifact = show_in_prefect(lambda: create_progress_artifact(0.0, name, described))
 
     def one_more(self) -> None:
         """Another family has ended well."""
         self._done += 1
-        update_progress_artifact(self._artifact, progress=100.0 * self._done / self._of)
+        made, share = self._artifact, 100.0 * self._done / self._of
+        if isinstance(made, UUID):  # what Prefect returns outside of a coroutine
+            show_in_prefect(lambda: update_progress_artifact(made, progress=share))

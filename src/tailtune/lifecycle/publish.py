@@ -19,5 +19,5 @@ def decision_page(context: Context, report: RegisterReport) -> None:
     context.progress.at(2, 3, "storing the files beside the model")
     drawn = context.out / context.paths.page.name
     with store.written_whole(drawn) as temporary:
-        temporary.write_text(page.render(context.inputs.reports() | {"register": report}), encoding="utf-8")
+        temporary.write_text(page.render({**context.inputs.reports, "register": report}), encoding="utf-8")
     registry.attach(context.tracker, report.run_id, {**model_files(context), drawn.name: drawn})

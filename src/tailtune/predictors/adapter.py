@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tailtune.core.errors import MissingInputError
+from tailtune.core.json_text import read_object
 from tailtune.predictors.bert import Bert
 from tailtune.predictors.encoder import open_bert
 from tailtune.predictors.reading import encoder_path
@@ -58,7 +58,7 @@ class Adapted:
         absent = [part for part in required if not (folder / part).is_file()]
         if absent:
             raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")
-        notes = json.loads((folder / TAILTUNE).read_text(encoding="utf-8"))
+        notes = read_object(folder / TAILTUNE)
         base = encoder or encoder_path()
         try:
             deltas, heads = lora_deltas(folder / ADAPTER), load_file(folder / HEAD)
@@ -79,7 +79,7 @@ def lora_deltas(adapter: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: The adapter is of another kind than plain LoRA.
     """
-    config = json.loads((adapter / CONFIG).read_text())
+    config = read_object(adapter / CONFIG)
     special = [name for name in ("use_dora", "rank_pattern", "alpha_pattern", "fan_in_fan_out") if config.get(name)]
     if config.get("peft_type") != "LORA" or special:
         raise ValueError(f"{adapter / CONFIG}: expected a plain LoRA adapter, not {config.get('peft_type')} {special}")

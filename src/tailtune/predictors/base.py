@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tailtune.core.json_text import read_object
 from tailtune.core.records import Answer, Row
 
 Floats = NDArray[np.float32]
@@ -123,4 +124,4 @@ def load_arrays(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read what `save_arrays` wrote."""
     from safetensors.numpy import load_file
 
-    return load_file(folder / _ARRAYS), json.loads((folder / _META).read_text(encoding="utf-8"))
+    return load_file(folder / _ARRAYS), read_object(folder / _META)

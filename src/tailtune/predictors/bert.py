@@ -5,7 +5,6 @@ kernels on one short text. This module reads the same `model.safetensors`; a tes
 """
 
 import ctypes
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
+
+from tailtune.core.json_text import read_object
 
 _ROWS_HINT = 512  # the layout serves any number of rows; measured the same for 16 and 1,024
 
@@ -218,7 +219,7 @@ def load_bert(folder: Path, dtype: torch.dtype, deltas: Mapping[str, Tensor] | N
         ValueError: The folder holds another architecture than BERT with GELU and absolute positions, or a delta names
             a module that does not exist.
     """
-    config = json.loads((folder / "config.json").read_text())
+    config = read_object(folder / "config.json")
     found = (
         config.get("model_type"),
         config.get("hidden_act"),

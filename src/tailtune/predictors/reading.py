@@ -7,7 +7,6 @@ single letters; then its vectors say little of the text, and what is trained on 
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.core.errors import MissingInputError
+from tailtune.core.json_text import read_object
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -47,7 +47,7 @@ def encoder_path() -> Path:
 
 def longest_input(encoder: Path) -> int:
     """The most tokens that an encoder can read of a text."""
-    return int(json.loads((encoder / "config.json").read_text(encoding="utf-8"))["max_position_embeddings"])
+    return int(read_object(encoder / "config.json")["max_position_embeddings"])
 
 
 def reading(texts: Sequence[str], max_tokens: int | None = None, encoder: Path | None = None) -> Reading:
@@ -102,7 +102,7 @@ def _unread_letters(text: str, encoding: Encoding, unknown: str | None) -> tuple
 
 
 def _unknown_token(encoder: Path) -> str | None:
-    model = json.loads((encoder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    model = read_object(encoder / "tokenizer.json")["model"]
     token = model.get("unk_token")
     if token is None and isinstance(model.get("unk_id"), int):  # Unigram names it by its place
         token = model["vocab"][model["unk_id"]][0]

@@ -95,7 +95,7 @@ def read_json(path: Path, needed_by: str, written_by: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _torn(path, error, written_by) from error
 
 
@@ -115,7 +115,7 @@ def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, An
             return [json.loads(line) for line in lines]
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _torn(path, error, written_by) from error
 
 

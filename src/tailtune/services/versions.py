@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, TailTuneError, UsageError
 
 _PATIENCE_S = 0.5
+_LEAVING_S = 3.0
+"""How long a run whose command was killed may take to let go."""
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
 """What a commit must hold for a run to be told from it; reports and docs may be dirty."""
 
@@ -49,7 +51,6 @@ def run_stale(paths: Paths, stage: str, use_case: str, work: Callable[[str], Non
     with ExitStack() as busy:
         with _repo(paths, use_case, stage) as repo, _locked(repo):
             _forget_the_dead(Path(repo.tmp_dir) / "rwlock")
-            _restore_lock(repo)
             if not force and not repo.status(targets=[target]):
                 return False
             (declared,) = repo.stage.collect(target)
@@ -69,9 +70,6 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
         ServiceError: DVC failed.
     """
     with _repo(paths, use_case) as repo:
-        if _lock_and_copy(repo)[1].is_file():
-            with _locked(repo):
-                _restore_lock(repo)
         targets = [stage.name for stage in _stages(repo, use_case)]
         changed = repo.status(targets=targets) if targets else {}
     order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
@@ -233,7 +231,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
-    except (YAMLError, ValueError, TypeError) as error:
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
 
@@ -249,9 +247,9 @@ def _listing(repo: Any, digest: str) -> dict[str, str] | None:
     """File below data/ → its hash, as DVC's cache has it under the hash of the folder; None when it does not."""
     try:
         entries = json.loads(Path(repo.cache.local.oid_to_path(digest)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
-    return {entry["relpath"]: entry["md5"] for entry in entries}
 
 
 def _of_use_case(listing: Mapping[str, str], use_case: str) -> dict[str, str]:
@@ -295,6 +293,7 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
     logging.getLogger("dvc_objects").setLevel(logging.CRITICAL)
     try:
         with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
+            _mend(repo)
             yield repo
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
@@ -344,6 +343,53 @@ def _commit(paths: Paths, use_case: str, stage: str) -> None:
             return
         except BusyError:
             time.sleep(_PATIENCE_S)
+
+
+def _mend(repo: Any) -> None:
+    """Put right what a kill has torn of DVC's own files: it cannot even say what is stale with them."""
+    from dvc.lock import LockError, make_lock
+
+    tmp, hard = Path(repo.tmp_dir), repo.config["core"].get("hardlink_lock", False)
+    with suppress(LockError):  # somebody writes them now, so nothing was killed
+        if _lock_and_copy(repo)[1].is_file():
+            with _locked(repo):
+                _restore_lock(repo)
+        if _is_torn(tmp / "rwlock"):
+            with make_lock(str(tmp / "rwlock.lock"), tmp_dir=str(tmp), hardlink_lock=hard):
+                _forget_the_dead(tmp / "rwlock")
+                return
+    with suppress(OSError, ValueError, OverflowError, AttributeError, TypeError, KeyError):
+        deadline = time.monotonic() + _LEAVING_S
+        while any(_is_leaving(*holder) for holder in _holders(tmp / "rwlock")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def _holders(rwlock: Path) -> list[tuple[int, str]]:
+    """Process number and command of each entry in DVC's list of paths in use."""
+    entries = json.loads(rwlock.read_text(encoding="utf-8"))
+    readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
+    return [(int(holder["pid"]), str(holder.get("cmd"))) for holder in (*entries.get("write", {}).values(), *readers)]
+
+
+def _is_leaving(pid: int, command: str) -> bool:
+    """Whether a process is that of a run whose command was killed: it is about to notice, and to let go."""
+    import psutil
+
+    parent = re.search(r"--parent (\d+)", command)
+    try:
+        return parent is not None and psutil.Process(pid).ppid() != int(parent[1])
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
+        return False
+
+
+def _is_torn(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 @contextmanager
@@ -432,12 +478,10 @@ def _forget_the_dead(rwlock: Path) -> None:
 
     try:
         written = rwlock.stat().st_mtime
-        entries = json.loads(rwlock.read_text(encoding="utf-8"))
-        readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
-        pids = [int(holder["pid"]) for holder in (*entries.get("write", {}).values(), *readers)]
+        pids = [pid for pid, _ in _holders(rwlock)]
     except FileNotFoundError:
         return
-    except (ValueError, OverflowError, AttributeError, TypeError, KeyError):
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError):
         rwlock.unlink(missing_ok=True)
         return
     for pid in pids:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import TailTuneError
+from tailtune.core.json_text import read_object
 from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
 from tailtune.tasks.table import FINE_TUNE, FINE_TUNE_TITLE, TASKS, Kind, imported
 
@@ -79,7 +80,7 @@ def load(folder: Path, embed: Embed | None = None) -> Predictor:
     Raises:
         TailTuneError: No card, or a kind this version does not know.
     """
-    kind = _card(folder)["kind"]
+    kind = str(_card(folder).get("kind"))
     loaded: Predictor
     for task in TASKS.values():
         if kind == (task.fine_tune.saved_as or task.fine_tune.name):
@@ -100,11 +101,9 @@ def codec_from(card: Mapping[str, Any]) -> Codec:
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>") from None
-    return card
+    if not (folder / CARD).is_file():
+        raise TailTuneError(f"{folder}: no {CARD}; not a saved predictor", "tailtune run <use-case>")
+    return read_object(folder / CARD)
 
 
 def _embed_on_demand() -> Embed:

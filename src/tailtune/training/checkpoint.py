@@ -108,7 +108,7 @@ def load(folder: Path, digest: str) -> tuple[Position, dict[str, Tensor]] | None
                 continue
             history = tuple(EpochStats(**epoch) for epoch in state.pop("history"))
             return Position(**state, history=history), load_file(path / _TENSORS)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError):
             continue
     return None
 

@@ -195,3 +195,13 @@ def test_refused_forms_are_remembered_by_server(cache: AnswerCache) -> None:
     cache.note_refused("s2", "json_object")
     assert cache.refused("s1") == {"json_schema"}
     assert cache.refused("s3") == frozenset()
+
+
+def test_a_cache_that_nobody_closed_closes_its_file(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "answers.db")
+    cache.put("key", REPLY)
+    connection = cache._connection
+    assert connection is not None
+    del cache
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

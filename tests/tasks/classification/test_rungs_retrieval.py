@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tailtune.tasks.classification import rungs
 from tailtune.tasks.classification.rungs import SHARPNESS, Retrieval
 from tasks.classification.contract import TEXTS, Check, accuracy, context, embed, keeps, rows
 
@@ -53,7 +52,7 @@ def test_more_neighbours_than_rows_ask_every_row(k: int, tmp_path: Path) -> None
 def test_blocks_of_queries_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     rung = Retrieval.fit(context())
     whole = rung.probabilities(TEXTS)
-    monkeypatch.setattr(rungs, "_BLOCK_ROWS", 2)
+    monkeypatch.setattr("tailtune.predictors.nearest._BLOCK_ROWS", 2)
     assert np.allclose(rung.probabilities(TEXTS), whole, atol=1e-6)
 
 

@@ -1,48 +1,38 @@
-"""Makes prompted rungs: those with a prompt file of their own, and those made from the best of these.
-
-Also what they are expected to cost, before the first request, and on which rows a better prompt is searched.
-"""
+"""Makes prompted rungs: those with a prompt file of their own, and those made from the best of these."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tailtune.config.prices import TokenPrice, list_usd
-from tailtune.config.prompting import LanguageModelSpec, PromptSpec
+from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
-from tailtune.core.figures import counted, share, usd
 from tailtune.core.language import UNANSWERED, LanguageModel
-from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import LanguageModels
 from tailtune.lifecycle.prompt.buying import Bought, micro_f1
+from tailtune.lifecycle.prompt.forecast import Forecast, forecast
+from tailtune.lifecycle.prompt.search import (
+    OPTIMISED,
+    PricedModel,
+    effort_of,
+    gain_of,
+    held_out,
+    missing_for_search,
+    reflecting,
+    scorer,
+    search_forecast,
+)
 from tailtune.predictors.base import CachedEmbed, Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
-from tailtune.predictors.prompted.costs import expected
-from tailtune.predictors.prompted.optimise import (
-    EXTRA,
-    FEWEST_ROWS,
-    SearchResult,
-    feedback_record,
-    installed,
-    optimise,
-    plan_effort,
-    reflection_prompt,
-)
+from tailtune.predictors.prompted.optimise import SearchResult, optimise
 from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
-from tailtune.predictors.prompted.templates import Template, variables_in
+from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
-from tailtune.tasks.use_case import UseCase
-
-OPTIMISED = "lm_optimised"
-_EVERY = 5  # search on at most 1 in 5 train rows: the others are examples
-_WRITTEN_TOKENS = 2_000  # room for whole instructions, and for a model that thinks before it writes
-_GROWN_TOKENS = 500  # what is found is longer than what it was found from
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,178 +249,3 @@ def _quality(bought: Bought) -> float:
     """Micro F1 over the rows bought; 0 when nothing was answered and nothing expected, so that it is never the best."""
     value = micro_f1(bought.outcomes)
     return 0.0 if math.isnan(value) else value
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """One per rung: what asking every row would take.
-
-    Attributes:
-        rows: Rows that may be bought.
-        input_tokens: Of all prompts.
-        output_tokens: Of all answers.
-        usd: At list price; None when no price is declared, 0 for a local model.
-    """
-
-    name: str
-    model: str
-    rows: int
-    input_tokens: float
-    output_tokens: float
-    usd: float | None
-
-
-def forecast(name: str, rung: Prompted, rows: Sequence[Row], price: TokenPrice | None) -> Forecast:
-    """Tokens and dollars of asking a rung every row."""
-    found = expected(rung, [row.text for row in rows], price)
-    return Forecast(name, rung.spec.name, len(rows), found.input_tokens, found.output_tokens, found.usd)
-
-
-def total_usd(forecasts: Sequence[Forecast]) -> float | None:
-    """Dollars of all rungs; None as long as one is not known."""
-    return known_sum(forecast.usd for forecast in forecasts)
-
-
-def cost_line(forecasts: Sequence[Forecast], spec: PromptSpec) -> str:
-    """The expected cost in one line."""
-    cost, rows = total_usd(forecasts), max((forecast.rows for forecast in forecasts), default=0)
-    names = len(forecasts)
-    at_most = f"{names} rungs × {rows:,} rows would cost about "
-    limit = f"the limit is {usd(spec.max_cost_usd)}"
-    if cost is None:
-        return f"{names} rungs × {rows:,} rows at a price that is not declared; {limit} and cannot hold without one"
-    usual = "; buying stops as soon as the question is settled" if spec.stop == "settled" else ""
-    return f"{at_most}{usd(cost)}; {limit}{usual}"
-
-
-def cost_table(forecasts: Sequence[Forecast]) -> list[str]:
-    """The estimate as a table for a terminal."""
-    head = f"{'rung':46}{'model':16}{'rows':>7}{'tokens in':>12}{'tokens out':>12}{'USD':>10}"
-    body = [
-        f"{saved.title(each.name):46}{each.model:16}{each.rows:>7,}{each.input_tokens:>12,.0f}"
-        f"{each.output_tokens:>12,.0f}{usd(each.usd):>10}"
-        for each in forecasts
-    ]
-    return [head, *body]
-
-
-@dataclass(frozen=True, slots=True)
-class PricedModel:
-    """One per model that a search asks.
-
-    Attributes:
-        model: Opened.
-        spec: As declared, or as opened for this.
-        price: Of its tokens; None when it is not declared.
-    """
-
-    model: LanguageModel
-    spec: LanguageModelSpec
-    price: TokenPrice | None
-
-    def usd(self, read: float, written: float) -> float | None:
-        """US dollars for tokens; 0 for a local model, None without a price."""
-        return 0.0 if self.spec.folder is not None else list_usd(self.price, math.ceil(read), math.ceil(written))
-
-
-def missing_for_search(train_rows: int) -> str:
-    """What a search for a better prompt lacks, whatever the other rungs will show; empty when nothing."""
-    if not installed():
-        return EXTRA
-    if train_rows < FEWEST_ROWS * _EVERY:
-        return f"{counted(train_rows, 'train row')}; searching a better prompt takes {FEWEST_ROWS * _EVERY} or more"
-    return ""
-
-
-def held_out(case: UseCase, train: Sequence[Row]) -> list[Row]:
-    """Train rows that no prompt shows as examples, because the search scores prompts on them."""
-    rows = len(train) // _EVERY
-    used = plan_effort(rows, case.spec.prompt.optimise_calls).rows
-    return sorted(train, key=lambda row: row.id, reverse=True)[:used]
-
-
-def reflecting(spec: LanguageModelSpec) -> LanguageModelSpec:
-    """The model that proposes prompts, with room to write them. A local model stays as it is: it is open already."""
-    if spec.folder is not None:
-        return spec
-    room = min(_WRITTEN_TOKENS, spec.context_tokens // 2)
-    return spec.model_copy(update={"max_output_tokens": max(spec.max_output_tokens, room)})
-
-
-def search_forecast(
-    best: Prompted, searched: Sequence[Row], dev: Sequence[Row], calls: int, base: PricedModel, reflect: PricedModel
-) -> Forecast:
-    """What the search and every dev row after it would take; an estimate that is rather too high.
-
-    Args:
-        best: The rung whose prompt would be improved.
-        searched: Rows of the search.
-        dev: Rows that may be bought afterwards.
-        calls: Rows that the search may ask for.
-        base: Who answers.
-        reflect: Who proposes.
-    """
-    asking, limits = forecast(OPTIMISED, best, dev, base.price), plan_effort(len(searched), calls)
-    answers = calls + len(dev)
-    read = answers * (asking.input_tokens / len(dev) + _GROWN_TOKENS)
-    written = answers * asking.output_tokens / len(dev)
-    longest = sorted(searched, key=lambda row: len(row.text))[-limits.batch_rows :]
-    shown = [best.codec.shown(row.label) for row in longest]
-    answers_of = zip(longest, shown, strict=True)
-    rows = [feedback_record(row.text, answer, f"Expected: {answer}") for row, answer in answers_of]
-    system = best.template.system
-    prompt = reflect.model.count_tokens(reflection_prompt(system, rows, variables_in(system))) + _GROWN_TOKENS
-    prompted, proposed = limits.reflections * prompt, limits.reflections * reflect.spec.max_output_tokens
-    return Forecast(
-        OPTIMISED,
-        base.spec.name if base.spec.name == reflect.spec.name else f"{base.spec.name}, {reflect.spec.name}",
-        len(dev),
-        read + prompted,
-        written + proposed,
-        known_sum((base.usd(read, written), reflect.usd(prompted, proposed))),
-    )
-
-
-def scorer(case: UseCase) -> Callable[[Row, Answer], float]:
-    """Quality of one answer, 0 to 1; 1 where nothing was expected and nothing answered."""
-    task = case.task
-
-    def right(row: Row, answer: Answer) -> float:
-        if answer.value is None:
-            return 0.0
-        score = task.score([row], [answer])
-        value = score.counted[score.metric].value
-        return 1.0 if math.isnan(value) else value
-
-    return right
-
-
-def origin_of(found: SearchResult) -> str:
-    """Where the text of a prompt is from, for readers of the registry."""
-    return f"searched by GEPA from {found.source}: {gain_of(found)}; {effort_of(found)}"
-
-
-def notes_of(found: SearchResult, case: UseCase, text: str) -> tuple[str, ...]:
-    """What a reader of the report should know of the prompt.
-
-    Args:
-        found: The prompt.
-        case: The use case.
-        text: File that has its text, relative to the checkout.
-    """
-    adopted = case.paths.project.shown(case.paths.prompts / f"{found.source}.md")
-    return (
-        f"its prompt was searched from {found.source} with {effort_of(found)}: {gain_of(found)}",
-        f"its prompt is in {text}; to adopt it, copy it to {adopted}",
-    )
-
-
-def effort_of(found: SearchResult) -> str:
-    """What a search took, in words."""
-    cost = "at a cost that is not known" if found.usd is None else f"for {usd(found.usd)}"
-    return f"{counted(found.answers, 'answer')} and {counted(found.reflections, 'reflection')} {cost}"
-
-
-def gain_of(found: SearchResult) -> str:
-    """What a search brought, in words."""
-    return f"{share(found.before)} before and {share(found.after)} after, on {counted(found.rows, 'train row')}"

@@ -15,7 +15,9 @@ from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models, weight_digests
 from tailtune.lifecycle.prompt.buying import Bought, adjusted, compared, result
 from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
-from tailtune.lifecycle.prompt.make import Forecast, RungFactory, best_prompt, cost_line, notes_of, origin_of, total_usd
+from tailtune.lifecycle.prompt.forecast import Forecast, cost_line, total_usd
+from tailtune.lifecycle.prompt.make import RungFactory, best_prompt
+from tailtune.lifecycle.prompt.search import notes_of, origin_of
 from tailtune.predictors.prompted.templates import Template, load_templates
 from tailtune.services import store
 from tailtune.tasks import saved

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from tailtune.core.errors import (
     BudgetReachedError,
     ContextTooLongError,
@@ -83,7 +85,13 @@ def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
         reason = f"made champion by hand; the gate had said: {recorded or 'nothing'}"
     else:
         reason = recorded
-    return Decision(yes=True, reason=reason), None if compared == "null" else Paired.model_validate_json(compared)
+    try:
+        return Decision(yes=True, reason=reason), None if compared == "null" else Paired.model_validate_json(compared)
+    except ValidationError:
+        raise TailTuneError(
+            f"{version.uri}: its tag `{registry.COMPARISON}` is not what this code wrote there",
+            f"remove the tag `{registry.COMPARISON}` of version {version.version} in MLflow's UI, then run again",
+        ) from None
 
 
 def _compare(context: Context, champion: Version, folder: Path, test: Sequence[Row]) -> Paired:
@@ -103,7 +111,7 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
         there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
         try:
             predictor = models.connected(saved.load(there, embed))
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, LookupError, ValueError, TypeError, AttributeError, StopIteration) as error:
             raise TailTuneError(
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tailtune.config.model import SECTIONS
+from tailtune.core.digests import folder_digest
 from tailtune.core.records import Row
 from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport, last_verdict
 from tailtune.lifecycle.context import Context
@@ -26,7 +27,7 @@ def key_of(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, local_m
         folder: The winner's files.
         local_model: Folder of the local model that the winner asks; None when it asks none.
     """
-    parts = [evaluated.rows_digest, store.rows_digest(test), evaluated.winner, _folder_digest(folder)]
+    parts = [evaluated.rows_digest, store.rows_digest(test), evaluated.winner, folder_digest(folder)]
     parts += [] if local_model is None else [digest_of(local_model)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
@@ -39,7 +40,7 @@ def winner_of(evaluated: EvaluateReport) -> CandidateResult:
 def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
     """What made the version. Unknown things have no tag."""
     winner, provenance = winner_of(evaluated), context.inputs.provenance
-    decided = context.inputs.reports().get("decide")
+    decided = context.inputs.reports.get("decide")
     verdict = last_verdict(decided if isinstance(decided, DecideReport) else None, evaluated)
     known: Mapping[str, str | None] = {
         "winner": winner.name,
@@ -75,14 +76,3 @@ def model_files(context: Context) -> dict[str, Path]:
     }
     files |= {f"spec/prompts/{path.name}": path for path in sorted(paths.prompts.glob("*.md"))}
     return files | {f"reports/{name}.json": paths.report(name) for name in REPORTS if name != "register"}
-
-
-def _folder_digest(folder: Path) -> str:
-    """Digest of a folder's files: equal exactly when names and bytes are."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\x1f{path.stat().st_size}\x1e".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()[:16]

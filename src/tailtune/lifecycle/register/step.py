@@ -14,7 +14,7 @@ from tailtune.core.errors import MissingInputError
 from tailtune.core.figures import memory
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
-from tailtune.core.reports import EvaluateReport, PromptReport, RegisterReport
+from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
 from tailtune.core.run_plan import scored_values
 from tailtune.lifecycle.bundle import ENTRY, Bought, copy_code, needs
 from tailtune.lifecycle.context import Context
@@ -24,6 +24,7 @@ from tailtune.lifecycle.register.identity import key_of, model_files, tags_of, w
 from tailtune.predictors.prompted.opening import model_of, pack
 from tailtune.predictors.prompted.weights import bytes_of
 from tailtune.services.mlflow import prompts, registry
+from tailtune.services.mlflow.presence import is_registered
 from tailtune.services.mlflow.registry import CHAMPION, Stored, Version
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
@@ -53,6 +54,14 @@ def run(context: Context) -> RegisterReport:
         with also_listed(case.spec.prompt.models), _with_model(context, folder, local_model) as whole:
             version = _register(context, model, key, evaluated, whole, _example(test))
     else:
+        if not is_registered(context.tracker.uri, model, version.version, version.run_id):
+            context.progress.say(f"{version.uri}: its files are missing or damaged in the store: storing them again")
+            with (
+                also_listed(case.spec.prompt.models),
+                _with_model(context, folder, local_model) as whole,
+                _stored(context, winner_of(evaluated), whole, _example(test)) as stored,
+            ):
+                registry.restore(context.tracker, version, stored)
         registry.tag(context.tracker, version, tags_of(context, evaluated))
     context.progress.at(1, 3, "comparing with the champion")
     decision, comparison = settle(context, model, version, folder, evaluated, test)
@@ -113,11 +122,25 @@ def _with_model(context: Context, folder: Path, local_model: Path | None) -> Ite
 
 
 def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
-    winner, task = winner_of(evaluated), context.case.task
-    needed = needs(folder, example, context.progress.say)
+    winner = winner_of(evaluated)
+    with _stored(context, winner, folder, example) as stored:
+        logged = registry.log_model(context.tracker, model, stored, {**scored_values(winner), "ece": winner.ece})
+    registry.attach(context.tracker, logged.run_id, model_files(context))
+    quality, measure = winner.quality, MEASURES[winner.metric].title
+    note = (
+        f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
+        f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
+    )
+    return registry.create(context.tracker, model, logged, tags_of(context, evaluated) | {registry.KEY: key}, note)
+
+
+@contextmanager
+def _stored(context: Context, winner: CandidateResult, folder: Path, example: str) -> Iterator[Stored]:
+    """What of the winner is stored; what trying it costs is counted."""
+    needed, task = needs(folder, example, context.progress.say), context.case.task
     _count(context, needed.bought)
     with tempfile.TemporaryDirectory() as scratch:
-        stored = Stored(
+        yield Stored(
             predictor=folder,
             entry=ENTRY,
             code=copy_code(needed.modules, Path(scratch)),
@@ -128,15 +151,7 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
             model_type=task.model_type,
             params={f"{task.noun}s": len(context.case.answers.names)},
         )
-        logged = registry.log_model(context.tracker, model, stored, {**scored_values(winner), "ece": winner.ece})
     _count(context, needed.bought)  # MLflow asks once more, to see that it can be served
-    registry.attach(context.tracker, logged.run_id, model_files(context))
-    quality, measure = winner.quality, MEASURES[winner.metric].title
-    note = (
-        f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
-        f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
-    )
-    return registry.create(context.tracker, model, logged, tags_of(context, evaluated) | {registry.KEY: key}, note)
 
 
 def _count(context: Context, bought: Bought | None) -> None:
@@ -153,7 +168,7 @@ def _count(context: Context, bought: Bought | None) -> None:
 
 def _put_prompt_in_production(context: Context, winner: str) -> None:
     """The prompt of a winning rung is in production; when something else answers, none is."""
-    report = context.inputs.reports().get("prompt")
+    report = context.inputs.reports.get("prompt")
     if isinstance(report, PromptReport) and report.rungs:
         rung = next((rung for rung in report.rungs if rung.name == winner), None)
         prompt, version = (None, None) if rung is None else (rung.prompt, rung.prompt_version)

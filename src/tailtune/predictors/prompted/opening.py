@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.json_text import read_object
 from tailtune.core.language import LanguageModel
 from tailtune.predictors.prompted.weights import files_of
 
@@ -68,7 +68,7 @@ def model_of(folder: Path, root: Path) -> Path | None:
         folder: The saved rung.
         root: What folders of local models are relative to.
     """
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card = read_object(folder / CARD)
     spec = declared(folder, LanguageModelSpec.model_validate(card["spec"]))
     return None if spec.folder is None else root / spec.folder
 

@@ -12,6 +12,7 @@ from typing import Any
 from tailtune.config.endpoints import require_listed
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, PartlyAnsweredError
+from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext
@@ -163,7 +164,7 @@ class Prompted:
             embed: The encoder, for examples that are chosen by text.
             codec_from: Makes a codec from its card.
         """
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        card: dict[str, Any] = read_object(folder / CARD)
         codec = codec_from(card["codec"])
         return cls(
             card["name"],

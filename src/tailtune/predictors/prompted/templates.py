@@ -7,22 +7,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tailtune.config.located import read_text
 from tailtune.config.model import Declared
 from tailtune.core.errors import Fault, MissingInputError, SpecError
 from tailtune.core.language import Message
+from tailtune.core.printable import shortened
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.examples import Example
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from jinja2 import Template as JinjaTemplate
-
-
 _FILE = "<template>"  # what Jinja2 calls a template from a string, in tracebacks
+_QUOTED = 200  # characters of an error of Jinja2
 _ALWAYS = ("examples", "text")
 
 
@@ -45,12 +43,14 @@ def rendered(
     """A message's content, white space around it taken off.
 
     Raises:
-        SpecError: The template fails, with its line.
+        SpecError: The template fails, or does more than a prompt may, with its line.
     """
+    from tailtune.predictors.prompted import sandbox
+
     shown_examples = [{"text": example.text, "answer": example.answer} for example in examples]
     values = {**variables, "examples": shown_examples, "text": text}
     try:
-        return _compiled(message.jinja).render(values).strip()
+        return sandbox.render(message.jinja, values).strip()
     except Exception as error:  # a template can fail in any way that Python can
         line = _line_of(error) + message.before
         raise SpecError([Fault(f"{shown}:{line}", _what_failed(error, values))], "correct the prompt") from None
@@ -76,22 +76,25 @@ def template_faults(
                 rendered(message, variables, tried, "a text", shown)
             except SpecError as error:
                 faults += [fault for fault in error.faults if fault not in faults]
+                break
     if not faults and "text" not in variables_in(messages[-1].jinja):
         faults.append(Fault(f"{shown}:{messages[-1].before + 1}", "never shows the text to be answered: {{ text }}"))
     return faults
 
 
 def _static_faults(message: MessageSource, variables: Mapping[str, Any], shown: str) -> Iterator[Fault]:
-    from jinja2 import TemplateSyntaxError, nodes
+    from jinja2 import TemplateAssertionError, TemplateSyntaxError, nodes
+
+    from tailtune.predictors.prompted import sandbox
 
     try:
-        tree = _environment().parse(message.jinja)
-        _compiled(message.jinja)
+        tree = sandbox.parse(message.jinja)
     except TemplateSyntaxError as error:
-        yield Fault(f"{shown}:{error.lineno + message.before}", f"not Jinja2: {error.message}")
+        kind = "" if isinstance(error, TemplateAssertionError) else "not Jinja2: "
+        yield Fault(f"{shown}:{error.lineno + message.before}", kind + shortened(str(error.message), _QUOTED))
         return
     known = [*variables, *_ALWAYS]
-    for name in sorted(variables_in(message.jinja) - set(known) - set(_environment().globals)):
+    for name in sorted(variables_in(message.jinja) - set(known) - sandbox.global_names()):
         near = get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
         line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
@@ -102,25 +105,12 @@ def variables_in(source: str) -> set[str]:
     """Variables that a Jinja2 source names; none when it is not Jinja2."""
     from jinja2 import TemplateSyntaxError, meta
 
+    from tailtune.predictors.prompted import sandbox
+
     try:
-        return set(meta.find_undeclared_variables(_environment().parse(source)))
+        return set(meta.find_undeclared_variables(sandbox.parse(source)))
     except TemplateSyntaxError:
         return set()
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
-
-
-@lru_cache(maxsize=64)
-def _compiled(source: str) -> JinjaTemplate:
-    return _environment().from_string(source)
 
 
 def _line_of(error: Exception) -> int:
@@ -134,9 +124,16 @@ def _line_of(error: Exception) -> int:
 
 
 def _what_failed(error: Exception, values: Mapping[str, Any]) -> str:
-    from jinja2 import UndefinedError
+    from jinja2 import TemplateAssertionError, UndefinedError
 
-    message = str(error) or type(error).__name__
+    from tailtune.predictors.prompted.sandbox import OutOfBoundsError
+
+    words = str(getattr(error, "message", error))
+    message = shortened(words or type(error).__name__, _QUOTED)
+    if isinstance(error, OutOfBoundsError):
+        return f"{message}, which no prompt needs"
+    if isinstance(error, TemplateAssertionError):
+        return message
     if isinstance(error, UndefinedError):
         return f"{message}; a prompt may name {', '.join(values)}"
     return f"cannot be rendered: {type(error).__name__}: {message}"
@@ -246,7 +243,7 @@ def read_templates(folder: Path, shown: str, hint: str | None, variables: Mappin
         if not path.is_file():
             continue
         try:
-            template, lines = parsed(name, _text_of(path, at), at)
+            template, lines = parsed(name, read_text(path, at, None, "utf-8-sig"), at)
         except SpecError as error:
             faults += error.faults
             continue
@@ -294,15 +291,6 @@ def parsed(name: str, text: str, shown: str) -> tuple[Template, tuple[int, int]]
         sources.append("\n".join(below).strip())
         lines.append(begins.get(heading, 0) + blank)
     return Template(name, *sources), (lines[0], lines[1])
-
-
-def _text_of(path: Path, shown: str) -> str:
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise SpecError([Fault(f"{shown}:{line}", "bytes that are not UTF-8")]) from None
 
 
 def _missing(folder: Path, shown: str, name: str) -> str:

@@ -91,6 +91,10 @@ class AnswerCache:
                 self._connection.close()
                 self._connection = None
 
+    def __del__(self) -> None:
+        """Close what nobody closed: Python 3.13 warns of connections that are left open."""
+        self.close()
+
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._errors_explained():
             if self._connection is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import socket
@@ -19,12 +18,14 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.json_text import parse_json
 from tailtune.core.private import private_folder
 from tailtune.core.secrets import secret_in, without_password
 
 SQLITE = "sqlite:///"
 VARIABLE = "TAILTUNE_TRACKING_URI"
 _TIMEOUT_S = 5.0
+_LARGEST = 1 << 24  # bytes of an answer
 _EMBEDDED = f"unset {VARIABLE} to use the embedded store"
 _EXPECTED = "expected http://HOST:PORT of an MLflow server, or sqlite:///FILE"
 # Databases that MLflow takes: port, and driver of the scheme without one, as a module and as a package.
@@ -85,7 +86,7 @@ def ask(uri: str, path: str) -> Any:
     https = urllib.request.HTTPSHandler(context=_trusted())
     try:
         with urllib.request.build_opener(https, _NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
-            return json.load(answer)
+            return parse_json(answer.read(_LARGEST).decode())
     except urllib.error.HTTPError as error:
         with error:
             text = error.read(10_000).decode("utf-8", "replace")

@@ -14,6 +14,7 @@ from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
 from tailtune.core.run_plan import points
 from tailtune.services.mlflow.home import fluent, service_errors
+from tailtune.services.mlflow.presence import FILES, files_of
 from tailtune.services.mlflow.tracker import Tracker
 from tailtune.services.mlflow.write import NOTE, now_ms
 
@@ -48,10 +49,17 @@ class Version:
 
 @dataclass(frozen=True)
 class Logged:
-    """One per model whose files are in MLflow: its run, and its id there."""
+    """One per model whose files are in MLflow.
+
+    Attributes:
+        run_id: Its run.
+        model_id: Its id there.
+        files: Digest of its files; None where they do not lie on this machine.
+    """
 
     run_id: str
     model_id: str
+    files: str | None = None
 
 
 def versions(tracker: Tracker, model: str) -> tuple[Version, ...]:
@@ -136,21 +144,41 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
 
         run_id = tracker.open_run("register", f"{model} (not registered yet)")
         with _inside(mlflow, run_id):
-            info = mlflow.pyfunc.log_model(
-                name=model,
-                python_model=str(stored.entry),
-                artifacts={PREDICTOR: str(stored.predictor)},
-                code_paths=[str(stored.code)],
-                pip_requirements=list(stored.requirements),
-                signature=_signature(stored.columns),
-                input_example=_example(stored.example),
-                params={"rung": stored.rung, **stored.params},
-                tags={"tailtune.use_case": tracker.case.name},
-                model_type=stored.model_type,
-            )
+            info = _write_files(mlflow, tracker, model, stored)
         metrics = [Metric(p.name, p.value, now_ms(), 0, info.model_id, run_id=run_id) for p in points(values)]
         tracker.client.log_batch(run_id, metrics, [Param("split", "test"), Param("rung", stored.rung)])
-    return Logged(run_id, info.model_id)
+        location = tracker.client.get_logged_model(info.model_id).artifact_location
+    return Logged(run_id, info.model_id, files_of(location))
+
+
+def restore(tracker: Tracker, version: Version, stored: Stored) -> None:
+    """Write the files of a version again, whose store has lost or damaged them; the version stays what it is.
+
+    Raises:
+        ServiceError: MLflow cannot be written.
+    """
+    with _at(tracker, f"restoring the files of {version.uri}") as mlflow:
+        model_id = tracker.client.get_model_version(version.model, version.version).source.removeprefix("models:/")
+        _write_files(mlflow, tracker, version.model, stored, model_id)
+        files = files_of(tracker.client.get_logged_model(model_id).artifact_location)
+    if files is not None:
+        tag(tracker, version, {FILES: files})
+
+
+def _write_files(mlflow: Any, tracker: Tracker, model: str, stored: Stored, model_id: str | None = None) -> Any:
+    return mlflow.pyfunc.log_model(
+        name=model,
+        model_id=model_id,
+        python_model=str(stored.entry),
+        artifacts={PREDICTOR: str(stored.predictor)},
+        code_paths=[str(stored.code)],
+        pip_requirements=list(stored.requirements),
+        signature=_signature(stored.columns),
+        input_example=_example(stored.example),
+        params={"rung": stored.rung, **stored.params},
+        tags={"tailtune.use_case": tracker.case.name},
+        model_type=stored.model_type,
+    )
 
 
 def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str], note: str) -> Version:
@@ -168,7 +196,7 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
             model,
             f"models:/{logged.model_id}",
             run_id=logged.run_id,
-            tags=dict(tags),
+            tags={**tags, **({} if logged.files is None else {FILES: logged.files})},
             description=note,
             model_id=logged.model_id,
         )

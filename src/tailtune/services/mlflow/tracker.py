@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -282,11 +284,15 @@ class Tracker:
             self.client.delete_run(child.info.run_id)
 
     def _drop_models(self, run_id: str) -> None:
-        """Delete the models that a run has stored, unless a version was made of them."""
+        """Delete the models that a run has stored, with files in our own store, unless a version was made of them."""
         models = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{run_id}'")
+        home = embedded_folder(self.uri)
         if models and not self.client.search_model_versions(f"run_id = '{run_id}'"):
             for model in models:
                 self.client.delete_logged_model(model.model_id)
+                files = Path(model.artifact_location).parent
+                if home is not None and files.is_relative_to(home.resolve()) and files.name == model.model_id:
+                    shutil.rmtree(files, ignore_errors=True)
 
     def _charge(self, charge: Charge, key: str, run_id: str | None = None) -> str:
         ended = now_ms()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tailtune.core.json_text import parse_json
 from tailtune.predictors.adapter import TAILTUNE, Adapted
 from tailtune.predictors.base import Floats
 from tailtune.predictors.bert import Bert, mean_pool, settled
@@ -46,7 +46,7 @@ class LoraPredictor(Classifier):
         pooling, temperature = found.notes["pooling"], found.notes["temperature"]
         if pooling != POOLING:
             raise ValueError(f"{folder / TAILTUNE}: pooling {pooling!r}, expected {POOLING!r}")
-        labels = json.loads((folder / LABELS).read_text())
+        labels = parse_json((folder / LABELS).read_text(encoding="utf-8"))
         tokens = Tokens(found.base, found.max_tokens)
         return cls(found.bert, tokens, found.heads["weight"] / temperature, found.heads["bias"] / temperature, labels)
 

@@ -17,8 +17,9 @@ LEAST_FEATURES = 256
 EXACT_BYTES = 5 * 2**29
 """What scikit-learn may take to fit a head (2.5 GiB); beyond, rows are taken in batches."""
 _BYTES_PER_WEIGHT, _BYTES_PER_SCORE = 210, 12  # L-BFGS keeps ten pairs of float64 steps; a score is kept for each label
-_EPOCHS, _RATE = 5, 3.0
+_PASSES, _DENSE_PASSES, _RATE = 5, 10, 3.0  # more passes do words no good; embeddings have few weights, and gain
 _BATCH_SCORES = 2**21  # scores of a batch at once, 8 MB
+_BLOCK_WEIGHTS = 2**19  # weights that change at once, 2 MB: they stay in the processor's cache
 _NO_ROWS = -30.0  # intercept of a class without rows
 
 
@@ -90,42 +91,51 @@ def _scaled(features: Any, targets: NDArray[np.int64], classes: int) -> tuple[Fl
     from scipy.sparse import issparse
 
     if issparse(features):
-        return _in_batches(features, targets, classes)
+        return _in_batches(features, targets, classes, _PASSES)
     mean = features.mean(axis=0)
     around = features - mean
     scale = np.float32(max(float(np.linalg.norm(around, axis=1).mean()), 1e-6))
-    weights, intercepts = _in_batches(around / scale, targets, classes)
+    weights, intercepts = _in_batches(around / scale, targets, classes, _DENSE_PASSES)
     weights /= scale
     return weights, intercepts - weights @ mean
 
 
-def _in_batches(features: Any, targets: NDArray[np.int64], classes: int) -> tuple[Floats, Floats]:
+def _in_batches(features: Any, targets: NDArray[np.int64], classes: int, passes: int) -> tuple[Floats, Floats]:
     """Multinomial logistic regression by AdaGrad with one falling rate a feature, a few passes over batches of rows.
 
-    Memory is one array of weights and the rows of it that a batch touches, whatever the number of rows. It ends before
-    it has converged, which does what regularisation does for the exact fit.
+    Memory is one array of weights, the scores of a batch and the gradient of a few features at a time, whatever the
+    number of rows. It ends before it has converged, which does what regularisation does for the exact fit.
     """
     rows, width = features.shape
     weights, intercepts = np.zeros((width, classes), dtype=np.float32), np.zeros(classes, dtype=np.float32)
     seen, seen_all = np.full(width, 1e-8, dtype=np.float32), 1e-8  # squared gradients so far
-    size = max(16, min(256, _BATCH_SCORES // classes))
-    random, steps, step = np.random.default_rng(17), _EPOCHS * -(-rows // size), 0
-    for order in (random.permutation(rows) for _ in range(_EPOCHS)):
+    size, block_size = max(16, min(256, _BATCH_SCORES // classes)), max(1, _BLOCK_WEIGHTS // classes)
+    random, steps, step = np.random.default_rng(17), passes * -(-rows // size), 0
+    for order in (random.permutation(rows) for _ in range(passes)):
         for start in range(0, rows, size):
             batch = order[start : start + size]
-            values, columns = _touched(features[batch])
-            part = weights[columns]
-            errors = softmax(values @ part + intercepts)
+            chosen = features[batch]
+            errors = softmax(chosen @ weights + intercepts)
             errors[np.arange(len(batch)), targets[batch]] -= 1
-            gradient, of_all = values.T @ errors, errors.sum(axis=0)
-            seen[columns] += np.einsum("fc,fc->f", gradient, gradient)
+            values, columns = _touched(chosen)
+            of_all = errors.sum(axis=0)
+            seen[columns] += _squared_gradients(values, errors)
             seen_all += float(of_all @ of_all)
             rate = np.float32(_RATE * (1 - step / steps))
-            gradient *= (rate / np.sqrt(seen[columns]))[:, None]
-            weights[columns] = part - gradient
+            turned, rates = values.T, rate / np.sqrt(seen[columns])
+            for block in (slice(at, at + block_size) for at in range(0, len(columns), block_size)):
+                weights[columns[block]] -= turned[block] @ errors * rates[block, None]
             intercepts -= rate / np.float32(seen_all) ** np.float32(0.5) * of_all
             step += 1
     return weights.T, intercepts
+
+
+def _squared_gradients(values: Any, errors: Floats) -> NDArray[np.float32]:
+    """Of each feature, the sum of its squared gradients over all classes: without an array of features × classes."""
+    weighted = errors @ errors.T @ values
+    product = values.multiply(weighted) if hasattr(values, "multiply") else values * weighted
+    squared: NDArray[np.float32] = np.maximum(np.asarray(product.sum(axis=0)).ravel(), 0)
+    return squared
 
 
 def _touched(batch: Any) -> tuple[Any, NDArray[np.int64]]:

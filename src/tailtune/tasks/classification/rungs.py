@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
 from tailtune.predictors.base import Embed, FitContext, Floats, Rung, load_arrays, save_arrays, softmax
+from tailtune.predictors.nearest import nearest
 from tailtune.predictors.timing import timed
 from tailtune.tasks.classification.linear import feature_limit, fit_linear
 
@@ -22,7 +23,6 @@ STRENGTH = 20.0
 """Inverse regularisation of the linear heads."""
 SHARPNESS = 20.0
 """Cosine similarities times this give usable probabilities: their differences are small."""
-_BLOCK_ROWS, _BLOCK_SIMILARITIES = 512, 2**25  # of a block, kept at once: rows × train rows × 4 bytes
 _BLOCK_SCORES = 2**24  # probabilities kept at once: rows × labels × 4 bytes, a few times over
 _NO_WORD = " "  # never found in a text
 
@@ -256,15 +256,9 @@ class Retrieval(ClassifierRung):
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Share of the votes, shape (n, classes)."""
-        queries = self.embed(texts)
+        positions, cosines = nearest(self.embed(texts), self.index, self.neighbours)
         votes = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        size = max(1, min(_BLOCK_ROWS, _BLOCK_SIMILARITIES // len(self.index)))
-        for start in range(0, len(texts), size):
-            similarity = queries[start : start + size] @ self.index.T
-            nearest = np.argpartition(-similarity, self.neighbours - 1, axis=1)[:, : self.neighbours]
-            weight = np.exp(np.take_along_axis(similarity, nearest, axis=1) * SHARPNESS)
-            block = np.arange(start, start + len(similarity))[:, None]
-            np.add.at(votes, (block, self.owners[nearest]), weight)
+        np.add.at(votes, (np.arange(len(texts))[:, None], self.owners[positions]), np.exp(cosines * SHARPNESS))
         result: Floats = votes / votes.sum(axis=1, keepdims=True)
         return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -23,6 +23,7 @@ from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
 from tailtune.tasks.extraction.values import propose_schema
+from tailtune.tasks.label_check import look_alike_lines
 
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
@@ -76,13 +77,13 @@ def declare(new: NewUseCase) -> Declaration:
         return offsets.with_units(sources.read(new.source, columns, str(new.source)), unit)
 
     text, schema = _schema(new, rows, columns, unit)
-    number, only_test = _check_rows(new, columns, schema)
+    number, by_file = _check_rows(new, columns, schema)
     return Declaration(
         model_yaml(new, "extraction", named, _sections(rows, schema)),
         text,
         number,
         len(schema.fields),
-        [*_notes(new, rows, schema, unit, only_test)],
+        [*_notes(new, rows, schema, unit, by_file)],
     )
 
 
@@ -128,17 +129,17 @@ def _test_rows(new: NewUseCase, columns: Columns[RawLabel]) -> Iterator[RawRow[R
     return iter(()) if test is None else offsets.resolve(lambda: sources.read(test, columns, str(test)))
 
 
-def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> tuple[int, dict[str, int]]:
+def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> tuple[int, list[Counter[str]]]:
     """Read every row of both files and check its fields against the schema.
 
     Returns:
-        The number of rows; field → rows, for fields that only test rows have.
+        The number of rows; of each file, field → rows.
 
     Raises:
         DataError: Fields or enum values that the schema does not know, or files that cannot be read; all at once.
     """
     rows = 0
-    seen: list[Mapping[str, int]] = []
+    seen: list[Counter[str]] = []
     faults: list[Fault] = []
     declared = "the proposed schema" if new.schema is None else str(new.schema)
     for file in filter(None, (new.source, new.test)):
@@ -146,11 +147,11 @@ def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchem
         for row in sources.read(file, columns, str(file)):
             check.add(row.label, row.origin)
             rows += 1
-        seen.append(check.seen)
+        seen.append(Counter(check.seen))
         faults += check.faults()
     if faults:
         raise DataError(faults[:20], "correct the rows or the schema, then run the same command again")
-    return rows, {name: count for name, count in seen[-1].items() if name not in seen[0]}
+    return rows, seen
 
 
 def _sections(rows: _Rows, schema: ObjectSchema) -> dict[str, list[str]]:
@@ -184,16 +185,19 @@ def _labelled_pii(rows: _Rows) -> set[str]:
 
 
 def _notes(
-    new: NewUseCase, rows: _Rows, schema: ObjectSchema, unit: offsets.FileUnit, only_test: Mapping[str, int]
+    new: NewUseCase, rows: _Rows, schema: ObjectSchema, unit: offsets.FileUnit, by_file: Sequence[Counter[str]]
 ) -> Iterator[str]:
     """What a person wants to know before the first run: the fields, values without a place, rows of no use."""
+    only_test = {name: count for name, count in by_file[-1].items() if name not in by_file[0]}
     kind = "as given" if new.schema is not None else "proposed from the data; read it, it decides what is valid"
     yield f"{len(schema.fields)} fields, {len(schema.spanned)} of them stand in the text; {kind}"
     if unit != "characters":
         yield offsets.NOTES[unit]
     if only_test:
         yield f"only test rows have {_most(only_test)}: label train rows, or allow it: validate.min_rows_per_field: 0"
+    yield from look_alike_lines(sum(by_file, Counter()), "field", "")
     looked = wanted_values = 0
+    choices = {field.name: Counter[str]() for field in schema.fields if field.choices}
     unusable: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     homeless: Counter[str] = Counter()
@@ -207,8 +211,13 @@ def _notes(
             unusable[f"{made.reason} {field}".strip()] += 1
             continue
         seen.update(list(made.label.values))
+        for name, counts in choices.items():
+            value = made.label.values.get(name, ())
+            counts.update([value] if isinstance(value, str) else value)
         wanted_values += len(names.intersection(row.label.names))
         homeless.update(annotate.unaligned(schema, made.label))
+    for name, counts in choices.items():
+        yield from look_alike_lines(counts, f"`{name}` value", "")
     of_rows = f"of the first {looked:,} rows" if looked == _LOOKED_AT else f"of {looked:,} rows"
     if homeless:
         values = f"{homeless.total():,} of {wanted_values:,} values {of_rows}"

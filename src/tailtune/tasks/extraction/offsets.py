@@ -132,19 +132,22 @@ def vote(text: str, label: RawLabel, meant: Sequence[Span] | None) -> Unit | Non
     spans = label.spans
     if spans == meant:
         return None
-    in_characters, in_utf16 = _covers_words(text, spans), meant is not None and _covers_words(text, meant)
+    in_characters, in_utf16 = fits_words(text, spans), meant is not None and fits_words(text, meant)
     if in_characters == in_utf16:
         in_characters, in_utf16 = _says(text, spans, label), meant is not None and _says(text, meant, label)
     if in_characters == in_utf16:
         return None
-    if in_characters:
-        return "characters"
-    return None if counts_bytes(text, spans) and not _says(text, meant or (), label) else "utf16"
+    read = spans if in_characters else meant or ()
+    if _says(text, read, label):
+        return "characters" if in_characters else "utf16"
+    if not _has_letters(text, read) or (in_utf16 and counts_bytes(text, spans)):
+        return None
+    return "characters" if in_characters else "utf16"
 
 
-def _covers_words(text: str, spans: Sequence[Span]) -> bool:
-    """Whether all spans cover whole words: an emoji ends at edges too, and is seldom what a person marks."""
-    return fits_words(text, spans) and all(any(map(str.isalnum, span.of(text))) for span in spans)
+def _has_letters(text: str, spans: Sequence[Span]) -> bool:
+    """Whether all spans cover letters or digits: an emoji ends at edges too, and is seldom what a person marks."""
+    return all(any(map(str.isalnum, span.of(text))) for span in spans)
 
 
 def _outside(text: str, spans: Sequence[Span]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTuneError, UsageError
+from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
 from tailtune.predictors.prompted.local.grammar import (
     Choose,
@@ -125,7 +126,7 @@ def _ends(tokenizer: Any, model: Any) -> frozenset[int]:
 
 
 def _positions(folder: Path) -> int | None:
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_object(folder / CONFIG, _SAVE)
     inner = config.get("text_config", {})  # of a model that reads pictures too
     named = [section.get(name) for section in (config, inner) for name in ("max_position_embeddings", "n_positions")]
     return next((int(found) for found in named if found), None)

@@ -15,6 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tailtune.core.json_text import read_object
 from tailtune.core.records import Row
 from tailtune.predictors.base import Embed, FitContext, Rung, load_arrays, save_arrays
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
@@ -88,7 +89,7 @@ def load_rung(folder: Path) -> tuple[ObjectSchema, dict[str, NDArray[Any]], dict
     Raises:
         SpecError: The schema is not valid; every fault with its line.
     """
-    document = json.loads((folder / _SCHEMA).read_text(encoding="utf-8"))
+    document = read_object(folder / _SCHEMA)
     arrays, meta = load_arrays(folder)
     return schema_from(document, f"{folder}/{_SCHEMA}", "tailtune run <use-case>"), arrays, meta
 

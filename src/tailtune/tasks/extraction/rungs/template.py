@@ -12,6 +12,7 @@ import numpy as np
 
 from tailtune.core.records import Span
 from tailtune.predictors.base import Embed, Floats
+from tailtune.predictors.nearest import nearest
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, Words, load_rung, save_rung
@@ -89,7 +90,6 @@ def _end(codes: Sequence[Code], word: int) -> int | None:
 
 NEIGHBOURS = 20
 SHARPNESS = 20.0  # a neighbour votes with exp(cosine × 20)
-_BLOCK_ROWS = 512  # similarities of a block are in memory at once: 512 × train rows × 4 bytes
 _MOST_WORDS = 600  # aligning takes words²; what stands further back in a text is not transferred
 
 
@@ -118,14 +118,11 @@ class Template(Extractor):
     def find(self, texts: Sequence[str]) -> list[Findings]:
         """Votes and transferred spans."""
         queries, found = self._embed(texts), []
-        k = min(NEIGHBOURS, len(self._examples))
-        for start in range(0, len(texts), _BLOCK_ROWS):
-            with timed("infer"):
-                similarity = queries[start : start + _BLOCK_ROWS] @ self._index.T
-                nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-            for text, columns, cosines in zip(texts[start:], nearest, similarity, strict=False):
-                order = columns[np.lexsort((columns, -cosines[columns]))].tolist()
-                found.append(self._read(text, order, np.exp(cosines[order] * SHARPNESS)))
+        with timed("infer"):
+            neighbours = nearest(queries, self._index, min(NEIGHBOURS, len(self._examples)))
+        for text, positions, cosines in zip(texts, *neighbours, strict=True):
+            order = np.lexsort((positions, -cosines))
+            found.append(self._read(text, positions[order].tolist(), np.exp(cosines[order] * SHARPNESS)))
         return found
 
     def _read(self, text: str, order: Sequence[int], votes: Floats) -> Findings:

@@ -19,7 +19,8 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import PromptReport
-from tailtune.lifecycle.prompt.make import NotMade, held_out, scorer
+from tailtune.lifecycle.prompt.make import NotMade
+from tailtune.lifecycle.prompt.search import held_out, scorer
 from tailtune.lifecycle.prompt.step import rung_factory
 from tailtune.lifecycle.runner import run_stage
 from tailtune.predictors.prompted.rung import Prompted
