@@ -11,8 +11,8 @@ from tailtune.core.reports import DiagnoseReport, FailureClass, Question
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.intervals import share
 from tailtune.judge.questions import CONTEXT, questions
+from tailtune.judge.shares import share
 from tailtune.judge.verdict import verdict
 from tailtune.tasks.saved import RUNG_KINDS
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
-from tailtune.judge.intervals import LEVEL, at_level, share
+from tailtune.judge.shares import LEVEL, at_level, share
 
 S = TypeVar("S", bound=Scored)
 _MOST_TIMES = 1000.0

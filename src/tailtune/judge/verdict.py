@@ -39,7 +39,7 @@ from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Scored, Verdict
+from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Verdict
 from tailtune.judge.constraints import (
     Targets,
     above,
