@@ -81,9 +81,16 @@ def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored |
 
 
 def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
-    """Whether more rows could show that it stays: it is not shown to, nor shown to fall short."""
-    possible = servable(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
+    """Whether more rows could show that it stays: it is not shown to, nor shown to fall short of anything."""
+    possible = _may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
     return possible and not stays(scored, targets, line, looks)
+
+
+def _may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
+    """Whether the intervals of p99 and of usable answers reach what is asked for."""
+    latency, usable = scored.latency, validity(scored)
+    fast = fast_enough(scored, targets) or (latency is not None and latency.p99_low_ms <= (targets.p99_ms or 0))
+    return fast and (usable_enough(scored, targets) or usable.high >= (targets.validity or 0))
 
 
 def rows_to_tell(quality: Estimate, targets: Targets, looks: int = 1) -> int | None:
@@ -119,10 +126,10 @@ def no_better(scored: Scored, line: Scored) -> str:
 
 
 def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Its p99, the network of an endpoint included, is not shown to miss the latency target; or there is none."""
+    """Its p99, the network of an endpoint included, is within the latency target; or there is none, or no timing."""
     if targets.p99_ms is None or scored.latency is None:
         return True
-    return min(scored.latency.p99_ms, scored.latency.p99_low_ms) <= targets.p99_ms
+    return scored.latency.p99_ms <= targets.p99_ms
 
 
 def validity(scored: Scored) -> Estimate:
@@ -132,8 +139,8 @@ def validity(scored: Scored) -> Estimate:
 
 
 def usable_enough(scored: Scored, targets: Targets) -> bool:
-    """The share of usable answers is not shown to miss `targets.validity`, or none is asked for."""
-    return targets.validity is None or validity(scored).high >= targets.validity
+    """The share of usable answers reaches `targets.validity`, or none is asked for."""
+    return targets.validity is None or validity(scored).value >= targets.validity
 
 
 def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
@@ -142,14 +149,17 @@ def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
 
 
 def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
-    """Which of these it was measured to miss, though the interval reaches them: in words; empty when none."""
-    latency, missed = scored.latency, []
-    if latency is not None and targets.p99_ms is not None and latency.p99_low_ms <= targets.p99_ms < latency.p99_ms:
-        missed.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
+    """Which of these it was measured to meet, though its interval does not: in words; empty when none.
+
+    A p99 whose high end so few rows cannot bound says nothing here.
+    """
+    latency, open_ = scored.latency, []
+    if latency is not None and targets.p99_ms is not None and (latency.p99_high_ms or 0) > targets.p99_ms:
+        open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
     usable = validity(scored)
-    if targets.validity is not None and usable.value < targets.validity <= usable.high:
-        missed.append(f"{pct(usable)} of its answers can be used, and {targets.validity:.1%} must be")
-    return " and ".join(missed)
+    if targets.validity is not None and usable.low < targets.validity < usable.value:
+        open_.append(f"{pct(usable)} of its answers can be used, and {targets.validity:.1%} must be")
+    return " and ".join(open_)
 
 
 def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:

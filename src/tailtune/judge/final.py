@@ -1,6 +1,6 @@
 """The verdict once test was opened: does the fine-tune replace the best cheaper rung? Pure, and with its reason.
 
-A candidate *serves* when it is not shown to miss `targets.p99_ms` or `targets.validity`. *Clearly better*: the paired
+A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired
 interval lies above 0 and the paired test's p is below 0.05, both in the measure of the target. *Not clearly worse*: it
 lies above −min_effect. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
 volume, error cost, cadence and prices are declared. *Open*: the rung falls short of the target, and a fine-tune that is
@@ -164,7 +164,7 @@ def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
     rows = gap.rows * (half / max(abs(gap.value), most)) ** 2
     unit = 10 ** max(0, math.floor(math.log10(rows)) - 1)
     return (
-        f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, which does not rule out a gain worth "
+        f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, and do not rule out a gain worth "
         f"having: about {math.ceil(rows / unit) * unit:,.0f} would tell"
     )
 

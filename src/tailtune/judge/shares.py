@@ -1,4 +1,4 @@
-"""The exact interval of a share of independent rows. Pure, and light: nothing heavy is imported until it is asked for."""
+"""The exact interval of a share of independent rows. Pure, and light: nothing heavy is imported before it is needed."""
 
 from __future__ import annotations
 

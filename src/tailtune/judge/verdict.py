@@ -18,14 +18,14 @@ majority class, which is never a candidate itself. The first row that holds deci
 | 8 | no | either | training is estimated above `train.max_cost_usd` | not yet |
 | 9 | no | either | otherwise | fine-tune |
 
-A rung stays by an interval that knows how many rungs were looked at. What a constraint was measured to miss within its
-interval is not out, and the reason says so; what misses by one constraint alone is named. 7 weighs a fine-tune that
-just reaches the target, and takes a declaration: a cadence that git shows is named among what would change the
-verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 7: rows and labels for a model that
-cannot pay are the dearest advice there is. Where 6 holds and a training costs less than `train.experiment_usd`, it is
-run instead of argued about; the verdict is the same. Where no rung stays, the best one is the one of highest quality;
-with dollars, the one of highest net value among those whose error is at most `head_room` times the least, and which
-reach the target if any does.
+A rung stays by an interval that knows how many rungs were looked at. 4 is also for one that would stay but for a
+constraint whose interval reaches what is asked for; whoever misses by one constraint alone is named. 7 weighs a fine-
+tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would change
+the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 7: rows and labels for a model
+that cannot pay are the dearest advice there is. Where 6 holds and a training costs less than `train.experiment_usd`,
+it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is the one of highest
+quality; with dollars, the one of highest net value among those whose error is at most `head_room` times the least,
+and which reach the target if any does.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from tailtune.judge.constraints import (
     fast_enough,
     labels_lacking,
     may_stay,
+    meets_with_head_room,
     near_miss,
     needed,
     no_better,
@@ -130,7 +131,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
     if untold:
         return Outcome("not-yet", untold, best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
-    open_ = [rung for rung in serving if may_stay(rung, targets, evidence.line, looks)]
+    open_ = [rung for rung in able if may_stay(rung, targets, evidence.line, looks)]
     cause, against = _against(evidence, open_, worth, targets, max_train_usd)
     if staying and (worth <= 0 or against):
         return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
@@ -219,17 +220,18 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
     """That dev rows are too few to tell whether a rung does, and about how many would."""
     rung = max(open_, key=quality_value)
     quality = rung.quality
+    if meets_with_head_room(quality, targets, evidence.looks):
+        return (
+            f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: time or "
+            "answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        )
     half = (quality.high - quality.low) / 2 * 100
     rows = rows_to_tell(quality, targets, evidence.looks)
     if rows is None:
-        enough = (
-            "it lies so close to what is needed that no number of rows would tell: move the target, or take the risk"
-        )
+        enough = "it lies so close to what is needed that hardly any number would: move the target, or take the risk"
     else:
-        enough = f"about {rows:,} would tell, so label more rows (dev takes its share), or set split.dev_share higher"
-    return (
-        f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points, and cannot tell whether it does: {enough}"
-    )
+        enough = f"about {rows:,} would, so label more rows (dev takes its share) or raise split.dev_share"
+    return f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
 
 
 def _fix_first(evidence: Evidence, targets: Targets) -> str:
@@ -369,7 +371,6 @@ def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     if rung.quality.value < needed(targets):
         return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
     if looks > 1 and rung.quality.low >= targets.quality:
-        return (
-            f"{reached}, which is not sure to be the target {targets.quality:.1%}: it is one of {looks} rungs looked at"
-        )
+        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {targets.quality:.1%}"
+        return f"{reached}, but {unsure}"
     return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
