@@ -31,6 +31,7 @@ class Row(Generic[Label]):
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
+        reviewed: Whether a person has looked at this very label, and corrected or confirmed it.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Row(Generic[Label]):
     origin: str
     split: Split | None = None
     group: str | None = None
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
