@@ -169,6 +169,9 @@ class CurvePoint(Record):
 
     rows: int
     quality: Estimate
+    gain: Estimate | None = Field(
+        None, description="Of a doubling, over the last two steps up to here, paired by row; null where there is none."
+    )
 
 
 class Reading(Record):
