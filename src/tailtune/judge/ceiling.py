@@ -5,8 +5,8 @@ models that did not learn from a row are asked about its label: a linear head on
 nearest neighbours among other rows. A label **looks wrong** where the head gives another label at least `TIMES` its
 probability and the neighbours vote for that very label.
 
-Such a check misses wrong labels and suspects right ones, the more of them the weaker the head. So the **share of wrong
-labels** is corrected for both as Rogan and Gladen (1978) correct a prevalence: of wrong labels `FINDS` are found, and of
+Such a check misses wrong labels and suspects right ones, the more of them the weaker the head. So the share of wrong
+labels is corrected for both as Rogan and Gladen (1978) correct a prevalence: of wrong labels `FINDS` are found, and of
 rows that the head gets wrong otherwise `MISTAKES` are suspected by mistake. How far these two vary from one data set to
 another was measured where the truth is known (`benchmarks/label_noise.py`); the interval combines that with the chance
 of the draw (Zou and Donner 2008, MOVER). Confident learning (Northcutt, Jiang and Chuang 2021) was measured beside it.
@@ -72,7 +72,7 @@ class Opinions:
 
 def suspects(rows: Sequence[Row], opinions: Opinions) -> tuple[SuspectLabel, ...]:
     """Rows whose label looks wrong and that no person has looked at, the most suspect first."""
-    places = [place for place in np.flatnonzero(opinions.suspect) if not rows[place].reviewed]
+    places = [place for place in np.flatnonzero(opinions.suspect).tolist() if not rows[place].reviewed]
     places.sort(key=lambda place: -opinions.odds[place])
     return tuple(
         SuspectLabel(
@@ -169,14 +169,10 @@ def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:
     """
     if noise is None or not noise.suspect_rows or needed <= noise.ceiling.value:
         return ""
-    most = noise.ceiling
-    if target > most.high:
-        what = f"the target {target:.1%} lies above what the {noise.split} labels can show"
-    elif target > most.value:
-        what = f"the target {target:.1%} may lie above what the {noise.split} labels can show"
-    else:
-        what = f"the target with its head-room, {needed:.1%}, may lie above what the {noise.split} labels can show"
+    most, suspect = noise.ceiling, f"{noise.suspect_rows:,} of {counted(noise.rows, 'label')} look wrong"
+    subject = f"the target {target:.1%}" if target > most.value else f"the target with its head-room, {needed:.1%},"
+    lies = "lies" if target > most.high else "may lie"
     return (
-        f"{what}: {noise.suspect_rows:,} of {counted(noise.rows, 'label')} look wrong, and a model that is always right "
+        f"{subject} {lies} above what the {noise.split} labels can show: {suspect}, and a model that is always right "
         f"would show about {most.value:.1%} ({most.low:.1%} to {most.high:.1%}); review these labels first"
     )
