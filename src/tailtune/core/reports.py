@@ -46,6 +46,14 @@ class Scored(Record):
         return self.metrics[self.metric]
 
 
+class Guard(Record):
+    """One per floor beside the target: what no quality makes up for (judge/guards.py)."""
+
+    metric: str = Field(description="A measure, such as macro_f1, recall/fraud or must_not_fail.")
+    floor: float = Field(ge=0, le=1, description="Least value, 0 to 1.")
+    why: str = Field("", description="Why it holds where nobody declared it, one sentence without full stop.")
+
+
 class Paired(Record):
     """One per comparison of two predictors on the same rows."""
 
@@ -173,6 +181,9 @@ class LadderReport(Report):
     fit_rows_capped: int = Field(0, description="Train rows left out of fitting by ladder.max_fit_rows.")
     encode_rows_per_s: float = Field(
         description="Pace of the encoder on these rows; training's cost is estimated from it."
+    )
+    label_rows: dict[str, int] = Field(
+        default_factory=dict, description="Label → train rows; field → train rows with a value. Empty in old reports."
     )
     rungs: tuple[RungResult, ...]
     curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
@@ -377,6 +388,7 @@ class DecideReport(Report):
     best_rung: str
     metric: str = Field("accuracy", description="The measure that the target is about.")
     target: float
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")

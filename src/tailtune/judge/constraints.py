@@ -9,7 +9,8 @@ from math import floor, log2, log10
 from typing import TypeVar
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
+from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
+from tailtune.judge.guards import missed as missed_floors
 from tailtune.judge.intervals import share
 
 S = TypeVar("S", bound=Scored)
@@ -27,6 +28,7 @@ class Targets:
         min_train_rows: Good labels from which a fine-tune is expected to pay.
         p99_ms: Slowest acceptable answer, 99th percentile; None when any will do.
         validity: Share of answers that must be usable, 0 to 1; None asks none.
+        guards: Floors of other measures (guards.py).
     """
 
     metric: str
@@ -36,6 +38,7 @@ class Targets:
     min_train_rows: int
     p99_ms: float | None = None
     validity: float | None = None
+    guards: tuple[Guard, ...] = ()
 
 
 def needed(targets: Targets) -> float:
@@ -93,8 +96,8 @@ def usable_enough(scored: Scored, targets: Targets) -> bool:
 
 
 def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Fast enough and usable enough: what no quality makes up for."""
-    return fast_enough(scored, targets) and usable_enough(scored, targets)
+    """Fast enough, usable enough, and no floor missed: what no quality makes up for."""
+    return fast_enough(scored, targets) and usable_enough(scored, targets) and not missed_floors(scored, targets.guards)
 
 
 def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
@@ -104,6 +107,8 @@ def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
         missed.append(f"its p99 {scored.latency.p99_ms:.2f} ms misses {targets.p99_ms:g} ms")
     if not usable_enough(scored, targets):
         missed.append(f"only {validity(scored).value:.1%} of its answers can be used, {targets.validity:.1%} must be")
+    if floors := missed_floors(scored, targets.guards):
+        missed.append(floors)
     return " and ".join(missed)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tailtune.config.model import TargetsSpec
 from tailtune.core.errors import TailTuneError
+from tailtune.core.measures import of_one
 from tailtune.core.money import known_sum
-from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
+from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
+from tailtune.judge.guards import by_default
 from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
@@ -19,8 +21,13 @@ from tailtune.tasks import saved
 TRAINING_PER_ENCODING = 4.0
 
 
-def targets_of(spec: TargetsSpec) -> Targets:
-    """What the product needs, as values that the judge takes."""
+def targets_of(spec: TargetsSpec, ladder: LadderReport) -> Targets:
+    """What the product needs, as values that the judge takes.
+
+    Args:
+        spec: As declared.
+        ladder: Knows how many train rows each label has.
+    """
     return Targets(
         metric=spec.METRIC,
         quality=spec.quality,
@@ -29,7 +36,20 @@ def targets_of(spec: TargetsSpec) -> Targets:
         min_train_rows=spec.min_train_rows,
         p99_ms=spec.p99_ms,
         validity=spec.validity,
+        guards=tuple(_guards(spec, ladder)),
     )
+
+
+def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
+    """Floors as declared; that of macro F1 also where nobody declared one and the labels are too uneven."""
+    if spec.macro_f1:
+        yield Guard(metric="macro_f1", floor=spec.macro_f1)
+    elif spec.macro_f1 is None and spec.METRIC == "accuracy":
+        assumed = by_default(ladder.label_rows, spec.quality)
+        yield from () if assumed is None else (assumed,)
+    for kind, floors in (("recall", spec.recall), ("f1", spec.f1)):
+        for name, floor in floors.items():
+            yield Guard(metric=of_one(kind, name), floor=floor)
 
 
 def line_of(results: Iterable[S]) -> S | None:
