@@ -21,8 +21,9 @@ from tailtune.judge.guards import (
     imbalance,
     missed,
     refusal,
+    surely_misses,
 )
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 from tailtune.judge.verdict import verdict
 from tailtune.tasks.classification.scoring import score
 
@@ -87,12 +88,31 @@ def test_a_first_version_below_a_floor_is_not_promoted() -> None:
 
 
 def test_what_rows_cannot_show_is_a_doubt() -> None:
-    near = measured(15, 0)
-    assert missed(near, (FRAUD,)) == ""
-    assert doubted(near, (FRAUD,)) == (
-        "its recall of fraud is 75.0 % (50.9 to 91.3) on 20 rows, below the floor 80.0 %"
+    assert missed(SHARP, (FRAUD,)) == doubted(BLIND, (FRAUD,)) == ""
+    assert doubted(SHARP, (FRAUD,)) == (
+        "its recall of fraud is 90.0 % (68.3 to 98.8) on 20 rows, not surely at the floor 80.0 %"
     )
-    assert doubted(SHARP, (FRAUD,)) == doubted(BLIND, (FRAUD,)) == ""
+    assert "though its recall of fraud is 90.0 %" in verdict(evidence(SHARP), targets(FRAUD), 5.0).reason
+
+
+def test_what_chance_may_have_kept_below_a_floor_waits_for_rows() -> None:
+    near = measured(15, 0)
+    assert doubted(near, (FRAUD,)) == ""
+    assert missed(near, (FRAUD,)) == ("its recall of fraud is 75.0 % (50.9 to 91.3) on 20 rows, below the floor 80.0 %")
+    outcome = verdict(evidence(near), targets(FRAUD), 5.0)
+    assert (outcome.verdict, outcome.cause) == ("not-yet", "rows")
+    assert outcome.reason.endswith("within its interval: label more such rows to tell")
+
+
+def test_a_floor_that_nobody_declared_is_missed_only_clearly() -> None:
+    floor = by_default(ROWS, 0.99)
+    assert floor is not None
+    near = measured(12, 0)
+    assert near.metrics["macro_f1"].value > 0.829 - 0.07
+    declared = floor.model_copy(update={"why": ""})
+    below = near.model_copy(update={"metrics": near.metrics | {"macro_f1": share(82, 100)}})
+    assert missed(below, (floor,)) == "" and "may" not in doubted(below, (declared,))
+    assert missed(below, (declared,)) and not surely_misses(below, declared)
 
 
 def test_what_was_not_measured_is_a_doubt() -> None:

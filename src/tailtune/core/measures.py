@@ -56,3 +56,9 @@ def measure_of(name: str) -> Measure | None:
         return MEASURES.get(name)
     title = f"{'F1' if kind == 'f1' else kind} of {about}"
     return Measure(name, title, about[:6], f"{title[0].upper()}{title[1:]}. {_OF_ONE[kind]}")
+
+
+def title_of(name: str) -> str:
+    """A measure for people; its name where nothing is known of it."""
+    known = measure_of(name)
+    return name if known is None else known.title

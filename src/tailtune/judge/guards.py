@@ -1,11 +1,12 @@
 """Floors beside the target: measures that no quality makes up for, such as the recall of one label.
 
-A floor is *missed* where the 95 % interval lies below it; a value below it whose interval reaches it is a *doubt*,
-which is named and forbids nothing: those rows cannot show it. Rows that must not fail are no sample, so one wrong
-answer misses. A missed floor keeps a candidate from staying, winning and being promoted, a first version too.
+A floor is *missed* where the measured value lies below it. A value that reaches it with an interval that does not is a
+*doubt*: those rows cannot show it, which is named and forbids nothing. A missed floor keeps a candidate from staying,
+winning and being promoted, a first version too.
 
 Where labels are so uneven that accuracy hardly depends on the rare ones, macro F1 has a floor that nobody declared:
 what it would be if the errors that the target allows fell on all rows alike. Below it, rare labels are neglected.
+That floor is missed only where its whole interval lies below: who just reaches the target is as often above it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
 from tailtune.core.figures import share
-from tailtune.core.measures import measure_of
+from tailtune.core.measures import title_of
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Guard, Scored
 
@@ -28,27 +29,35 @@ The archive of imbalanced data sets KEEL (Alcalá-Fdez et al. 2011) calls ratios
 
 
 def missed(scored: Scored, guards: Sequence[Guard]) -> str:
-    """Which floors it clearly misses, in words; empty when none."""
-    return " and ".join(_words(scored, guard) for guard in guards if misses(scored.metrics.get(guard.metric), guard))
+    """Which floors it misses, in words; empty when none."""
+    return " and ".join(_words(scored, guard) for guard in guards if misses(scored, guard))
 
 
 def doubted(scored: Scored, guards: Sequence[Guard]) -> str:
     """Which floors these rows cannot show that it reaches, in words; empty when none."""
-    return " and ".join(_words(scored, guard) for guard in guards if doubtful(scored.metrics.get(guard.metric), guard))
+    return " and ".join(_words(scored, guard) for guard in guards if doubtful(scored, guard))
 
 
-def misses(measured: Estimate | None, guard: Guard) -> bool:
-    """Whether a floor is clearly missed; what was not measured is a doubt."""
+def misses(scored: Scored, guard: Guard) -> bool:
+    """Whether a floor is missed; what was not measured is a doubt."""
+    measured = scored.metrics.get(guard.metric)
+    return _is_known(measured) and (measured.high if guard.why else measured.value) < guard.floor
+
+
+def surely_misses(scored: Scored, guard: Guard) -> bool:
+    """Whether it is missed, and no further rows would show otherwise."""
+    measured = scored.metrics.get(guard.metric)
     if not _is_known(measured):
         return False
-    if guard.metric == MUST_NOT_FAIL:
-        return measured.value < guard.floor
-    return measured.high < guard.floor
+    return (measured.value if guard.metric == MUST_NOT_FAIL else measured.high) < guard.floor
 
 
-def doubtful(measured: Estimate | None, guard: Guard) -> bool:
-    """Whether a floor was measured to be missed, but may be reached; or was not measured at all."""
-    return not _is_known(measured) or (measured.value < guard.floor and not misses(measured, guard))
+def doubtful(scored: Scored, guard: Guard) -> bool:
+    """Whether a floor was not measured, or is reached by the value and not by its interval."""
+    measured = scored.metrics.get(guard.metric)
+    if not _is_known(measured):
+        return True
+    return guard.metric != MUST_NOT_FAIL and measured.low < guard.floor and not misses(scored, guard)
 
 
 def refusal(winner: Scored, guards: Sequence[Guard]) -> Decision | None:
@@ -111,15 +120,15 @@ def _is_known(measured: Estimate | None) -> TypeGuard[Estimate]:
 
 def _words(scored: Scored, guard: Guard) -> str:
     """`recall of fraud is 20.0 % (12.1 to 30.0) on 80 rows, below its floor 80.0 %`."""
-    measure, measured = measure_of(guard.metric), scored.metrics.get(guard.metric)
-    name = guard.metric if measure is None else measure.title
+    name, measured = title_of(guard.metric), scored.metrics.get(guard.metric)
     if not _is_known(measured):
         return f"{name} was not measured, and has the floor {share(guard.floor)}"
     if guard.metric == MUST_NOT_FAIL:
         wrong = round((1 - measured.value) * measured.rows)
         return f"it answers {wrong:,} of the {measured.rows:,} rows that must not fail wrongly"
     between = f"({measured.low * 100:.1f} to {measured.high * 100:.1f})"
+    lies = "below" if misses(scored, guard) else "not surely at"
     return (
-        f"its {name} is {share(measured.value)} {between} on {measured.rows:,} rows, below the floor "
+        f"its {name} is {share(measured.value)} {between} on {measured.rows:,} rows, {lies} the floor "
         f"{share(guard.floor)}"
     )

@@ -12,8 +12,8 @@ from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.guards import by_default
-from tailtune.judge.verdict import Evidence
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -34,6 +34,7 @@ def targets_of(spec: TargetsSpec, ladder: LadderReport) -> Targets:
         min_effect=spec.min_effect,
         head_room=spec.head_room,
         min_train_rows=spec.min_train_rows,
+        margin=spec.margin,
         p99_ms=spec.p99_ms,
         validity=spec.validity,
         guards=tuple(_guards(spec, ladder)),
