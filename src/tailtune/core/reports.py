@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving
 
 
 class Report(Record):
@@ -330,10 +330,11 @@ class CandidateCost(Record):
     title: str
     quality: float | None
     one_off_usd: Usd | None = Field(description="Spent once.")
-    monthly_usd: Usd | None = Field(description="Spent every month, whatever the volume.")
+    monthly_usd: Usd | None = Field(description="Spent every month, requests aside; cores are those of the volume.")
     request_usd: Usd | None = Field(description="Spent on every request.")
     lines: tuple[CostLine, ...] = Field((), description="Their sum over the horizon is total_usd.")
     total_usd: Usd | None = Field(None, description="Over the horizon at the declared volume; null when not known.")
+    serving: Serving | None = Field(None, description="Null where no cores of our own serve, and in old reports.")
 
 
 class Economics(Record):
@@ -352,6 +353,9 @@ class Economics(Record):
     probability: float | None = Field(None, description="Share of bootstrap draws in which the net value is above 0.")
     break_even_per_day: Estimate | None = Field(
         None, description="Requests a day from which the fine-tune costs less in all; value NaN when never."
+    )
+    cheaper_until_per_day: Estimate | None = Field(
+        None, description="Requests a day up to which it does; null when there is no such end."
     )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
 

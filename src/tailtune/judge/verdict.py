@@ -69,9 +69,10 @@ from tailtune.judge.net_value import (
     candidates_beside,
     economics,
     optimistic_quality,
+    paying_volumes,
     weigh,
 )
-from tailtune.judge.would_change import volume_that_pays, would_change
+from tailtune.judge.would_change import would_change
 
 Cause = Literal["rows", "context", "labels", "other"]
 """What an answer of *not yet* waits for."""
@@ -296,8 +297,8 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
         return ""
     horizon = counted(weighed.inputs.horizon_months, "month")
     reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
-    paying = volume_that_pays(weighed)
-    return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
+    volumes = paying_volumes(weighed)
+    return reason + (f"; it would pay {volumes}" if volumes else "")
 
 
 def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) -> str:

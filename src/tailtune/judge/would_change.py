@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from tailtune.core.figures import two_digits
 from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import (
@@ -22,7 +23,6 @@ from tailtune.judge.constraints import (
 from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.guards import misses
-from tailtune.judge.net_value import Weighed
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -122,14 +122,6 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     return relaxed
 
 
-def volume_that_pays(weighed: Weighed) -> float | None:
-    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
-    worth = weighed.worth()
-    if worth is None or math.isnan(worth.break_even.value):
-        return None
-    return _rounded(worth.break_even.value, math.ceil, least=1.0)
-
-
 def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
     """The nearest values above and below with another answer, and where it is not that, with the fine-tune as answer.
 
@@ -158,15 +150,7 @@ def _turned(
         middle = math.sqrt(near * far)
         near, far = (near, middle) if ask(middle) in others else (middle, far)
     for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
-        value = _rounded(far, round_, least)
+        value = two_digits(far, round_, least)
         if value > 0 and (there := ask(value)) in others:
             return value, there
     return None  # rounding stepped over a narrow range
-
-
-def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
-    """Two significant digits, but no finer than `least`."""
-    if value <= 0:
-        return 0.0
-    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
-    return round_(value / unit) * unit

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tailtune.config.model import TargetsSpec
 from tailtune.core.errors import TailTuneError
 from tailtune.core.measures import of_one
 from tailtune.core.money import known_sum
-from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, Surroundings
+from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, RungResult, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
 from tailtune.judge.evidence import Evidence
@@ -105,19 +105,23 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
         cadence=cadence,
         reading=ladder.reading,
         diagnosis=context.inputs.report(DiagnoseReport),
-        inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
+        inputs=_cost_inputs(context, local, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
 
 
 def _cost_inputs(
     context: Context,
+    local: Sequence[RungResult],
     cadence_days: float | None,
     kept_gb: float,
     train_rows: int,
     estimated: float | None,
     bought: float | None,
 ) -> CostInputs | None:
-    """Volume and prices; None when no volume is declared."""
+    """Volume and prices; None when no volume is declared.
+
+    A fine-tune is taken to be as slow as the slowest local rung: both read the text with the encoder.
+    """
     value = context.case.spec.value
     if value.requests_per_day is None:
         return None
@@ -136,6 +140,8 @@ def _cost_inputs(
         new_labels_per_change=value.new_labels_per_change,
         core_hour_usd=prices.cpu_core_hour_usd,
         serving_cores=prices.serving_cores,
+        utilisation=prices.utilisation,
+        tuned_ms=max((rung.latency.mean_ms for rung in local), default=None),
         person_hour_usd=prices.person_hour_usd,
         label_usd=prices.label_usd,
         storage_gb_month_usd=prices.storage_gb_month_usd,
