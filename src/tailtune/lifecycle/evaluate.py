@@ -14,7 +14,7 @@ from tailtune.core.figures import usd
 from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
-from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
+from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, LadderReport, Paired
 from tailtune.judge.ceiling import ceiling_note
 from tailtune.judge.constraints import needed
 from tailtune.judge.economics import usd_per_1000
@@ -51,7 +51,7 @@ def run(context: Context) -> EvaluateReport:
     scored = _score_all(context, test, best, folders, embed)
     tested = _tested(context, scored, best)
     spec = context.case.spec
-    targets = targets_of(spec.targets)
+    targets = targets_of(spec.targets, inputs.report(LadderReport))
     decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
     labels = check_test(context, test, embed)
     winner = FINE_TUNE if decision.yes else best

@@ -17,11 +17,12 @@ from tailtune.core.errors import (
     UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
-from tailtune.core.reports import EvaluateReport, Paired
+from tailtune.core.reports import EvaluateReport, LadderReport, Paired
+from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import line_of
+from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.identity import split_digest, winner_of
 from tailtune.predictors.base import CachedEmbed, Predictor
@@ -57,7 +58,9 @@ def settle(
         return _as_settled(version)
     spec = context.case.spec
     line = line_of(evaluated.candidates)
-    comparison, refusal = None, not_above(winner_of(evaluated), line)
+    targets = targets_of(spec.targets, context.inputs.report(LadderReport))
+    winner = winner_of(evaluated)
+    comparison, refusal = None, not_above(winner, line) or floor_refusal(winner, targets.guards)
     if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, champion.tags.get("split_digest"), split_digest(context))
     if champion is not None and refusal is None:
