@@ -347,6 +347,7 @@ class Economics(Record):
         None, description="Requests a day up to which it does; null when there is no such end."
     )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
+    defaults: tuple[str, ...] = Field((), description="Prices and hours that are defaults: nobody declared them.")
 
     @model_validator(mode="after")
     def _probability_is_one(self) -> Economics:
