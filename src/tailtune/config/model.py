@@ -101,6 +101,12 @@ class TargetsSpec(StrictSpec):
 
     p99_ms: float | None = Field(None, gt=0, description="Slowest acceptable answer, 99th percentile, milliseconds.")
     min_effect: float = Field(0.005, ge=0, lt=0.5, description="Smallest gain in quality worth having.")
+    margin: float = Field(
+        0.01,
+        gt=0,
+        lt=0.5,
+        description="What a cheaper or newer candidate may be worse and still count as not worse.",
+    )
     head_room: float = Field(
         1.5, ge=1, description="A cheaper rung must have error ≤ target error / head_room to stay."
     )
@@ -168,7 +174,7 @@ class RegisterSpec(StrictSpec):
     model: str | None = Field(None, description="Registered model's name; the use case's name when null.")
     promote_if: Literal["better", "not-worse"] = Field(
         "better",
-        description="better: paired interval against the champion above 0; not-worse: above −min_effect.",
+        description="better: clearly above the champion; not-worse: at most targets.margin below it, nor dearer.",
     )
 
     @field_validator("model")
