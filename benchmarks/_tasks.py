@@ -14,8 +14,8 @@ from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, PromptedRung, RungResult, Settled
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence, CostInputs
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.sequential import Outcomes
-from tailtune.judge.verdict import Evidence
 
 LOCAL = ("tfidf", "retrieval", "probe")
 PROMPTS = ("lm_zero_shot", "lm_few_shot", "lm_retrieval", "lm_strong")

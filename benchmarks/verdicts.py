@@ -45,9 +45,10 @@ from tailtune.judge import final
 from tailtune.judge import verdict as before
 from tailtune.judge.constraints import meets_with_head_room, needed, servable
 from tailtune.judge.counted import Counted
-from tailtune.judge.intervals import difference, share, swap_test
+from tailtune.judge.intervals import difference, swap_test
 from tailtune.judge.net_value import DRAWS, Drawn, Weighed, Worth
 from tailtune.judge.sequential import Look, look
+from tailtune.judge.shares import share
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec

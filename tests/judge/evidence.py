@@ -14,8 +14,8 @@ from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedR
 from tailtune.judge.constraints import Targets
 from tailtune.judge.counted import Counted, Places
 from tailtune.judge.economics import Cadence, CostInputs
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.scores import Score, compare
-from tailtune.judge.verdict import Evidence
 
 
 def around(value: float, low: float | None = None, rows: int = 1000) -> Estimate:

@@ -24,7 +24,7 @@ from tailtune.judge.constraints import (
     usd_between,
     validity,
 )
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 

@@ -13,9 +13,9 @@ from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
-from tailtune.judge.verdict import Evidence
 from tailtune.tasks import table
 
 TARGETS = product_targets(0.94, min_effect=0.005, min_train_rows=5000)
@@ -65,9 +65,28 @@ def test_a_clear_gain_wins_and_says_by_how_much() -> None:
 
 @pytest.mark.parametrize("low", [0.0, -0.001])
 def test_ties_stay_with_the_cheaper_one(low: float) -> None:
-    won, final = judged(measured(gap(0.01, low, 0.02)))
+    won, final = judged(measured(gap(0.002, low - 0.004, 0.008)))
     assert not won.yes
-    assert won.reason.startswith("the fine-tune is not clearly better than Probe: +1.0 points")
+    assert won.reason.startswith("the fine-tune is not clearly better than Probe: +0.2 points")
+    assert final.verdict == "stay"
+
+
+def test_rows_that_do_not_rule_a_gain_out_say_not_yet_and_how_many_would() -> None:
+    won, final = judged(measured(gap(0.01, -0.01, 0.03)))
+    assert (won.yes, final.verdict) == (False, "not-yet")
+    assert final.reason.endswith(
+        "3,080 test rows show the difference to ± 2.0 points, and do not rule out a gain worth having: about 13,000 "
+        "would tell"
+    )
+    reached = judged(measured(gap(0.01, -0.01, 0.03), rung=candidate("probe", 0.94)))[1]
+    assert reached.verdict == "stay", "the cheaper one does what is asked"
+
+
+def test_what_is_clearly_worse_is_called_so() -> None:
+    won, final = judged(measured(gap(-0.02, -0.03, -0.01)))
+    assert (
+        won.reason.startswith("the fine-tune is clearly worse than Probe: −2.0 points") or "-2.0 points" in won.reason
+    )
     assert final.verdict == "stay"
 
 
@@ -113,13 +132,13 @@ def test_neither_reaches_the_target_and_labels_are_few() -> None:
     won, final = judged(short, few)
     assert (won.yes, final.verdict) == (False, "not-yet")
     assert "neither reaches the target 94.0%: 3,000 good labels are fewer than 5,000" in final.reason
-    assert judged(measured(gap(0.01, -0.001, 0.02)), few)[1].verdict == "stay"
-    assert judged(short)[1].verdict == "stay"
+    assert judged(measured(gap(0.001, -0.005, 0.008)), few)[1].verdict == "stay"
+    assert judged(replace(short, comparison=gap(0.001, -0.005, 0.008)))[1].verdict == "stay"
     assert judged(replace(short, comparison=gap(0.01, 0.002, 0.02)), few)[1].verdict == "fine-tune"
 
 
 def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> None:
-    short = measured(gap(0.01, -0.001, 0.02), fine_tune=candidate("lora", 0.93))
+    short = measured(gap(0.003, -0.004, 0.009), fine_tune=candidate("lora", 0.93))
     won, final = judged(short)
     assert (won.yes, final.verdict, final.reason) == (False, "stay", won.reason)
     assert final.reason.endswith(
@@ -129,12 +148,12 @@ def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> N
     )
     open_ = judged(short, evidence(rung("probe", 0.9), unmeasured=["prompted models"]))[1]
     assert "measure what was not measured, or agree" in open_.reason
-    reached = judged(measured(gap(0.01, -0.001, 0.02), rung=candidate("probe", 0.94)))[1]
+    reached = judged(measured(gap(0.003, -0.004, 0.009), rung=candidate("probe", 0.94)))[1]
     assert "short" not in reached.reason
 
 
 @pytest.mark.parametrize(
-    ("comparison", "verdict"), [(gap(0.01, -0.001, 0.02), "stay"), (gap(0.01, 0.002, 0.02), "fine-tune")]
+    ("comparison", "verdict"), [(gap(0.003, -0.004, 0.009), "stay"), (gap(0.01, 0.002, 0.02), "fine-tune")]
 )
 def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, verdict: str) -> None:
     tuned = candidate("lora", 0.95 if verdict == "stay" else 0.935)

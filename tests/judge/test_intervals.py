@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tailtune.judge.counted import Counted
-from tailtune.judge.intervals import at_level, difference, interval, share, swap_test
+from tailtune.judge.intervals import difference, interval, swap_test
+from tailtune.judge.shares import at_level, share
 
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 

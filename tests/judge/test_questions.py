@@ -10,9 +10,10 @@ from judge.evidence import cost_inputs, curve, evidence, product_targets, prompt
 from tailtune.core.reports import DiagnoseReport, FailureClass, Question
 from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
-from tailtune.judge.intervals import share
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.questions import CONTEXT, questions
-from tailtune.judge.verdict import Evidence, verdict
+from tailtune.judge.shares import share
+from tailtune.judge.verdict import verdict
 from tailtune.tasks.saved import RUNG_KINDS
 
 STRICT = product_targets(0.94)

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.evidence import cost_inputs, evidence, product_targets, prompted, rung
-from tailtune.core.records import Decision
-from tailtune.core.reports import PromptedRung, Verdict
+from tailtune.core.records import Decision, Estimate
+from tailtune.core.reports import DiagnoseReport, FailureClass, PromptedRung, RungResult, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
-from tailtune.judge.verdict import may_train, seldom_line, turning_points, verdict
+from tailtune.judge.shares import share
+from tailtune.judge.verdict import may_train, verdict
+from tailtune.judge.would_change import seldom_line, turning_points
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 MAX_USD = 4.0
@@ -45,7 +47,7 @@ def test_when_no_rung_is_fast_enough_the_reason_says_so_and_not_that_accuracy_is
     assert (found.verdict, found.best.name) == ("fine-tune", "probe")
     assert found.reason.startswith("no rung meets the latency target p99 10 ms; Probe reaches 99.0 % (98.0–100.0)")
     assert "short of" not in found.reason
-    assert found.would_change[0].startswith("a target accuracy of 98.0% or less with a latency target of 25.4 ms")
+    assert found.would_change[0].startswith("a target accuracy of 98.0% or less with a latency target of 25.5 ms")
 
 
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:
@@ -85,8 +87,9 @@ def test_a_fine_tune_can_pay_at_a_known_price_and_at_none() -> None:
 
 def test_a_wide_interval_is_named_as_the_reason() -> None:
     found = verdict(evidence(rung("probe", 0.97, low=0.91)), TARGETS, MAX_USD)
-    assert found.verdict == "fine-tune"
+    assert (found.verdict, found.cause) == ("not-yet", "rows")
     assert "reaches 97.0 % (91.0–98.0), but the low end of its interval is short of the target 94.0%" in found.reason
+    assert "1,000 dev rows show Probe to ± 3.5 points and cannot tell" in found.reason
 
 
 def test_what_was_not_measured_would_change_the_verdict() -> None:
@@ -192,13 +195,13 @@ def test_a_prompt_that_is_slow_or_unusable_does_not_stay() -> None:
     slow = replace(TARGETS, p99_ms=500.0)
     assert verdict(evidence(rung("probe", 0.9), dear()), slow, MAX_USD).best.name == "probe"
     strict = replace(TARGETS, validity=0.995)
-    rude = prompted(0.97, low=0.95, invalid_rows=10)
+    rude = prompted(0.97, low=0.95, invalid_rows=20)
     found = verdict(evidence(rude), strict, MAX_USD)
     assert (found.verdict, found.best.name) == ("fine-tune", "lm_retrieval")
     assert found.reason.startswith(
-        "Retrieval prompt reaches 97.0 % (95.0–98.0), but only 99.0% of its answers can be used, 99.5% must be; "
+        "Retrieval prompt reaches 97.0 % (95.0–98.0), but only 98.0% of its answers can be used, 99.5% must be; "
     )
-    assert found.would_change[0].endswith("with a validity of 99.0% or less: Retrieval prompt would do")
+    assert found.would_change[0].endswith("with a validity of 98.0% or less: Retrieval prompt would do")
 
 
 def test_nothing_pays_where_errors_are_cheap_and_requests_few() -> None:
@@ -356,3 +359,106 @@ def test_a_cadence_that_is_only_seen_and_turned_the_verdict_is_named() -> None:
     assert seldom_line(Cadence(7, 7), cost_inputs(cadence_days=7), ask) == [], "declared: nobody has to be told"
     assert seldom_line(Cadence(None, 60), cost_inputs(cadence_days=60), ask) == [], "it turned nothing"
     assert seldom_line(Cadence(), cost_inputs(cadence_days=None), ask) == []
+
+
+def measured(hits: int, rows: int, name: str = "probe") -> RungResult:
+    """A rung with the interval that so many right rows really have."""
+    return rung(name, 0.5).model_copy(update={"metrics": {"accuracy": share(hits, rows)}})
+
+
+def test_sixty_of_sixty_rows_are_too_few_to_tell() -> None:
+    found = verdict(evidence(measured(60, 60)), product_targets(0.95), MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "rows")
+    assert found.reason.endswith(
+        "60 dev rows show Probe to ± 3.0 points and cannot tell: about 72 would, so label more rows (dev takes its "
+        "share) or raise split.dev_share"
+    )
+    assert verdict(evidence(measured(72, 72)), product_targets(0.95), MAX_USD).verdict == "stay"
+
+
+def test_the_luckiest_of_ten_must_show_more_than_an_only_one() -> None:
+    alone, targets = measured(146, 150), product_targets(0.93)
+    assert verdict(evidence(alone), targets, MAX_USD).verdict == "stay"
+    many = [measured(130, 150, f"r{i}") for i in range(9)]
+    found = verdict(evidence(*many, alone), targets, MAX_USD)
+    assert found.verdict == "not-yet"
+    assert "but as one of 10 rungs looked at it is not sure to reach the target 93.0%" in found.reason
+
+
+def test_who_misses_by_one_constraint_alone_is_named() -> None:
+    targets = replace(TARGETS, p99_ms=1000.0)
+    near = prompted(0.99, p99_ms=1001.0)
+    found = verdict(evidence(rung("probe", 0.9), near), targets, MAX_USD)
+    assert (found.verdict, found.best.name) == ("fine-tune", "probe")
+    assert "; Retrieval prompt reaches 99.0 % (98.0–100.0), but its p99 1001.00 ms misses 1000 ms; " in found.reason
+    assert "a latency target of 1001.0 ms or more: Retrieval prompt would do" in found.would_change
+    timed = near.latency.model_copy(update={"p99_low_ms": 950.0})
+    open_ = verdict(evidence(rung("probe", 0.9), near.model_copy(update={"latency": timed})), targets, MAX_USD)
+    assert (open_.verdict, open_.cause) == ("not-yet", "rows")
+    assert "its p99 1001.00 ms (950.0 to not bounded) misses 1000 ms, within its interval" in open_.reason
+
+
+def faulty(fault: str, rows: int, failures: int = 100) -> DiagnoseReport:
+    other = FailureClass(
+        fault="unexplained",
+        reason="unexplained",
+        rows=failures - rows,
+        share=share(failures - rows, failures),
+        action="?",
+    )
+    mine = FailureClass(
+        fault=fault, reason="retrieval missed", rows=rows, share=share(rows, failures), action="show more examples"
+    )  # type: ignore[arg-type]
+    return DiagnoseReport(
+        use_case="toy", stage="diagnose", rung="lm_retrieval", strong_model="large", rows=1000, failures=failures,
+        classes=(mine, other),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "words"), [("context", "the context"), ("label", "labels")])
+def test_faults_that_alone_keep_the_best_prompt_out_are_mended_first(fault: str, words: str) -> None:
+    shown = replace(evidence(prompted(0.9)), diagnosis=faulty(fault, 70))
+    found = verdict(shown, TARGETS, MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "context")
+    assert found.reason.endswith(
+        f"of 100 failures of Retrieval prompt 70 are the fault of {words}, and without them it would do: fix {words} "
+        "first (show more examples)"
+    )
+    assert verdict(replace(shown, diagnosis=faulty(fault, 40)), TARGETS, MAX_USD).verdict == "fine-tune"
+    hopeless = replace(evidence(prompted(0.7)), diagnosis=faulty(fault, 70))
+    assert verdict(hopeless, TARGETS, MAX_USD).verdict == "fine-tune", "mending would not do"
+
+
+def test_a_model_that_is_too_weak_is_called_so() -> None:
+    shown = replace(evidence(prompted(0.9)), diagnosis=faulty("model", 70))
+    found = verdict(shown, TARGETS, MAX_USD)
+    assert found.verdict == "fine-tune"
+    assert "the context is sound and small too weak: large answers 70 of its 100 failures" in found.reason
+    slow = prompted(0.99, p99_ms=3000, name="lm_strong", title="Strong model", role="strong")
+    dear = verdict(
+        replace(evidence(prompted(0.9), slow), diagnosis=faulty("model", 70)), replace(TARGETS, p99_ms=1000.0), MAX_USD
+    )
+    assert dear.reason.endswith("but its p99 3000.00 ms misses 1000 ms: this is a fine-tune of another, smaller model")
+
+
+def test_a_gain_that_may_be_none_does_not_ask_for_labels() -> None:
+    climbing = evidence(rung("probe", 0.9), train_rows=3000, gain=0.03)
+    last = climbing.curve[-1]
+    for low, verdict_ in ((0.01, "not-yet"), (-0.005, "fine-tune")):
+        gain = Estimate(value=0.03, low=low, high=0.06, rows=300)
+        shown = replace(climbing, curve=(*climbing.curve[:-1], last.model_copy(update={"gain": gain})))
+        assert verdict(shown, TARGETS, MAX_USD).verdict == verdict_
+
+
+def test_a_training_that_costs_hardly_anything_is_tried_where_labels_are_few() -> None:
+    few = verdict(evidence(rung("probe", 0.9), train_rows=3000, gain=0.03, usd=0.006), TARGETS, MAX_USD)
+    assert (few.verdict, few.cause) == ("not-yet", "labels")
+    tried = may_train(few, "auto", 0.006, 0.10)
+    assert tried.yes and tried.reason == (
+        "a training costs about $0.0060, below train.experiment_usd $0.10: it is tried; the verdict alone was not-yet"
+    )
+    assert not may_train(few, "auto", 0.2, 0.10).yes
+    assert not may_train(few, "auto", None, 0.10).yes
+    assert not may_train(few, "never", 0.006, 0.10).yes
+    stays = verdict(evidence(rung("probe", 0.97), train_rows=3000, gain=0.03, usd=0.006), TARGETS, MAX_USD)
+    assert stays.verdict == "stay" and not may_train(stays, "auto", 0.006, 0.10).yes

@@ -65,7 +65,7 @@ def test_the_figures_follow_from_the_answers(paths: Paths, report: LadderReport)
     for rung in report.rungs:
         lines = [answer[rung.name] for answer in answers]
         right = sum(a == b for a, b in zip(lines, expected, strict=True))
-        known = binomtest(right, len(dev)).proportion_ci(method="wilson")
+        known = binomtest(right, len(dev)).proportion_ci(method="exact")
         assert rung.quality.value == right / len(dev)
         assert (rung.quality.low, rung.quality.high) == pytest.approx((known.low, known.high))
         macro = f1_score(expected, lines, average="macro", labels=sorted(set(expected)), zero_division=0)

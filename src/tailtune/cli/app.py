@@ -152,6 +152,21 @@ def prompts(use_case: UseCaseName) -> None:
 
 
 @cli.command(rich_help_panel=LIFE)
+def labels(
+    use_case: UseCaseName,
+    source: Annotated[
+        Path, typer.Option("--from", help="CSV, JSONL or Parquet file with the columns id (or text), label, who.")
+    ],
+) -> None:
+    """Take in labels that people corrected or confirmed; the next run counts with them."""
+    from tailtune.cli.labels import take_labels
+
+    for line in take_labels(Paths.find(), use_case, source):
+        _show(line)
+    print(f"Next:  tailtune run {use_case}")
+
+
+@cli.command(rich_help_panel=LIFE)
 def verdict(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with its evidence.")] = False,

@@ -102,10 +102,7 @@ class TargetsSpec(StrictSpec):
     p99_ms: float | None = Field(None, gt=0, description="Slowest acceptable answer, 99th percentile, milliseconds.")
     min_effect: float = Field(0.005, ge=0, lt=0.5, description="Smallest gain in quality worth having.")
     margin: float = Field(
-        0.01,
-        gt=0,
-        lt=0.5,
-        description="What a cheaper or newer candidate may be worse and still count as not worse.",
+        0.01, gt=0, lt=0.5, description="What a cheaper or newer candidate may be worse and still count as not worse."
     )
     head_room: float = Field(
         1.5, ge=1, description="A cheaper rung must have error ≤ target error / head_room to stay."
@@ -140,6 +137,9 @@ class TrainSpec(StrictSpec):
 
     when: Literal["auto", "always", "never"] = Field("auto", description="auto obeys the decision.")
     max_cost_usd: SpendingLimit = Field(5, gt=0, description="Stop before spending more than this, US dollars.")
+    experiment_usd: Usd = Field(
+        0.10, ge=0, description="Where few labels alone speak against it, a training below this is tried, US dollars."
+    )
     rank: int = Field(16, ge=1, le=256, description="LoRA rank r.")
     alpha: int = Field(32, ge=1, le=1024, description="LoRA scale is alpha / rank.")
     dropout: float = Field(0.0, ge=0, lt=1, description="LoRA dropout; 0 takes a faster path.")

@@ -126,6 +126,11 @@ class CasePaths:
         """The raw rows."""
         return self.project.data / self.use_case
 
+    @property
+    def corrections(self) -> Path:
+        """Labels that people corrected or confirmed, written by `tailtune labels`; may be missing."""
+        return self.data / "corrections.jsonl"
+
     def rows_file(self, file: str) -> Path:
         """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.
 

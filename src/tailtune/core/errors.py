@@ -92,6 +92,10 @@ class TooLargeError(TailTuneError):
     """Something would take more memory than a run may; the ladder names the rung as unmeasured and goes on."""
 
 
+class OutOfBoundsError(TailTuneError):
+    """A prompt's template makes, or takes, more than any prompt needs; what fills it says where."""
+
+
 class MissingInputError(TailTuneError):
     """A stage was called before the stage that writes what it reads."""
 

@@ -31,6 +31,7 @@ class Row(Generic[Label]):
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
+        reviewed: Whether a person has looked at this very label, and corrected or confirmed it.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Row(Generic[Label]):
     origin: str
     split: Split | None = None
     group: str | None = None
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,11 +122,21 @@ class Latency(Record):
     p99_ms: float
     mean_ms: float
     rows: int
+    p99_low_ms: float = Field(math.inf, description="Low end of p99's 95 % interval; infinite when it was not kept.")
+    p99_high_ms: float | None = Field(None, description="High end; null when so few rows cannot bound it.")
     parts: dict[str, float] = Field(
         default_factory=dict,
         description="Mean milliseconds by part. Local: tokenise, infer, decode. Endpoint: connect, tls, wait (to the "
         "first byte), body, and server, the part of wait that the server itself reports.",
     )
+
+    @property
+    def p99_range(self) -> str:
+        """`12.30 ms (11.9 to 14.0)`; an end that the rows cannot bound is said to be so."""
+        if math.isinf(self.p99_low_ms):
+            return f"{self.p99_ms:.2f} ms"
+        high = "not bounded" if self.p99_high_ms is None else f"{self.p99_high_ms:.1f}"
+        return f"{self.p99_ms:.2f} ms ({self.p99_low_ms:.1f} to {high})"
 
 
 class Cost(Record):

@@ -88,6 +88,9 @@ class CurateReport(Report):
     test_file: bool = Field(description="True when the user gave the test split.")
     test_rows_read: int = Field(0, description="Of rows_read, those from the given test file.")
     leaked_test_rows: int = Field(0, description="Test-file rows whose text (near-)stood in the training file.")
+    corrected_rows: int = Field(0, description="Kept rows whose label a person corrected.")
+    confirmed_rows: int = Field(0, description="Kept rows whose label a person looked at and left as it was.")
+    unused_corrections: int = Field(0, description="Corrections of rows that are not kept: dropped, or gone.")
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> CurateReport:
@@ -132,6 +135,9 @@ class CurvePoint(Record):
 
     rows: int
     quality: Estimate
+    gain: Estimate | None = Field(
+        None, description="Of a doubling, over the last two steps up to here, paired by row; null where there is none."
+    )
 
 
 class Reading(Record):

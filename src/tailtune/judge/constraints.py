@@ -10,9 +10,11 @@ from typing import TypeVar
 
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import LEVEL, at_level, share
 
 S = TypeVar("S", bound=Scored)
+_MOST_TIMES = 1000.0
+"""Times the rows that are, up to which more of them are looked for."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Targets:
         min_effect: Smallest gain in quality worth having.
         head_room: A cheaper rung must have error ≤ target error / head_room to stay.
         min_train_rows: Good labels from which a fine-tune is expected to pay.
+        margin: What a cheaper candidate may be worse and still count as not worse, 0 to 1.
         p99_ms: Slowest acceptable answer, 99th percentile; None when any will do.
         validity: Share of answers that must be usable, 0 to 1; None asks none.
     """
@@ -34,6 +37,7 @@ class Targets:
     min_effect: float
     head_room: float
     min_train_rows: int
+    margin: float = 0.01
     p99_ms: float | None = None
     validity: float | None = None
 
@@ -43,9 +47,17 @@ def needed(targets: Targets) -> float:
     return 1 - (1 - targets.quality) / targets.head_room
 
 
-def meets_with_head_room(quality: Estimate, targets: Targets) -> bool:
-    """The measured error leaves head-room, and even the interval's low end reaches the target."""
-    return quality.value >= needed(targets) and quality.low >= targets.quality
+def meets_with_head_room(quality: Estimate, targets: Targets, looks: int = 1) -> bool:
+    """The measured error leaves head-room, and even the interval's low end reaches the target.
+
+    Args:
+        quality: As measured.
+        targets: What the product needs.
+        looks: Rungs that were looked at on the same rows: the luckiest of ten must show more than an only one, so the
+            interval's level is divided by them (Bonferroni). A confidence sequence was already taken so.
+    """
+    sure = at_level(quality, LEVEL / looks)
+    return quality.value >= needed(targets) and sure.low >= targets.quality
 
 
 def best_of(scored: Iterable[S]) -> S | None:
@@ -63,9 +75,48 @@ def above(scored: Scored, line: Scored | None) -> bool:
     return line is None or scored.quality.value > line.quality.value
 
 
-def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> bool:
+def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
     """Whether it can be what to stay with: it serves, meets the target with head-room, and reads the text to do so."""
-    return servable(scored, targets) and meets_with_head_room(scored.quality, targets) and above(scored, line)
+    return servable(scored, targets) and meets_with_head_room(scored.quality, targets, looks) and above(scored, line)
+
+
+def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
+    """Whether more rows could show that it stays: it is not shown to, nor shown to fall short of anything."""
+    possible = _may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
+    return possible and not stays(scored, targets, line, looks)
+
+
+def _may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
+    """Whether the intervals of p99 and of usable answers reach what is asked for."""
+    latency, usable = scored.latency, validity(scored)
+    fast = fast_enough(scored, targets) or (latency is not None and latency.p99_low_ms <= (targets.p99_ms or 0))
+    return fast and (usable_enough(scored, targets) or usable.high >= (targets.validity or 0))
+
+
+def rows_to_tell(quality: Estimate, targets: Targets, looks: int = 1) -> int | None:
+    """Rows, at two digits, on which a quality as measured would be shown to do, or to fall short.
+
+    None where not even a thousand times the rows would: it lies where the two meet.
+    """
+    if quality.worth_rows is None or math.isnan(quality.value) or not quality.rows:
+        return None
+
+    def tells(times: float) -> bool:
+        more = quality.model_copy(update={"worth_rows": (quality.worth_rows or 0.0) * times})
+        if quality.value >= needed(targets):
+            return meets_with_head_room(more, targets, looks)
+        return at_level(more, LEVEL).high < needed(targets)
+
+    low, high = 1.0, 2.0
+    while not tells(high):
+        low, high = high, high * 2
+        if high > _MOST_TIMES:
+            return None
+    for _ in range(20):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    unit = 10 ** max(0, math.floor(math.log10(quality.rows * high)) - 1)
+    return int(math.ceil(quality.rows * high / unit) * unit)
 
 
 def no_better(scored: Scored, line: Scored) -> str:
@@ -97,11 +148,34 @@ def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
     return fast_enough(scored, targets) and usable_enough(scored, targets)
 
 
+def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
+    """Which of these it was measured to meet, though its interval does not: in words; empty when none.
+
+    A p99 whose high end so few rows cannot bound says nothing here.
+    """
+    latency, open_ = scored.latency, []
+    if latency is not None and targets.p99_ms is not None and (latency.p99_high_ms or 0) > targets.p99_ms:
+        open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
+    usable = validity(scored)
+    if targets.validity is not None and usable.low < targets.validity < usable.value:
+        open_.append(f"{pct(usable)} of its answers can be used, and {targets.validity:.1%} must be")
+    return " and ".join(open_)
+
+
+def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
+    """What it misses, where quality would do and one constraint alone does not: in words; empty otherwise."""
+    if not (meets_with_head_room(scored.quality, targets) and above(scored, line)):
+        return ""
+    if fast_enough(scored, targets) is usable_enough(scored, targets):
+        return ""  # it misses nothing, or both
+    return f"{scored.title} reaches {pct(scored.quality)}, but {shortcomings(scored, targets)}"
+
+
 def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
     """Which of these it misses, in words; empty when none."""
     missed = []
     if not fast_enough(scored, targets) and scored.latency is not None:
-        missed.append(f"its p99 {scored.latency.p99_ms:.2f} ms misses {targets.p99_ms:g} ms")
+        missed.append(f"its p99 {scored.latency.p99_range} misses {targets.p99_ms:g} ms")
     if not usable_enough(scored, targets):
         missed.append(f"only {validity(scored).value:.1%} of its answers can be used, {targets.validity:.1%} must be")
     return " and ".join(missed)
@@ -123,6 +197,8 @@ def last_doubling_gain(curve: Sequence[CurvePoint]) -> float | None:
 def lately_gained(curve: Sequence[CurvePoint]) -> float | None:
     """Quality gained by a doubling of rows over the last two steps of the curve, or its only one; None without one.
 
+    Where the gain was measured row by row it has an interval, `CurvePoint.gain`.
+
     One step alone is too noisy to rest a verdict on: with few labels there are few dev rows too, and on 300 of them a
     difference of two points is within chance.
     """
@@ -135,16 +211,20 @@ def lately_gained(curve: Sequence[CurvePoint]) -> float | None:
 def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Targets) -> str:
     """Why labels come before a fine-tune, in words; empty when there are enough, or more would gain too little."""
     gain = lately_gained(curve)
-    if train_rows >= targets.min_train_rows or gain is None or gain <= targets.min_effect:
+    if train_rows >= targets.min_train_rows or gain is None or not gain > targets.min_effect:
         return ""
+    measured = curve[-1].gain
+    if measured is not None and not measured.low > 0:
+        return ""  # it may as well be flat
     each = (
         "the last two doublings of labels still gained {} points each"
         if len(curve) > 2
         else ("the last doubling of labels still gained {} points")
     )
+    between = "" if measured is None else f" ({measured.low * 100:+.1f} to {measured.high * 100:+.1f})"
     return (
         f"{train_rows:,} good labels are fewer than {targets.min_train_rows:,}, "
-        f"and {each.format(f'{gain * 100:+.1f}')}: label more rows first"
+        f"and {each.format(f'{gain * 100:+.1f}')}{between}: label more rows first"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 
 Reason = Literal[
     "label suspect",

@@ -1,9 +1,11 @@
 """The verdict once test was opened: does the fine-tune replace the best cheaper rung? Pure, and with its reason.
 
-A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired interval lies
-above 0 and the paired test's p is below 0.05. *Not clearly worse*: it lies above −min_effect. *Pays*: the net value
-over the rung is positive with a probability of 95 %; known only where volume, error cost, cadence and prices are
-declared. The first row that holds decides:
+A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired
+interval lies above 0 and the paired test's p is below 0.05, both in the measure of the target. *Not clearly worse*: it
+lies above −min_effect. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
+volume, error cost, cadence and prices are declared. *Open*: the rung falls short of the target, and a fine-tune that is
+better by more than `min_effect` and `targets.margin` is not ruled out (or, with known dollars, one that pays). The
+first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
@@ -12,15 +14,17 @@ line to beat, or not served |
 | 2 | serves | clearly better; and it pays, or that is not known and the gain is min_effect or more | fine-tune |
 | 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
-| 5 | any | neither reaches the target, labels are few and the curve still climbs | not yet |
+| 5 | any | neither reaches the target, labels are few and the curve clearly climbs | not yet |
 | 6 | any | the rung does not serve either | not yet |
-| 7 | any | neither reaches the target | stay: the cheaper of two that fall short, and the reason says so |
-| 8 | any | otherwise, ties too | stay |
+| 7 | serves | open | not yet: so many test rows cannot show it |
+| 8 | any | neither reaches the target | stay: the cheaper of two that fall short, and the reason says so |
+| 9 | any | otherwise, ties too | stay |
 
-Without known dollars 2, 7 and 8 are all there is for two that serve: better, or the cheaper one stays. With them a gain
-that is not worth its costs is no reason to change, and equal quality at a lower cost is one. 7 is no *not yet*: what
-was waited for, the fine-tune, is there and lost, and labels are enough, or more of them gain little. The choice is
-settled and the target is not met, so the reason says by how much and what to do. Any winner that falls short says so.
+Without known dollars 2, 8 and 9 are all there is for two that serve and rows that can show it: better, or the cheaper
+one stays. With them a gain that is not worth its costs is no reason to change, and equal quality at a lower cost is
+one. 8 is no *not yet*: what was waited for, the fine-tune, is there and lost, and labels are enough, or more of them
+gain little. The choice is settled and the target is not met, so the reason says by how much and what to do. Any winner
+that falls short says so.
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ from tailtune.judge.constraints import (
     usd_between,
 )
 from tailtune.judge.economics import Candidate, CostInputs
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import (
     SURE,
     Weighed,
@@ -63,16 +68,9 @@ from tailtune.judge.net_value import (
     weigh,
 )
 from tailtune.judge.stats import SIGNIFICANT, parted
-from tailtune.judge.verdict import (
-    Evidence,
-    just_enough,
-    seldom_line,
-    standing,
-    target_line,
-    turning_points,
-    would_change,
-)
+from tailtune.judge.verdict import just_enough, standing
 from tailtune.judge.verdict import rule as rule_before
+from tailtune.judge.would_change import seldom_line, target_line, turning_points, would_change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +146,31 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
     if not servable(tested.rung, targets):
         missed = f"{tested.rung.title} cannot be served: {shortcomings(tested.rung, targets)}"
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {missed}")
+    if unshown := _cannot_show(tested, worth, targets):
+        return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {unshown}")
     return "stay", Decision(yes=False, reason=wins.reason + _falls_short(tested, evidence, targets))
+
+
+def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
+    """That the test rows are too few to tell, and about how many would; empty where they can."""
+    tuned, gap = tested.fine_tune, _gap(tested)
+    if tuned is None or gap is None or tested.rung.quality.value >= targets.quality or not servable(tuned, targets):
+        return ""
+    most = max(targets.min_effect, targets.margin)
+    ruled_out = gap.high <= most if worth is None else worth.probability <= 1 - SURE
+    half = (gap.high - gap.low) / 2
+    if ruled_out or gap.low > 0 or half <= 0:
+        return ""
+    rows = gap.rows * (half / max(abs(gap.value), most)) ** 2
+    unit = 10 ** max(0, math.floor(math.log10(rows)) - 1)
+    return (
+        f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, and do not rule out a gain worth "
+        f"having: about {math.ceil(rows / unit) * unit:,.0f} would tell"
+    )
+
+
+def _gap(tested: OnTest) -> Estimate | None:
+    return None if tested.comparison is None else tested.comparison.difference
 
 
 def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostInputs | None) -> Decision:
@@ -186,8 +208,9 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
         return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but {small}; the cheaper one stays")
     if better:
         return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but does not surely pay{value}")
-    unclear = f"the fine-tune is not clearly better than {rung.title}: {shown}; the cheaper one stays{value}"
-    return Decision(yes=False, reason=unclear)
+    how = "is clearly worse" if gap.high < 0 and comparison.p < SIGNIFICANT else "is not clearly better"
+    than = f"{how} than {rung.title}: {shown}"
+    return Decision(yes=False, reason=f"the fine-tune {than}; the cheaper one stays{value}")
 
 
 def weigh_on_test(tested: OnTest, evidence: Evidence) -> Weighed | None:

@@ -23,9 +23,8 @@ import numpy as np
 
 from tailtune.core.records import Estimate
 from tailtune.judge.counted import Counted, Floats, Places, summed
+from tailtune.judge.shares import LEVEL, exact_ends
 
-LEVEL = 0.05
-"""Probability that an interval misses the truth, both sides together."""
 FEW_GROUPS = 20
 """Groups below which no interval can be relied on."""
 SWAPS = 10_000
@@ -55,36 +54,6 @@ def interval(counted: Counted, groups: Places | None = None, level: float = LEVE
     return Estimate(
         value=value, low=min(low, value), high=max(high, value), rows=counted.rows, groups=count, worth_rows=worth
     )
-
-
-def share(right: int, rows: int, level: float = LEVEL) -> Estimate:
-    """Share of independent rows that are right, with Clopper and Pearson's interval; all NaN without rows."""
-    if rows == 0:
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)
-    low, high = exact_ends(right, rows, level)
-    return Estimate(value=right / rows, low=low, high=high, rows=rows, worth_rows=rows)
-
-
-def exact_ends(right: float, rows: float, level: float = LEVEL) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share, 0 to 1; counts need not be whole.
-
-    Source: Clopper and Pearson (1934), by quantiles of the beta distribution.
-    """
-    from scipy.stats import beta
-
-    right, wrong = min(max(right, 0.0), rows), max(rows - right, 0.0)
-    tiny = 1e-9
-    low = 0.0 if right < tiny else float(beta.ppf(level / 2, right, wrong + 1))
-    high = 1.0 if wrong < tiny else float(beta.ppf(1 - level / 2, right + 1, wrong))
-    return low, high
-
-
-def at_level(estimate: Estimate, level: float) -> Estimate:
-    """The same measure with an interval at another level; as it is where nobody noted what its rows are worth."""
-    if estimate.worth_rows is None or math.isnan(estimate.value):
-        return estimate
-    low, high = exact_ends(estimate.value * estimate.worth_rows, estimate.worth_rows, level)
-    return estimate.model_copy(update={"low": min(low, estimate.value), "high": max(high, estimate.value)})
 
 
 def _worth(counted: Counted, groups: Places | None, level: float) -> float:

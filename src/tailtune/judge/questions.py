@@ -20,8 +20,9 @@ from tailtune.judge.constraints import (
     validity,
 )
 from tailtune.judge.economics import OFTEN_DAYS
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import row_right
-from tailtune.judge.verdict import Evidence, Outcome
+from tailtune.judge.verdict import Outcome
 
 R = TypeVar("R", bound=RungResult)
 Answer = Literal["yes", "no", "unmeasured"]
@@ -48,7 +49,7 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
     """
     reading = [rung for rung in evidence.rungs if _reads_context(rung)]
     answer: Answer = "no"
-    if any(stays(rung, targets, evidence.line) for rung in reading):
+    if any(stays(rung, targets, evidence.line, evidence.looks) for rung in reading):
         answer = "yes"
     elif evidence.unmeasured or not _prompted(evidence):
         answer = "unmeasured"

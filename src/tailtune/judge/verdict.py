@@ -8,58 +8,59 @@ majority class, which is never a candidate itself. The first row that holds deci
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
-| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and neither 4 nor 6 holds | fine-tune |
+| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 4 to 8 holds | fine-tune |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
-| 4 | no | either | labels are few and the curve still climbs | not yet: label first |
-| 5 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
-| 6 | no | either | training is estimated above `train.max_cost_usd` | not yet |
-| 7 | no | either | otherwise | fine-tune |
+| 4 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
+| 5 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
+| 6 | no | either | labels are few and the curve clearly climbs | not yet: label first |
+| 7 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 8 | no | either | training is estimated above `train.max_cost_usd` | not yet |
+| 9 | no | either | otherwise | fine-tune |
 
-5 weighs a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what
-would change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 and 5: labels for a model
-that cannot pay are the dearest advice there is. Where no rung stays, the best one is the one of highest quality; with
-dollars, the one of highest net value among those whose error is at most `head_room` times the least.
+A rung stays by an interval that knows how many rungs were looked at. 4 is also for one that would stay but for a
+constraint whose interval reaches what is asked for; whoever misses by one constraint alone is named. 7 weighs a fine-
+tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would change
+the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 7: rows and labels for a model
+that cannot pay are the dearest advice there is. Where 6 holds and a training costs less than `train.experiment_usd`,
+it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is the one of highest
+quality; with dollars, the one of highest net value among those whose error is at most `head_room` times the least,
+and which reach the target if any does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tailtune.core.figures import counted
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
-from tailtune.core.reports import (
-    CandidateResult,
-    CurvePoint,
-    DiagnoseReport,
-    Economics,
-    Reading,
-    RungResult,
-    Scored,
-    Verdict,
-)
+from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Verdict
 from tailtune.judge.constraints import (
     Targets,
     above,
+    doubts,
     fast_enough,
     labels_lacking,
+    may_stay,
+    meets_with_head_room,
+    near_miss,
     needed,
     no_better,
     pct,
     quality_value,
+    rows_to_tell,
     servable,
     shortcomings,
     stays,
-    usable_enough,
     usd,
-    validity,
 )
-from tailtune.judge.economics import SELDOM_DAYS, Cadence, Candidate, CostInputs
+from tailtune.judge.economics import Candidate
+from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import (
     Weighed,
     assumed,
@@ -69,46 +70,10 @@ from tailtune.judge.net_value import (
     optimistic_quality,
     weigh,
 )
+from tailtune.judge.would_change import volume_that_pays, would_change
 
-_WORDS: dict[Verdict, str] = {
-    "stay": "a cheaper rung stays",
-    "fine-tune": "the fine-tune wins",
-    "not-yet": "it is not yet time",
-}
-_FURTHEST = 1000.0
-"""Factor up to which another volume or error cost is looked for; further away nobody plans for it."""
-_STEP = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """One per use case and moment: everything the verdict is made of.
-
-    Attributes:
-        rungs: Measured rungs, cheapest first, prompted ones after local ones; at least one. None ignores the text.
-        curve: A cheap rung by number of train rows, ascending.
-        train_rows: Good labelled rows after curation, dev and test not counted.
-        estimated_usd: What training is expected to cost; None when no price is declared.
-        unmeasured: What could not be measured and could change the verdict, in words.
-        narrow: What is known of the answers' format, in words.
-        cadence: How often behaviour must change.
-        diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
-        reading: How much of the texts the encoder can read; None when it was not measured.
-        inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
-        line: The best of what answers every text alike, which every rung must beat; None when none was measured.
-    """
-
-    rungs: Sequence[RungResult]
-    curve: Sequence[CurvePoint]
-    train_rows: int
-    estimated_usd: Usd | None
-    unmeasured: tuple[str, ...]
-    narrow: str = ""
-    cadence: Cadence = field(default_factory=Cadence)
-    diagnosis: DiagnoseReport | None = None
-    reading: Reading | None = None
-    inputs: CostInputs | None = None
-    line: RungResult | None = None
+Cause = Literal["rows", "context", "labels", "other"]
+"""What an answer of *not yet* waits for."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +85,7 @@ class Outcome:
     best: RungResult
     would_change: tuple[str, ...] = ()
     economics: Economics | None = None
+    cause: Cause = "other"
 
 
 def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome:
@@ -157,33 +123,51 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
         about: The rung that was chosen before; None when one of all is to be chosen.
     """
     able = evidence.rungs if about is None else [about]
+    looks = evidence.looks if about is None else 1
     serving = [rung for rung in able if servable(rung, targets)]
-    staying = [rung for rung in serving if stays(rung, targets, evidence.line)]
+    staying = [rung for rung in serving if stays(rung, targets, evidence.line, looks)]
     best = about or _best(evidence, targets, serving, staying)
     untold = _cannot_tell(best, evidence.line, targets)
     if untold:
         return Outcome("not-yet", untold, best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
-    against = _against(evidence, worth, targets, max_train_usd)
+    open_ = [rung for rung in able if may_stay(rung, targets, evidence.line, looks)]
+    cause, against = _against(evidence, open_, worth, targets, max_train_usd)
     if staying and (worth <= 0 or against):
         return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
     if staying:
         return Outcome("fine-tune", f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}", best)
-    short = _why_not(best, targets)
+    short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
         return Outcome("stay", f"{short}; {nothing}", best)
     if against:
-        return Outcome("not-yet", f"{short}; {against}", best)
+        return Outcome("not-yet", f"{short}; {against}", best, cause=cause)
     spend = "at no declared price" if evidence.estimated_usd is None else f"for about ${evidence.estimated_usd:.4f}"
-    return Outcome("fine-tune", f"{short}; {evidence.train_rows:,} good labels can train an adapter {spend}", best)
+    train = f"{evidence.train_rows:,} good labels can train an adapter {spend}"
+    return Outcome("fine-tune", f"{short}; {train}{_too_weak(evidence, targets)}", best)
 
 
-def may_train(outcome: Outcome, when: Literal["auto", "always", "never"]) -> Decision:
-    """Whether the train stage may spend: the verdict, unless `train.when` overrules it."""
+def may_train(
+    outcome: Outcome,
+    when: Literal["auto", "always", "never"],
+    estimated_usd: Usd | None = None,
+    experiment_usd: Usd = 0.0,
+) -> Decision:
+    """Whether the train stage may spend: the verdict, unless `train.when` overrules it or trying costs hardly anything.
+
+    Args:
+        outcome: The verdict.
+        when: As declared.
+        estimated_usd: What a training is expected to cost; None when no price is declared.
+        experiment_usd: Below this a training is run instead of arguing whether labels would do more.
+    """
     if when == "always":
         return Decision(yes=True, reason=f"train.when is always (the verdict alone was {outcome.verdict})")
     if when == "never":
         return Decision(yes=False, reason=f"train.when is never (the verdict alone was {outcome.verdict})")
+    if outcome.cause == "labels" and estimated_usd is not None and estimated_usd < experiment_usd:
+        cost = f"a training costs about {usd(estimated_usd)}, below train.experiment_usd {usd(experiment_usd)}"
+        return Decision(yes=True, reason=f"{cost}: it is tried; the verdict alone was {outcome.verdict}")
     return Decision(yes=outcome.verdict == "fine-tune", reason=outcome.reason)
 
 
@@ -194,6 +178,7 @@ def _best(
         return best_value(staying, evidence.inputs) or staying[0]
     able = serving or list(evidence.rungs)
     able = [rung for rung in able if above(rung, evidence.line)] or able
+    able = [rung for rung in able if quality_value(rung) >= targets.quality] or able
     best = max(able, key=quality_value)
     # Quality first, dollars within its head-room: a rung that hardly answers is cheap to own where errors are cheap.
     near = [rung for rung in able if 1 - quality_value(rung) <= targets.head_room * (1 - quality_value(best))]
@@ -206,25 +191,99 @@ def _worth(weighed: Weighed | None) -> float:
     return -math.inf if worth is None else worth.net.value
 
 
-def _against(evidence: Evidence, worth: float, targets: Targets, max_train_usd: Usd) -> str:
-    """What speaks against training now, in words; empty when nothing does."""
+def _against(
+    evidence: Evidence, open_: Sequence[RungResult], worth: float, targets: Targets, max_train_usd: Usd
+) -> tuple[Cause, str]:
+    """What speaks against training now, and its words; empty when nothing does."""
     if evidence.reading is not None and evidence.reading.mostly_unreadable:
-        return (
-            f"{evidence.reading.lines[0]}, and a fine-tune starts from it: an encoder of their language must come first"
-        )
-    lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
-    if lacking:
-        return lacking
+        unread = evidence.reading.lines[0]
+        return "other", f"{unread}, and a fine-tune starts from it: an encoder of their language must come first"
+    if open_:
+        return "rows", _cannot_show(open_, evidence, targets)
+    if faulty := _fix_first(evidence, targets):
+        return "context", faulty
+    if lacking := labels_lacking(evidence.train_rows, evidence.curve, targets):
+        return "labels", lacking
     if evidence.cadence.binding and worth <= 0:
         every = f"a change every {evidence.cadence.days:,.0f} days is declared"
         why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
-            return f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
-        return f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
+            return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
+        return "other", f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
     if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
         over = f"over train.max_cost_usd ${max_train_usd:g}"
-        return f"training is estimated at ${evidence.estimated_usd:.2f}, {over}"
+        return "other", f"training is estimated at ${evidence.estimated_usd:.2f}, {over}"
+    return "other", ""
+
+
+def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
+    """That dev rows are too few to tell whether a rung does, and about how many would."""
+    rung = max(open_, key=quality_value)
+    quality = rung.quality
+    if meets_with_head_room(quality, targets, evidence.looks):
+        return (
+            f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: time or "
+            "answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        )
+    half = (quality.high - quality.low) / 2 * 100
+    rows = rows_to_tell(quality, targets, evidence.looks)
+    if rows is None:
+        enough = "it lies so close to what is needed that hardly any number would: move the target, or take the risk"
+    else:
+        enough = f"about {rows:,} would, so label more rows (dev takes its share) or raise split.dev_share"
+    return f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
+
+
+def _fix_first(evidence: Evidence, targets: Targets) -> str:
+    """That the best prompt would do if its context, or the labels, were put right; empty where it would not."""
+    diagnosis, rung = evidence.diagnosis, _diagnosed(evidence)
+    if diagnosis is None or rung is None or not servable(rung, targets):
+        return ""
+    for fault, words in (("context", "the context"), ("label", "labels")):
+        rows = _faults(diagnosis, fault)  # type: ignore[arg-type]
+        mostly = rows * 2 > diagnosis.failures
+        mended = rung.quality.value + (1 - rung.quality.value) * rows / diagnosis.failures
+        if mostly and mended >= needed(targets):
+            largest = max((each for each in diagnosis.classes if each.fault == fault), key=lambda each: each.rows)
+            blame = f"of {diagnosis.failures:,} failures of {rung.title} {rows:,} are the fault of {words}"
+            return f"{blame}, and without them it would do: fix {words} first ({largest.action})"
     return ""
+
+
+def _too_weak(evidence: Evidence, targets: Targets) -> str:
+    """That the context is sound and the model asked is too weak, as the end of a sentence; empty where it is not so."""
+    diagnosis, rung = evidence.diagnosis, _diagnosed(evidence)
+    if diagnosis is None or rung is None or _faults(diagnosis, "model") * 2 <= diagnosis.failures:
+        return ""
+    strong = next((each for each in evidence.rungs if isinstance(each, PromptedRung) and each.role == "strong"), None)
+    sound = (
+        f"; the context is sound and {rung.model} too weak: {diagnosis.strong_model} answers "
+        f"{_faults(diagnosis, 'model'):,} of its {diagnosis.failures:,} failures with the same prompt"
+    )
+    if strong is None:
+        return f"{sound}, so measure it as a rung (lm_strong) before you train"
+    if missed := shortcomings(strong, targets):
+        return f"{sound}, but {missed}: this is a fine-tune of another, smaller model"
+    return f"{sound}, but as a rung it reaches {pct(strong.quality)}"
+
+
+def _diagnosed(evidence: Evidence) -> PromptedRung | None:
+    """The prompted rung whose failures were diagnosed; None without failures."""
+    diagnosis = evidence.diagnosis
+    if diagnosis is None or not diagnosis.failures:
+        return None
+    prompted = (rung for rung in evidence.rungs if isinstance(rung, PromptedRung))
+    return next((rung for rung in prompted if rung.name == diagnosis.rung), None)
+
+
+def _faults(diagnosis: DiagnoseReport, fault: Fault) -> int:
+    return sum(each.rows for each in diagnosis.classes if each.fault == fault)
+
+
+def _near_misses(best: RungResult, evidence: Evidence, targets: Targets) -> str:
+    """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence."""
+    missed = (near_miss(rung, targets, evidence.line) for rung in evidence.rungs if rung is not best)
+    return "".join(f"; {each}" for each in missed if each)
 
 
 def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
@@ -272,8 +331,12 @@ def pct_up(line: RungResult) -> str:
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
     others = f"; of {staying} rungs that do, it costs least to own" if staying > 1 and evidence.inputs else ""
+    doubt = f", though {doubts(rung, targets)}" if doubts(rung, targets) else ""
     return (
-        _reaches(rung, targets) + (others if best_value([rung], evidence.inputs) else "") + line_note(evidence, targets)
+        _reaches(rung, targets)
+        + (others if best_value([rung], evidence.inputs) else "")
+        + doubt
+        + line_note(evidence, targets)
     )
 
 
@@ -298,135 +361,16 @@ def standing(rung: RungResult, targets: Targets) -> str:
     return _reaches(rung, targets) if stays(rung, targets, None) else _why_not(rung, targets)
 
 
-def _why_not(rung: RungResult, targets: Targets) -> str:
+def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     """Why not even the best rung does, in the order in which the table asks."""
     reached = f"{rung.title} reaches {pct(rung.quality)}"
     if not fast_enough(rung, targets):
-        return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_ms:.1f} ms"
+        return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_range}"
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
         return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
+    if looks > 1 and rung.quality.low >= targets.quality:
+        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {targets.quality:.1%}"
+        return f"{reached}, but {unsure}"
     return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
-
-
-def would_change(
-    evidence: Evidence, targets: Targets, best: RungResult, ask: Callable[[Evidence], Verdict]
-) -> tuple[str, ...]:
-    """What would change the verdict before training, as sentences: each figure was tried by asking the rule again.
-
-    Target, volume, cost of an error, cadence, and what is unmeasured.
-
-    Args:
-        evidence: What the verdict is made of.
-        targets: What the product needs.
-        best: The rung that the verdict names.
-        ask: The verdict on other evidence.
-    """
-    lines = [target_line(best, targets, evidence.line)]
-    if evidence.inputs is not None:
-        lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
-    seen = evidence.cadence
-    if seen.declaring and ask(replace(evidence, cadence=replace(seen, declared_days=seen.seen_days))) != ask(evidence):
-        lines.append(seen.declaring)
-    if evidence.inputs is not None:
-        lines += seldom_line(seen, evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
-    lines += [f"measuring {name}" for name in evidence.unmeasured]
-    return tuple(lines)
-
-
-def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
-    """A line when a cadence that git shows, and nobody has declared, turned the verdict through the dollars."""
-    if not cadence.seldom or ask(replace(inputs, cadence_days=SELDOM_DAYS)) == ask(inputs):
-        return []
-    return [cadence.seldom]
-
-
-def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
-    """The nearest volumes and costs of an error, up and down, at which the verdict is another.
-
-    Args:
-        inputs: As they are.
-        ask: The verdict at others.
-    """
-    lines, per_day, error_usd = [], inputs.requests_per_day, inputs.error_usd
-    if per_day:
-        for volume, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
-            lines.append(f"at {volume:,.0f} requests a day {_WORDS[there]}; you have {per_day:,.0f}")
-    if error_usd:
-        for error, there in _nearest(error_usd, lambda other: ask(replace(inputs, error_usd=other))):
-            lines.append(f"with an error worth {usd(error)} instead of {usd(error_usd)} {_WORDS[there]}")
-    return lines
-
-
-def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
-    """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
-    if line is not None and not above(best, line):
-        return f"a rung or a fine-tune above {pct(line.quality)}, what {line.title} reaches without reading the text"
-    enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
-    measure = MEASURES[targets.metric].title
-    if stays(best, targets, None):
-        return f"a target {measure} above {math.ceil(enough * 1000) / 1000:.1%}: {best.title} would no longer do"
-    # Rounded down: at exactly the printed target the rung must do.
-    lower = f"{math.floor(enough * 1000) / 1000:.1%} or less{_other_targets(best, targets)}"
-    return f"a target {measure} of {lower}: {best.title} would do"
-
-
-def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
-    """Other targets to relax."""
-    relaxed = []
-    if not fast_enough(rung, targets) and rung.latency is not None:
-        relaxed.append(f"a latency target of {rung.latency.p99_ms:.1f} ms or more")
-    if not usable_enough(rung, targets):
-        relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
-    return f" with {' and '.join(relaxed)}" if relaxed else ""
-
-
-def volume_that_pays(weighed: Weighed) -> float | None:
-    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
-    worth = weighed.worth()
-    if worth is None or math.isnan(worth.break_even.value):
-        return None
-    return _rounded(worth.break_even.value, math.ceil, least=1.0)
-
-
-def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
-    """The nearest values above and below with another answer, and where it is not that, with the fine-tune as answer.
-
-    Limit: looks in doublings, so an answer that changes and changes back within one is not seen.
-    """
-    nearest, here = [], ask(now)
-    for up in (True, False):
-        turned = _turned(now, ask, up, least, {"stay", "fine-tune", "not-yet"} - {here})
-        nearest += [turned] if turned else []
-        if turned and here != "fine-tune" and turned[1] != "fine-tune":
-            wins = _turned(turned[0], ask, up, least, {"fine-tune"})
-            nearest += [wins] if wins else []
-    return nearest
-
-
-def _turned(
-    now: float, ask: Callable[[float], Verdict], up: bool, least: float, others: set[str]
-) -> tuple[float, Verdict] | None:
-    """The nearest value with one of the other verdicts, rounded away from now; None when there is none within reach."""
-    near, far = now, now
-    while max(far / now, now / far) <= _FURTHEST and ask(far) not in others:
-        near, far = far, far * _STEP if up else far / _STEP
-    if ask(far) not in others:
-        return None
-    for _ in range(12):
-        middle = math.sqrt(near * far)
-        near, far = (near, middle) if ask(middle) in others else (middle, far)
-    for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
-        value = _rounded(far, round_, least)
-        if value > 0 and (there := ask(value)) in others:
-            return value, there
-    return None  # rounding stepped over a narrow range
-
-
-def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
-    """Two significant digits, but no finer than `least`."""
-    if value <= 0:
-        return 0.0
-    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
-    return round_(value / unit) * unit

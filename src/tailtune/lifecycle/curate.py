@@ -18,6 +18,7 @@ from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, DroppedExample
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.corrections import CORRECTED, Corrections
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
@@ -30,6 +31,7 @@ _BATCH_ROWS = 8192
 _TICK_ROWS = 20_000
 _EXAMPLES = 5
 _BEFORE_OWN = 4
+NO_CORRECTIONS = Corrections()
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
 # Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
@@ -62,7 +64,8 @@ def run(context: Context) -> CurateReport:
     if contradictions:
         raise SpecError(contradictions, f"tailtune check {context.case.name}")
     drops, read = Drops.of(task.reasons), Counter[str]()
-    tests, unique = _read(context, drops, read)
+    corrections = Corrections.of(context.case, context.inputs.raw_file(context.case.paths.corrections.name))
+    tests, unique = _read(context, corrections, drops, read)
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
@@ -88,6 +91,7 @@ def run(context: Context) -> CurateReport:
         test_file=spec.data.test_file is not None,
         test_rows_read=read["test_file"],
         leaked_test_rows=drops.leaked_test_rows(),
+        **_seen_by_people(everyone, corrections, context.progress),
     )
     _write(context, splits, drops)
     for line in look_alike_lines(report.labels, task.noun, task.respelling):
@@ -95,11 +99,25 @@ def run(context: Context) -> CurateReport:
     return report
 
 
-def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy], list[Tidy]]:
+def _seen_by_people(everyone: Sequence[Tidy], corrections: Corrections, progress: Progress) -> dict[str, int]:
+    """How many labels people corrected or confirmed, as fields of the report."""
+    corrected = sum(CORRECTED in tidy.changes for tidy in everyone)
+    confirmed = sum(tidy.row.reviewed for tidy in everyone) - corrected
+    unused = corrections.unused(tidy.row for tidy in everyone)
+    if corrected or confirmed or unused:
+        gone = f"; {unused:,} corrections are about rows that are not kept" if unused else ""
+        progress.say(f"labels that people looked at: {corrected:,} corrected, {confirmed:,} confirmed{gone}")
+    return {"corrected_rows": corrected, "confirmed_rows": confirmed, "unused_corrections": unused}
+
+
+def _read(
+    context: Context, corrections: Corrections, drops: Drops, read: Counter[str]
+) -> tuple[list[Tidy], list[Tidy]]:
     """Tidy rows of the test file (none without one) and of the training file, the latter without exact repeats.
 
     Args:
         context: Of the stage.
+        corrections: Labels that people gave.
         drops: Takes the other rows.
         read: Takes the number of rows in each file, by the file's key in the spec.
     """
@@ -111,14 +129,13 @@ def _read(context: Context, drops: Drops, read: Counter[str]) -> tuple[list[Tidy
     unique: list[Tidy] = []
     if spec.data.test_file is not None:
         try:
-            tests = list(
-                tidy_test_rows(_raw(context, spec.data.test_file, check, read, "test_file", drops), case, drops)
-            )
+            raw = _raw(context, spec.data.test_file, check, read, "test_file", drops)
+            tests = list(tidy_test_rows(raw, case, drops, corrections))
         except DataError as error:
             faults += error.faults
     try:
         raw = _raw(context, spec.data.file, check, read, "file", drops)
-        unique = drop_exact(tests, tidy_train_rows(raw, case, drops), drops)
+        unique = drop_exact(tests, tidy_train_rows(raw, case, drops, corrections), drops)
     except DataError as error:
         faults += error.faults
     faults += check.faults()
@@ -181,7 +198,9 @@ class Tidy:
     changes: tuple[str, ...]
 
 
-def tidy_train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[Tidy]:
+def tidy_train_rows(
+    raw: Iterable[RawRow], case: UseCase, drops: Drops, corrections: Corrections = NO_CORRECTIONS
+) -> Iterator[Tidy]:
     """Tidy the rows of the training file, and assign their splits; short, long and unusable ones are dropped."""
     spec, task = case.spec, case.task
     for given in raw:
@@ -199,11 +218,15 @@ def tidy_train_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Itera
             continue
         form = normal(made.text)
         split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
-        row = Row(row_id(given), made.text, made.label, given.origin, split, given.group)
+        name = row_id(given)
+        made, reviewed = corrections.apply(name, form, made)
+        row = Row(name, made.text, made.label, given.origin, split, given.group, reviewed)
         yield Tidy(row, form_digest(form), made.changes)
 
 
-def tidy_test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterator[Tidy]:
+def tidy_test_rows(
+    raw: Iterable[RawRow], case: UseCase, drops: Drops, corrections: Corrections = NO_CORRECTIONS
+) -> Iterator[Tidy]:
     """Tidy the rows of the user's test file: all of them stay in test, except empty and unusable ones."""
     task = case.task
     seen: Counter[str] = Counter()
@@ -216,8 +239,10 @@ def tidy_test_rows(raw: Iterable[RawRow], case: UseCase, drops: Drops) -> Iterat
         name = row_id(given)
         seen[name] += 1
         unique = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        row = Row(unique, made.text, made.label, given.origin, "test", given.group)
-        yield Tidy(row, form_digest(normal(made.text)), made.changes)
+        form = normal(made.text)
+        made, reviewed = corrections.apply(unique, form, made)
+        row = Row(unique, made.text, made.label, given.origin, "test", given.group, reviewed)
+        yield Tidy(row, form_digest(form), made.changes)
 
 
 def row_id(given: RawRow) -> str:

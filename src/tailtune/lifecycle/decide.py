@@ -21,7 +21,7 @@ def run(context: Context) -> DecideReport:
     facts = evidence(context, training_cost(context), seen)
     targets = targets_of(spec.targets)
     outcome = verdict(facts, targets, spec.train.max_cost_usd)
-    train = may_train(outcome, spec.train.when)
+    train = may_train(outcome, spec.train.when, facts.estimated_usd, spec.train.experiment_usd)
     # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
     ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
     store.write_json(context.out / "ticket.json", ticket)

@@ -11,7 +11,7 @@ from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import Cadence, CostInputs, training_usd
-from tailtune.judge.verdict import Evidence
+from tailtune.judge.evidence import Evidence
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -27,6 +27,7 @@ def targets_of(spec: TargetsSpec) -> Targets:
         min_effect=spec.min_effect,
         head_room=spec.head_room,
         min_train_rows=spec.min_train_rows,
+        margin=spec.margin,
         p99_ms=spec.p99_ms,
         validity=spec.validity,
     )

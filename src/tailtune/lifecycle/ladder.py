@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +12,10 @@ from tailtune.core.errors import TooLargeError
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.progress import Progress
-from tailtune.core.records import Answer, Row
+from tailtune.core.records import Answer, Estimate, Row
 from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.economics import usd_per_1000
+from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -41,10 +43,11 @@ def run(context: Context) -> LadderReport:
     rungs: list[RungResult] = []
     unmeasured: list[str] = []
     answers: dict[str, list[str | None]] = {}
+    scores: dict[str, Score] = {}
     for name in spec.rungs:
         context.progress.at(len(rungs), len(spec.rungs), saved.title(name))
         try:
-            result, answers[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
+            result, answers[name], scores[name] = _measure(name, fitting, dev, inputs.prices.cpu_core_hour_usd, context)
         except (TooLargeError, MemoryError) as error:
             unmeasured.append(f"{saved.title(name)}: {str(error) or 'this machine has too little memory for it'}")
             context.progress.say(unmeasured[-1])
@@ -66,7 +69,7 @@ def run(context: Context) -> LadderReport:
         encode_rows_per_s=round(pace, 1),
         rungs=tuple(rungs),
         reading=read,
-        curve=_curve(context, fitting, dev, rungs),
+        curve=_curve(context, fitting, dev, scores.get(case.task.curve_rung)),
         curve_rung=case.task.curve_rung,
         unmeasured=tuple(unmeasured),
     )
@@ -86,8 +89,8 @@ def _encoded(train: Sequence[Row], dev: Sequence[Row], progress: Progress) -> tu
 
 def _measure(
     name: str, fitting: FitContext, dev: Sequence[Row], core_hour_usd: Usd | None, context: Context
-) -> tuple[RungResult, list[str | None]]:
-    """Fit, score, time and save a rung. Returns its figures and its answers to the dev rows."""
+) -> tuple[RungResult, list[str | None], Score]:
+    """Fit, score, time and save a rung. Returns its figures, its answers to the dev rows, and their score."""
     kind, spec = saved.RUNG_KINDS[name], context.case.spec.ladder
     start = time.perf_counter()
     rung: Rung[Any] = kind.load_class().fit(fitting)
@@ -113,31 +116,52 @@ def _measure(
         fit_rows=rung.fit_rows,
         ignores_text=kind.ignores_text,
     )
-    return result, [answer.value for answer in answers]
+    return result, [answer.value for answer in answers], scored
 
 
-def _curve(
-    context: Context, fitting: FitContext, dev: Sequence[Row], measured: Sequence[RungResult]
-) -> tuple[CurvePoint, ...]:
+def _curve(context: Context, fitting: FitContext, dev: Sequence[Row], whole: Score | None) -> tuple[CurvePoint, ...]:
     """A cheap rung on 1/2^(k-1) … 1/2, all of the train rows; subsets are nested and chosen by content hash.
 
-    Where the rung is on the ladder, what was measured there is the last point.
+    Args:
+        context: Of the stage.
+        fitting: What the rung may learn from.
+        dev: Rows that it is scored on.
+        whole: What the rung on the ladder scored, which is the last point; None where it is not on it.
     """
     points, task = context.case.spec.ladder.curve_points, context.case.task
     ordered = sorted(fitting.rows, key=lambda row: row.id)
     texts = [row.text for row in dev]
-    whole = next((rung.quality for rung in measured if rung.name == task.curve_rung), None)
-    curve = []
+    scores: list[Score] = []
+    sizes: list[int] = []
     for step in range(points):
         rows = ordered[: max(2, len(ordered) >> (points - 1 - step))]
         context.progress.at(step, points, f"learning curve, {len(rows):,} rows")
+        sizes.append(len(rows))
         if whole is not None and len(rows) == len(ordered):
-            curve.append(CurvePoint(rows=len(rows), quality=whole))
+            scores.append(whole)
             continue
         try:
             rung: Rung[Any] = saved.RUNG_KINDS[task.curve_rung].load_class().fit(replace(fitting, rows=rows))
         except (TooLargeError, MemoryError):
             return ()  # with all rows it was not measured either, and was named
         answers: Sequence[Answer] = rung.answer(texts)
-        curve.append(CurvePoint(rows=len(rows), quality=task.score(dev, answers).quality))
-    return tuple(curve)
+        scores.append(task.score(dev, answers))
+    points_with_gains = zip(sizes, scores, _gains(sizes, scores), strict=True)
+    return tuple(CurvePoint(rows=size, quality=score.quality, gain=gain) for size, score, gain in points_with_gains)
+
+
+def _gains(sizes: Sequence[int], scores: Sequence[Score]) -> list[Estimate | None]:
+    """What a doubling of rows gained over the last two steps up to each point, paired by row; None where there is none.
+
+    Over the only step at the second point.
+    """
+    gains: list[Estimate | None] = []
+    for at, (size, score) in enumerate(zip(sizes, scores, strict=True)):
+        before = max(0, at - 2)
+        if size <= sizes[before]:
+            gains.append(None)
+            continue
+        gap, doublings = compare(score, scores[before], ("after", "before")).difference, math.log2(size / sizes[before])
+        each = {end: getattr(gap, end) / doublings for end in ("value", "low", "high")}
+        gains.append(gap.model_copy(update=each))
+    return gains

@@ -131,10 +131,20 @@ def rows(story: Story) -> Section | None:
         _facts(
             Fact(f"  ({splits})", lead=f"{count(found.rows_read)} read → {count(found.rows_kept)} kept"),
             Fact(leaked, tone="wait") if found.leaked_test_rows else None,
+            _by_people(found),
             Fact(dropped, f"dropped {count(sum(found.dropped.values()))}") if dropped else None,
             _not_found(found) if any(found.unaligned.values()) else None,
         ),
     )
+
+
+def _by_people(found: CurateReport) -> Fact | None:
+    """How many labels people have looked at; None when there were none."""
+    if not (found.corrected_rows or found.confirmed_rows or found.unused_corrections):
+        return None
+    gone = f" · {counted(found.unused_corrections, 'correction')} of rows that are not kept"
+    reviewed = f"{count(found.corrected_rows)} corrected · {count(found.confirmed_rows)} confirmed"
+    return Fact(reviewed + (gone if found.unused_corrections else ""), "labels reviewed")
 
 
 def _not_found(found: CurateReport) -> Fact:

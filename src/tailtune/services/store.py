@@ -19,7 +19,7 @@ from tailtune.core.records import Row, Split
 from tailtune.core.reports import REPORTS, Report
 
 R = TypeVar("R", bound=Report)
-_COLUMNS = ("id", "text", "label", "origin", "group")
+_COLUMNS, _REVIEWED = ("id", "text", "label", "origin", "group"), "reviewed"
 
 
 @contextmanager
@@ -143,11 +143,11 @@ def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
+    schema = pa.schema([*((name, pa.string()) for name in _COLUMNS), (_REVIEWED, pa.bool_())])
     count = 0
     with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in batches:
-            columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+            columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in schema.names}
             columns["label"] = [str(row.label) for row in rows]
             writer.write_table(pa.table(columns, schema=schema))
             count += len(rows)
@@ -171,12 +171,13 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
     if not path.is_file():
         raise MissingInputError(f"{path}: no curated rows", f"tailtune curate {use_case}")
     try:
-        columns = pq.read_table(path, columns=list(_COLUMNS)).to_pydict()
+        columns = pq.read_table(path).to_pydict()
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise _torn(path, error, f"tailtune curate {use_case}") from error
+    reviewed = columns.get(_REVIEWED, [False] * len(columns["id"]))  # rows of an earlier version have no such column
     return [
-        Row(i, text, parse_label(label), origin, split, group)
-        for i, text, label, origin, group in zip(*(columns[c] for c in _COLUMNS), strict=True)
+        Row(i, text, parse_label(label), origin, split, group, bool(looked_at))
+        for i, text, label, origin, group, looked_at in zip(*(columns[c] for c in _COLUMNS), reviewed, strict=True)
     ]
 
 

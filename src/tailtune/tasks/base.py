@@ -247,6 +247,14 @@ class Task(ABC):
             changes: What cleaning changed.
         """
 
+    def correction(self, label: str) -> Any:
+        """The label that a person's correction names.
+
+        Raises:
+            ValueError: Why it cannot be one, in words.
+        """
+        raise ValueError(f"labels of {self.name} cannot be corrected this way; correct them in {self.files.data}/")
+
     @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:
         """What a kept row is counted under: its label; the fields that have a value."""

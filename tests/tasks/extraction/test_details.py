@@ -9,7 +9,7 @@ import pytest
 
 from tailtune.core.records import Answer
 from tailtune.core.reports import Confusion
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
 from tailtune.tasks.extraction.scoring import Tally, tally

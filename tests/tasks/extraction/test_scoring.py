@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import score
 from tasks.extraction.claims import RULES, SCHEMA, answered, gold

@@ -49,7 +49,8 @@ def run(context: Context) -> PromptReport:
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
     targets = targets_of(case.spec.targets)
     line = line_of(ladder.rungs)
-    good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name) and stays(rung, targets, line)]
+    good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
+    good = [rung for rung in good if stays(rung, targets, line, len(good))]
     if good and spec.stop == "settled":
         why = f"{good[0].title} meets the target without it"
         context.progress.say(f"nothing is bought: {why}")

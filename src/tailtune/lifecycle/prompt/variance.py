@@ -10,7 +10,7 @@ import numpy as np
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError, UsageError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt.step import bought_order

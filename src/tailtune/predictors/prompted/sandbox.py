@@ -21,6 +21,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context, pass_eval_context
 from jinja2.visitor import NodeTransformer
 
+from tailtune.core.errors import OutOfBoundsError
+
 _MOST_CHARACTERS = 10_000_000
 _LONGEST_S = 10.0  # of this thread's processor time, however loaded the machine is
 _STEP = 20  # characters that a loop step or an item of a list counts as
@@ -28,10 +30,6 @@ _CALL = 100
 _MOST_BITS = 1024  # of a whole number
 _LARGEST_SOURCE, _MOST_NODES, _DEEPEST = 1 << 20, 20_000, 100
 _WIDE = re.compile(r"\d{4}|\*|\{[^}]*\{")  # a width of 1000 and more, or one that is a value itself
-
-
-class OutOfBoundsError(Exception):
-    """A template makes, or takes, more than any prompt needs."""
 
 
 class _Work:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tailtune.config.located import read_text
 from tailtune.config.model import Declared
-from tailtune.core.errors import Fault, MissingInputError, SpecError
+from tailtune.core.errors import Fault, MissingInputError, OutOfBoundsError, SpecError
 from tailtune.core.language import Message
 from tailtune.core.printable import shortened
 from tailtune.predictors.prompted.codec import Codec
@@ -125,8 +125,6 @@ def _line_of(error: Exception) -> int:
 
 def _what_failed(error: Exception, values: Mapping[str, Any]) -> str:
     from jinja2 import TemplateAssertionError, UndefinedError
-
-    from tailtune.predictors.prompted.sandbox import OutOfBoundsError
 
     words = str(getattr(error, "message", error))
     message = shortened(words or type(error).__name__, _QUOTED)

@@ -120,6 +120,30 @@ def sample(file: Path, most: int = 200) -> dict[str, list[Any]]:
     return {name: [values[at] for values in rows] for at, name in enumerate(names)}
 
 
+def records(
+    file: Path, names: Sequence[str], optional: Sequence[str], shown: str, hint: str = HINT
+) -> tuple[list[tuple[int, dict[str, Any]]], Faults]:
+    """All rows of a small file by column, each with its line; and the faults so far, for the caller to add to.
+
+    Args:
+        file: A CSV, JSONL or Parquet file.
+        names: Columns that must be there.
+        optional: Columns that may be there; None where they are not.
+        shown: How faults name the file.
+        hint: The next command that faults show.
+
+    Raises:
+        DataError: The file is missing, empty or of another kind.
+    """
+    source = _format(file, shown, hint)
+    faults, columns = Faults(shown, hint, source.PLACE), (*names, *optional)
+    found: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
+    rows = [
+        (number, dict(zip(columns, values, strict=True))) for number, values in found(file, names, faults, optional)
+    ]
+    return rows, faults
+
+
 def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:
     """Label → rows, most frequent first, then by name.
 

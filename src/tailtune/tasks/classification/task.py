@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.classification.rungs import ClassifyContext
-from tailtune.tasks.label_check import RESPELLED, NameCheck
+from tailtune.tasks.label_check import RESPELLED, NameCheck, visible
 
 if TYPE_CHECKING:
     from tailtune.tasks.classification.objective import Classes
@@ -77,6 +78,15 @@ class Classification(Task):
         scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
         label = self.answers.label_of(raw.label)
         return PreparedRow(scrubbed, label, changes + kinds + (() if label == raw.label else (RESPELLED,)))
+
+    def correction(self, label: str) -> str:
+        """A declared label, in whatever spelling is declared for it."""
+        name = self.answers.label_of(label)
+        if name not in self.answers.labels:
+            near = get_close_matches(label, self.answers.names, n=1, cutoff=0.6)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"label `{visible(label)}` is not in {self.files.answers}{meant}")
+        return name
 
     def names_in(self, label: str) -> Iterable[str]:
         """The label itself."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row, Span
 from tailtune.core.reports import Confusion, FieldResult
-from tailtune.judge.intervals import share
+from tailtune.judge.shares import share
 from tailtune.tasks.base import Details
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema

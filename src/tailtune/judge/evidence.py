@@ -1,0 +1,46 @@
+"""What a verdict is made of, as plain values: measured rungs, labels, cadence, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tailtune.core.money import Usd
+from tailtune.core.reports import CurvePoint, DiagnoseReport, Reading, RungResult
+from tailtune.judge.economics import Cadence, CostInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One per use case and moment: everything the verdict is made of.
+
+    Attributes:
+        rungs: Measured rungs, cheapest first, prompted ones after local ones; at least one. None ignores the text.
+        curve: A cheap rung by number of train rows, ascending.
+        train_rows: Good labelled rows after curation, dev and test not counted.
+        estimated_usd: What training is expected to cost; None when no price is declared.
+        unmeasured: What could not be measured and could change the verdict, in words.
+        narrow: What is known of the answers' format, in words.
+        cadence: How often behaviour must change.
+        diagnosis: Whose fault the best prompt's failures are; None when there was none to diagnose.
+        reading: How much of the texts the encoder can read; None when it was not measured.
+        inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
+        line: The best of what answers every text alike, which every rung must beat; None when none was measured.
+    """
+
+    rungs: Sequence[RungResult]
+    curve: Sequence[CurvePoint]
+    train_rows: int
+    estimated_usd: Usd | None
+    unmeasured: tuple[str, ...]
+    narrow: str = ""
+    cadence: Cadence = field(default_factory=Cadence)
+    diagnosis: DiagnoseReport | None = None
+    reading: Reading | None = None
+    inputs: CostInputs | None = None
+    line: RungResult | None = None
+
+    @property
+    def looks(self) -> int:
+        """Rungs that were looked at on the same rows."""
+        return max(1, len(self.rungs))

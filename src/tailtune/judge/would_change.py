@@ -1,0 +1,167 @@
+"""What would change a verdict, as sentences: each figure was tried by asking the rule again. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from tailtune.core.measures import MEASURES
+from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
+from tailtune.judge.constraints import (
+    Targets,
+    above,
+    fast_enough,
+    near_miss,
+    pct,
+    stays,
+    usable_enough,
+    usd,
+    validity,
+)
+from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
+from tailtune.judge.evidence import Evidence
+from tailtune.judge.net_value import Weighed
+
+_WORDS: dict[Verdict, str] = {
+    "stay": "a cheaper rung stays",
+    "fine-tune": "the fine-tune wins",
+    "not-yet": "it is not yet time",
+}
+_FURTHEST = 1000.0
+"""Factor up to which another volume or error cost is looked for; further away nobody plans for it."""
+_STEP = 2.0
+
+
+def would_change(
+    evidence: Evidence, targets: Targets, best: RungResult, ask: Callable[[Evidence], Verdict]
+) -> tuple[str, ...]:
+    """What would change the verdict before training, as sentences: each figure was tried by asking the rule again.
+
+    Target, volume, cost of an error, cadence, and what is unmeasured.
+
+    Args:
+        evidence: What the verdict is made of.
+        targets: What the product needs.
+        best: The rung that the verdict names.
+        ask: The verdict on other evidence.
+    """
+    lines = [target_line(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
+    if evidence.inputs is not None:
+        lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+    seen = evidence.cadence
+    if seen.declaring and ask(replace(evidence, cadence=replace(seen, declared_days=seen.seen_days))) != ask(evidence):
+        lines.append(seen.declaring)
+    if evidence.inputs is not None:
+        lines += seldom_line(seen, evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+    lines += [f"measuring {name}" for name in evidence.unmeasured]
+    return tuple(lines)
+
+
+def _relaxed(best: RungResult, evidence: Evidence, targets: Targets) -> list[str]:
+    """For each other rung that one constraint alone keeps out: the constraint with which it would do."""
+    others = [rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line)]
+    return [f"{' and '.join(_looser(rung, targets))}: {rung.title} would do" for rung in others]
+
+
+def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """A line when a cadence that git shows, and nobody has declared, turned the verdict through the dollars."""
+    if not cadence.seldom or ask(replace(inputs, cadence_days=SELDOM_DAYS)) == ask(inputs):
+        return []
+    return [cadence.seldom]
+
+
+def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """The nearest volumes and costs of an error, up and down, at which the verdict is another.
+
+    Args:
+        inputs: As they are.
+        ask: The verdict at others.
+    """
+    lines, per_day, error_usd = [], inputs.requests_per_day, inputs.error_usd
+    if per_day:
+        for volume, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
+            lines.append(f"at {volume:,.0f} requests a day {_WORDS[there]}; you have {per_day:,.0f}")
+    if error_usd:
+        for error, there in _nearest(error_usd, lambda other: ask(replace(inputs, error_usd=other))):
+            lines.append(f"with an error worth {usd(error)} instead of {usd(error_usd)} {_WORDS[there]}")
+    return lines
+
+
+def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
+    """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
+    if line is not None and not above(best, line):
+        return f"a rung or a fine-tune above {pct(line.quality)}, what {line.title} reaches without reading the text"
+    enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
+    measure = MEASURES[targets.metric].title
+    if stays(best, targets, None):
+        return f"a target {measure} above {math.ceil(enough * 1000) / 1000:.1%}: {best.title} would no longer do"
+    # Rounded down: at exactly the printed target the rung must do.
+    lower = f"{math.floor(enough * 1000) / 1000:.1%} or less{_other_targets(best, targets)}"
+    return f"a target {measure} of {lower}: {best.title} would do"
+
+
+def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
+    """Other targets to relax."""
+    relaxed = _looser(rung, targets)
+    return f" with {' and '.join(relaxed)}" if relaxed else ""
+
+
+def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
+    """The constraints that a rung misses, as it would meet them."""
+    relaxed = []
+    if not fast_enough(rung, targets) and rung.latency is not None:
+        relaxed.append(f"a latency target of {math.ceil(rung.latency.p99_ms * 10) / 10:.1f} ms or more")
+    if not usable_enough(rung, targets):
+        relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+    return relaxed
+
+
+def volume_that_pays(weighed: Weighed) -> float | None:
+    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
+    worth = weighed.worth()
+    if worth is None or math.isnan(worth.break_even.value):
+        return None
+    return _rounded(worth.break_even.value, math.ceil, least=1.0)
+
+
+def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
+    """The nearest values above and below with another answer, and where it is not that, with the fine-tune as answer.
+
+    Limit: looks in doublings, so an answer that changes and changes back within one is not seen.
+    """
+    nearest, here = [], ask(now)
+    for up in (True, False):
+        turned = _turned(now, ask, up, least, {"stay", "fine-tune", "not-yet"} - {here})
+        nearest += [turned] if turned else []
+        if turned and here != "fine-tune" and turned[1] != "fine-tune":
+            wins = _turned(turned[0], ask, up, least, {"fine-tune"})
+            nearest += [wins] if wins else []
+    return nearest
+
+
+def _turned(
+    now: float, ask: Callable[[float], Verdict], up: bool, least: float, others: set[str]
+) -> tuple[float, Verdict] | None:
+    """The nearest value with one of the other verdicts, rounded away from now; None when there is none within reach."""
+    near, far = now, now
+    while max(far / now, now / far) <= _FURTHEST and ask(far) not in others:
+        near, far = far, far * _STEP if up else far / _STEP
+    if ask(far) not in others:
+        return None
+    for _ in range(12):
+        middle = math.sqrt(near * far)
+        near, far = (near, middle) if ask(middle) in others else (middle, far)
+    for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
+        value = _rounded(far, round_, least)
+        if value > 0 and (there := ask(value)) in others:
+            return value, there
+    return None  # rounding stepped over a narrow range
+
+
+def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
+    """Two significant digits, but no finer than `least`."""
+    if value <= 0:
+        return 0.0
+    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
+    return round_(value / unit) * unit
