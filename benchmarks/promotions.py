@@ -1,6 +1,6 @@
 """What is promoted over 20 weekly retrains on one test set: by luck, and with a real gain. Old rules beside new.
 
-    python benchmarks/promotions.py [--runs 400] [--seed 1]
+    python benchmarks/promotions.py [--runs 400] [--seed 1] [--rule not-worse] [--rows 1000]
 
 The oracle is the generator, with numpy alone: the true quality of every version is set. A champion and its retrains
 read the same rows and find the same ones hard, so that they agree on most; `differ` is the share of rows that one of
@@ -38,6 +38,7 @@ from tailtune.judge.promote import Compared, Rule, promote
 
 Bools = NDArray[np.bool_]
 WEEKS, GAIN, MARGIN, OLD_MARGIN = 20, 0.03, 0.01, 0.005
+RULES: tuple[Rule, ...] = ("better", "not-worse")
 GROUP, ALIKE = 5, 0.5
 COMMON = 0.85
 """Share of the variance of a hidden normal value that two versions have in common on a row."""
@@ -135,12 +136,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=400, help="lives, and real gains, of each line")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rule", choices=RULES, help="only this one")
+    parser.add_argument("--rows", type=int, help="only test sets of so many rows")
     options = parser.parse_args()
     began = time.monotonic()
     print("                                 by luck          promoted when it should be")
     print("     rule  rows  rows   differ       old     new       old   look 1  look 20")
-    for rule in ("better", "not-worse"):
-        for place, cell in enumerate(cells()):
+    for rule, (place, cell) in product(RULES, enumerate(cells())):
+        if options.rule in (None, rule) and options.rows in (None, cell.rows):
             random = np.random.default_rng([options.seed, place, rule == "better"])
             print(line(cell, rule, options.runs, random), flush=True)
     print(f"{time.monotonic() - began:.0f} s")

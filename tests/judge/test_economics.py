@@ -19,6 +19,7 @@ from tailtune.judge.economics import (
     owning_usd,
     request_usd,
     seen_days,
+    serving_of,
     training_usd,
     usd_per_1000,
 )
@@ -103,12 +104,13 @@ def test_what_is_spent_already_cancels() -> None:
 
 
 @given(st.floats(1, 1e6), st.floats(0, 10), st.floats(1, 400))
-def test_owning_is_fixed_and_by_request(per_day: float, error_usd: float, days: float) -> None:
+def test_owning_is_fixed_cores_and_by_request(per_day: float, error_usd: float, days: float) -> None:
     inputs = cost_inputs(per_day, error_usd, days, train_rows=0)
     for candidate in (PROMPT, PROBE, TUNED):
         fixed, each = fixed_usd(candidate, inputs), request_usd(candidate, inputs)
-        assert fixed is not None and each is not None
-        assert cost_of(candidate, inputs).total_usd == pytest.approx(fixed + each * per_day * 12 * MONTH_DAYS)
+        cores = serving_of(candidate, inputs).usd(per_day)
+        assert fixed is not None and each is not None and cores is not None
+        assert cost_of(candidate, inputs).total_usd == pytest.approx(fixed + cores + each * per_day * 12 * MONTH_DAYS)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,9 @@ def test_at_the_break_even_volume_nothing_is_won_or_lost(
     found = worth(per_day, days, usd, fixed(gain), fixed(saved), error)
     each = saved + error * gain
     if math.isnan(found.break_even.value):
-        assert each <= 1e-300
+        assert each <= 1e-300 and usd >= 0
+    elif found.until is not None:
+        assert each < 0 and usd < 0 and (found.net.value > 0) == (per_day < found.until.value)
     elif found.break_even.value == 0:
         assert usd <= 0 or each * days > 1e6 * usd
     else:

@@ -55,6 +55,14 @@ def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri:
     assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec
 
 
+def test_a_first_version_below_a_floor_does_not_become_champion(case: UseCase, uri: str) -> None:  # noqa: F811
+    strict = respecified(case, "p99_ms: 50}", "p99_ms: 50, macro_f1: 0.95}")
+    examples.make_life(strict)
+    report = registered(strict, uri)
+    assert (report.aliases, report.champion_version) == (("challenger",), None)
+    assert report.promotion.reason.startswith("not promoted: its macro F1 is ")
+
+
 def test_same_again_changes_nothing(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
     examples.make_life(case)
     first = registered(case, uri)

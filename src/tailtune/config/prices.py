@@ -46,7 +46,10 @@ class PriceSpec(StrictSpec):
     as_of: date = Field(description="Day on which these prices were looked up.")
     cpu_core_hour_usd: Usd | None = Field(None, ge=0, description="One processor core for an hour.")
     machine_cores: int = Field(2, ge=1, description="Cores of the machine that runs the stages.")
-    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own, day and night.")
+    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own at least, day and night.")
+    utilisation: float = Field(
+        0.6, gt=0, le=1, description="Share of a day that a serving core may be busy, 0 to 1; the rest is for peaks."
+    )
     person_hour_usd: Usd | None = Field(None, ge=0, description="An hour of a person's work.")
     label_usd: Usd | None = Field(None, ge=0, description="One labelled row.")
     storage_gb_month_usd: Usd | None = Field(None, ge=0, description="A gigabyte kept for a month.")

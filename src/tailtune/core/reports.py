@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving
 
 
 class Report(Record):
@@ -44,6 +44,14 @@ class Scored(Record):
     def quality(self) -> Estimate:
         """What the target is held against."""
         return self.metrics[self.metric]
+
+
+class Guard(Record):
+    """One per floor beside the target: what no quality makes up for (judge/guards.py)."""
+
+    metric: str = Field(description="A measure, such as macro_f1, recall/fraud or must_not_fail.")
+    floor: float = Field(ge=0, le=1, description="Least value, 0 to 1.")
+    why: str = Field("", description="Why it holds where nobody declared it, one sentence without full stop.")
 
 
 class Paired(Record):
@@ -179,6 +187,9 @@ class LadderReport(Report):
     fit_rows_capped: int = Field(0, description="Train rows left out of fitting by ladder.max_fit_rows.")
     encode_rows_per_s: float = Field(
         description="Pace of the encoder on these rows; training's cost is estimated from it."
+    )
+    label_rows: dict[str, int] = Field(
+        default_factory=dict, description="Label → train rows; field → train rows with a value. Empty in old reports."
     )
     rungs: tuple[RungResult, ...]
     curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
@@ -319,10 +330,11 @@ class CandidateCost(Record):
     title: str
     quality: float | None
     one_off_usd: Usd | None = Field(description="Spent once.")
-    monthly_usd: Usd | None = Field(description="Spent every month, whatever the volume.")
+    monthly_usd: Usd | None = Field(description="Spent every month, requests aside; cores are those of the volume.")
     request_usd: Usd | None = Field(description="Spent on every request.")
     lines: tuple[CostLine, ...] = Field((), description="Their sum over the horizon is total_usd.")
     total_usd: Usd | None = Field(None, description="Over the horizon at the declared volume; null when not known.")
+    serving: Serving | None = Field(None, description="Null where no cores of our own serve, and in old reports.")
 
 
 class Economics(Record):
@@ -341,6 +353,9 @@ class Economics(Record):
     probability: float | None = Field(None, description="Share of bootstrap draws in which the net value is above 0.")
     break_even_per_day: Estimate | None = Field(
         None, description="Requests a day from which the fine-tune costs less in all; value NaN when never."
+    )
+    cheaper_until_per_day: Estimate | None = Field(
+        None, description="Requests a day up to which it does; null when there is no such end."
     )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
 
@@ -383,6 +398,7 @@ class DecideReport(Report):
     best_rung: str
     metric: str = Field("accuracy", description="The measure that the target is about.")
     target: float
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")

@@ -48,17 +48,17 @@ def interval(counted: Counted, groups: Places | None = None, level: float = LEVE
     if math.isnan(value):
         return Estimate(value=value, low=value, high=value, rows=counted.rows)
     alone = groups is None and counted.is_plain
-    worth = float(counted.rows) if alone else _worth(counted, groups, level)
+    worth = float(counted.row.size) if alone else _worth(counted, groups, level)
     low, high = exact_ends(value * worth, worth, level)
-    count = None if groups is None else int(groups.max()) + 1
-    return Estimate(
-        value=value, low=min(low, value), high=max(high, value), rows=counted.rows, groups=count, worth_rows=worth
-    )
+    rows = counted.row.size if counted.is_plain else counted.rows
+    count = None if groups is None else int(np.unique(groups[counted.row]).size)
+    return Estimate(value=value, low=min(low, value), high=max(high, value), rows=rows, groups=count, worth_rows=worth)
 
 
 def _worth(counted: Counted, groups: Places | None, level: float) -> float:
     """Independent rows that a measure is worth: those that would give it the same variance, fewer by Student's t."""
-    pulls = summed(counted.influence(), groups)
+    counting = np.unique(counted.row if groups is None else groups[counted.row])  # of a label's recall, its own rows
+    pulls = summed(counted.influence(), groups)[counting]
     variance, freedom = _variance(pulls, pulls.size)
     value = counted.value
     if variance <= 1e-18 or not 0 < value < 1:  # nothing varies: each group is worth a row
@@ -66,7 +66,7 @@ def _worth(counted: Counted, groups: Places | None, level: float) -> float:
     else:
         worth = value * (1 - value) / variance
     if counted.is_plain:
-        worth = min(worth, float(counted.rows))
+        worth = min(worth, float(counted.row.size))
     return max(1.0, worth / _widening(freedom, level) ** 2)
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.measures import MEASURES
+from tailtune.core.figures import two_digits
+from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import (
     Targets,
@@ -21,7 +22,7 @@ from tailtune.judge.constraints import (
 )
 from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.net_value import Weighed
+from tailtune.judge.guards import misses
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -114,15 +115,11 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
         relaxed.append(f"a latency target of {math.ceil(rung.latency.p99_ms * 10) / 10:.1f} ms or more")
     if not usable_enough(rung, targets):
         relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+    for guard in targets.guards:
+        if misses(rung, guard):
+            reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
+            relaxed.append(f"a floor of {title_of(guard.metric)} of {reached:.1%} or less")
     return relaxed
-
-
-def volume_that_pays(weighed: Weighed) -> float | None:
-    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
-    worth = weighed.worth()
-    if worth is None or math.isnan(worth.break_even.value):
-        return None
-    return _rounded(worth.break_even.value, math.ceil, least=1.0)
 
 
 def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
@@ -153,15 +150,7 @@ def _turned(
         middle = math.sqrt(near * far)
         near, far = (near, middle) if ask(middle) in others else (middle, far)
     for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
-        value = _rounded(far, round_, least)
+        value = two_digits(far, round_, least)
         if value > 0 and (there := ask(value)) in others:
             return value, there
     return None  # rounding stepped over a narrow range
-
-
-def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
-    """Two significant digits, but no finer than `least`."""
-    if value <= 0:
-        return 0.0
-    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
-    return round_(value / unit) * unit

@@ -108,7 +108,12 @@ def _economics(found: Economics | None) -> Values:
         return {}
     values = _values(found, "requests_per_day", "error_usd", "horizon_months")
     values["net_value_probability"] = found.probability
-    for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
+    estimates = {
+        "net_value_usd": found.net_value,
+        "break_even_per_day": found.break_even_per_day,
+        "cheaper_until_per_day": found.cheaper_until_per_day,
+    }
+    for name, estimate in estimates.items():
         values |= {} if estimate is None else estimate_values(name, estimate)
     for candidate in found.candidates:
         values |= {

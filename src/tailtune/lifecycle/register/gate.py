@@ -19,12 +19,13 @@ from tailtune.core.errors import (
     UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
-from tailtune.core.reports import EvaluateReport, Look, Paired
+from tailtune.core.reports import EvaluateReport, LadderReport, Look, Paired
+from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.intervals import SWAPS, least_difference
 from tailtune.judge.promote import Compared, not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import compare
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import line_of
+from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.dollars import Answered, net_value
 from tailtune.lifecycle.register.identity import winner_of
@@ -73,7 +74,7 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
     spec, compared, noted = context.case.spec, None, {}
-    refusal = _unfit(evaluated)
+    refusal = _unfit(context, evaluated)
     if champion is not None and refusal is None:
         alike = splits_alike(context, champion.tags)
         refusal = not_comparable(champion.version, alike)
@@ -91,12 +92,13 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
     return Settled(decision, comparison, None if compared is None else compared.look)
 
 
-def _unfit(evaluated: EvaluateReport) -> Decision | None:
+def _unfit(context: Context, evaluated: EvaluateReport) -> Decision | None:
     """The refusal of a winner that nobody should be served by, a first version included; None when it may be champion.
 
     What every version must satisfy is asked here, before anything is compared.
     """
-    return not_above(winner_of(evaluated), line_of(evaluated.candidates))
+    targets, won = targets_of(context.case.spec.targets, context.inputs.report(LadderReport)), winner_of(evaluated)
+    return not_above(won, line_of(evaluated.candidates)) or floor_refusal(won, targets.guards)
 
 
 def _as_settled(version: Version) -> Settled:
