@@ -137,3 +137,14 @@ def test_a_group_is_swapped_as_a_whole() -> None:
 def test_rows_that_cannot_be_paired_are_refused(ours: int, theirs: int) -> None:
     with pytest.raises(ValueError, match="two equal, non-empty sets of rows"):
         difference(right(*[True] * ours), right(*[True] * theirs))
+
+
+def test_the_recall_of_a_label_rests_on_its_own_rows() -> None:
+    answered = np.array([True] * 4 + [False] + [True] * 995)
+    own = np.arange(1000) < 5
+    recall = interval(Counted.shares(answered, own))
+    assert (recall.value, recall.rows, recall) == (0.8, 5, share(4, 5))
+    perfect = Counted.ratio(2 * own, 2 * own)
+    assert interval(perfect).worth_rows == 5
+    groups = np.arange(1000) // 2
+    assert interval(perfect, groups).groups == 3 and interval(perfect, groups).worth_rows == 3

@@ -10,7 +10,7 @@ import json
 import re
 from abc import abstractmethod
 from pathlib import PurePosixPath
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import Annotated, ClassVar, Literal, Protocol, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,7 @@ from tailtune.core.money import Usd
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
 PII: tuple[Pii, ...] = get_args(Pii)
+Floor = Annotated[float, Field(gt=0, le=1)]
 LoraModule = Literal["query", "key", "value", "dense"]
 
 
@@ -111,6 +112,13 @@ class TargetsSpec(StrictSpec):
     validity: float | None = Field(
         None, gt=0, le=1, description="Share of answers that must be usable; null asks none."
     )
+    macro_f1: float | None = Field(
+        None, ge=0, lt=1, description="Floor of macro F1; null: one by default where labels are imbalanced; 0 for none."
+    )
+    recall: dict[str, Floor] = Field(
+        default_factory=dict, description="Label or field → floor of its recall, as `{fraud: 0.9}`."
+    )
+    f1: dict[str, Floor] = Field(default_factory=dict, description="Label or field → floor of its F1.")
 
     @property
     @abstractmethod
@@ -177,7 +185,7 @@ class RegisterSpec(StrictSpec):
     model: str | None = Field(None, description="Registered model's name; the use case's name when null.")
     promote_if: Literal["better", "not-worse"] = Field(
         "better",
-        description="better: paired interval against the champion above 0; not-worse: above −min_effect.",
+        description="better: clearly above the champion; not-worse: at most targets.margin below it, nor dearer.",
     )
 
     @field_validator("model")

@@ -46,6 +46,14 @@ class Scored(Record):
         return self.metrics[self.metric]
 
 
+class Guard(Record):
+    """One per floor beside the target: what no quality makes up for (judge/guards.py)."""
+
+    metric: str = Field(description="A measure, such as macro_f1, recall/fraud or must_not_fail.")
+    floor: float = Field(ge=0, le=1, description="Least value, 0 to 1.")
+    why: str = Field("", description="Why it holds where nobody declared it, one sentence without full stop.")
+
+
 class Paired(Record):
     """One per comparison of two predictors on the same rows."""
 
@@ -179,6 +187,9 @@ class LadderReport(Report):
     fit_rows_capped: int = Field(0, description="Train rows left out of fitting by ladder.max_fit_rows.")
     encode_rows_per_s: float = Field(
         description="Pace of the encoder on these rows; training's cost is estimated from it."
+    )
+    label_rows: dict[str, int] = Field(
+        default_factory=dict, description="Label → train rows; field → train rows with a value. Empty in old reports."
     )
     rungs: tuple[RungResult, ...]
     curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
@@ -388,6 +399,7 @@ class DecideReport(Report):
     best_rung: str
     metric: str = Field("accuracy", description="The measure that the target is about.")
     target: float
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
@@ -506,6 +518,27 @@ class EvaluateReport(Report):
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
 
 
+FRESH_FROM = 20
+"""Looks at one test set from which fresh test rows are advised."""
+
+
+class Look(Record):
+    """One per version that is compared on a test set: how many were compared on it, this one included."""
+
+    number: int = Field(ge=1)
+    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
+
+    @property
+    def advice(self) -> str:
+        """That the test set is worn out, as words; empty before the 20th look."""
+        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
+
+    @property
+    def words(self) -> str:
+        """`look 3 of this test set`, with the advice."""
+        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
+
+
 class RegisterReport(Report):
     """One per registration."""
 
@@ -518,6 +551,10 @@ class RegisterReport(Report):
     promotion: Decision
     comparison: Paired | None = Field(
         None, description="Candidate against the champion before; null if there was none."
+    )
+    look: Look | None = Field(
+        None,
+        description="How often this test set has been looked at; null when nothing was compared, and in old reports.",
     )
     winner: str
     page: str = Field(description="Decision page, relative to the project root.")

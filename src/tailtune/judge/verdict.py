@@ -57,6 +57,7 @@ from tailtune.judge.constraints import (
     servable,
     shortcomings,
     stays,
+    usable_enough,
     usd,
 )
 from tailtune.judge.economics import Candidate
@@ -223,10 +224,10 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
     rung = max(open_, key=quality_value)
     quality = rung.quality
     if meets_with_head_room(quality, targets, evidence.looks):
-        return (
-            f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: time or "
-            "answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
-        )
+        more = "time or answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        if fast_enough(rung, targets) and usable_enough(rung, targets):
+            more = "label more such rows to tell"
+        return f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: {more}"
     half = (quality.high - quality.low) / 2 * 100
     rows = rows_to_tell(quality, targets, evidence.looks)
     if rows is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tailtune.core.figures import two_digits
-from tailtune.core.measures import MEASURES
+from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import (
     Targets,
@@ -22,6 +22,7 @@ from tailtune.judge.constraints import (
 )
 from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
+from tailtune.judge.guards import misses
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -148,6 +149,10 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
         relaxed.append(f"a latency target of {math.ceil(rung.latency.p99_ms * 10) / 10:.1f} ms or more")
     if not usable_enough(rung, targets):
         relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+    for guard in targets.guards:
+        if misses(rung, guard):
+            reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
+            relaxed.append(f"a floor of {title_of(guard.metric)} of {reached:.1%} or less")
     return relaxed
 
 

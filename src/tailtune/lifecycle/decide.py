@@ -17,20 +17,20 @@ def run(context: Context) -> DecideReport:
         MissingInputError: A stage before has not run.
     """
     case, spec = context.case, context.case.spec
-    digest, seen = context.inputs.report(LadderReport).rows_digest, context.inputs.surroundings
+    ladder, seen = context.inputs.report(LadderReport), context.inputs.surroundings
     facts = evidence(context, training_cost(context), seen)
-    targets = targets_of(spec.targets)
+    targets = targets_of(spec.targets, ladder)
     outcome = verdict(facts, targets, spec.train.max_cost_usd)
     train = may_train(outcome, spec.train.when, facts.estimated_usd, spec.train.experiment_usd)
     # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
-    ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
+    ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": ladder.rows_digest}
     store.write_json(context.out / "ticket.json", ticket)
     provisional = bool(facts.unmeasured)
     context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
     return DecideReport(
         use_case=case.name,
         stage="decide",
-        rows_digest=digest,
+        rows_digest=ladder.rows_digest,
         verdict=outcome.verdict,
         reason=outcome.reason,
         provisional=provisional,
@@ -40,6 +40,7 @@ def run(context: Context) -> DecideReport:
         best_rung=outcome.best.name,
         metric=spec.metric,
         target=spec.targets.quality,
+        guards=targets.guards,
         train=train,
         estimated_train_usd=facts.estimated_usd,
         economics=outcome.economics,

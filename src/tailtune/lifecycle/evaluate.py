@@ -14,7 +14,7 @@ from tailtune.core.figures import usd
 from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
-from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
+from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, LadderReport, Paired
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score, compare
@@ -47,7 +47,8 @@ def run(context: Context) -> EvaluateReport:
     scored = _score_all(context, test, best, _folders(context, best, ticket["train"]))
     tested = _tested(context, scored, best)
     spec = context.case.spec
-    decision, final = final_verdict(tested, decided, facts, targets_of(spec.targets), spec.train.max_cost_usd)
+    targets = targets_of(spec.targets, inputs.report(LadderReport))
+    decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tailtune.config.model import TargetsSpec, ValueSpec
 from tailtune.config.prices import PriceSpec
 from tailtune.core.errors import TailTuneError
+from tailtune.core.measures import of_one
 from tailtune.core.money import known_sum
-from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, RungResult, Surroundings
+from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, RungResult, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import DECLARED_AS, Cadence, CostInputs, training_usd
 from tailtune.judge.evidence import Evidence
+from tailtune.judge.guards import by_default
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -20,8 +22,13 @@ from tailtune.tasks import saved
 TRAINING_PER_ENCODING = 4.0
 
 
-def targets_of(spec: TargetsSpec) -> Targets:
-    """What the product needs, as values that the judge takes."""
+def targets_of(spec: TargetsSpec, ladder: LadderReport) -> Targets:
+    """What the product needs, as values that the judge takes.
+
+    Args:
+        spec: As declared.
+        ladder: Knows how many train rows each label has.
+    """
     return Targets(
         metric=spec.METRIC,
         quality=spec.quality,
@@ -31,7 +38,20 @@ def targets_of(spec: TargetsSpec) -> Targets:
         margin=spec.margin,
         p99_ms=spec.p99_ms,
         validity=spec.validity,
+        guards=tuple(_guards(spec, ladder)),
     )
+
+
+def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
+    """Floors as declared; that of macro F1 also where nobody declared one and the labels are too uneven."""
+    if spec.macro_f1:
+        yield Guard(metric="macro_f1", floor=spec.macro_f1)
+    elif spec.macro_f1 is None and spec.METRIC == "accuracy":
+        assumed = by_default(ladder.label_rows, spec.quality)
+        yield from () if assumed is None else (assumed,)
+    for kind, floors in (("recall", spec.recall), ("f1", spec.f1)):
+        for name, floor in floors.items():
+            yield Guard(metric=of_one(kind, name), floor=floor)
 
 
 def line_of(results: Iterable[S]) -> S | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -66,6 +67,7 @@ def run(context: Context) -> LadderReport:
         train_rows=len(train),
         dev_rows=len(dev),
         fit_rows_capped=len(train) - len(fit_rows),
+        label_rows=dict(Counter(name for row in train for name in case.task.names_in(row.label)).most_common()),
         encode_rows_per_s=round(pace, 1),
         rungs=tuple(rungs),
         reading=read,

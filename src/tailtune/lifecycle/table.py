@@ -82,7 +82,7 @@ STAGES: tuple[Stage, ...] = (
         family="validation",
         summary="Hold the Great Expectations suite and the leakage gate against the curated rows.",
         run="tailtune.lifecycle.validate.step:run",
-        sections=("data", "curate", "validate"),
+        sections=("data", "curate", "validate", "targets"),
         reads=(*ANSWERS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
         writes=_build("validate"),
         libraries=("great_expectations",),
@@ -155,7 +155,7 @@ STAGES: tuple[Stage, ...] = (
         family="versioning",
         summary="Register the winner in MLflow; the gate decides who is champion.",
         run="tailtune.lifecycle.register.step:run",
-        sections=("data", "curate", "split", "prompt", "register", "targets"),
+        sections=("data", "curate", "split", "prompt", "register", "targets", "value"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from tailtune.config.located import unknown
 from tailtune.config.model import ModelSpec
 from tailtune.config.paths import CasePaths
 from tailtune.core.errors import Fault
@@ -265,7 +266,11 @@ class Task(ABC):
 
     def faults(self) -> Iterator[Fault]:
         """What in the declaration contradicts itself over several files; `tailtune check` shows it."""
-        yield from ()
+        targets, names = self.spec.targets, list(self.answers.names)
+        for key, floors in (("recall", targets.recall), ("f1", targets.f1)):
+            for name in floors:
+                if name not in names:
+                    yield Fault(self.files.model_yaml, f"targets.{key}.{name}: {unknown(name, names)}")
 
     @abstractmethod
     def expectations(self) -> Iterator[Expectation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tailtune.core.errors import BudgetReachedError
 from tailtune.core.figures import usd
@@ -90,9 +91,9 @@ class PromptEvaluation:
         self._drop_empty()
         self._drop_unusable()
 
-    @property
+    @cached_property
     def _targets(self) -> Targets:
-        return targets_of(self.factory.context.case.spec.targets)
+        return targets_of(self.factory.context.case.spec.targets, self.factory.context.inputs.report(LadderReport))
 
     def _stays(self, name: str) -> bool:
         """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""

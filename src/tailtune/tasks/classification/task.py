@@ -144,8 +144,9 @@ class Classification(Task):
         return 1
 
     def score(self, rows: Sequence[Row[str]], answers: Sequence[Answer], bins: int = 15) -> Score:
-        """Accuracy and macro F1."""
-        return scoring.score([row.label for row in rows], answers, bins, [row.group for row in rows])
+        """Accuracy, macro F1, and what the targets name of single labels."""
+        targets, groups = self.spec.targets, [row.group for row in rows]
+        return scoring.score([row.label for row in rows], answers, bins, groups, targets.recall, targets.f1)
 
     def details(
         self, rows: Sequence[Row[str]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int
