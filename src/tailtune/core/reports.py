@@ -394,6 +394,7 @@ class Economics(Record):
         None, description="Requests a day up to which it does; null when there is no such end."
     )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
+    defaults: tuple[str, ...] = Field((), description="Prices and hours that are defaults: nobody declared them.")
 
     @model_validator(mode="after")
     def _probability_is_one(self) -> Economics:
@@ -556,6 +557,27 @@ class EvaluateReport(Report):
     ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
 
 
+FRESH_FROM = 20
+"""Looks at one test set from which fresh test rows are advised."""
+
+
+class Look(Record):
+    """One per version that is compared on a test set: how many were compared on it, this one included."""
+
+    number: int = Field(ge=1)
+    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
+
+    @property
+    def advice(self) -> str:
+        """That the test set is worn out, as words; empty before the 20th look."""
+        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
+
+    @property
+    def words(self) -> str:
+        """`look 3 of this test set`, with the advice."""
+        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
+
+
 class RegisterReport(Report):
     """One per registration."""
 
@@ -568,6 +590,10 @@ class RegisterReport(Report):
     promotion: Decision
     comparison: Paired | None = Field(
         None, description="Candidate against the champion before; null if there was none."
+    )
+    look: Look | None = Field(
+        None,
+        description="How often this test set has been looked at; null when nothing was compared, and in old reports.",
     )
     winner: str
     page: str = Field(description="Decision page, relative to the project root.")

@@ -384,7 +384,10 @@ def _register(report: RegisterReport, spec: ModelSpec) -> RunPlan:
     return RunPlan(
         name=f"{report.model} v{report.version}",
         metrics=points({**difference, "promoted": float(report.promotion.yes)}),
-        tags={"tailtune.promotion": report.promotion.reason[:5000]},
+        tags={
+            "tailtune.promotion": report.promotion.reason[:5000],
+            **({} if report.look is None else {"tailtune.look": report.look.words}),
+        },
         splits=("test",),
     )
 
