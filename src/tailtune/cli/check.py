@@ -60,7 +60,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     if (must := case.spec.targets.must_not_fail) is not None:
         try:
             tests = must_not_fail.read(case, case.paths.rows_file(must))
-            lines.append(f"data/{name}/{must}  ok, {counted(len(rows), 'row')} that must not fail")
+            lines.append(f"data/{name}/{must}  ok, {counted(len(tests), 'row')} that must not fail")
         except DataError as error:
             faults += error.faults
     unused = [label for label in case.answers.names if not check.seen.get(label)] if read_all else []

@@ -514,6 +514,7 @@ class EvaluateReport(Report):
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
 

@@ -60,6 +60,7 @@ def run(context: Context) -> EvaluateReport:
             "comparison": tested.comparison,
             "winner_reason": decision.reason,
             "final": final,
+            "guards": targets.guards,
             "usd_spent": scored[best].spent_usd,
         }
     )
