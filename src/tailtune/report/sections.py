@@ -326,11 +326,8 @@ def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
         assert scored is not None  # noqa: S101 - there would be none
         tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
         why = f"; {guard.why}" if guard.why else ""
-        yield Fact(
-            f"{title(guard.metric)} {share(guard.floor)}: {scored.title} {_reached(scored, guard, _REACHED[tone])}{why}",
-            "floor",
-            tone=tone,
-        )
+        reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
+        yield Fact(f"{title(guard.metric)} {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
 
 
 def _reached(scored: Scored, guard: Guard, verdict: str) -> str:
