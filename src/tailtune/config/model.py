@@ -153,6 +153,9 @@ class ValueSpec(StrictSpec):
     prompt_hours_per_change: float = Field(1.0, ge=0, description="A person's hours for a change of the prompt.")
     retrain_hours_per_change: float = Field(2.0, ge=0, description="A person's hours for a retraining, labels aside.")
     new_labels_per_change: int = Field(100, ge=0, description="Rows labelled anew for a retraining.")
+    label_usd: Usd | None = Field(
+        None, ge=0, description="What a labelled row costs here, 0 for public ones; null: as models/prices.yaml says."
+    )
 
 
 class TrainSpec(StrictSpec):
@@ -197,7 +200,7 @@ class RegisterSpec(StrictSpec):
     model: str | None = Field(None, description="Registered model's name; the use case's name when null.")
     promote_if: Literal["better", "not-worse"] = Field(
         "better",
-        description="better: paired interval against the champion above 0; not-worse: above −min_effect.",
+        description="better: clearly above the champion; not-worse: at most targets.margin below it, nor dearer.",
     )
 
     @field_validator("model")

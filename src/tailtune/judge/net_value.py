@@ -24,6 +24,7 @@ from tailtune.judge.economics import (
     Candidate,
     CostInputs,
     cost_of,
+    default_amounts,
     fixed_usd,
     missing_inputs,
     owning_usd,
@@ -363,4 +364,5 @@ def economics(beside: Sequence[Candidate], tuned: Candidate, weighed: Weighed | 
         break_even_per_day=None if value is None else value.break_even,
         cheaper_until_per_day=None if value is None else value.until,
         unknown=missing_inputs(candidates, inputs),
+        defaults=default_amounts(inputs),
     )

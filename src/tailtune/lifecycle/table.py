@@ -155,7 +155,7 @@ STAGES: tuple[Stage, ...] = (
         family="versioning",
         summary="Register the winner in MLflow; the gate decides who is champion.",
         run="tailtune.lifecycle.register.step:run",
-        sections=("data", "curate", "split", "prompt", "register", "targets"),
+        sections=("data", "curate", "split", "prompt", "register", "targets", "value"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
         reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),

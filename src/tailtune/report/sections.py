@@ -414,7 +414,9 @@ def ownership(story: Story) -> Section | None:
     if found is None:
         return None
     unknown = Fact("; ".join(found.unknown), "not known") if found.unknown else None
-    return Section("Cost of ownership", over(found), _facts(*(Fact(text) for text in value_sentences(found)), unknown))
+    defaults = Fact("; ".join(found.defaults), "by default") if found.defaults else None
+    sentences = (Fact(text) for text in value_sentences(found))
+    return Section("Cost of ownership", over(found), _facts(*sentences, defaults, unknown))
 
 
 def registered(story: Story) -> Section | None:
