@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
 
 
 class Report(Record):
@@ -135,6 +135,40 @@ class ValidateReport(Report):
     docs: str = Field(description="Data Docs index, relative to the project root.")
 
 
+class SuspectLabel(Record):
+    """One per row whose label looks wrong."""
+
+    id: str = Field(description="Of the row, by which a corrected label finds it.")
+    split: Split
+    origin: str
+    text: str
+    label: str = Field(description="As the row has it.")
+    likely_label: str = Field(description="What two models that did not learn from the row would call it.")
+    confidence: float = Field(description="Probability that the first of them gives to likely_label.")
+
+
+class LabelNoise(Record):
+    """One per split: how many of its labels look wrong, and what that leaves to show."""
+
+    split: Split
+    rows: int = Field(description="Rows whose labels were checked.")
+    reviewed_rows: int = Field(0, description="Of these, with a label that a person corrected or confirmed.")
+    suspect_rows: int = Field(description="Rows whose label looks wrong.")
+    wrong: Estimate = Field(
+        description="Share of labels that are wrong: suspect rows, corrected for what such a check misses and suspects "
+        "by mistake; the interval allows for both."
+    )
+    worst: tuple[SuspectLabel, ...] = Field((), description="The most suspect rows; all are in suspect_labels.jsonl.")
+    review_hours: float = Field(0.0, description="A person's time to look at all suspect rows.")
+    review_usd: Usd | None = Field(None, description="The same at the price of an hour; null when none is declared.")
+
+    @property
+    def ceiling(self) -> Estimate:
+        """Accuracy that a model shows on these labels when it is always right."""
+        ends = {"value": 1 - self.wrong.value, "low": 1 - self.wrong.high, "high": 1 - self.wrong.low}
+        return self.wrong.model_copy(update=ends)
+
+
 class RungResult(Scored):
     """One per rung: how one predictor did on the dev rows."""
 
@@ -201,6 +235,8 @@ class LadderReport(Report):
     curve_rung: str = Field("probe", description="Which one.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")
     reading: Reading | None = Field(None, description="How much of train and dev texts the encoder can read.")
+    labels: tuple[LabelNoise, ...] = Field((), description="Labels that look wrong: of dev, then of train.")
+    labels_unchecked: str = Field("", description="Why no labels were checked; empty when they were.")
 
 
 Role = Literal["base", "strong"]
@@ -409,6 +445,7 @@ class DecideReport(Report):
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
     surroundings: Surroundings | None = Field(None, description="As of finished_at; null in old reports.")
+    ceiling: str = Field("", description="That wrong dev labels cap what can be shown, where that is near the target.")
 
 
 class FinalVerdict(Record):
@@ -521,6 +558,8 @@ class EvaluateReport(Report):
     calibration: tuple[CalibrationBin, ...] = ()
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
+    labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
+    ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
 
 
 FRESH_FROM = 20

@@ -15,12 +15,15 @@ from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, LadderReport, Paired
+from tailtune.judge.ceiling import ceiling_note
+from tailtune.judge.constraints import needed
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
+from tailtune.lifecycle.suspect_labels import check_test
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
@@ -44,11 +47,13 @@ def run(context: Context) -> EvaluateReport:
     # As at the decision: by now git and folders may say something else, and one verdict is about one set of facts.
     facts = evidence(context, decided.estimated_train_usd, decided.surroundings or inputs.surroundings)
     best = ticket["best_rung"]
-    scored = _score_all(context, test, best, _folders(context, best, ticket["train"]))
+    folders, embed = _folders(context, best, ticket["train"]), _encoded(context, test)
+    scored = _score_all(context, test, best, folders, embed)
     tested = _tested(context, scored, best)
     spec = context.case.spec
     targets = targets_of(spec.targets, inputs.report(LadderReport))
     decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
+    labels = check_test(context, test, embed)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -60,6 +65,8 @@ def run(context: Context) -> EvaluateReport:
             "winner_reason": decision.reason,
             "final": final,
             "usd_spent": scored[best].spent_usd,
+            "labels": labels,
+            "ceiling": ceiling_note(labels, targets.quality, needed(targets)),
         }
     )
 
@@ -157,17 +164,23 @@ def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]
     return found
 
 
-def _score_all(context: Context, test: Sequence[Row], best_rung: str, folders: Mapping[str, Path]) -> dict[str, Scored]:
+def _encoded(context: Context, test: Sequence[Row]) -> CachedEmbed:
+    """The encoder, with the vectors of test remembered."""
+    texts, encoder = [row.text for row in test], Encoder.load()
+    embed = CachedEmbed(encoder.embed)
+    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
+    return embed
+
+
+def _score_all(
+    context: Context, test: Sequence[Row], best_rung: str, folders: Mapping[str, Path], embed: CachedEmbed
+) -> dict[str, Scored]:
     """Every candidate on every test row. Answers that have to be bought come first: buying may fail, and is kept.
 
     Raises:
         TailTuneError: The money ran out before the last test row was answered.
         EndpointError: The endpoint of the best rung does not answer.
     """
-    texts = [row.text for row in test]
-    encoder = Encoder.load()
-    embed = CachedEmbed(encoder.embed)
-    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
     loaded = {name: saved.load(folder, embed) for name, folder in folders.items()}
     bought = {name: _bought(context, name, loaded[name], test) for name in folders if name in PROMPT_RUNGS}
     scored: dict[str, Scored] = {}

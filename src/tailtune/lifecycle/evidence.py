@@ -98,6 +98,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
     return Evidence(
         rungs=(*local, *measured),
         line=line_of(ladder.rungs),
+        labels=next((noise for noise in ladder.labels if noise.split == "dev"), None),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,

@@ -18,6 +18,7 @@ from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.suspect_labels import check_dev_and_train
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.reading import reading
@@ -60,6 +61,7 @@ def run(context: Context) -> LadderReport:
         raise TooLargeError("no rung could be measured:\n" + "\n".join(unmeasured), "add majority to ladder.rungs")
     store.write_answers(context.out / "dev_answers.jsonl", dev, answers)
     store.note_rows(context.out, inputs.rows_digest)
+    labels, unchecked = check_dev_and_train(context, fitting, dev, embed)
     return LadderReport(
         use_case=case.name,
         stage="ladder",
@@ -74,6 +76,8 @@ def run(context: Context) -> LadderReport:
         curve=_curve(context, fitting, dev, scores.get(case.task.curve_rung)),
         curve_rung=case.task.curve_rung,
         unmeasured=tuple(unmeasured),
+        labels=labels,
+        labels_unchecked=unchecked,
     )
 
 
