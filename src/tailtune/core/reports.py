@@ -64,6 +64,11 @@ class Paired(Record):
     difference: Estimate = Field(description="metric(first) − metric(second), paired interval.")
     only_first_right: int
     only_second_right: int
+    worth_rows: float | None = Field(
+        None,
+        description="Independent rows that would say as much of the rows that one alone gets right; null when rows are "
+        "independent, and in old reports.",
+    )
     p: float = Field(
         validation_alias=AliasChoices("p", "mcnemar_p"),
         description="Two-sided, of both being equally good by this metric: answers swapped at random by row or group.",
