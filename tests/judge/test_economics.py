@@ -14,6 +14,7 @@ from tailtune.judge.economics import (
     MONTH_DAYS,
     Cadence,
     cost_of,
+    default_amounts,
     fixed_usd,
     missing_inputs,
     owning_usd,
@@ -206,3 +207,14 @@ def test_what_is_declared_counts_before_what_was_seen(
     assert (found.days, found.often) == (days, often)
     assert found.binding == (often and declared is not None)
     assert bool(found.declaring) == (often and declared is None)
+
+
+def test_a_default_price_is_named_on_the_bill_and_in_a_list() -> None:
+    """22,500 public labels were billed $1,800 that nobody declared, and nothing said so."""
+    inputs = cost_inputs(train_rows=22_500, defaults=frozenset({"label_usd"}))
+    labels = next(line for line in cost_of(TUNED, inputs).lines if line.what == "labels")
+    assert labels.usd == pytest.approx(1_800)
+    assert labels.basis == "22,500 rows × $0.080 (default price); there already, whichever candidate"
+    assert default_amounts(inputs) == ("$0.080 a label (declare label_usd)",)
+    assert default_amounts(cost_inputs()) == ()
+    assert "default" not in "".join(line.basis for line in cost_of(TUNED, cost_inputs()).lines)

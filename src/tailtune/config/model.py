@@ -25,6 +25,18 @@ Floor = Annotated[float, Field(gt=0, le=1)]
 LoraModule = Literal["query", "key", "value", "dense"]
 
 
+def file_of_the_data(file: str | None) -> str | None:
+    """The path itself.
+
+    Raises:
+        ValueError: It leads out of the use case's data folder.
+    """
+    path = PurePosixPath(file or "")
+    if file is not None and (not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()):
+        raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
+    return file
+
+
 class DataSpec(StrictSpec):
     """Which rows a use case has. Paths are relative to `data/<use-case>/`."""
 
@@ -40,12 +52,7 @@ class DataSpec(StrictSpec):
     @field_validator("file", "test_file")
     @classmethod
     def _inside(cls, file: str | None) -> str | None:
-        path = PurePosixPath(file or "")
-        if file is not None and (
-            not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()
-        ):
-            raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
-        return file
+        return file_of_the_data(file)
 
 
 class CurateSpec(StrictSpec):
@@ -119,6 +126,14 @@ class TargetsSpec(StrictSpec):
         default_factory=dict, description="Label or field → floor of its recall, as `{fraud: 0.9}`."
     )
     f1: dict[str, Floor] = Field(default_factory=dict, description="Label or field → floor of its F1.")
+    must_not_fail: str | None = Field(
+        None, description="File of labelled rows in `data/<use-case>/`, each of which must be answered right."
+    )
+
+    @field_validator("must_not_fail")
+    @classmethod
+    def _inside(cls, file: str | None) -> str | None:
+        return file_of_the_data(file)
 
     @property
     @abstractmethod
@@ -138,6 +153,9 @@ class ValueSpec(StrictSpec):
     prompt_hours_per_change: float = Field(1.0, ge=0, description="A person's hours for a change of the prompt.")
     retrain_hours_per_change: float = Field(2.0, ge=0, description="A person's hours for a retraining, labels aside.")
     new_labels_per_change: int = Field(100, ge=0, description="Rows labelled anew for a retraining.")
+    label_usd: Usd | None = Field(
+        None, ge=0, description="What a labelled row costs here, 0 for public ones; null: as models/prices.yaml says."
+    )
 
 
 class TrainSpec(StrictSpec):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
 
 
 class Report(Record):
@@ -31,6 +31,7 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+    must_failed: tuple[str, ...] = Field((), description="Origins of rows that must not fail, and did.")
     ignores_text: bool = Field(
         False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."
     )
@@ -63,6 +64,11 @@ class Paired(Record):
     difference: Estimate = Field(description="metric(first) − metric(second), paired interval.")
     only_first_right: int
     only_second_right: int
+    worth_rows: float | None = Field(
+        None,
+        description="Independent rows that would say as much of the rows that one alone gets right; null when rows are "
+        "independent, and in old reports.",
+    )
     p: float = Field(
         validation_alias=AliasChoices("p", "mcnemar_p"),
         description="Two-sided, of both being equally good by this metric: answers swapped at random by row or group.",
@@ -128,6 +134,40 @@ class ValidateReport(Report):
     passed: bool
     expectations: tuple[ExpectationResult, ...]
     docs: str = Field(description="Data Docs index, relative to the project root.")
+
+
+class SuspectLabel(Record):
+    """One per row whose label looks wrong."""
+
+    id: str = Field(description="Of the row, by which a corrected label finds it.")
+    split: Split
+    origin: str
+    text: str
+    label: str = Field(description="As the row has it.")
+    likely_label: str = Field(description="What two models that did not learn from the row would call it.")
+    confidence: float = Field(description="Probability that the first of them gives to likely_label.")
+
+
+class LabelNoise(Record):
+    """One per split: how many of its labels look wrong, and what that leaves to show."""
+
+    split: Split
+    rows: int = Field(description="Rows whose labels were checked.")
+    reviewed_rows: int = Field(0, description="Of these, with a label that a person corrected or confirmed.")
+    suspect_rows: int = Field(description="Rows whose label looks wrong.")
+    wrong: Estimate = Field(
+        description="Share of labels that are wrong: suspect rows, corrected for what such a check misses and suspects "
+        "by mistake; the interval allows for both."
+    )
+    worst: tuple[SuspectLabel, ...] = Field((), description="The most suspect rows; all are in suspect_labels.jsonl.")
+    review_hours: float = Field(0.0, description="A person's time to look at all suspect rows.")
+    review_usd: Usd | None = Field(None, description="The same at the price of an hour; null when none is declared.")
+
+    @property
+    def ceiling(self) -> Estimate:
+        """Accuracy that a model shows on these labels when it is always right."""
+        ends = {"value": 1 - self.wrong.value, "low": 1 - self.wrong.high, "high": 1 - self.wrong.low}
+        return self.wrong.model_copy(update=ends)
 
 
 class RungResult(Scored):
@@ -196,6 +236,8 @@ class LadderReport(Report):
     curve_rung: str = Field("probe", description="Which one.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")
     reading: Reading | None = Field(None, description="How much of train and dev texts the encoder can read.")
+    labels: tuple[LabelNoise, ...] = Field((), description="Labels that look wrong: of dev, then of train.")
+    labels_unchecked: str = Field("", description="Why no labels were checked; empty when they were.")
 
 
 Role = Literal["base", "strong"]
@@ -358,6 +400,7 @@ class Economics(Record):
         None, description="Requests a day up to which it does; null when there is no such end."
     )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
+    defaults: tuple[str, ...] = Field((), description="Prices and hours that are defaults: nobody declared them.")
 
     @model_validator(mode="after")
     def _probability_is_one(self) -> Economics:
@@ -403,6 +446,7 @@ class DecideReport(Report):
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
     surroundings: Surroundings | None = Field(None, description="As of finished_at; null in old reports.")
+    ceiling: str = Field("", description="That wrong dev labels cap what can be shown, where that is near the target.")
 
 
 class FinalVerdict(Record):
@@ -513,8 +557,11 @@ class EvaluateReport(Report):
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
+    labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
+    ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
 
 
 FRESH_FROM = 20

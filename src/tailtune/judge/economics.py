@@ -132,6 +132,7 @@ class CostInputs:
         kept_gb: 10⁹ bytes of rows and derived files.
         utilisation: Share of a day that a serving core may be busy, 0 to 1; the rest is for peaks.
         tuned_ms: Mean milliseconds that an answer of a fine-tune keeps a core busy; None when not known.
+        defaults: Names of attributes here that are a default which nobody declared, of those in `DECLARED_AS`.
         prompt_hours_per_change: A person's hours for a change of the prompt.
         retrain_hours_per_change: A person's hours for a retraining, labels aside.
         new_labels_per_change: Rows labelled anew for a retraining.
@@ -160,6 +161,7 @@ class CostInputs:
     kept_gb: float = 0.0
     utilisation: float = 0.6
     tuned_ms: float | None = None
+    defaults: frozenset[str] = frozenset()
 
     @property
     def days(self) -> float:
@@ -275,6 +277,41 @@ def missing_inputs(candidates: Iterable[Candidate], inputs: CostInputs) -> tuple
     return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
+DECLARED_AS = {
+    "core_hour_usd": "cpu_core_hour_usd",
+    "person_hour_usd": "person_hour_usd",
+    "label_usd": "label_usd",
+    "storage_gb_month_usd": "storage_gb_month_usd",
+    "prompt_hours_per_change": "value.prompt_hours_per_change",
+    "retrain_hours_per_change": "value.retrain_hours_per_change",
+}
+"""Attribute of CostInputs that may be a default → the key that declares it, in models/prices.yaml or model.yaml."""
+_PER = {
+    "core_hour_usd": "a core-hour",
+    "person_hour_usd": "an hour of a person",
+    "label_usd": "a label",
+    "storage_gb_month_usd": "a gigabyte a month",
+    "prompt_hours_per_change": "a change of the prompt",
+    "retrain_hours_per_change": "a retraining",
+}
+
+
+def amount(name: str, value: float) -> str:
+    """A price or hours: `$0.080`, `2 h`."""
+    return usd(value) if name.endswith("_usd") else f"{value:g} h"
+
+
+def amount_per(name: str, value: float) -> str:
+    """The same with what it is for: `$0.080 a label`, `2 h a retraining`."""
+    return f"{amount(name, value)} {_PER[name]}"
+
+
+def default_amounts(inputs: CostInputs) -> tuple[str, ...]:
+    """What costs are computed with and nobody declared: `$0.080 a label (declare label_usd)`."""
+    known = ((name, getattr(inputs, name)) for name in DECLARED_AS if name in inputs.defaults)
+    return tuple(f"{amount_per(name, value)} (declare {DECLARED_AS[name]})" for name, value in known if value)
+
+
 _ONE_OFF = ("labels", "evaluation", "training")
 _MONTHLY = ("serving", "changes of behaviour", "storage")
 _OWN = ("training", "changes of behaviour")  # what differs between candidates, whatever the volume
@@ -293,7 +330,7 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         CostLine(
             what="labels",
             usd=known_product(inputs.train_rows, label),
-            basis=f"{inputs.train_rows:,} rows × {_price(label)}; there already, whichever candidate",
+            basis=f"{inputs.train_rows:,} rows × {_price('label_usd', inputs)}; there already, whichever candidate",
             hidden=True,
         )
     ]
@@ -302,7 +339,7 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         lines.append(CostLine(what="evaluation", usd=inputs.measured_usd, basis=basis, hidden=True))
     if kept > 0:
         cost = known_product(kept * inputs.horizon_months, storage)
-        basis = f"{kept:.3g} GB × {_price(storage)} × {counted(inputs.horizon_months, 'month')}"
+        basis = f"{kept:.3g} GB × {_price('storage_gb_month_usd', inputs)} × {counted(inputs.horizon_months, 'month')}"
         lines.append(CostLine(what="storage", usd=cost, basis=basis, hidden=True))
     return lines
 
@@ -319,7 +356,7 @@ def _serving(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     serving, per_day, busy_ms = serving_of(candidate, inputs), inputs.requests_per_day, _busy_ms(candidate, inputs)
     cores = serving.cores(per_day)
     basis = (
-        f"{counted(cores, 'core')} × {_price(inputs.core_hour_usd)} × {MONTH_HOURS} h × "
+        f"{counted(cores, 'core')} × {_price('core_hour_usd', inputs)} × {MONTH_HOURS} h × "
         f"{counted(inputs.horizon_months, 'month')}"
     )
     if cores > inputs.serving_cores:
@@ -340,8 +377,8 @@ def _changes(candidate: Candidate, inputs: CostInputs) -> CostLine:
         inputs.train_usd if trained else 0.0,
     ))  # fmt: skip
     times = inputs.days / (inputs.cadence_days or inf)
-    parts = [f"{hours:g} h × {_price(inputs.person_hour_usd)}"]
-    parts += [f"{labels:,} labels × {_price(inputs.label_usd)}"] if labels else []
+    parts = [f"{hours:g} h × {_price('person_hour_usd', inputs)}"]
+    parts += [f"{labels:,} labels × {_price('label_usd', inputs)}"] if labels else []
     parts += ["a training"] if trained else []
     how_many = "not known how many" if inputs.cadence_days is None else f"{times:,.3g}"
     return CostLine(
@@ -360,7 +397,7 @@ def _labels(candidate: Candidate, inputs: CostInputs) -> int:
 def _tokens(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     if candidate.hosted:
         return None
-    per_1000 = _price(known_product(1000, candidate.request_usd))
+    per_1000 = _known(known_product(1000, candidate.request_usd))
     return CostLine(
         what="tokens",
         usd=known_product(inputs.requests, candidate.request_usd),
@@ -372,13 +409,18 @@ def _errors(candidate: Candidate, inputs: CostInputs) -> CostLine:
     return CostLine(
         what="wrong answers",
         usd=known_product(inputs.requests, candidate.wrong, inputs.error_usd),
-        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_price(inputs.error_usd)}; "
+        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_known(inputs.error_usd)}; "
         f"{candidate.basis}",
         hidden=True,
     )
 
 
-def _price(value: Usd | None) -> str:
+def _price(name: str, inputs: CostInputs) -> str:
+    """A price of the list, and whether it is a default."""
+    return _known(getattr(inputs, name)) + (" (default price)" if name in inputs.defaults else "")
+
+
+def _known(value: Usd | None) -> str:
     return "a price that is not known" if value is None else usd(value)
 
 

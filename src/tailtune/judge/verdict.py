@@ -72,7 +72,7 @@ from tailtune.judge.net_value import (
     paying_volumes,
     weigh,
 )
-from tailtune.judge.would_change import would_change
+from tailtune.judge.would_change import at_defaults, would_change
 
 Cause = Literal["rows", "context", "labels", "other"]
 """What an answer of *not yet* waits for."""
@@ -107,7 +107,8 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
         beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
         dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
     change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
-    return replace(outcome, would_change=change, economics=dollars)
+    hangs = at_defaults(inputs, lambda other: rule(replace(evidence, inputs=other), targets, max_train_usd).verdict)
+    return replace(outcome, reason=outcome.reason + hangs, would_change=change, economics=dollars)
 
 
 def just_enough(best: RungResult, targets: Targets) -> Candidate:

@@ -20,7 +20,7 @@ from tailtune.judge.constraints import (
     usd,
     validity,
 )
-from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
+from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.guards import misses
 
@@ -32,6 +32,8 @@ _WORDS: dict[Verdict, str] = {
 _FURTHEST = 1000.0
 """Factor up to which another volume or error cost is looked for; further away nobody plans for it."""
 _STEP = 2.0
+_DEFAULT_REACH = 4.0
+"""Factor up to which a default price may be wrong."""
 
 
 def would_change(
@@ -55,6 +57,7 @@ def would_change(
         lines.append(seen.declaring)
     if evidence.inputs is not None:
         lines += seldom_line(seen, evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+        lines += default_lines(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)
 
@@ -70,6 +73,37 @@ def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs]
     if not cadence.seldom or ask(replace(inputs, cadence_days=SELDOM_DAYS)) == ask(inputs):
         return []
     return [cadence.seldom]
+
+
+def _default_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> dict[str, tuple[float, Verdict]]:
+    """Defaults that nobody declared and that decide: the nearest other amount within four times, and its verdict."""
+    here, points = ask(inputs), {}
+    for name in sorted(inputs.defaults):
+        now = getattr(inputs, name)
+        ends = [{name: factor * now} for factor in (_DEFAULT_REACH, 1 / _DEFAULT_REACH)] if now else []
+        if all(ask(replace(inputs, **end)) == here for end in ends):
+            continue
+        nearest = _nearest(now, lambda other, name=name: ask(replace(inputs, **{name: other})))  # type: ignore[misc]
+        turned = [(value, there) for value, there in nearest if there != here]
+        if turned:
+            points[name] = min(turned, key=lambda point: abs(math.log(point[0] / now)))
+    return points
+
+
+def default_lines(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """What declaring an amount could change that nobody declared, as sentences."""
+    return [
+        f"declaring {DECLARED_AS[name]}: at {amount_per(name, value)} instead of the default "
+        f"{amount(name, getattr(inputs, name))} {_WORDS[there]}"
+        for name, (value, there) in _default_points(inputs, ask).items()
+    ]
+
+
+def at_defaults(inputs: CostInputs | None, ask: Callable[[CostInputs], Verdict]) -> str:
+    """That the verdict hangs on such amounts, as the end of a sentence; empty when on none."""
+    points = _default_points(inputs, ask) if inputs is not None else {}
+    amounts = ", ".join(amount_per(name, getattr(inputs, name)) for name in points)
+    return f"; this hangs on defaults that nobody declared: {amounts}" if points else ""
 
 
 def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:

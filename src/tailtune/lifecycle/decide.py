@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tailtune.core.reports import DecideReport, LadderReport
+from tailtune.judge.ceiling import ceiling_note
+from tailtune.judge.constraints import needed
 from tailtune.judge.questions import questions
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.lifecycle.context import Context
@@ -26,7 +28,10 @@ def run(context: Context) -> DecideReport:
     ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": ladder.rows_digest}
     store.write_json(context.out / "ticket.json", ticket)
     provisional = bool(facts.unmeasured)
+    ceiling = ceiling_note(facts.labels, targets.quality, needed(targets))
     context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
+    if ceiling:
+        context.progress.say(ceiling)
     return DecideReport(
         use_case=case.name,
         stage="decide",
@@ -45,4 +50,5 @@ def run(context: Context) -> DecideReport:
         estimated_train_usd=facts.estimated_usd,
         economics=outcome.economics,
         surroundings=seen,
+        ceiling=ceiling,
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from tailtune.config.model import TargetsSpec
+from tailtune.config.model import TargetsSpec, ValueSpec
+from tailtune.config.prices import PriceSpec
 from tailtune.core.errors import TailTuneError
 from tailtune.core.measures import of_one
 from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, RungResult, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
-from tailtune.judge.economics import Cadence, CostInputs, training_usd
+from tailtune.judge.economics import DECLARED_AS, Cadence, CostInputs, training_usd
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.guards import by_default
+from tailtune.judge.guards import MUST_NOT_FAIL, by_default
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -51,6 +52,8 @@ def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
     for kind, floors in (("recall", spec.recall), ("f1", spec.f1)):
         for name, floor in floors.items():
             yield Guard(metric=of_one(kind, name), floor=floor)
+    if spec.must_not_fail is not None:
+        yield Guard(metric=MUST_NOT_FAIL, floor=1)
 
 
 def line_of(results: Iterable[S]) -> S | None:
@@ -97,6 +100,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
     return Evidence(
         rungs=(*local, *measured),
         line=line_of(ladder.rungs),
+        labels=next((noise for noise in ladder.labels if noise.split == "dev"), None),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,
@@ -125,7 +129,7 @@ def _cost_inputs(
     value = context.case.spec.value
     if value.requests_per_day is None:
         return None
-    prices = context.inputs.prices
+    prices, label_usd = context.inputs.prices, value.label_usd
     return CostInputs(
         requests_per_day=value.requests_per_day,
         error_usd=value.error_usd,
@@ -143,6 +147,16 @@ def _cost_inputs(
         utilisation=prices.utilisation,
         tuned_ms=max((rung.latency.mean_ms for rung in local), default=None),
         person_hour_usd=prices.person_hour_usd,
-        label_usd=prices.label_usd,
+        label_usd=prices.label_usd if label_usd is None else label_usd,
+        defaults=_defaults(value, prices),
         storage_gb_month_usd=prices.storage_gb_month_usd,
     )
+
+
+def _defaults(value: ValueSpec, prices: PriceSpec) -> frozenset[str]:
+    """Attributes of CostInputs that are a default which nobody declared."""
+    declared = {f"value.{key}" for key in value.model_fields_set}
+    if value.label_usd is not None:
+        declared.add("label_usd")
+    keys = {*prices.defaults, "value.prompt_hours_per_change", "value.retrain_hours_per_change"} - declared
+    return frozenset(name for name, key in DECLARED_AS.items() if key in keys)
