@@ -31,6 +31,7 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+    must_failed: tuple[str, ...] = Field((), description="Origins of rows that must not fail, and did.")
     ignores_text: bool = Field(
         False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."
     )
@@ -63,6 +64,11 @@ class Paired(Record):
     difference: Estimate = Field(description="metric(first) − metric(second), paired interval.")
     only_first_right: int
     only_second_right: int
+    worth_rows: float | None = Field(
+        None,
+        description="Independent rows that would say as much of the rows that one alone gets right; null when rows are "
+        "independent, and in old reports.",
+    )
     p: float = Field(
         validation_alias=AliasChoices("p", "mcnemar_p"),
         description="Two-sided, of both being equally good by this metric: answers swapped at random by row or group.",
@@ -551,6 +557,7 @@ class EvaluateReport(Report):
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
     labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")

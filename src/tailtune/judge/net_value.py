@@ -112,13 +112,16 @@ def paired_gain(comparison: Paired) -> Drawn:
 
     Drawn from the Dirichlet distribution of the counts, half a row added to each of the four cells of the paired
     table: a Bayesian bootstrap over rows (Rubin 1981), which with no row that differs is not sure of a tie. So small
-    a prior keeps coverage near 95 % (as in Agresti and Min 2005).
+    a prior keeps coverage near 95 % (as in Agresti and Min 2005). Rows in groups count as the independent rows that
+    they are worth.
 
     Args:
         comparison: Fine-tune (first) against the other (second), by rows answered wholly right.
     """
     rows, first, second = comparison.difference.rows, comparison.only_first_right, comparison.only_second_right
-    shares = _random(0).dirichlet([first + 0.5, second + 0.5, rows - first - second + 1.0], size=DRAWS)
+    weight = 1.0 if comparison.worth_rows is None else comparison.worth_rows / rows
+    counts = weight * np.array([first, second, rows - first - second]) + np.array([0.5, 0.5, 1.0])
+    shares = _random(0).dirichlet(counts, size=DRAWS)
     return Drawn((first - second) / rows, shares[:, 0] - shares[:, 1], rows)
 
 
