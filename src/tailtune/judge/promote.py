@@ -103,7 +103,7 @@ def _dearer(compared: Compared) -> str:
     net = compared.net
     if net is None:
         return ""
-    who = f"champion v{compared.champion}" if net.value >= 0 else "the candidate"
+    who = f"champion v{compared.champion}" if net.value > 0 else "the candidate" if net.value < 0 else "neither"
     return (
         f"; {who} is the dearer over {counted(compared.months, 'month')}, wrong answers included: the candidate's net "
         f"value is {usd_between(net)}"
