@@ -100,7 +100,8 @@ def test_json_has_what_the_table_has_and_no_number_that_is_none(cli: Cli) -> Non
     assert [version["version"] for version in found["versions"]] == [None]
     assert found["lines"]["labelling"] == {"usd": 80.0, "known_usd": 80.0, "unknown": 0, "hours": 0.0, "rows": 1000}
     assert found["total"]["usd"] >= 80.25
-    assert found["notes"] == []
+    (note,) = found["notes"]  # the price list is as it came
+    assert note.startswith("labelling: 1,000 rows at the default price of $0.080 a label")
     assert found["unmeasured"] == ["drift checks: none has run yet"]
     assert found["economics"]["requests_per_day"] == 6000
     assert found["economics"]["candidates"][0]["request_usd"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.examples import project
-from tailtune.config.prices import PriceSpec, load_prices
+from tailtune.config.prices import DEFAULTS, DEFAULTS_OF, PriceSpec, load_prices
 from tailtune.core.errors import SpecError
 
 
@@ -65,3 +65,22 @@ def test_tokens_are_reckoned_with_those_that_were_cached(tmp_path: Path) -> None
     assert price.usd(1_000_000, 0, 400_000) == pytest.approx(1.0), "no other price is declared for cached ones"
     cheap = price.model_copy(update={"cached_input_usd_per_million": price.input_usd_per_million / 10})
     assert cheap.usd(1_000_000, 0, 400_000) == pytest.approx(0.64)
+
+
+def test_the_shipped_prices_are_the_defaults() -> None:
+    from tailtune.config.paths import Paths
+
+    shipped = load_prices(Paths(Path(__file__).parents[2]))
+    assert shipped.as_of == DEFAULTS_OF
+    assert {name: getattr(shipped, name) for name in DEFAULTS} == DEFAULTS
+    assert shipped.defaults == set(DEFAULTS)
+
+
+def test_a_price_is_declared_by_changing_it_or_the_day_it_was_looked_up(tmp_path: Path) -> None:
+    same = "label_usd: 0.08\nperson_hour_usd: 75\n"
+    assert load(tmp_path / "a", f"as_of: 2026-11-01\n{same}").defaults == {"label_usd", "person_hour_usd"}
+    assert load(tmp_path / "b", "as_of: 2026-11-01\nlabel_usd: 0.31\nperson_hour_usd: 75\n").defaults == {
+        "person_hour_usd"
+    }
+    assert load(tmp_path / "c", f"as_of: 2026-11-02\n{same}").defaults == set()
+    assert load(tmp_path / "d", "as_of: 2026-11-01\n").defaults == set()

@@ -72,7 +72,7 @@ def right(rung: Any, dev: Sequence[Row]) -> float:
 def test_blocks_of_rows_answer_as_all_rows_at_once(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     rung, dev = kind.fit(context(12, 5)), [row.text for row in texts(12, 5, 2)]
     whole = rung.answer(dev)
-    monkeypatch.setattr(rungs, "_BLOCK_SCORES", 100)
+    monkeypatch.setattr(rungs, "BLOCK_SCORES", 100)
     monkeypatch.setattr("tailtune.predictors.nearest._BLOCK_SIMILARITIES", 100)
     blocks = rung.answer(dev)
     assert [answer.value for answer in blocks] == [answer.value for answer in whole]

@@ -15,7 +15,7 @@ from tailtune.config.prices import PriceSpec
 from tailtune.config.settings import Settings
 from tailtune.tasks.table import TASKS
 
-PAPER = {"PriceSpec.as_of", "Settings.threads"}
+PAPER = {"Settings.threads"}
 """For people, or obeyed before settings exist (quiet_environment)."""
 SPECS = {entry.load_class().spec_type: f"tasks/{task}/config.py" for task, entry in TASKS.items()}
 OWNERS = {

@@ -25,7 +25,7 @@ def test_rows_that_do_not_count_have_no_pull() -> None:
     right, counts = np.array([True, False, True]), np.array([True, True, False])
     counted = Counted.shares(right, counts)
     assert counted.value == 0.5
-    assert not counted.is_plain
+    assert counted.is_plain
     assert counted.influence()[2] == 0
 
 

@@ -14,11 +14,13 @@ from tailtune.judge.economics import (
     MONTH_DAYS,
     Cadence,
     cost_of,
+    default_amounts,
     fixed_usd,
     missing_inputs,
     owning_usd,
     request_usd,
     seen_days,
+    serving_of,
     training_usd,
     usd_per_1000,
 )
@@ -103,12 +105,13 @@ def test_what_is_spent_already_cancels() -> None:
 
 
 @given(st.floats(1, 1e6), st.floats(0, 10), st.floats(1, 400))
-def test_owning_is_fixed_and_by_request(per_day: float, error_usd: float, days: float) -> None:
+def test_owning_is_fixed_cores_and_by_request(per_day: float, error_usd: float, days: float) -> None:
     inputs = cost_inputs(per_day, error_usd, days, train_rows=0)
     for candidate in (PROMPT, PROBE, TUNED):
         fixed, each = fixed_usd(candidate, inputs), request_usd(candidate, inputs)
-        assert fixed is not None and each is not None
-        assert cost_of(candidate, inputs).total_usd == pytest.approx(fixed + each * per_day * 12 * MONTH_DAYS)
+        cores = serving_of(candidate, inputs).usd(per_day)
+        assert fixed is not None and each is not None and cores is not None
+        assert cost_of(candidate, inputs).total_usd == pytest.approx(fixed + cores + each * per_day * 12 * MONTH_DAYS)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +207,14 @@ def test_what_is_declared_counts_before_what_was_seen(
     assert (found.days, found.often) == (days, often)
     assert found.binding == (often and declared is not None)
     assert bool(found.declaring) == (often and declared is None)
+
+
+def test_a_default_price_is_named_on_the_bill_and_in_a_list() -> None:
+    """22,500 public labels were billed $1,800 that nobody declared, and nothing said so."""
+    inputs = cost_inputs(train_rows=22_500, defaults=frozenset({"label_usd"}))
+    labels = next(line for line in cost_of(TUNED, inputs).lines if line.what == "labels")
+    assert labels.usd == pytest.approx(1_800)
+    assert labels.basis == "22,500 rows × $0.080 (default price); there already, whichever candidate"
+    assert default_amounts(inputs) == ("$0.080 a label (declare label_usd)",)
+    assert default_amounts(cost_inputs()) == ()
+    assert "default" not in "".join(line.basis for line in cost_of(TUNED, cost_inputs()).lines)

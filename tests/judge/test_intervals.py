@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tailtune.judge.counted import Counted
-from tailtune.judge.intervals import difference, interval, swap_test
+from tailtune.judge.intervals import difference, interval, least_difference, swap_test
 from tailtune.judge.shares import at_level, share
 
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -133,7 +133,37 @@ def test_a_group_is_swapped_as_a_whole() -> None:
     assert swap_test(first, second, groups) == pytest.approx(2 * 0.5**10)
 
 
+DRAWN_TESTS = 4_000
+
+
+@pytest.mark.parametrize("rows", [100, 300, 600])
+@pytest.mark.parametrize("error", [0.025, 0.006, 0.001])
+def test_one_who_is_a_point_behind_is_seldom_thought_nearer(rows: int, error: float) -> None:
+    """Also where all rows that differ, differ one way, which an interval that is read off the rows cannot foresee."""
+    random = np.random.default_rng(3)
+    ends: dict[int, float] = {}
+    lost = random.binomial(rows, 0.01, size=DRAWN_TESTS)
+    for count in np.unique(lost):
+        first = Counted.shares(np.arange(rows) >= count)
+        second = Counted.shares(np.ones(rows, dtype=bool))
+        ends[int(count)] = least_difference(first, second, level=2 * error)
+        assert ends[int(count)] <= difference(first, second, level=2 * error).low
+    nearer = np.mean([ends[int(count)] > -0.01 for count in lost])
+    assert nearer <= error + 3 * math.sqrt(error / DRAWN_TESTS)
+
+
 @pytest.mark.parametrize(("ours", "theirs"), [(3, 4), (0, 0)])
 def test_rows_that_cannot_be_paired_are_refused(ours: int, theirs: int) -> None:
     with pytest.raises(ValueError, match="two equal, non-empty sets of rows"):
         difference(right(*[True] * ours), right(*[True] * theirs))
+
+
+def test_the_recall_of_a_label_rests_on_its_own_rows() -> None:
+    answered = np.array([True] * 4 + [False] + [True] * 995)
+    own = np.arange(1000) < 5
+    recall = interval(Counted.shares(answered, own))
+    assert (recall.value, recall.rows, recall) == (0.8, 5, share(4, 5))
+    perfect = Counted.ratio(2 * own, 2 * own)
+    assert interval(perfect).worth_rows == 5
+    groups = np.arange(1000) // 2
+    assert interval(perfect, groups).groups == 3 and interval(perfect, groups).worth_rows == 3

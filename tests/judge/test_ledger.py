@@ -267,3 +267,10 @@ def test_the_newest_curation_before_a_version_says_what_it_read() -> None:
         versions=(made(1, 2, "a"),),
     )
     assert [bill.total.rows for bill in found.bills] == [1100, 350]
+
+
+def test_labels_at_a_default_price_are_noted() -> None:
+    facts = Facts.model_validate({"curated": (curated(1, "a", 100),)})
+    assert reckon("toy", "accuracy", facts, 0.08).notes == ()
+    (note,) = reckon("toy", "accuracy", facts, 0.08, is_default=True).notes
+    assert note.startswith("labelling: 100 rows at the default price of $0.080 a label; declare label_usd")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from judge.evidence import against, candidate, cost_inputs, product_targets, prompted, rung
+from judge.evidence import against, candidate, cost_inputs, paired, product_targets, prompted, rung
 from tailtune.core.records import Estimate
+from tailtune.core.reports import Paired
 from tailtune.judge.economics import owning_usd
 from tailtune.judge.net_value import (
     DRAWS,
@@ -130,7 +131,9 @@ def test_at_the_break_even_volume_nothing_is_won_or_lost(
     found = worth(per_day, days, usd, fixed(gain), fixed(saved), error)
     each = saved + error * gain
     if math.isnan(found.break_even.value):
-        assert each <= 1e-300
+        assert each <= 1e-300 and usd >= 0
+    elif found.until is not None:
+        assert each < 0 and usd < 0 and (found.net.value > 0) == (per_day < found.until.value)
     elif found.break_even.value == 0:
         assert usd <= 0 or each * days > 1e6 * usd
     else:
@@ -180,6 +183,30 @@ def test_the_interval_of_net_value_holds_the_truth_as_often_as_it_says() -> None
         net = worth(1000, 400, 0.0, paired_gain(against(int(first), int(second), 800)), fixed(0.0), 9.5).net
         lines.append(net.low <= 1000 * 400 * 9.5 * 0.025 <= net.high)
     assert 0.93 <= np.mean(lines) <= 0.97
+
+
+def grouped(random: np.random.Generator, groups: int, size: int) -> Paired:
+    """Rows of which half answer as their group does: 7 % right by the first alone, 3 % by the second."""
+    places = np.repeat(np.arange(groups), size)
+    shared, own = (random.choice(3, n, p=[0.07, 0.03, 0.9]) for n in (groups, groups * size))
+    cell = np.where(random.random(groups * size) < 0.5, shared[places], own)
+    return paired(cell != 1, cell != 0, ("lora", "probe"), places)
+
+
+def test_the_interval_of_net_value_holds_where_rows_come_in_groups() -> None:
+    """As independent rows, 65 % of these hold the truth."""
+    random, holds = np.random.default_rng(5), []
+    for _ in range(200):
+        net = worth(1000, 400, 0.0, paired_gain(grouped(random, 60, 10)), fixed(0.0), 1.0).net
+        holds.append(net.low <= 1000 * 400 * 0.04 <= net.high)
+    assert 0.92 <= np.mean(holds) <= 0.99
+
+
+def test_groups_of_one_row_are_independent_rows() -> None:
+    found = grouped(np.random.default_rng(7), 500, 1)
+    assert found.worth_rows == pytest.approx(500)
+    as_before = paired_gain(found.model_copy(update={"worth_rows": None}))
+    assert paired_gain(found).draws == pytest.approx(as_before.draws)
 
 
 def test_an_assumed_fine_tune_varies_as_the_rung_was_measured() -> None:

@@ -179,3 +179,12 @@ def test_a_candidate_that_should_be_there_is_missed(paths: Paths, tmp_path: Path
     with pytest.raises(MissingInputError, match="evaluation needs it") as caught:
         perform("evaluate", context(other))
     assert caught.value.hint == f"tailtune run {NAME}"
+
+
+def test_labels_of_test_are_checked_by_rungs_that_never_saw_them(paths: Paths, report: EvaluateReport) -> None:
+    lines = jsonl(paths.case(NAME).stage("evaluate") / "suspect_labels.jsonl")
+    assert report.labels is not None
+    assert (report.labels.split, report.labels.rows, report.labels.suspect_rows) == ("test", 54, len(lines))
+    assert {line["id"] for line in lines} <= {row.id for row in rows_of(paths, "test")}
+    assert 0 < len(lines) < 12  # about one label in eight is wrong
+    assert "lies above what the test labels can show" in report.ceiling  # the target is 99.9 %

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def test_every_rung_is_measured_on_every_dev_row(paths: Paths, report: LadderRep
     assert {rung.quality.rows for rung in report.rungs} == {66}
     assert {rung.latency.rows for rung in report.rungs} == {20}
     assert report.unmeasured == ()
+    assert report.label_rows == Counter(row.label for row in rows_of(paths, "train"))
     assert report.rows_digest == store.rows_digest(rows_of(paths, "train"), dev)
 
 

@@ -18,7 +18,6 @@ from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import RegisterReport
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.register.identity import split_digest
 from tailtune.services import versions
 from tailtune.services.mlflow import Tracker, connect, registry
 from tailtune.tasks.use_case import UseCase, load_use_case
@@ -54,6 +53,14 @@ def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri:
     }  # fmt: skip
     spec = {Path(item.path).name for item in tracker.client.list_artifacts(version.run_id, "spec")}
     assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec
+
+
+def test_a_first_version_below_a_floor_does_not_become_champion(case: UseCase, uri: str) -> None:  # noqa: F811
+    strict = respecified(case, "p99_ms: 50}", "p99_ms: 50, macro_f1: 0.95}")
+    examples.make_life(strict)
+    report = registered(strict, uri)
+    assert (report.aliases, report.champion_version) == (("challenger",), None)
+    assert report.promotion.reason.startswith("not promoted: its macro F1 is ")
 
 
 def test_same_again_changes_nothing(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
@@ -110,7 +117,8 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
 ) -> None:
     examples.make_life(case, weak=True)
     registered(case, uri)
-    changed = respecified(case, "register: {}", "register: {promote_if: not-worse}")
+    wide = respecified(case, "p99_ms: 50}", "p99_ms: 50, margin: 0.45}")  # 15 test rows show no less
+    changed = respecified(wide, "register: {}", "register: {promote_if: not-worse}")
     assert registered(changed, uri, at="2026-11-21T10:00:00+00:00").version == "1"
     model_files = Path(
         tracker.client.download_artifacts(registry.get(tracker, case.name, "1").run_id, "spec/model.yaml")
@@ -140,15 +148,32 @@ def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, trac
     assert by_hand.promotion.yes and by_hand.promotion.reason.startswith("made champion by hand")
 
 
-def test_another_test_file_is_another_split(case: UseCase, tmp_path: Path) -> None:  # noqa: F811
-    given = respecified(case, "{file: tickets.jsonl,", "{file: tickets.jsonl, test_file: test.jsonl,")
-    tracker = connect(f"sqlite:///{tmp_path / 'never.db'}", given)  # noqa: F811
-    given.paths.data.mkdir(parents=True)
-    seen = set()
-    for content in ("one", "two"):
-        (given.paths.data / "test.jsonl").write_text(content)
-        seen.add(split_digest(Context(given, Settings(), Silent(), tracker, "register")))
-    assert len(seen) == 2
+def test_every_version_that_is_compared_is_a_look_at_its_test_rows_and_a_rerun_is_none(
+    case: UseCase,  # noqa: F811
+    uri: str,  # noqa: F811
+    tracker: Tracker,  # noqa: F811
+) -> None:
+    examples.make_life(case)
+    assert registered(case, uri).look is None
+    looks = []
+    for attempt in ("one", "two", "two", "one"):
+        (case.paths.stage("ladder") / "rungs" / "tfidf" / "more.txt").write_text(attempt)
+        report = registered(case, uri, at=f"2026-11-2{len(looks) + 1}T10:00:00+00:00")
+        assert report.look is not None and f"look {report.look.number} of this test set" in report.promotion.reason
+        looks.append((report.version, report.look.number))
+    assert looks == [("2", 1), ("3", 2), ("3", 2), ("2", 1)]
+    challenger = registry.get(tracker, case.name, "3")
+    assert challenger.tags["tailtune.looks"] == '{"1": 2}'
+    assert tracker.client.get_run(challenger.run_id).data.tags["tailtune.look"] == "look 2 of this test set"
+
+
+def test_champion_keeps_the_look_at_which_it_won(case: UseCase, uri: str) -> None:  # noqa: F811
+    examples.make_life(case, weak=True)
+    registered(case, uri)
+    examples.make_life(case)
+    better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
+    rerun = registered(case, uri, at="2026-11-22T10:00:00+00:00")
+    assert better.look is not None and better.look.number == 1 and rerun.look == better.look
 
 
 def test_edited_and_unpinned_rows_are_not_registered(

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tailtune.core.records import Estimate
+from tailtune.core.records import Estimate, Serving
 from tailtune.core.reports import Economics
 from tailtune.report.verdict import costs_by_volume, over, side_by_side, value_sentences
 
@@ -106,3 +106,44 @@ def test_a_fine_tune_that_is_not_trained_is_told_as_what_it_is_taken_for() -> No
 def test_the_break_even_volume_is_told(value: float, high: float, expected: str) -> None:
     even = Estimate(value=value, low=494.0, high=high, rows=9)
     assert expected in _sentences(math.nan, math.nan, math.nan, even)[0]
+
+
+def _volumes(start: float, until: float | None, have: float | None = 6000) -> str:
+    def around(value: float) -> Estimate:
+        return Estimate(value=value, low=value * 0.8, high=value * 1.3, rows=9)
+
+    ends = {"break_even_per_day": around(start), "cheaper_until_per_day": None if until is None else around(until)}
+    found = of(lives.tune).model_copy(update={"net_value": None, "requests_per_day": have, **ends})
+    return next(iter(value_sentences(found)))
+
+
+def test_cheaper_below_and_between_are_said_as_that() -> None:
+    assert _volumes(0, 12_000) == (
+        "Below 12,000 requests a day (95 % interval 9,600 to 15,600) the fine-tune costs less in all; you have 6,000."
+    )
+    assert _volumes(1_000, 12_000, None) == (
+        "Between 1,000 requests a day (95 % interval 800 to 1,300) and 12,000 requests a day (95 % interval 9,600 to "
+        "15,600) the fine-tune costs less in all."
+    )
+
+
+def test_cores_make_a_staircase_that_passes_through_the_total() -> None:
+    found = of(lives.tune)
+    tuned = found.candidates[-1]
+    serving = Serving(least=2, per_core=1_500, core_usd=350.4)  # 4 of them at 6,000 requests a day
+    more = (4 - 2) * 350.4
+    stepped = tuned.model_copy(
+        update={
+            "serving": serving,
+            "monthly_usd": (tuned.monthly_usd or 0) + more / 12,
+            "total_usd": (tuned.total_usd or 0) + more,
+        }
+    )
+    line = costs_by_volume(found.model_copy(update={"candidates": (found.candidates[0], stepped)}))[-1]
+    assert math.isclose(line.at(6_000), stepped.total_usd or -1)
+    assert math.isclose(line.at(6_001) - line.at(6_000), 350.4, rel_tol=0.01)
+    corners = line.corners(6_500)
+    assert [round(at) for at, _ in corners] == [0, 3_000, 3_000, 4_500, 4_500, 6_000, 6_000, 6_500]
+    steps = [top - foot for (_, foot), (_, top) in zip(corners[1:-1:2], corners[2:-1:2], strict=True)]
+    assert all(math.isclose(step, 350.4, rel_tol=1e-3) for step in steps)
+    assert len(line.corners(1_000_000)) <= 42

@@ -62,7 +62,7 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
         )
         return
     facts = facts.model_copy(update={"entries": (*facts.entries, *_kept(case, prices, tracker, facts))})
-    found = reckon(case.name, case.spec.metric, facts, prices.label_usd)
+    found = reckon(case.name, case.spec.metric, facts, _label_usd(case, prices), is_default=_by_default(case, prices))
     economics = _economics(case)
     tracked.summarise(tracker, ledger_plan(found, economics))
     if as_json:
@@ -85,9 +85,9 @@ def note_cost(paths: Paths, use_case: str, added: AddedCost) -> str:
     faults = [*_faults(added), *_date_faults(added.on, now_ms)]
     if faults:
         raise UsageError("\n".join(faults), "tailtune cost add --help")
-    _, prices, tracker = _opened(paths, use_case)
+    case, prices, tracker = _opened(paths, use_case)
     amount = Amount(added.hours or 0.0, added.usd or 0.0, added.rows or 0)
-    person, label = prices.person_hour_usd, prices.label_usd
+    person, label = prices.person_hour_usd, _label_usd(case, prices)
     cost = priced(amount, person, label)
     used = f"{person:g} USD an hour" if amount.hours and person is not None else ""
     if amount.rows and not amount.hours and not amount.usd and label is not None:
@@ -103,6 +103,17 @@ def note_cost(paths: Paths, use_case: str, added: AddedCost) -> str:
 def _opened(paths: Paths, use_case: str) -> tuple[UseCase, PriceSpec, Tracker]:
     case, prices = load_use_case(paths, use_case), load_prices(paths)
     return case, prices, connect(Settings().resolved_tracking_uri(paths), case)
+
+
+def _label_usd(case: UseCase, prices: PriceSpec) -> float | None:
+    """What a labelled row costs in this use case."""
+    own = case.spec.value.label_usd
+    return prices.label_usd if own is None else own
+
+
+def _by_default(case: UseCase, prices: PriceSpec) -> bool:
+    """Whether nobody declared it."""
+    return case.spec.value.label_usd is None and "label_usd" in prices.defaults
 
 
 def _kept(case: UseCase, prices: PriceSpec, tracker: Tracker, facts: Facts) -> list[Any]:

@@ -10,7 +10,7 @@ import json
 import re
 from abc import abstractmethod
 from pathlib import PurePosixPath
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import Annotated, ClassVar, Literal, Protocol, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,7 +21,20 @@ from tailtune.core.money import Usd
 
 Pii = Literal["email", "phone", "card", "iban", "ip"]
 PII: tuple[Pii, ...] = get_args(Pii)
+Floor = Annotated[float, Field(gt=0, le=1)]
 LoraModule = Literal["query", "key", "value", "dense"]
+
+
+def file_of_the_data(file: str | None) -> str | None:
+    """The path itself.
+
+    Raises:
+        ValueError: It leads out of the use case's data folder.
+    """
+    path = PurePosixPath(file or "")
+    if file is not None and (not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()):
+        raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
+    return file
 
 
 class DataSpec(StrictSpec):
@@ -39,12 +52,7 @@ class DataSpec(StrictSpec):
     @field_validator("file", "test_file")
     @classmethod
     def _inside(cls, file: str | None) -> str | None:
-        path = PurePosixPath(file or "")
-        if file is not None and (
-            not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()
-        ):
-            raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
-        return file
+        return file_of_the_data(file)
 
 
 class CurateSpec(StrictSpec):
@@ -111,6 +119,21 @@ class TargetsSpec(StrictSpec):
     validity: float | None = Field(
         None, gt=0, le=1, description="Share of answers that must be usable; null asks none."
     )
+    macro_f1: float | None = Field(
+        None, ge=0, lt=1, description="Floor of macro F1; null: one by default where labels are imbalanced; 0 for none."
+    )
+    recall: dict[str, Floor] = Field(
+        default_factory=dict, description="Label or field → floor of its recall, as `{fraud: 0.9}`."
+    )
+    f1: dict[str, Floor] = Field(default_factory=dict, description="Label or field → floor of its F1.")
+    must_not_fail: str | None = Field(
+        None, description="File of labelled rows in `data/<use-case>/`, each of which must be answered right."
+    )
+
+    @field_validator("must_not_fail")
+    @classmethod
+    def _inside(cls, file: str | None) -> str | None:
+        return file_of_the_data(file)
 
     @property
     @abstractmethod
@@ -130,6 +153,9 @@ class ValueSpec(StrictSpec):
     prompt_hours_per_change: float = Field(1.0, ge=0, description="A person's hours for a change of the prompt.")
     retrain_hours_per_change: float = Field(2.0, ge=0, description="A person's hours for a retraining, labels aside.")
     new_labels_per_change: int = Field(100, ge=0, description="Rows labelled anew for a retraining.")
+    label_usd: Usd | None = Field(
+        None, ge=0, description="What a labelled row costs here, 0 for public ones; null: as models/prices.yaml says."
+    )
 
 
 class TrainSpec(StrictSpec):
@@ -174,7 +200,7 @@ class RegisterSpec(StrictSpec):
     model: str | None = Field(None, description="Registered model's name; the use case's name when null.")
     promote_if: Literal["better", "not-worse"] = Field(
         "better",
-        description="better: paired interval against the champion above 0; not-worse: above −min_effect.",
+        description="better: clearly above the champion; not-worse: at most targets.margin below it, nor dearer.",
     )
 
     @field_validator("model")

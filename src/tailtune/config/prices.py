@@ -40,17 +40,36 @@ def list_usd(
     return price.usd(input_tokens, output_tokens, cached_input_tokens)
 
 
+DEFAULTS_OF = date(2026, 11, 1)
+DEFAULTS: dict[str, Usd] = {
+    "cpu_core_hour_usd": 0.04, "person_hour_usd": 75.0, "label_usd": 0.08, "storage_gb_month_usd": 0.023,
+}  # fmt: skip
+"""What models/prices.yaml comes with: an example until somebody looks prices up."""
+
+
 class PriceSpec(StrictSpec):
     """The price list. Every amount is in US dollars and was true on `as_of`."""
 
-    as_of: date = Field(description="Day on which these prices were looked up.")
+    as_of: date = Field(
+        description="Day on which these prices were looked up. A price that is as it came with TailTune, and of that "
+        "day, is a default that nobody declared, and is named where it decides."
+    )
     cpu_core_hour_usd: Usd | None = Field(None, ge=0, description="One processor core for an hour.")
     machine_cores: int = Field(2, ge=1, description="Cores of the machine that runs the stages.")
-    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own, day and night.")
+    serving_cores: int = Field(2, ge=1, description="Cores that serve a model of our own at least, day and night.")
+    utilisation: float = Field(
+        0.6, gt=0, le=1, description="Share of a day that a serving core may be busy, 0 to 1; the rest is for peaks."
+    )
     person_hour_usd: Usd | None = Field(None, ge=0, description="An hour of a person's work.")
     label_usd: Usd | None = Field(None, ge=0, description="One labelled row.")
     storage_gb_month_usd: Usd | None = Field(None, ge=0, description="A gigabyte kept for a month.")
     tokens: dict[str, TokenPrice] = Field(default_factory=dict, description="Language model → price of its tokens.")
+
+    @property
+    def defaults(self) -> frozenset[str]:
+        """Prices that nobody declared: they are as they came, and so is the day."""
+        shipped = {name for name, price in DEFAULTS.items() if getattr(self, name) == price}
+        return frozenset(shipped) if self.as_of == DEFAULTS_OF else frozenset()
 
     @property
     def machine_hour_usd(self) -> Usd | None:

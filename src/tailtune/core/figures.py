@@ -6,6 +6,7 @@ Unmeasured is "n/a", unknown is "not known", never 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 NOT_MEASURED = "n/a"
 NOT_KNOWN = "not known"
@@ -59,6 +60,20 @@ def usd(value: float | None) -> str:
         return "<$0.00001"
     digits = 2 if value >= 0.095 else 1 - math.floor(math.log10(value))
     return f"${value:.{min(digits, 5)}f}"
+
+
+def two_digits(value: float, round_: Callable[[float], int], least: float = 0.0) -> float:
+    """A figure rounded to two significant digits; 0 where it is none.
+
+    Args:
+        value: At least 0.
+        round_: round, math.floor or math.ceil.
+        least: The finest step of the result, as 1 for what is counted.
+    """
+    if value <= 0:
+        return 0.0
+    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
+    return round_(value / unit) * unit
 
 
 def memory(mebibytes: float) -> str:

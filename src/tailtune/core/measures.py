@@ -35,6 +35,30 @@ _ALL = (
     Measure("span_f1", "span F1", "spans", "Micro F1 over stretches of text: start, end and field must be equal."),
     Measure("schema_valid", "schema-valid", "valid", "Share of rows whose answer is valid against the schema."),
     Measure("format_correct", "format correct", "format", "Share of the given values that have their field's format."),
+    Measure("must_not_fail", "must not fail", "must", "Share of the rows that must not fail that are answered right."),
     Measure("value_correct", "value correct", "value", "Share of the given values that mean the right thing."),
 )
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
+
+
+_OF_ONE = {"recall": "Share of its rows, or values, that are answered right.", "f1": "Precision and recall together."}
+
+
+def of_one(kind: str, name: str) -> str:
+    """The measure of one label or field: `recall/fraud`, `f1/amount`."""
+    return f"{kind}/{name}"
+
+
+def measure_of(name: str) -> Measure | None:
+    """What is known of a measure, one of a single label or field included; None of a strange one."""
+    kind, _, about = name.partition("/")
+    if not about or kind not in _OF_ONE:
+        return MEASURES.get(name)
+    title = f"{'F1' if kind == 'f1' else kind} of {about}"
+    return Measure(name, title, about[:6], f"{title[0].upper()}{title[1:]}. {_OF_ONE[kind]}")
+
+
+def title_of(name: str) -> str:
+    """A measure for people; its name where nothing is known of it."""
+    known = measure_of(name)
+    return name if known is None else known.title

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
-from tailtune.core.money import Usd
+from tailtune.core.money import Usd, known_product
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -137,6 +137,26 @@ class Latency(Record):
             return f"{self.p99_ms:.2f} ms"
         high = "not bounded" if self.p99_high_ms is None else f"{self.p99_high_ms:.1f}"
         return f"{self.p99_ms:.2f} ms ({self.p99_low_ms:.1f} to {high})"
+
+
+class Serving(Record):
+    """One per candidate on cores of our own: the cores that serve it, day and night, by volume."""
+
+    least: int = Field(0, ge=0, description="Cores however few requests there are.")
+    per_core: float | None = Field(
+        None, gt=0, description="Requests a day that one core answers; null when an answer was not timed."
+    )
+    core_usd: Usd | None = Field(0.0, description="A core over the horizon; null when no price is declared.")
+
+    def cores(self, per_day: float | None) -> int:
+        """How many serve so many requests a day: whole ones, and never fewer than `least`."""
+        if per_day is None or self.per_core is None:
+            return self.least
+        return max(self.least, math.ceil(per_day / self.per_core))
+
+    def usd(self, per_day: float | None) -> Usd | None:
+        """What they cost over the horizon; None when no price is declared."""
+        return known_product(self.cores(per_day), self.core_usd)
 
 
 class Cost(Record):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
 
 
 class Report(Record):
@@ -31,6 +31,7 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+    must_failed: tuple[str, ...] = Field((), description="Origins of rows that must not fail, and did.")
     ignores_text: bool = Field(
         False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."
     )
@@ -46,6 +47,14 @@ class Scored(Record):
         return self.metrics[self.metric]
 
 
+class Guard(Record):
+    """One per floor beside the target: what no quality makes up for (judge/guards.py)."""
+
+    metric: str = Field(description="A measure, such as macro_f1, recall/fraud or must_not_fail.")
+    floor: float = Field(ge=0, le=1, description="Least value, 0 to 1.")
+    why: str = Field("", description="Why it holds where nobody declared it, one sentence without full stop.")
+
+
 class Paired(Record):
     """One per comparison of two predictors on the same rows."""
 
@@ -55,6 +64,11 @@ class Paired(Record):
     difference: Estimate = Field(description="metric(first) − metric(second), paired interval.")
     only_first_right: int
     only_second_right: int
+    worth_rows: float | None = Field(
+        None,
+        description="Independent rows that would say as much of the rows that one alone gets right; null when rows are "
+        "independent, and in old reports.",
+    )
     p: float = Field(
         validation_alias=AliasChoices("p", "mcnemar_p"),
         description="Two-sided, of both being equally good by this metric: answers swapped at random by row or group.",
@@ -122,6 +136,40 @@ class ValidateReport(Report):
     docs: str = Field(description="Data Docs index, relative to the project root.")
 
 
+class SuspectLabel(Record):
+    """One per row whose label looks wrong."""
+
+    id: str = Field(description="Of the row, by which a corrected label finds it.")
+    split: Split
+    origin: str
+    text: str
+    label: str = Field(description="As the row has it.")
+    likely_label: str = Field(description="What two models that did not learn from the row would call it.")
+    confidence: float = Field(description="Probability that the first of them gives to likely_label.")
+
+
+class LabelNoise(Record):
+    """One per split: how many of its labels look wrong, and what that leaves to show."""
+
+    split: Split
+    rows: int = Field(description="Rows whose labels were checked.")
+    reviewed_rows: int = Field(0, description="Of these, with a label that a person corrected or confirmed.")
+    suspect_rows: int = Field(description="Rows whose label looks wrong.")
+    wrong: Estimate = Field(
+        description="Share of labels that are wrong: suspect rows, corrected for what such a check misses and suspects "
+        "by mistake; the interval allows for both."
+    )
+    worst: tuple[SuspectLabel, ...] = Field((), description="The most suspect rows; all are in suspect_labels.jsonl.")
+    review_hours: float = Field(0.0, description="A person's time to look at all suspect rows.")
+    review_usd: Usd | None = Field(None, description="The same at the price of an hour; null when none is declared.")
+
+    @property
+    def ceiling(self) -> Estimate:
+        """Accuracy that a model shows on these labels when it is always right."""
+        ends = {"value": 1 - self.wrong.value, "low": 1 - self.wrong.high, "high": 1 - self.wrong.low}
+        return self.wrong.model_copy(update=ends)
+
+
 class RungResult(Scored):
     """One per rung: how one predictor did on the dev rows."""
 
@@ -180,11 +228,16 @@ class LadderReport(Report):
     encode_rows_per_s: float = Field(
         description="Pace of the encoder on these rows; training's cost is estimated from it."
     )
+    label_rows: dict[str, int] = Field(
+        default_factory=dict, description="Label → train rows; field → train rows with a value. Empty in old reports."
+    )
     rungs: tuple[RungResult, ...]
     curve: tuple[CurvePoint, ...] = Field(description="A cheap rung by number of train rows.")
     curve_rung: str = Field("probe", description="Which one.")
     unmeasured: tuple[str, ...] = Field((), description="Rungs that could not be measured, with the reason.")
     reading: Reading | None = Field(None, description="How much of train and dev texts the encoder can read.")
+    labels: tuple[LabelNoise, ...] = Field((), description="Labels that look wrong: of dev, then of train.")
+    labels_unchecked: str = Field("", description="Why no labels were checked; empty when they were.")
 
 
 Role = Literal["base", "strong"]
@@ -319,10 +372,11 @@ class CandidateCost(Record):
     title: str
     quality: float | None
     one_off_usd: Usd | None = Field(description="Spent once.")
-    monthly_usd: Usd | None = Field(description="Spent every month, whatever the volume.")
+    monthly_usd: Usd | None = Field(description="Spent every month, requests aside; cores are those of the volume.")
     request_usd: Usd | None = Field(description="Spent on every request.")
     lines: tuple[CostLine, ...] = Field((), description="Their sum over the horizon is total_usd.")
     total_usd: Usd | None = Field(None, description="Over the horizon at the declared volume; null when not known.")
+    serving: Serving | None = Field(None, description="Null where no cores of our own serve, and in old reports.")
 
 
 class Economics(Record):
@@ -342,7 +396,11 @@ class Economics(Record):
     break_even_per_day: Estimate | None = Field(
         None, description="Requests a day from which the fine-tune costs less in all; value NaN when never."
     )
+    cheaper_until_per_day: Estimate | None = Field(
+        None, description="Requests a day up to which it does; null when there is no such end."
+    )
     unknown: tuple[str, ...] = Field((), description="What is not declared, so that a figure is null.")
+    defaults: tuple[str, ...] = Field((), description="Prices and hours that are defaults: nobody declared them.")
 
     @model_validator(mode="after")
     def _probability_is_one(self) -> Economics:
@@ -383,10 +441,12 @@ class DecideReport(Report):
     best_rung: str
     metric: str = Field("accuracy", description="The measure that the target is about.")
     target: float
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     train: Decision = Field(description="Whether the train stage may spend.")
     estimated_train_usd: Usd | None = None
     economics: Economics | None = Field(None, description="Null when no volume is declared.")
     surroundings: Surroundings | None = Field(None, description="As of finished_at; null in old reports.")
+    ceiling: str = Field("", description="That wrong dev labels cap what can be shown, where that is near the target.")
 
 
 class FinalVerdict(Record):
@@ -497,8 +557,32 @@ class EvaluateReport(Report):
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
+    labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
+    ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
+
+
+FRESH_FROM = 20
+"""Looks at one test set from which fresh test rows are advised."""
+
+
+class Look(Record):
+    """One per version that is compared on a test set: how many were compared on it, this one included."""
+
+    number: int = Field(ge=1)
+    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
+
+    @property
+    def advice(self) -> str:
+        """That the test set is worn out, as words; empty before the 20th look."""
+        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
+
+    @property
+    def words(self) -> str:
+        """`look 3 of this test set`, with the advice."""
+        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
 
 
 class RegisterReport(Report):
@@ -513,6 +597,10 @@ class RegisterReport(Report):
     promotion: Decision
     comparison: Paired | None = Field(
         None, description="Candidate against the champion before; null if there was none."
+    )
+    look: Look | None = Field(
+        None,
+        description="How often this test set has been looked at; null when nothing was compared, and in old reports.",
     )
     winner: str
     page: str = Field(description="Decision page, relative to the project root.")

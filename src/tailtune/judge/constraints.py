@@ -9,7 +9,10 @@ from math import floor, log2, log10
 from typing import TypeVar
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import CandidateResult, CurvePoint, RungResult, Scored
+from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
+from tailtune.judge.guards import doubted as doubted_floors
+from tailtune.judge.guards import missed as missed_floors
+from tailtune.judge.guards import surely_misses
 from tailtune.judge.shares import LEVEL, at_level, share
 
 S = TypeVar("S", bound=Scored)
@@ -30,6 +33,7 @@ class Targets:
         margin: What a cheaper candidate may be worse and still count as not worse, 0 to 1.
         p99_ms: Slowest acceptable answer, 99th percentile; None when any will do.
         validity: Share of answers that must be usable, 0 to 1; None asks none.
+        guards: Floors of other measures (guards.py).
     """
 
     metric: str
@@ -40,6 +44,7 @@ class Targets:
     margin: float = 0.01
     p99_ms: float | None = None
     validity: float | None = None
+    guards: tuple[Guard, ...] = ()
 
 
 def needed(targets: Targets) -> float:
@@ -87,10 +92,11 @@ def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Score
 
 
 def _may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Whether the intervals of p99 and of usable answers reach what is asked for."""
+    """Whether the intervals of p99, of usable answers and of measures with floors reach what is asked for."""
     latency, usable = scored.latency, validity(scored)
     fast = fast_enough(scored, targets) or (latency is not None and latency.p99_low_ms <= (targets.p99_ms or 0))
-    return fast and (usable_enough(scored, targets) or usable.high >= (targets.validity or 0))
+    answers = usable_enough(scored, targets) or usable.high >= (targets.validity or 0)
+    return fast and answers and not any(surely_misses(scored, guard) for guard in targets.guards)
 
 
 def rows_to_tell(quality: Estimate, targets: Targets, looks: int = 1) -> int | None:
@@ -144,8 +150,8 @@ def usable_enough(scored: Scored, targets: Targets) -> bool:
 
 
 def servable(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Fast enough and usable enough: what no quality makes up for."""
-    return fast_enough(scored, targets) and usable_enough(scored, targets)
+    """Fast enough, usable enough, and no floor missed: what no quality makes up for."""
+    return fast_enough(scored, targets) and usable_enough(scored, targets) and not missed_floors(scored, targets.guards)
 
 
 def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
@@ -159,6 +165,8 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
     usable = validity(scored)
     if targets.validity is not None and usable.low < targets.validity < usable.value:
         open_.append(f"{pct(usable)} of its answers can be used, and {targets.validity:.1%} must be")
+    if floors := doubted_floors(scored, targets.guards):
+        open_.append(floors)
     return " and ".join(open_)
 
 
@@ -166,8 +174,9 @@ def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scor
     """What it misses, where quality would do and one constraint alone does not: in words; empty otherwise."""
     if not (meets_with_head_room(scored.quality, targets) and above(scored, line)):
         return ""
-    if fast_enough(scored, targets) is usable_enough(scored, targets):
-        return ""  # it misses nothing, or both
+    met = (fast_enough(scored, targets), usable_enough(scored, targets), not missed_floors(scored, targets.guards))
+    if met.count(False) != 1:
+        return ""
     return f"{scored.title} reaches {pct(scored.quality)}, but {shortcomings(scored, targets)}"
 
 
@@ -178,6 +187,8 @@ def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
         missed.append(f"its p99 {scored.latency.p99_range} misses {targets.p99_ms:g} ms")
     if not usable_enough(scored, targets):
         missed.append(f"only {validity(scored).value:.1%} of its answers can be used, {targets.validity:.1%} must be")
+    if floors := missed_floors(scored, targets.guards):
+        missed.append(floors)
     return " and ".join(missed)
 
 

@@ -82,10 +82,9 @@ class Counted:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a plain share of rows: one entry a row, right or not."""
-        return self.parts == 1 and self.row.size == self.rows and bool(np.isin(self.hits, (0.0, 1.0)).all()) and bool(
-            (self.sizes == 1).all()
-        )  # fmt: skip
+        """Whether it is a plain share of rows, of all or of some: one entry a row, right or not."""
+        alone = self.parts == 1 and np.unique(self.row).size == self.row.size
+        return alone and bool(np.isin(self.hits, (0.0, 1.0)).all()) and bool((self.sizes == 1).all())
 
     def influence(self) -> Floats:
         """How far each row pulls the measure from its value, shape (rows,): they add up to 0.

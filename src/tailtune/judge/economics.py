@@ -15,11 +15,13 @@ from typing import Literal
 
 from tailtune.core.figures import counted
 from tailtune.core.money import Usd, known_product, known_sum
+from tailtune.core.records import Serving
 from tailtune.core.reports import CandidateCost, CostLine
 from tailtune.judge.constraints import usd
 
 MONTH_DAYS = 365.25 / 12
 MONTH_HOURS = 730
+_DAY_MS = 86_400_000
 SELDOM_DAYS = 365.0
 """A cadence that hardly costs anything, to see whether one that is only seen turned the verdict."""
 OFTEN_DAYS = 30.0
@@ -128,11 +130,14 @@ class CostInputs:
         train_usd: Of one training; None when no price is declared.
         measured_usd: Answers bought to measure, at list price; None when a price is not known.
         kept_gb: 10⁹ bytes of rows and derived files.
+        utilisation: Share of a day that a serving core may be busy, 0 to 1; the rest is for peaks.
+        tuned_ms: Mean milliseconds that an answer of a fine-tune keeps a core busy; None when not known.
+        defaults: Names of attributes here that are a default which nobody declared, of those in `DECLARED_AS`.
         prompt_hours_per_change: A person's hours for a change of the prompt.
         retrain_hours_per_change: A person's hours for a retraining, labels aside.
         new_labels_per_change: Rows labelled anew for a retraining.
         core_hour_usd: One processor core for an hour; None, as for every price, when not declared.
-        serving_cores: Cores that serve a model of our own, day and night.
+        serving_cores: Cores that serve a model of our own at least, day and night.
         person_hour_usd: An hour of a person's work.
         label_usd: One labelled row.
         storage_gb_month_usd: A gigabyte kept for a month.
@@ -154,6 +159,9 @@ class CostInputs:
     storage_gb_month_usd: Usd | None
     measured_usd: Usd | None = 0.0
     kept_gb: float = 0.0
+    utilisation: float = 0.6
+    tuned_ms: float | None = None
+    defaults: frozenset[str] = frozenset()
 
     @property
     def days(self) -> float:
@@ -179,6 +187,7 @@ class Candidate:
         request_usd: Paid to an endpoint for a request; None when not known.
         quality: Of the measure that the target is about; None when it was not measured.
         basis: Where `wrong` is from, in words.
+        busy_ms: Mean milliseconds that an answer keeps a core busy; None when not known.
     """
 
     name: str
@@ -189,6 +198,7 @@ class Candidate:
     request_usd: Usd | None
     quality: float | None
     basis: str
+    busy_ms: float | None = None
 
 
 def cost_of(candidate: Candidate, inputs: CostInputs) -> CandidateCost:
@@ -204,12 +214,30 @@ def cost_of(candidate: Candidate, inputs: CostInputs) -> CandidateCost:
         request_usd=candidate.request_usd,
         lines=lines,
         total_usd=known_sum(line.usd for line in lines),
+        serving=serving_of(candidate, inputs) if candidate.hosted else None,
     )
 
 
 def fixed_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
-    """What is still to be spent over the horizon whatever the volume; None when a price is not known."""
+    """What is still to be spent over the horizon, cores and requests aside; None when a price is not known."""
     return known_sum(line.usd for line in _lines(candidate, inputs) if line.what in _OWN)
+
+
+def serving_of(candidate: Candidate, inputs: CostInputs) -> Serving:
+    """The cores that serve a candidate, by volume; none where it does not run on cores of our own.
+
+    A core answers one request at a time and is busy for `utilisation` of the day.
+
+    Limit: an answer that keeps several cores busy at once needs as many times more.
+    """
+    if not candidate.hosted:
+        return Serving()
+    busy_ms = _busy_ms(candidate, inputs)
+    return Serving(
+        least=inputs.serving_cores,
+        per_core=None if busy_ms is None else _DAY_MS * inputs.utilisation / busy_ms,
+        core_usd=known_product(MONTH_HOURS * inputs.horizon_months, inputs.core_hour_usd),
+    )
 
 
 def request_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
@@ -217,10 +245,18 @@ def request_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
     return known_sum((candidate.request_usd, known_product(candidate.wrong, inputs.error_usd)))
 
 
+def _busy_ms(candidate: Candidate, inputs: CostInputs) -> float | None:
+    """Mean milliseconds that an answer keeps a core busy, measured or expected; None when not known."""
+    expected = inputs.tuned_ms if candidate.change == "training" else None
+    busy_ms = expected if candidate.busy_ms is None else candidate.busy_ms
+    return busy_ms if busy_ms is not None and busy_ms > 0 else None  # NaN is not known either
+
+
 def owning_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
     """What is still to be spent over the horizon at the declared volume, errors included; None when not known."""
     by_volume = known_product(inputs.requests, request_usd(candidate, inputs))
-    return known_sum((fixed_usd(candidate, inputs), by_volume))
+    cores = serving_of(candidate, inputs).usd(inputs.requests_per_day)
+    return known_sum((fixed_usd(candidate, inputs), cores, by_volume))
 
 
 def missing_inputs(candidates: Iterable[Candidate], inputs: CostInputs) -> tuple[str, ...]:
@@ -241,9 +277,44 @@ def missing_inputs(candidates: Iterable[Candidate], inputs: CostInputs) -> tuple
     return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
+DECLARED_AS = {
+    "core_hour_usd": "cpu_core_hour_usd",
+    "person_hour_usd": "person_hour_usd",
+    "label_usd": "label_usd",
+    "storage_gb_month_usd": "storage_gb_month_usd",
+    "prompt_hours_per_change": "value.prompt_hours_per_change",
+    "retrain_hours_per_change": "value.retrain_hours_per_change",
+}
+"""Attribute of CostInputs that may be a default → the key that declares it, in models/prices.yaml or model.yaml."""
+_PER = {
+    "core_hour_usd": "a core-hour",
+    "person_hour_usd": "an hour of a person",
+    "label_usd": "a label",
+    "storage_gb_month_usd": "a gigabyte a month",
+    "prompt_hours_per_change": "a change of the prompt",
+    "retrain_hours_per_change": "a retraining",
+}
+
+
+def amount(name: str, value: float) -> str:
+    """A price or hours: `$0.080`, `2 h`."""
+    return usd(value) if name.endswith("_usd") else f"{value:g} h"
+
+
+def amount_per(name: str, value: float) -> str:
+    """The same with what it is for: `$0.080 a label`, `2 h a retraining`."""
+    return f"{amount(name, value)} {_PER[name]}"
+
+
+def default_amounts(inputs: CostInputs) -> tuple[str, ...]:
+    """What costs are computed with and nobody declared: `$0.080 a label (declare label_usd)`."""
+    known = ((name, getattr(inputs, name)) for name in DECLARED_AS if name in inputs.defaults)
+    return tuple(f"{amount_per(name, value)} (declare {DECLARED_AS[name]})" for name, value in known if value)
+
+
 _ONE_OFF = ("labels", "evaluation", "training")
 _MONTHLY = ("serving", "changes of behaviour", "storage")
-_OWN = ("training", "serving", "changes of behaviour")  # what differs between candidates, whatever the volume
+_OWN = ("training", "changes of behaviour")  # what differs between candidates, whatever the volume
 
 
 def _lines(candidate: Candidate, inputs: CostInputs) -> tuple[CostLine, ...]:
@@ -259,7 +330,7 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         CostLine(
             what="labels",
             usd=known_product(inputs.train_rows, label),
-            basis=f"{inputs.train_rows:,} rows × {_price(label)}; there already, whichever candidate",
+            basis=f"{inputs.train_rows:,} rows × {_price('label_usd', inputs)}; there already, whichever candidate",
             hidden=True,
         )
     ]
@@ -268,7 +339,7 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         lines.append(CostLine(what="evaluation", usd=inputs.measured_usd, basis=basis, hidden=True))
     if kept > 0:
         cost = known_product(kept * inputs.horizon_months, storage)
-        basis = f"{kept:.3g} GB × {_price(storage)} × {counted(inputs.horizon_months, 'month')}"
+        basis = f"{kept:.3g} GB × {_price('storage_gb_month_usd', inputs)} × {counted(inputs.horizon_months, 'month')}"
         lines.append(CostLine(what="storage", usd=cost, basis=basis, hidden=True))
     return lines
 
@@ -282,12 +353,18 @@ def _training(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
 def _serving(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     if not candidate.hosted:
         return None
-    return CostLine(
-        what="serving",
-        usd=known_product(inputs.serving_cores * MONTH_HOURS * inputs.horizon_months, inputs.core_hour_usd),
-        basis=f"{inputs.serving_cores} cores × {_price(inputs.core_hour_usd)} × {MONTH_HOURS} h × "
-        f"{counted(inputs.horizon_months, 'month')}",
+    serving, per_day, busy_ms = serving_of(candidate, inputs), inputs.requests_per_day, _busy_ms(candidate, inputs)
+    cores = serving.cores(per_day)
+    basis = (
+        f"{counted(cores, 'core')} × {_price('core_hour_usd', inputs)} × {MONTH_HOURS} h × "
+        f"{counted(inputs.horizon_months, 'month')}"
     )
+    if cores > inputs.serving_cores:
+        basis += (
+            f"; {counted(cores, 'core')} = {per_day:,.0f} requests a day × {(busy_ms or 0) / 1000:.3g} s / "
+            f"(86,400 s × {inputs.utilisation * 100:.0f} %)"
+        )
+    return CostLine(what="serving", usd=serving.usd(per_day), basis=basis)
 
 
 def _changes(candidate: Candidate, inputs: CostInputs) -> CostLine:
@@ -300,8 +377,8 @@ def _changes(candidate: Candidate, inputs: CostInputs) -> CostLine:
         inputs.train_usd if trained else 0.0,
     ))  # fmt: skip
     times = inputs.days / (inputs.cadence_days or inf)
-    parts = [f"{hours:g} h × {_price(inputs.person_hour_usd)}"]
-    parts += [f"{labels:,} labels × {_price(inputs.label_usd)}"] if labels else []
+    parts = [f"{hours:g} h × {_price('person_hour_usd', inputs)}"]
+    parts += [f"{labels:,} labels × {_price('label_usd', inputs)}"] if labels else []
     parts += ["a training"] if trained else []
     how_many = "not known how many" if inputs.cadence_days is None else f"{times:,.3g}"
     return CostLine(
@@ -320,7 +397,7 @@ def _labels(candidate: Candidate, inputs: CostInputs) -> int:
 def _tokens(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     if candidate.hosted:
         return None
-    per_1000 = _price(known_product(1000, candidate.request_usd))
+    per_1000 = _known(known_product(1000, candidate.request_usd))
     return CostLine(
         what="tokens",
         usd=known_product(inputs.requests, candidate.request_usd),
@@ -332,13 +409,18 @@ def _errors(candidate: Candidate, inputs: CostInputs) -> CostLine:
     return CostLine(
         what="wrong answers",
         usd=known_product(inputs.requests, candidate.wrong, inputs.error_usd),
-        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_price(inputs.error_usd)}; "
+        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_known(inputs.error_usd)}; "
         f"{candidate.basis}",
         hidden=True,
     )
 
 
-def _price(value: Usd | None) -> str:
+def _price(name: str, inputs: CostInputs) -> str:
+    """A price of the list, and whether it is a default."""
+    return _known(getattr(inputs, name)) + (" (default price)" if name in inputs.defaults else "")
+
+
+def _known(value: Usd | None) -> str:
     return "a price that is not known" if value is None else usd(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tailtune.core.money import Usd
-from tailtune.core.reports import CurvePoint, DiagnoseReport, Reading, RungResult
+from tailtune.core.reports import CurvePoint, DiagnoseReport, LabelNoise, Reading, RungResult
 from tailtune.judge.economics import Cadence, CostInputs
 
 
@@ -26,6 +26,7 @@ class Evidence:
         reading: How much of the texts the encoder can read; None when it was not measured.
         inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
         line: The best of what answers every text alike, which every rung must beat; None when none was measured.
+        labels: How many dev labels look wrong; None where labels were not checked.
     """
 
     rungs: Sequence[RungResult]
@@ -39,6 +40,7 @@ class Evidence:
     reading: Reading | None = None
     inputs: CostInputs | None = None
     line: RungResult | None = None
+    labels: LabelNoise | None = None
 
     @property
     def looks(self) -> int:

@@ -71,7 +71,14 @@ from tailtune.judge.net_value import (
 from tailtune.judge.stats import SIGNIFICANT, parted
 from tailtune.judge.verdict import just_enough, standing
 from tailtune.judge.verdict import rule as rule_before
-from tailtune.judge.would_change import seldom_line, target_line, turning_points, would_change
+from tailtune.judge.would_change import (
+    at_defaults,
+    default_lines,
+    seldom_line,
+    target_line,
+    turning_points,
+    would_change,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,17 +118,18 @@ def final_verdict(
     if tested.fine_tune is None or tested.comparison is None:
         return _untrained(tested, decided, evidence, targets, max_train_usd)
     ruled = rule(tested, evidence, targets)
-    change = [target_line(tested.rung, targets, tested.line)]
+    change, hangs = [target_line(tested.rung, targets, tested.line)], ""
     if evidence.inputs is not None:
         ask = lambda other: rule(tested, replace(evidence, inputs=other), targets)[0]  # noqa: E731
         change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
+        change, hangs = change + default_lines(evidence.inputs, ask), at_defaults(evidence.inputs, ask)
     verdict, decision = ruled
     if verdict == "fine-tune" and evidence.cadence.declaring in decided.would_change:
         change.append(evidence.cadence.declaring)  # it would have kept the fine-tune from being trained
     change += [f"measuring {name}" for name in evidence.unmeasured]
     return decision, FinalVerdict(
         verdict=verdict,
-        reason=decision.reason + _parted(tested, evidence),
+        reason=decision.reason + hangs + _parted(tested, evidence),
         provisional=decided.provisional,
         would_change=tuple(change),
         economics=_economics(tested, evidence, targets),

@@ -48,17 +48,17 @@ def interval(counted: Counted, groups: Places | None = None, level: float = LEVE
     if math.isnan(value):
         return Estimate(value=value, low=value, high=value, rows=counted.rows)
     alone = groups is None and counted.is_plain
-    worth = float(counted.rows) if alone else _worth(counted, groups, level)
+    worth = float(counted.row.size) if alone else _worth(counted, groups, level)
     low, high = exact_ends(value * worth, worth, level)
-    count = None if groups is None else int(groups.max()) + 1
-    return Estimate(
-        value=value, low=min(low, value), high=max(high, value), rows=counted.rows, groups=count, worth_rows=worth
-    )
+    rows = counted.row.size if counted.is_plain else counted.rows
+    count = None if groups is None else int(np.unique(groups[counted.row]).size)
+    return Estimate(value=value, low=min(low, value), high=max(high, value), rows=rows, groups=count, worth_rows=worth)
 
 
 def _worth(counted: Counted, groups: Places | None, level: float) -> float:
     """Independent rows that a measure is worth: those that would give it the same variance, fewer by Student's t."""
-    pulls = summed(counted.influence(), groups)
+    counting = np.unique(counted.row if groups is None else groups[counted.row])  # of a label's recall, its own rows
+    pulls = summed(counted.influence(), groups)[counting]
     variance, freedom = _variance(pulls, pulls.size)
     value = counted.value
     if variance <= 1e-18 or not 0 < value < 1:  # nothing varies: each group is worth a row
@@ -66,7 +66,7 @@ def _worth(counted: Counted, groups: Places | None, level: float) -> float:
     else:
         worth = value * (1 - value) / variance
     if counted.is_plain:
-        worth = min(worth, float(counted.rows))
+        worth = min(worth, float(counted.row.size))
     return max(1.0, worth / _widening(freedom, level) ** 2)
 
 
@@ -118,15 +118,47 @@ def difference(first: Counted, second: Counted, groups: Places | None = None, le
     from scipy.stats import t
 
     pulls = summed(first.influence() - second.influence(), groups)
-    squares = float((pulls**2).sum())
-    # What a group that differs usually adds; where none does, what one row in so many would.
-    usual = math.sqrt(float((pulls**4).sum()) / squares) if squares > 1e-18 else 1 / pulls.size
     size = pulls.size + 2
-    variance, freedom = _variance(pulls, size, usual)
+    variance, freedom = _variance(pulls, size, _usual(pulls))
     shrink = pulls.size / size
     half = float(t.ppf(1 - level / 2, freedom)) * math.sqrt(variance) * shrink
     low, high = max(-1.0, value * shrink - half), min(1.0, value * shrink + half)
     return Estimate(value=value, low=min(low, value), high=max(high, value), rows=first.rows, groups=count)
+
+
+def least_difference(first: Counted, second: Counted, groups: Places | None = None, level: float = LEVEL) -> float:
+    """How far the first predictor may be behind the second: the low end of `difference`, kept at few rows too.
+
+    Where the first is behind by so much, answers differ: at least so often, each by what a group that differs usually
+    adds. The low end never rests on a smaller variance than that, as in the score interval of Tango (1998).
+
+    Args:
+        first: Of the first predictor.
+        second: Of the second, same rows in the same order.
+        groups: Each row's group, shape (rows,); None when rows are independent.
+        level: Probability that the whole interval misses the truth; half of it on this side.
+
+    Returns:
+        −1 to 1, at most the low end of `difference`; NaN where that is.
+    """
+    from scipy.stats import norm
+
+    gap = difference(first, second, groups, level)
+    if math.isnan(gap.value):
+        return gap.value
+    usual = _usual(summed(first.influence() - second.influence(), groups))
+    reach = float(norm.ppf(1 - level / 2)) ** 2 * usual
+    # The largest x for which (value + x)² = reach · x.
+    middle = reach - 2 * gap.value
+    under = middle**2 - 4 * gap.value**2
+    behind = (middle + math.sqrt(under)) / 2 if middle > 0 and under > 0 else 0.0
+    return max(-1.0, min(gap.low, -behind))
+
+
+def _usual(pulls: Floats) -> float:
+    """What a group that differs usually adds; where none does, what one row in so many would."""
+    squares = float((pulls**2).sum())
+    return math.sqrt(float((pulls**4).sum()) / squares) if squares > 1e-18 else 1 / pulls.size
 
 
 def swap_test(

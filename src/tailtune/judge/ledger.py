@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from tailtune.core.figures import usd
 from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
 from tailtune.core.money import Usd
 from tailtune.judge.economics import MONTH_DAYS
@@ -38,7 +39,7 @@ def storage(kept_bytes: int, days: int, gb_month_usd: Usd | None, at_ms: int) ->
     return Entry(at_ms=at_ms, category="storage", what="kept files", usd=usd)
 
 
-def reckon(use_case: str, metric: str, facts: Facts, label_usd: Usd | None) -> Ledger:
+def reckon(use_case: str, metric: str, facts: Facts, label_usd: Usd | None, is_default: bool = False) -> Ledger:
     """The bill of every version.
 
     A cost belongs to the first version registered after it; what came after the last version belongs to the next. No
@@ -50,6 +51,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: Usd | None) -> L
         metric: The measure of every quality.
         facts: What is recorded.
         label_usd: Price of a labelled row; None leaves labels that nobody entered unknown.
+        is_default: Whether nobody declared it, which is noted where rows are priced with it.
 
     Returns:
         A bill per version, oldest first, and one for the next. Dollars that are not known are counted, never guessed.
@@ -70,7 +72,7 @@ def reckon(use_case: str, metric: str, facts: Facts, label_usd: Usd | None) -> L
         lines=_lines(everything),
         total=_line(everything),
         unknown=_unknown(everything),
-        notes=_notes(facts.entries, everything),
+        notes=(*_notes(facts.entries, everything), *_default_note(everything, label_usd if is_default else None)),
         unmeasured=() if "monitor" in facts.stages else ("drift checks: none has run yet",),
     )
 
@@ -114,6 +116,16 @@ def _notes(entered: Iterable[Entry], everything: Iterable[Entry]) -> tuple[str, 
     return (
         f"labelling: {many} without --rows on top of {rows:,} rows × label price; if that work labelled rows, enter it "
         "with --rows so that they are not paid twice",
+    )
+
+
+def _default_note(everything: Iterable[Entry], default_usd: Usd | None) -> tuple[str, ...]:
+    rows = sum(entry.rows for entry in everything if entry.what == _PRICED)
+    if not rows or default_usd is None:
+        return ()
+    return (
+        f"labelling: {rows:,} rows at the default price of {usd(default_usd)} a label; declare label_usd in "
+        "models/prices.yaml, or value.label_usd of this use case (0 for public labels)",
     )
 
 

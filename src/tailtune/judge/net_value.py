@@ -1,8 +1,8 @@
 """What a fine-tune is worth over another candidate, and how sure that is: a seeded bootstrap of the measured parts.
 
 Net value over the horizon = requests × (tokens saved + error cost × requests that the fine-tune alone gets right −
-those that it alone gets wrong) − what it costs more whatever the volume. Prices are declared and do not vary; answers
-and token counts were measured on a sample and do.
+those that it alone gets wrong) − what it costs more whatever the volume − what its cores cost more at this volume.
+Prices are declared and do not vary; answers and token counts were measured on a sample and do.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tailtune.core.figures import two_digits
 from tailtune.core.money import Usd
-from tailtune.core.records import Estimate
+from tailtune.core.records import Estimate, Serving
 from tailtune.core.reports import CandidateResult, Economics, Paired, PromptedRung, RungResult, Scored
+from tailtune.judge.capacity import NO_CORES, Saving
 from tailtune.judge.constraints import Targets, needed, quality_value, servable
-from tailtune.judge.economics import Candidate, CostInputs, cost_of, fixed_usd, missing_inputs, owning_usd
+from tailtune.judge.economics import (
+    Candidate,
+    CostInputs,
+    cost_of,
+    default_amounts,
+    fixed_usd,
+    missing_inputs,
+    owning_usd,
+    serving_of,
+)
 from tailtune.judge.stats import Z95
 
 Floats = NDArray[np.float64]
@@ -51,13 +62,15 @@ class Worth:
     Attributes:
         net: Net value, US dollars over the horizon, 95 % bootstrap interval.
         probability: Share of draws in which it is above 0.
-        break_even: Requests a day from which the fine-tune costs less in all; value NaN when never, an end NaN where
-            the interval has none.
+        break_even: Requests a day from which the fine-tune costs less in all; 0 when from the first, value NaN when
+            never, an end NaN where the interval has none.
+        until: Requests a day up to which it does; None when it does at any above.
     """
 
     net: Estimate
     probability: float
     break_even: Estimate
+    until: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,10 @@ class Weighed:
             return None
         if math.isnan(self.gain.value) or math.isnan(self.saved.value):
             return None
-        return worth(per_day, inputs.days, ours - theirs, self.gain, self.saved, error_usd)
+        cores = serving_of(self.tuned, inputs), serving_of(self.other, inputs)
+        if None in (each.core_usd for each in cores):
+            return None
+        return worth(per_day, inputs.days, ours - theirs, self.gain, self.saved, error_usd, *cores)
 
 
 def paired_gain(comparison: Paired) -> Drawn:
@@ -96,13 +112,16 @@ def paired_gain(comparison: Paired) -> Drawn:
 
     Drawn from the Dirichlet distribution of the counts, half a row added to each of the four cells of the paired
     table: a Bayesian bootstrap over rows (Rubin 1981), which with no row that differs is not sure of a tie. So small
-    a prior keeps coverage near 95 % (as in Agresti and Min 2005).
+    a prior keeps coverage near 95 % (as in Agresti and Min 2005). Rows in groups count as the independent rows that
+    they are worth.
 
     Args:
         comparison: Fine-tune (first) against the other (second), by rows answered wholly right.
     """
     rows, first, second = comparison.difference.rows, comparison.only_first_right, comparison.only_second_right
-    shares = _random(0).dirichlet([first + 0.5, second + 0.5, rows - first - second + 1.0], size=DRAWS)
+    weight = 1.0 if comparison.worth_rows is None else comparison.worth_rows / rows
+    counts = weight * np.array([first, second, rows - first - second]) + np.array([0.5, 0.5, 1.0])
+    shares = _random(0).dirichlet(counts, size=DRAWS)
     return Drawn((first - second) / rows, shares[:, 0] - shares[:, 1], rows)
 
 
@@ -122,42 +141,50 @@ def price_of(estimate: Estimate) -> Drawn:
     return Drawn(estimate.value, np.maximum(_around(estimate, stream=1), 0), estimate.rows)
 
 
-def worth(per_day: float, days: float, fixed_usd: Usd, gain: Drawn, saved_usd: Drawn, error_usd: Usd) -> Worth:
-    """Net value, its probability of being positive, and the volume at which both candidates cost the same.
+def worth(
+    per_day: float,
+    days: float,
+    fixed_usd: Usd,
+    gain: Drawn,
+    saved_usd: Drawn,
+    error_usd: Usd,
+    ours: Serving = NO_CORES,
+    theirs: Serving = NO_CORES,
+) -> Worth:
+    """Net value, its probability of being positive, and the volumes between which the fine-tune costs less.
 
     Args:
         per_day: Requests a day.
         days: Of the horizon.
         fixed_usd: What the fine-tune costs more over the horizon whatever the volume; negative when less.
         gain: Share of requests that it gets right more than the other.
-        saved_usd: What the other costs more for a request, errors aside.
+        saved_usd: What the other costs more for a request, errors and cores aside.
         error_usd: What a wrong answer costs.
+        ours: Cores that serve the fine-tune; their price is known.
+        theirs: Cores that serve the other.
     """
     each, drawn = saved_usd.value + error_usd * gain.value, saved_usd.draws + error_usd * gain.draws
-    net = per_day * days * drawn - fixed_usd
-    value = per_day * days * each - fixed_usd
+    more = fixed_usd + (ours.usd(per_day) or 0.0) - (theirs.usd(per_day) or 0.0)
+    net = per_day * days * drawn - more
+    value = per_day * days * each - more
     low, high = (float(q) for q in np.quantile(net, [0.025, 0.975]))
+    least, most = (float(q) for q in np.quantile(drawn, [0.025, 0.975]))
+    shown = Saving(days * each, fixed_usd, ours, theirs).cheaper(per_day)
+    near = per_day if shown is None else min(max(per_day, shown[0]), shown[1])
+    good, bad = (Saving(days * end, fixed_usd, ours, theirs).cheaper(near) for end in (most, least))
+    start = Estimate(value=_end(shown, 0), low=_end(good, 0), high=_end(bad, 0), rows=gain.rows)
+    ends = shown is not None and math.isfinite(shown[1])
     return Worth(
         net=Estimate(value=value, low=min(low, value), high=max(high, value), rows=gain.rows),
         probability=float((net > 0).mean()),
-        break_even=_break_even(each, drawn, days, fixed_usd, gain.rows),
+        break_even=start,
+        until=Estimate(value=_end(shown, 1), low=_end(bad, 1), high=_end(good, 1), rows=gain.rows) if ends else None,
     )
 
 
-def _break_even(each: float, drawn: Floats, days: float, fixed_usd: Usd, rows: int) -> Estimate:
-    """Volume from which the fine-tune costs less; NaN for a value or an end that no volume reaches."""
-    low, value, high = (
-        _volume(saved, days, fixed_usd) for saved in (*np.quantile(drawn, [0.975]), each, *np.quantile(drawn, [0.025]))
-    )
-    return Estimate(value=value, low=low, high=high, rows=rows)
-
-
-def _volume(each: float, days: float, fixed_usd: Usd) -> float:
-    """Requests a day from which what each of them saves pays for what is fixed."""
-    if each > 0:
-        volume = fixed_usd / (days * float(each))  # numpy's own division would warn where it overflows
-        return max(0.0, volume) if math.isfinite(volume * days) else math.nan
-    return 0.0 if each == 0 and fixed_usd < 0 else math.nan
+def _end(volumes: tuple[float, float] | None, place: int) -> float:
+    """One end of a range of volumes; NaN where there is no range."""
+    return math.nan if volumes is None else volumes[place]
 
 
 def _around(estimate: Estimate, stream: int) -> Floats:
@@ -204,6 +231,7 @@ def measured(rung: RungResult) -> Candidate:
         request_usd=None if price is None else price.value,
         quality=rung.quality.value,
         basis=f"measured on {rung.quality.rows:,} dev rows",
+        busy_ms=rung.latency.mean_ms,
     )
 
 
@@ -217,7 +245,9 @@ def on_test(candidate: Candidate, result: CandidateResult, price: Estimate | Non
     """
     basis = f"measured on {result.quality.rows:,} test rows"
     usd = candidate.request_usd if price is None else price.value
-    return replace(candidate, wrong=wrong(result).value, quality=result.quality.value, request_usd=usd, basis=basis)
+    busy_ms = candidate.busy_ms if result.latency is None else result.latency.mean_ms
+    known = replace(candidate, wrong=wrong(result).value, quality=result.quality.value, request_usd=usd, basis=basis)
+    return replace(known, busy_ms=busy_ms)
 
 
 def assumed(best: RungResult, quality: float, why: str) -> Candidate:
@@ -255,6 +285,18 @@ def weigh(best: RungResult, tuned: Candidate, inputs: CostInputs | None) -> Weig
     if inputs is None or price is None or math.isnan(other.wrong):
         return None
     return Weighed(tuned, other, assumed_gain(wrong(best), tuned.wrong), price_of(price), inputs)
+
+
+def paying_volumes(weighed: Weighed) -> str:
+    """At which volumes the fine-tune's net value is above 0, at two digits: `from 5,900 requests a day`, or empty."""
+    worth = weighed.worth()
+    if worth is None or math.isnan(worth.break_even.value):
+        return ""
+    least = two_digits(worth.break_even.value, math.ceil, least=1.0)
+    if worth.until is None:
+        return f"from {least:,.0f} requests a day"
+    most = two_digits(worth.until.value, math.floor, least=1.0)
+    return f"between {least:,.0f} and {most:,.0f} requests a day" if least else f"below {most:,.0f} requests a day"
 
 
 def request_price(rung: RungResult) -> Estimate | None:
@@ -323,5 +365,7 @@ def economics(beside: Sequence[Candidate], tuned: Candidate, weighed: Weighed | 
         net_value=None if value is None else value.net,
         probability=None if value is None else value.probability,
         break_even_per_day=None if value is None else value.break_even,
+        cheaper_until_per_day=None if value is None else value.until,
         unknown=missing_inputs(candidates, inputs),
+        defaults=default_amounts(inputs),
     )

@@ -90,8 +90,18 @@ def compare(
         difference=difference(ours, theirs, first.groups),
         only_first_right=int((first.right & ~second.right).sum()),
         only_second_right=int((second.right & ~first.right).sum()),
+        worth_rows=_worth_rows(first, second),
         p=swap_test(ours, theirs, first.groups, swaps),
     )
+
+
+def _worth_rows(first: Score, second: Score) -> float | None:
+    """Independent rows that would show the difference in right rows as sharply; None where rows are independent."""
+    if first.groups is None:
+        return None
+    ours, theirs = Counted.shares(first.right), Counted.shares(second.right)
+    alone, together = difference(ours, theirs), difference(ours, theirs, first.groups)
+    return min(1.0, ((alone.high - alone.low) / (together.high - together.low)) ** 2) * alone.rows
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:

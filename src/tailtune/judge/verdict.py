@@ -57,6 +57,7 @@ from tailtune.judge.constraints import (
     servable,
     shortcomings,
     stays,
+    usable_enough,
     usd,
 )
 from tailtune.judge.economics import Candidate
@@ -69,9 +70,10 @@ from tailtune.judge.net_value import (
     candidates_beside,
     economics,
     optimistic_quality,
+    paying_volumes,
     weigh,
 )
-from tailtune.judge.would_change import volume_that_pays, would_change
+from tailtune.judge.would_change import at_defaults, would_change
 
 Cause = Literal["rows", "context", "labels", "other"]
 """What an answer of *not yet* waits for."""
@@ -106,7 +108,8 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
         beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
         dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
     change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
-    return replace(outcome, would_change=change, economics=dollars)
+    hangs = at_defaults(inputs, lambda other: rule(replace(evidence, inputs=other), targets, max_train_usd).verdict)
+    return replace(outcome, reason=outcome.reason + hangs, would_change=change, economics=dollars)
 
 
 def just_enough(best: RungResult, targets: Targets) -> Candidate:
@@ -222,10 +225,10 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
     rung = max(open_, key=quality_value)
     quality = rung.quality
     if meets_with_head_room(quality, targets, evidence.looks):
-        return (
-            f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: time or "
-            "answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
-        )
+        more = "time or answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        if fast_enough(rung, targets) and usable_enough(rung, targets):
+            more = "label more such rows to tell"
+        return f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: {more}"
     half = (quality.high - quality.low) / 2 * 100
     rows = rows_to_tell(quality, targets, evidence.looks)
     if rows is None:
@@ -296,8 +299,8 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
         return ""
     horizon = counted(weighed.inputs.horizon_months, "month")
     reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
-    paying = volume_that_pays(weighed)
-    return reason + ("" if paying is None else f"; it would pay from {paying:,.0f} requests a day")
+    volumes = paying_volumes(weighed)
+    return reason + (f"; it would pay {volumes}" if volumes else "")
 
 
 def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) -> str:

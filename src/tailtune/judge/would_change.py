@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.measures import MEASURES
+from tailtune.core.figures import two_digits
+from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import (
     Targets,
@@ -19,9 +20,9 @@ from tailtune.judge.constraints import (
     usd,
     validity,
 )
-from tailtune.judge.economics import SELDOM_DAYS, Cadence, CostInputs
+from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.net_value import Weighed
+from tailtune.judge.guards import misses
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -31,6 +32,8 @@ _WORDS: dict[Verdict, str] = {
 _FURTHEST = 1000.0
 """Factor up to which another volume or error cost is looked for; further away nobody plans for it."""
 _STEP = 2.0
+_DEFAULT_REACH = 4.0
+"""Factor up to which a default price may be wrong."""
 
 
 def would_change(
@@ -54,6 +57,7 @@ def would_change(
         lines.append(seen.declaring)
     if evidence.inputs is not None:
         lines += seldom_line(seen, evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
+        lines += default_lines(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     lines += [f"measuring {name}" for name in evidence.unmeasured]
     return tuple(lines)
 
@@ -69,6 +73,37 @@ def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs]
     if not cadence.seldom or ask(replace(inputs, cadence_days=SELDOM_DAYS)) == ask(inputs):
         return []
     return [cadence.seldom]
+
+
+def _default_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> dict[str, tuple[float, Verdict]]:
+    """Defaults that nobody declared and that decide: the nearest other amount within four times, and its verdict."""
+    here, points = ask(inputs), {}
+    for name in sorted(inputs.defaults):
+        now = getattr(inputs, name)
+        ends = [{name: factor * now} for factor in (_DEFAULT_REACH, 1 / _DEFAULT_REACH)] if now else []
+        if all(ask(replace(inputs, **end)) == here for end in ends):
+            continue
+        nearest = _nearest(now, lambda other, name=name: ask(replace(inputs, **{name: other})))  # type: ignore[misc]
+        turned = [(value, there) for value, there in nearest if there != here]
+        if turned:
+            points[name] = min(turned, key=lambda point: abs(math.log(point[0] / now)))
+    return points
+
+
+def default_lines(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
+    """What declaring an amount could change that nobody declared, as sentences."""
+    return [
+        f"declaring {DECLARED_AS[name]}: at {amount_per(name, value)} instead of the default "
+        f"{amount(name, getattr(inputs, name))} {_WORDS[there]}"
+        for name, (value, there) in _default_points(inputs, ask).items()
+    ]
+
+
+def at_defaults(inputs: CostInputs | None, ask: Callable[[CostInputs], Verdict]) -> str:
+    """That the verdict hangs on such amounts, as the end of a sentence; empty when on none."""
+    points = _default_points(inputs, ask) if inputs is not None else {}
+    amounts = ", ".join(amount_per(name, getattr(inputs, name)) for name in points)
+    return f"; this hangs on defaults that nobody declared: {amounts}" if points else ""
 
 
 def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
@@ -114,15 +149,11 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
         relaxed.append(f"a latency target of {math.ceil(rung.latency.p99_ms * 10) / 10:.1f} ms or more")
     if not usable_enough(rung, targets):
         relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+    for guard in targets.guards:
+        if misses(rung, guard):
+            reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
+            relaxed.append(f"a floor of {title_of(guard.metric)} of {reached:.1%} or less")
     return relaxed
-
-
-def volume_that_pays(weighed: Weighed) -> float | None:
-    """Requests a day from which the fine-tune's net value is above 0, at two digits; None when at none."""
-    worth = weighed.worth()
-    if worth is None or math.isnan(worth.break_even.value):
-        return None
-    return _rounded(worth.break_even.value, math.ceil, least=1.0)
 
 
 def _nearest(now: float, ask: Callable[[float], Verdict], least: float = 0.0) -> list[tuple[float, Verdict]]:
@@ -153,15 +184,7 @@ def _turned(
         middle = math.sqrt(near * far)
         near, far = (near, middle) if ask(middle) in others else (middle, far)
     for round_ in (round, math.ceil if up else math.floor):  # away from now only where the nearest has not turned yet
-        value = _rounded(far, round_, least)
+        value = two_digits(far, round_, least)
         if value > 0 and (there := ask(value)) in others:
             return value, there
     return None  # rounding stepped over a narrow range
-
-
-def _rounded(value: float, round_: Callable[[float], int], least: float) -> float:
-    """Two significant digits, but no finer than `least`."""
-    if value <= 0:
-        return 0.0
-    unit = max(least, 10.0 ** (math.floor(math.log10(value)) - 1))
-    return round_(value / unit) * unit

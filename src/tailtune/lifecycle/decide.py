@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tailtune.core.reports import DecideReport, LadderReport
+from tailtune.judge.ceiling import ceiling_note
+from tailtune.judge.constraints import needed
 from tailtune.judge.questions import questions
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.lifecycle.context import Context
@@ -17,20 +19,23 @@ def run(context: Context) -> DecideReport:
         MissingInputError: A stage before has not run.
     """
     case, spec = context.case, context.case.spec
-    digest, seen = context.inputs.report(LadderReport).rows_digest, context.inputs.surroundings
+    ladder, seen = context.inputs.report(LadderReport), context.inputs.surroundings
     facts = evidence(context, training_cost(context), seen)
-    targets = targets_of(spec.targets)
+    targets = targets_of(spec.targets, ladder)
     outcome = verdict(facts, targets, spec.train.max_cost_usd)
     train = may_train(outcome, spec.train.when, facts.estimated_usd, spec.train.experiment_usd)
     # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
-    ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": digest}
+    ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": ladder.rows_digest}
     store.write_json(context.out / "ticket.json", ticket)
     provisional = bool(facts.unmeasured)
+    ceiling = ceiling_note(facts.labels, targets.quality, needed(targets))
     context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
+    if ceiling:
+        context.progress.say(ceiling)
     return DecideReport(
         use_case=case.name,
         stage="decide",
-        rows_digest=digest,
+        rows_digest=ladder.rows_digest,
         verdict=outcome.verdict,
         reason=outcome.reason,
         provisional=provisional,
@@ -40,8 +45,10 @@ def run(context: Context) -> DecideReport:
         best_rung=outcome.best.name,
         metric=spec.metric,
         target=spec.targets.quality,
+        guards=targets.guards,
         train=train,
         estimated_train_usd=facts.estimated_usd,
         economics=outcome.economics,
         surroundings=seen,
+        ceiling=ceiling,
     )

@@ -14,13 +14,17 @@ from tailtune.core.figures import usd
 from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
-from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, Paired
+from tailtune.core.reports import CandidateResult, DecideReport, EvaluateReport, LadderReport, Paired
+from tailtune.judge.ceiling import ceiling_note
+from tailtune.judge.constraints import needed
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
+from tailtune.lifecycle.must_not_fail import Tried, tried
+from tailtune.lifecycle.suspect_labels import check_test
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import time_rows
@@ -44,10 +48,13 @@ def run(context: Context) -> EvaluateReport:
     # As at the decision: by now git and folders may say something else, and one verdict is about one set of facts.
     facts = evidence(context, decided.estimated_train_usd, decided.surroundings or inputs.surroundings)
     best = ticket["best_rung"]
-    scored = _score_all(context, test, best, _folders(context, best, ticket["train"]))
+    folders, embed = _folders(context, best, ticket["train"]), _encoded(context, test)
+    scored = _score_all(context, test, best, folders, embed)
     tested = _tested(context, scored, best)
     spec = context.case.spec
-    decision, final = final_verdict(tested, decided, facts, targets_of(spec.targets), spec.train.max_cost_usd)
+    targets = targets_of(spec.targets, inputs.report(LadderReport))
+    decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
+    labels = check_test(context, test, embed)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -58,7 +65,10 @@ def run(context: Context) -> EvaluateReport:
             "comparison": tested.comparison,
             "winner_reason": decision.reason,
             "final": final,
+            "guards": targets.guards,
             "usd_spent": scored[best].spent_usd,
+            "labels": labels,
+            "ceiling": ceiling_note(labels, targets.quality, needed(targets)),
         }
     )
 
@@ -156,17 +166,23 @@ def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]
     return found
 
 
-def _score_all(context: Context, test: Sequence[Row], best_rung: str, folders: Mapping[str, Path]) -> dict[str, Scored]:
+def _encoded(context: Context, test: Sequence[Row]) -> CachedEmbed:
+    """The encoder, with the vectors of test remembered."""
+    texts, encoder = [row.text for row in test], Encoder.load()
+    embed = CachedEmbed(encoder.embed)
+    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
+    return embed
+
+
+def _score_all(
+    context: Context, test: Sequence[Row], best_rung: str, folders: Mapping[str, Path], embed: CachedEmbed
+) -> dict[str, Scored]:
     """Every candidate on every test row. Answers that have to be bought come first: buying may fail, and is kept.
 
     Raises:
         TailTuneError: The money ran out before the last test row was answered.
         EndpointError: The endpoint of the best rung does not answer.
     """
-    texts = [row.text for row in test]
-    encoder = Encoder.load()
-    embed = CachedEmbed(encoder.embed)
-    embed.remember(texts, encoder.embed(texts, lambda done, total: context.progress.at(done, total, "encoding test")))
     loaded = {name: saved.load(folder, embed) for name, folder in folders.items()}
     bought = {name: _bought(context, name, loaded[name], test) for name in folders if name in PROMPT_RUNGS}
     scored: dict[str, Scored] = {}
@@ -181,7 +197,7 @@ def _local(
     context: Context, name: str, predictor: Predictor, test: Sequence[Row], embed: CachedEmbed, timed: bool
 ) -> Scored:
     spec = context.case.spec.evaluate
-    answers = predictor.answer([row.text for row in test])
+    answers, must = predictor.answer([row.text for row in test]), tried(context, predictor.answer)
     latency = None
     if timed:
         embed.timing = True
@@ -189,19 +205,20 @@ def _local(
         latency = time_rows(predictor, [row.text for row in test[::step][: spec.latency_rows]])
         embed.timing = False
     cost = None if latency is None else _own_usd(context, latency)
-    return _scored(context, name, answers, test, latency, cost)
+    return _scored(context, name, answers, test, latency, cost, must)
 
 
 def _scored(
     context: Context, name: str, answers: Sequence[Answer], test: Sequence[Row], latency: Latency | None,
-    cost: float | None,
+    cost: float | None, must: Tried,
 ) -> Scored:  # fmt: skip
     spec = context.case.spec.evaluate
     found = context.case.task.score(test, answers, spec.calibration_bins)
     result = CandidateResult(
         name=name,
         title=saved.title(name),
-        metrics=found.metrics,
+        metrics=found.metrics | must.metrics,
+        must_failed=must.failed,
         ece=found.ece,
         latency=latency,
         usd_per_1000=cost,
@@ -219,12 +236,13 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
     assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
     with language_models(context) as models:
         replies = _replies(context, models, predictor, test)
+        must = tried(context, lambda texts: predictor.using(models.open(predictor.spec), predictor.spec).answer(texts))
         spent = models.budget.spent_usd
     answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
     if predictor.spec.folder is not None:
-        return _scored(context, name, answers, test, timed, _own_usd(context, timed))
+        return _scored(context, name, answers, test, timed, _own_usd(context, timed), must)
     cost = price([reply.reply.usd for reply in replies])
-    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value)
+    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value, must)
     each = None if cost is None else cost.model_copy(
         update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
     )  # fmt: skip

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from tailtune.config.model import TargetsSpec
+from tailtune.config.model import TargetsSpec, ValueSpec
+from tailtune.config.prices import PriceSpec
 from tailtune.core.errors import TailTuneError
+from tailtune.core.measures import of_one
 from tailtune.core.money import known_sum
-from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport, Surroundings
+from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, RungResult, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
-from tailtune.judge.economics import Cadence, CostInputs, training_usd
+from tailtune.judge.economics import DECLARED_AS, Cadence, CostInputs, training_usd
 from tailtune.judge.evidence import Evidence
+from tailtune.judge.guards import MUST_NOT_FAIL, by_default
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -19,8 +22,13 @@ from tailtune.tasks import saved
 TRAINING_PER_ENCODING = 4.0
 
 
-def targets_of(spec: TargetsSpec) -> Targets:
-    """What the product needs, as values that the judge takes."""
+def targets_of(spec: TargetsSpec, ladder: LadderReport) -> Targets:
+    """What the product needs, as values that the judge takes.
+
+    Args:
+        spec: As declared.
+        ladder: Knows how many train rows each label has.
+    """
     return Targets(
         metric=spec.METRIC,
         quality=spec.quality,
@@ -30,7 +38,22 @@ def targets_of(spec: TargetsSpec) -> Targets:
         margin=spec.margin,
         p99_ms=spec.p99_ms,
         validity=spec.validity,
+        guards=tuple(_guards(spec, ladder)),
     )
+
+
+def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
+    """Floors as declared; that of macro F1 also where nobody declared one and the labels are too uneven."""
+    if spec.macro_f1:
+        yield Guard(metric="macro_f1", floor=spec.macro_f1)
+    elif spec.macro_f1 is None and spec.METRIC == "accuracy":
+        assumed = by_default(ladder.label_rows, spec.quality)
+        yield from () if assumed is None else (assumed,)
+    for kind, floors in (("recall", spec.recall), ("f1", spec.f1)):
+        for name, floor in floors.items():
+            yield Guard(metric=of_one(kind, name), floor=floor)
+    if spec.must_not_fail is not None:
+        yield Guard(metric=MUST_NOT_FAIL, floor=1)
 
 
 def line_of(results: Iterable[S]) -> S | None:
@@ -77,6 +100,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
     return Evidence(
         rungs=(*local, *measured),
         line=line_of(ladder.rungs),
+        labels=next((noise for noise in ladder.labels if noise.split == "dev"), None),
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,
@@ -85,23 +109,27 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
         cadence=cadence,
         reading=ladder.reading,
         diagnosis=context.inputs.report(DiagnoseReport),
-        inputs=_cost_inputs(context, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
+        inputs=_cost_inputs(context, local, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
 
 
 def _cost_inputs(
     context: Context,
+    local: Sequence[RungResult],
     cadence_days: float | None,
     kept_gb: float,
     train_rows: int,
     estimated: float | None,
     bought: float | None,
 ) -> CostInputs | None:
-    """Volume and prices; None when no volume is declared."""
+    """Volume and prices; None when no volume is declared.
+
+    A fine-tune is taken to be as slow as the slowest local rung: both read the text with the encoder.
+    """
     value = context.case.spec.value
     if value.requests_per_day is None:
         return None
-    prices = context.inputs.prices
+    prices, label_usd = context.inputs.prices, value.label_usd
     return CostInputs(
         requests_per_day=value.requests_per_day,
         error_usd=value.error_usd,
@@ -116,7 +144,19 @@ def _cost_inputs(
         new_labels_per_change=value.new_labels_per_change,
         core_hour_usd=prices.cpu_core_hour_usd,
         serving_cores=prices.serving_cores,
+        utilisation=prices.utilisation,
+        tuned_ms=max((rung.latency.mean_ms for rung in local), default=None),
         person_hour_usd=prices.person_hour_usd,
-        label_usd=prices.label_usd,
+        label_usd=prices.label_usd if label_usd is None else label_usd,
+        defaults=_defaults(value, prices),
         storage_gb_month_usd=prices.storage_gb_month_usd,
     )
+
+
+def _defaults(value: ValueSpec, prices: PriceSpec) -> frozenset[str]:
+    """Attributes of CostInputs that are a default which nobody declared."""
+    declared = {f"value.{key}" for key in value.model_fields_set}
+    if value.label_usd is not None:
+        declared.add("label_usd")
+    keys = {*prices.defaults, "value.prompt_hours_per_change", "value.retrain_hours_per_change"} - declared
+    return frozenset(name for name, key in DECLARED_AS.items() if key in keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.must_not_fail import tried
+from tailtune.lifecycle.suspect_labels import check_dev_and_train
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.reading import reading
@@ -59,6 +62,7 @@ def run(context: Context) -> LadderReport:
         raise TooLargeError("no rung could be measured:\n" + "\n".join(unmeasured), "add majority to ladder.rungs")
     store.write_answers(context.out / "dev_answers.jsonl", dev, answers)
     store.note_rows(context.out, inputs.rows_digest)
+    labels, unchecked = check_dev_and_train(context, fitting, dev, embed)
     return LadderReport(
         use_case=case.name,
         stage="ladder",
@@ -66,12 +70,15 @@ def run(context: Context) -> LadderReport:
         train_rows=len(train),
         dev_rows=len(dev),
         fit_rows_capped=len(train) - len(fit_rows),
+        label_rows=dict(Counter(name for row in train for name in case.task.names_in(row.label)).most_common()),
         encode_rows_per_s=round(pace, 1),
         rungs=tuple(rungs),
         reading=read,
         curve=_curve(context, fitting, dev, scores.get(case.task.curve_rung)),
         curve_rung=case.task.curve_rung,
         unmeasured=tuple(unmeasured),
+        labels=labels,
+        labels_unchecked=unchecked,
     )
 
 
@@ -96,7 +103,7 @@ def _measure(
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = context.case.task.score(dev, answers)
+    scored, must = context.case.task.score(dev, answers), tried(context, rung.answer)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - `run` made it
     embed.timing = True
@@ -108,10 +115,11 @@ def _measure(
     result = RungResult(
         name=name,
         title=kind.title,
-        metrics=scored.metrics,
+        metrics=scored.metrics | must.metrics,
         latency=latency,
         usd_per_1000=usd_per_1000(latency.mean_ms, core_hour_usd),
         invalid_rows=scored.invalid_rows,
+        must_failed=must.failed,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,
         ignores_text=kind.ignores_text,

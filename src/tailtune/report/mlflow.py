@@ -22,6 +22,7 @@ from tailtune.core.reports import (
     DiagnoseReport,
     Economics,
     EvaluateReport,
+    LabelNoise,
     LadderReport,
     Paired,
     PromptedRung,
@@ -108,7 +109,12 @@ def _economics(found: Economics | None) -> Values:
         return {}
     values = _values(found, "requests_per_day", "error_usd", "horizon_months")
     values["net_value_probability"] = found.probability
-    for name, estimate in (("net_value_usd", found.net_value), ("break_even_per_day", found.break_even_per_day)):
+    estimates = {
+        "net_value_usd": found.net_value,
+        "break_even_per_day": found.break_even_per_day,
+        "cheaper_until_per_day": found.cheaper_until_per_day,
+    }
+    for name, estimate in estimates.items():
         values |= {} if estimate is None else estimate_values(name, estimate)
     for candidate in found.candidates:
         values |= {
@@ -189,6 +195,7 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
     best, target = best_candidate(report.rungs), spec.targets.quality
     name = best.name if best else ""
     figures = _values(report, "train_rows", "dev_rows", "fit_rows_capped", "encode_rows_per_s")
+    figures |= _labels(report.labels)
     return RunPlan(
         name="ladder",
         params=_section(spec, "ladder") | {"split": "dev"} | ({"best_rung": name} if name else {}),
@@ -209,6 +216,15 @@ def _ladder(report: LadderReport, spec: ModelSpec) -> RunPlan:
             for rung in report.rungs
         ),
     )
+
+
+def _labels(noises: Sequence[LabelNoise]) -> Values:
+    """How many labels look wrong in each split, and the share of wrong ones."""
+    values: Values = {}
+    for noise in noises:
+        values |= {f"suspect_labels_{noise.split}": float(noise.suspect_rows)}
+        values |= estimate_values(f"wrong_labels_{noise.split}", noise.wrong)
+    return values
 
 
 def _prompt(report: PromptReport, spec: ModelSpec) -> RunPlan:
@@ -334,6 +350,7 @@ def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
     figures: Values = {
         **_values(report, "test_rows", "failures", "usd_spent"),
         **_paired(report.comparison),
+        **_labels((report.labels,) if report.labels else ()),
         **_economics(None if final is None else final.economics),
     }
     return RunPlan(
@@ -367,7 +384,10 @@ def _register(report: RegisterReport, spec: ModelSpec) -> RunPlan:
     return RunPlan(
         name=f"{report.model} v{report.version}",
         metrics=points({**difference, "promoted": float(report.promotion.yes)}),
-        tags={"tailtune.promotion": report.promotion.reason[:5000]},
+        tags={
+            "tailtune.promotion": report.promotion.reason[:5000],
+            **({} if report.look is None else {"tailtune.look": report.look.words}),
+        },
         splits=("test",),
     )
 

@@ -14,7 +14,7 @@ from tailtune.core.figures import memory as memory
 from tailtune.core.figures import percent as percent
 from tailtune.core.figures import share as share
 from tailtune.core.figures import usd as usd
-from tailtune.core.measures import MEASURES, Measure
+from tailtune.core.measures import Measure, measure_of
 from tailtune.core.records import Estimate
 
 
@@ -199,7 +199,7 @@ _PLAIN = {
 
 def measure(name: str) -> Measure:
     """What is known of a measure; of a strange one, its name as words."""
-    return MEASURES.get(name) or Measure(name, words(name), words(name), f"{capital(words(name))}.")
+    return measure_of(name) or Measure(name, words(name), words(name), f"{capital(words(name))}.")
 
 
 def title(name: str) -> str:

@@ -136,6 +136,13 @@ class Story:
         return last_verdict(self.decide, self.evaluate)
 
     @property
+    def ceiling(self) -> str:
+        """That wrong labels cap what can be shown, by the newest rows that say so; empty where nothing is near."""
+        if self.evaluate is not None and self.evaluate.labels is not None:
+            return self.evaluate.ceiling
+        return self.decide.ceiling if self.decide else ""
+
+    @property
     def fine_tune(self) -> CandidateResult | None:
         """The fine-tune as scored on test; None when there is none."""
         if self.evaluate is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Estimate
+from tailtune.core.records import Estimate, Serving
 from tailtune.core.reports import (
     CandidateCost,
     CandidateResult,
@@ -48,6 +48,8 @@ from tailtune.report.numbers import (
 from tailtune.report.story import Bill, BillLine, Story
 
 Tone = Literal["good", "wait", "bad"]
+_MOST_STEPS = 40
+"""Steps of a line that a picture can show."""
 VERDICTS: dict[Verdict, str] = {
     "stay": "Stay with what needs no training",
     "fine-tune": "A fine-tune can pay",
@@ -149,7 +151,7 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
         facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
     title += _target_gap(story, winner.quality.value)
     facts += _against_target(story, winner.quality.value) + _wholly(winner)
-    return Headline("good", title, facts + _worth(story) + _kept_out(story))
+    return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story))
 
 
 def _not_yet(story: Story, found: EvaluateReport) -> Headline:
@@ -159,7 +161,7 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
     if winner is not None:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" Until then {does} on {counted(found.test_rows, 'test row')} kept back until the end."
-    return Headline("wait", VERDICTS["not-yet"], why + _worth(story) + _kept_out(story))
+    return Headline("wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story))
 
 
 def _the_best(story: Story, name: str) -> str:
@@ -188,7 +190,12 @@ def _decided(story: Story) -> Headline:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
     tone: Tone = "wait" if found.verdict == "not-yet" else "good"
-    return Headline(tone, title, why + _worth(story) + _kept_out(story))
+    return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story))
+
+
+def _ceiling(story: Story) -> str:
+    """A sentence where wrong labels cap what can be shown."""
+    return f" {sentence(story.ceiling)}" if story.ceiling else ""
 
 
 def _kept_out(story: Story) -> str:
@@ -239,20 +246,36 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class CostByVolume:
-    """One per candidate: its total cost over the horizon as a straight line over the volume.
+    """One per candidate: its total cost over the horizon by volume, a line with a step for each further core.
 
     Attributes:
-        fixed_usd: At no request at all.
-        slope_usd: More for every request a day.
+        fixed_usd: At no request at all, cores aside.
+        slope_usd: More for every request a day, cores aside.
+        cores: That serve it.
     """
 
     candidate: CandidateCost
     fixed_usd: Usd
     slope_usd: Usd
+    cores: Serving
 
     def at(self, per_day: float) -> float:
         """US dollars over the horizon at a volume."""
-        return self.fixed_usd + self.slope_usd * per_day
+        return self.fixed_usd + self.slope_usd * per_day + (self.cores.usd(per_day) or 0.0)
+
+    def corners(self, most: float) -> list[tuple[float, Usd]]:
+        """Volumes and dollars between which the line is straight, up to a volume; many steps are drawn as a slope."""
+        ends = [(0.0, self.at(0.0)), (most, self.at(most))]
+        steps = self.cores.cores(most) - self.cores.least
+        if self.cores.per_core is None or not steps:
+            return ends
+        shown = range(0, steps, math.ceil(steps / _MOST_STEPS))
+        edges = [(self.cores.least + step) * self.cores.per_core for step in shown]
+        after = [(edge, self.at(edge * (1 + 1e-9))) for edge in edges]
+        if steps > _MOST_STEPS:
+            return [ends[0], *after, ends[1]]
+        corners = [corner for edge, top in zip(edges, after, strict=True) for corner in ((edge, self.at(edge)), top)]
+        return [ends[0], *corners, ends[1]]
 
 
 def side_by_side(economics: Economics) -> tuple[CostRow, ...]:
@@ -273,15 +296,18 @@ def costs_by_volume(economics: Economics) -> tuple[CostByVolume, ...]:
     The slope is such that the line passes through the candidate's total at the declared volume, errors included;
     without a declared volume it is the price of a request alone.
     """
-    found = []
+    found, per_day = [], economics.requests_per_day
     for candidate in economics.candidates:
         if candidate.one_off_usd is None or candidate.monthly_usd is None:
             continue
-        fixed = candidate.one_off_usd + candidate.monthly_usd * economics.horizon_months
-        if candidate.total_usd is not None and economics.requests_per_day:
-            found.append(CostByVolume(candidate, fixed, (candidate.total_usd - fixed) / economics.requests_per_day))
-        elif candidate.request_usd is not None and not economics.requests_per_day:
-            found.append(CostByVolume(candidate, fixed, candidate.request_usd * MONTH_DAYS * economics.horizon_months))
+        by_month = candidate.one_off_usd + candidate.monthly_usd * economics.horizon_months
+        cores = candidate.serving or Serving()
+        fixed = by_month - (cores.usd(per_day) or 0.0)
+        if candidate.total_usd is not None and per_day:
+            found.append(CostByVolume(candidate, fixed, (candidate.total_usd - by_month) / per_day, cores))
+        elif candidate.request_usd is not None and not per_day:
+            slope = candidate.request_usd * MONTH_DAYS * economics.horizon_months
+            found.append(CostByVolume(candidate, fixed, slope, cores))
     return tuple(found)
 
 
@@ -298,16 +324,30 @@ def value_sentences(economics: Economics) -> Iterator[str]:
     if net is not None and not math.isnan(net.value):
         yield f"{over(economics).capitalize()}, {_net_value(net, _untried(economics))}{_sure(economics.probability)}."
     even = economics.break_even_per_day
-    if even is None:
-        return
-    if not math.isfinite(even.value):
-        yield "At no volume does the fine-tune cost less."
-    elif even.value < 0.5:  # it would be shown as 0
-        yield "The fine-tune costs less at any volume."
+    if even is not None:
+        yield _cheaper(even, economics.cheaper_until_per_day, economics.requests_per_day)
+
+
+def _cheaper(start: Estimate, until: Estimate | None, have: float | None) -> str:
+    """Between which volumes the fine-tune costs less, as a sentence."""
+    if not math.isfinite(start.value):
+        return "At no volume does the fine-tune cost less."
+    from_none = start.value < 0.5  # it would be shown as 0
+    if from_none and until is None:
+        return "The fine-tune costs less at any volume."
+    if until is None:
+        volumes = f"From {_volume_between(start)}"
+    elif from_none:
+        volumes = f"Below {_volume_between(until)}"
     else:
-        ends = f"{volume(max(even.low, 0.0))} to {volume(even.high)}"
-        have = "" if economics.requests_per_day is None else f"; you have {volume(economics.requests_per_day)}"
-        yield f"From {volume(even.value)} requests a day (95 % interval {ends}) the fine-tune costs less in all{have}."
+        volumes = f"Between {_volume_between(start)} and {_volume_between(until)}"
+    yours = "" if have is None else f"; you have {volume(have)}"
+    return f"{volumes} the fine-tune costs less in all{yours}."
+
+
+def _volume_between(found: Estimate) -> str:
+    """A volume with its interval: `617 requests a day (95 % interval 494 to 802)`."""
+    return f"{volume(found.value)} requests a day (95 % interval {volume(max(found.low, 0.0))} to {volume(found.high)})"
 
 
 def _untried(economics: Economics) -> str:

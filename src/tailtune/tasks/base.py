@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from tailtune.config.located import unknown
 from tailtune.config.model import ModelSpec
 from tailtune.config.paths import CasePaths
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult
+from tailtune.judge.ceiling import Opinions
 from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
@@ -161,6 +163,8 @@ class Task(ABC):
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
         respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
+        label_judges: Two rungs that are asked which labels look wrong, a head and one that looks up neighbours; none
+            where the task has no such rungs.
         in_windows: Whether a fine-tune reads a longer text in several windows, instead of cutting it.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
@@ -175,6 +179,7 @@ class Task(ABC):
     model_type: ClassVar[str]
     narrow: ClassVar[str]
     respelling: ClassVar[str] = ""
+    label_judges: ClassVar[tuple[str, ...]] = ()
     in_windows: ClassVar[bool] = False
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
@@ -247,6 +252,14 @@ class Task(ABC):
             changes: What cleaning changed.
         """
 
+    def opinions(self, rows: Sequence[Row], judges: Sequence[Any]) -> Opinions:
+        """What the rungs that `label_judges` names say of rows that they did not learn from.
+
+        Raises:
+            TooLargeError: There are more labels than memory allows.
+        """
+        raise NotImplementedError(f"{self.name} names no label_judges")
+
     def correction(self, label: str) -> Any:
         """The label that a person's correction names.
 
@@ -265,7 +278,11 @@ class Task(ABC):
 
     def faults(self) -> Iterator[Fault]:
         """What in the declaration contradicts itself over several files; `tailtune check` shows it."""
-        yield from ()
+        targets, names = self.spec.targets, list(self.answers.names)
+        for key, floors in (("recall", targets.recall), ("f1", targets.f1)):
+            for name in floors:
+                if name not in names:
+                    yield Fault(self.files.model_yaml, f"targets.{key}.{name}: {unknown(name, names)}")
 
     @abstractmethod
     def expectations(self) -> Iterator[Expectation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tailtune.core.errors import BudgetReachedError
 from tailtune.core.figures import usd
@@ -13,6 +14,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import Targets, needed, stays
 from tailtune.lifecycle.evidence import targets_of
+from tailtune.lifecycle.must_not_fail import tried
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
 from tailtune.predictors.prompted.costs import remarks, unusable
@@ -90,9 +92,9 @@ class PromptEvaluation:
         self._drop_empty()
         self._drop_unusable()
 
-    @property
+    @cached_property
     def _targets(self) -> Targets:
-        return targets_of(self.factory.context.case.spec.targets)
+        return targets_of(self.factory.context.case.spec.targets, self.factory.context.inputs.report(LadderReport))
 
     def _stays(self, name: str) -> bool:
         """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
@@ -138,6 +140,7 @@ class PromptEvaluation:
             spec=case.spec.prompt,
         )
         buy(bought, question)
+        bought.must = tried(self.factory.context, rung.answer)
         self._rank(name, bought)
         self._say(name, bought)
 

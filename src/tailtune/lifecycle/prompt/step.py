@@ -47,7 +47,7 @@ def run(context: Context) -> PromptReport:
     if not spec.models:
         context.progress.say("no language model is declared: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
-    targets = targets_of(case.spec.targets)
+    targets = targets_of(case.spec.targets, ladder)
     line = line_of(ladder.rungs)
     good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
     good = [rung for rung in good if stays(rung, targets, line, len(good))]

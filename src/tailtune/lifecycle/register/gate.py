@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,37 +19,53 @@ from tailtune.core.errors import (
     UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Row
-from tailtune.core.reports import EvaluateReport, Paired
-from tailtune.judge.promote import not_above, not_answered, not_asked, not_comparable, promote
-from tailtune.judge.scores import Score, compare
+from tailtune.core.reports import EvaluateReport, LadderReport, Look, Paired
+from tailtune.judge.guards import refusal as floor_refusal
+from tailtune.judge.intervals import SWAPS, least_difference
+from tailtune.judge.promote import Compared, not_above, not_answered, not_asked, not_comparable, promote
+from tailtune.judge.scores import compare
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import line_of
+from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
-from tailtune.lifecycle.register.identity import split_digest, winner_of
+from tailtune.lifecycle.register.dollars import Answered, net_value
+from tailtune.lifecycle.register.identity import winner_of
+from tailtune.lifecycle.register.looks import last_look, look_at, noting
+from tailtune.lifecycle.register.splits import splits_alike
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.tasks import saved
 
+_MOST_SWAPS = 200_000
 
-def settle(
-    context: Context, model: str, version: Version, folder: Path, evaluated: EvaluateReport, test: Sequence[Row]
-) -> tuple[Decision, Paired | None]:
+
+@dataclass(frozen=True)
+class Settled:
+    """One per version at the gate.
+
+    Attributes:
+        decision: Whether it became champion, and why.
+        comparison: What that rests on; None when nothing was compared.
+        look: How often the test set had been looked at; None as for `comparison`, and where nobody noted it.
+    """
+
+    decision: Decision
+    comparison: Paired | None = None
+    look: Look | None = None
+
+
+def settle(context: Context, version: Version, folder: Path, evaluated: EvaluateReport, test: Sequence[Row]) -> Settled:
     """Decide who is champion, and set the version's alias.
 
     The champion stays what it is, with its reason; any other version meets the gate, each time.
 
     Args:
         context: Of the stage.
-        model: Registered model's name.
         version: The version at the gate.
         folder: Its predictor's files.
         evaluated: The evaluation that it won.
         test: The test rows.
-
-    Returns:
-        The decision, and the comparison that it rests on; None when nothing was compared.
 
     Raises:
         TailTuneError: The champion's files cannot be loaded.
@@ -55,30 +73,36 @@ def settle(
     champion = registry.champion_before(context.tracker, version)
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
-    spec = context.case.spec
-    line = line_of(evaluated.candidates)
-    comparison, refusal = None, not_above(winner_of(evaluated), line)
+    spec, compared, noted = context.case.spec, None, {}
+    refusal = _unfit(context, evaluated)
     if champion is not None and refusal is None:
-        refusal = not_comparable(champion.version, champion.tags.get("split_digest"), split_digest(context))
+        alike = splits_alike(context, champion.tags)
+        refusal = not_comparable(champion.version, alike)
     if champion is not None and refusal is None:
         try:
-            comparison = _compare(context, champion, folder, test)
+            compared = _compare(context, version, champion, Answering(evaluated.winner, folder), test)
+            noted = noting(version, champion, compared.look)
         except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
             refusal = not_answered(champion.version, error.message, context.case.name)
         except UndeclaredEndpointError as error:
             refusal = not_asked(champion.version, error.message, error.hint or "")
-    decision = refusal or promote(
-        comparison,
-        None if champion is None else champion.version,
-        spec.register_.promote_if,
-        spec.targets.min_effect,
-    )
-    registry.settle(context.tracker, version, decision, comparison)
-    return decision, comparison
+    decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
+    comparison = None if compared is None else compared.paired
+    registry.settle(context.tracker, version, decision, comparison, noted)
+    return Settled(decision, comparison, None if compared is None else compared.look)
 
 
-def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
-    """The gate's decision and comparison when it made the champion one, from the version's tags."""
+def _unfit(context: Context, evaluated: EvaluateReport) -> Decision | None:
+    """The refusal of a winner that nobody should be served by, a first version included; None when it may be champion.
+
+    What every version must satisfy is asked here, before anything is compared.
+    """
+    targets, won = targets_of(context.case.spec.targets, context.inputs.report(LadderReport)), winner_of(evaluated)
+    return not_above(won, line_of(evaluated.candidates)) or floor_refusal(won, targets.guards)
+
+
+def _as_settled(version: Version) -> Settled:
+    """What the gate settled when it made the champion one, from the version's tags."""
     tags = version.tags
     recorded, compared = tags.get(registry.PROMOTION), tags.get(registry.COMPARISON, "null")
     if recorded is None or tags.get(registry.PROMOTED) == "false":
@@ -86,16 +110,50 @@ def _as_settled(version: Version) -> tuple[Decision, Paired | None]:
     else:
         reason = recorded
     try:
-        return Decision(yes=True, reason=reason), None if compared == "null" else Paired.model_validate_json(compared)
+        comparison = None if compared == "null" else Paired.model_validate_json(compared)
     except ValidationError:
         raise TailTuneError(
             f"{version.uri}: its tag `{registry.COMPARISON}` is not what this code wrote there",
             f"remove the tag `{registry.COMPARISON}` of version {version.version} in MLflow's UI, then run again",
         ) from None
+    return Settled(Decision(yes=True, reason=reason), comparison, last_look(version))
 
 
-def _compare(context: Context, champion: Version, folder: Path, test: Sequence[Row]) -> Paired:
-    """Both predictors, from their saved files, on the same test rows.
+@dataclass(frozen=True)
+class Answering:
+    """One per version: the kind of its predictor, and where its files are."""
+
+    kind: str
+    folder: Path
+
+
+def _compare(context: Context, version: Version, champion: Version, winner: Answering, test: Sequence[Row]) -> Compared:
+    """Both predictors on the same test rows, judged as the look that it is.
+
+    Raises:
+        As for `_both`.
+    """
+    ours, theirs = _both(context, champion, winner, test)
+    known = registry.versions(context.tracker, version.model)
+    at = look_at(known, version, champion, test, lambda tags: splits_alike(context, tags))
+    level, metric = 2 * at.error, ours.score.metric
+    # A p so small that this look may promote by it must be one that the test can give.
+    swaps = min(_MOST_SWAPS, max(SWAPS, math.ceil(10 / level)))
+    paired = compare(ours.score, theirs.score, ("candidate", f"champion v{champion.version}"), swaps=swaps)
+    first, second = (each.score.counted[metric] for each in (ours, theirs))
+    by_dollars = context.case.spec.register_.promote_if == "not-worse"
+    return Compared(
+        champion=champion.version,
+        paired=paired,
+        look=at,
+        least=least_difference(first, second, ours.score.groups, level),
+        net=net_value(context, ours, theirs, paired) if by_dollars else None,
+        months=context.case.spec.value.horizon_months,
+    )
+
+
+def _both(context: Context, champion: Version, winner: Answering, test: Sequence[Row]) -> tuple[Answered, Answered]:
+    """The candidate's answers and the champion's, from their saved files.
 
     Raises:
         EndpointError: One of them is a prompted model whose endpoint does not answer any more.
@@ -116,11 +174,10 @@ def _compare(context: Context, champion: Version, folder: Path, test: Sequence[R
                 f"{champion.uri}: this code cannot load the champion's files ({error}); nothing to compare with",
                 f"remove the alias `{CHAMPION}` of model {champion.model} in MLflow's UI to start over",
             ) from error
-        second = _scored(context, predictor, test)
-        first = _scored(context, models.connected(saved.load(folder, embed)), test)
-    names = ("candidate", f"champion v{champion.version}")
-    return compare(first, second, names)
+        theirs = _answered(context, champion.tags.get("winner", ""), predictor, test)
+        return _answered(context, winner.kind, models.connected(saved.load(winner.folder, embed)), test), theirs
 
 
-def _scored(context: Context, predictor: Predictor, test: Sequence[Row]) -> Score:
-    return context.case.task.score(test, predictor.answer([row.text for row in test]))
+def _answered(context: Context, kind: str, predictor: Predictor, test: Sequence[Row]) -> Answered:
+    answers = predictor.answer([row.text for row in test])
+    return Answered(kind, predictor, answers, context.case.task.score(test, answers))

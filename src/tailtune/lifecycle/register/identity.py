@@ -11,11 +11,12 @@ from tailtune.core.digests import folder_digest
 from tailtune.core.records import Row
 from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport, last_verdict
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.register.looks import TEST_ROWS, Sketch
+from tailtune.lifecycle.register.splits import TAG, split_digest
 from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
 
 _SHAPING = tuple(section for section in SECTIONS if section != "description")
-_SPLITTING = ("data", "curate", "split")
 
 
 def key_of(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, local_model: Path | None) -> str:
@@ -37,7 +38,7 @@ def winner_of(evaluated: EvaluateReport) -> CandidateResult:
     return next(candidate for candidate in evaluated.candidates if candidate.name == evaluated.winner)
 
 
-def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
+def tags_of(context: Context, evaluated: EvaluateReport, test: Sequence[Row]) -> dict[str, str]:
     """What made the version. Unknown things have no tag."""
     winner, provenance = winner_of(evaluated), context.inputs.provenance
     decided = context.inputs.reports.get("decide")
@@ -49,18 +50,13 @@ def tags_of(context: Context, evaluated: EvaluateReport) -> dict[str, str]:
         "data_hash": provenance.data_hash,
         "rows_digest": evaluated.rows_digest,
         "spec_hash": context.case.spec.digest(_SHAPING),
-        "split_digest": split_digest(context),
+        TAG: split_digest(context),
+        TEST_ROWS: Sketch.of(test).tag,
         "git_commit": provenance.git_commit,
         "use_case": context.case.name,
         "git_dirty": None if provenance.git_dirty is None else str(provenance.git_dirty).lower(),
     }
     return {name: value for name, value in known.items() if value}
-
-
-def split_digest(context: Context) -> str:
-    """Equal exactly when rows go to the same splits: then no row that one version learned from tests another."""
-    digest = f"{context.case.spec.digest(_SPLITTING)}\x1f{context.inputs.provenance.test_file_hash}"
-    return hashlib.sha256(digest.encode()).hexdigest()[:16]
 
 
 def model_files(context: Context) -> dict[str, Path]:

@@ -52,7 +52,7 @@ def run(context: Context) -> RegisterReport:
     if version is None:
         context.progress.at(0, 3, f"registering {saved.title(evaluated.winner)} as {model}")
         with also_listed(case.spec.prompt.models), _with_model(context, folder, local_model) as whole:
-            version = _register(context, model, key, evaluated, whole, _example(test))
+            version = _register(context, model, key, evaluated, whole, test)
     else:
         if not is_registered(context.tracker.uri, model, version.version, version.run_id):
             context.progress.say(f"{version.uri}: its files are missing or damaged in the store: storing them again")
@@ -62,9 +62,10 @@ def run(context: Context) -> RegisterReport:
                 _stored(context, winner_of(evaluated), whole, _example(test)) as stored,
             ):
                 registry.restore(context.tracker, version, stored)
-        registry.tag(context.tracker, version, tags_of(context, evaluated))
+        registry.tag(context.tracker, version, tags_of(context, evaluated, test))
     context.progress.at(1, 3, "comparing with the champion")
-    decision, comparison = settle(context, model, version, folder, evaluated, test)
+    settled = settle(context, version, folder, evaluated, test)
+    decision = settled.decision
     _put_prompt_in_production(context, evaluated.winner)
     version = registry.get(context.tracker, model, version.version)
     champion = registry.holder(context.tracker, model, CHAMPION)
@@ -81,7 +82,8 @@ def run(context: Context) -> RegisterReport:
         aliases=version.aliases,
         champion_version=None if champion is None else champion.version,
         promotion=decision,
-        comparison=comparison,
+        comparison=settled.comparison,
+        look=settled.look,
         winner=evaluated.winner,
         page=context.project.shown(context.paths.page),
     )
@@ -121,9 +123,11 @@ def _with_model(context: Context, folder: Path, local_model: Path | None) -> Ite
         yield pack(folder, local_model, Path(scratch))
 
 
-def _register(context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, example: str) -> Version:
+def _register(
+    context: Context, model: str, key: str, evaluated: EvaluateReport, folder: Path, test: Sequence[Row]
+) -> Version:
     winner = winner_of(evaluated)
-    with _stored(context, winner, folder, example) as stored:
+    with _stored(context, winner, folder, _example(test)) as stored:
         logged = registry.log_model(context.tracker, model, stored, {**scored_values(winner), "ece": winner.ece})
     registry.attach(context.tracker, logged.run_id, model_files(context))
     quality, measure = winner.quality, MEASURES[winner.metric].title
@@ -131,7 +135,8 @@ def _register(context: Context, model: str, key: str, evaluated: EvaluateReport,
         f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
         f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
     )
-    return registry.create(context.tracker, model, logged, tags_of(context, evaluated) | {registry.KEY: key}, note)
+    tags = tags_of(context, evaluated, test) | {registry.KEY: key}
+    return registry.create(context.tracker, model, logged, tags, note)
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tailtune.core.errors import GateError
+from tailtune.core.errors import GateError, SpecError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
+from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.validate import data_docs, tables
 from tailtune.lifecycle.validate.expectations import TABLES, check, expectations
@@ -15,10 +16,13 @@ def run(context: Context) -> ValidateReport:
     """Validate the curated rows, write Data Docs, and `passed.json` when everything holds.
 
     Raises:
+        SpecError: The spec and what an answer may be contradict each other.
         GateError: An expectation failed; it carries the report and names the offending rows.
         MissingInputError: Curation has not run.
     """
     case, docs = context.case, context.out / "docs"
+    if contradictions := list(case.task.faults()):
+        raise SpecError(contradictions, f"tailtune check {case.name}")
     splits = {split: context.inputs.rows(split) for split in SPLITS}
     rows = [row for split in SPLITS for row in splits[split]]
     suite = expectations(case)
@@ -51,8 +55,20 @@ def _write_passed(context: Context, report: ValidateReport, splits: dict[Split, 
         "test_digest": store.rows_digest(splits["test"]),
         "rows": {split: len(rows) for split, rows in splits.items()},
         "expectations": len(report.expectations),
+        **_floors(context),
     }
     store.write_json(context.out / "passed.json", passed)
+
+
+def _floors(context: Context) -> dict[str, object]:
+    """What predictors must be measured by besides, so that they are measured again when it changes; empty mostly."""
+    targets = context.case.spec.targets
+    names = {"recall": sorted(targets.recall), "f1": sorted(targets.f1)}
+    found: dict[str, object] = {"measured_besides": names} if any(names.values()) else {}
+    if targets.must_not_fail is not None:
+        rows = must_not_fail.read(context.case, context.inputs.raw_file(targets.must_not_fail))
+        found["must_not_fail"] = must_not_fail.as_json(rows)
+    return found
 
 
 def _message(context: Context, report: ValidateReport, failed: list[ExpectationResult]) -> str:

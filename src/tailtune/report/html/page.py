@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from tailtune import __version__
 from tailtune.core.reports import CandidateResult, Report
+from tailtune.report import labels as label_words
 from tailtune.report import numbers, sections, verdict
 from tailtune.report.html import charts
 from tailtune.report.html.charts.sheet import STYLE, ticked
@@ -51,7 +52,11 @@ def render(reports: Mapping[str, Report]) -> str:
             economics=story.verdict.economics if story.verdict else None,
             verdict=verdict,
             measured=numbers,
-            words={stage.__name__: stage(story) for stage in (*sections.OF_STAGE.values(), sections.ownership)},
+            words={
+                stage.__name__: stage(story)
+                for stage in (*sections.OF_STAGE.values(), sections.ownership, label_words.labels)
+            },
+            suspect_labels=label_words.worst(story),
             classes=worst_first(evaluated.per_class) if evaluated else (),
             fields=worst_first(evaluated.per_field) if evaluated else (),
             worst=WORST,

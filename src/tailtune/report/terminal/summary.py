@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tailtune.core.reports import Report
 from tailtune.report import sections
+from tailtune.report.labels import labels
 from tailtune.report.numbers import (
     when,
 )
@@ -31,6 +32,7 @@ SECTIONS: tuple[tuple[Callable[[Story], Section | None], Callable[[Story, int], 
     (sections.ladder, tables.ladder),
     (sections.prompts, tables.prompts),
     (sections.failures, tables.none),
+    (labels, tables.none),
     (sections.decision, tables.none),
     (sections.training, tables.none),
     (sections.test, tables.test),

@@ -238,15 +238,29 @@ def champion_before(tracker: Tracker, version: Version, patience_s: float = _PAT
         time.sleep(0.5)
 
 
-def settle(tracker: Tracker, version: Version, decision: Decision, comparison: Paired | None) -> None:
+def settle(
+    tracker: Tracker,
+    version: Version,
+    decision: Decision,
+    comparison: Paired | None,
+    noted: Mapping[str, str] | None = None,
+) -> None:
     """Note the gate's decision, then give a version its alias: a champion always has its reason.
 
     A version that became champion is no challenger any more.
+
+    Args:
+        tracker: Of the use case.
+        version: The version.
+        decision: Whether it became champion.
+        comparison: What that rests on; None when nothing was compared.
+        noted: Further tags of the comparison.
     """
     tag(
         tracker,
         version,
         {
+            **(noted or {}),
             PROMOTION: decision.reason[:5000],
             PROMOTED: str(decision.yes).lower(),
             COMPARISON: "null" if comparison is None else comparison.model_dump_json(),

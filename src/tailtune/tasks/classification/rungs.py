@@ -23,7 +23,7 @@ STRENGTH = 20.0
 """Inverse regularisation of the linear heads."""
 SHARPNESS = 20.0
 """Cosine similarities times this give usable probabilities: their differences are small."""
-_BLOCK_SCORES = 2**24  # probabilities kept at once: rows × labels × 4 bytes, a few times over
+BLOCK_SCORES = 2**24  # probabilities kept at once: rows × labels × 4 bytes, a few times over
 _NO_WORD = " "  # never found in a text
 
 
@@ -58,7 +58,7 @@ class Classifier(ABC):
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable label of each text with its probability; local work costs 0 dollars."""
         answers: list[Answer] = []
-        block = max(1, _BLOCK_SCORES // len(self.labels))
+        block = max(1, BLOCK_SCORES // len(self.labels))
         for start in range(0, len(texts), block):
             with timed("infer"):
                 probabilities = self.probabilities(texts[start : start + block])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tailtune.core.measures import of_one
 from tailtune.core.records import Answer
 from tailtune.core.reports import ClassResult, Confusion
 from tailtune.judge.counted import Counted, groups_of
@@ -18,7 +19,12 @@ _NO_LABEL = "\0"  # stands for an answer without a valid label
 
 
 def score(
-    expected: Sequence[str], answers: Sequence[Answer], bins: int = 15, groups: Sequence[str | None] = ()
+    expected: Sequence[str],
+    answers: Sequence[Answer],
+    bins: int = 15,
+    groups: Sequence[str | None] = (),
+    recall: Iterable[str] = (),
+    f1: Iterable[str] = (),
 ) -> Score:
     """Score answers against the expected labels.
 
@@ -27,6 +33,8 @@ def score(
         answers: One per row, same order.
         bins: Equal-mass bins of the calibration error.
         groups: Each row's group; empty when rows are independent.
+        recall: Labels whose recall is a measure of its own.
+        f1: Labels whose F1 is.
 
     Raises:
         ValueError: Lengths differ or there is nothing to score.
@@ -38,11 +46,24 @@ def score(
     confidence = np.array([answer.confidence for answer in answers], dtype=np.float64)
     return Score(
         right=right,
-        counted={"accuracy": Counted.shares(right), "macro_f1": macro_f1(expected, values)},
+        counted={
+            "accuracy": Counted.shares(right),
+            "macro_f1": macro_f1(expected, values),
+            **{of_one("recall", label): Counted.shares(right, _is(label, expected)) for label in recall},
+            **{of_one("f1", label): _f1(_is(label, expected), _is(label, values)) for label in f1},
+        },
         groups=groups_of(groups),
         ece=calibration_error(calibration(confidence, right, bins)),
         invalid_rows=values.count(None),
     )
+
+
+def _is(label: str, values: Sequence[str | None]) -> NDArray[np.bool_]:
+    return np.array([value == label for value in values], dtype=np.bool_)
+
+
+def _f1(expected: NDArray[np.bool_], answered: NDArray[np.bool_]) -> Counted:
+    return Counted.ratio(2 * (expected & answered), expected.astype(np.int64) + answered)
 
 
 def macro_f1(expected: Sequence[str], values: Sequence[str | None]) -> Counted:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailtune.core.records import Answer, Row
+from tailtune.judge.ceiling import Opinions
 from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score, calibration
 from tailtune.predictors.base import Embed
@@ -28,8 +29,9 @@ from tailtune.tasks.base import (
 )
 from tailtune.tasks.classification import new, scoring
 from tailtune.tasks.classification.config import ClassificationData, ClassificationSpec, LabelSet, load_labels
+from tailtune.tasks.classification.opinions import opinions
 from tailtune.tasks.classification.replies import LabelCodec
-from tailtune.tasks.classification.rungs import ClassifyContext
+from tailtune.tasks.classification.rungs import Classifier, ClassifyContext
 from tailtune.tasks.label_check import RESPELLED, NameCheck, visible
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Classification(Task):
     curve_rung = "probe"
     model_type = "classifier"
     respelling = new.RESPELLING
+    label_judges = ("probe", "retrieval")
     narrow = "a closed label set: every local rung answers with a valid label by construction"
     spec_type = ClassificationSpec
     load_answers = staticmethod(load_labels)
@@ -78,6 +81,11 @@ class Classification(Task):
         scrubbed, kinds = scrub(cleaned, self.spec.curate.scrub_pii)
         label = self.answers.label_of(raw.label)
         return PreparedRow(scrubbed, label, changes + kinds + (() if label == raw.label else (RESPELLED,)))
+
+    def opinions(self, rows: Sequence[Row[str]], judges: Sequence[Classifier]) -> Opinions:
+        """What the probe finds most probable besides the label, and whether the neighbours agree."""
+        head, neighbours = judges
+        return opinions(rows, head, neighbours)
 
     def correction(self, label: str) -> str:
         """A declared label, in whatever spelling is declared for it."""
@@ -144,8 +152,9 @@ class Classification(Task):
         return 1
 
     def score(self, rows: Sequence[Row[str]], answers: Sequence[Answer], bins: int = 15) -> Score:
-        """Accuracy and macro F1."""
-        return scoring.score([row.label for row in rows], answers, bins, [row.group for row in rows])
+        """Accuracy, macro F1, and what the targets name of single labels."""
+        targets, groups = self.spec.targets, [row.group for row in rows]
+        return scoring.score([row.label for row in rows], answers, bins, groups, targets.recall, targets.f1)
 
     def details(
         self, rows: Sequence[Row[str]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int

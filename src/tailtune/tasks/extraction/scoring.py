@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tailtune.core.measures import of_one
 from tailtune.core.records import Answer, Span
 from tailtune.core.reports import CalibrationBin
 from tailtune.judge.counted import Counted, groups_of
@@ -252,6 +253,8 @@ def score(
     *,
     bins: int = 15,
     groups: Sequence[str | None] = (),
+    recall: Iterable[str] = (),
+    f1: Iterable[str] = (),
 ) -> ExtractionScore:
     """Score answers against the expected annotations.
 
@@ -266,11 +269,13 @@ def score(
         rules: What counts as the same; by the project's own normalisers when None.
         bins: Equal-mass bins of the calibration error, over answers of fields.
         groups: Each row's group; empty when rows are independent.
+        recall: Fields whose recall is a measure of its own.
+        f1: Fields whose F1 is.
 
     Returns:
         Measures in the order field_f1, macro_f1, field_precision, field_recall, exact_match, field_accuracy, span_f1
-        (left out when no span is expected), schema_valid, format_correct, value_correct. A measure that nothing counts
-        towards is NaN.
+        (left out when no span is expected), schema_valid, format_correct, value_correct, and those of single
+        fields. A measure that nothing counts towards is NaN.
 
     Raises:
         ValueError: Lengths differ or there is nothing to score.
@@ -278,7 +283,7 @@ def score(
     counted = tally(schema, expected, answers, rules or Rules.of(schema))
     return ExtractionScore(
         right=counted.rows_right,
-        counted=_counted(counted),
+        counted=_counted(counted) | _of_fields(schema, counted, recall, f1),
         groups=groups_of(groups),
         ece=calibration_error(calibration(counted, bins)),
         invalid_rows=int((~counted.objects).sum()),
@@ -308,6 +313,21 @@ def _counted(tallied: Tally) -> dict[str, Counted]:
     measures["format_correct"] = Counted.ratio(formed, answered)
     measures["value_correct"] = Counted.ratio(meant, answered)
     return measures
+
+
+def _of_fields(schema: ObjectSchema, tallied: Tally, recall: Iterable[str], f1: Iterable[str]) -> dict[str, Counted]:
+    """Recall and F1 of single fields."""
+    place = {name: at for at, name in enumerate(schema.names)}
+    hits, answered, expected = (
+        counts.astype(np.int64) for counts in (tallied.hits, tallied.answered, tallied.expected)
+    )
+    recalls = {name: Counted.ratio(hits[:, place[name]], expected[:, place[name]]) for name in recall}
+    sizes = answered + expected
+    scores = {name: Counted.ratio(2 * hits[:, place[name]], sizes[:, place[name]]) for name in f1}
+    return {
+        **{of_one("recall", name): counted for name, counted in recalls.items()},
+        **{of_one("f1", name): counted for name, counted in scores.items()},
+    }
 
 
 def calibration(counted: Tally, bins: int, seed: int = 17) -> tuple[CalibrationBin, ...]:

@@ -77,6 +77,7 @@ class ExtractionTask(Task):
 
     def faults(self) -> Iterator[Fault]:
         """Personal data that is scrubbed and asked for; an intent that the schema does not have."""
+        yield from super().faults()
         spec, shown = self.spec, self.files.model_yaml
         for field in self.answers.fields:
             kind = _READ_BY_SCHEMA.get(field.kind)
@@ -116,9 +117,11 @@ class ExtractionTask(Task):
         return len(self.answers.fields)
 
     def score(self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], bins: int = 15) -> Score:
-        """Field F1 and its companions."""
-        expected, groups = [row.label for row in rows], [row.group for row in rows]
-        return scoring.score(self.answers, expected, answers, bins=bins, groups=groups)
+        """Field F1 and its companions, and what the targets name of single fields."""
+        expected, groups, targets = [row.label for row in rows], [row.group for row in rows], self.spec.targets
+        return scoring.score(
+            self.answers, expected, answers, bins=bins, groups=groups, recall=targets.recall, f1=targets.f1
+        )
 
     def details(
         self, rows: Sequence[Row[Annotation]], answers: Sequence[Answer], other: Sequence[Answer] | None, bins: int

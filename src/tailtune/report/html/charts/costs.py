@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -41,7 +41,7 @@ from tailtune.report.numbers import (
     with_interval,
 )
 from tailtune.report.story import FAMILIES, Candidate, TimePart, families, time_parts
-from tailtune.report.verdict import CostByVolume, costs_by_volume
+from tailtune.report.verdict import costs_by_volume
 
 MONEY_LEFT = 62.0
 SERIES = ("one", "two", "three", "four")
@@ -76,9 +76,9 @@ def break_even(economics: Economics) -> Picture | None:
         x = at(place * aside, 0)[0]
         parts.append(label((x, FOOT + 16), volume(place * aside), "dim", "middle" if x < RIGHT - 20 else "end"))
     parts.append(label(((MONEY_LEFT + RIGHT) / 2, FOOT + 33), "requests a day", "dim", "middle"))
-    parts += _crossing(economics, costs, most, at)
+    parts += _crossings(economics, most, at)
     for name, cost in zip(SERIES, costs, strict=False):
-        parts.append(path([at(0, cost.fixed_usd), at(most, cost.at(most))], f"series {name}"))
+        parts.append(path([at(*corner) for corner in cost.corners(most)], f"series {name}"))
     have = economics.requests_per_day
     if have is not None and have <= most:
         x = at(have, 0)[0]
@@ -86,7 +86,7 @@ def break_even(economics: Economics) -> Picture | None:
         parts.append(label((x, TOP - 7), f"you: {volume(have)}", "dim", "middle" if x < RIGHT - 30 else "end"))
         parts += [dot(at(have, cost.at(have)), 4.0, f"point {name}") for name, cost in zip(SERIES, costs, strict=False)]
     description = "; ".join(
-        f"{cost.candidate.title} {dollars(cost.fixed_usd)} at none, {dollars(cost.at(most))} at {volume(most)}"
+        f"{cost.candidate.title} {dollars(cost.at(0))} at none, {dollars(cost.at(most))} at {volume(most)}"
         for cost in costs
     )
     months = economics.horizon_months
@@ -95,28 +95,33 @@ def break_even(economics: Economics) -> Picture | None:
     return picture(WIDTH, FOOT + 40, named, description, *parts, legend=legend)
 
 
-def _crossing(economics: Economics, costs: Sequence[CostByVolume], most: float, at: object) -> list[Markup]:
-    assert callable(at)  # noqa: S101
-    even = economics.break_even_per_day
-    if even is None or not math.isfinite(even.value) or not 0 < even.value <= most:
-        return []
-    low = max(even.low, 0.0) if math.isfinite(even.low) else 0.0
-    high = min(even.high, most) if math.isfinite(even.high) else most
-    left, right, x = at(low, 0)[0], at(high, 0)[0], at(even.value, 0)[0]
-    band = path([(left, TOP), (right, TOP), (right, FOOT), (left, FOOT)], "band", closed=True)
-    near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 90
-    y = TOP + 12 if near_have else TOP - 7
-    anchor = "middle" if MONEY_LEFT + 60 < x < RIGHT - 60 else "start" if x <= MONEY_LEFT + 60 else "end"
-    return [band, line((x, TOP), (x, FOOT), "target"), label((x, y), f"break-even {volume(even.value)}", "aim", anchor)]
+def _crossings(economics: Economics, most: float, at: Callable[[float, Usd], Point]) -> Iterator[Markup]:
+    """Lines where the fine-tune begins and ceases to cost less, each with its interval as a band."""
+    for name, volumes in (
+        ("break-even", economics.break_even_per_day),
+        ("cheaper below", economics.cheaper_until_per_day),
+    ):
+        if volumes is None or not math.isfinite(volumes.value) or not 0.5 <= volumes.value <= most:
+            continue
+        low = max(volumes.low, 0.0) if math.isfinite(volumes.low) else 0.0
+        high = min(volumes.high, most) if math.isfinite(volumes.high) else most
+        left, right, x = at(low, 0)[0], at(high, 0)[0], at(volumes.value, 0)[0]
+        yield path([(left, TOP), (right, TOP), (right, FOOT), (left, FOOT)], "band", closed=True)
+        yield line((x, TOP), (x, FOOT), "target")
+        near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 90
+        y = TOP + 12 if near_have else TOP - 7
+        anchor = "middle" if MONEY_LEFT + 60 < x < RIGHT - 60 else "start" if x <= MONEY_LEFT + 60 else "end"
+        yield label((x, y), f"{name} {volume(volumes.value)}", "aim", anchor)
 
 
 def _reach(economics: Economics) -> float:
-    """How many requests a day the picture holds: the declared volume and the crossing, with room to their right."""
-    ends = [economics.requests_per_day or 0.0]
-    even = economics.break_even_per_day
-    if even is not None and math.isfinite(even.value) and even.value > 0:
-        near = even.value if not ends[0] else min(even.value, 20 * ends[0])
-        ends += [near, min(even.high, 2 * near) if math.isfinite(even.high) else near]
+    """How many requests a day the picture holds: the declared volume and the crossings, with room to their right."""
+    have = economics.requests_per_day or 0.0
+    ends = [have]
+    for volumes in (economics.break_even_per_day, economics.cheaper_until_per_day):
+        if volumes is not None and math.isfinite(volumes.value) and volumes.value > 0:
+            near = min(volumes.value, 20 * have) if have else volumes.value
+            ends += [near, min(volumes.high, 2 * near) if math.isfinite(volumes.high) else near]
     return 1.35 * max(ends)
 
 
