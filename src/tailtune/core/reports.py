@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving, Split
 
 
 class Report(Record):
@@ -562,27 +562,6 @@ class EvaluateReport(Report):
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
     labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
     ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
-
-
-FRESH_FROM = 20
-"""Looks at one test set from which fresh test rows are advised."""
-
-
-class Look(Record):
-    """One per version that is compared on a test set: how many were compared on it, this one included."""
-
-    number: int = Field(ge=1)
-    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
-
-    @property
-    def advice(self) -> str:
-        """That the test set is worn out, as words; empty before the 20th look."""
-        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
-
-    @property
-    def words(self) -> str:
-        """`look 3 of this test set`, with the advice."""
-        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
 
 
 class RegisterReport(Report):

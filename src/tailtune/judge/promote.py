@@ -8,8 +8,8 @@ from statistics import NormalDist
 from typing import Literal
 
 from tailtune.core.figures import counted
-from tailtune.core.records import Decision, Estimate
-from tailtune.core.reports import CandidateResult, Look, Paired
+from tailtune.core.records import Decision, Estimate, Look
+from tailtune.core.reports import CandidateResult, Paired
 from tailtune.judge.constraints import above, no_better, usd_between
 
 Rule = Literal["better", "not-worse"]
@@ -103,7 +103,7 @@ def _dearer(compared: Compared) -> str:
     net = compared.net
     if net is None:
         return ""
-    who = f"champion v{compared.champion}" if net.value >= 0 else "the candidate"
+    who = f"champion v{compared.champion}" if net.value > 0 else "the candidate" if net.value < 0 else "neither"
     return (
         f"; {who} is the dearer over {counted(compared.months, 'month')}, wrong answers included: the candidate's net "
         f"value is {usd_between(net)}"
