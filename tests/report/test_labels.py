@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Split
-from tailtune.core.reports import DecideReport, EvaluateReport, LabelNoise, LadderReport, Report, SuspectLabel
+from tailtune.core.reports import DecideReport, EvaluateReport, LadderReport, Report
 from tailtune.report.html.page import render
 from tailtune.report.labels import labels, worst
 from tailtune.report.sections import Section, of_report

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.figures import counted
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Row, Split
-from tailtune.core.reports import LabelNoise, SuspectLabel
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.intervals import interval
 
