@@ -19,7 +19,7 @@ from tailtune.core.records import Row, Split
 from tailtune.core.reports import REPORTS, Report
 
 R = TypeVar("R", bound=Report)
-_COLUMNS, _REVIEWED = ("id", "text", "label", "origin", "group"), "reviewed"
+_COLUMNS, _REVIEW = ("id", "text", "label", "origin", "group"), "review"
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([*((name, pa.string()) for name in _COLUMNS), (_REVIEWED, pa.bool_())])
+    schema = pa.schema([(name, pa.string()) for name in (*_COLUMNS, _REVIEW)])
     count = 0
     with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in batches:
@@ -174,10 +174,10 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
         columns = pq.read_table(path).to_pydict()
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise _torn(path, error, f"tailtune curate {use_case}") from error
-    reviewed = columns.get(_REVIEWED, [False] * len(columns["id"]))  # rows of an earlier version have no such column
+    reviews = columns.get(_REVIEW, [""] * len(columns["id"]))  # rows of an earlier version have no such column
     return [
-        Row(i, text, parse_label(label), origin, split, group, bool(looked_at))
-        for i, text, label, origin, group, looked_at in zip(*(columns[c] for c in _COLUMNS), reviewed, strict=True)
+        Row(i, text, parse_label(label), origin, split, group, review)
+        for i, text, label, origin, group, review in zip(*(columns[c] for c in _COLUMNS), reviews, strict=True)
     ]
 
 
