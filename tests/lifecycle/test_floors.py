@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,20 @@ def test_a_floor_of_a_label_that_there_is_not_is_a_fault(uneven: Paths, tmp_path
     assert [str(fault) for fault in faults] == [
         f"models/{NAME}/model.yaml  targets.recall.card_stole: unknown key; did you mean card_stolen?"
     ]
+
+
+def test_a_row_that_must_not_fail_forbids_to_stay(uneven: Paths, tmp_path: Path) -> None:
+    paths = copy(uneven, tmp_path / "must")
+    respec(paths, {"ladder": LOCAL, "targets": QUICK["targets"] | {"macro_f1": 0, "must_not_fail": "must.jsonl"}})
+    passed = paths.case(NAME).passed
+    rows = [
+        {"text": "a thief took my card 1", "label": "card_stolen", "origin": "must.jsonl:1"},
+        {"text": "the login page 3 rejects me", "label": "card_stolen", "origin": "must.jsonl:2"},
+    ]
+    store.write_json(passed, json.loads(passed.read_text(encoding="utf-8")) | {"must_not_fail": rows})
+    run(paths, "ladder", "prompt", "diagnose", "decide")
+    rung = report(paths, "ladder", LadderReport).rungs[1]
+    assert rung.metrics["must_not_fail"].value == 0.5 and rung.must_failed == ("must.jsonl:2",)
+    decided = report(paths, "decide", DecideReport)
+    assert decided.verdict != "stay"
+    assert "it answers 1 of the 2 rows that must not fail wrongly (must.jsonl:2)" in decided.reason

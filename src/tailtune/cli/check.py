@@ -8,6 +8,7 @@ from itertools import islice
 from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, MissingInputError, SpecError
+from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.language_models import price_faults
 from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import undescribed
@@ -56,6 +57,12 @@ def examine(paths: Paths, name: str) -> list[str]:
         trained = set(check.seen) if trained is None else trained
     read_all = not faults
     faults += check.faults()
+    if (must := case.spec.targets.must_not_fail) is not None:
+        try:
+            tests = must_not_fail.read(case, case.paths.rows_file(must))
+            lines.append(f"data/{name}/{must}  ok, {counted(len(tests), 'row')} that must not fail")
+        except DataError as error:
+            faults += error.faults
     unused = [label for label in case.answers.names if not check.seen.get(label)] if read_all else []
     if unused:
         hint = f"remove them from {answers}, or label rows" if not faults else hint

@@ -25,6 +25,18 @@ Floor = Annotated[float, Field(gt=0, le=1)]
 LoraModule = Literal["query", "key", "value", "dense"]
 
 
+def file_of_the_data(file: str | None) -> str | None:
+    """The path itself.
+
+    Raises:
+        ValueError: It leads out of the use case's data folder.
+    """
+    path = PurePosixPath(file or "")
+    if file is not None and (not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()):
+        raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
+    return file
+
+
 class DataSpec(StrictSpec):
     """Which rows a use case has. Paths are relative to `data/<use-case>/`."""
 
@@ -40,12 +52,7 @@ class DataSpec(StrictSpec):
     @field_validator("file", "test_file")
     @classmethod
     def _inside(cls, file: str | None) -> str | None:
-        path = PurePosixPath(file or "")
-        if file is not None and (
-            not file.strip() or path.is_absolute() or ".." in path.parts or not file.isprintable()
-        ):
-            raise ValueError("expected a file of data/<use-case>/, by its path below that folder")
-        return file
+        return file_of_the_data(file)
 
 
 class CurateSpec(StrictSpec):
@@ -119,6 +126,14 @@ class TargetsSpec(StrictSpec):
         default_factory=dict, description="Label or field → floor of its recall, as `{fraud: 0.9}`."
     )
     f1: dict[str, Floor] = Field(default_factory=dict, description="Label or field → floor of its F1.")
+    must_not_fail: str | None = Field(
+        None, description="File of labelled rows in `data/<use-case>/`, each of which must be answered right."
+    )
+
+    @field_validator("must_not_fail")
+    @classmethod
+    def _inside(cls, file: str | None) -> str | None:
+        return file_of_the_data(file)
 
     @property
     @abstractmethod

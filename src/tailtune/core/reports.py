@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving, Split
 
 
 class Report(Record):
@@ -31,6 +31,7 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+    must_failed: tuple[str, ...] = Field((), description="Origins of rows that must not fail, and did.")
     ignores_text: bool = Field(
         False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."
     )
@@ -556,31 +557,11 @@ class EvaluateReport(Report):
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+    guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
     failures: int = Field(0, description="Test rows the winner got wrong; all are in failures.jsonl.")
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
     labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
     ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
-
-
-FRESH_FROM = 20
-"""Looks at one test set from which fresh test rows are advised."""
-
-
-class Look(Record):
-    """One per version that is compared on a test set: how many were compared on it, this one included."""
-
-    number: int = Field(ge=1)
-    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
-
-    @property
-    def advice(self) -> str:
-        """That the test set is worn out, as words; empty before the 20th look."""
-        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
-
-    @property
-    def words(self) -> str:
-        """`look 3 of this test set`, with the advice."""
-        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
 
 
 class RegisterReport(Report):

@@ -21,6 +21,7 @@ from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Guard, Scored
 
 MUST_NOT_FAIL = "must_not_fail"
+_NAMED = 3  # rows that must not fail, and did, that a reason names
 IMBALANCED = 10.0
 """Times the rows of the rarest label that the most frequent has, from which macro F1 joins the target.
 
@@ -125,7 +126,9 @@ def _words(scored: Scored, guard: Guard) -> str:
         return f"{name} was not measured, and has the floor {share(guard.floor)}"
     if guard.metric == MUST_NOT_FAIL:
         wrong = round((1 - measured.value) * measured.rows)
-        return f"it answers {wrong:,} of the {measured.rows:,} rows that must not fail wrongly"
+        shown = ", ".join(scored.must_failed[:_NAMED]) + (", …" if len(scored.must_failed) > _NAMED else "")
+        which = f" ({shown})" if shown else ""
+        return f"it answers {wrong:,} of the {measured.rows:,} rows that must not fail wrongly{which}"
     between = f"({measured.low * 100:.1f} to {measured.high * 100:.1f})"
     lies = "below" if misses(scored, guard) else "not surely at"
     return (

@@ -23,6 +23,7 @@ from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
+from tailtune.lifecycle.must_not_fail import Tried, tried
 from tailtune.lifecycle.suspect_labels import check_test
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
@@ -64,6 +65,7 @@ def run(context: Context) -> EvaluateReport:
             "comparison": tested.comparison,
             "winner_reason": decision.reason,
             "final": final,
+            "guards": targets.guards,
             "usd_spent": scored[best].spent_usd,
             "labels": labels,
             "ceiling": ceiling_note(labels, targets.quality, needed(targets)),
@@ -195,7 +197,7 @@ def _local(
     context: Context, name: str, predictor: Predictor, test: Sequence[Row], embed: CachedEmbed, timed: bool
 ) -> Scored:
     spec = context.case.spec.evaluate
-    answers = predictor.answer([row.text for row in test])
+    answers, must = predictor.answer([row.text for row in test]), tried(context, predictor.answer)
     latency = None
     if timed:
         embed.timing = True
@@ -203,19 +205,20 @@ def _local(
         latency = time_rows(predictor, [row.text for row in test[::step][: spec.latency_rows]])
         embed.timing = False
     cost = None if latency is None else _own_usd(context, latency)
-    return _scored(context, name, answers, test, latency, cost)
+    return _scored(context, name, answers, test, latency, cost, must)
 
 
 def _scored(
     context: Context, name: str, answers: Sequence[Answer], test: Sequence[Row], latency: Latency | None,
-    cost: float | None,
+    cost: float | None, must: Tried,
 ) -> Scored:  # fmt: skip
     spec = context.case.spec.evaluate
     found = context.case.task.score(test, answers, spec.calibration_bins)
     result = CandidateResult(
         name=name,
         title=saved.title(name),
-        metrics=found.metrics,
+        metrics=found.metrics | must.metrics,
+        must_failed=must.failed,
         ece=found.ece,
         latency=latency,
         usd_per_1000=cost,
@@ -233,12 +236,13 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
     assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
     with language_models(context) as models:
         replies = _replies(context, models, predictor, test)
+        must = tried(context, lambda texts: predictor.using(models.open(predictor.spec), predictor.spec).answer(texts))
         spent = models.budget.spent_usd
     answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
     if predictor.spec.folder is not None:
-        return _scored(context, name, answers, test, timed, _own_usd(context, timed))
+        return _scored(context, name, answers, test, timed, _own_usd(context, timed), must)
     cost = price([reply.reply.usd for reply in replies])
-    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value)
+    made = _scored(context, name, answers, test, timed, None if cost is None else cost.value, must)
     each = None if cost is None else cost.model_copy(
         update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
     )  # fmt: skip

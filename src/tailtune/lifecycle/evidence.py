@@ -14,7 +14,7 @@ from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptRep
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import DECLARED_AS, Cadence, CostInputs, training_usd
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.guards import by_default
+from tailtune.judge.guards import MUST_NOT_FAIL, by_default
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
@@ -52,6 +52,8 @@ def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
     for kind, floors in (("recall", spec.recall), ("f1", spec.f1)):
         for name, floor in floors.items():
             yield Guard(metric=of_one(kind, name), floor=floor)
+    if spec.must_not_fail is not None:
+        yield Guard(metric=MUST_NOT_FAIL, floor=1)
 
 
 def line_of(results: Iterable[S]) -> S | None:

@@ -72,6 +72,17 @@ class Inputs:
         return self._rows[split]
 
     @cached_property
+    def must_not_fail(self) -> list[Row]:
+        """Rows that every predictor must answer right, as validation passed them; none where none are declared.
+
+        Raises:
+            MissingInputError: Validation has not passed.
+        """
+        lines = self.json("validate/passed.json").get("must_not_fail", [])
+        parse = self._case.task.parse_label
+        return [Row(line["origin"], line["text"], parse(line["label"]), line["origin"]) for line in lines]
+
+    @cached_property
     def rows_digest(self) -> str:
         """Digest of the train and dev rows: what a report of this stage is about."""
         return store.rows_digest(self.rows("train"), self.rows("dev"))

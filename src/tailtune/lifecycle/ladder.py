@@ -18,6 +18,7 @@ from tailtune.core.reports import CurvePoint, LadderReport, RungResult
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import Score, compare
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.must_not_fail import tried
 from tailtune.lifecycle.suspect_labels import check_dev_and_train
 from tailtune.predictors.base import CachedEmbed, FitContext, Rung
 from tailtune.predictors.encoder import Encoder
@@ -102,7 +103,7 @@ def _measure(
     rung: Rung[Any] = kind.load_class().fit(fitting)
     fit_s = time.perf_counter() - start
     answers = rung.answer([row.text for row in dev])
-    scored = context.case.task.score(dev, answers)
+    scored, must = context.case.task.score(dev, answers), tried(context, rung.answer)
     embed = fitting.embed
     assert isinstance(embed, CachedEmbed)  # noqa: S101 - `run` made it
     embed.timing = True
@@ -114,10 +115,11 @@ def _measure(
     result = RungResult(
         name=name,
         title=kind.title,
-        metrics=scored.metrics,
+        metrics=scored.metrics | must.metrics,
         latency=latency,
         usd_per_1000=usd_per_1000(latency.mean_ms, core_hour_usd),
         invalid_rows=scored.invalid_rows,
+        must_failed=must.failed,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,
         ignores_text=kind.ignores_text,

@@ -41,11 +41,11 @@ def check(spec: Path, uri: str, declared: frozenset[Address], spec_file: str) ->
         UndeclaredEndpointError: It names an endpoint, or a key for one, that is not declared here.
     """
     recorded = _read(spec / "model.yaml", uri)
-    data = _mapping(recorded.get("data"))
-    for key in ("file", "test_file"):
-        file = data.get(key)
+    for section, key in (("data", "file"), ("data", "test_file"), ("targets", "must_not_fail")):
+        file = _mapping(recorded.get(section)).get(key)
         if file is not None and not _stays_inside(file):
-            raise ServiceError(f"{uri}: spec/model.yaml: data.{key} is {file!r}; expected a file of data/<name>/", _ASK)
+            expected = f"{section}.{key} is {file!r}; expected a file of data/<name>/"
+            raise ServiceError(f"{uri}: spec/model.yaml: {expected}", _ASK)
     models = _mapping(recorded.get("prompt")).get("models")
     for model in map(_mapping, models if isinstance(models, list) else ()):
         endpoint, key_env = model.get("endpoint"), model.get("key_env")

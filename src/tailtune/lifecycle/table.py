@@ -83,7 +83,7 @@ STAGES: tuple[Stage, ...] = (
         summary="Hold the Great Expectations suite and the leakage gate against the curated rows.",
         run="tailtune.lifecycle.validate.step:run",
         sections=("data", "curate", "validate", "targets"),
-        reads=(*ANSWERS, *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
+        reads=(*ANSWERS, "data/${key}", *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
         writes=_build("validate"),
         libraries=("great_expectations",),
     ),

@@ -14,16 +14,19 @@ from tailtune.core.reports import (
     EvaluateReport,
     ExpectationResult,
     FailureClass,
+    Guard,
     LadderReport,
     PromptReport,
     Reading,
     RegisterReport,
     Report,
     RungResult,
+    Scored,
     TrainReport,
     ValidateReport,
 )
 from tailtune.judge.constraints import best_candidate
+from tailtune.judge.guards import MUST_NOT_FAIL, doubtful, misses
 from tailtune.report.numbers import (
     bounds,
     count,
@@ -45,6 +48,8 @@ from tailtune.report.numbers import (
 from tailtune.report.story import Story, time_sentences
 from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, value_sentences
 
+Tone = Literal["", "good", "wait", "bad"]
+_REACHED: Mapping[Tone, str] = {"bad": "missed", "wait": "met, not surely", "good": "met"}
 MOST_FIELDS, MOST_CHANGES, MOST_PAIRS, MOST_WEAK = 6, 3, 3, 3
 
 
@@ -64,7 +69,7 @@ class Fact:
     text: str
     name: str = ""
     lead: str = ""
-    tone: Literal["", "good", "wait", "bad"] = ""
+    tone: Tone = ""
     group: int = 0
     indent: int = 0
 
@@ -306,12 +311,34 @@ def decision(story: Story) -> Section | None:
         _facts(
             Fact(f": {found.reason}", lead=VERDICTS[found.verdict]),
             Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
+            *_floors(story.best_rung, found.guards),
             Fact(train, "training"),
             _reading(story.ladder.reading) if story.ladder else None,
         ),
         () if final else found.would_change[:MOST_CHANGES],
         tuple(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
     )
+
+
+def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
+    """Each floor beside the target, what a predictor reaches there, and whether that is enough."""
+    for guard in guards if scored is not None else ():
+        assert scored is not None  # noqa: S101 - there would be none
+        tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
+        why = f"; {guard.why}" if guard.why else ""
+        reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
+        yield Fact(f"{title(guard.metric)} {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
+
+
+def _reached(scored: Scored, guard: Guard, verdict: str) -> str:
+    """`20.0 % (5.7–43.7), missed`; of rows that must not fail, which did."""
+    measured = scored.metrics.get(guard.metric)
+    if measured is None or isnan(measured.value):
+        return "not measured"
+    if guard.metric != MUST_NOT_FAIL:
+        return f"{with_interval(measured)}, {verdict}"
+    wrong = f", not {', '.join(scored.must_failed)}" if scored.must_failed else ""
+    return f"{share(measured.value)} of {counted(measured.rows, 'row')}{wrong}, {verdict}"
 
 
 def training(story: Story) -> Section | None:
@@ -353,6 +380,7 @@ def test(story: Story) -> Section | None:
         _facts(
             *_difference(story, found),
             Fact(f": {found.winner_reason}", "winner", story.title(found.winner), "good"),
+            *_floors(winner, found.guards),
             Fact("F1 " + " · ".join(weak), "weakest") if weak else None,
             Fact(_calibration(winner.ece if winner else nan), "calibration"),
             Fact(final.reason, "verdict") if final and final.reason != found.winner_reason else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tailtune.core.errors import GateError, MissingInputError
+from tailtune.core.errors import DataError, GateError, MissingInputError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
 from tailtune.lifecycle.context import Context
@@ -200,3 +200,24 @@ def test_without_curated_rows_the_next_command_is_named(tmp_path: Path) -> None:
         store.write_rows(context.paths.rows(split), [])
     with pytest.raises(MissingInputError, match=r"dropped\.jsonl"):
         perform("validate", context)
+
+
+def test_rows_that_must_not_fail_are_handed_on_cleaned(tmp_path: Path) -> None:
+    must = rows(("  My card  was stolen, call 0171 2345678  ", LABELS[0]))
+    targets = {"must_not_fail": "must.jsonl", "recall": {LABELS[1]: 0.9}}
+    made = project(tmp_path, {"r.jsonl": rows(*texts(150)), "must.jsonl": must}, validate=VALIDATE, targets=targets)
+    perform("curate", made)
+    perform("validate", made)
+    passed = json.loads(made.paths.passed.read_text(encoding="utf-8"))
+    assert passed["must_not_fail"] == [
+        {"text": "My card was stolen, call <phone>", "label": LABELS[0], "origin": "must.jsonl:1"}
+    ]
+    assert passed["measured_besides"] == {"recall": [LABELS[1]], "f1": []}
+
+
+def test_a_row_that_must_not_fail_has_a_declared_label(tmp_path: Path) -> None:
+    files = {"r.jsonl": rows(*texts(150)), "must.jsonl": rows(("my card was stolen", "theft"))}
+    made = project(tmp_path, files, validate=VALIDATE, targets={"must_not_fail": "must.jsonl"})
+    perform("curate", made)
+    with pytest.raises(DataError, match="theft"):
+        perform("validate", made)

@@ -20,6 +20,7 @@ from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import compare
 from tailtune.judge.sequential import Look, look, quality_sequence
 from tailtune.judge.stats import holm
+from tailtune.lifecycle.must_not_fail import Tried
 from tailtune.predictors.prompted.costs import forms, latency, price, remarks
 from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.tasks import saved
@@ -60,6 +61,7 @@ class Bought:
         outcomes: Items right, wrong and missed of these rows, shape (n, 3).
         settled: Why buying stopped.
         seen: Its last look.
+        must: How it did on the rows that must not fail.
     """
 
     rung: Prompted
@@ -70,6 +72,7 @@ class Bought:
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
     seen: Look | None = None
+    must: Tried = field(default_factory=Tried)
 
     @property
     def count(self) -> int:
@@ -134,20 +137,21 @@ class Question:
 def buy(bought: Bought, question: Question) -> None:
     """Buy until a look says that it is settled, or the rows end.
 
-    The best rung so far is bought as far as this one, so that every look is paired.
+    The best rung so far is bought as far as this one, so that every look is paired. Rows of declared groups are bought
+    to the end: what a look concludes from them one by one would be too sure.
 
     Raises:
         BudgetReachedError: The money ran out; `bought.settled` says so.
     """
     spec, most = question.spec, len(bought.rows)
-    rows = 0
+    rows, alone = 0, all(row.group is None for row in bought.rows)
     try:
         while rows < most:
             rows = min(most, rows + spec.batch_rows if rows else max(spec.min_rows, spec.batch_rows))
             outcomes = bought.upto(rows)
             best = None if question.best is None else question.best.upto(rows)
             bought.seen = _look(outcomes, best, question)
-            if spec.stop == "settled" and bought.seen.settled is not None:
+            if spec.stop == "settled" and alone and bought.seen.settled is not None:
                 bought.settled = bought.seen.settled if rows < most else "all rows"
                 return
     except BudgetReachedError:
@@ -199,6 +203,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
     metrics = dict(scored.metrics)
     if bought.early:
         metrics[next(iter(metrics))] = quality_sequence(bought.outcomes, case.task.most_items())
+    metrics |= bought.must.metrics
     timed, kinds = latency(answered, rung.spec.name), forms(answered) if rung.constrained else {}
     replies = [each.reply for each in answered]
     hosted = rung.spec.folder is not None
@@ -209,6 +214,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         metrics=metrics,
         usd_per_1000=None if cost is None else cost.value,
         invalid_rows=scored.invalid_rows,
+        must_failed=bought.must.failed,
         latency=timed,
         fit_s=0.0,
         fit_rows=rung.fit_rows,

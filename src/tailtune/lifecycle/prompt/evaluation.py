@@ -14,6 +14,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import Targets, needed, stays
 from tailtune.lifecycle.evidence import targets_of
+from tailtune.lifecycle.must_not_fail import tried
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
 from tailtune.predictors.prompted.costs import remarks, unusable
@@ -139,6 +140,7 @@ class PromptEvaluation:
             spec=case.spec.prompt,
         )
         buy(bought, question)
+        bought.must = tried(self.factory.context, rung.answer)
         self._rank(name, bought)
         self._say(name, bought)
 

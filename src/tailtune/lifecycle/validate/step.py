@@ -5,6 +5,7 @@ from __future__ import annotations
 from tailtune.core.errors import GateError, SpecError
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import ExpectationResult, ValidateReport
+from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.validate import data_docs, tables
 from tailtune.lifecycle.validate.expectations import TABLES, check, expectations
@@ -63,7 +64,11 @@ def _floors(context: Context) -> dict[str, object]:
     """What predictors must be measured by besides, so that they are measured again when it changes; empty mostly."""
     targets = context.case.spec.targets
     names = {"recall": sorted(targets.recall), "f1": sorted(targets.f1)}
-    return {"measured_besides": names} if any(names.values()) else {}
+    found: dict[str, object] = {"measured_besides": names} if any(names.values()) else {}
+    if targets.must_not_fail is not None:
+        rows = must_not_fail.read(context.case, context.inputs.raw_file(targets.must_not_fail))
+        found["must_not_fail"] = must_not_fail.as_json(rows)
+    return found
 
 
 def _message(context: Context, report: ValidateReport, failed: list[ExpectationResult]) -> str:

@@ -1,0 +1,56 @@
+"""Floors beside the target, as every pen draws them."""
+
+from __future__ import annotations
+
+from tailtune.core.reports import DecideReport, EvaluateReport, Guard, Report
+from tailtune.judge.shares import share
+from tailtune.report.html.page import render
+from tailtune.report.sections import of_report
+
+from . import fixtures
+
+WHY = "the most frequent label has 39 times the rows of the rarest"
+GUARDS = (
+    Guard(metric="recall/fraud", floor=0.8),
+    Guard(metric="recall/theft", floor=0.8),
+    Guard(metric="macro_f1", floor=0.2, why=WHY),
+    Guard(metric="must_not_fail", floor=1),
+)
+
+
+def guarded() -> dict[str, Report]:
+    """A life in which the winner catches 4 of 20 frauds and 18 of 20 thefts, and fails a row that must not fail."""
+    life = fixtures.whole()
+    tested = life["evaluate"]
+    assert isinstance(tested, EvaluateReport)
+    more = {"recall/fraud": share(4, 20), "recall/theft": share(18, 20), "must_not_fail": share(7, 8)}
+    changed = [
+        each.model_copy(update={"metrics": each.metrics | more, "must_failed": ("must.jsonl:3",)})
+        for each in tested.candidates
+    ]
+    life["evaluate"] = tested.model_copy(update={"candidates": tuple(changed), "guards": GUARDS})
+    return life
+
+
+def test_each_floor_says_what_is_reached_and_whether_that_is_enough() -> None:
+    found = [fact for fact in of_report(guarded()["evaluate"]).facts if " %: " in fact.text and fact.tone]
+    assert [(fact.name, fact.tone) for fact in found] == [("floor", tone) for tone in ("bad", "wait", "good", "bad")]
+    texts = [fact.text for fact in found]
+    assert texts[0].startswith("recall of fraud 80.0 %: ") and texts[0].endswith(" 20.0 % (5.7–43.7), missed")
+    assert texts[1].endswith(" 90.0 % (68.3–98.8), met, not surely")
+    assert texts[2].endswith(f", met; {WHY}")
+    assert texts[3].endswith(" 87.5 % of 8 rows, not must.jsonl:3, missed")
+
+
+def test_the_page_shows_the_floors_of_decision_and_test() -> None:
+    life = guarded()
+    decided = life["decide"]
+    assert isinstance(decided, DecideReport)
+    life["decide"] = decided.model_copy(update={"guards": GUARDS[:1]})
+    page = render(life)
+    assert "20.0 % (5.7–43.7), missed" in page and WHY in page
+    assert "recall of fraud 80.0 %" in page and "not measured" in page
+
+
+def test_without_floors_nothing_is_said_of_them() -> None:
+    assert not [fact for fact in of_report(fixtures.whole()["evaluate"]).facts if fact.name == "floor"]
