@@ -32,11 +32,11 @@ from tailtune.report.numbers import (
     capital,
     count,
     counted,
-    dollars,
     ms,
     percent,
     share,
     title,
+    usd,
     volume,
     with_interval,
 )
@@ -69,7 +69,7 @@ def break_even(economics: Economics) -> Picture | None:
         y = at(0, place * step)[1]
         parts += [
             line((MONEY_LEFT, y), (RIGHT, y), "grid"),
-            label((MONEY_LEFT - 6, y + 4), dollars(place * step), "dim", "end"),
+            label((MONEY_LEFT - 6, y + 4), usd(place * step), "dim", "end"),
         ]
     aside = _round_step(most / 6)
     for place in range(math.floor(most / aside + 1e-9) + 1):
@@ -86,8 +86,7 @@ def break_even(economics: Economics) -> Picture | None:
         parts.append(label((x, TOP - 7), f"you: {volume(have)}", "dim", "middle" if x < RIGHT - 30 else "end"))
         parts += [dot(at(have, cost.at(have)), 4.0, f"point {name}") for name, cost in zip(SERIES, costs, strict=False)]
     description = "; ".join(
-        f"{cost.candidate.title} {dollars(cost.at(0))} at none, {dollars(cost.at(most))} at {volume(most)}"
-        for cost in costs
+        f"{cost.candidate.title} {usd(cost.at(0))} at none, {usd(cost.at(most))} at {volume(most)}" for cost in costs
     )
     months = economics.horizon_months
     legend = [(f"series {name}", cost.candidate.title) for name, cost in zip(SERIES, costs, strict=False)]
@@ -97,6 +96,7 @@ def break_even(economics: Economics) -> Picture | None:
 
 def _crossings(economics: Economics, most: float, at: Callable[[float, Usd], Point]) -> Iterator[Markup]:
     """Lines where the fine-tune begins and ceases to cost less, each with its interval as a band."""
+    drawn = False
     for name, volumes in (
         ("break-even", economics.break_even_per_day),
         ("cheaper below", economics.cheaper_until_per_day),
@@ -108,8 +108,9 @@ def _crossings(economics: Economics, most: float, at: Callable[[float, Usd], Poi
         left, right, x = at(low, 0)[0], at(high, 0)[0], at(volumes.value, 0)[0]
         yield path([(left, TOP), (right, TOP), (right, FOOT), (left, FOOT)], "band", closed=True)
         yield line((x, TOP), (x, FOOT), "target")
-        near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 90
-        y = TOP + 12 if near_have else TOP - 7
+        near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 150
+        y = TOP + 28 if drawn else TOP + 12 if near_have else TOP - 7  # a second name stands below the first
+        drawn = True
         anchor = "middle" if MONEY_LEFT + 60 < x < RIGHT - 60 else "start" if x <= MONEY_LEFT + 60 else "end"
         yield label((x, y), f"{name} {volume(volumes.value)}", "aim", anchor)
 
