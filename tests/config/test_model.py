@@ -31,7 +31,8 @@ def spec(**sections: Any) -> ModelSpec:
 
 # A value other than the default of every key, so that each is seen to reach its digest.
 CHANGED: dict[str, dict[str, Any]] = {
-    "data": {"file": "b.csv", "test_file": "t.csv", "text": "t", "label": "l", "group": "g", "drop_rejected": False},
+    "data": {"file": "b.csv", "test_file": "t.csv", "text": "t", "label": "l", "group": "g", "drop_rejected": False,
+             "slices": ["s"]},
     "curate": {"min_chars": 4, "max_chars": 50, "near_duplicate_similarity": 0.9, "scrub_pii": ["email"]},
     "split": {"dev_share": 0.2, "test_share": 0.2, "salt": "x"},
     "validate": {"min_rows": 20, "min_rows_per_class": 3, "max_leak_share": 0.3, "max_dropped_share": 0.4},
@@ -50,7 +51,7 @@ CHANGED: dict[str, dict[str, Any]] = {
               "learning_rate": 0.1, "head_learning_rate": 0.2, "max_tokens": 16, "max_rows": 200, "seed": 1,
               "checkpoint_s": 1.0},
     "evaluate": {"resamples": 200, "latency_rows": 30, "calibration_bins": 5},
-    "register": {"model": "m", "promote_if": "not-worse"},
+    "register": {"model": "m", "promote_if": "not-worse", "block_slices": True},
 }  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Row(Generic[Label]):
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
         reviewed: Whether a person has looked at this very label, and corrected or confirmed it.
+        slices: What quality is measured apart by, as (column, value); only test rows carry them.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Row(Generic[Label]):
     split: Split | None = None
     group: str | None = None
     reviewed: bool = False
+    slices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
