@@ -180,10 +180,10 @@ def test_failing_run_writes_nothing_and_a_killed_one_no_mixture(
     (context.paths.data / "r.jsonl").write_bytes(rows(*((f"other text {i}", "login") for i in range(20))))
     write = store.write_rows
 
-    def killed(path: Path, batches: Any) -> int:
+    def killed(path: Path, *rest: Any) -> int:
         if path == context.paths.rows("dev"):
             raise KeyboardInterrupt
-        return write(path, batches)
+        return write(path, *rest)
 
     monkeypatch.setattr(store, "write_rows", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -279,9 +279,8 @@ def test_rows_that_a_tool_rejected_are_dropped_with_that_reason_and_counted(tmp_
 
 
 def test_slices_are_kept_with_test_rows_and_change_nothing_else(tmp_path: Path) -> None:
-    content = [
-        {"text": f"{WORDS[i % 12]} {i * 7919 % 1000} asks {i * 31 % 997}", "label": LABELS[i % 3]} for i in range(90)
-    ]
+    texts = [f"{WORDS[i % 12]} {i * 7919 % 1000} asks {i * 31 % 997}" for i in range(90)]
+    content = [{"text": text, "label": LABELS[i % 3]} for i, text in enumerate(texts)]
     sliced = [{**row, "channel": "mail" if i % 2 else None} for i, row in enumerate(content)]
     plain = project(tmp_path / "plain", {"r.jsonl": jsonl(content)})
     apart = project(tmp_path / "apart", {"r.jsonl": jsonl(sliced)}, data={"slices": ["channel"]})
