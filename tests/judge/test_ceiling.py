@@ -9,7 +9,7 @@ import pytest
 
 from tailtune.core.records import Estimate, Row
 from tailtune.core.reports import LabelNoise
-from tailtune.judge.ceiling import MISTAKES, REVIEW_S, Opinions, ceiling_note, label_noise, suspects, wrong_share
+from tailtune.judge.ceiling import FINDS, MISTAKES, REVIEW_S, Opinions, ceiling_note, label_noise, suspects, wrong_share
 
 
 def row(number: int, label: str = "a", reviewed: bool = False, group: str | None = None) -> Row:
@@ -43,9 +43,9 @@ def test_a_label_that_a_person_has_seen_never_looks_wrong_again() -> None:
 
 @pytest.mark.parametrize("rows", [400, 1200, 5000])
 def test_the_share_is_corrected_for_what_is_missed_and_mistaken(rows: int) -> None:
-    """Of 5 % wrong labels 4 in 5 are found; the head errs in 10 % otherwise, and 6.5 % of that is suspected too."""
+    """Of 5 % wrong labels the usual share is found; the head errs in 10 % otherwise, some of that is suspected too."""
     mistaken = round(rows * 0.1 * MISTAKES[1])
-    suspect, missed = flags(round(rows * 0.05 * 0.8) + mistaken, round(rows * 0.1), rows)
+    suspect, missed = flags(round(rows * 0.05 * FINDS[1]) + mistaken, round(rows * 0.1), rows)
     share = wrong_share(suspect, missed, [None] * rows)
     assert share.value == pytest.approx(0.05, abs=0.003)
     assert 0.01 < share.low < 0.05 < share.high < 0.10

@@ -78,7 +78,7 @@ def test_rows_that_do_not_rule_a_gain_out_say_not_yet_and_how_many_would() -> No
         "3,080 test rows show the difference to ± 2.0 points, and do not rule out a gain worth having: about 13,000 "
         "would tell"
     )
-    reached = judged(measured(gap(0.01, -0.01, 0.03), rung=candidate("probe", 0.94)))[1]
+    reached = judged(measured(gap(0.01, -0.01, 0.03), rung=candidate("probe", 0.95)))[1]
     assert reached.verdict == "stay", "the cheaper one does what is asked"
 
 
@@ -192,8 +192,19 @@ def test_a_dear_prompt_is_replaced_by_an_equal() -> None:
     assert judged(priced(even), evidence(prompted(0.95, usd_per_1000=3.0)))[1].verdict == "stay"
 
 
-def test_but_not_by_one_that_may_be_worse_than_the_minimum_effect() -> None:
-    assert judged(priced(against(60, 60, half=0.006)), dear(10_000))[1].verdict == "stay"
+def test_but_not_by_one_that_may_be_worse_than_the_margin_and_miss_the_target() -> None:
+    wide = priced(against(60, 60, half=0.012))
+    unsure = replace(wide, fine_tune=candidate("lora", 0.945))
+    assert judged(unsure, dear(10_000))[1].verdict != "fine-tune"
+    assert judged(replace(unsure, comparison=against(60, 60, half=0.009)), dear(10_000))[1].verdict == "fine-tune"
+
+
+def test_by_one_that_is_worse_where_it_surely_reaches_the_target_too() -> None:
+    won, final = judged(priced(against(40, 100, half=0.009)), dear(10_000))
+    assert (won.yes, final.verdict) == (True, "fine-tune")
+    assert won.reason.startswith("the fine-tune surely reaches the target 94.0% too (95.0 % (94.0–96.0)), though ")
+    unsure = replace(priced(against(40, 100, half=0.009)), fine_tune=candidate("lora", 0.945))
+    assert not judged(unsure, dear(10_000))[0].yes
 
 
 def test_and_not_where_it_does_not_surely_pay() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tailtune.judge.counted import Counted
-from tailtune.judge.intervals import difference, interval, swap_test
+from tailtune.judge.intervals import difference, interval, least_difference, swap_test
 from tailtune.judge.shares import at_level, share
 
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -131,6 +131,25 @@ def test_a_group_is_swapped_as_a_whole() -> None:
     groups = np.repeat(np.arange(10), 30)
     first, second = Counted.shares(np.ones(300, dtype=bool)), Counted.shares(np.zeros(300, dtype=bool))
     assert swap_test(first, second, groups) == pytest.approx(2 * 0.5**10)
+
+
+DRAWN_TESTS = 4_000
+
+
+@pytest.mark.parametrize("rows", [100, 300, 600])
+@pytest.mark.parametrize("error", [0.025, 0.006, 0.001])
+def test_one_who_is_a_point_behind_is_seldom_thought_nearer(rows: int, error: float) -> None:
+    """Also where all rows that differ, differ one way, which an interval that is read off the rows cannot foresee."""
+    random = np.random.default_rng(3)
+    ends: dict[int, float] = {}
+    lost = random.binomial(rows, 0.01, size=DRAWN_TESTS)
+    for count in np.unique(lost):
+        first = Counted.shares(np.arange(rows) >= count)
+        second = Counted.shares(np.ones(rows, dtype=bool))
+        ends[int(count)] = least_difference(first, second, level=2 * error)
+        assert ends[int(count)] <= difference(first, second, level=2 * error).low
+    nearer = np.mean([ends[int(count)] > -0.01 for count in lost])
+    assert nearer <= error + 3 * math.sqrt(error / DRAWN_TESTS)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(3, 4), (0, 0)])

@@ -91,6 +91,11 @@ def test_within_the_margin_dollars_decide_and_the_dearer_is_named(value: float, 
     assert ("its net value blocks it" in decision.reason) is not yes
 
 
+@pytest.mark.parametrize("rule", ["better", "not-worse"])
+def test_what_cannot_be_measured_promotes_nobody(rule: Rule) -> None:
+    assert not promote(compared(np.nan, np.nan, np.nan), rule, 0.01).yes
+
+
 def test_dollars_do_not_make_up_for_rows_that_are_too_few() -> None:
     net = Estimate(value=900, low=400, high=1400, rows=1000)
     refused = promote(compared(0.0, -0.024, 0.018, net=net), "not-worse", 0.01)

@@ -269,7 +269,7 @@ def test_monthly_changes_are_no_matter_where_retraining_every_time_pays() -> Non
     assert "one that just reaches the target 94.0% would lose $" in found.reason
     assert [line.partition(";")[0] for line in found.would_change[1:3]] == [
         "at 2,000 requests a day the fine-tune wins",
-        "at 1,500 requests a day a cheaper rung stays",
+        "at 1,400 requests a day a cheaper rung stays",
     ]
 
 
@@ -278,7 +278,7 @@ def test_it_names_where_the_fine_tune_wins_behind_where_it_is_not_yet_time() -> 
     found = verdict(evidence(prompted(0.9, usd_per_1000=2.0), cadence=often, worth=inputs), TARGETS, MAX_USD)
     assert found.verdict == "stay"
     assert found.would_change[1:3] == (
-        "at 1,600 requests a day it is not yet time; you have 600",
+        "at 1,500 requests a day it is not yet time; you have 600",
         "at 2,000 requests a day the fine-tune wins; you have 600",
     )
 

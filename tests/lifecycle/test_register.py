@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
-from services.mlflow import examples
+from services.mlflow import examples, prompted
 from services.mlflow.conftest import THIRD_PARTY, case, made_store, server, tracker, uri  # noqa: F401 - fixtures
 from services.mlflow.examples import publish
 
@@ -149,6 +149,22 @@ def test_same_model_under_another_rule_is_the_same_version_and_meets_the_gate_ag
     assert (report.version, report.aliases, report.champion_version) == ("2", ("champion",), "2")
     assert report.promotion.reason.startswith("not worse")
     assert len(registry.versions(tracker, case.name)) == 2
+
+
+def test_within_the_margin_declared_dollars_decide(case: UseCase, uri: str) -> None:  # noqa: F811
+    examples.make_life(case)
+    for report in (prompted.prompt(case), prompted.diagnose(case)):
+        store.write_report(case.paths.report(report.stage), report)
+    registered(case, uri)
+    wide = respecified(case, "p99_ms: 50}", "p99_ms: 50, margin: 0.45}")
+    valued = respecified(wide, "value: {}", "value: {requests_per_day: 1000, error_usd: 0.5}")
+    changed = respecified(valued, "register: {}", "register: {promote_if: not-worse}")
+    (case.paths.stage("ladder") / "rungs" / "tfidf" / "more.txt").write_text("other bytes, the same answers")
+    equal = registered(changed, uri, at="2026-11-22T10:00:00+00:00")
+    assert equal.promotion.yes
+    assert "neither is the dearer over 12 months, wrong answers included: the candidate's net value is $0.00" in (
+        equal.promotion.reason
+    )
 
 
 def test_champion_of_another_split_is_not_compared(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811

@@ -367,6 +367,10 @@ def test_changes_of_data_count_for_the_use_case_whose_rows_they_are(project: Pat
     assert len(versions.data_changes(project, "toy")) == 3, "one of the five changed both"
     assert len(versions.data_changes(project, "other")) == 3
     assert versions.data_changes(project, "third") == []
+    (project.case("toy").corrections).write_text("a label that was wrong\n")
+    versions.pin_data(project)
+    _commit(project, "data.dvc")
+    assert len(versions.data_changes(project, "toy")) == 3, "what is right has not changed"
     assert set(versions.data_changes(project, "toy")) <= set(versions.changes(project.root, [project.data_dvc]))
     # Without a listing nobody can tell what that commit, and the one after it, changed.
     (project.root / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()

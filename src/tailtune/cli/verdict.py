@@ -42,6 +42,7 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
         "winner": None if evaluated is None else evaluated.winner,
         "metric": decided.metric,
         "target": decided.target,
+        "ceiling": story.ceiling,
         "questions": [question.model_dump(mode="json") for question in decided.questions],
         "economics": None if economics is None else economics.model_dump(mode="json"),
         "page": paths.shown(page) if page.is_file() else None,
@@ -69,6 +70,7 @@ def described(found: dict[str, Any], as_json: bool) -> str:
     lines = [
         f"{found['use_case']}: {found['verdict']}{' (provisional)' if found['provisional'] else ''}",
         found["reason"],
+        *([f"labels: {found['ceiling']}"] if found["ceiling"] else []),
     ]
     lines += [f"would change it: {line}" for line in found["would_change"]]
     lines += [f"not measured: {line}" for line in found["unmeasured"]]

@@ -31,9 +31,9 @@ from tailtune.judge.intervals import interval
 
 TIMES = 20.0
 """How many times as probable as the row's label another one must be."""
-FINDS = (0.65, 0.8, 1.0)
+FINDS = (0.58, 0.76, 1.0)
 """Share of wrong labels that look wrong: least, usual, most."""
-MISTAKES = (0.02, 0.065, 0.14)
+MISTAKES = (0.01, 0.065, 0.14)
 """Share of the head's other errors in which a right label looks wrong: least, usual, most."""
 REVIEW_S = 20.0
 """Seconds in which a person reads a short text and its label again; an assumption."""

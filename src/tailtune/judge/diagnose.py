@@ -275,7 +275,7 @@ def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str
     again = f"tailtune run {places.use_case}"
     return {
         "label suspect": f"read these labels ({places.failures} has each with its file and line), correct the wrong "
-        f"ones in {places.data}/, then {again}",
+        f"ones in {places.data}/ or by tailtune labels {places.use_case} --from FILE, then {again}",
         "model too weak": f"use {places.strong or 'a stronger model'}: with the same prompt it gets right what is "
         "wrong here, or most of it; or fine-tune, if it is too slow or too dear",
         "answer not usable": f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and state the "

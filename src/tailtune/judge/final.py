@@ -1,18 +1,19 @@
 """The verdict once test was opened: does the fine-tune replace the best cheaper rung? Pure, and with its reason.
 
-A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired
-interval lies above 0 and the paired test's p is below 0.05, both in the measure of the target. *Not clearly worse*: it
-lies above −min_effect. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
-volume, error cost, cadence and prices are declared. *Open*: the rung falls short of the target, and a fine-tune that is
-better by more than `min_effect` and `targets.margin` is not ruled out (or, with known dollars, one that pays). The
-first row that holds decides:
+A candidate *serves* when it meets `targets.p99_ms` and `targets.validity`. *Clearly better*: the paired interval lies
+above 0 and the paired test's p is below 0.05, both in the measure of the target. *Not clearly worse*: it lies above
+−`targets.margin`. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
+volume, error cost, cadence and prices are declared. *Open*: the rung is not shown to reach the target, and a fine-tune
+that is better by more than `min_effect` and `targets.margin` is not ruled out (or, with known dollars, one that
+pays). The first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
 | 1 | not trained | | as decided; but not yet where test contradicts dev: clearly below the target, not above the \
 line to beat, or not served |
 | 2 | serves | clearly better; and it pays, or that is not known and the gain is min_effect or more | fine-tune |
-| 3 | serves | not clearly worse, no target given up, and it pays: a dear or slow prompt is replaced | fine-tune |
+| 3 | serves | it pays, and is not clearly worse and gives up no target, or surely reaches it: a dear or slow \
+prompt is replaced | fine-tune |
 | 4 | serves | the rung does not serve, and the fine-tune reaches the target | fine-tune |
 | 5 | any | neither reaches the target, labels are few and the curve clearly climbs | not yet |
 | 6 | any | the rung does not serve either | not yet |
@@ -162,7 +163,7 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
 def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
     """That the test rows are too few to tell, and about how many would; empty where they can."""
     tuned, gap = tested.fine_tune, _gap(tested)
-    if tuned is None or gap is None or tested.rung.quality.value >= targets.quality or not servable(tuned, targets):
+    if tuned is None or gap is None or tested.rung.quality.low >= targets.quality or not servable(tuned, targets):
         return ""
     most = max(targets.min_effect, targets.margin)
     ruled_out = gap.high <= most if worth is None else worth.probability <= 1 - SURE
@@ -204,8 +205,11 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if serves and better and (pays or (worth is None and gap.value >= targets.min_effect)):
         return Decision(yes=True, reason=f"the fine-tune beats {rung.title} by {shown}{value}")
     keeps = tuned.quality.value >= targets.quality or rung.quality.value < targets.quality  # quality before dollars
-    if serves and pays and keeps and gap.low > -targets.min_effect:
+    if serves and pays and keeps and gap.low > -targets.margin:
         return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
+    if serves and pays and tuned.quality.low >= targets.quality:
+        reached = f"the fine-tune surely reaches the target {targets.quality:.1%} too ({pct(tuned.quality)})"
+        return Decision(yes=True, reason=f"{reached}, though {rung.title} is better (difference {shown}){value}")
     if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
         missed = shortcomings(rung, targets)
         return Decision(yes=True, reason=f"the fine-tune reaches {pct(tuned.quality)}; {rung.title} is out: {missed}")

@@ -81,7 +81,8 @@ def _not_worse(compared: Compared, margin: float) -> Decision:
     gap, shown, dearer = compared.paired.difference, _shown(compared), _dearer(compared)
     behind = f"at this look it may be {_behind(compared.least)}"
     wants = f"the rule `not-worse` allows {margin * 100:.1f} (targets.margin)"
-    blocked = ""
+    if math.isnan(compared.least):
+        return Decision(yes=False, reason=f"not promoted: {shown}; nothing in these rows can be compared")
     if compared.least > -margin:
         if compared.net is None or compared.net.value >= 0:
             return Decision(yes=True, reason=f"not worse: {shown}; {behind}, {wants}{dearer}")
@@ -104,7 +105,7 @@ def _dearer(compared: Compared) -> str:
     net = compared.net
     if net is None:
         return ""
-    who = f"champion v{compared.champion}" if net.value >= 0 else "the candidate"
+    who = f"champion v{compared.champion}" if net.value > 0 else "the candidate" if net.value < 0 else "neither"
     return (
         f"; {who} is the dearer over {counted(compared.months, 'month')}, wrong answers included: the candidate's net "
         f"value is {usd_between(net)}"

@@ -63,6 +63,7 @@ from tailtune.judge.constraints import (
 from tailtune.judge.economics import Candidate
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import (
+    SURE,
     Weighed,
     assumed,
     best_value,
@@ -290,11 +291,11 @@ def _near_misses(best: RungResult, evidence: Evidence, targets: Targets) -> str:
 
 
 def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
-    """Why even an optimistic fine-tune is not worth it, in words; empty when it may be, or that is not known."""
+    """Why even an optimistic fine-tune is surely not worth it, in words; empty when it may be, or is not known."""
     quality = optimistic_quality(best, serving, targets)
     weighed = weigh(best, assumed(best, quality, ""), evidence.inputs)
     worth = None if weighed is None else weighed.worth()
-    if weighed is None or worth is None or worth.net.value > 0:
+    if weighed is None or worth is None or worth.probability > 1 - SURE:
         return ""
     horizon = counted(weighed.inputs.horizon_months, "month")
     reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"

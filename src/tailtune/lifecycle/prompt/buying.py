@@ -137,20 +137,21 @@ class Question:
 def buy(bought: Bought, question: Question) -> None:
     """Buy until a look says that it is settled, or the rows end.
 
-    The best rung so far is bought as far as this one, so that every look is paired.
+    The best rung so far is bought as far as this one, so that every look is paired. Rows of declared groups are bought
+    to the end: what a look concludes from them one by one would be too sure.
 
     Raises:
         BudgetReachedError: The money ran out; `bought.settled` says so.
     """
     spec, most = question.spec, len(bought.rows)
-    rows = 0
+    rows, alone = 0, all(row.group is None for row in bought.rows)
     try:
         while rows < most:
             rows = min(most, rows + spec.batch_rows if rows else max(spec.min_rows, spec.batch_rows))
             outcomes = bought.upto(rows)
             best = None if question.best is None else question.best.upto(rows)
             bought.seen = _look(outcomes, best, question)
-            if spec.stop == "settled" and bought.seen.settled is not None:
+            if spec.stop == "settled" and alone and bought.seen.settled is not None:
                 bought.settled = bought.seen.settled if rows < most else "all rows"
                 return
     except BudgetReachedError:

@@ -80,17 +80,15 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
     spec, compared, noted = context.case.spec, None, {}
     refusal = _unfit(context, evaluated)
     if champion is not None and refusal is None:
-        alike = splits_alike(context, champion.tags)
-        refusal = not_comparable(champion.version, alike)
+        refusal = not_comparable(champion.version, splits_alike(context, champion.tags))
     if champion is not None and refusal is None:
-        try:
-            compared = _compare(context, version, champion, Answering(evaluated.winner, folder), test)
+        answered = _asked(context, champion, Answering(evaluated.winner, folder), test)
+        if isinstance(answered, Decision):
+            refusal = answered
+        else:
+            compared = _compare(context, version, champion, answered, test)
             noted = noting(version, champion, compared.look)
             refusal = slice_refusal(compared.slices) if spec.register_.block_slices else None
-        except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
-            refusal = not_answered(champion.version, error.message, context.case.name)
-        except UndeclaredEndpointError as error:
-            refusal = not_asked(champion.version, error.message, error.hint or "")
     decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
     comparison = None if compared is None else compared.paired
     registry.settle(context.tracker, version, decision, comparison, noted)
@@ -134,13 +132,27 @@ class Answering:
     folder: Path
 
 
-def _compare(context: Context, version: Version, champion: Version, winner: Answering, test: Sequence[Row]) -> Compared:
-    """Both predictors on the same test rows, judged as the look that it is.
+def _asked(
+    context: Context, champion: Version, winner: Answering, test: Sequence[Row]
+) -> tuple[Answered, Answered] | Decision:
+    """The candidate's answers and the champion's; or the refusal when one of them cannot be asked."""
+    try:
+        return _both(context, champion, winner, test)
+    except (EndpointError, BudgetReachedError, MissingInputError, ContextTooLongError) as error:
+        return not_answered(champion.version, error.message, context.case.name)
+    except UndeclaredEndpointError as error:
+        return not_asked(champion.version, error.message, error.hint or "")
+
+
+def _compare(
+    context: Context, version: Version, champion: Version, answered: tuple[Answered, Answered], test: Sequence[Row]
+) -> Compared:
+    """Both on the same test rows, judged as the look that it is.
 
     Raises:
-        As for `_both`.
+        MissingInputError: Dollars are known, and a stage that they are made of has not run.
     """
-    ours, theirs = _both(context, champion, winner, test)
+    ours, theirs = answered
     known = registry.versions(context.tracker, version.model)
     at = look_at(known, version, champion, test, lambda tags: splits_alike(context, tags))
     level, metric = 2 * at.error, ours.score.metric
