@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.records import Estimate, Row
-from tailtune.core.reports import LabelNoise
 from tailtune.judge.ceiling import FINDS, MISTAKES, REVIEW_S, Opinions, ceiling_note, label_noise, suspects, wrong_share
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Split
-from tailtune.core.reports import DecideReport, EvaluateReport, LabelNoise, LadderReport, Report, SuspectLabel
+from tailtune.core.reports import DecideReport, EvaluateReport, LadderReport, Report
 from tailtune.report.html.page import render
 from tailtune.report.labels import labels, worst
-from tailtune.report.sections import Section
+from tailtune.report.sections import Section, of_report
 from tailtune.report.story import Story
 from tailtune.report.verdict import headline
 
@@ -98,6 +99,10 @@ def test_the_headline_names_the_ceiling_where_it_is_near(reports: dict[str, Repo
     early = {**reports, "decide": decided.model_copy(update={"ceiling": "the dev labels cap it"})}
     del early["evaluate"], early["register"]
     assert "The dev labels cap it." in headline(Story.of(early)).why
+
+
+def test_runs_of_mlflow_and_prefect_have_the_ceiling_in_their_notes(reports: dict[str, Report]) -> None:
+    assert CAP in of_report(reports["evaluate"]).markdown()
 
 
 def test_what_was_not_checked_is_said_with_its_reason() -> None:

@@ -178,3 +178,24 @@ class Decision(Record):
 
     yes: bool
     reason: str
+
+
+FRESH_FROM = 20
+"""Looks at one test set from which fresh test rows are advised."""
+
+
+class Look(Record):
+    """One per version that is compared on a test set: how many were compared on it, this one included."""
+
+    number: int = Field(ge=1)
+    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
+
+    @property
+    def advice(self) -> str:
+        """That the test set is worn out, as words; empty before the 20th look."""
+        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
+
+    @property
+    def words(self) -> str:
+        """`look 3 of this test set`, with the advice."""
+        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")

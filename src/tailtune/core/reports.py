@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, model_validator
 
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
-from tailtune.core.records import Cost, Decision, Estimate, Latency, Record, Serving, Split
+from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving
 
 
 class Report(Record):
@@ -134,40 +135,6 @@ class ValidateReport(Report):
     passed: bool
     expectations: tuple[ExpectationResult, ...]
     docs: str = Field(description="Data Docs index, relative to the project root.")
-
-
-class SuspectLabel(Record):
-    """One per row whose label looks wrong."""
-
-    id: str = Field(description="Of the row, by which a corrected label finds it.")
-    split: Split
-    origin: str
-    text: str
-    label: str = Field(description="As the row has it.")
-    likely_label: str = Field(description="What two models that did not learn from the row would call it.")
-    confidence: float = Field(description="Probability that the first of them gives to likely_label.")
-
-
-class LabelNoise(Record):
-    """One per split: how many of its labels look wrong, and what that leaves to show."""
-
-    split: Split
-    rows: int = Field(description="Rows whose labels were checked.")
-    reviewed_rows: int = Field(0, description="Of these, with a label that a person corrected or confirmed.")
-    suspect_rows: int = Field(description="Rows whose label looks wrong.")
-    wrong: Estimate = Field(
-        description="Share of labels that are wrong: suspect rows, corrected for what such a check misses and suspects "
-        "by mistake; the interval allows for both."
-    )
-    worst: tuple[SuspectLabel, ...] = Field((), description="The most suspect rows; all are in suspect_labels.jsonl.")
-    review_hours: float = Field(0.0, description="A person's time to look at all suspect rows.")
-    review_usd: Usd | None = Field(None, description="The same at the price of an hour; null when none is declared.")
-
-    @property
-    def ceiling(self) -> Estimate:
-        """Accuracy that a model shows on these labels when it is always right."""
-        ends = {"value": 1 - self.wrong.value, "low": 1 - self.wrong.high, "high": 1 - self.wrong.low}
-        return self.wrong.model_copy(update=ends)
 
 
 class RungResult(Scored):
@@ -593,27 +560,6 @@ class EvaluateReport(Report):
     usd_spent: Usd | None = Field(0.0, description="Paid to endpoints for answers on test; null when not known.")
     labels: LabelNoise | None = Field(None, description="Labels of test that look wrong; null when not checked.")
     ceiling: str = Field("", description="That wrong test labels cap what can be shown, where that is near the target.")
-
-
-FRESH_FROM = 20
-"""Looks at one test set from which fresh test rows are advised."""
-
-
-class Look(Record):
-    """One per version that is compared on a test set: how many were compared on it, this one included."""
-
-    number: int = Field(ge=1)
-    error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
-
-    @property
-    def advice(self) -> str:
-        """That the test set is worn out, as words; empty before the 20th look."""
-        return "fresh test rows advised" if self.number >= FRESH_FROM else ""
-
-    @property
-    def words(self) -> str:
-        """`look 3 of this test set`, with the advice."""
-        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
 
 
 class RegisterReport(Report):

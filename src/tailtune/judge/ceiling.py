@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.figures import counted
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Row, Split
-from tailtune.core.reports import LabelNoise, SuspectLabel
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.intervals import interval
 
@@ -105,14 +105,15 @@ def label_noise(
     unseen = np.array([not row.reviewed for row in rows], dtype=np.bool_)
     groups = [row.group for row in rows if not row.reviewed]
     wrong = wrong_share(opinions.suspect[unseen], opinions.missed[unseen], groups)
-    seen_too = {end: getattr(wrong, end) * unseen.mean() for end in ("value", "low", "high")} if rows else {}
+    left = float(unseen.mean()) if rows else 0.0
+    of_all = {end: getattr(wrong, end) * left for end in ("value", "low", "high")}
     hours = len(found) * REVIEW_S / 3600
     noise = LabelNoise(
         split=split,
         rows=len(rows),
         reviewed_rows=len(rows) - int(unseen.sum()),
         suspect_rows=len(found),
-        wrong=wrong.model_copy(update=seen_too),
+        wrong=wrong.model_copy(update=of_all),
         worst=tuple(map(_short, found[:_WORST])),
         review_hours=round(hours, 4),
         review_usd=None if person_hour_usd is None else hours * person_hour_usd,

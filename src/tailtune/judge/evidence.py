@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
-from tailtune.core.reports import CurvePoint, DiagnoseReport, LabelNoise, Reading, RungResult
+from tailtune.core.reports import CurvePoint, DiagnoseReport, Reading, RungResult
 from tailtune.judge.economics import Cadence, CostInputs
 
 

@@ -13,7 +13,7 @@ test sets that are used again.
 
 from __future__ import annotations
 
-from tailtune.core.reports import FRESH_FROM, Look
+from tailtune.core.records import FRESH_FROM, Look
 
 ERROR = 0.05
 """Probability of any promotion by luck, over all looks at one test set."""

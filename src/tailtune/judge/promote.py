@@ -8,8 +8,8 @@ from statistics import NormalDist
 from typing import Literal
 
 from tailtune.core.figures import counted
-from tailtune.core.records import Decision, Estimate
-from tailtune.core.reports import CandidateResult, Look, Paired, SliceChange
+from tailtune.core.records import Decision, Estimate, Look
+from tailtune.core.reports import CandidateResult, Paired, SliceChange
 from tailtune.judge.constraints import above, no_better, usd_between
 
 Rule = Literal["better", "not-worse"]

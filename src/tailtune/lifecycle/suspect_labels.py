@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tailtune.core.errors import TooLargeError
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Row, Split
-from tailtune.core.reports import LabelNoise, SuspectLabel
 from tailtune.judge.ceiling import Opinions, label_noise
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import CachedEmbed, FitContext

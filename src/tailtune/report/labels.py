@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.money import known_sum
-from tailtune.core.reports import LabelNoise, SuspectLabel
 from tailtune.judge.ceiling import REVIEW_S
 from tailtune.report.numbers import bounds, count, counted, duration, share, usd, with_interval
 from tailtune.report.sections import Fact, Section

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.model import ModelSpec
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.ledger import Bill, Ledger
 from tailtune.core.records import Record, Split
 from tailtune.core.reports import (
@@ -22,7 +23,6 @@ from tailtune.core.reports import (
     DiagnoseReport,
     Economics,
     EvaluateReport,
-    LabelNoise,
     LadderReport,
     Paired,
     PromptedRung,

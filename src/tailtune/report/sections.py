@@ -317,7 +317,10 @@ def decision(story: Story) -> Section | None:
             _reading(story.ladder.reading) if story.ladder else None,
         ),
         () if final else found.would_change[:MOST_CHANGES],
-        tuple(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
+        _facts(
+            Fact(found.ceiling, "labels") if found.ceiling else None,
+            *(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
+        ),
     )
 
 
@@ -388,7 +391,10 @@ def test(story: Story) -> Section | None:
             Fact(final.reason, "verdict") if final and final.reason != found.winner_reason else None,
         ),
         final.would_change[:MOST_CHANGES] if final else (),
-        _facts(Fact("some evidence is missing", "provisional") if final and final.provisional else None),
+        _facts(
+            Fact(found.ceiling, "labels") if found.ceiling else None,
+            Fact("some evidence is missing", "provisional") if final and final.provisional else None,
+        ),
     )
 
 

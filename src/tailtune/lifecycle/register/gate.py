@@ -18,8 +18,8 @@ from tailtune.core.errors import (
     TailTuneError,
     UndeclaredEndpointError,
 )
-from tailtune.core.records import Decision, Row
-from tailtune.core.reports import EvaluateReport, LadderReport, Look, Paired, SliceChange
+from tailtune.core.records import Decision, Look, Row
+from tailtune.core.reports import EvaluateReport, LadderReport, Paired, SliceChange
 from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.intervals import SWAPS, least_difference
 from tailtune.judge.promote import Compared, not_above, not_answered, not_asked, not_comparable, promote

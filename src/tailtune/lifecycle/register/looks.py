@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from tailtune.core.records import Row
-from tailtune.core.reports import Look, Paired
+from tailtune.core.records import Look, Row
+from tailtune.core.reports import Paired
 from tailtune.judge.looks import look
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
