@@ -63,14 +63,14 @@ def test_the_bill_is_printed_and_stands_in_mlflow_once(cli: Cli) -> None:
     noted = cli("cost", "add", "first", "--for", "labelling", "--hours", "3", "--note", "two of us")
     first, on_top, following = noted.out.splitlines()
     assert (first, following) == (
-        "first: noted for labelling: $225.00 (at 75 USD an hour)",
+        "first: noted for labelling: $225 (at 75 USD an hour)",
         "Next:  tailtune cost first",
     )
     assert on_top.startswith("It comes on top of rows × label price.")
     result = cli("cost", "first")
     assert (result.code, result.err) == (0, "")
     rows = {line.split("  ")[1]: line.split() for line in result.out.splitlines() if line.startswith("  ")}
-    assert rows["labelling"][1:] == ["$305.00", "$305.00"]
+    assert rows["labelling"][1:] == ["$305", "$305"]
     assert rows["rows labelled"][2:] == ["1,000", "1,000"]
     assert "labelling: 1 entry without --rows on top of 1,000 rows × label price" in result.out
     assert rows["curation"][1:] == ["$0.25", "$0.25"]

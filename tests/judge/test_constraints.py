@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from judge.evidence import candidate, curve, product_targets, prompted, rung
+from tailtune.core.figures import points_with_interval, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.judge.constraints import (
     fast_enough,
@@ -15,12 +16,9 @@ from tailtune.judge.constraints import (
     lately_gained,
     meets_with_head_room,
     needed,
-    pct,
-    points,
     servable,
     shortcomings,
     usable_enough,
-    usd,
     usd_between,
     validity,
 )
@@ -103,13 +101,13 @@ def test_two_steps_speak_where_there_are_two() -> None:
 
 
 def test_an_estimate_is_shown_in_percent() -> None:
-    assert pct(Estimate(value=0.931, low=0.922, high=0.939, rows=10)) == "93.1 % (92.2–93.9)"
-    assert points(Estimate(value=0.0123, low=-0.004, high=0.021, rows=10)) == "+1.2 points (-0.4 to +2.1)"
+    assert with_interval(Estimate(value=0.931, low=0.922, high=0.939, rows=10)) == "93.1 % (92.2–93.9)"
+    assert points_with_interval(Estimate(value=0.0123, low=-0.004, high=0.021, rows=10)) == "+1.2 points (−0.4 to +2.1)"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "$0.00"), (0.00123, "$0.0012"), (0.02, "$0.020"), (0.5, "$0.50"), (3.2, "$3.20"), (99.4, "$99.40"),
+    [(0, "$0"), (0.00123, "$0.0012"), (0.02, "$0.020"), (0.5, "$0.50"), (3.2, "$3.20"), (99.4, "$99.40"),
      (99.5, "$100"), (1240.4, "$1,240"), (-3.2, "−$3.20")],
 )  # fmt: skip
 def test_dollars(value: float, text: str) -> None:

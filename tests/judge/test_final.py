@@ -187,7 +187,7 @@ def test_a_dear_prompt_is_replaced_by_an_equal() -> None:
     even = against(60, 60, half=0.004)
     won, final = judged(priced(even), dear(10_000))
     assert (won.yes, final.verdict) == (True, "fine-tune")
-    assert won.reason.startswith("the fine-tune is not clearly worse than Lm_Retrieval (+0.0 points")
+    assert won.reason.startswith("the fine-tune is not clearly worse than Lm_Retrieval (±0.0 points")
     assert won.reason.endswith("positive with 100.0%")
     assert judged(priced(even), evidence(prompted(0.95, usd_per_1000=3.0)))[1].verdict == "stay"
 

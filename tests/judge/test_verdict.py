@@ -79,7 +79,7 @@ def test_labels_are_asked_for_before_money() -> None:
 def test_a_fine_tune_can_pay_at_a_known_price_and_at_none() -> None:
     known = verdict(evidence(rung("probe", 0.9), usd=0.0213), TARGETS, MAX_USD)
     assert known.verdict == "fine-tune"
-    assert known.reason.endswith("8,000 good labels can train an adapter for about $0.0213")
+    assert known.reason.endswith("8,000 good labels can train an adapter for about $0.021")
     unknown = verdict(evidence(rung("probe", 0.9), usd=None), TARGETS, MAX_USD)
     assert unknown.verdict == "fine-tune"
     assert unknown.reason.endswith("at no declared price")

@@ -55,7 +55,7 @@ def test_a_difference_has_a_sign_and_a_unit() -> None:
         (0.0999, "$0.10"),
         (0.5, "$0.50"),
         (1.239, "$1.24"),
-        (12345.6, "$12,345.60"),
+        (12345.6, "$12,346"),
     ],
 )
 def test_dollars(value: float | None, written: str) -> None:
@@ -91,7 +91,8 @@ def test_durations(value: float, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(0.82, "p = 0.82"), (0.0042, "p = 0.0042"), (0.0, "p < 0.0001"), (NAN, "p n/a")]
+    ("value", "written"),
+    [(0.82, "p = 0.82"), (0.0123, "p = 0.012"), (0.0042, "p = 0.0042"), (0.0, "p < 0.0001"), (NAN, "p n/a")],
 )
 def test_p_values_are_never_zero(value: float, written: str) -> None:
     assert numbers.p_value(value) == written
@@ -122,7 +123,7 @@ def test_a_reason_becomes_a_sentence() -> None:
     [(12345.6, "$12,346"), (-3.2, "−$3.20"), (-1200.0, "−$1,200"), (0.0, "$0"), (None, "not known"), (math.nan, "n/a")],
 )
 def test_sums_have_a_sign_and_no_cents_where_they_are_large(value: float | None, expected: str) -> None:
-    assert numbers.dollars(value) == expected
+    assert numbers.usd(value) == expected
 
 
 def test_a_price_has_its_interval_where_that_says_more() -> None:

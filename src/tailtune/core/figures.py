@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailtune.core.records import Estimate
 
 NOT_MEASURED = "n/a"
 NOT_KNOWN = "not known"
@@ -34,32 +38,75 @@ def share(value: float) -> str:
     return text if text == NOT_MEASURED else f"{text} %"
 
 
+def bounds(estimate: Estimate) -> str:
+    """The 95 % interval of a share: `92.2–93.9`."""
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return NOT_MEASURED
+    return f"{percent(estimate.low)}–{percent(estimate.high)}"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """A share with its 95 % interval: `93.1 % (92.2–93.9)`."""
+    if math.isnan(estimate.value):
+        return NOT_MEASURED
+    return f"{share(estimate.value)} ({bounds(estimate)})"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points, signed, without unit: `+1.9`."""
+    if math.isnan(value):
+        return NOT_MEASURED
+    text = f"{value * 100:+.1f}"
+    return "±0.0" if float(text) == 0 else text.replace("-", "−")
+
+
+def points_with_interval(estimate: Estimate) -> str:
+    """A difference of shares with its 95 % interval: `+1.9 points (+0.8 to +3.0)`."""
+    if math.isnan(estimate.value):
+        return NOT_MEASURED
+    return f"{points(estimate.value)} points ({points(estimate.low)} to {points(estimate.high)})"
+
+
+def p_value(value: float) -> str:
+    """A p-value with its sign: `p = 0.012`, `p < 0.0001`."""
+    if math.isnan(value):
+        return f"p {NOT_MEASURED}"
+    if value < 0.0001:
+        return "p < 0.0001"
+    return f"p = {value:.{4 if value < 0.01 else 3 if value < 0.1 else 2}f}"
+
+
 def counted(value: int, thing: str, things: str = "") -> str:
     """A number of things: `1 row`, `12,000 rows`."""
     return f"{value:,} {thing if value == 1 else things or thing + 's'}"
 
 
 def usd(value: float | None) -> str:
-    """US dollars: cents from a dollar up, two significant digits below. None is not known.
+    """US dollars, signed where they are lost: no cents from a hundred up, two significant digits below a dollar.
 
     Args:
-        value: Dollars; None when nobody declared a price.
+        value: Dollars; None when nobody declared a price, NaN when not measured.
 
     Returns:
-        `$1.24`, `$0.0012`, `<$0.00001`, `$0` or `not known`.
+        `$12,346`, `−$3.20`, `$0.0012`, `<$0.00001`, `$0`, `not known` or `n/a`.
     """
     if value is None:
         return NOT_KNOWN
     if math.isnan(value):
         return NOT_MEASURED
-    if value == 0:
-        return "$0"
-    if value >= 1:
-        return f"${value:,.2f}"
-    if value < 0.00001:
-        return "<$0.00001"
-    digits = 2 if value >= 0.095 else 1 - math.floor(math.log10(value))
-    return f"${value:.{min(digits, 5)}f}"
+    size = abs(value)
+    if 0 < size < 0.00001:
+        return "<$0.00001" if value > 0 else ">−$0.00001"
+    return f"{'−' if value < 0 else ''}${_amount(size)}"
+
+
+def _amount(size: float) -> str:
+    if size == 0:
+        return "0"
+    if size >= 0.995:
+        return f"{size:,.0f}" if size >= 99.5 else f"{size:.2f}"
+    digits = 2 if size >= 0.095 else 1 - math.floor(math.log10(size))
+    return f"{size:.{min(digits, 5)}f}"
 
 
 def two_digits(value: float, round_: Callable[[float], int], least: float = 0.0) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import floor, log2, log10
+from math import log2
 from typing import TypeVar
 
+from tailtune.core.figures import usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import doubted as doubted_floors
@@ -164,7 +165,7 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
         open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
     usable = validity(scored)
     if targets.validity is not None and usable.low < targets.validity < usable.value:
-        open_.append(f"{pct(usable)} of its answers can be used, and {targets.validity:.1%} must be")
+        open_.append(f"{with_interval(usable)} of its answers can be used, and {targets.validity:.1%} must be")
     if floors := doubted_floors(scored, targets.guards):
         open_.append(floors)
     return " and ".join(open_)
@@ -177,7 +178,7 @@ def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scor
     met = (fast_enough(scored, targets), usable_enough(scored, targets), not missed_floors(scored, targets.guards))
     if met.count(False) != 1:
         return ""
-    return f"{scored.title} reaches {pct(scored.quality)}, but {shortcomings(scored, targets)}"
+    return f"{scored.title} reaches {with_interval(scored.quality)}, but {shortcomings(scored, targets)}"
 
 
 def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
@@ -239,28 +240,6 @@ def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Target
     )
 
 
-def pct(estimate: Estimate) -> str:
-    """`93.1 % (92.2–93.9)`."""
-    return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
-
-
-def usd(value: float) -> str:
-    """`$1,240`, `−$3.20`, `$0.0012`: two digits below a dollar, no cents from a hundred dollars up."""
-    size = abs(value)
-    if size >= 99.5:
-        text = f"{size:,.0f}"
-    elif size >= 1 or size == 0:
-        text = f"{size:.2f}"
-    else:
-        text = f"{size:.{1 - floor(log10(size))}f}"
-    return f"{'−' if value < 0 else ''}${text}"
-
-
 def usd_between(estimate: Estimate) -> str:
     """`$5,020 (−$310 to $11,930)`."""
     return f"{usd(estimate.value)} ({usd(estimate.low)} to {usd(estimate.high)})"
-
-
-def points(estimate: Estimate) -> str:
-    """A difference of shares: `+1.2 points (+0.4 to +2.1)`."""
-    return f"{estimate.value * 100:+.1f} points ({estimate.low * 100:+.1f} to {estimate.high * 100:+.1f})"

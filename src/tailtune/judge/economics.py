@@ -13,11 +13,10 @@ from math import inf
 from statistics import median
 from typing import Literal
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, usd
 from tailtune.core.money import Usd, known_product, known_sum
 from tailtune.core.records import Serving
 from tailtune.core.reports import CandidateCost, CostLine
-from tailtune.judge.constraints import usd
 
 MONTH_DAYS = 365.25 / 12
 MONTH_HOURS = 730

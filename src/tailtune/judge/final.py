@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, p_value, points_with_interval, with_interval
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
@@ -45,8 +45,6 @@ from tailtune.judge.constraints import (
     labels_lacking,
     meets_with_head_room,
     no_better,
-    pct,
-    points,
     servable,
     shortcomings,
     usd_between,
@@ -197,7 +195,7 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if tested.line is not None and not above(tuned, tested.line):
         return Decision(yes=False, reason=no_better(tuned, tested.line))
     gap, serves = comparison.difference, servable(tuned, targets)
-    shown = f"{points(gap)}, p = {comparison.p:.2g}"
+    shown = f"{points_with_interval(gap)}, {p_value(comparison.p)}"
     value = "" if worth is None else _value(worth, inputs)
     # Both must speak: the interval is for readers, the test is exact where few rows differ.
     better = gap.low > 0 and comparison.p < SIGNIFICANT
@@ -208,11 +206,13 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if serves and pays and keeps and gap.low > -targets.margin:
         return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
     if serves and pays and tuned.quality.low >= targets.quality:
-        reached = f"the fine-tune surely reaches the target {targets.quality:.1%} too ({pct(tuned.quality)})"
+        reached = f"the fine-tune surely reaches the target {targets.quality:.1%} too ({with_interval(tuned.quality)})"
         return Decision(yes=True, reason=f"{reached}, though {rung.title} is better (difference {shown}){value}")
     if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
         missed = shortcomings(rung, targets)
-        return Decision(yes=True, reason=f"the fine-tune reaches {pct(tuned.quality)}; {rung.title} is out: {missed}")
+        return Decision(
+            yes=True, reason=f"the fine-tune reaches {with_interval(tuned.quality)}; {rung.title} is out: {missed}"
+        )
     if better and not serves:
         return Decision(yes=False, reason=f"the fine-tune is better ({shown}) but {shortcomings(tuned, targets)}")
     if better and worth is None:
@@ -254,7 +254,7 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
     """
     rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
     if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
-        missed.append(f"it reaches {pct(rung.quality)}, short of {targets.quality:.1%}")
+        missed.append(f"it reaches {with_interval(rung.quality)}, short of {targets.quality:.1%}")
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if tested.line is not None and not above(rung, tested.line):
@@ -288,7 +288,9 @@ def _untrained(
         if verdict == "stay":
             within = rung.quality.low <= targets.quality <= rung.quality.high
             holds = f"as {'the target is within the interval on test' if within else 'test does not speak against it'}"
-        was = f"on dev it was {pct(_on_dev(tested, evidence).quality)}, and the verdict of then holds, {holds}"
+        was = (
+            f"on dev it was {with_interval(_on_dev(tested, evidence).quality)}, and the verdict of then holds, {holds}"
+        )
         reason = f"on test {standing(rung, targets)}; {was}"
     return Decision(yes=False, reason=f"nothing was trained; {rung.title} answers"), FinalVerdict(
         verdict=verdict,
@@ -341,7 +343,7 @@ def _parted(tested: OnTest, evidence: Evidence) -> str:
     ends = sorted((abs(gap.low * 100), abs(gap.high * 100)))
     return (
         f"; {tested.rung.title} is right {abs(gap.value) * 100:.1f} points ({ends[0]:.1f} to {ends[1]:.1f}) "
-        f"{'less' if gap.value < 0 else 'more'} often on test than on dev, p = {p:.2g}: more than chance explains"
+        f"{'less' if gap.value < 0 else 'more'} often on test than on dev, {p_value(p)}: more than chance explains"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, p_value
 from tailtune.core.records import Decision, Estimate, Look
 from tailtune.core.reports import CandidateResult, Paired, SliceChange
 from tailtune.judge.constraints import above, no_better, usd_between
@@ -62,7 +62,7 @@ def _shown(compared: Compared) -> str:
     return (
         f"{gap.value * 100:+.1f} points against champion v{compared.champion} "
         f"({gap.low * 100:+.1f} to {gap.high * 100:+.1f}) on {gap.rows:,} test rows, "
-        f"p = {compared.paired.p:.2g}, {compared.look.words}"
+        f"{p_value(compared.paired.p)}, {compared.look.words}"
     )
 
 

@@ -6,19 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
+from tailtune.core.figures import with_interval
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
-from tailtune.judge.constraints import (
-    Targets,
-    fast_enough,
-    last_doubling_gain,
-    needed,
-    pct,
-    quality_value,
-    stays,
-    validity,
-)
+from tailtune.judge.constraints import Targets, fast_enough, last_doubling_gain, needed, quality_value, stays, validity
 from tailtune.judge.economics import OFTEN_DAYS
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import row_right
@@ -55,9 +47,9 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
         answer = "unmeasured"
     local = _best(rung for rung in evidence.rungs if rung.name in CONTEXT)
     prompted = _best(_prompted(evidence))
-    clauses = [f"best local context rung: {local.title} {pct(local.quality)}" if local else _NO_LOCAL]
+    clauses = [f"best local context rung: {local.title} {with_interval(local.quality)}" if local else _NO_LOCAL]
     if prompted is not None:
-        clauses.append(f"best prompt: {prompted.title} ({prompted.model}) {pct(prompted.quality)}")
+        clauses.append(f"best prompt: {prompted.title} ({prompted.model}) {with_interval(prompted.quality)}")
     elif not evidence.unmeasured:
         clauses.append("no language model was prompted")
     clauses.append(f"{needed(targets) * 100:.1f} % is needed to stay")
@@ -173,7 +165,8 @@ def _format(evidence: Evidence, targets: Targets) -> Question:
     for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, "with it", "constrained")):
         if rung is not None:
             clauses.append(
-                f"{how} {pct(validity(rung))} of {rung.model}'s answers are usable, right {pct(row_right(rung))}"
+                f"{how} {with_interval(validity(rung))} of {rung.model}'s answers are usable, "
+                f"right {with_interval(row_right(rung))}"
             )
             figures |= {f"{name}_usable_share": validity(rung).value, f"{name}_right_share": row_right(rung).value}
     last = constrained or free

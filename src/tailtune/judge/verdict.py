@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -51,14 +51,12 @@ from tailtune.judge.constraints import (
     near_miss,
     needed,
     no_better,
-    pct,
     quality_value,
     rows_to_tell,
     servable,
     shortcomings,
     stays,
     usable_enough,
-    usd,
 )
 from tailtune.judge.economics import Candidate
 from tailtune.judge.evidence import Evidence
@@ -146,7 +144,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
         return Outcome("stay", f"{short}; {nothing}", best)
     if against:
         return Outcome("not-yet", f"{short}; {against}", best, cause=cause)
-    spend = "at no declared price" if evidence.estimated_usd is None else f"for about ${evidence.estimated_usd:.4f}"
+    spend = "at no declared price" if evidence.estimated_usd is None else f"for about {usd(evidence.estimated_usd)}"
     train = f"{evidence.train_rows:,} good labels can train an adapter {spend}"
     return Outcome("fine-tune", f"{short}; {train}{_too_weak(evidence, targets)}", best)
 
@@ -216,7 +214,7 @@ def _against(
         return "other", f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
     if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
         over = f"over train.max_cost_usd ${max_train_usd:g}"
-        return "other", f"training is estimated at ${evidence.estimated_usd:.2f}, {over}"
+        return "other", f"training is estimated at {usd(evidence.estimated_usd)}, {over}"
     return "other", ""
 
 
@@ -228,7 +226,8 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
         more = "time or answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
         if fast_enough(rung, targets) and usable_enough(rung, targets):
             more = "label more such rows to tell"
-        return f"{rung.title} reaches {pct(quality)}, and {shortcomings(rung, targets)}, within its interval: {more}"
+        reached = f"{rung.title} reaches {with_interval(quality)}"
+        return f"{reached}, and {shortcomings(rung, targets)}, within its interval: {more}"
     half = (quality.high - quality.low) / 2 * 100
     rows = rows_to_tell(quality, targets, evidence.looks)
     if rows is None:
@@ -268,7 +267,7 @@ def _too_weak(evidence: Evidence, targets: Targets) -> str:
         return f"{sound}, so measure it as a rung (lm_strong) before you train"
     if missed := shortcomings(strong, targets):
         return f"{sound}, but {missed}: this is a fine-tune of another, smaller model"
-    return f"{sound}, but as a rung it reaches {pct(strong.quality)}"
+    return f"{sound}, but as a rung it reaches {with_interval(strong.quality)}"
 
 
 def _diagnosed(evidence: Evidence) -> PromptedRung | None:
@@ -323,8 +322,8 @@ def line_note(evidence: Evidence, targets: Targets) -> str:
     if line is None or line.quality.value < targets.quality:
         return ""
     return (
-        f"; but {line.title}, which ignores the text, reaches the target too ({pct(line.quality)}): look at the "
-        "weakest answers before you rely on it"
+        f"; but {line.title}, which ignores the text, reaches the target too ({with_interval(line.quality)}): "
+        "look at the weakest answers before you rely on it"
     )
 
 
@@ -346,7 +345,7 @@ def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targe
 
 def _reaches(rung: RungResult, targets: Targets) -> str:
     return (
-        f"{rung.title} reaches {pct(rung.quality)}: at or above {needed(targets):.1%}, "
+        f"{rung.title} reaches {with_interval(rung.quality)}: at or above {needed(targets):.1%}, "
         f"the target {targets.quality:.1%} with head-room {targets.head_room:g}"
     )
 
@@ -367,7 +366,7 @@ def standing(rung: RungResult, targets: Targets) -> str:
 
 def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     """Why not even the best rung does, in the order in which the table asks."""
-    reached = f"{rung.title} reaches {pct(rung.quality)}"
+    reached = f"{rung.title} reaches {with_interval(rung.quality)}"
     if not fast_enough(rung, targets):
         return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_range}"
     if not servable(rung, targets):

@@ -6,20 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.figures import two_digits
+from tailtune.core.figures import two_digits, usd, with_interval
 from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
-from tailtune.judge.constraints import (
-    Targets,
-    above,
-    fast_enough,
-    near_miss,
-    pct,
-    stays,
-    usable_enough,
-    usd,
-    validity,
-)
+from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
 from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.guards import misses
@@ -126,7 +116,8 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
 def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
     """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
     if line is not None and not above(best, line):
-        return f"a rung or a fine-tune above {pct(line.quality)}, what {line.title} reaches without reading the text"
+        reached = f"what {line.title} reaches without reading the text"
+        return f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"
     enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
     if stays(best, targets, None):

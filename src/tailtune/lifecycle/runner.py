@@ -52,14 +52,14 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
             guards.check(context)
             with _replaced_whole(context.out, case.paths.stage(name)):
                 report, refusal = _outcome(stage, context)
+                stamp = {
+                    "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "spec_digest": case.spec.digest(stage.sections),
+                    "cost": cost(),
+                }
+                report = report.model_copy(update=stamp)
                 if isinstance(report, RegisterReport):
                     _publish(context, report)
-            stamp = {
-                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "spec_digest": case.spec.digest(stage.sections),
-                "cost": cost(),
-            }
-            report = report.model_copy(update=stamp)
             failures = case.paths.stage("evaluate") / "failures.jsonl"
             tracker.publish(report, plan(report, case.spec, failures))
         store.write_report(case.paths.report(name), report)

@@ -9,51 +9,18 @@ from datetime import UTC, datetime
 
 from tailtune.core.figures import NOT_KNOWN as NOT_KNOWN
 from tailtune.core.figures import NOT_MEASURED as NOT_MEASURED
+from tailtune.core.figures import bounds as bounds
 from tailtune.core.figures import counted as counted
 from tailtune.core.figures import memory as memory
+from tailtune.core.figures import p_value as p_value
 from tailtune.core.figures import percent as percent
+from tailtune.core.figures import points as points
+from tailtune.core.figures import points_with_interval as points_with_interval
 from tailtune.core.figures import share as share
 from tailtune.core.figures import usd as usd
+from tailtune.core.figures import with_interval as with_interval
 from tailtune.core.measures import Measure, measure_of
 from tailtune.core.records import Estimate
-
-
-def bounds(estimate: Estimate) -> str:
-    """The 95 % interval of a share: `92.2–93.9`."""
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
-        return NOT_MEASURED
-    return f"{percent(estimate.low)}–{percent(estimate.high)}"
-
-
-def with_interval(estimate: Estimate) -> str:
-    """A share with its 95 % interval: `93.1 % (92.2–93.9)`."""
-    if math.isnan(estimate.value):
-        return NOT_MEASURED
-    return f"{share(estimate.value)} ({bounds(estimate)})"
-
-
-def points(value: float) -> str:
-    """A difference of shares in percentage points, signed, without unit: `+1.9`."""
-    if math.isnan(value):
-        return NOT_MEASURED
-    text = f"{value * 100:+.1f}"
-    return "±0.0" if float(text) == 0 else text.replace("-", "−")
-
-
-def points_with_interval(estimate: Estimate) -> str:
-    """A difference of shares with its 95 % interval: `+1.9 points (+0.8 to +3.0)`."""
-    if math.isnan(estimate.value):
-        return NOT_MEASURED
-    return f"{points(estimate.value)} points ({points(estimate.low)} to {points(estimate.high)})"
-
-
-def p_value(value: float) -> str:
-    """A p-value with its sign: `p = 0.012`, `p < 0.0001`."""
-    if math.isnan(value):
-        return f"p {NOT_MEASURED}"
-    if value < 0.0001:
-        return "p < 0.0001"
-    return f"p = {value:.4f}" if value < 0.01 else f"p = {value:.2f}"
 
 
 def count(value: int) -> str:
@@ -61,21 +28,9 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def dollars(value: float | None) -> str:
-    """A sum of US dollars, signed where it is lost, without cents from 100 dollars up: `$12,346`, `−$3.20`.
-
-    Args:
-        value: Dollars; None when a price is not known, NaN when not measured.
-    """
-    if value is None or math.isnan(value):
-        return usd(value)
-    text = f"${abs(value):,.0f}" if abs(value) >= 99.5 else usd(abs(value))
-    return f"−{text}" if value < 0 else text
-
-
 def dollars_between(estimate: Estimate) -> str:
     """The 95 % interval of a sum of US dollars: `$5,020 to $11,930`."""
-    return f"{dollars(estimate.low)} to {dollars(estimate.high)}"
+    return f"{usd(estimate.low)} to {usd(estimate.high)}"
 
 
 def priced(value: float | None, low: float | None, high: float | None) -> str:
@@ -161,7 +116,7 @@ def sentence(text: str) -> str:
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "ms": ms,
     "s": duration,
-    "usd": dollars,
+    "usd": usd,
     "share": share,
     "points": lambda value: f"{points(value)} points",
     "rows": lambda value: f"{value:,.0f} rows",

@@ -31,7 +31,6 @@ from tailtune.report.numbers import (
     called,
     count,
     counted,
-    dollars,
     dollars_between,
     duration,
     milliseconds,
@@ -359,13 +358,13 @@ def _untried(economics: Economics) -> str:
 def _net_value(net: Estimate, untried: str) -> str:
     """The net value in words; a loss and its interval as what it costs."""
     if net.high <= 0:
-        lost = f"95 % interval {dollars(-net.high)} to {dollars(-net.low)}"
-        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one ({lost})"
+        lost = f"95 % interval {usd(-net.high)} to {usd(-net.low)}"
+        return f"a fine-tune{untried} costs {usd(-net.value)} more than going on without one ({lost})"
     between = f"95 % interval {dollars_between(net)}"
     if net.value < 0:
-        return f"a fine-tune{untried} costs {dollars(-net.value)} more than going on without one (its worth: {between})"
+        return f"a fine-tune{untried} costs {usd(-net.value)} more than going on without one (its worth: {between})"
     tuned = f"a fine-tune{untried}" if untried else "the fine-tune"
-    return f"{tuned} is worth {dollars(net.value)} more than going on without it ({between})"
+    return f"{tuned} is worth {usd(net.value)} more than going on without it ({between})"
 
 
 def _sure(probability: float | None) -> str:
@@ -411,7 +410,7 @@ def _value_figure(story: Story) -> list[Figure]:
     if economics is None or net is None or net.value != net.value:
         return []
     what = f"worth of a fine-tune, {counted(economics.horizon_months, 'month')}"
-    return [(what, dollars(net.value), dollars_between(net))]
+    return [(what, usd(net.value), dollars_between(net))]
 
 
 def _answer(story: Story) -> list[Figure]:

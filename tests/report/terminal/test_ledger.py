@@ -82,7 +82,7 @@ def row(text: str, name: str) -> list[str]:
 def test_versions_stand_side_by_side_with_their_sums() -> None:
     text = drawn(two_versions())
     assert row(text, "US dollars for") == ["v1", "v2", "next", "all"]
-    assert row(text, "labelling") == ["$640.00", "$235.00", "–", "$875.00"]
+    assert row(text, "labelling") == ["$640", "$235", "–", "$875"]
     assert row(text, "training") == ["$0.012", "–", "–", "$0.012"]
     assert row(text, "rows labelled") == ["8,000", "125", "–", "8,125"]
     assert row(text, "a person's hours") == ["–", "3.0", "–", "3.0"]
@@ -91,7 +91,7 @@ def test_versions_stand_side_by_side_with_their_sums() -> None:
 def test_what_is_not_known_is_a_question_mark_and_told() -> None:
     text = drawn(two_versions())
     assert row(text, "evaluation") == ["–", "$0.31+?", "?", "$0.31+?"]
-    assert row(text, "all")[0] == "$640.01" and row(text, "all")[-1] == "$875.32+?"
+    assert row(text, "all")[0] == "$640" and row(text, "all")[-1] == "$875+?"
     assert "· dollars of evaluation: prompt: bought answers (3 times)" in text
     assert "· drift checks: none has run yet" in text
 
@@ -100,7 +100,7 @@ def test_what_a_version_brought_stands_below_what_it_cost() -> None:
     text = drawn(two_versions())
     assert row(text, "accuracy on test") == ["93.1", "%", "94.3", "%", "–"]
     assert row(text, "points gained") == ["–", "+1.2", "–"]
-    assert row(text, "$ for a point gained") == ["–", "$196.08", "–"]
+    assert row(text, "$ for a point gained") == ["–", "$196", "–"]
     assert row(text, "until it was live") == ["5", "h", "30", "min", "5.0", "days", "–"]
 
 
@@ -130,7 +130,7 @@ def test_both_roads_and_the_volume_at_which_they_meet() -> None:
     text = " ".join(drawn(two_versions(), economics(), 140).split())
     assert "over 12 months at 6,000 requests a day" in text
     assert "Prompt with retrieved examples 89.0 % $0.30 $75.00 $73.05 $1,777" in text
-    assert "Fine-tune n/a $700 $90.00 ? ?" in text
+    assert "Fine-tune n/a $700 $90.00 not known not known" in text
     assert "From 5,800 requests a day (95 % interval 4,200 to 9,100)" in text
     assert "· price of a request to the fine-tune" in text
 
@@ -146,5 +146,5 @@ def test_without_a_volume_it_is_said_what_to_declare() -> None:
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:
     text = drawn(two_versions(), economics(), encoding="ascii")
-    assert "$640.00" in text
+    assert "$640" in text
     assert text.isascii()

@@ -263,7 +263,7 @@ def test_unknown_costs_and_unmeasured_figures_are_never_zero() -> None:
     text = drawn(reports, 120)
     row = next(line for line in text.splitlines() if "Majority class" in line)
     assert "n/a (n/a)" in row
-    assert "unknown" in row
+    assert "not known" in row
     assert "●" not in row
     total = next(line for line in text.splitlines() if line.startswith("  all"))
     assert "not known" in total

@@ -82,7 +82,7 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
     if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, splits_alike(context, champion.tags))
     if champion is not None and refusal is None:
-        answered = _asked(context, champion, Answering(evaluated.winner, folder), test)
+        answered = _answers(context, champion, Answering(evaluated.winner, folder), test)
         if isinstance(answered, Decision):
             refusal = answered
         else:
@@ -132,7 +132,7 @@ class Answering:
     folder: Path
 
 
-def _asked(
+def _answers(
     context: Context, champion: Version, winner: Answering, test: Sequence[Row]
 ) -> tuple[Answered, Answered] | Decision:
     """The candidate's answers and the champion's; or the refusal when one of them cannot be asked."""

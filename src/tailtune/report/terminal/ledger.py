@@ -14,7 +14,7 @@ from tailtune.core.ledger import Bill, Category, Ledger, Line
 from tailtune.core.money import Usd
 from tailtune.core.reports import CandidateCost, Economics
 from tailtune.judge.economics import MONTH_DAYS
-from tailtune.report.numbers import NOT_MEASURED, count, dollars, duration, points, share, title, usd
+from tailtune.report.numbers import NOT_MEASURED, count, duration, points, share, title, usd
 from tailtune.report.terminal.drawing import Whole, heading
 from tailtune.report.verdict import over, value_sentences
 
@@ -121,7 +121,7 @@ def _sum(lines: Sequence[Line | None]) -> Line | None:
 
 
 def _dollars(line: Line | None) -> str:
-    """Dollars; a lower bound with a question mark where some are not known, and only that where none is."""
+    """Dollars; a lower bound with a question mark where some are not known: there is no room for words."""
     if line is None:
         return _NOTHING
     if not line.unknown:
@@ -140,7 +140,7 @@ def _ownership(economics: Economics | None) -> RenderableType:
         quality = NOT_MEASURED if candidate.quality is None else share(candidate.quality)
         requests = _requests_usd(candidate, economics.requests_per_day)
         figures = (candidate.one_off_usd, candidate.monthly_usd, requests, candidate.total_usd)
-        table.add_row(candidate.title, quality, *("?" if value is None else dollars(value) for value in figures))
+        table.add_row(candidate.title, quality, *(usd(value) for value in figures))
     return Group(table, *(Text(line) for line in value_sentences(economics)))
 
 

@@ -17,7 +17,6 @@ from tailtune.report.numbers import (
     Scale,
     bounds,
     count,
-    dollars,
     duration,
     further,
     measure,
@@ -81,8 +80,8 @@ def ownership(story: Story, width: int) -> Iterable[RenderableType]:
     for candidate in found.candidates:
         quality = NOT_MEASURED if candidate.quality is None else share(candidate.quality)
         thousand = None if candidate.request_usd is None else candidate.request_usd * 1000
-        figures = (dollars(candidate.one_off_usd), dollars(candidate.monthly_usd), usd(thousand))
-        table.add_row(candidate.title, quality, *figures, Text(dollars(candidate.total_usd), "bold"))
+        figures = (usd(candidate.one_off_usd), usd(candidate.monthly_usd), usd(thousand))
+        table.add_row(candidate.title, quality, *figures, Text(usd(candidate.total_usd), "bold"))
     yield Padding(table, (0, 0, 0, 2))
 
 
@@ -205,7 +204,7 @@ def _time(latency: Latency | None) -> tuple[str, str]:
 
 
 def _price(value: float | None) -> str:
-    return "unknown" if value is None else usd(value).replace("$", "")
+    return usd(value).replace("$", "")
 
 
 def _costs(bill: Bill) -> Table:

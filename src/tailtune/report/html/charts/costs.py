@@ -32,11 +32,11 @@ from tailtune.report.numbers import (
     capital,
     count,
     counted,
-    dollars,
     ms,
     percent,
     share,
     title,
+    usd,
     volume,
     with_interval,
 )
@@ -69,7 +69,7 @@ def break_even(economics: Economics) -> Picture | None:
         y = at(0, place * step)[1]
         parts += [
             line((MONEY_LEFT, y), (RIGHT, y), "grid"),
-            label((MONEY_LEFT - 6, y + 4), dollars(place * step), "dim", "end"),
+            label((MONEY_LEFT - 6, y + 4), usd(place * step), "dim", "end"),
         ]
     aside = _round_step(most / 6)
     for place in range(math.floor(most / aside + 1e-9) + 1):
@@ -86,8 +86,7 @@ def break_even(economics: Economics) -> Picture | None:
         parts.append(label((x, TOP - 7), f"you: {volume(have)}", "dim", "middle" if x < RIGHT - 30 else "end"))
         parts += [dot(at(have, cost.at(have)), 4.0, f"point {name}") for name, cost in zip(SERIES, costs, strict=False)]
     description = "; ".join(
-        f"{cost.candidate.title} {dollars(cost.at(0))} at none, {dollars(cost.at(most))} at {volume(most)}"
-        for cost in costs
+        f"{cost.candidate.title} {usd(cost.at(0))} at none, {usd(cost.at(most))} at {volume(most)}" for cost in costs
     )
     months = economics.horizon_months
     legend = [(f"series {name}", cost.candidate.title) for name, cost in zip(SERIES, costs, strict=False)]
