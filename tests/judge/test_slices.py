@@ -73,7 +73,7 @@ def test_a_regression_in_one_slice_is_named_though_all_in_all_it_is_better() -> 
     assert sum(each.is_worse for each in found) == 1
     refused = refusal(found)
     assert refused is not None and refused.reason.startswith(
-        "not promoted: clearly worse than the champion in a slice: channel phone: -20.0 points ("
+        "not promoted: clearly worse than the champion in a slice: channel phone: −20.0 points ("
     )
     assert refused.reason.endswith("on 100 test rows")
     assert refusal(changes(sliced, old, old, ("candidate", "champion v1"))) is None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tailtune.core.figures import points_with_interval
 from tailtune.core.records import Decision, Estimate, Row
 from tailtune.core.reports import SliceChange, SliceResult
-from tailtune.judge.constraints import points
 from tailtune.judge.scores import Score, compare
 from tailtune.judge.shares import share
 from tailtune.judge.stats import holm, parted
@@ -102,7 +102,7 @@ def refusal(found: Sequence[SliceChange]) -> Decision | None:
 def worse(change: SliceChange) -> str:
     """`channel phone: -12.0 points (-18.1 to -6.0) on 200 test rows`."""
     gap = change.comparison.difference
-    return f"{change.name} {change.value or '(empty)'}: {points(gap)} on {gap.rows:,} test rows"
+    return f"{change.name} {change.value or '(empty)'}: {points_with_interval(gap)} on {gap.rows:,} test rows"
 
 
 def _part(score: Score, chosen: NDArray[np.bool_]) -> Score:
