@@ -40,6 +40,7 @@ def test_corrected_labels_are_kept_pinned_and_counted_by_the_next_curation(cli: 
         "Next:  tailtune run first",
     ]
     assert versions.data_is_pinned(cli.paths, "first")
+    assert "data/first/corrections.jsonl  ok, 2 corrected labels" in cli("check", "first").out
     report = curated(cli)
     assert (report.corrected_rows, report.confirmed_rows) == (1, 1)
     assert "has all of" in cli("labels", "first", "--from", review).out

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tailtune.core.label_noise import LabelNoise
-from tailtune.core.records import Estimate, Row
+from tailtune.core.records import Estimate, Review, Row
 from tailtune.judge.ceiling import FINDS, MISTAKES, REVIEW_S, Opinions, ceiling_note, label_noise, suspects, wrong_share
 
 
-def row(number: int, label: str = "a", reviewed: bool = False, group: str | None = None) -> Row:
-    return Row(f"id{number}", f"text {number}", label, f"r.jsonl:{number}", "dev", group, reviewed)
+def row(number: int, label: str = "a", review: Review = "", group: str | None = None) -> Row:
+    return Row(f"id{number}", f"text {number}", label, f"r.jsonl:{number}", "dev", group, review)
 
 
 def opinions(odds: list[float], seconded: list[bool] | None = None) -> Opinions:
@@ -35,7 +35,7 @@ def test_a_label_looks_wrong_where_both_models_name_the_same_other_one() -> None
 
 
 def test_a_label_that_a_person_has_seen_never_looks_wrong_again() -> None:
-    rows = [row(0, reviewed=True), row(1)]
+    rows = [row(0, review="confirmed"), row(1)]
     noise, found = label_noise("dev", rows, opinions([400, 400]), person_hour_usd=None)
     assert [label.id for label in found] == ["id1"]
     assert (noise.rows, noise.reviewed_rows, noise.suspect_rows) == (2, 1, 1)
@@ -75,7 +75,7 @@ def test_groups_widen_the_interval() -> None:
 
 
 def test_nothing_is_left_to_doubt_when_all_rows_were_reviewed() -> None:
-    noise, found = label_noise("dev", [row(0, reviewed=True)], opinions([400]), person_hour_usd=30.0)
+    noise, found = label_noise("dev", [row(0, review="confirmed")], opinions([400]), person_hour_usd=30.0)
     assert found == ()
     assert (noise.ceiling.value, noise.ceiling.low, noise.ceiling.high) == (1.0, 1.0, 1.0)
 
@@ -83,10 +83,20 @@ def test_nothing_is_left_to_doubt_when_all_rows_were_reviewed() -> None:
 def test_reviewed_rows_raise_the_ceiling() -> None:
     rows, doubts = [row(number) for number in range(100)], opinions([400.0] * 10 + [0.01] * 90)
     before, _ = label_noise("dev", rows, doubts, None)
-    seen = [row(number, reviewed=number < 10) for number in range(100)]
+    seen = [row(number, review="corrected" if number < 10 else "") for number in range(100)]
     after, _ = label_noise("dev", seen, doubts, None)
     assert after.ceiling.value > before.ceiling.value
     assert after.ceiling.low > before.ceiling.low
+
+
+def test_what_the_check_missed_is_still_there_when_all_it_found_is_corrected() -> None:
+    """55 of 1,148 looked wrong, 48 were; 10 more were wrong and looked right (the sample tickets)."""
+    reviews: list[Review] = ["corrected"] * 48 + ["confirmed"] * 7 + [""] * 1093
+    rows = [row(number, review=review) for number, review in enumerate(reviews)]
+    noise, _ = label_noise("dev", rows, opinions([0.01] * 1148), None)
+    assert noise.wrong.low == 0.0
+    assert noise.wrong.value == pytest.approx(10 / 1148, abs=0.006)
+    assert noise.ceiling.low < 1 - 10 / 1148 < noise.ceiling.high
 
 
 def test_looking_at_suspect_rows_costs_a_persons_time() -> None:

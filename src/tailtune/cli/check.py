@@ -9,6 +9,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, MissingInputError, SpecError
 from tailtune.lifecycle import must_not_fail
+from tailtune.lifecycle.corrections import Corrections
 from tailtune.lifecycle.language_models import price_faults
 from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import undescribed
@@ -55,6 +56,10 @@ def examine(paths: Paths, name: str) -> list[str]:
             continue
         lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
         trained = set(check.seen) if trained is None else trained
+    try:
+        lines += _corrections(case)
+    except DataError as error:
+        faults += error.faults
     read_all = not faults
     faults += check.faults()
     if (must := case.spec.targets.must_not_fail) is not None:
@@ -106,6 +111,17 @@ def _prompts(case: UseCase, width: int) -> list[str]:
         answers = case.paths.project.shown(case.answers_file)
         lines.append(f"{answers:{width}}  {len(bare)} without a description, which prompts read: {_named(bare)}")
     return lines
+
+
+def _corrections(case: UseCase) -> list[str]:
+    """A line about the labels that people corrected; none where they corrected none.
+
+    Raises:
+        DataError: Lines that are no corrections, or name no declared label.
+    """
+    file = case.paths.rows_file(case.paths.corrections.name)
+    known = Corrections.of(case, file).by_id
+    return [f"{case.paths.project.shown(file)}  ok, {counted(len(known), 'corrected label')}"] if known else []
 
 
 def _named(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from tailtune.core.money import Usd, known_product
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+Review = Literal["", "confirmed", "corrected"]
 
 Label = TypeVar("Label", covariant=True, default=Any)
 """What a task labels its rows with; code that serves every task leaves it open."""
@@ -31,7 +32,7 @@ class Row(Generic[Label]):
         origin: Where the row stands, `file:line`, relative to the use case's data folder.
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
-        reviewed: Whether a person has looked at this very label, and corrected or confirmed it.
+        review: What a person made of its label: corrected, confirmed, or empty where nobody has looked at it.
         slices: What quality is measured apart by, as (column, value); only test rows carry them.
     """
 
@@ -41,8 +42,13 @@ class Row(Generic[Label]):
     origin: str
     split: Split | None = None
     group: str | None = None
-    reviewed: bool = False
+    review: Review = ""
     slices: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has looked at this very label."""
+        return bool(self.review)
 
 
 @dataclass(frozen=True, slots=True, order=True)

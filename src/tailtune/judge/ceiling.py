@@ -93,7 +93,8 @@ def label_noise(
 ) -> tuple[LabelNoise, tuple[SuspectLabel, ...]]:
     """What is wrong with a split's labels, in figures; and every row whose label looks wrong.
 
-    A label that a person corrected or confirmed counts as right.
+    A label that a person corrected or confirmed counts as right. Where people corrected what the check had found, what
+    it had missed is still there, and is estimated from how much that was.
 
     Args:
         split: Which one.
@@ -104,7 +105,8 @@ def label_noise(
     found = suspects(rows, opinions)
     unseen = np.array([not row.reviewed for row in rows], dtype=np.bool_)
     groups = [row.group for row in rows if not row.reviewed]
-    wrong = wrong_share(opinions.suspect[unseen], opinions.missed[unseen], groups)
+    corrected = sum(row.review == "corrected" for row in rows)
+    wrong = wrong_share(opinions.suspect[unseen], opinions.missed[unseen], groups, corrected)
     left = float(unseen.mean()) if rows else 0.0
     of_all = {end: getattr(wrong, end) * left for end in ("value", "low", "high")}
     hours = len(found) * REVIEW_S / 3600
@@ -126,13 +128,15 @@ def _short(label: SuspectLabel) -> SuspectLabel:
     return label if len(text) <= _TEXT_CHARACTERS else label.model_copy(update={"text": text[:_TEXT_CHARACTERS] + " …"})
 
 
-def wrong_share(suspect: Bools, missed: Bools, groups: Sequence[str | None]) -> Estimate:
+def wrong_share(suspect: Bools, missed: Bools, groups: Sequence[str | None], corrected_rows: int = 0) -> Estimate:
     """Share of labels that are wrong, with an interval that allows for what the check misses and mistakes.
 
     Args:
         suspect: Whether each label looks wrong, shape (n,).
         missed: Whether the head answers something else than the label, shape (n,).
         groups: Each row's group, n of them; None for a row of its own.
+        corrected_rows: Rows besides these whose labels were wrong, and are corrected: where the check had found them,
+            it had missed others.
 
     Returns:
         Estimate in 0 to 1; all 0 without rows: nothing is left to doubt.
@@ -157,6 +161,8 @@ def wrong_share(suspect: Bools, missed: Bools, groups: Sequence[str | None]) -> 
 
     value = corrected(flagged.value, MISTAKES[1], FINDS[1])
     low, high = max(0.0, value - distance(flagged.low, 0)), min(1.0, value + distance(flagged.high, 2))
+    usual, most = (corrected_rows * (1 - finds) / finds / suspect.size for finds in (FINDS[1], FINDS[0]))
+    value, high = min(1.0, max(value, usual)), min(1.0, max(high, most))
     return flagged.model_copy(update={"value": value, "low": low, "high": high, "worth_rows": None})
 
 

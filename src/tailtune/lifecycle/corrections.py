@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import DataError, Fault, UsageError
-from tailtune.core.records import SPLITS, Row
+from tailtune.core.records import SPLITS, Review, Row
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.corrections import Correction, read_corrections
@@ -68,12 +68,14 @@ class Corrections:
             raise DataError(faults, f"tailtune labels {case.name} --from FILE, with new labels of these rows")
         return cls(by_id, by_form, forms)
 
-    def apply(self, row_id: str, form: str, made: PreparedRow) -> tuple[PreparedRow, bool]:
-        """A row with the label that a person gave it, and whether a person did."""
+    def apply(self, row_id: str, form: str, made: PreparedRow) -> tuple[PreparedRow, Review]:
+        """A row with the label that a person gave it, and what the person made of the file's label."""
         label = self.by_id.get(row_id, self.by_form.get(form))
-        if label is None or label == made.label:
-            return made, label is not None
-        return replace(made, label=label, changes=(*made.changes, CORRECTED)), True
+        if label is None:
+            return made, ""
+        if label == made.label:
+            return made, "confirmed"
+        return replace(made, label=label, changes=(*made.changes, CORRECTED)), "corrected"
 
     def unused(self, rows: Iterable[Row]) -> int:
         """How many are about none of the rows that were kept."""

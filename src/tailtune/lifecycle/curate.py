@@ -18,7 +18,7 @@ from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Row, Split
 from tailtune.core.reports import CurateReport, DroppedExample
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.corrections import CORRECTED, Corrections
+from tailtune.lifecycle.corrections import Corrections
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
@@ -101,8 +101,7 @@ def run(context: Context) -> CurateReport:
 
 def _seen_by_people(everyone: Sequence[Tidy], corrections: Corrections, progress: Progress) -> dict[str, int]:
     """How many labels people corrected or confirmed, as fields of the report."""
-    corrected = sum(CORRECTED in tidy.changes for tidy in everyone)
-    confirmed = sum(tidy.row.reviewed for tidy in everyone) - corrected
+    corrected, confirmed = (sum(tidy.row.review == how for tidy in everyone) for how in ("corrected", "confirmed"))
     unused = corrections.unused(tidy.row for tidy in everyone)
     if corrected or confirmed or unused:
         gone = f"; {unused:,} corrections are about rows that are not kept" if unused else ""
@@ -220,8 +219,8 @@ def tidy_train_rows(
         form = normal(made.text)
         split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
         name = row_id(given)
-        made, reviewed = corrections.apply(name, form, made)
-        row = Row(name, made.text, made.label, given.origin, split, given.group, reviewed, given.slices)
+        made, review = corrections.apply(name, form, made)
+        row = Row(name, made.text, made.label, given.origin, split, given.group, review, given.slices)
         yield Tidy(row, form_digest(form), made.changes)
 
 
@@ -241,8 +240,8 @@ def tidy_test_rows(
         seen[name] += 1
         unique = name if seen[name] == 1 else f"{name}-{seen[name]}"
         form = normal(made.text)
-        made, reviewed = corrections.apply(unique, form, made)
-        row = Row(unique, made.text, made.label, given.origin, "test", given.group, reviewed, given.slices)
+        made, review = corrections.apply(unique, form, made)
+        row = Row(unique, made.text, made.label, given.origin, "test", given.group, review, given.slices)
         yield Tidy(row, form_digest(form), made.changes)
 
 

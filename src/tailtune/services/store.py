@@ -20,7 +20,7 @@ from tailtune.core.records import Row, Split
 from tailtune.core.reports import REPORTS, Report
 
 R = TypeVar("R", bound=Report)
-_COLUMNS, _REVIEWED = ("id", "text", "label", "origin", "group"), "reviewed"
+_COLUMNS, _REVIEW = ("id", "text", "label", "origin", "group"), "review"
 _SLICE = "slice:"  # before the name of a slice's column
 
 
@@ -151,12 +151,12 @@ def write_rows(path: Path, batches: Iterable[Sequence[Row]], slices: Sequence[st
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = [*((name, pa.string()) for name in _COLUMNS), (_REVIEWED, pa.bool_())]
-    schema = pa.schema([*known, *((f"{_SLICE}{name}", pa.string()) for name in slices)])
+    known = (*_COLUMNS, _REVIEW)
+    schema = pa.schema([(name, pa.string()) for name in (*known, *(f"{_SLICE}{name}" for name in slices))])
     count = 0
     with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in batches:
-            columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name, _ in known}
+            columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in known}
             columns["label"] = [str(row.label) for row in rows]
             columns |= {f"{_SLICE}{name}": [dict(row.slices).get(name, "") for row in rows] for name in slices}
             writer.write_table(pa.table(columns, schema=schema))
@@ -184,14 +184,14 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
         columns = pq.read_table(path).to_pydict()
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise _torn(path, error, f"tailtune curate {use_case}") from error
-    reviewed = columns.get(_REVIEWED, [False] * len(columns["id"]))  # rows of an earlier version have no such column
+    reviews = columns.get(_REVIEW, [""] * len(columns["id"]))  # rows of an earlier version have no such column
     named = [name for name in columns if name.startswith(_SLICE)]
     apart = [name.removeprefix(_SLICE) for name in named]
     values = zip(*(columns[name] for name in named), strict=True) if named else repeat((), len(columns["id"]))
     return [
-        Row(i, text, parse_label(label), origin, split, group, bool(looked_at), tuple(zip(apart, of_row, strict=True)))
-        for i, text, label, origin, group, looked_at, of_row in zip(
-            *(columns[c] for c in _COLUMNS), reviewed, values, strict=True
+        Row(i, text, parse_label(label), origin, split, group, review, tuple(zip(apart, of_row, strict=True)))
+        for i, text, label, origin, group, review, of_row in zip(
+            *(columns[c] for c in _COLUMNS), reviews, values, strict=True
         )
     ]
 

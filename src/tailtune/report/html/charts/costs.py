@@ -96,6 +96,7 @@ def break_even(economics: Economics) -> Picture | None:
 
 def _crossings(economics: Economics, most: float, at: Callable[[float, Usd], Point]) -> Iterator[Markup]:
     """Lines where the fine-tune begins and ceases to cost less, each with its interval as a band."""
+    drawn = False
     for name, volumes in (
         ("break-even", economics.break_even_per_day),
         ("cheaper below", economics.cheaper_until_per_day),
@@ -107,8 +108,9 @@ def _crossings(economics: Economics, most: float, at: Callable[[float, Usd], Poi
         left, right, x = at(low, 0)[0], at(high, 0)[0], at(volumes.value, 0)[0]
         yield path([(left, TOP), (right, TOP), (right, FOOT), (left, FOOT)], "band", closed=True)
         yield line((x, TOP), (x, FOOT), "target")
-        near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 90
-        y = TOP + 12 if near_have else TOP - 7
+        near_have = economics.requests_per_day is not None and abs(at(economics.requests_per_day, 0)[0] - x) < 150
+        y = TOP + 28 if drawn else TOP + 12 if near_have else TOP - 7  # a second name stands below the first
+        drawn = True
         anchor = "middle" if MONEY_LEFT + 60 < x < RIGHT - 60 else "start" if x <= MONEY_LEFT + 60 else "end"
         yield label((x, y), f"{name} {volume(volumes.value)}", "aim", anchor)
 
