@@ -56,7 +56,10 @@ def by_slice(rows: Sequence[Row], score: Score) -> tuple[SliceResult, ...]:
         rows: The rows, with their slices.
         score: Of their answers, in the same order.
     """
-    found = [(each, _part(score, each.chosen).quality, _part(score, ~each.chosen).quality) for each in slices_of(rows)]
+    found = [
+        (each, _restricted(score, each.chosen).quality, _restricted(score, ~each.chosen).quality)
+        for each in slices_of(rows)
+    ]
     adjusted = holm([_p(here, elsewhere) for _, here, elsewhere in found])
     results = [
         SliceResult(
@@ -82,7 +85,10 @@ def changes(rows: Sequence[Row], ours: Score, theirs: Score, names: tuple[str, s
         theirs: Of the champion's.
         names: What the two are called.
     """
-    found = [(each, compare(_part(ours, each.chosen), _part(theirs, each.chosen), names)) for each in slices_of(rows)]
+    found = [
+        (each, compare(_restricted(ours, each.chosen), _restricted(theirs, each.chosen), names))
+        for each in slices_of(rows)
+    ]
     adjusted = holm([paired.p for _, paired in found])
     results = [
         SliceChange(name=each.name, value=each.value, comparison=paired, p_adjusted=p)
@@ -105,7 +111,7 @@ def worse(change: SliceChange) -> str:
     return f"{change.name} {change.value or '(empty)'}: {points_with_interval(gap)} on {gap.rows:,} test rows"
 
 
-def _part(score: Score, chosen: NDArray[np.bool_]) -> Score:
+def _restricted(score: Score, chosen: NDArray[np.bool_]) -> Score:
     """The score over some of the rows, in the measure that the target is about."""
     groups = None if score.groups is None else np.unique(score.groups[chosen], return_inverse=True)[1].astype(np.int64)
     counted = {score.metric: score.counted[score.metric].of_rows(chosen)}
