@@ -31,7 +31,8 @@ def spec(**sections: Any) -> ModelSpec:
 
 # A value other than the default of every key, so that each is seen to reach its digest.
 CHANGED: dict[str, dict[str, Any]] = {
-    "data": {"file": "b.csv", "test_file": "t.csv", "text": "t", "label": "l", "group": "g", "drop_rejected": False},
+    "data": {"file": "b.csv", "test_file": "t.csv", "text": "t", "label": "l", "group": "g", "drop_rejected": False,
+             "slices": ["s"]},
     "curate": {"min_chars": 4, "max_chars": 50, "near_duplicate_similarity": 0.9, "scrub_pii": ["email"]},
     "split": {"dev_share": 0.2, "test_share": 0.2, "salt": "x"},
     "validate": {"min_rows": 20, "min_rows_per_class": 3, "max_leak_share": 0.3, "max_dropped_share": 0.4},
@@ -44,13 +45,14 @@ CHANGED: dict[str, dict[str, Any]] = {
                 "min_train_rows": 10, "validity": 0.9, "macro_f1": 0.8, "recall": {"a": 0.9}, "f1": {"a": 0.9},
                 "must_not_fail": "must.jsonl"},
     "value": {"requests_per_day": 1.0, "error_usd": 1.0, "horizon_months": 3, "change_every_days": 3.0,
-              "prompt_hours_per_change": 3.0, "retrain_hours_per_change": 3.0, "new_labels_per_change": 3},
+              "prompt_hours_per_change": 3.0, "retrain_hours_per_change": 3.0, "new_labels_per_change": 3,
+              "label_usd": 0.5},
     "train": {"when": "never", "max_cost_usd": 1, "experiment_usd": 1, "rank": 2, "alpha": 2, "dropout": 0.1,
               "token_dropout": 0.2, "modules": ["query"], "epochs": 1, "patience": 1, "batch_rows": 2,
               "learning_rate": 0.1, "head_learning_rate": 0.2, "max_tokens": 16, "max_rows": 200, "seed": 1,
               "checkpoint_s": 1.0},
     "evaluate": {"resamples": 200, "latency_rows": 30, "calibration_bins": 5},
-    "register": {"model": "m", "promote_if": "not-worse"},
+    "register": {"model": "m", "promote_if": "not-worse", "block_slices": True},
 }  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def test_a_digest_follows_values_not_spelling(tmp_path: Path) -> None:
 
 
 def test_a_section_is_plain_values() -> None:
-    assert spec().section("register") == {"model": None, "promote_if": "better"}
+    assert spec().section("register") == {"model": None, "block_slices": False, "promote_if": "better"}
     assert spec().section("task") == {"task": "classification"}
     with pytest.raises(KeyError):
         spec().section("validate_")

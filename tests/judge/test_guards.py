@@ -63,7 +63,7 @@ def test_a_rung_below_a_floor_does_not_stay() -> None:
     assert servable(SHARP, strict) and stays(SHARP, strict, None)
     outcome = verdict(evidence(BLIND), strict, 5.0)
     assert outcome.verdict == "fine-tune"
-    assert "its recall of fraud is 20.0 % (5.7 to 43.7) on 20 rows, below the floor 80.0 %" in outcome.reason
+    assert "its recall of fraud is 20.0 % (5.7–43.7) on 20 rows, below the floor 80.0 %" in outcome.reason
     assert verdict(evidence(BLIND), targets(), 5.0).verdict == "stay"
 
 
@@ -90,7 +90,7 @@ def test_a_first_version_below_a_floor_is_not_promoted() -> None:
 def test_what_rows_cannot_show_is_a_doubt() -> None:
     assert missed(SHARP, (FRAUD,)) == doubted(BLIND, (FRAUD,)) == ""
     assert doubted(SHARP, (FRAUD,)) == (
-        "its recall of fraud is 90.0 % (68.3 to 98.8) on 20 rows, not surely at the floor 80.0 %"
+        "its recall of fraud is 90.0 % (68.3–98.8) on 20 rows, not surely at the floor 80.0 %"
     )
     assert "though its recall of fraud is 90.0 %" in verdict(evidence(SHARP), targets(FRAUD), 5.0).reason
 
@@ -98,7 +98,7 @@ def test_what_rows_cannot_show_is_a_doubt() -> None:
 def test_what_chance_may_have_kept_below_a_floor_waits_for_rows() -> None:
     near = measured(15, 0)
     assert doubted(near, (FRAUD,)) == ""
-    assert missed(near, (FRAUD,)) == ("its recall of fraud is 75.0 % (50.9 to 91.3) on 20 rows, below the floor 80.0 %")
+    assert missed(near, (FRAUD,)) == ("its recall of fraud is 75.0 % (50.9–91.3) on 20 rows, below the floor 80.0 %")
     outcome = verdict(evidence(near), targets(FRAUD), 5.0)
     assert (outcome.verdict, outcome.cause) == ("not-yet", "rows")
     assert outcome.reason.endswith("within its interval: label more such rows to tell")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ def test_clearly_better_one_takes_the_alias_and_a_worse_one_does_not(case: UseCa
     assert (worse.version, worse.aliases, worse.champion_version) == ("1", ("challenger",), "2")
     assert "not promoted" in worse.promotion.reason
     assert registry.get(tracker, case.name, "v2").aliases == ("champion",)
+
+
+def test_what_is_clearly_worse_in_a_slice_is_named_and_blocked_where_asked(case: UseCase, uri: str) -> None:  # noqa: F811
+    strict = respecified(case, "register: {}", "register: {block_slices: true}")
+    path = case.paths.rows("test")
+    rows = [replace(row, slices=(("channel", "mail"),)) for row in store.read_rows(path, "test", case.name)]
+    store.write_rows(path, [rows], ("channel",))
+    examples.make_life(strict)
+    assert registered(strict, uri).slices == ()
+    examples.make_life(strict, weak=True)
+    report = registered(strict, uri, at="2026-11-22T10:00:00+00:00")
+    assert [(change.name, change.value, change.is_worse) for change in report.slices] == [("channel", "others", True)]
+    assert report.promotion.reason.startswith(
+        "not promoted: clearly worse than the champion in a slice: channel others"
+    )
+    assert report.aliases == ("challenger",)
 
 
 def respecified(case: UseCase, old: str, new: str) -> UseCase:  # noqa: F811

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tailtune.core.reports import DecideReport, EvaluateReport, Guard, Report
+from tailtune.core.records import Estimate
+from tailtune.core.reports import (
+    DecideReport,
+    EvaluateReport,
+    Guard,
+    Paired,
+    RegisterReport,
+    Report,
+    SliceChange,
+    SliceResult,
+)
 from tailtune.judge.shares import share
+from tailtune.report import tables
 from tailtune.report.html.page import render
 from tailtune.report.sections import of_report
 
@@ -54,3 +65,33 @@ def test_the_page_shows_the_floors_of_decision_and_test() -> None:
 
 def test_without_floors_nothing_is_said_of_them() -> None:
     assert not [fact for fact in of_report(fixtures.whole()["evaluate"]).facts if fact.name == "floor"]
+
+
+def test_slices_that_are_behind_are_named() -> None:
+    tested = fixtures.whole()["evaluate"]
+    assert isinstance(tested, EvaluateReport)
+    sliced = (
+        SliceResult(name="channel", value="phone", rows=100, quality=share(60, 100), behind=0.4, p_adjusted=0.001),
+        SliceResult(name="channel", value="", rows=200, quality=share(200, 200), behind=-0.4, p_adjusted=0.001),
+    )
+    report = tested.model_copy(update={"per_slice": sliced})
+    (fact,) = (fact for fact in of_report(report).facts if fact.name == "by channel")
+    assert fact.text == (
+        "phone (100 rows) 60.0 % (49.7–69.7) · (empty) (200 rows) 100.0 % (98.2–100.0); clearly behind: "
+        "phone (100 rows) by 40.0 points"
+    )
+    assert tables.of_report(report)["per_slice"]["value"] == ["phone", ""]
+
+
+def test_slices_that_are_worse_than_the_champion_are_named() -> None:
+    registered = fixtures.whole()["register"]
+    assert isinstance(registered, RegisterReport)
+    gap = Estimate(value=-0.2, low=-0.29, high=-0.11, rows=100)
+    pair = Paired(
+        first="candidate", second="champion v1", difference=gap, only_first_right=0, only_second_right=20, p=1e-5
+    )
+    change = SliceChange(name="channel", value="phone", comparison=pair, p_adjusted=1e-4)
+    report = registered.model_copy(update={"slices": (change,)})
+    (fact,) = (fact for fact in of_report(report).facts if fact.name == "clearly worse")
+    assert fact.text == "channel phone: −20.0 points (−29.0 to −11.0) on 100 test rows"
+    assert tables.of_report(report)["slices"]["p_adjusted"] == [1e-4]

@@ -230,3 +230,14 @@ def test_all_files_below_count_and_a_link_as_what_it_leads_to(tmp_path: Path) ->
 
 def test_no_folder_has_no_bytes(tmp_path: Path) -> None:
     assert store.folder_bytes(tmp_path / "none") == 0
+
+
+def test_slices_stand_in_columns_of_their_own_and_only_where_they_are_declared(tmp_path: Path) -> None:
+    row = Row("1", "text", "a", "r:1", "test", slices=(("channel", "phone"), ("language", "")))
+    plain, sliced = tmp_path / "plain.parquet", tmp_path / "sliced.parquet"
+    store.write_rows(plain, [[row]])
+    store.write_rows(sliced, [[row]], ("channel", "language"))
+    assert store.read_rows(sliced, "test", "x") == [row]
+    (read,) = store.read_rows(plain, "test", "x")
+    assert read == replace(row, slices=())
+    assert store.rows_digest([row]) == store.rows_digest([read])

@@ -44,6 +44,9 @@ class DataSpec(StrictSpec):
     test_file: str | None = Field(None, description="File with the test rows; without one, test is split off by hash.")
     text: str = Field("text", description="Column that holds the text.")
     group: str | None = Field(None, description="Column whose equal values must stay in one split (customer, thread).")
+    slices: tuple[str, ...] = Field(
+        (), description="Columns by whose values quality on test is measured apart (channel, language)."
+    )
     drop_rejected: bool = Field(
         True,
         description="Drop rows that a tool marks: `answer` reject or ignore, `was_cancelled` true, `status` discarded.",
@@ -198,6 +201,9 @@ class RegisterSpec(StrictSpec):
     """How a version becomes champion. Read by register."""
 
     model: str | None = Field(None, description="Registered model's name; the use case's name when null.")
+    block_slices: bool = Field(
+        False, description="Whether a version that is clearly worse than the champion in one slice is not promoted."
+    )
     promote_if: Literal["better", "not-worse"] = Field(
         "better",
         description="better: clearly above the champion; not-worse: at most targets.margin below it, nor dearer.",

@@ -33,6 +33,7 @@ class Row(Generic[Label]):
         split: Which split it belongs to; None before the split is made.
         group: Rows of one group never part over splits; None means the row is its own group.
         review: What a person made of its label: corrected, confirmed, or empty where nobody has looked at it.
+        slices: What quality is measured apart by, as (column, value); only test rows carry them.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Row(Generic[Label]):
     split: Split | None = None
     group: str | None = None
     review: Review = ""
+    slices: tuple[tuple[str, str], ...] = ()
 
     @property
     def reviewed(self) -> bool:

@@ -495,6 +495,36 @@ class FieldResult(ClassResult):
     value_correct: float = Field(description="Share of the given values that mean the right thing; NaN without any.")
 
 
+class SliceResult(Record):
+    """One per slice and value: the winner on the test rows that have it."""
+
+    name: str = Field(description="The column, as declared in data.slices.")
+    value: str = Field(description="Empty where the column is; values with few rows are together as `others`.")
+    rows: int
+    quality: Estimate
+    behind: float = Field(description="Quality on all other test rows − quality here.")
+    p_adjusted: float = Field(description="Of both being equal, Holm-adjusted over all slices and values.")
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether quality is clearly lower here than elsewhere."""
+        return self.behind > 0 and self.p_adjusted < 0.05
+
+
+class SliceChange(Record):
+    """One per slice and value: a version against the champion on the test rows that have it."""
+
+    name: str
+    value: str
+    comparison: Paired
+    p_adjusted: float = Field(description="comparison's p, Holm-adjusted over all slices and values.")
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the version is clearly worse than the champion here."""
+        return self.comparison.difference.value < 0 and self.p_adjusted < 0.05
+
+
 class Confusion(Record):
     """One per ordered pair the winner mixed up: labels; or fields of one kind, a value found in the other's place."""
 
@@ -522,6 +552,7 @@ class EvaluateReport(Report):
     final: FinalVerdict | None = Field(None, description="The verdict with the test's figures; null in old reports.")
     per_class: tuple[ClassResult, ...] = Field((), description="Classification: one per label, worst first.")
     per_field: tuple[FieldResult, ...] = Field((), description="Extraction: one per field, worst first.")
+    per_slice: tuple[SliceResult, ...] = Field((), description="By value of data.slices, worst first.")
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     guards: tuple[Guard, ...] = Field((), description="Floors beside the target; empty in old reports.")
@@ -548,6 +579,7 @@ class RegisterReport(Report):
         None,
         description="How often this test set has been looked at; null when nothing was compared, and in old reports.",
     )
+    slices: tuple[SliceChange, ...] = Field((), description="By value of data.slices, worst first.")
     winner: str
     page: str = Field(description="Decision page, relative to the project root.")
 

@@ -64,6 +64,17 @@ class Counted:
         parts = wide_sizes.shape[1]
         return cls(len(wide_sizes), row, part, wide_hits[row, part], wide_sizes[row, part], parts)
 
+    def of_rows(self, chosen: NDArray[np.bool_]) -> Counted:
+        """The same measure over some of the rows.
+
+        Args:
+            chosen: Which, shape (rows,).
+        """
+        place, kept = np.cumsum(chosen) - 1, chosen[self.row]
+        return Counted(
+            int(chosen.sum()), place[self.row[kept]], self.part[kept], self.hits[kept], self.sizes[kept], self.parts
+        )
+
     @cached_property
     def value(self) -> float:
         """The measure, 0 to 1; NaN when nothing counts."""

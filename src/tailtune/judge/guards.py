@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
-from tailtune.core.figures import share
+from tailtune.core.figures import share, with_interval
 from tailtune.core.measures import title_of
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Guard, Scored
@@ -129,9 +129,5 @@ def _words(scored: Scored, guard: Guard) -> str:
         shown = ", ".join(scored.must_failed[:_NAMED]) + (", …" if len(scored.must_failed) > _NAMED else "")
         which = f" ({shown})" if shown else ""
         return f"it answers {wrong:,} of the {measured.rows:,} rows that must not fail wrongly{which}"
-    between = f"({measured.low * 100:.1f} to {measured.high * 100:.1f})"
     lies = "below" if misses(scored, guard) else "not surely at"
-    return (
-        f"its {name} is {share(measured.value)} {between} on {measured.rows:,} rows, {lies} the floor "
-        f"{share(guard.floor)}"
-    )
+    return f"its {name} is {with_interval(measured)} on {measured.rows:,} rows, {lies} the floor {share(guard.floor)}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tailtune.core.figures import counted, p_value
 from tailtune.core.records import Decision, Estimate, Look
-from tailtune.core.reports import CandidateResult, Paired
+from tailtune.core.reports import CandidateResult, Paired, SliceChange
 from tailtune.judge.constraints import above, no_better, usd_between
 
 Rule = Literal["better", "not-worse"]
@@ -27,6 +27,7 @@ class Compared:
         least: How far the candidate may be behind, −1 to 1: the low end of the difference at the error of the look.
         net: Net value of the candidate over the champion, US dollars over the horizon; None when not known.
         months: Of the horizon.
+        slices: The same slice by slice.
     """
 
     champion: str
@@ -35,6 +36,7 @@ class Compared:
     least: float
     net: Estimate | None = None
     months: int = 12
+    slices: tuple[SliceChange, ...] = ()
 
 
 def promote(compared: Compared | None, rule: Rule, margin: float) -> Decision:

@@ -170,7 +170,8 @@ def _raw(
 def _write(context: Context, splits: dict[Split, list[Row]], drops: Drops) -> None:
     store.write_jsonl(context.out / "dropped.jsonl", drops.as_json())
     for split, rows in splits.items():
-        store.write_rows(context.out / f"{split}.parquet", _batches(rows))
+        apart = context.case.spec.data.slices if split == "test" else ()  # so a new slice leaves training fresh
+        store.write_rows(context.out / f"{split}.parquet", _batches(rows), apart)
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -219,7 +220,7 @@ def tidy_train_rows(
         split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
         name = row_id(given)
         made, review = corrections.apply(name, form, made)
-        row = Row(name, made.text, made.label, given.origin, split, given.group, review)
+        row = Row(name, made.text, made.label, given.origin, split, given.group, review, given.slices)
         yield Tidy(row, form_digest(form), made.changes)
 
 
@@ -240,7 +241,7 @@ def tidy_test_rows(
         unique = name if seen[name] == 1 else f"{name}-{seen[name]}"
         form = normal(made.text)
         made, review = corrections.apply(unique, form, made)
-        row = Row(unique, made.text, made.label, given.origin, "test", given.group, review)
+        row = Row(unique, made.text, made.label, given.origin, "test", given.group, review, given.slices)
         yield Tidy(row, form_digest(form), made.changes)
 
 

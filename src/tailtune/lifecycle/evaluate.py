@@ -20,6 +20,7 @@ from tailtune.judge.constraints import needed
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score, compare
+from tailtune.judge.slices import by_slice
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
@@ -107,6 +108,7 @@ def _report(
         winner_reason="",
         per_class=details.per_class,
         per_field=details.per_field,
+        per_slice=by_slice(test, won.score),
         confusions=details.confusions,
         calibration=details.calibration,
         failures=_write_failures(context, test, scored, winner, other),

@@ -23,7 +23,7 @@ def read(case: UseCase, path: Path) -> list[Row]:
         DataError: The file cannot be read as the spec says, or a row cannot be used; all of it at once.
     """
     task, shown, hint = case.task, case.paths.project.shown(path), f"tailtune check {case.name}"
-    columns, check = replace(task.columns(), group=None), task.label_check()
+    columns, check = replace(task.columns(), group=None, slices=()), task.label_check()
     rows: list[Row] = []
     faults: list[Fault] = []
     for raw in task.resolve(lambda: sources.read(path, columns, shown, hint)):

@@ -22,6 +22,7 @@ from tailtune.core.reports import (
     Report,
     RungResult,
     Scored,
+    SliceResult,
     TrainReport,
     ValidateReport,
 )
@@ -385,6 +386,7 @@ def test(story: Story) -> Section | None:
             Fact(f": {found.winner_reason}", "winner", story.title(found.winner), "good"),
             *_floors(winner, found.guards),
             Fact("F1 " + " · ".join(weak), "weakest") if weak else None,
+            *_slices(found),
             Fact(_calibration(winner.ece if winner else nan), "calibration"),
             Fact(final.reason, "verdict") if final and final.reason != found.winner_reason else None,
         ),
@@ -394,6 +396,21 @@ def test(story: Story) -> Section | None:
             Fact("some evidence is missing", "provisional") if final and final.provisional else None,
         ),
     )
+
+
+def _slices(found: EvaluateReport) -> Iterator[Fact]:
+    """Each slice with its worst values, and which of these are clearly behind all other rows."""
+    for name in dict.fromkeys(each.name for each in found.per_slice):
+        own = [each for each in found.per_slice if each.name == name]
+        shown = [f"{_value(each)} {with_interval(each.quality)}" for each in own[:MOST_WEAK]]
+        more = f" · {counted(len(own) - MOST_WEAK, 'other value')}" if len(own) > MOST_WEAK else ""
+        behind = ", ".join(f"{_value(each)} by {plain(each.behind * 100, 1)} points" for each in own if each.is_behind)
+        text = " · ".join(shown) + more + (f"; clearly behind: {behind}" if behind else "; none is clearly behind")
+        yield Fact(text, f"by {name}", tone="wait" if behind else "")
+
+
+def _value(found: SliceResult) -> str:
+    return f"{found.value or '(empty)'} ({counted(found.rows, 'row')})"
 
 
 def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:
@@ -442,8 +459,18 @@ def registered(story: Story) -> Section | None:
                 "promoted" if found.promotion.yes else "not promoted",
             ),
             None if found.promotion.yes else Fact(champion, "champion"),
+            *_worse(found),
         ),
     )
+
+
+def _worse(found: RegisterReport) -> Iterator[Fact]:
+    """Slices in which the version is clearly worse than the champion."""
+    for change in found.slices:
+        if change.is_worse:
+            gap = change.comparison.difference
+            where = f"{change.name} {change.value or '(empty)'}: {points_with_interval(gap)}"
+            yield Fact(f"{where} on {counted(gap.rows, 'test row')}", "clearly worse", tone="bad")
 
 
 def bill(story: Story) -> Section | None:

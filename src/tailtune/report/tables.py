@@ -15,8 +15,10 @@ from tailtune.core.reports import (
     PromptedRung,
     PromptReport,
     Question,
+    RegisterReport,
     Report,
     RungResult,
+    SliceResult,
     TrainReport,
     ValidateReport,
 )
@@ -133,9 +135,35 @@ def _evaluate(report: EvaluateReport) -> dict[str, Table]:
         "candidates": _rows([_scored(candidate) for candidate in report.candidates]),
         "per_class": columns(report.per_class),
         "per_field": columns(report.per_field),
+        "per_slice": _rows([_sliced(each) for each in report.per_slice]),
         "confusions": columns(report.confusions),
         "calibration": columns(report.calibration),
     }
+
+
+def _sliced(found: SliceResult) -> dict[str, object]:
+    return {
+        "slice": found.name,
+        "value": found.value,
+        "rows": found.rows,
+        **estimate_values("quality", found.quality),
+        "behind": found.behind,
+        "p_adjusted": found.p_adjusted,
+    }
+
+
+def _register(report: RegisterReport) -> dict[str, Table]:
+    rows = [
+        {
+            "slice": change.name,
+            "value": change.value,
+            "rows": change.comparison.difference.rows,
+            **estimate_values("difference", change.comparison.difference),
+            "p_adjusted": change.p_adjusted,
+        }
+        for change in report.slices
+    ]
+    return {"slices": _rows(rows)}
 
 
 _TABLES: dict[type[Report], Callable[[Any], dict[str, Table]]] = {
@@ -147,4 +175,5 @@ _TABLES: dict[type[Report], Callable[[Any], dict[str, Table]]] = {
     DecideReport: _decide,
     TrainReport: _train,
     EvaluateReport: _evaluate,
+    RegisterReport: _register,
 }

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from tailtune.core.reports import REPORTS, Report
 
 R = TypeVar("R", bound=Report)
 _COLUMNS, _REVIEW = ("id", "text", "label", "origin", "group"), "review"
+_SLICE = "slice:"  # before the name of a slice's column
 
 
 @contextmanager
@@ -138,17 +140,25 @@ def read_report(path: Path, kind: type[R], use_case: str) -> R:
         ) from None
 
 
-def write_rows(path: Path, batches: Iterable[Sequence[Row]]) -> int:
-    """Write rows as Parquet, batch by batch (memory is bounded by a batch). Returns the number of rows."""
+def write_rows(path: Path, batches: Iterable[Sequence[Row]], slices: Sequence[str] = ()) -> int:
+    """Write rows as Parquet, batch by batch (memory is bounded by a batch). Returns the number of rows.
+
+    Args:
+        path: The file.
+        batches: The rows.
+        slices: Those of a row's slices that are written, each as a column of its own.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, pa.string()) for name in (*_COLUMNS, _REVIEW)])
+    known = (*_COLUMNS, _REVIEW)
+    schema = pa.schema([(name, pa.string()) for name in (*known, *(f"{_SLICE}{name}" for name in slices))])
     count = 0
     with written_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in batches:
-            columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in schema.names}
+            columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in known}
             columns["label"] = [str(row.label) for row in rows]
+            columns |= {f"{_SLICE}{name}": [dict(row.slices).get(name, "") for row in rows] for name in slices}
             writer.write_table(pa.table(columns, schema=schema))
             count += len(rows)
     return count
@@ -175,9 +185,14 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise _torn(path, error, f"tailtune curate {use_case}") from error
     reviews = columns.get(_REVIEW, [""] * len(columns["id"]))  # rows of an earlier version have no such column
+    named = [name for name in columns if name.startswith(_SLICE)]
+    apart = [name.removeprefix(_SLICE) for name in named]
+    values = zip(*(columns[name] for name in named), strict=True) if named else repeat((), len(columns["id"]))
     return [
-        Row(i, text, parse_label(label), origin, split, group, review)
-        for i, text, label, origin, group, review in zip(*(columns[c] for c in _COLUMNS), reviews, strict=True)
+        Row(i, text, parse_label(label), origin, split, group, review, tuple(zip(apart, of_row, strict=True)))
+        for i, text, label, origin, group, review, of_row in zip(
+            *(columns[c] for c in _COLUMNS), reviews, values, strict=True
+        )
     ]
 
 

@@ -180,10 +180,10 @@ def test_failing_run_writes_nothing_and_a_killed_one_no_mixture(
     (context.paths.data / "r.jsonl").write_bytes(rows(*((f"other text {i}", "login") for i in range(20))))
     write = store.write_rows
 
-    def killed(path: Path, batches: Any) -> int:
+    def killed(path: Path, *rest: Any) -> int:
         if path == context.paths.rows("dev"):
             raise KeyboardInterrupt
-        return write(path, batches)
+        return write(path, *rest)
 
     monkeypatch.setattr(store, "write_rows", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -276,3 +276,19 @@ def test_rows_that_a_tool_rejected_are_dropped_with_that_reason_and_counted(tmp_
     report = perform("curate", context)
     assert (report.rows_read, report.rows_kept, report.dropped) == (2, 1, {"rejected": 1})
     assert [(example.reason, example.detail) for example in report.dropped_examples] == [("rejected", "answer: ignore")]
+
+
+def test_slices_are_kept_with_test_rows_and_change_nothing_else(tmp_path: Path) -> None:
+    texts = [f"{WORDS[i % 12]} {i * 7919 % 1000} asks {i * 31 % 997}" for i in range(90)]
+    content = [{"text": text, "label": LABELS[i % 3]} for i, text in enumerate(texts)]
+    sliced = [{**row, "channel": "mail" if i % 2 else None} for i, row in enumerate(content)]
+    plain = project(tmp_path / "plain", {"r.jsonl": jsonl(content)})
+    apart = project(tmp_path / "apart", {"r.jsonl": jsonl(sliced)}, data={"slices": ["channel"]})
+    reports = [perform("curate", context) for context in (plain, apart)]
+    assert reports[0] == reports[1]
+    for split in ("train", "dev"):
+        files = [context.paths.rows(split).read_bytes() for context in (plain, apart)]
+        assert files[0] == files[1]
+    test = store.read_rows(apart.paths.rows("test"), "test", "x")
+    assert {row.slices for row in test} == {(("channel", "mail"),), (("channel", ""),)}
+    assert store.rows_digest(test) == store.rows_digest(store.read_rows(plain.paths.rows("test"), "test", "x"))

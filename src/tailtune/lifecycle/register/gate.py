@@ -19,11 +19,13 @@ from tailtune.core.errors import (
     UndeclaredEndpointError,
 )
 from tailtune.core.records import Decision, Look, Row
-from tailtune.core.reports import EvaluateReport, LadderReport, Paired
+from tailtune.core.reports import EvaluateReport, LadderReport, Paired, SliceChange
 from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.intervals import SWAPS, least_difference
 from tailtune.judge.promote import Compared, not_above, not_answered, not_asked, not_comparable, promote
 from tailtune.judge.scores import compare
+from tailtune.judge.slices import changes
+from tailtune.judge.slices import refusal as slice_refusal
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
@@ -48,11 +50,13 @@ class Settled:
         decision: Whether it became champion, and why.
         comparison: What that rests on; None when nothing was compared.
         look: How often the test set had been looked at; None as for `comparison`, and where nobody noted it.
+        slices: The comparison slice by slice; empty where it was made before.
     """
 
     decision: Decision
     comparison: Paired | None = None
     look: Look | None = None
+    slices: tuple[SliceChange, ...] = ()
 
 
 def settle(context: Context, version: Version, folder: Path, evaluated: EvaluateReport, test: Sequence[Row]) -> Settled:
@@ -84,10 +88,13 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
         else:
             compared = _compare(context, version, champion, answered, test)
             noted = noting(version, champion, compared.look)
+            refusal = slice_refusal(compared.slices) if spec.register_.block_slices else None
     decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
     comparison = None if compared is None else compared.paired
     registry.settle(context.tracker, version, decision, comparison, noted)
-    return Settled(decision, comparison, None if compared is None else compared.look)
+    if compared is None:
+        return Settled(decision)
+    return Settled(decision, comparison, compared.look, compared.slices)
 
 
 def _unfit(context: Context, evaluated: EvaluateReport) -> Decision | None:
@@ -151,7 +158,8 @@ def _compare(
     level, metric = 2 * at.error, ours.score.metric
     # A p so small that this look may promote by it must be one that the test can give.
     swaps = min(_MOST_SWAPS, max(SWAPS, math.ceil(10 / level)))
-    paired = compare(ours.score, theirs.score, ("candidate", f"champion v{champion.version}"), swaps=swaps)
+    names = ("candidate", f"champion v{champion.version}")
+    paired = compare(ours.score, theirs.score, names, swaps=swaps)
     first, second = (each.score.counted[metric] for each in (ours, theirs))
     by_dollars = context.case.spec.register_.promote_if == "not-worse"
     return Compared(
@@ -161,6 +169,7 @@ def _compare(
         least=least_difference(first, second, ours.score.groups, level),
         net=net_value(context, ours, theirs, paired) if by_dollars else None,
         months=context.case.spec.value.horizon_months,
+        slices=changes(test, ours.score, theirs.score, names),
     )
 
 

@@ -84,6 +84,7 @@ def run(context: Context) -> RegisterReport:
         promotion=decision,
         comparison=settled.comparison,
         look=settled.look,
+        slices=settled.slices,
         winner=evaluated.winner,
         page=context.project.shown(context.paths.page),
     )

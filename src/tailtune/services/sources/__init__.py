@@ -38,6 +38,7 @@ class RawRow(Generic[Label]):
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
         group: Value of the group column; None without one.
         rejected: What marks it as rejected by an annotation tool, such as `answer: reject`; empty for a row of use.
+        slices: Columns of slices with their values; no value is the empty text.
     """
 
     text: str
@@ -45,6 +46,7 @@ class RawRow(Generic[Label]):
     origin: str
     group: str | None = None
     rejected: str = ""
+    slices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Columns(Generic[Label]):
         read_label: Given their values, the place of the row and the faults so far, the label.
         group: Column whose equal values stay in one split; None without one.
         drop_rejected: Whether marks of annotation tools count.
+        slices: Columns by which quality is measured apart.
     """
 
     text: str
@@ -64,6 +67,7 @@ class Columns(Generic[Label]):
     read_label: Callable[[Sequence[Any], int, Faults], Label]
     group: str | None = None
     drop_rejected: bool = True
+    slices: tuple[str, ...] = ()
 
 
 def read(
@@ -172,6 +176,8 @@ def _rows(
 ) -> Iterator[RawRow[Label]]:
     names = (columns.text, *columns.label, *(() if columns.group is None else (columns.group,)))
     end = 1 + len(columns.label)
+    apart = len(names)
+    names += columns.slices
     marks = [mark for mark in REJECTED if columns.drop_rejected and mark not in names]
     records: Callable[..., Iterator[tuple[int, tuple[Any, ...]]]] = source.records
     seen = 0
@@ -182,12 +188,17 @@ def _rows(
         own = Faults(faults.shown, faults.hint, faults.place) if rejected else faults
         text = _text(values[0], columns.text, number, own)
         label = columns.read_label(values[1:end], number, own)
-        group = _group(values[end], str(columns.group), number, own) if len(names) > end else None
+        group = _group(values[end], str(columns.group), number, own) if apart > end else None
+        slices = tuple(zip(columns.slices, map(_slice, values[apart : len(names)]), strict=True))
         if not faults.count:
-            yield RawRow(text, label, f"{name}:{source.PLACE}{number}", group, rejected)
+            yield RawRow(text, label, f"{name}:{source.PLACE}{number}", group, rejected, slices)
     if not seen and not faults.count:
         faults.add(1, f"no rows; expected {source.EXPECTED}")
     faults.raise_any()
+
+
+def _slice(value: Any) -> str:
+    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode()
 
 
 def _rejection(marks: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def columns_of(data: ClassificationData) -> Columns[str]:
     """The columns of a file with one label per row."""
-    return Columns(data.text, (data.label,), one_label(data.label), data.group, data.drop_rejected)
+    return Columns(data.text, (data.label,), one_label(data.label), data.group, data.drop_rejected, data.slices)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class ExtractionTask(Task):
     def columns(self) -> Columns[RawLabel]:
         """Text, the declared columns of labels, group."""
         data = self.spec.data
-        return Columns(data.text, columns_of(data), reader(data), data.group, data.drop_rejected)
+        return Columns(data.text, columns_of(data), reader(data), data.group, data.drop_rejected, data.slices)
 
     def resolve(self, rows: Callable[[], Iterator[RawRow[RawLabel]]]) -> Iterator[RawRow[RawLabel]]:
         """Rows that say which unit their offsets count in; characters where there are no spans."""

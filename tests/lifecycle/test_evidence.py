@@ -64,7 +64,7 @@ def test_a_floor_on_a_rare_label_forbids_to_stay(uneven: Paths, tmp_path: Path) 
     assert (found.value, found.rows) == (0.2, 20)
     decided = report(paths, "decide", DecideReport)
     assert decided.verdict != "stay"
-    assert "its recall of card_stolen is 20.0 % (5.7 to 43.7) on 20 rows, below the floor 80.0 %" in decided.reason
+    assert "its recall of card_stolen is 20.0 % (5.7–43.7) on 20 rows, below the floor 80.0 %" in decided.reason
 
 
 def test_without_floors_accuracy_alone_would_stay(uneven: Paths, tmp_path: Path) -> None:
