@@ -159,8 +159,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         repo.add([str(root / "data")])
     (root / "mlflow/store").mkdir(parents=True)
     with closing(sqlite3.connect(root / "mlflow/store/mlflow.db")) as database, database:  # where `given/` registered
-        database.execute("CREATE TABLE model_versions (name, version INTEGER, run_id, current_stage)")
-        database.execute("INSERT INTO model_versions VALUES ('toy', 1, 'r', 'None')")
+        database.execute("CREATE TABLE model_versions (name, version INTEGER, run_id, current_stage, source)")
+        database.execute("CREATE TABLE logged_models (model_id, artifact_location, lifecycle_stage)")
+        database.execute("CREATE TABLE model_version_tags (name, version, key, value)")
+        database.execute("INSERT INTO model_versions VALUES ('toy', 1, 'r', 'None', 'elsewhere')")
     return root
 
 

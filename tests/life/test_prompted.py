@@ -118,13 +118,13 @@ def test_prompts_do_not_suffice_and_the_fine_tune_is_tried(paths: Paths) -> None
         assert "model too weak" in page.lower()
 
 
-def test_few_labels_and_a_climbing_curve_are_not_yet(paths: Paths) -> None:
+def test_few_dev_rows_do_not_show_a_climb_so_labels_are_not_asked_for(paths: Paths) -> None:
     with Double(Skilled(truth(), base=0.4, evidence=0.6)) as double:
         declare(paths, double.url, targets={"accuracy": 0.99, "min_train_rows": 5000, "min_effect": 0.001})
         live(paths, "prompt", "diagnose", "decide")
         decided = report(paths, DecideReport, "decide")
-        assert decided.verdict == "not-yet" and not decided.train.yes
-        assert "label" in decided.reason
+        assert decided.verdict == "fine-tune" and decided.train.yes
+        assert "label more" not in decided.reason
 
 
 def test_without_an_endpoint_the_verdict_is_provisional(paths: Paths) -> None:

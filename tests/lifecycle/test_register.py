@@ -162,7 +162,7 @@ def test_within_the_margin_declared_dollars_decide(case: UseCase, uri: str) -> N
     (case.paths.stage("ladder") / "rungs" / "tfidf" / "more.txt").write_text("other bytes, the same answers")
     equal = registered(changed, uri, at="2026-11-22T10:00:00+00:00")
     assert equal.promotion.yes
-    assert "neither is the dearer over 12 months, wrong answers included: the candidate's net value is $0.00" in (
+    assert "neither is the dearer over 12 months, wrong answers included: the candidate's net value is $0 " in (
         equal.promotion.reason
     )
 

@@ -64,6 +64,7 @@ def run(context: Context) -> CurateReport:
     if contradictions:
         raise SpecError(contradictions, f"tailtune check {context.case.name}")
     drops, read = Drops.of(task.reasons), Counter[str]()
+    context.inputs.raw_file(spec.data.file)  # a folder that leads elsewhere is refused by its rows, not by corrections
     corrections = Corrections.of(context.case, context.inputs.raw_file(context.case.paths.corrections.name))
     tests, unique = _read(context, corrections, drops, read)
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)

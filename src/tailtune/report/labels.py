@@ -32,7 +32,7 @@ def labels(story: Story) -> Section | None:
     facts = [*(fact for noise in found for fact in _split(noise)), *_review(story, found)]
     if unchecked:
         facts.append(Fact(unchecked, "not checked"))
-    note = "a label looks wrong where two models that did not learn from the row name another one" if found else ""
+    note = "two models that never saw the row name another label" if found else ""
     return Section("Labels", note, tuple(facts))
 
 
