@@ -50,11 +50,17 @@ def compile_code(model: Path) -> None:
     (model / "__pycache__" / "x.pyc").write_bytes(b"x")
 
 
+def load_by_name(model: Path) -> None:
+    """MLflow leaves this beside the files of a version that somebody loads as `models:/toy/1`."""
+    (model / "registered_model_meta").write_text("model_name: toy\n", encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("change", "recorded", "there"),
     [
         (lambda _: None, True, True),
         (compile_code, True, True),
+        (load_by_name, True, True),
         (flip, True, False),
         (cut, True, False),
         (lose, True, False),

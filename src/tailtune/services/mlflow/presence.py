@@ -15,6 +15,8 @@ FILES = "tailtune.files"
 """Tag of a version: digest of its model's files, where they lie on this machine."""
 _GONE = "RESOURCE_DOES_NOT_EXIST"
 _READ_WHOLE = 64 << 20
+_NOTE = "registered_model_meta"
+"""MLflow writes it beside a model's files when somebody loads a version by its name: it is no part of them."""
 
 
 def is_registered(uri: str, model: str, version: str, run_id: str) -> bool:
@@ -35,7 +37,7 @@ def is_registered(uri: str, model: str, version: str, run_id: str) -> bool:
 def files_of(location: str) -> str | None:
     """Digest of a model's files; None where they do not lie on this machine."""
     folder = _folder(location)
-    return None if folder is None else folder_digest(folder, _READ_WHOLE)
+    return None if folder is None else folder_digest(folder, _READ_WHOLE, _NOTE)
 
 
 def _folder(location: str) -> Path | None:
