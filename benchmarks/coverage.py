@@ -99,7 +99,8 @@ def draw(cell: Cell, rows: int, random: np.random.Generator) -> Drawn:
     errors = int((right[0] != right[1]).sum()) if cell.compared else int((~right[0]).sum())
     if cell.measure == "macro F1":
         labels = _labels(rows, random)
-        return Drawn(*(_macro(labels, each, random) for each in right), groups, errors)  # type: ignore[arg-type]
+        ours, theirs = (_macro(labels, each, random) for each in right)
+        return Drawn(ours, theirs, groups, errors)
     return Drawn(Counted.shares(right[0]), Counted.shares(right[1]), groups, errors)
 
 

@@ -16,16 +16,16 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from examples.support_tickets.generate import generate
+from numpy.typing import NDArray
 
 from tailtune.core.records import Row
 from tailtune.judge.ceiling import Opinions, wrong_share
-from tailtune.predictors.base import FitContext
 from tailtune.predictors.encoder import Encoder
 from tailtune.services.label_issues import suspects as confident_learning
 from tailtune.tasks.classification.opinions import opinions
@@ -110,14 +110,15 @@ def opinions_on(texts: Texts, random: np.random.Generator) -> tuple[Opinions, np
     names = sorted({*texts.labels, *texts.truth})
     rows = [Row(str(place), str(place), str(label), "") for place, label in enumerate(texts.labels)]
 
-    def embed(numbers: list[str]) -> np.ndarray:
-        return texts.vectors[[int(number) for number in numbers]]
+    def embed(numbers: Sequence[str]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = texts.vectors[[int(number) for number in numbers]]
+        return vectors
 
     fold, parts, found = random.integers(0, FOLDS, len(rows)), [], np.zeros(len(rows), dtype=bool)
     probabilities = np.zeros((len(rows), len(names)), dtype=np.float32)
     for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        context: FitContext = ClassifyContext(
+        context = ClassifyContext(
             rows=[rows[place] for place in outside],
             embed=embed,
             labels=dict.fromkeys(names, ""),

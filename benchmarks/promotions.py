@@ -79,7 +79,8 @@ class TestSet:
     def version(self, quality: float, random: np.random.Generator) -> Bools:
         """Which rows a version of this true quality has right."""
         luck = np.sqrt(COMMON) * self.hard + np.sqrt(1 - COMMON) * random.standard_normal(self.hard.size)
-        return luck < norm.ppf(quality)
+        right: Bools = luck < norm.ppf(quality)
+        return right
 
 
 def new(first: Bools, second: Bools, groups: Places | None, rule: Rule, number: int) -> bool:
