@@ -94,6 +94,11 @@ def test_labels_that_look_alike_are_told_apart_exactly_or_not_at_all() -> None:
     assert alike.read("a b or a_b, I think", "").problem == "no JSON"
 
 
+def test_a_label_that_is_all_dashes_is_read_as_it_is_declared() -> None:
+    codec = LabelCodec({"_  _": "", "a": ""})
+    assert codec.read('{"label": "_  _"}', "").answer.value == "_  _"
+
+
 NAMES = st.lists(st.text("ab_- .{}\"'é", min_size=1, max_size=6).filter(str.strip), min_size=2, unique=True)
 
 

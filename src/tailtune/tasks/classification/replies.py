@@ -111,7 +111,7 @@ class LabelCodec:
 
     def _known(self, text: str) -> str | None:
         """The label that a text is, when it is nothing else."""
-        name = clean(text)[0]
+        name = text if text in self._labels else clean(text)[0]
         return name if name in self._labels else self._aliases.get(name) or self._by_folded.get(_folded(name))
 
     def _mentioned(self, text: str) -> set[str]:
