@@ -43,13 +43,14 @@ from _tasks import (
 )
 
 from tailtune.core.records import Estimate
-from tailtune.core.reports import Paired, RungResult, Settled, Verdict
+from tailtune.core.reports import RungResult, Settled, Verdict
 from tailtune.judge import final
 from tailtune.judge import verdict as before
 from tailtune.judge.constraints import needed, servable, stays
 from tailtune.judge.counted import Counted
-from tailtune.judge.intervals import difference, interval, swap_test
+from tailtune.judge.intervals import interval
 from tailtune.judge.net_value import Weighed
+from tailtune.judge.scores import Score, compare
 from tailtune.judge.sequential import Look, look
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
@@ -167,14 +168,11 @@ def tested_on(task: Task, best: str, random: np.random.Generator) -> final.OnTes
         candidate(task, name, interval(counted, test.groups), int(test.invalid[name].sum()))
         for name, counted in ((best, theirs), ("lora", ours))
     )
-    pair = Paired(
-        first="lora",
-        second=best,
-        difference=difference(ours, theirs, test.groups),
-        only_first_right=int((test.right["lora"] & ~test.right[best]).sum()),
-        only_second_right=int((test.right[best] & ~test.right["lora"]).sum()),
-        p=swap_test(ours, theirs, test.groups, swaps=2000),
+    tuned_score, rung_score = (
+        Score(test.right[name], {"accuracy": counted}, test.groups, 0.0, 0)
+        for name, counted in (("lora", ours), (best, theirs))
     )
+    pair = compare(tuned_score, rung_score, ("lora", best), swaps=2000)
     price = mean_usd(test.usd[best]) if best in PROMPTS and not task.ways[best].hosted else None
     return final.OnTest(rung=rung, fine_tune=tuned, comparison=pair, price=price)
 
