@@ -8,7 +8,7 @@ stand what most tools do: Wilson's interval of a share, and the percentile boots
 errors, or rows that one predictor alone has right, are expected; `width` is in points.
 
 Cells in which at least 10 errors and 20 groups are expected should cover 93 to 98 %, all others at least 93 %. A cell
-that does not is marked. With few groups the page says that there are too few.
+that does not is marked.
 """
 
 from __future__ import annotations

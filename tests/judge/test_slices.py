@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tailtune.core.records import Answer, Row
+from tailtune.judge.promote import worse_in_a_slice
 from tailtune.judge.scores import Score
 from tailtune.judge.shares import share
-from tailtune.judge.slices import OTHERS, by_slice, changes, refusal
+from tailtune.judge.slices import OTHERS, by_slice, changes
 from tailtune.tasks.classification.scoring import score
 
 
@@ -71,9 +72,9 @@ def test_a_regression_in_one_slice_is_named_though_all_in_all_it_is_better() -> 
     found = changes(sliced, new, old, ("candidate", "champion v1"))
     assert (found[0].value, found[0].is_worse) == ("phone", True)
     assert sum(each.is_worse for each in found) == 1
-    refused = refusal(found)
+    refused = worse_in_a_slice(found)
     assert refused is not None and refused.reason.startswith(
         "not promoted: clearly worse than the champion in a slice: channel phone: −20.0 points ("
     )
     assert refused.reason.endswith("on 100 test rows")
-    assert refusal(changes(sliced, old, old, ("candidate", "champion v1"))) is None
+    assert worse_in_a_slice(changes(sliced, old, old, ("candidate", "champion v1"))) is None

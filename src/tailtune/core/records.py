@@ -121,6 +121,10 @@ class Estimate(Record):
         description="Independent rows that would measure it as sharply; null when not known.",
     )
 
+    def per(self, units: float) -> Estimate:
+        """The same for one of so many units: dollars of a request from those of 1,000."""
+        return self.model_copy(update={end: getattr(self, end) / units for end in ("value", "low", "high")})
+
 
 class Latency(Record):
     """One per predictor: milliseconds for one row at a time, over the timed rows."""

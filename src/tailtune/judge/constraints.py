@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import TypeVar
 
-from tailtune.core.figures import usd, with_interval
+from tailtune.core.figures import two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import doubted as doubted_floors
@@ -122,8 +122,7 @@ def rows_to_tell(quality: Estimate, targets: Targets, looks: int = 1) -> int | N
     for _ in range(20):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if tells(middle) else (middle, high)
-    unit = 10 ** max(0, math.floor(math.log10(quality.rows * high)) - 1)
-    return int(math.ceil(quality.rows * high / unit) * unit)
+    return int(two_digits(quality.rows * high, math.ceil, least=1.0))
 
 
 def no_better(scored: Scored, line: Scored) -> str:

@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted, p_value, points_with_interval, with_interval
+from tailtune.core.figures import counted, p_value, points_with_interval, two_digits, with_interval
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
@@ -135,7 +135,7 @@ def final_verdict(
 
 
 def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict, Decision]:
-    """Rows 2 to 8 of the table and nothing else: the verdict, and whether the fine-tune won."""
+    """Rows 2 to 9 of the table and nothing else: the verdict, and whether the fine-tune won."""
     assert tested.fine_tune is not None  # noqa: S101 - row 1 is handled elsewhere
     weighed = weigh_on_test(tested, evidence)
     worth = None if weighed is None else weighed.worth()
@@ -169,10 +169,9 @@ def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
     if ruled_out or gap.low > 0 or half <= 0:
         return ""
     rows = gap.rows * (half / max(abs(gap.value), most)) ** 2
-    unit = 10 ** max(0, math.floor(math.log10(rows)) - 1)
     return (
         f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, and do not rule out a gain worth "
-        f"having: about {math.ceil(rows / unit) * unit:,.0f} would tell"
+        f"having: about {two_digits(rows, math.ceil, least=1.0):,.0f} would tell"
     )
 
 

@@ -25,8 +25,6 @@ from tailtune.core.records import Estimate
 from tailtune.judge.counted import Counted, Floats, Places, summed
 from tailtune.judge.shares import LEVEL, exact_ends
 
-FEW_GROUPS = 20
-"""Groups below which no interval can be relied on."""
 SWAPS = 10_000
 _ENUMERATED = 12  # groups up to which every swap is tried
 _DRAWN = 2_000  # groups up to which swaps are drawn; beyond, their sum is normal

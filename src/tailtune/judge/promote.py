@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from tailtune.core.figures import counted, p_value
+from tailtune.core.figures import counted, p_value, points_with_interval, two_digits
 from tailtune.core.records import Decision, Estimate, Look
 from tailtune.core.reports import CandidateResult, Paired, SliceChange
 from tailtune.judge.constraints import above, no_better, usd_between
@@ -121,9 +122,7 @@ def rows_to_show(compared: Compared, margin: float) -> int:
     spread = (gap.value - compared.least) / normal.inv_cdf(1 - compared.look.error)
     reach = normal.inv_cdf(1 - compared.look.error) + normal.inv_cdf(_POWER)
     rows = gap.rows * (spread * reach / margin) ** 2
-    digits = max(0, math.floor(math.log10(max(rows, 1))) - 1)
-    step: int = 10**digits
-    return max(gap.rows + 1, math.ceil(rows / step) * step)
+    return max(gap.rows + 1, int(two_digits(rows, math.ceil, least=1.0)))
 
 
 def not_above(winner: CandidateResult, line: CandidateResult | None) -> Decision | None:
@@ -143,6 +142,21 @@ def not_above(winner: CandidateResult, line: CandidateResult | None) -> Decision
         reason=f"not promoted: {no_better(winner, line)}; to promote it by hand, move the alias `champion` to it in "
         "MLflow (make ui)",
     )
+
+
+def worse_in_a_slice(found: Sequence[SliceChange]) -> Decision | None:
+    """The refusal of what is clearly worse than the champion in a slice; None where it is nowhere."""
+    words = "; ".join(in_words(change) for change in found if change.is_worse)
+    if not words:
+        return None
+    return Decision(yes=False, reason=f"not promoted: clearly worse than the champion in a slice: {words}")
+
+
+def in_words(change: SliceChange) -> str:
+    """`channel phone: −12.0 points (−18.1 to −6.0) on 200 test rows`."""
+    gap = change.comparison.difference
+    where = f"{change.name} {change.value or '(empty)'}"
+    return f"{where}: {points_with_interval(gap)} on {counted(gap.rows, 'test row')}"
 
 
 def not_answered(champion: str, why: str, use_case: str) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from tailtune.core.records import Estimate
 
@@ -18,6 +19,7 @@ def share(right: int, rows: int, level: float = LEVEL) -> Estimate:
     return Estimate(value=right / rows, low=low, high=high, rows=rows, worth_rows=rows)
 
 
+@lru_cache(maxsize=4096)  # what would change a verdict asks for the same ones again and again
 def exact_ends(right: float, rows: float, level: float = LEVEL) -> tuple[float, float]:
     """Clopper and Pearson's interval of a share, 0 to 1; counts need not be whole.
 

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.figures import points_with_interval
-from tailtune.core.records import Decision, Estimate, Row
+from tailtune.core.records import Estimate, Row
 from tailtune.core.reports import SliceChange, SliceResult
 from tailtune.judge.scores import Score, compare
-from tailtune.judge.shares import share
 from tailtune.judge.stats import holm, parted
 
 FEW = 20
@@ -97,20 +95,6 @@ def changes(rows: Sequence[Row], ours: Score, theirs: Score, names: tuple[str, s
     return tuple(sorted(results, key=lambda result: result.comparison.difference.value))
 
 
-def refusal(found: Sequence[SliceChange]) -> Decision | None:
-    """The refusal to promote what is clearly worse in a slice; None where it is nowhere."""
-    words = "; ".join(worse(change) for change in found if change.is_worse)
-    if not words:
-        return None
-    return Decision(yes=False, reason=f"not promoted: clearly worse than the champion in a slice: {words}")
-
-
-def worse(change: SliceChange) -> str:
-    """`channel phone: -12.0 points (-18.1 to -6.0) on 200 test rows`."""
-    gap = change.comparison.difference
-    return f"{change.name} {change.value or '(empty)'}: {points_with_interval(gap)} on {gap.rows:,} test rows"
-
-
 def _restricted(score: Score, chosen: NDArray[np.bool_]) -> Score:
     """The score over some of the rows, in the measure that the target is about."""
     groups = None if score.groups is None else np.unique(score.groups[chosen], return_inverse=True)[1].astype(np.int64)
@@ -123,7 +107,7 @@ def _p(here: Estimate, elsewhere: Estimate) -> float:
     if not (here.worth_rows and elsewhere.worth_rows):
         return 1.0
     first, second = (
-        share(round(each.value * rows), rows)
-        for each, rows in ((here, round(here.worth_rows)), (elsewhere, round(elsewhere.worth_rows)))
+        each.model_copy(update={"rows": round(rows)})
+        for each, rows in ((here, here.worth_rows), (elsewhere, elsewhere.worth_rows))
     )
     return parted(first, second)[1]

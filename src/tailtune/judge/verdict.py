@@ -334,7 +334,7 @@ def pct_up(line: RungResult) -> str:
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
     others = f"; of {staying} rungs that do, it costs least to own" if staying > 1 and evidence.inputs else ""
-    doubt = f", though {doubts(rung, targets)}" if doubts(rung, targets) else ""
+    doubt = f", though {open_}" if (open_ := doubts(rung, targets)) else ""
     return (
         _reaches(rung, targets)
         + (others if best_value([rung], evidence.inputs) else "")

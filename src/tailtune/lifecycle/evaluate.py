@@ -245,10 +245,7 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
         return _scored(context, name, answers, test, timed, _own_usd(context, timed), must)
     cost = price([reply.reply.usd for reply in replies])
     made = _scored(context, name, answers, test, timed, None if cost is None else cost.value, must)
-    each = None if cost is None else cost.model_copy(
-        update={end: getattr(cost, end) / 1000 for end in ("value", "low", "high")}
-    )  # fmt: skip
-    return replace(made, price=each, spent_usd=spent)
+    return replace(made, price=None if cost is None else cost.per(1000), spent_usd=spent)
 
 
 def _own_usd(context: Context, timed: Latency) -> Usd | None:

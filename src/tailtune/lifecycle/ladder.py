@@ -170,6 +170,5 @@ def _gains(sizes: Sequence[int], scores: Sequence[Score]) -> list[Estimate | Non
             gains.append(None)
             continue
         gap, doublings = compare(score, scores[before], ("after", "before")).difference, math.log2(size / sizes[before])
-        each = {end: getattr(gap, end) / doublings for end in ("value", "low", "high")}
-        gains.append(gap.model_copy(update=each))
+        gains.append(gap.per(doublings))
     return gains

@@ -28,6 +28,7 @@ from tailtune.core.reports import (
 )
 from tailtune.judge.constraints import best_candidate
 from tailtune.judge.guards import MUST_NOT_FAIL, doubtful, misses
+from tailtune.judge.promote import in_words
 from tailtune.report.numbers import (
     bounds,
     count,
@@ -468,9 +469,7 @@ def _worse(found: RegisterReport) -> Iterator[Fact]:
     """Slices in which the version is clearly worse than the champion."""
     for change in found.slices:
         if change.is_worse:
-            gap = change.comparison.difference
-            where = f"{change.name} {change.value or '(empty)'}: {points_with_interval(gap)}"
-            yield Fact(f"{where} on {counted(gap.rows, 'test row')}", "clearly worse", tone="bad")
+            yield Fact(in_words(change), "clearly worse", tone="bad")
 
 
 def bill(story: Story) -> Section | None:

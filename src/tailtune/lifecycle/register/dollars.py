@@ -91,5 +91,4 @@ def _request_usd(answered: Answered) -> Estimate | None:
     if _hosted(answered.predictor):
         return Estimate(value=0, low=0, high=0, rows=len(answered.answers))
     per_1000 = price([answer.usd for answer in answered.answers])
-    ends = ("value", "low", "high")
-    return per_1000 and per_1000.model_copy(update={end: getattr(per_1000, end) / 1000 for end in ends})
+    return None if per_1000 is None else per_1000.per(1000)

@@ -22,10 +22,17 @@ from tailtune.core.records import Decision, Look, Row
 from tailtune.core.reports import EvaluateReport, LadderReport, Paired, SliceChange
 from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.intervals import SWAPS, least_difference
-from tailtune.judge.promote import Compared, not_above, not_answered, not_asked, not_comparable, promote
+from tailtune.judge.promote import (
+    Compared,
+    not_above,
+    not_answered,
+    not_asked,
+    not_comparable,
+    promote,
+    worse_in_a_slice,
+)
 from tailtune.judge.scores import compare
 from tailtune.judge.slices import changes
-from tailtune.judge.slices import refusal as slice_refusal
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
@@ -88,7 +95,7 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
         else:
             compared = _compare(context, version, champion, answered, test)
             noted = noting(version, champion, compared.look)
-            refusal = slice_refusal(compared.slices) if spec.register_.block_slices else None
+            refusal = worse_in_a_slice(compared.slices) if spec.register_.block_slices else None
     decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
     comparison = None if compared is None else compared.paired
     registry.settle(context.tracker, version, decision, comparison, noted)
