@@ -466,6 +466,33 @@ class TrainReport(Report):
     resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
 
 
+class Parity(Record):
+    """One per try to export: how far an exported model's answers are the original's."""
+
+    weights: str = Field(description="int8, int8-mixed or fp32, as of predictors/onnx_graph.py.")
+    same: Estimate = Field(description="Share of texts with the same answer as the original, without labels.")
+    difference: Estimate = Field(description="Measure of the target on dev, exported − original, paired.")
+    passed: bool
+    reason: str = Field(description="What passed, or what did not; one sentence without full stop.")
+
+
+class ExportedModel(Record):
+    """One per candidate that could win and has an encoder: the file it would be served from."""
+
+    name: str
+    title: str
+    weights: str = Field(description="Of the file that was kept.")
+    megabytes: float = Field(description="Of the encoder's file.")
+    tries: tuple[Parity, ...] = Field((), description="In the order tried; empty where answers would cost money.")
+
+
+class ExportReport(Report):
+    """One per export: the files that candidates are served from, and whether they answer as the originals do."""
+
+    models: tuple[ExportedModel, ...] = ()
+    as_they_are: tuple[str, ...] = Field((), description="Titles of candidates that need no encoder.")
+
+
 class CandidateResult(Scored):
     """One per predictor scored on test."""
 
@@ -592,6 +619,7 @@ REPORTS: dict[str, type[Report]] = {
     "diagnose": DiagnoseReport,
     "decide": DecideReport,
     "train": TrainReport,
+    "export": ExportReport,
     "evaluate": EvaluateReport,
     "register": RegisterReport,
 }
