@@ -25,7 +25,9 @@ MAX_USD = 4.0
 def test_the_cheapest_rung_that_does_is_kept_not_the_best() -> None:
     found = verdict(evidence(rung("tfidf", 0.93), rung("probe", 0.965), rung("retrieval", 0.99)), TARGETS, MAX_USD)
     assert (found.verdict, found.best.name) == ("stay", "probe")
-    assert found.reason == ("Probe reaches 96.5 % (95.5–97.5): at or above 96.0 %, the target 94.0 % with head-room 1.5")
+    assert found.reason == (
+        "Probe reaches 96.5 % (95.5–97.5): at or above 96.0 %, the target 94.0 % with head-room 1.5"
+    )
 
 
 def test_a_rung_that_is_too_slow_is_passed_over() -> None:
