@@ -9,6 +9,7 @@ from config.examples import MODEL_YAML, project
 from judge.evidence import evidence, product_targets, rung
 
 from tailtune.cli.check import encoder_lines
+from tailtune.core.figures import share
 from tailtune.core.reports import Reading
 from tailtune.judge.verdict import verdict
 from tailtune.predictors.encoder import Encoder, Tokens
@@ -57,7 +58,7 @@ def test_texts_longer_than_the_encoder_reads_are_counted(max_tokens: int | None,
     found = reading(["word " * 600, "word " * 200, "word"], max_tokens)
     assert (found.max_tokens, found.cut_rows) == (most, cut)
     assert found.lines == (
-        f"the encoder reads {most} tokens; {cut / 3 * 100:.1f} % of the texts ({cut} of 3 looked at) are longer and cut",
+        f"the encoder reads {most} tokens; {share(cut / 3)} of the texts ({cut} of 3 looked at) are longer and cut",
     )
 
 
