@@ -11,7 +11,7 @@ from tailtune.config.endpoints import also_listed
 from tailtune.config.prices import list_usd
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import MissingInputError
-from tailtune.core.figures import memory
+from tailtune.core.figures import memory, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
@@ -134,7 +134,7 @@ def _register(
     registry.attach(context.tracker, logged.run_id, model_files(context))
     quality, measure = winner.quality, MEASURES[winner.metric].title
     note = (
-        f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
+        f"{winner.title}: test {measure} {with_interval(quality)} on "
         f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
     )
     tags = tags_of(context, evaluated, test) | {registry.KEY: key}
