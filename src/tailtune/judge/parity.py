@@ -17,7 +17,7 @@ def same_enough(same: Estimate, difference: Estimate) -> Decision:
         difference: Measure of the target on dev, exported − original, paired.
     """
     texts = f"the same answer on {share(same.value)} of {same.rows:,} texts"
-    dev = f"{points_with_interval(difference)} points on dev"
+    dev = f"{points_with_interval(difference)} on dev"
     if same.value < LEAST_SAME:
         return Decision(yes=False, reason=f"{texts}, less than {share(LEAST_SAME)}; {dev}")
     if difference.value < -MOST_LOST:
