@@ -120,7 +120,7 @@ def test_a_verdict_to_stay_trains_nothing_and_the_rung_wins(paths: Paths, tmp_pa
     respec(other, {"targets": {"accuracy": 0.3}})
     model = other.case(NAME).stage("train") / "model"
     assert (model / saved.CARD).is_file()
-    decided, trained, evaluated = run(other, "decide", "train", "evaluate")
+    decided, trained, _, evaluated = run(other, "decide", "train", "export", "evaluate")
     assert isinstance(decided, DecideReport)
     assert isinstance(trained, TrainReport)
     assert isinstance(evaluated, EvaluateReport)

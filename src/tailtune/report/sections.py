@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.reports import (
     CurateReport,
     DecideReport,
     DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
-    ExportedModel,
     ExportReport,
     FailureClass,
     Guard,
     LadderReport,
     PromptReport,
-    Reading,
     RegisterReport,
     Report,
     RungResult,
