@@ -21,7 +21,7 @@ from tailtune.predictors.prompted.costs import remarks, unusable
 from tailtune.tasks import saved
 
 ERROR = 0.05
-"""Error probability of all looks at all rungs together."""
+"""Error probability of all interim analyses of all rungs together."""
 SETTLED: dict[Settled, str] = {
     "stays": "it meets the target with head-room",
     "falls short": "it cannot reach what is needed",
@@ -106,7 +106,7 @@ class PromptEvaluation:
         self.factory.context.progress.say(f"{saved.title(name)}: not needed, {why}")
 
     def _drop_empty(self) -> None:
-        """Rungs that the limit cut short before a first look say nothing: they are named as not measured."""
+        """Rungs that the limit cut short before a first analysis say nothing: they are named as not measured."""
         least = min(self.factory.context.case.spec.prompt.min_rows, len(self.rows))
         for name in [name for name, bought in self.bought.items() if bought.count < least]:
             del self.bought[name]
