@@ -73,7 +73,7 @@ from tailtune.judge.would_change import (
     at_defaults,
     default_lines,
     seldom_line,
-    target_line,
+    target_lines,
     turning_points,
     would_change,
 )
@@ -116,7 +116,7 @@ def final_verdict(
     if tested.fine_tune is None or tested.comparison is None:
         return _untrained(tested, decided, evidence, targets, max_train_usd)
     ruled = rule(tested, evidence, targets)
-    change, hangs = [target_line(tested.rung, targets, tested.line)], ""
+    change, hangs = target_lines(tested.rung, targets, tested.line), ""
     if evidence.inputs is not None:
         ask = lambda other: rule(tested, replace(evidence, inputs=other), targets)[0]  # noqa: E731
         change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
@@ -276,7 +276,7 @@ def _untrained(
     rung, shown = _as_tested(tested, evidence)
     outcome = rule_before(shown, targets, max_train_usd, rung)
     change: Sequence[str] = (
-        target_line(rung, targets, shown.line),
+        *target_lines(rung, targets, shown.line),
         *(f"measuring {name}" for name in shown.unmeasured),
     )
     if not reason and outcome.verdict == verdict:

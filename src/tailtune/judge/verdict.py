@@ -309,10 +309,11 @@ def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) ->
     """
     if line is None or line.quality.value < targets.quality or above(best, line):
         return ""
+    most = math.ceil(line.quality.value * 1000) / 1000
+    higher = f"set targets.{targets.metric} above {share(most)}, or " if most < 1 else ""
     return (
         f"{no_better(best, line)} and reaches the target {share(targets.quality)}: {MEASURES[targets.metric].title} "
-        f"cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label more rows "
-        "of the rarer answers, then run again"
+        f"cannot tell here what reads the text; {higher}label more rows of the rarer answers, then run again"
     )
 
 
@@ -325,11 +326,6 @@ def line_note(evidence: Evidence, targets: Targets) -> str:
         f"; but {line.title}, which ignores the text, reaches the target too ({with_interval(line.quality)}): "
         "look at the weakest answers before you rely on it"
     )
-
-
-def pct_up(line: RungResult) -> str:
-    """Quality of the line, rounded up: a target above it is one that the line does not reach."""
-    return share(math.ceil(line.quality.value * 1000) / 1000)
 
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:

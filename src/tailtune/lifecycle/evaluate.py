@@ -24,7 +24,7 @@ from tailtune.judge.slices import by_slice
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
-from tailtune.lifecycle.must_not_fail import Tried, tried
+from tailtune.lifecycle.must_not_fail import Tried, declared, tried
 from tailtune.lifecycle.suspect_labels import check_test
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
@@ -258,11 +258,12 @@ def _replies(context: Context, models: LanguageModels, predictor: Prompted, test
 
     case, spec = context.case, predictor.spec
     rung = predictor.using(models.open(spec), spec)
-    texts, title = [row.text for row in test], saved.title(predictor.name)
+    texts, title, must = [row.text for row in test], saved.title(predictor.name), declared(context)
     limit = f"the limit is {usd(case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
-    cost = expected(rung, texts, models.price(spec)).usd
+    cost = expected(rung, [*texts, *(row.text for row in must)], models.price(spec)).usd
     price = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
-    context.progress.say(f"{title}: {len(test):,} test rows {price}, less what is kept; {limit}")
+    and_must = f" and {len(must):,} that must not fail" if must else ""
+    context.progress.say(f"{title}: {len(test):,} test rows{and_must} {price}, less what is kept; {limit}")
     try:
         return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
     except PartlyAnsweredError as out:
