@@ -16,7 +16,8 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
 from tailtune.core.run_plan import scored_values
-from tailtune.lifecycle.bundle import ENTRY, Bought, copy_code, needs
+from tailtune.lifecycle.bundle import Bought, needs
+from tailtune.lifecycle.carried_code import copy_code
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.gate import settle
@@ -146,10 +147,11 @@ def _stored(context: Context, winner: CandidateResult, folder: Path, example: st
     needed, task = needs(folder, example, context.progress.say), context.case.task
     _count(context, needed.bought)
     with tempfile.TemporaryDirectory() as scratch:
+        code = copy_code(needed.modules, Path(scratch))
         yield Stored(
             predictor=folder,
-            entry=ENTRY,
-            code=copy_code(needed.modules, Path(scratch)),
+            entry=code.entry,
+            code=code.package,
             requirements=needed.requirements,
             columns=needed.columns,
             example=example,
