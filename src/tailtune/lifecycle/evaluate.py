@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
@@ -51,11 +52,11 @@ def run(context: Context) -> EvaluateReport:
     best = ticket["best_rung"]
     folders, embed = _folders(context, best, ticket["train"]), _encoded(context, test)
     scored = _score_all(context, test, best, folders, embed)
-    tested = _tested(context, scored, best)
+    labels = check_test(context, test, embed)
+    tested = _tested(context, scored, best, labels)
     spec = context.case.spec
     targets = targets_of(spec.targets, inputs.report(LadderReport))
     decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
-    labels = check_test(context, test, embed)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -74,7 +75,7 @@ def run(context: Context) -> EvaluateReport:
     )
 
 
-def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest:
+def _tested(context: Context, scored: Mapping[str, Scored], best: str, labels: LabelNoise | None) -> OnTest:
     rung, tuned = scored[best], scored.get(FINE_TUNE)
     return OnTest(
         rung=rung.result,
@@ -82,6 +83,7 @@ def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest
         comparison=None if tuned is None else _compare(context, tuned, rung, best),
         line=line_of(item.result for item in scored.values()),
         price=rung.price,
+        labels=labels,
     )
 
 
