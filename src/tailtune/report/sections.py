@@ -147,11 +147,13 @@ def rows(story: Story) -> Section | None:
 
 def _by_people(found: CurateReport) -> Fact | None:
     """How many labels people have looked at; None when there were none."""
-    if not (found.corrected_rows or found.confirmed_rows or found.unused_corrections):
+    unused, sent = found.unused_corrections, found.feedback_rows
+    if not (found.corrected_rows or found.confirmed_rows or unused or sent):
         return None
-    gone = f" · {counted(found.unused_corrections, 'correction')} of rows that are not kept"
-    reviewed = f"{count(found.corrected_rows)} corrected · {count(found.confirmed_rows)} confirmed"
-    return Fact(reviewed + (gone if found.unused_corrections else ""), "labels reviewed")
+    shown = [f"{count(found.corrected_rows)} corrected", f"{count(found.confirmed_rows)} confirmed"]
+    shown += [f"{counted(unused, 'correction')} of rows that are not kept"] if unused else []
+    shown += [f"{counted(sent, 'new train row')} from feedback"] if sent else []
+    return Fact(" · ".join(shown), "labels reviewed")
 
 
 def _not_found(found: CurateReport) -> Fact:
