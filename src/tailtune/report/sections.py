@@ -481,10 +481,11 @@ def registered(story: Story) -> Section | None:
 
 
 def _worse(found: RegisterReport) -> Iterator[Fact]:
-    """Slices in which the version is clearly worse than the champion."""
-    for change in found.slices:
-        if change.is_worse:
-            yield Fact(in_words(change), "clearly worse", tone="bad")
+    """Slices in which the version is clearly worse than the champion; or that there is none."""
+    worse = [change for change in found.slices if change.is_worse]
+    yield from (Fact(in_words(change), "clearly worse", tone="bad") for change in worse)
+    if found.slices and not worse:
+        yield Fact(f"in none of {counted(len(found.slices), 'slice')} clearly worse than the champion", "slices")
 
 
 def bill(story: Story) -> Section | None:
