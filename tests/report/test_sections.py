@@ -49,7 +49,7 @@ def test_each_floor_says_what_is_reached_and_whether_that_is_enough() -> None:
     found = [fact for fact in of_report(guarded()["evaluate"]).facts if " %: " in fact.text and fact.tone]
     assert [(fact.name, fact.tone) for fact in found] == [("floor", tone) for tone in ("bad", "wait", "good", "bad")]
     texts = [fact.text for fact in found]
-    assert texts[0].startswith("recall of fraud 80.0 %: ") and texts[0].endswith(" 20.0 % (5.7–43.7), missed")
+    assert texts[0].startswith("recall of fraud at least 80.0 %: ") and texts[0].endswith(" 20.0 % (5.7–43.7), missed")
     assert texts[1].endswith(" 90.0 % (68.3–98.8), met, not surely")
     assert texts[2].endswith(f", met; {WHY}")
     assert texts[3].endswith(" 87.5 % of 8 rows, not must.jsonl:3, missed")

@@ -53,6 +53,7 @@ from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, valu
 
 Tone = Literal["", "good", "wait", "bad"]
 _REACHED: Mapping[Tone, str] = {"bad": "missed", "wait": "met, not surely", "good": "met"}
+_EMPTY = "(empty)"
 MOST_FIELDS, MOST_CHANGES, MOST_PAIRS, MOST_WEAK = 6, 3, 3, 3
 
 
@@ -346,7 +347,7 @@ def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
         tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
         why = f"; {guard.why}" if guard.why else ""
         reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
-        yield Fact(f"{title(guard.metric)} {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
+        yield Fact(f"{title(guard.metric)} at least {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
 
 
 def _reached(scored: Scored, guard: Guard, verdict: str) -> str:
@@ -420,13 +421,14 @@ def _slices(found: EvaluateReport) -> Iterator[Fact]:
         own = [each for each in found.per_slice if each.name == name]
         shown = [f"{_value(each)} {with_interval(each.quality)}" for each in own[:MOST_WEAK]]
         more = f" · {counted(len(own) - MOST_WEAK, 'other value')}" if len(own) > MOST_WEAK else ""
-        behind = ", ".join(f"{_value(each)} by {plain(each.behind * 100, 1)} points" for each in own if each.is_behind)
+        late = [each for each in own if each.is_behind]
+        behind = ", ".join(f"{each.value or _EMPTY} by {plain(each.behind * 100, 1)} points" for each in late)
         text = " · ".join(shown) + more + (f"; clearly behind: {behind}" if behind else "; none is clearly behind")
         yield Fact(text, f"by {name}", tone="wait" if behind else "")
 
 
 def _value(found: SliceResult) -> str:
-    return f"{found.value or '(empty)'} ({counted(found.rows, 'row')})"
+    return f"{found.value or _EMPTY} ({counted(found.rows, 'row')})"
 
 
 def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:
