@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from tailtune.core.encoders import Reading
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
 from tailtune.judge.constraints import Targets
@@ -105,6 +106,12 @@ def evidence(
         reading=reading,
         line=line,
     )
+
+
+def noise(wrong: float, low: float, high: float, suspect: int = 50) -> LabelNoise:
+    """Labels of 1,000 rows, of which so many are wrong."""
+    share = Estimate(value=wrong, low=low, high=high, rows=1000)
+    return LabelNoise(split="dev", rows=1000, suspect_rows=suspect, wrong=share)
 
 
 def candidate(
