@@ -115,7 +115,8 @@ def prompted(paths: Paths, name: str) -> None:
     rows = rows_of(paths, "train")[:5]
     with untracked():
         embed = Encoder.load().embed
-        examples = Nearest([Example(row.text, row.label, row.label) for row in rows], embed([row.text for row in rows]), 2, embed)
+        shown = [Example(row.text, row.label, row.label) for row in rows]
+        examples = Nearest(shown, embed([row.text for row in rows]), 2, embed)
     folder = paths.case(NAME).stage("prompt") / "rungs" / name
     folder.mkdir(parents=True)
     Prompted(name, SHOWING, CODEC, SPEC, examples).save(folder)

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
-<<<<<<< HEAD
 from tailtune.core.encoders import ExportedModel, Reading
-=======
 from tailtune.core.records import ENOUGH_GROUPS
->>>>>>> main
 from tailtune.core.reports import (
     CurateReport,
     DecideReport,
