@@ -42,7 +42,7 @@ def test_no_prompt_is_a_line() -> None:
 def test_nothing_stays_that_is_not_above_the_line(values: tuple[float, ...], worth: Any) -> None:
     outcome = decided(*values, worth=worth)
     assert outcome.verdict == "not-yet" and outcome.best.name != "majority"
-    assert "no better than Majority" in outcome.reason and "set targets.accuracy above 99.0%" in outcome.reason
+    assert "no better than Majority" in outcome.reason and "set targets.accuracy above 99.0 %" in outcome.reason
     assert outcome.would_change[0].startswith("a rung or a fine-tune above 99.0 %")
     assert not may_train(outcome, "auto").yes
 

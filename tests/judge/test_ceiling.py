@@ -115,9 +115,9 @@ def noise(wrong: float, low: float, high: float, suspect: int = 50) -> LabelNois
 @pytest.mark.parametrize(
     ("target", "needed", "begins"),
     [
-        (0.98, 0.987, "the target 98.0% lies above what the dev labels can show: 50 of 1,000 labels look wrong"),
-        (0.96, 0.973, "the target 96.0% may lie above what"),
-        (0.94, 0.96, "the target with its head-room, 96.0%, may lie above what"),
+        (0.98, 0.987, "the target 98.0 % lies above what the dev labels can show: 50 of 1,000 labels look wrong"),
+        (0.96, 0.973, "the target 96.0 % may lie above what"),
+        (0.94, 0.96, "the target with its head-room, 96.0 %, may lie above what"),
         (0.90, 0.933, ""),
     ],
 )
@@ -125,7 +125,7 @@ def test_the_note_names_what_lies_above_the_ceiling(target: float, needed: float
     note = ceiling_note(noise(0.05, 0.03, 0.08), target, needed)
     assert note.startswith(begins)
     assert bool(note) == bool(begins)
-    assert not note or "would show about 95.0% (92.0% to 97.0%); review these labels first" in note
+    assert not note or "would show about 95.0 % (92.0–97.0); review these labels first" in note
 
 
 def test_unchecked_and_sound_labels_cap_nothing() -> None:

@@ -16,7 +16,7 @@ from tailtune.report.verdict import headline
 from . import fixtures
 from .outline import HOSTILE, Outline
 
-CAP = "the target 95.0% may lie above what the test labels can show; review these labels first"
+CAP = "the target 95.0 % may lie above what the test labels can show; review these labels first"
 
 
 def noise(split: Split, suspect: int, rows: int) -> LabelNoise:

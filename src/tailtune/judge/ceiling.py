@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, share, with_interval
 from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Row, Split
 from tailtune.judge.counted import Counted, groups_of
@@ -177,9 +177,11 @@ def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:
     if noise is None or not noise.suspect_rows or needed <= noise.ceiling.value:
         return ""
     most, suspect = noise.ceiling, f"{noise.suspect_rows:,} of {counted(noise.rows, 'label')} look wrong"
-    subject = f"the target {target:.1%}" if target > most.value else f"the target with its head-room, {needed:.1%},"
+    subject = (
+        f"the target {share(target)}" if target > most.value else f"the target with its head-room, {share(needed)},"
+    )
     lies = "lies" if target > most.high else "may lie"
     return (
         f"{subject} {lies} above what the {noise.split} labels can show: {suspect}, and a model that is always right "
-        f"would show about {most.value:.1%} ({most.low:.1%} to {most.high:.1%}); review these labels first"
+        f"would show about {with_interval(most)}; review these labels first"
     )

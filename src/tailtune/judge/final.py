@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted, p_value, points_with_interval, two_digits, with_interval
+from tailtune.core.figures import counted, p_value, points_with_interval, share, two_digits, with_interval
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
@@ -146,7 +146,7 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
         )
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking and max(tested.fine_tune.quality.value, tested.rung.quality.value) < targets.quality:
-        reason = f"{wins.reason}; neither reaches the target {targets.quality:.1%}: {lacking}"
+        reason = f"{wins.reason}; neither reaches the target {share(targets.quality)}: {lacking}"
         return "not-yet", Decision(yes=False, reason=reason)
     if tested.line is not None and not above(tested.rung, tested.line):
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {no_better(tested.rung, tested.line)}")
@@ -205,7 +205,9 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if serves and pays and keeps and gap.low > -targets.margin:
         return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
     if serves and pays and tuned.quality.low >= targets.quality:
-        reached = f"the fine-tune surely reaches the target {targets.quality:.1%} too ({with_interval(tuned.quality)})"
+        reached = (
+            f"the fine-tune surely reaches the target {share(targets.quality)} too ({with_interval(tuned.quality)})"
+        )
         return Decision(yes=True, reason=f"{reached}, though {rung.title} is better (difference {shown}){value}")
     if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
         missed = shortcomings(rung, targets)
@@ -253,7 +255,7 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
     """
     rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
     if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
-        missed.append(f"it reaches {with_interval(rung.quality)}, short of {targets.quality:.1%}")
+        missed.append(f"it reaches {with_interval(rung.quality)}, short of {share(targets.quality)}")
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if tested.line is not None and not above(rung, tested.line):
@@ -350,7 +352,7 @@ def _still_short(name: str, result: CandidateResult, targets: Targets) -> str:
     """That the winner falls short of the target, and by how much, as the end of a sentence; empty when it does not."""
     if result.quality.value >= targets.quality:
         return ""
-    return f"; {name} is still {_missing(result, targets)} short of the target {targets.quality:.1%}"
+    return f"; {name} is still {_missing(result, targets)} short of the target {share(targets.quality)}"
 
 
 def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
@@ -361,7 +363,7 @@ def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
         return _still_short(rung.title, rung, targets)
     first = "measure what was not measured" if evidence.unmeasured else "read the failures on test"
     return (
-        f"; neither reaches the target {targets.quality:.1%}: {rung.title} is {_missing(rung, targets)} short, the "
+        f"; neither reaches the target {share(targets.quality)}: {rung.title} is {_missing(rung, targets)} short, the "
         f"fine-tune {_missing(tuned, targets)}; stay is the cheaper of two that fall short: {first}, or agree on a "
         "lower target, before more is spent"
     )
@@ -395,4 +397,4 @@ def _tuned(result: CandidateResult, rung: RungResult) -> Candidate:
 def _value(worth: Worth, inputs: CostInputs | None) -> str:
     """What it is worth, as the end of a sentence."""
     over = "" if inputs is None else f" over {counted(inputs.horizon_months, 'month')}"
-    return f"; its net value{over} is {usd_between(worth.net)}, positive with {worth.probability:.1%}"
+    return f"; its net value{over} is {usd_between(worth.net)}, positive with {share(worth.probability)}"

@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted, usd, with_interval
+from tailtune.core.figures import counted, share, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -112,7 +112,7 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
 
 def just_enough(best: RungResult, targets: Targets) -> Candidate:
     """A fine-tune that is not trained, taken to just reach the target."""
-    return assumed(best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
+    return assumed(best, targets.quality, f"if it just reaches the target {share(targets.quality)}")
 
 
 def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungResult | None = None) -> Outcome:
@@ -211,7 +211,7 @@ def _against(
         why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
-        return "other", f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
+        return "other", f"{why}and one that just reaches the target {share(targets.quality)} would lose {usd(-worth)}"
     if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
         over = f"over train.max_cost_usd ${max_train_usd:g}"
         return "other", f"training is estimated at {usd(evidence.estimated_usd)}, {over}"
@@ -297,7 +297,7 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
     if weighed is None or worth is None or worth.probability > 1 - SURE:
         return ""
     horizon = counted(weighed.inputs.horizon_months, "month")
-    reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
+    reason = f"nothing pays: even a fine-tune at {share(quality)} would lose {usd(-worth.net.value)} over {horizon}"
     volumes = paying_volumes(weighed)
     return reason + (f"; it would pay {volumes}" if volumes else "")
 
@@ -310,7 +310,7 @@ def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) ->
     if line is None or line.quality.value < targets.quality or above(best, line):
         return ""
     return (
-        f"{no_better(best, line)} and reaches the target {targets.quality:.1%}: {MEASURES[targets.metric].title} "
+        f"{no_better(best, line)} and reaches the target {share(targets.quality)}: {MEASURES[targets.metric].title} "
         f"cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label more rows "
         "of the rarer answers, then run again"
     )
@@ -329,7 +329,7 @@ def line_note(evidence: Evidence, targets: Targets) -> str:
 
 def pct_up(line: RungResult) -> str:
     """Quality of the line, rounded up: a target above it is one that the line does not reach."""
-    return f"{math.ceil(line.quality.value * 1000) / 1000:.1%}"
+    return share(math.ceil(line.quality.value * 1000) / 1000)
 
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
@@ -345,8 +345,8 @@ def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targe
 
 def _reaches(rung: RungResult, targets: Targets) -> str:
     return (
-        f"{rung.title} reaches {with_interval(rung.quality)}: at or above {needed(targets):.1%}, "
-        f"the target {targets.quality:.1%} with head-room {targets.head_room:g}"
+        f"{rung.title} reaches {with_interval(rung.quality)}: at or above {share(needed(targets))}, "
+        f"the target {share(targets.quality)} with head-room {targets.head_room:g}"
     )
 
 
@@ -354,7 +354,7 @@ def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targe
     assert evidence.inputs is not None  # noqa: S101 - there is a net value
     horizon = counted(evidence.inputs.horizon_months, "month")
     return (
-        f"but a fine-tune that just reaches the target {targets.quality:.1%} would be worth {usd(worth)} more over "
+        f"but a fine-tune that just reaches the target {share(targets.quality)} would be worth {usd(worth)} more over "
         f"{horizon}, errors counted"
     )
 
@@ -372,8 +372,8 @@ def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
-        return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
+        return f"{reached}, short of {share(needed(targets))} (target {share(targets.quality)} with head-room)"
     if looks > 1 and rung.quality.low >= targets.quality:
-        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {targets.quality:.1%}"
+        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {share(targets.quality)}"
         return f"{reached}, but {unsure}"
-    return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
+    return f"{reached}, but the low end of its interval is short of the target {share(targets.quality)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from tailtune.core.errors import DataError, Fault
 from tailtune.core.records import Answer, Estimate, Row
 from tailtune.judge.guards import MUST_NOT_FAIL
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
@@ -69,4 +69,4 @@ def tried(context: Context, answer: Callable[[list[str]], Sequence[Answer]]) -> 
     rows = context.inputs.must_not_fail
     right = context.case.task.score(rows, answer([row.text for row in rows])).right
     failed = tuple(row.origin for row, good in zip(rows, right, strict=True) if not good)
-    return Tried({MUST_NOT_FAIL: share(len(rows) - len(failed), len(rows))}, failed)
+    return Tried({MUST_NOT_FAIL: share_of(len(rows) - len(failed), len(rows))}, failed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tailtune.core.errors import BudgetReachedError
-from tailtune.core.figures import usd
+from tailtune.core.figures import share, usd
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
@@ -167,7 +167,7 @@ class PromptEvaluation:
         value = micro_f1(bought.outcomes) if scored is None else scored.value
         measure = MEASURES[self.factory.context.case.spec.metric].title
         rows = f"{bought.count:,} of {len(bought.rows):,} dev rows, {price}"
-        line = f"{saved.title(name)}: {measure} {value:.1%} on {rows}: {SETTLED[bought.settled]}"
+        line = f"{saved.title(name)}: {measure} {share(value)} on {rows}: {SETTLED[bought.settled]}"
         progress.say("; ".join([line, *remarks(bought.answered, bought.rung.spec)]))
 
     def _show(self, bought: Bought) -> None:
