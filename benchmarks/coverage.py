@@ -252,9 +252,8 @@ def show(cell: Cell, runs: int, random: np.random.Generator) -> int:
 
 def show_slices(runs: int, random: np.random.Generator) -> int:
     """How often a slice is named where none is behind, and where one is by ten points."""
-    print(
-        f"\n{'slices':>6}{'rows':>6}{'group':>6}{'quality':>8}{'any named, none behind':>24}{'the one behind named':>22}"
-    )
+    print(f"\n{'slices':>6}{'rows':>6}{'group':>6}{'quality':>8}", end="")
+    print(f"{'any named, none behind':>24}{'the one behind named':>22}")
     missed = 0
     for count, rows, (group, alike), quality in product((5, 20), (300, 2000), ((1, 0.0), (5, 0.5)), (0.8, 0.95)):
         cell = Cell("accuracy", False, rows, group, alike, quality)
@@ -277,8 +276,6 @@ def named(drawn: Drawn, count: int, behind: float, random: np.random.Generator) 
     score = Score(right, {"accuracy": Counted.shares(right)}, groups, np.nan, 0)
     clear = [each for each in by_slice(rows, score) if each.behind > 0 and each.p_adjusted < SIGNIFICANT]
     return [int(each.value) for each in clear if each.value != OTHERS]
-        int(each.value) for each in found if each.behind > 0 and each.p_adjusted < SIGNIFICANT and each.value != OTHERS
-    ]
 
 
 def _covers(ends: NDArray[np.float64], truth: float) -> float:
