@@ -105,8 +105,10 @@ def _needed(task: Task) -> float:
 
 
 def _serves(task: Task, rung: Seen) -> bool:
-    p99, asked = task.ways[rung.name].p99_ms, task.targets
-    return (asked.p99_ms is None or p99 <= asked.p99_ms) and (asked.validity is None or rung.usable >= asked.validity)
+    p99, targets = task.ways[rung.name].p99_ms, task.targets
+    return (targets.p99_ms is None or p99 <= targets.p99_ms) and (
+        targets.validity is None or rung.usable >= targets.validity
+    )
 
 
 def _stays(task: Task, rung: Seen) -> bool:

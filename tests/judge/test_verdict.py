@@ -183,13 +183,13 @@ def test_who_has_head_room_stands_above_the_floor_of_macro_f1_too() -> None:
     assumed = Guard(metric="macro_f1", floor=0.9, why="labels are uneven")
     targets = replace(TARGETS, guards=(assumed,))
 
-    def asked(macro: float) -> Outcome:
+    def outcome(macro: float) -> Outcome:
         uneven = rung("probe", 0.97)
         known = {"accuracy": uneven.quality, "macro_f1": Estimate(value=macro, low=macro - 0.1, high=0.99, rows=1000)}
         return verdict(evidence(uneven.model_copy(update={"metrics": known})), targets, MAX_USD)
 
-    assert asked(0.91).verdict == "stay"
-    doubt = asked(0.89)
+    assert outcome(0.91).verdict == "stay"
+    doubt = outcome(0.89)
     assert (doubt.verdict, doubt.cause) == ("not-yet", "rows")
     assert "not surely at the floor 90.0 %" in doubt.reason
     assert doubt.reason.endswith("label more such rows to tell")
