@@ -105,10 +105,9 @@ def _needed(task: Task) -> float:
 
 
 def _serves(task: Task, rung: Seen) -> bool:
-    p99, targets = task.ways[rung.name].p99_ms, task.targets
-    return (targets.p99_ms is None or p99 <= targets.p99_ms) and (
-        targets.validity is None or rung.usable >= targets.validity
-    )
+    slowest, least = task.targets.p99_ms, task.targets.validity
+    fast = slowest is None or task.ways[rung.name].p99_ms <= slowest
+    return fast and (least is None or rung.usable >= least)
 
 
 def _stays(task: Task, rung: Seen) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from _answers import NAMED, Answers, Bools, Floats, Rows, rights, true_macro_f1
 
 from tailtune.core.label_noise import LabelNoise
-from tailtune.core.records import Estimate, Latency
+from tailtune.core.records import Estimate, Latency, Split
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, PromptedRung, RungResult, Settled
 from tailtune.judge.ceiling import wrong_share
 from tailtune.judge.constraints import Targets
@@ -283,15 +283,15 @@ def curve(task: Task, random: np.random.Generator) -> list[CurvePoint]:
     ]
 
 
-def label_noise(task: Task, dev: Rows, random: np.random.Generator) -> LabelNoise | None:
+def label_noise(task: Task, rows: Rows, split: Split, random: np.random.Generator) -> LabelNoise | None:
     """What the check of labels says; None where it finds none, as in most tasks, and for objects, which have none."""
     if task.kind != "label noise":
         return None
-    missed: Bools = ~dev.answers["probe"].score.right
-    chance = np.where(dev.wrong_labels, task.finds, np.where(missed, task.mistakes, 0.0))
-    suspect = random.random(task.dev_rows) < chance
-    wrong = wrong_share(suspect, missed, [None] * task.dev_rows)
-    return LabelNoise(split="dev", rows=task.dev_rows, suspect_rows=int(suspect.sum()), wrong=wrong)
+    missed: Bools = ~rows.answers["probe"].score.right
+    chance = np.where(rows.wrong_labels, task.finds, np.where(missed, task.mistakes, 0.0))
+    suspect = random.random(missed.size) < chance
+    wrong = wrong_share(suspect, missed, [None] * missed.size)
+    return LabelNoise(split=split, rows=missed.size, suspect_rows=int(suspect.sum()), wrong=wrong)
 
 
 def evidence(

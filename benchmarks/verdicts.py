@@ -24,7 +24,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import _old_rules as old
@@ -41,12 +41,13 @@ from tailtune.judge.constraints import needed, servable, stays
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.net_value import Weighed
 from tailtune.judge.scores import compare
-from tailtune.judge.sequential import Look, look
+from tailtune.judge.sequential import InterimAnalysis, interim_analysis
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec
 EXPERIMENT_USD = 0.10  # as TrainSpec
 SPLITS = 4  # test splits on which a trained fine-tune is judged; the verdict is the first one's, coverage is of all
+MORE_LABELS = "label more rows first"  # as reasons say it
 MANY = 300  # dev rows from which a verdict is expected
 VERDICTS: tuple[Verdict, ...] = ("stay", "fine-tune", "not-yet")
 Rules = Literal["new", "old"]
@@ -104,7 +105,7 @@ def measure(task: Task, dev: Rows, tally: Tally) -> Measured:
     for place, name in enumerate(PROMPTS):
         rows, seen = buy(task, dev, name, best)
         settled: Settled = seen.settled if seen.settled and rows < task.dev_rows else "all rows"
-        note_look(task, name, best, seen, settled, tally)
+        note_analysis(task, name, best, seen, settled, tally)
         found.answers[name] = bought = dev.answers[name].first(rows)
         if settled != "all rows":
             found.sequences[name] = seen.quality
@@ -123,14 +124,14 @@ def measure(task: Task, dev: Rows, tally: Tally) -> Measured:
     return found
 
 
-def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, Look]:
-    """Rows bought, and the last look at them."""
+def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, InterimAnalysis]:
+    """Rows bought, and the last interim analysis of them."""
     rows, alone = 0, task.group == 1
     while True:
         rows = min(task.dev_rows, rows + BATCH if rows else FIRST)
         if not alone:  # bought to the end in any case
             rows = task.dev_rows
-        seen = look(
+        seen = interim_analysis(
             dev.answers[name].outcomes[:rows],
             dev.answers[best].outcomes[:rows],
             most_items=task.fields + (1 if task.always_missed else 0),
@@ -143,7 +144,7 @@ def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, Look]:
             return rows, seen
 
 
-def note_look(task: Task, name: str, best: str, seen: Look, settled: Settled, tally: Tally) -> None:
+def note_analysis(task: Task, name: str, best: str, seen: InterimAnalysis, settled: Settled, tally: Tally) -> None:
     """Note whether sequences hold the truth, where rows are alone and labels right."""
     if task.group > 1 or task.wrong_labels:
         return
@@ -156,7 +157,7 @@ def note_look(task: Task, name: str, best: str, seen: Look, settled: Settled, ta
 
 
 def settled_wrong(task: Task, name: str, best: str, settled: Settled) -> bool:
-    """Whether buying stopped for what is not true, as `look` defines it."""
+    """Whether buying stopped for what is not true, as `interim_analysis` defines it."""
     right, gap = task.ways[name].right, task.ways[name].right - task.ways[best].right
     if settled == "stays":
         return right < task.targets.quality
@@ -168,7 +169,7 @@ def judged(task: Task, random: np.random.Generator, tally: Tally) -> Judged:
     """What a user would be told at the end, from what can be measured, and what the old rules would have told them."""
     dev, test = (answered(task, rows, random) for rows in (task.dev_rows, task.test_rows))
     measured, points = measure(task, dev, tally), curve(task, random)
-    known = evidence(task, measured.rungs, points, label_noise(task, dev, random))
+    known = evidence(task, measured.rungs, points, label_noise(task, dev, "dev", random))
     then = old.verdict(task, measured.answers, measured.sequences, points, test)
     now = verdict_of(task, known, test, random, tally)
     return Judged(task, right_verdict(task), is_clear(task), now, then)
@@ -182,13 +183,14 @@ def verdict_of(
     best = decided.best.name
     if not before.may_train(decided, "auto", task.train_usd, EXPERIMENT_USD).yes:
         alone = final.OnTest(rung=candidate(task, best, test.answers[best]))
-        return final.untrained(alone, decided.verdict, known, task.targets)[0], decided.cause == "labels"
+        return final.untrained(alone, decided.verdict, known, task.targets)[0], MORE_LABELS in decided.reason
+    noise = label_noise(task, test, "test", random)
     further = (answered(task, task.test_rows, random) for _ in range(SPLITS - 1))
-    splits = [tested_on(task, best, rows) for rows in (test, *further)]
+    splits = [replace(tested_on(task, best, rows), labels=noise) for rows in (test, *further)]
     for tested in splits:
         cover(tally, task, tested, final.weigh_on_test(tested, known))
     verdict, reason = final.rule(splits[0], known, task.targets)
-    return verdict, verdict == "not-yet" and "label more" in reason.reason
+    return verdict, verdict == "not-yet" and MORE_LABELS in reason.reason
 
 
 def tested_on(task: Task, best: str, test: Rows) -> final.OnTest:

@@ -54,6 +54,12 @@ def test_a_rung_above_the_line_stays_and_the_line_is_named(values: tuple[float, 
     assert "Majority, which ignores the text, reaches the target too" in outcome.reason
 
 
+def test_no_target_is_advised_where_the_line_is_always_right() -> None:
+    outcome = verdict(replace(evidence(rung("probe", 1.0)), line=rung("majority", 1.0)), TARGETS, 5.0)
+    assert outcome.verdict == "not-yet" and "set targets" not in outcome.reason
+    assert "label more rows of the rarer answers" in outcome.reason
+
+
 def test_a_line_below_the_target_changes_nothing() -> None:
     shown = evidence(rung("probe", 0.9))
     assert verdict(replace(shown, line=rung("majority", 0.3)), TARGETS, 5.0) == verdict(shown, TARGETS, 5.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from judge.evidence import against, candidate, cost_inputs, evidence, paired, product_targets, prompted, rung
+from judge.evidence import against, candidate, cost_inputs, evidence, noise, paired, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
 from tailtune.judge.constraints import Targets
@@ -150,6 +150,21 @@ def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> N
     assert "measure what was not measured, or agree" in open_.reason
     reached = judged(measured(gap(0.003, -0.004, 0.009), rung=candidate("probe", 0.94)))[1]
     assert "short" not in reached.reason
+
+
+def test_labels_that_hide_the_target_are_to_be_fixed_first_and_the_choice_stays() -> None:
+    wrong, targets = noise(0.05, 0.03, 0.08).model_copy(update={"split": "test"}), product_targets(0.98)
+    short = measured(gap(0.003, -0.004, 0.009), labels=wrong)
+    _, stays = judged(short, targets=targets)
+    assert stays.verdict == "stay"
+    assert "the cheaper of two that fall short: the target 98.0 % lies above what the test labels" in stays.reason
+    few = evidence(rung("probe", 0.9), train_rows=3000, gain=0.02)
+    unsure = replace(short, comparison=gap(0.01, -0.001, 0.02))
+    for shown in (few, LOCAL):
+        _, later = judged(unsure, shown, targets)
+        assert later.verdict == "not-yet" and "fix labels first" in later.reason
+        assert "label more" not in later.reason and "test rows show the difference" not in later.reason
+    assert "fix labels first" not in judged(unsure, few)[1].reason  # 94 % can be shown
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,26 @@ majority class, which is never a candidate itself. The first row that holds deci
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
-| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 4 to 8 holds | fine-tune; \
-where 4 alone holds, not yet: a cheaper rung may do |
+| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 5 to 9 holds | fine-tune; \
+where 5 alone holds, not yet: a cheaper rung may do |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
-| 4 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
-| 5 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
-| 6 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
-| 7 | no | either | labels are few and the curve clearly climbs | not yet: label first |
-| 8 | no | either | training is estimated above `train.max_cost_usd` | not yet |
-| 9 | no | either | otherwise | fine-tune |
+| 4 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
+| 5 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
+| 6 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
+| 7 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 8 | no | either | labels are few and the curve clearly climbs | not yet: label first |
+| 9 | no | either | training is estimated above `train.max_cost_usd` | not yet |
+| 10 | no | either | otherwise | fine-tune |
 
 A rung stays by an interval that knows how many rungs were looked at, and by values that reach every floor: with
-head-room they do, unless rare labels are neglected. Where 3 holds and they do not, the answer is *not yet*, too. 4 is
+head-room they do, unless rare labels are neglected. Where 3 holds and they do not, the answer is *not yet*, too. 5 is
 also for one that would stay but for a constraint whose interval reaches what is asked for; it is not for one that 1
-would replace if it did: then more rows would change nothing. Whoever misses by one constraint alone is named. 6 weighs
+would replace if it did: then more rows would change nothing. Whoever misses by one constraint alone is named. 7 weighs
 a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
-change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 7: rows and labels for a
-model that cannot pay are the dearest advice there is. Where 7 holds and a training costs less than
+change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 8: rows and labels for a
+model that cannot pay are the dearest advice there is. 4 takes the high end of the ceiling's interval, and stands before
+5: no number of rows shows what their labels hide. Where 4 or 8 holds and a training costs less than
 `train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is
 the one of highest quality; with dollars, the one of highest net value among those whose error is at most `head_room`
 times the least, and which reach the target if any does.
@@ -43,6 +45,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
 from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Verdict
+from tailtune.judge.ceiling import fix_labels_first
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -142,7 +145,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
         if may_stay(rung, targets, evidence.line, looks) and _worth_over(rung, evidence, targets) <= 0
     ]
     if staying:
-        forbidden = bool(_against(evidence, (), worth, targets, max_train_usd)[1])
+        forbidden = bool(_against(evidence, (), True, worth, targets, max_train_usd)[1])
         if worth <= 0 or forbidden:
             return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
         pays = f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}"
@@ -162,8 +165,9 @@ def _where_none_stays(
     max_train_usd: Usd,
     looks: int,
 ) -> Outcome:
-    """Rows 3 to 9."""
-    cause, against = _against(evidence, open_, _worth_over(best, evidence, targets), targets, max_train_usd)
+    """Rows 3 to 10."""
+    worth = _worth_over(best, evidence, targets)
+    cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
     short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
         if low := below(best, targets.guards):
@@ -223,12 +227,14 @@ def _worth_over(rung: RungResult, evidence: Evidence, targets: Targets) -> float
 
 
 def _against(
-    evidence: Evidence, open_: Sequence[RungResult], worth: float, targets: Targets, max_train_usd: Usd
+    evidence: Evidence, open_: Sequence[RungResult], settled: bool, worth: float, targets: Targets, max_train_usd: Usd
 ) -> tuple[Cause, str]:
     """What speaks against training now, and its words; empty when nothing does."""
     if evidence.reading is not None and evidence.reading.mostly_unreadable:
         unread = evidence.reading.lines[0]
         return "other", f"{unread}, and a fine-tune starts from it: an encoder of their language must come first"
+    if not settled and (wrong := fix_labels_first(evidence.labels, targets.quality)):
+        return "labels", wrong  # a rung that stays has shown the target, whatever the ceiling
     if open_:
         return "rows", _cannot_show(open_, evidence, targets)
     if faulty := _fix_first(evidence, targets):
@@ -339,10 +345,11 @@ def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) ->
     """
     if line is None or line.quality.value < targets.quality or above(best, line):
         return ""
+    most = math.ceil(line.quality.value * 1000) / 1000
+    higher = f"set targets.{targets.metric} above {share(most)}, or " if most < 1 else ""
     return (
         f"{no_better(best, line)} and reaches the target {share(targets.quality)}: {MEASURES[targets.metric].title} "
-        f"cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label more rows "
-        "of the rarer answers, then run again"
+        f"cannot tell here what reads the text; {higher}label more rows of the rarer answers, then run again"
     )
 
 
@@ -355,11 +362,6 @@ def line_note(evidence: Evidence, targets: Targets) -> str:
         f"; but {line.title}, which ignores the text, reaches the target too ({with_interval(line.quality)}): "
         "look at the weakest answers before you rely on it"
     )
-
-
-def pct_up(line: RungResult) -> str:
-    """Quality of the line, rounded up: a target above it is one that the line does not reach."""
-    return share(math.ceil(line.quality.value * 1000) / 1000)
 
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:

@@ -39,7 +39,7 @@ def would_change(
         best: The rung that the verdict names.
         ask: The verdict on other evidence.
     """
-    lines = [target_line(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
+    lines = [*target_lines(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
     if evidence.inputs is not None:
         lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     seen = evidence.cadence
@@ -113,18 +113,22 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
     return lines
 
 
-def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
-    """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
+def target_lines(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> list[str]:
+    """The target at which a rung does, or no longer does; no target makes one do that is not above the line.
+
+    None where the rung does at every target that there is.
+    """
     if line is not None and not above(best, line):
         reached = f"what {line.title} reaches without reading the text"
-        return f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"
+        return [f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"]
     enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
     if stays(best, targets, None):
-        return f"a target {measure} above {share(math.ceil(enough * 1000) / 1000)}: {best.title} would no longer do"
+        most = math.ceil(enough * 1000) / 1000
+        return [f"a target {measure} above {share(most)}: {best.title} would no longer do"] if most < 1 else []
     # Rounded down: at exactly the printed target the rung must do.
     lower = f"{share(math.floor(enough * 1000) / 1000)} or less{_other_targets(best, targets)}"
-    return f"a target {measure} of {lower}: {best.title} would do"
+    return [f"a target {measure} of {lower}: {best.title} would do"]
 
 
 def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:

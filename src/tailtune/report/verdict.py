@@ -22,6 +22,7 @@ from tailtune.core.reports import (
     Settled,
     Verdict,
 )
+from tailtune.judge.ceiling import REVIEW_FIRST
 from tailtune.judge.economics import MONTH_DAYS
 from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
@@ -150,7 +151,7 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
         facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
     title += _target_gap(story, winner.quality.value)
     facts += _against_target(story, winner.quality.value) + _wholly(winner)
-    return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
 
 
 def _not_yet(story: Story, found: EvaluateReport) -> Headline:
@@ -160,7 +161,9 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
     if winner is not None:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" Until then {does} on {counted(found.test_rows, 'test row')} kept back until the end."
-    return Headline("wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline(
+        "wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story)
+    )
 
 
 def _the_best(story: Story, name: str) -> str:
@@ -189,12 +192,25 @@ def _decided(story: Story) -> Headline:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
     tone: Tone = "wait" if found.verdict == "not-yet" else "good"
-    return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
 
 
 def _ceiling(story: Story) -> str:
-    """A sentence where wrong labels cap what can be shown."""
-    return f" {sentence(story.ceiling)}" if story.ceiling else ""
+    """A sentence where wrong labels cap what can be shown, and the reason does not say so already."""
+    reason = story.verdict.reason if story.verdict else ""
+    if not story.ceiling or story.ceiling.removesuffix(REVIEW_FIRST) in reason:
+        return ""
+    return f" {sentence(story.ceiling)}"
+
+
+def _next(story: Story) -> str:
+    """What to do next, as the last sentence; empty where the reason has said it."""
+    steps, kept = [], story.register
+    if kept is not None and kept.promotion.yes:
+        steps.append(f"serve version {kept.version}, which is champion")
+    if story.ceiling:
+        steps.append(f"review the labels that look wrong (tailtune labels {story.use_case} --out FILE.csv)")
+    return f" Next: {', and '.join(steps)}." if steps else ""
 
 
 def _kept_out(story: Story) -> str:
