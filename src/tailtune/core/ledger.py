@@ -36,6 +36,7 @@ STAGE_CATEGORIES: dict[str, Category] = {
     "diagnose": "evaluation",
     "decide": "evaluation",
     "train": "training",
+    "export": "training",
     "evaluate": "evaluation",
     "register": "training",
     "monitor": "drift",

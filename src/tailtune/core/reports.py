@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, model_validator
 
-from tailtune.core.figures import share
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving
@@ -155,37 +155,6 @@ class CurvePoint(Record):
     gain: Estimate | None = Field(
         None, description="Of a doubling, over the last two steps up to here, paired by row; null where there is none."
     )
-
-
-class Reading(Record):
-    """One per encoder and set of texts: how much of the texts it can read, on a sample of them."""
-
-    rows: int = Field(ge=0, description="Texts looked at.")
-    unreadable_rows: int = Field(description="Of these, with half their letters or more unknown to the encoder.")
-    unread_share: float = Field(description="Share of all letters that it reads as unknown, bytes or one by one.")
-    cut_rows: int = Field(description="Of these, longer than max_tokens: what follows is not read.")
-    max_tokens: int = Field(description="Where texts are cut.")
-
-    @property
-    def mostly_unreadable(self) -> bool:
-        """Whether the encoder cannot read most of the texts."""
-        return self.unreadable_rows * 2 > self.rows
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What a person should know, as sentences without a dot; none when all is read."""
-        lines = []
-        if self.unreadable_rows:
-            lines.append(
-                f"the encoder cannot read {self._rows(self.unreadable_rows)}: half their letters or more are unknown "
-                "to it (another script or language)"
-            )
-        if self.cut_rows:
-            lines.append(f"the encoder reads {self.max_tokens} tokens; {self._rows(self.cut_rows)} are longer and cut")
-        return tuple(lines)
-
-    def _rows(self, rows: int) -> str:
-        return f"{share(rows / self.rows)} of the texts ({rows:,} of {self.rows:,} looked at)"
 
 
 class LadderReport(Report):
@@ -468,6 +437,13 @@ class TrainReport(Report):
     resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
 
 
+class ExportReport(Report):
+    """One per export: the files that candidates are served from, and whether they answer as the originals do."""
+
+    models: tuple[ExportedModel, ...] = ()
+    as_they_are: tuple[str, ...] = Field((), description="Titles of candidates that need no encoder.")
+
+
 class CandidateResult(Scored):
     """One per predictor scored on test."""
 
@@ -594,6 +570,7 @@ REPORTS: dict[str, type[Report]] = {
     "diagnose": DiagnoseReport,
     "decide": DecideReport,
     "train": TrainReport,
+    "export": ExportReport,
     "evaluate": EvaluateReport,
     "register": RegisterReport,
 }

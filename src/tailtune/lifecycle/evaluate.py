@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.core.errors import MissingInputError, PartlyAnsweredError, TailTuneError
+from tailtune.core.errors import PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
@@ -22,6 +22,7 @@ from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.final import OnTest, final_verdict
 from tailtune.judge.scores import Score, compare
 from tailtune.judge.slices import by_slice
+from tailtune.lifecycle.candidates import served_folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
@@ -154,20 +155,10 @@ def _folders(context: Context, best_rung: str, trained: bool) -> dict[str, Path]
     Raises:
         MissingInputError: The best rung is not there, or the fine-tune that was decided for.
     """
-    model = context.inputs.folder("train/model")
-    found = {FINE_TUNE: model} if (model / saved.CARD).is_file() else {}
-    local, prompted = (context.inputs.folder(f"{stage}/rungs") for stage in ("ladder", "prompt"))
-    found |= {name: local / name for name in saved.RUNG_KINDS if (local / name).is_dir()}
-    if best_rung in PROMPT_RUNGS and (prompted / best_rung).is_dir():
-        found[best_rung] = prompted / best_rung
-    stage = "prompt" if best_rung in PROMPT_RUNGS else "ladder"
-    for name, made_by in ((best_rung, stage), *(((FINE_TUNE, "train"),) if trained else ())):
-        if name not in found:
-            shown = context.shown(context.inputs.folder(made_by))
-            raise MissingInputError(
-                f"{shown}: no {saved.title(name)}; evaluation needs it", f"tailtune run {context.case.name}"
-            )
-    return found
+    local = context.inputs.folder("ladder/rungs")
+    folders = {FINE_TUNE: served_folder_of(context, FINE_TUNE)} if trained else {}
+    folders |= {name: local / name for name in saved.RUNG_KINDS if (local / name).is_dir()}
+    return folders | {best_rung: served_folder_of(context, best_rung)}
 
 
 def _encoded(context: Context, test: Sequence[Row]) -> CachedEmbed:

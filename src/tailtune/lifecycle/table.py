@@ -65,7 +65,9 @@ PRICES = ("models/prices.yaml",)
 PROMPTS = ("models/${key}/prompts",)
 TRAIN_DEV = _build("curate/train.parquet", "curate/dev.parquet")
 TEST = _build("curate/test.parquet")
-EARLIER_REPORTS = _reports("curate", "validate", "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
+EARLIER_REPORTS = _reports(
+    "curate", "validate", "ladder", "prompt", "diagnose", "decide", "train", "export", "evaluate"
+)
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -135,6 +137,16 @@ STAGES: tuple[Stage, ...] = (
         own_process=True,
     ),
     Stage(
+        name="export",
+        family="training",
+        summary="Export what may win for serving: ONNX, int8 where its answers stay the same.",
+        run="tailtune.lifecycle.export:run",
+        sections=("task",),
+        reads=(*ANSWERS, *TRAIN_DEV, *_build("ladder", "prompt", "train", "decide/ticket.json")),
+        writes=_build("export"),
+        libraries=("torch", "onnx"),
+    ),
+    Stage(
         name="evaluate",
         family="evaluation",
         summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
@@ -144,7 +156,7 @@ STAGES: tuple[Stage, ...] = (
             *ANSWERS,
             *PRICES,
             *TEST,
-            *_build("validate/passed.json", "ladder", "prompt", "train", "decide/ticket.json"),
+            *_build("validate/passed.json", "ladder", "prompt", "train", "export", "decide/ticket.json"),
             *_reports("ladder", "prompt", "diagnose", "decide"),
         ),
         writes=_build("evaluate"),
@@ -157,7 +169,7 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.lifecycle.register.step:run",
         sections=("data", "curate", "split", "prompt", "register", "targets", "value"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
-        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "evaluate"), *EARLIER_REPORTS),
+        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "export", "evaluate"), *EARLIER_REPORTS),
         writes=_build("register"),
         libraries=("mlflow.pyfunc",),
     ),

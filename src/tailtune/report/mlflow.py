@@ -23,6 +23,7 @@ from tailtune.core.reports import (
     DiagnoseReport,
     Economics,
     EvaluateReport,
+    ExportReport,
     LadderReport,
     Paired,
     PromptedRung,
@@ -343,6 +344,28 @@ def _train(report: TrainReport, spec: ModelSpec) -> RunPlan:
     )
 
 
+def _export(report: ExportReport, spec: ModelSpec) -> RunPlan:
+    """A parent, and one child per candidate whose encoder was exported."""
+    names = ", ".join(f"{model.name} {model.weights}" for model in report.models)
+    return RunPlan(
+        name=f"export: {names or 'nothing to export'}",
+        splits=TRAIN_DEV,
+        children=tuple(
+            RunPlan(
+                name=f"{model.title}: {model.weights}",
+                params={"split": "dev", "rung": model.name, "weights": model.weights},
+                metrics=points(
+                    {"megabytes": model.megabytes}
+                    | (estimate_values("same_answer", model.tries[-1].same) if model.tries else {})
+                    | (estimate_values("difference", model.tries[-1].difference) if model.tries else {})
+                ),
+                splits=TRAIN_DEV,
+            )
+            for model in report.models
+        ),
+    )
+
+
 def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:
     """A parent with the comparison, and one child per candidate on test."""
     final = report.final
@@ -400,6 +423,7 @@ _PLANS: dict[type[Report], Callable[[Any, ModelSpec], RunPlan]] = {
     DiagnoseReport: _diagnose,
     DecideReport: _decide,
     TrainReport: _train,
+    ExportReport: _export,
     EvaluateReport: _evaluate,
     RegisterReport: _register,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.records import ENOUGH_GROUPS
 from tailtune.core.reports import (
     CurateReport,
@@ -14,11 +15,11 @@ from tailtune.core.reports import (
     DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
+    ExportReport,
     FailureClass,
     Guard,
     LadderReport,
     PromptReport,
-    Reading,
     RegisterReport,
     Report,
     RungResult,
@@ -388,6 +389,29 @@ def training(story: Story) -> Section | None:
     )
 
 
+def exported(story: Story) -> Section | None:
+    """The files that candidates are served from, and how far they answer as the originals do."""
+    found = story.export
+    if found is None:
+        return None
+    refused = ((model, each) for model in found.models for each in model.tries if not each.passed)
+    as_they_are = Fact(f"{', '.join(found.as_they_are)}: needs no encoder, so it is served as it is")
+    return Section(
+        "Export",
+        "what would be served, without PyTorch",
+        _facts(
+            *(_exported(model) for model in found.models),
+            *(Fact(f"{model.title}, {each.weights}: {each.reason}", "not used") for model, each in refused),
+            as_they_are if found.as_they_are else None,
+        ),
+    )
+
+
+def _exported(model: ExportedModel) -> Fact:
+    size = f"{model.weights}, {model.megabytes:.0f} MB"
+    return Fact(f"{size}; {model.tries[-1].reason}" if model.tries else size, model.title)
+
+
 def test(story: Story) -> Section | None:
     """The test split, opened once: who won, by how much, and why."""
     found = story.evaluate
@@ -505,6 +529,7 @@ OF_STAGE: Mapping[type[Report], Callable[[Story], Section | None]] = {
     DiagnoseReport: failures,
     DecideReport: decision,
     TrainReport: training,
+    ExportReport: exported,
     EvaluateReport: test,
     RegisterReport: registered,
 }

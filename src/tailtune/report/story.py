@@ -18,6 +18,7 @@ from tailtune.core.reports import (
     DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
+    ExportReport,
     FinalVerdict,
     LadderReport,
     PromptedRung,
@@ -55,6 +56,7 @@ class Story:
     diagnose: DiagnoseReport | None = None
     decide: DecideReport | None = None
     train: TrainReport | None = None
+    export: ExportReport | None = None
     evaluate: EvaluateReport | None = None
     register: RegisterReport | None = None
     left_out: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from tailtune.core.reports import (
     DecideReport,
     DiagnoseReport,
     EvaluateReport,
+    ExportReport,
     LadderReport,
     PromptedRung,
     PromptReport,
@@ -130,6 +131,15 @@ def _train(report: TrainReport) -> dict[str, Table]:
     return {"epochs": columns(report.epochs)}
 
 
+def _export(report: ExportReport) -> dict[str, Table]:
+    tries = [
+        {"candidate": model.title, "weights": each.weights, "passed": each.passed, "reason": each.reason}
+        for model in report.models
+        for each in model.tries
+    ]
+    return {"tries": _rows(tries)}
+
+
 def _evaluate(report: EvaluateReport) -> dict[str, Table]:
     return {
         "candidates": _rows([_scored(candidate) for candidate in report.candidates]),
@@ -174,6 +184,7 @@ _TABLES: dict[type[Report], Callable[[Any], dict[str, Table]]] = {
     DiagnoseReport: _diagnose,
     DecideReport: _decide,
     TrainReport: _train,
+    ExportReport: _export,
     EvaluateReport: _evaluate,
     RegisterReport: _register,
 }

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tailtune.core.errors import TailTuneError
 from tailtune.core.json_text import read_object
 from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
+from tailtune.predictors.reading import served_encoder
 from tailtune.tasks.table import FINE_TUNE, FINE_TUNE_TITLE, TASKS, Kind, imported
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
     from tailtune.predictors.base import Embed, Floats, Predictor
+    from tailtune.predictors.onnx_graph import Source
     from tailtune.predictors.prompted.codec import Codec
 
 CARD = "predictor.json"
@@ -74,23 +76,45 @@ def load(folder: Path, embed: Embed | None = None) -> Predictor:
     """Bring back a saved predictor.
 
     Args:
-        folder: What `save` wrote, with its card.
-        embed: The encoder to use; the embedded one is loaded when None and needed.
+        folder: What `save` wrote, with its card; one that was exported brings its own encoder.
+        embed: The encoder to use where it brings none; the embedded one is loaded when None and needed.
+
+    Raises:
+        TailTuneError: No card, or a kind this version does not know.
+    """
+    loaded: Predictor
+    kind, saved_class = str(_card(folder).get("kind")), _class(folder)
+    if kind not in RUNG_KINDS:
+        loaded = saved_class.load(folder)
+        return loaded
+    exported = served_encoder(folder)
+    more = (codec_from,) if kind in PROMPTED_KINDS else ()
+    loaded = saved_class.load(folder, _on_demand(exported) if exported else embed or _on_demand(None), *more)
+    return loaded
+
+
+def source(folder: Path) -> Source | None:
+    """The encoder to export for a saved predictor, on PyTorch; None for one that has none.
+
+    Raises:
+        TailTuneError: No card, or a kind this version does not know.
+    """
+    find = getattr(_class(folder), "source", None)
+    found: Source | None = None if find is None else find(folder)
+    return found
+
+
+def _class(folder: Path) -> Any:
+    """The class that a folder's card names.
 
     Raises:
         TailTuneError: No card, or a kind this version does not know.
     """
     kind = str(_card(folder).get("kind"))
-    loaded: Predictor
-    for task in TASKS.values():
-        if kind == (task.fine_tune.saved_as or task.fine_tune.name):
-            loaded = task.fine_tune.load_class().load(folder)
-            return loaded
-    if kind not in RUNG_KINDS:
+    tuned = {task.fine_tune.saved_as or task.fine_tune.name: task.fine_tune for task in TASKS.values()}
+    if kind not in tuned and kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")
-    more = (codec_from,) if kind in PROMPTED_KINDS else ()
-    loaded = RUNG_KINDS[kind].load_class().load(folder, embed or _embed_on_demand(), *more)
-    return loaded
+    return (tuned.get(kind) or RUNG_KINDS[kind]).load_class()
 
 
 def codec_from(card: Mapping[str, Any]) -> Codec:
@@ -106,15 +130,19 @@ def _card(folder: Path) -> dict[str, Any]:
     return read_object(folder / CARD)
 
 
-def _embed_on_demand() -> Embed:
-    """The embedded encoder, loaded when the first text comes: rungs that never embed need neither it nor torch."""
+def _on_demand(folder: Path | None) -> Embed:
+    """An encoder, loaded when the first text comes: rungs that never embed need neither it nor torch.
+
+    Args:
+        folder: An exported encoder; the embedded one when None.
+    """
     loaded: list[Embed] = []
 
     def embed(texts: Sequence[str]) -> Floats:
         if not loaded:
             from tailtune.predictors.encoder import Encoder
 
-            loaded.append(Encoder.load().embed)
+            loaded.append(Encoder.load(folder).embed)
         return loaded[0](texts)
 
     return embed

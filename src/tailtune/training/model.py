@@ -20,7 +20,7 @@ from transformers.utils import logging
 
 from tailtune.core.errors import TrainingError
 from tailtune.predictors.bert import Bert, Linear, additive, attention, load_bert
-from tailtune.predictors.encoder import has_fast_bf16
+from tailtune.predictors.torch_encoder import has_fast_bf16
 
 _REPEATS = 8
 _WORTH = 1.2

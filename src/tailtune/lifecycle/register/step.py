@@ -10,13 +10,13 @@ from pathlib import Path
 from tailtune.config.endpoints import also_listed
 from tailtune.config.prices import list_usd
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.core.errors import MissingInputError
 from tailtune.core.figures import memory, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
 from tailtune.core.run_plan import scored_values
 from tailtune.lifecycle.bundle import Bought, needs
+from tailtune.lifecycle.candidates import served_folder_of
 from tailtune.lifecycle.carried_code import copy_code
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
@@ -28,7 +28,6 @@ from tailtune.services.mlflow import prompts, registry
 from tailtune.services.mlflow.presence import is_registered
 from tailtune.services.mlflow.registry import CHAMPION, Stored, Version
 from tailtune.tasks import saved
-from tailtune.tasks.table import FINE_TUNE
 
 
 def run(context: Context) -> RegisterReport:
@@ -42,7 +41,7 @@ def run(context: Context) -> RegisterReport:
     """
     case, inputs = context.case, context.inputs
     evaluated, test = inputs.report(EvaluateReport), inputs.rows("test")
-    folder = _folder(context, evaluated.winner)
+    folder = served_folder_of(context, evaluated.winner)
     model = case.spec.register_.model or case.name
     prompted = evaluated.winner in PROMPT_RUNGS
     local_model = model_of(folder, context.settings.weights_root(context.project)) if prompted else None
@@ -94,23 +93,6 @@ def run(context: Context) -> RegisterReport:
 def _example(test: Sequence[Row]) -> str:
     """A text of middle length: the text that the predictor is tried with must be one that it really answers."""
     return sorted((row.text for row in test), key=len)[len(test) // 2]
-
-
-def _folder(context: Context, winner: str) -> Path:
-    """The winner's files.
-
-    Raises:
-        MissingInputError: They are not there.
-    """
-    if winner == FINE_TUNE:
-        folder = context.inputs.folder("train/model")
-    else:
-        folder = context.inputs.folder(f"{'prompt' if winner in PROMPT_RUNGS else 'ladder'}/rungs/{winner}")
-    if not (folder / saved.CARD).is_file():
-        raise MissingInputError(
-            f"{context.shown(folder)}: the winner's files are not there", f"tailtune run {context.case.name}"
-        )
-    return folder
 
 
 @contextmanager

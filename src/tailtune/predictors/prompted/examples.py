@@ -208,6 +208,11 @@ class Nearest:
         _save(folder, "nearest", self._examples, {"index": self._index}, self.note, self._shots)
 
 
+def chosen_by_text(folder: Path) -> bool:
+    """Whether a saved rung's examples are the nearest ones of each text."""
+    return bool(load_arrays(folder)[1]["choice"] == "nearest")
+
+
 def load_examples(folder: Path, embed: Embed, codec: Codec) -> Examples:
     """Read what `save` wrote."""
     arrays, meta = load_arrays(folder)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailtune.config.endpoints import require_listed
 from tailtune.config.prompting import LanguageModelSpec
@@ -17,10 +17,13 @@ from tailtune.core.language import Ask, LanguageModel, OnReply, Reply
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec, CodecFrom, Problem, first_answer
-from tailtune.predictors.prompted.examples import Choice, Example, Examples, fit_examples, load_examples
+from tailtune.predictors.prompted.examples import Choice, Example, Examples, chosen_by_text, fit_examples, load_examples
 from tailtune.predictors.prompted.fitting import Fitter, Prompt
 from tailtune.predictors.prompted.opening import CARD, declared, open_model
 from tailtune.predictors.prompted.templates import Template
+
+if TYPE_CHECKING:
+    from tailtune.predictors.onnx_graph import Source
 
 _REFUSED = ("content_filter", "refusal")
 _REASONING_TOKENS = 80  # two or three short sentences
@@ -152,6 +155,13 @@ class Prompted:
             "reasoning": self.reasoning,
         }
         (folder / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def source(cls, folder: Path) -> Source | None:
+        """The encoder to export: the embedded one where examples are chosen by text; else None."""
+        from tailtune.predictors.onnx_graph import embedded_encoder
+
+        return embedded_encoder() if chosen_by_text(folder) else None
 
     @classmethod
     def load(cls, folder: Path, embed: Embed, codec_from: CodecFrom) -> Prompted:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING
 
 from tailtune.core.json_text import parse_json
-from tailtune.predictors.adapter import TAILTUNE, Adapted
-from tailtune.predictors.base import Floats
-from tailtune.predictors.bert import Bert, mean_pool, settled
-from tailtune.predictors.encoder import Tokens, by_length, pad
+from tailtune.predictors.base import Embed, Floats, softmax
+from tailtune.predictors.encoder import Encoder, Tokens
+from tailtune.predictors.fine_tuned import TAILTUNE, FineTuned
+from tailtune.predictors.reading import encoder_path
 from tailtune.tasks.classification.rungs import Classifier
+
+if TYPE_CHECKING:
+    from tailtune.predictors.onnx_graph import Source
 
 LABELS = "labels.json"
 POOLING = "mean-l2"
@@ -23,32 +22,45 @@ POOLING = "mean-l2"
 
 
 class LoraPredictor(Classifier):
-    """Encoder with merged LoRA weights, linear head and softmax temperature; fp32, on the CPU."""
+    """Encoder with merged LoRA weights, linear head and softmax temperature; on the CPU.
 
-    def __init__(self, bert: Bert, tokens: Tokens, weight: Tensor, bias: Tensor, labels: Sequence[str]) -> None:
+    Attributes:
+        embed: The encoder's unit sentence vectors.
+    """
+
+    def __init__(self, embed: Embed, weight: Floats, bias: Floats, labels: Sequence[str]) -> None:
         """Join the parts; `weight` (classes, width) and `bias` (classes,) are already divided by the temperature."""
-        self.labels = tuple(labels)
-        self._bert, self._tokens, self._weight, self._bias = bert, tokens, weight, bias
+        self.labels, self.embed = tuple(labels), embed
+        self._weight, self._bias = weight, bias
 
     @classmethod
     def load(cls, folder: Path, encoder: Path | None = None) -> LoraPredictor:
-        """Read what the train stage's artifact holds.
+        """Read what the train stage's artifact holds, or the export stage's.
 
         Args:
-            folder: With `adapter/`, `head.safetensors`, `labels.json` and `tailtune.json`.
+            folder: With `head.safetensors`, `labels.json`, `tailtune.json`, and `encoder/` or `adapter/`.
             encoder: The base encoder's folder; the embedded one when None.
 
         Raises:
             MissingInputError: A file is absent, or the encoder's package is.
             ValueError: The adapter or the pooling is of a kind this reader does not know.
         """
-        found = Adapted.load(folder, [LABELS], encoder)
-        pooling, temperature = found.notes["pooling"], found.notes["temperature"]
+        tuned = FineTuned.load(folder, [LABELS], encoder)
+        pooling, temperature = tuned.notes["pooling"], tuned.notes["temperature"]
         if pooling != POOLING:
             raise ValueError(f"{folder / TAILTUNE}: pooling {pooling!r}, expected {POOLING!r}")
         labels = parse_json((folder / LABELS).read_text(encoding="utf-8"))
-        tokens = Tokens(found.base, found.max_tokens)
-        return cls(found.bert, tokens, found.heads["weight"] / temperature, found.heads["bias"] / temperature, labels)
+        embed = Encoder(tuned.stack, Tokens(tuned.encoder, tuned.max_tokens)).embed
+        return cls(embed, tuned.heads["weight"] / temperature, tuned.heads["bias"] / temperature, labels)
+
+    @classmethod
+    def source(cls, folder: Path) -> Source:
+        """The encoder to export: the base with the adapter merged."""
+        from tailtune.predictors.adapter import merged
+        from tailtune.predictors.onnx_graph import Source
+
+        base = encoder_path()
+        return Source(merged(folder, base), base)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated class probabilities.
@@ -59,15 +71,4 @@ class LoraPredictor(Classifier):
         Returns:
             (n, classes) float32; rows sum to 1, column j is labels[j].
         """
-        out = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        if not texts:
-            return out
-        ids = self._tokens(texts)
-        with torch.inference_mode(), settled(len(texts)):
-            for rows in by_length(ids):
-                out[rows] = self._softmax(*pad([ids[row] for row in rows])).numpy()
-        return out
-
-    def _softmax(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        vectors = functional.normalize(mean_pool(self._bert(ids, mask), mask), dim=1)
-        return functional.linear(vectors, self._weight, self._bias).softmax(dim=1)
+        return softmax(self.embed(texts) @ self._weight.T + self._bias)

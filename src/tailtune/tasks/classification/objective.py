@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from tailtune.core.errors import TrainingError
 from tailtune.core.records import Row
-from tailtune.predictors.adapter import HEAD
 from tailtune.predictors.bert import mean_pool
-from tailtune.predictors.encoder import Tokens, by_length, pad
+from tailtune.predictors.encoder import Tokens, by_length
+from tailtune.predictors.fine_tuned import HEAD
+from tailtune.predictors.torch_encoder import pad
 from tailtune.tasks.classification.fine_tune import LABELS, POOLING
 from tailtune.tasks.classification.linear import MAX_WEIGHTS
 from tailtune.training.calibrate import fit_temperature

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from tailtune.predictors.base import Embed, FitContext, Floats, Rung, load_array
 from tailtune.predictors.nearest import nearest
 from tailtune.predictors.timing import timed
 from tailtune.tasks.classification.linear import feature_limit, fit_linear
+
+if TYPE_CHECKING:
+    from tailtune.predictors.onnx_graph import Source
 
 STRENGTH = 20.0
 """Inverse regularisation of the linear heads."""
@@ -84,6 +87,13 @@ class ClassifierRung(Classifier, Rung[ClassifyContext]):
         learnt = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "embed"}
         arrays = {name: value for name, value in learnt.items() if isinstance(value, np.ndarray)}
         save_arrays(folder, arrays, {name: value for name, value in learnt.items() if name not in arrays})
+
+    @classmethod
+    def source(cls, folder: Path) -> Source | None:
+        """The encoder to export for it; None for a rung that does not embed."""
+        from tailtune.predictors.onnx_graph import embedded_encoder
+
+        return embedded_encoder() if "embed" in {field.name for field in fields(cls)} else None
 
     @classmethod
     def load(cls, folder: Path, embed: Embed) -> Self:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from safetensors.numpy import load_file
 
-from tailtune.predictors.adapter import Adapted
+from tailtune.predictors.base import Floats
+from tailtune.predictors.fine_tuned import HEAD, FineTuned
+from tailtune.predictors.reading import encoder_path
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Extraction
-from tailtune.tasks.extraction.heads import Layout, TextScores, TokenStates, score
+from tailtune.tasks.extraction.layout import KIND, Layout, TextScores, TokenStates, score_text
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.tag_reading import Calibration, Reading, read
 from tailtune.tasks.extraction.values import LATE_IMPORTS, assemble
-from tailtune.tasks.extraction.windows import Packed, Windows
+from tailtune.tasks.extraction.windows import Windows
+
+if TYPE_CHECKING:
+    from tailtune.predictors.onnx_graph import Source
 
 SCHEMA, CALIBRATION = "schema.json", "calibration"
 
 
 class LoraExtractor:
-    """Encoder with merged LoRA weights, heads, and the schema; fp32, on the CPU."""
+    """Encoder with merged LoRA weights, heads, and the schema; on the CPU."""
 
     late_imports = LATE_IMPORTS
 
     def __init__(
-        self, states: TokenStates, heads: dict[str, Tensor], schema: ObjectSchema, calibration: Calibration
+        self, states: TokenStates, heads: Mapping[str, Floats], schema: ObjectSchema, calibration: Calibration
     ) -> None:
         """Join the parts; most callers want `LoraExtractor.load`."""
         self.schema, self.layout = schema, Layout.of(schema)
@@ -34,10 +40,10 @@ class LoraExtractor:
 
     @classmethod
     def load(cls, folder: Path, encoder: Path | None = None) -> LoraExtractor:
-        """Read what the train stage's artifact holds.
+        """Read what the train stage's artifact holds, or the export stage's.
 
         Args:
-            folder: With `adapter/`, `head.safetensors`, `schema.json` and `tailtune.json`.
+            folder: With `head.safetensors`, `schema.json`, `tailtune.json`, and `encoder/` or `adapter/`.
             encoder: The base encoder's folder; the embedded one when None.
 
         Raises:
@@ -45,12 +51,21 @@ class LoraExtractor:
             SpecError: The schema cannot be read.
             ValueError: The adapter is of a kind this reader does not know.
         """
-        found = Adapted.load(folder, [SCHEMA], encoder)
-        noted = found.notes[CALIBRATION]
+        tuned = FineTuned.load(folder, [SCHEMA], encoder, KIND)
+        noted = tuned.notes[CALIBRATION]
         calibration = Calibration(noted["tags"], tuple(noted["classes"]), noted["given"], noted["absent"])
-        states = TokenStates(found.bert, Windows(found.base, found.max_tokens), found.heads)
+        states = TokenStates(tuned.stack, Windows(tuned.encoder, tuned.max_tokens))
         schema = load_schema(folder / SCHEMA, str(folder / SCHEMA), "tailtune run <use-case>")
-        return cls(states, found.heads, schema, calibration)
+        return cls(states, tuned.heads, schema, calibration)
+
+    @classmethod
+    def source(cls, folder: Path) -> Source:
+        """The encoder to export: the base with the adapter merged."""
+        from tailtune.predictors.adapter import merged
+        from tailtune.predictors.onnx_graph import Source
+
+        base = encoder_path()
+        return Source(merged(folder, base), base, load_file(folder / HEAD).get(KIND))
 
     def answer(self, texts: Sequence[str]) -> list[Extraction]:
         """One object per text, valid against the schema, with a confidence for each field.
@@ -70,12 +85,8 @@ class LoraExtractor:
     def scores(self, texts: Sequence[str]) -> list[TextScores]:
         """The heads' logits of each text."""
         rows = self._states.windows(texts) if texts else []
-        found: dict[int, TextScores] = {}
-
-        def keep(numbers: list[int], packed: Packed, states: Tensor) -> None:
+        scores: dict[int, TextScores] = {}
+        for number, states in self._states.each(rows):
             with timed("infer"):
-                split = score(self._heads, self.layout, states, packed.present).of_texts([rows[at] for at in numbers])
-            found.update(zip(numbers, split, strict=True))
-
-        self._states.each(rows, keep)
-        return [found[at] for at in range(len(rows))]
+                scores[number] = score_text(self._heads, self.layout, rows[number], states)
+        return [scores[number] for number in range(len(rows))]

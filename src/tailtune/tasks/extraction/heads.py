@@ -1,185 +1,97 @@
-"""What stands on the encoder's states: one tag for each word, one class for each field that is read from all of them.
+"""The heads of an extractor while they learn, on PyTorch: their tensors, their scores with gradients, their loss.
 
-Spans are tags of words, BIO: `B-` for a span's first word, `I-` for the others, `O` outside. Tag 0 is `O`; field j has
-`B-` at 1 + 2 j and `I-` at 2 + 2 j (Ramshaw and Marcus 1995, Text Chunking). The same heads are trained with a LoRA
-adapter (objective.py) and on the frozen encoder (rungs/).
+What they mean, and how they score where nothing is learnt, is in layout.py; a test holds the two scores equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tailtune.core.records import Span
-from tailtune.predictors.base import Floats
-from tailtune.predictors.bert import Bert, settled
-from tailtune.predictors.encoder import BATCH_TOKENS, by_length
-from tailtune.predictors.timing import timed
-from tailtune.tasks.extraction.annotations import Values
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
-from tailtune.tasks.extraction.windows import Ints, Packed, Windowed, Windows, pack
+from tailtune.predictors.torch_encoder import pad
+from tailtune.tasks.extraction.layout import (
+    CLASS_BIAS,
+    CLASS_WEIGHT,
+    KIND,
+    NOWHERE,
+    QUERY,
+    TAG_BIAS,
+    TAG_WEIGHT,
+    Layout,
+    TextScores,
+)
+from tailtune.tasks.extraction.windows import Ints, Windowed
 
-OUTSIDE = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """One per labelled text.
-
-    Attributes:
-        tags: (words,) int64.
-        widened: Spans that begin or end inside a word: the tags say the whole word.
-        lost: Spans that got no word of their own: none lies under them, or another span was there first.
-    """
-
-    tags: Ints
-    widened: int
-    lost: int
-
-
-@dataclass(frozen=True)
-class TagSet:
-    """One per use case: the fields whose values stand in the text, in the schema's order."""
-
-    names: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """How many tags there are: an odd number."""
-        return 1 + 2 * len(self.names)
-
-    def begin(self, name: str) -> int:
-        """The `B-` tag of a field; its `I-` tag is the next one."""
-        return 1 + 2 * self.names.index(name)
-
-    def tag(self, words: Windowed, spans: Sequence[Span]) -> Tagged:
-        """Tag the words under spans; the first span wins where two touch one word.
-
-        Args:
-            words: Of the text.
-            spans: Sorted by start; labels that are no field of the set are passed over.
-        """
-        tags = np.zeros(len(words.starts), dtype=np.int64)
-        widened = lost = 0
-        for span in spans:
-            if span.label not in self.names:
-                continue
-            first = int(np.searchsorted(words.ends, span.start, side="right"))
-            after = int(np.searchsorted(words.starts, span.end, side="left"))
-            free = [at for at in range(first, after) if tags[at] == OUTSIDE]
-            if not free:
-                lost += 1
-                continue
-            begin = self.begin(span.label)
-            tags[free[0]] = begin
-            tags[free[0] + 1 : free[-1] + 1] = begin + 1
-            widened += bool(words.starts[first] < span.start or words.ends[after - 1] > span.end)
-        return Tagged(tags, widened, lost)
-
-    def spans(self, words: Windowed, tags: Sequence[int]) -> list[tuple[Span, int, int]]:
-        """Read tags as spans, each with its first word and the word after its last, sorted by start.
-
-        Args:
-            words: Of the text.
-            tags: (words,), a legal sequence; an `I-` that continues nothing begins a span.
-        """
-        found: list[tuple[Span, int, int]] = []
-        open_at, field = -1, -1
-        for at, tag in enumerate((*tags, OUTSIDE)):
-            inside = tag != OUTSIDE and tag % 2 == 0 and (tag - 2) // 2 == field
-            if inside:
-                continue
-            if field >= 0:
-                span = Span(int(words.starts[open_at]), int(words.ends[at - 1]), self.names[field])
-                found.append((span, open_at, at))
-            open_at, field = (at, (tag - 1) // 2) if tag != OUTSIDE else (-1, -1)
-        return found
-
-
-NOWHERE = -100
-"""Target of what is not learnt from: padding, and a value that the field's choices lack."""
 CLASS_SHARE = 0.3
 """Weight of one classified field against all tags of a text."""
 
-KIND, TAG_WEIGHT, TAG_BIAS = "kind.weight", "tag.weight", "tag.bias"
-QUERY, CLASS_WEIGHT, CLASS_BIAS = "field.query", "field.weight", "field.bias"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One per use case: what the heads' rows mean.
-
-    Attributes:
-        tags: Of fields that stand in the text.
-        fields: Classified fields, in the schema's order.
-        classes: Their values, one tuple for each field; None is the class without a value.
-    """
-
-    tags: TagSet
-    fields: tuple[str, ...]
-    classes: tuple[tuple[str | bool | None, ...], ...]
-
-    @classmethod
-    def of(cls, schema: ObjectSchema) -> Layout:
-        """What a schema asks for."""
-        return cls(
-            TagSet(tuple(field.name for field in schema.spanned)),
-            tuple(field.name for field in schema.classified),
-            tuple(_classes(field) for field in schema.classified),
-        )
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many classes each field has."""
-        return [len(values) for values in self.classes]
-
-    def targets(self, values: Values) -> list[int]:
-        """The class number of each classified field; `NOWHERE` for a value that is none of its classes."""
-        found = []
-        for name, classes in zip(self.fields, self.classes, strict=True):
-            value = values.get(name)
-            found.append(next((at for at, choice in enumerate(classes) if choice is value or choice == value), NOWHERE))
-        return found
-
-    def empty(self, width: int, kinds: int, device: str) -> dict[str, Tensor]:
-        """Heads of zeros, gradients on.
-
-        Args:
-            width: Of states.
-            kinds: How many ways of writing a word are distinguished (windows.py); 0 leaves their embedding out.
-            device: Where they are.
-
-        Returns:
-            Tensors by name; a kind of field that the schema lacks has none.
-        """
-        shapes: dict[str, tuple[int, ...]] = {KIND: (kinds, width)} if kinds else {}
-        if self.tags.names:
-            shapes |= {TAG_WEIGHT: (self.tags.size, width), TAG_BIAS: (self.tags.size,)}
-        if self.fields:
-            total = sum(self.sizes)
-            shapes |= {QUERY: (len(self.fields), width), CLASS_WEIGHT: (total, width), CLASS_BIAS: (total,)}
-        return {name: torch.zeros(shape, device=device, requires_grad=True) for name, shape in shapes.items()}
-
 
 @dataclass(frozen=True, slots=True)
-class TextScores:
-    """One per text.
+class Packed:
+    """One per batch: windows stacked for the encoder, and where each row's states lie among them.
 
     Attributes:
-        words: Of the text.
-        tags: (words, tags) logits; None without fields that stand in the text.
-        classes: For each classified field (classes,) logits.
+        ids: (windows, t) int64.
+        kinds: (windows, t) int64, how each token's word is written.
+        mask: (windows, t) bool, True = real token; None when nothing is padded.
+        index: (n, 1 + words) int64 into the windows laid end to end: first `[CLS]`, then each word. Padded with 0.
+        present: (n, 1 + words) bool, True = not padding.
     """
 
-    words: Windowed
-    tags: Floats | None
-    classes: tuple[Floats, ...]
+    ids: Tensor
+    kinds: Tensor
+    mask: Tensor | None
+    index: Tensor
+    present: Tensor
+
+    def states(self, hidden: Tensor) -> Tensor:
+        """Hidden states (windows, t, width) in the order of `index` → (n, 1 + words, width) float32."""
+        flat = hidden.reshape(-1, hidden.shape[2])
+        return flat[self.index.to(flat.device)].float()
+
+
+def pack(rows: Sequence[Windowed]) -> Packed:
+    """Stack rows, at least one, for the encoder."""
+    stacked, mask = pad([window for row in rows for window in row.ids])
+    kinds, _ = pad([window for row in rows for window in row.kinds])
+    width = stacked.shape[1]
+    longest = 1 + max(len(row.starts) for row in rows)
+    index = np.zeros((len(rows), longest), dtype=np.int64)
+    present = np.zeros((len(rows), longest), dtype=bool)
+    before = 0
+    for at, row in enumerate(rows):
+        words = 1 + len(row.starts)
+        index[at, 0] = before * width
+        index[at, 1:words] = (before + row.window) * width + row.column
+        present[at, :words] = True
+        before += len(row.ids)
+    return Packed(stacked, kinds, mask, torch.from_numpy(index), torch.from_numpy(present))
+
+
+def empty_heads(layout: Layout, width: int, kinds: int, device: str) -> dict[str, Tensor]:
+    """Heads of zeros, gradients on.
+
+    Args:
+        layout: What their rows mean.
+        width: Of states.
+        kinds: How many ways of writing a word are distinguished (windows.py); 0 leaves their embedding out.
+        device: Where they are.
+
+    Returns:
+        Tensors by name; a kind of field that the schema lacks has none.
+    """
+    shapes: dict[str, tuple[int, ...]] = {KIND: (kinds, width)} if kinds else {}
+    if layout.tags.names:
+        shapes |= {TAG_WEIGHT: (layout.tags.size, width), TAG_BIAS: (layout.tags.size,)}
+    if layout.fields:
+        total = sum(layout.sizes)
+        shapes |= {QUERY: (len(layout.fields), width), CLASS_WEIGHT: (total, width), CLASS_BIAS: (total,)}
+    return {name: torch.zeros(shape, device=device, requires_grad=True) for name, shape in shapes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +125,7 @@ def score(heads: Mapping[str, Tensor], layout: Layout, states: Tensor, present: 
     not scaled: a phrase among a hundred words must be found within a few hundred steps.
 
     Args:
-        heads: Tensors by name, as `Layout.empty` shapes them.
+        heads: Tensors by name, as `empty_heads` shapes them.
         layout: What their rows mean.
         states: (n, 1 + words, width) float32: `[CLS]`, then the words.
         present: (n, 1 + words) bool, True = not padding.
@@ -278,100 +190,7 @@ def log_shares(counts: Ints) -> Tensor:
     return torch.from_numpy(np.log(smooth / smooth.sum())).float()
 
 
-def _classes(field: FieldSpec) -> tuple[str | bool | None, ...]:
-    values: tuple[str | bool | None, ...] = (False, True) if field.kind == "flag" else field.choices
-    return (*values, None) if field.nullable else values
-
-
-def best_tags(scores: Floats) -> Ints:
-    """The legal tag sequence of the highest sum: an `I-` tag stands only behind a tag of its own field.
-
-    Nearly always the sequence of each word's best tag is legal already, and then it is the best legal one. Else Viterbi
-    runs, which needs no matrix of transitions here: every tag but `I-` may follow every tag (Viterbi 1967).
-
-    Args:
-        scores: (words, tags) of one text, finite; tag 0 is `O`, `B-` tags are odd, each followed by its `I-`.
-
-    Returns:
-        (words,) int64.
-    """
-    greedy: Ints = scores.argmax(axis=1)
-    return greedy if is_legal(greedy) else _viterbi(scores)
-
-
-def is_legal(tags: Ints) -> bool:
-    """Whether each `I-` tag follows a tag of its own field."""
-    inner = (tags != 0) & (tags % 2 == 0)
-    if not inner.any():
-        return True
-    before = np.concatenate(([0], tags[:-1]))
-    return bool(((before == tags) | (before == tags - 1))[inner].all())
-
-
-def _viterbi(scores: Floats) -> Ints:
-    """Best sums by last tag, word by word, then the path back."""
-    words, tags = scores.shape
-    best = scores[0].astype(np.float64)
-    best[2::2] = -np.inf
-    back = np.zeros((words, tags), dtype=np.int64)
-    begins = np.arange(1, tags, 2)
-    for at in range(1, words):
-        top = int(best.argmax())
-        back[at] = top
-        now = scores[at] + best[top]
-        own = np.where(best[1::2] >= best[2::2], begins, begins + 1)
-        back[at, 2::2] = own
-        now[2::2] = scores[at, 2::2] + best[own]
-        best = now
-    return _path(back, int(best.argmax()))
-
-
-def _path(back: NDArray[np.int64], last: int) -> Ints:
-    path = np.empty(len(back), dtype=np.int64)
-    for at in range(len(back) - 1, -1, -1):
-        path[at] = last
-        last = int(back[at, last])
-    return path
-
-
 def extra_of(heads: Mapping[str, Tensor], packed: Packed) -> Tensor | None:
     """What is added to each token's embedding: how its word is written. None where the heads have no such table."""
     table = heads.get(KIND)
     return None if table is None else functional.embedding(packed.kinds.to(table.device), table)
-
-
-def batches(rows: Sequence[Windowed], batch_tokens: int = BATCH_TOKENS) -> Iterator[list[int]]:
-    """Row numbers in batches of similar length; a row's windows stay together."""
-    return by_length([range(row.tokens) for row in rows], batch_tokens)
-
-
-class TokenStates:
-    """An encoder as extraction uses it: a state for each word of a text, and one for the text."""
-
-    def __init__(self, bert: Bert, windows: Windows, heads: Mapping[str, Tensor] | None = None) -> None:
-        """Join an encoder and its windows; of `heads` only the embedding of how words are written is used."""
-        self._bert, self._heads = bert, heads or {}
-        self.windows = windows
-
-    @property
-    def width(self) -> int:
-        """Length of a state (384 for MiniLM)."""
-        return self._bert.width
-
-    def of(self, packed: Packed) -> Tensor:
-        """States of a batch → (n, 1 + words, width) float32: `[CLS]`, then the words."""
-        return packed.states(self._bert(packed.ids, packed.mask, extra_of(self._heads, packed)))
-
-    def each(self, rows: Sequence[Windowed], on_batch: Callable[[list[int], Packed, Tensor], None]) -> None:
-        """Encode rows in batches of similar length.
-
-        Args:
-            rows: Windowed texts.
-            on_batch: Called with the numbers of some rows, the rows packed, and their states.
-        """
-        with torch.inference_mode(), settled(len(rows)):
-            for numbers in batches(rows):
-                with timed("infer"):
-                    packed = pack([rows[number] for number in numbers])
-                    states = self.of(packed)
-                on_batch(numbers, packed, states)

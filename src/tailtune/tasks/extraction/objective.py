@@ -15,25 +15,14 @@ from torch.nn import functional
 
 from tailtune.core.errors import TrainingError
 from tailtune.core.records import Row, Span
-from tailtune.predictors.adapter import HEAD
+from tailtune.predictors.fine_tuned import HEAD
 from tailtune.tasks.extraction.annotations import Annotation, canonical
 from tailtune.tasks.extraction.fine_tune import CALIBRATION, SCHEMA
-from tailtune.tasks.extraction.heads import (
-    NOWHERE,
-    Layout,
-    Scores,
-    Tagged,
-    TextScores,
-    batches,
-    best_tags,
-    extra_of,
-    loss,
-    score,
-    start_biases,
-)
+from tailtune.tasks.extraction.heads import Packed, Scores, empty_heads, extra_of, loss, pack, score, start_biases
+from tailtune.tasks.extraction.layout import NOWHERE, Layout, Tagged, TextScores, batches
 from tailtune.tasks.extraction.schema import ObjectSchema
-from tailtune.tasks.extraction.tag_reading import Calibration, read
-from tailtune.tasks.extraction.windows import KINDS, Packed, Windowed, Windows, pack
+from tailtune.tasks.extraction.tag_reading import Calibration, best_tags, read
+from tailtune.tasks.extraction.windows import KINDS, Windowed, Windows
 from tailtune.training.calibrate import fit_power, fit_temperature
 from tailtune.training.loop import micro_batches
 from tailtune.training.model import AdaptedEncoder
@@ -196,7 +185,7 @@ class FieldObjective(Objective):
         self.lost = sum(target.tagged.lost for target in self._targets)
         self.lengths = [row.tokens for row in self._rows]
         self._mean_words = max(1.0, float(np.mean([len(row.starts) for row in self._rows])))
-        self.heads = self._layout.empty(model.width, KINDS if goal.writing else 0, model.device)
+        self.heads = empty_heads(self._layout, model.width, KINDS if goal.writing else 0, model.device)
         self.calibration = Calibration()
 
     def start(self, model: AdaptedEncoder) -> None:

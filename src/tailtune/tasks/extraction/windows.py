@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
-from torch import Tensor
 
-from tailtune.predictors.encoder import pad
 from tailtune.predictors.timing import timed
 
 NONE, LOWER, CAPITAL, UPPER, MIXED, DIGITS, CODE, MARK = range(8)
@@ -75,30 +72,6 @@ class Windowed:
     def tokens(self) -> int:
         """Tokens that go through the encoder, all windows together, padded to the longest."""
         return len(self.ids) * len(self.ids[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """One per batch: windows stacked for the encoder, and where each row's states lie among them.
-
-    Attributes:
-        ids: (windows, t) int64.
-        kinds: (windows, t) int64, how each token's word is written.
-        mask: (windows, t) bool, True = real token; None when nothing is padded.
-        index: (n, 1 + words) int64 into the windows laid end to end: first `[CLS]`, then each word. Padded with 0.
-        present: (n, 1 + words) bool, True = not padding.
-    """
-
-    ids: Tensor
-    kinds: Tensor
-    mask: Tensor | None
-    index: Tensor
-    present: Tensor
-
-    def states(self, hidden: Tensor) -> Tensor:
-        """Hidden states (windows, t, width) in the order of `index` → (n, 1 + words, width) float32."""
-        flat = hidden.reshape(-1, hidden.shape[2])
-        return flat[self.index.to(flat.device)].float()
 
 
 class Windows:
@@ -175,24 +148,6 @@ def window_starts(tokens: int, room: int, step: int) -> Ints:
     """
     more = -(-(tokens - room) // step)
     return np.array([*(at * step for at in range(more)), tokens - room], dtype=np.int64)
-
-
-def pack(rows: Sequence[Windowed]) -> Packed:
-    """Stack rows, at least one, for the encoder."""
-    stacked, mask = pad([window for row in rows for window in row.ids])
-    kinds, _ = pad([window for row in rows for window in row.kinds])
-    width = stacked.shape[1]
-    longest = 1 + max(len(row.starts) for row in rows)
-    index = np.zeros((len(rows), longest), dtype=np.int64)
-    present = np.zeros((len(rows), longest), dtype=bool)
-    before = 0
-    for at, row in enumerate(rows):
-        words = 1 + len(row.starts)
-        index[at, 0] = before * width
-        index[at, 1:words] = (before + row.window) * width + row.column
-        present[at, :words] = True
-        before += len(row.ids)
-    return Packed(stacked, kinds, mask, torch.from_numpy(index), torch.from_numpy(present))
 
 
 def _with_marks(text: str, end: int) -> int:

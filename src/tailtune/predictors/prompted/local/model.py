@@ -92,7 +92,7 @@ def load(folder: Path) -> Loaded:
     from transformers.utils import logging
 
     from tailtune.predictors.bert import keep_freed_memory
-    from tailtune.predictors.encoder import has_fast_bf16
+    from tailtune.predictors.torch_encoder import has_fast_bf16
 
     logging.disable_progress_bar()
     keep_freed_memory()

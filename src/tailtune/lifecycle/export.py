@@ -1,0 +1,104 @@
+"""Export what may win for serving without torch, as fast as its answers stay the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.encoders import ExportedModel, Parity
+from tailtune.core.records import Answer, Row
+from tailtune.core.reports import ExportReport
+from tailtune.judge.parity import same_enough
+from tailtune.judge.scores import compare
+from tailtune.judge.shares import share_of
+from tailtune.lifecycle.candidates import folder_of
+from tailtune.lifecycle.context import Context
+from tailtune.predictors.encoder import EXPORTED
+from tailtune.predictors.onnx_graph import WEIGHTS, Source, Weights, export
+from tailtune.predictors.reading import ENCODER
+from tailtune.services import store
+from tailtune.tasks import saved
+from tailtune.tasks.table import FINE_TUNE
+
+TEXTS = 5000
+"""Texts that answers are compared on, if there are so many; all dev rows among them."""
+
+
+def run(context: Context) -> ExportReport:
+    """Export the fine-tune and the best rung: with int8 weights if answers stay the same, else less and less reduced.
+
+    Raises:
+        MissingInputError: No decision was taken, or a candidate's files are not there.
+    """
+    ticket, inputs = context.inputs.json("decide/ticket.json"), context.inputs
+    dev = inputs.rows("dev")
+    texts = [*dev, *store.first_by_id(inputs.rows("train"), max(0, TEXTS - len(dev)))]
+    models: list[ExportedModel] = []
+    as_they_are: list[str] = []
+    for name in ((FINE_TUNE,) if ticket["train"] else ()) + (ticket["best_rung"],):
+        original = folder_of(context, name)
+        source = saved.source(original)
+        if source is None:
+            as_they_are.append(saved.title(name))
+            continue
+        models.append(_exported(context, name, original, source, texts, len(dev)))
+    store.note_rows(context.out, inputs.rows_digest)
+    return ExportReport(
+        use_case=context.case.name,
+        stage="export",
+        rows_digest=inputs.rows_digest,
+        models=tuple(models),
+        as_they_are=tuple(as_they_are),
+    )
+
+
+def _exported(
+    context: Context, name: str, original: Path, source: Source, rows: Sequence[Row], dev: int
+) -> ExportedModel:
+    """A candidate's folder with its encoder beside it.
+
+    Args:
+        context: Of the stage.
+        name: The candidate.
+        original: Its folder.
+        source: Its encoder.
+        rows: Dev rows first, then others.
+        dev: How many dev rows there are.
+    """
+    folder = context.out / "models" / name
+    shutil.copytree(original, folder)
+    tries: list[Parity] = []
+    weights: Weights = "fp32"
+    if name in PROMPT_RUNGS:  # its answers cost money; float32 chooses the same examples
+        export(source, folder / ENCODER, weights)
+    else:
+        texts = [row.text for row in rows]
+        context.progress.at(0, len(WEIGHTS), f"{saved.title(name)}: answers of the original")
+        before = saved.load(original).answer(texts)
+        for at, weights in enumerate(WEIGHTS):
+            context.progress.at(at, len(WEIGHTS), f"{saved.title(name)}: {weights}")
+            shutil.rmtree(folder / ENCODER, ignore_errors=True)
+            export(source, folder / ENCODER, weights)
+            tries.append(_parity(context, weights, before, saved.load(folder).answer(texts), rows[:dev]))
+            context.progress.say(f"{saved.title(name)}, {weights}: {tries[-1].reason}")
+            if tries[-1].passed:
+                break
+    size = (folder / ENCODER / EXPORTED).stat().st_size / 1e6
+    return ExportedModel(
+        name=name, title=saved.title(name), weights=weights, megabytes=round(size, 1), tries=tuple(tries)
+    )
+
+
+def _parity(
+    context: Context, weights: Weights, before: Sequence[Answer], after: Sequence[Answer], dev: Sequence[Row]
+) -> Parity:
+    equal = [first.value == second.value for first, second in zip(before, after, strict=True)]
+    scores = [context.case.task.score(dev, answers[: len(dev)]) for answers in (after, before)]
+    difference = compare(scores[0], scores[1], ("exported", "original")).difference
+    same = share_of(sum(equal), len(equal))
+    # float32 is what all others are measured against; its rounding may still tip a tie.
+    decision = same_enough(same, difference)
+    passed = decision.yes or weights == WEIGHTS[-1]
+    return Parity(weights=weights, same=same, difference=difference, passed=passed, reason=decision.reason)
