@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tailtune.predictors.base import Floats
+from tailtune.predictors.passes import record
 from tailtune.predictors.reading import encoder_path
 from tailtune.predictors.timing import timed
 
@@ -139,6 +140,7 @@ class Encoder:
                 done += len(rows)
                 if on_progress is not None:
                     on_progress(done, len(texts))
+        record(out, ids)
         return out
 
 
