@@ -6,7 +6,7 @@ A rung and the best one before it answer the same made-up rows: 25 classes of Zi
 `stratified` order, 50 at a time from 100 on. Their qualities are known, so every conclusion can be held against the
 truth. Four ways to conclude by the same rules (stay, fall short; better, not better by an effect worth having):
 
-- sequential: `tailtune.judge.sequential.look` at 5 %, after every batch;
+- sequential: `tailtune.judge.sequential.interim_analysis` at 5 %, after every batch;
 - peeking:    Wilson's interval and McNemar's test at 5 %, after every batch, as most evaluation tools let one do;
 - full:       the same two, once, after all rows.
 
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from tailtune.core.records import Estimate, Row
-from tailtune.judge.sequential import BETS, Look, look, stratified
+from tailtune.judge.sequential import BETS, InterimAnalysis, interim_analysis, stratified
 from tailtune.judge.stats import wilson
 
 Right = NDArray[np.bool_]
@@ -140,7 +140,7 @@ def looks(rows: int) -> range:
 def sequential(first: Right, best: Right) -> Concluded:
     one, two = outcomes(first), outcomes(best)
     for rows in looks(first.size):
-        seen: Look = look(
+        seen: InterimAnalysis = interim_analysis(
             one[:rows], two[:rows], most_items=1, needed=NEEDED, target=TARGET, min_effect=EFFECT, alpha=ALPHA
         )
         if seen.settled is not None:

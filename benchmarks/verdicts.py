@@ -51,7 +51,7 @@ from tailtune.judge.counted import Counted
 from tailtune.judge.intervals import interval
 from tailtune.judge.net_value import Weighed
 from tailtune.judge.scores import Score, compare
-from tailtune.judge.sequential import Look, look
+from tailtune.judge.sequential import InterimAnalysis, interim_analysis
 
 ALPHA = 0.05 / 7  # as the stage: over the seven prompted rungs that can be declared
 BATCH, FIRST = 50, 100  # as PromptSpec
@@ -117,12 +117,12 @@ def measure(task: Task, dev: Rows, tally: Tally) -> list[RungResult]:
     return found
 
 
-def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, Look]:
-    """Rows bought, and the last look at them."""
+def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, InterimAnalysis]:
+    """Rows bought, and the last interim analysis of them."""
     rows = 0
     while True:
         rows = min(task.dev_rows, rows + BATCH if rows else FIRST)
-        seen = look(
+        seen = interim_analysis(
             outcomes(dev.right[name][:rows]),
             outcomes(dev.right[best][:rows]),
             most_items=1,
@@ -136,7 +136,7 @@ def buy(task: Task, dev: Rows, name: str, best: str) -> tuple[int, Look]:
 
 
 def settled_wrong(task: Task, name: str, best: str, settled: Settled) -> bool:
-    """Whether buying stopped for what is not true, as `look` defines it."""
+    """Whether buying stopped for what is not true, as `interim_analysis` defines it."""
     right, gap = task.ways[name].right, task.ways[name].right - task.ways[best].right
     if settled == "stays":
         return right < task.targets.quality

@@ -12,7 +12,8 @@ from services.mlflow.conftest import THIRD_PARTY, case, made_store, tracker, uri
 
 from tailtune.services.mlflow import Tracker
 from tailtune.services.mlflow.home import fluent
-from tailtune.services.mlflow.presence import FILES, files_of, is_registered
+from tailtune.services.mlflow.lookup import FILES
+from tailtune.services.mlflow.presence import files_of, is_registered
 
 pytestmark = THIRD_PARTY
 SCHEMA = """

@@ -42,7 +42,7 @@ def test_no_prompt_is_a_line() -> None:
 def test_nothing_stays_that_is_not_above_the_line(values: tuple[float, ...], worth: Any) -> None:
     outcome = decided(*values, worth=worth)
     assert outcome.verdict == "not-yet" and outcome.best.name != "majority"
-    assert "no better than Majority" in outcome.reason and "set targets.accuracy above 99.0%" in outcome.reason
+    assert "no better than Majority" in outcome.reason and "set targets.accuracy above 99.0 %" in outcome.reason
     assert outcome.would_change[0].startswith("a rung or a fine-tune above 99.0 %")
     assert not may_train(outcome, "auto").yes
 
@@ -52,6 +52,12 @@ def test_a_rung_above_the_line_stays_and_the_line_is_named(values: tuple[float, 
     outcome = decided(*values)
     assert (outcome.verdict, outcome.best.quality.value) == ("stay", max(values))
     assert "Majority, which ignores the text, reaches the target too" in outcome.reason
+
+
+def test_no_target_is_advised_where_the_line_is_always_right() -> None:
+    outcome = verdict(replace(evidence(rung("probe", 1.0)), line=rung("majority", 1.0)), TARGETS, 5.0)
+    assert outcome.verdict == "not-yet" and "set targets" not in outcome.reason
+    assert "label more rows of the rarer answers" in outcome.reason
 
 
 def test_a_line_below_the_target_changes_nothing() -> None:

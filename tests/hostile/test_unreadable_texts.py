@@ -9,6 +9,7 @@ from config.examples import MODEL_YAML, project
 from judge.evidence import evidence, product_targets, rung
 
 from tailtune.cli.check import encoder_lines
+from tailtune.core.figures import share
 from tailtune.core.reports import Reading
 from tailtune.judge.verdict import verdict
 from tailtune.predictors.encoder import Encoder, Tokens
@@ -25,7 +26,7 @@ from tailtune.tasks.use_case import load_use_case
 def test_a_script_the_encoder_never_saw_is_unreadable(text: str) -> None:
     found = reading([text])
     assert (found.unreadable_rows, found.mostly_unreadable) == (1, True)
-    assert found.lines[0].startswith("the encoder cannot read 100.0% of the texts (1 of 1 looked at)")
+    assert found.lines[0].startswith("the encoder cannot read 100.0 % of the texts (1 of 1 looked at)")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_texts_longer_than_the_encoder_reads_are_counted(max_tokens: int | None,
     found = reading(["word " * 600, "word " * 200, "word"], max_tokens)
     assert (found.max_tokens, found.cut_rows) == (most, cut)
     assert found.lines == (
-        f"the encoder reads {most} tokens; {cut / 3:.1%} of the texts ({cut} of 3 looked at) are longer and cut",
+        f"the encoder reads {most} tokens; {share(cut / 3)} of the texts ({cut} of 3 looked at) are longer and cut",
     )
 
 
@@ -75,7 +76,7 @@ def test_no_fine_tune_is_proposed_on_texts_that_the_encoder_cannot_read() -> Non
     seen = Reading(rows=100, unreadable_rows=51, unread_share=0.6, cut_rows=0, max_tokens=512)
     outcome = verdict(evidence(rung("tfidf", 0.80), reading=seen), targets, 5)
     assert outcome.verdict == "not-yet"
-    assert "the encoder cannot read 51.0% of the texts" in outcome.reason
+    assert "the encoder cannot read 51.0 % of the texts" in outcome.reason
     assert outcome.reason.endswith("an encoder of their language must come first")
     half = seen.model_copy(update={"unreadable_rows": 50})
     assert verdict(evidence(rung("tfidf", 0.80), reading=half), targets, 5).verdict == "fine-tune"
@@ -87,5 +88,5 @@ def test_check_names_the_share(tmp_path: Path) -> None:
     data.mkdir(parents=True)
     (data / "rows.csv").write_text("text,label\nпривет мир,billing\nhello world,login\n", encoding="utf-8")
     assert [line[:68] for line in encoder_lines(load_use_case(paths, "tickets"))] == [
-        "the encoder cannot read 50.0% of the texts (1 of 2 looked at): half "
+        "the encoder cannot read 50.0 % of the texts (1 of 2 looked at): half"
     ]

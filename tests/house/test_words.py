@@ -61,3 +61,11 @@ async def one(): pass
     assert names == sorted(
         ["told", "asked", "wanted", "Found", "_part", "said", "_held", "held", "said", "held", "asked", "told", "one"]
     )
+
+
+def test_a_share_is_written_in_one_way() -> None:
+    """`93.1 %`, by core.figures: Python's own format leaves out the space, and rounds 99.97 % up to 100.0 %."""
+    for path in python_files(ROOT / "src"):
+        formats = [node for node in ast.walk(syntax(path)) if isinstance(node, ast.FormattedValue) and node.format_spec]
+        own = [ast.unparse(node.format_spec) for node in formats if node.format_spec]
+        assert not [spec for spec in own if spec.rstrip("'\"").endswith("%")], path.relative_to(ROOT)

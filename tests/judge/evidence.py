@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.records import Estimate, Latency
 from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, Reading, RungResult
 from tailtune.judge.constraints import Targets
@@ -104,6 +105,12 @@ def evidence(
         reading=reading,
         line=line,
     )
+
+
+def noise(wrong: float, low: float, high: float, suspect: int = 50) -> LabelNoise:
+    """Labels of 1,000 rows, of which so many are wrong."""
+    share = Estimate(value=wrong, low=low, high=high, rows=1000)
+    return LabelNoise(split="dev", rows=1000, suspect_rows=suspect, wrong=share)
 
 
 def candidate(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from judge.evidence import cost_inputs, evidence, noise, product_targets, rung
 from tailtune.core.label_noise import LabelNoise
-from tailtune.core.records import Estimate, Review, Row
+from tailtune.core.records import Review, Row
 from tailtune.judge.ceiling import FINDS, MISTAKES, REVIEW_S, Opinions, ceiling_note, label_noise, suspects, wrong_share
+from tailtune.judge.verdict import Outcome, may_train, verdict
 
 
 def row(number: int, label: str = "a", review: Review = "", group: str | None = None) -> Row:
@@ -107,17 +111,12 @@ def test_looking_at_suspect_rows_costs_a_persons_time() -> None:
     assert label_noise("test", rows, opinions([400.0] * 180), None)[0].review_usd is None
 
 
-def noise(wrong: float, low: float, high: float, suspect: int = 50) -> LabelNoise:
-    share = Estimate(value=wrong, low=low, high=high, rows=1000)
-    return LabelNoise(split="dev", rows=1000, suspect_rows=suspect, wrong=share)
-
-
 @pytest.mark.parametrize(
     ("target", "needed", "begins"),
     [
-        (0.98, 0.987, "the target 98.0% lies above what the dev labels can show: 50 of 1,000 labels look wrong"),
-        (0.96, 0.973, "the target 96.0% may lie above what"),
-        (0.94, 0.96, "the target with its head-room, 96.0%, may lie above what"),
+        (0.98, 0.987, "the target 98.0 % lies above what the dev labels can show: 50 of 1,000 labels look wrong"),
+        (0.96, 0.973, "the target 96.0 % may lie above what"),
+        (0.94, 0.96, "the target with its head-room, 96.0 %, may lie above what"),
         (0.90, 0.933, ""),
     ],
 )
@@ -125,12 +124,42 @@ def test_the_note_names_what_lies_above_the_ceiling(target: float, needed: float
     note = ceiling_note(noise(0.05, 0.03, 0.08), target, needed)
     assert note.startswith(begins)
     assert bool(note) == bool(begins)
-    assert not note or "would show about 95.0% (92.0% to 97.0%); review these labels first" in note
+    assert not note or "would show about 95.0 % (92.0–97.0); review these labels first" in note
 
 
 def test_unchecked_and_sound_labels_cap_nothing() -> None:
     assert ceiling_note(None, 0.999, 0.9999) == ""
     assert ceiling_note(noise(0.0, 0.0, 0.01, suspect=0), 0.999, 0.9999) == ""
+
+
+def outcome(value: float, target: float, found: LabelNoise, **facts: Any) -> Outcome:
+    shown = replace(evidence(rung("probe", value), **facts), labels=found)
+    return verdict(shown, product_targets(target), 5.0)
+
+
+def test_a_target_that_no_model_can_show_waits_for_its_labels() -> None:
+    blocked = outcome(0.9, 0.98, noise(0.05, 0.03, 0.08))
+    assert (blocked.verdict, blocked.cause) == ("not-yet", "labels")
+    assert "show about 95.0 % (92.0–97.0): fix labels first (tailtune labels writes these rows" in blocked.reason
+    assert not may_train(blocked, "auto", 0.2, 0.1).yes
+    assert may_train(blocked, "auto", 0.006, 0.1).yes
+
+
+@pytest.mark.parametrize("target", [0.95, 0.97])
+def test_a_target_within_the_interval_of_the_ceiling_forbids_nothing(target: float) -> None:
+    assert outcome(0.9, target, noise(0.05, 0.03, 0.08)).verdict == "fine-tune"
+
+
+def test_more_rows_are_not_advised_where_no_number_of_rows_can_show_the_target() -> None:
+    unsure = outcome(0.985, 0.98, noise(0.05, 0.03, 0.08))
+    assert unsure.cause == "labels" and "cannot tell" not in unsure.reason
+
+
+def test_wrong_labels_say_nothing_under_stay() -> None:
+    shown = outcome(0.999, 0.98, noise(0.05, 0.03, 0.08))
+    assert shown.verdict == "stay" and "fix labels" not in shown.reason
+    loses = outcome(0.93, 0.98, noise(0.05, 0.03, 0.08), worth=cost_inputs(1, error_usd=0.0))
+    assert loses.verdict == "stay" and "nothing pays" in loses.reason and "fix labels" not in loses.reason
 
 
 def test_no_share_is_outside_of_what_shares_can_be() -> None:

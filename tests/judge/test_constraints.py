@@ -22,7 +22,7 @@ from tailtune.judge.constraints import (
     usd_between,
     validity,
 )
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
 
@@ -64,7 +64,7 @@ def test_the_network_of_an_endpoint_counts() -> None:
 
 def test_unusable_answers_are_counted_with_an_interval() -> None:
     found = prompted(0.97, invalid_rows=20)
-    assert validity(found) == share(980, 1000)
+    assert validity(found) == share_of(980, 1000)
     strict = replace(TARGETS, validity=0.99)
     assert usable_enough(found, TARGETS) and not usable_enough(found, strict)
     assert usable_enough(prompted(0.97, invalid_rows=10), strict)
@@ -76,7 +76,7 @@ def test_what_is_missed_is_said_all_of_it() -> None:
     found = prompted(0.97, invalid_rows=20)
     assert not servable(found, strict)
     assert shortcomings(found, strict) == (
-        "its p99 800.00 ms misses 300 ms and only 98.0% of its answers can be used, 99.0% must be"
+        "its p99 800.00 ms misses 300 ms and only 98.0 % of its answers can be used, 99.0 % must be"
     )
     assert servable(rung("probe", 0.5), strict) and shortcomings(rung("probe", 0.5), strict) == ""
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from judge.evidence import against, candidate, cost_inputs, evidence, paired, product_targets, prompted, rung
+from judge.evidence import against, candidate, cost_inputs, evidence, noise, paired, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, FinalVerdict, Paired
 from tailtune.judge.constraints import Targets
@@ -131,7 +131,7 @@ def test_neither_reaches_the_target_and_labels_are_few() -> None:
     short = measured(gap(0.01, -0.001, 0.02), fine_tune=candidate("lora", 0.93))
     won, final = judged(short, few)
     assert (won.yes, final.verdict) == (False, "not-yet")
-    assert "neither reaches the target 94.0%: 3,000 good labels are fewer than 5,000" in final.reason
+    assert "neither reaches the target 94.0 %: 3,000 good labels are fewer than 5,000" in final.reason
     assert judged(measured(gap(0.001, -0.005, 0.008)), few)[1].verdict == "stay"
     assert judged(replace(short, comparison=gap(0.001, -0.005, 0.008)))[1].verdict == "stay"
     assert judged(replace(short, comparison=gap(0.01, 0.002, 0.02)), few)[1].verdict == "fine-tune"
@@ -142,7 +142,7 @@ def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> N
     won, final = judged(short)
     assert (won.yes, final.verdict, final.reason) == (False, "stay", won.reason)
     assert final.reason.endswith(
-        "neither reaches the target 94.0%: Probe is 4.0 points (3.0 to 5.0) short, the fine-tune 1.0 points (0.0 to "
+        "neither reaches the target 94.0 %: Probe is 4.0 points (3.0 to 5.0) short, the fine-tune 1.0 points (0.0 to "
         "2.0); stay is the cheaper of two that fall short: read the failures on test, or agree on a lower target, "
         "before more is spent"
     )
@@ -150,6 +150,21 @@ def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> N
     assert "measure what was not measured, or agree" in open_.reason
     reached = judged(measured(gap(0.003, -0.004, 0.009), rung=candidate("probe", 0.94)))[1]
     assert "short" not in reached.reason
+
+
+def test_labels_that_hide_the_target_are_to_be_fixed_first_and_the_choice_stays() -> None:
+    wrong, targets = noise(0.05, 0.03, 0.08).model_copy(update={"split": "test"}), product_targets(0.98)
+    short = measured(gap(0.003, -0.004, 0.009), labels=wrong)
+    _, stays = judged(short, targets=targets)
+    assert stays.verdict == "stay"
+    assert "the cheaper of two that fall short: the target 98.0 % lies above what the test labels" in stays.reason
+    few = evidence(rung("probe", 0.9), train_rows=3000, gain=0.02)
+    unsure = replace(short, comparison=gap(0.01, -0.001, 0.02))
+    for shown in (few, LOCAL):
+        _, later = judged(unsure, shown, targets)
+        assert later.verdict == "not-yet" and "fix labels first" in later.reason
+        assert "label more" not in later.reason and "test rows show the difference" not in later.reason
+    assert "fix labels first" not in judged(unsure, few)[1].reason  # 94 % can be shown
 
 
 @pytest.mark.parametrize(
@@ -160,7 +175,7 @@ def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, ve
     won, final = judged(measured(comparison, fine_tune=tuned))
     assert (final.verdict, final.reason) == (verdict, won.reason)
     text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
-    assert f"; {text}" in final.reason and "short of the target 94.0%" in final.reason
+    assert f"; {text}" in final.reason and "short of the target 94.0 %" in final.reason
     assert "neither" not in final.reason
 
 
@@ -188,7 +203,7 @@ def test_a_dear_prompt_is_replaced_by_an_equal() -> None:
     won, final = judged(priced(even), dear(10_000))
     assert (won.yes, final.verdict) == (True, "fine-tune")
     assert won.reason.startswith("the fine-tune is not clearly worse than Lm_Retrieval (±0.0 points")
-    assert won.reason.endswith("positive with 100.0%")
+    assert won.reason.endswith("positive with 100.0 %")
     assert judged(priced(even), evidence(prompted(0.95, usd_per_1000=3.0)))[1].verdict == "stay"
 
 
@@ -202,7 +217,7 @@ def test_but_not_by_one_that_may_be_worse_than_the_margin_and_miss_the_target() 
 def test_by_one_that_is_worse_where_it_surely_reaches_the_target_too() -> None:
     won, final = judged(priced(against(40, 100, half=0.009)), dear(10_000))
     assert (won.yes, final.verdict) == (True, "fine-tune")
-    assert won.reason.startswith("the fine-tune surely reaches the target 94.0% too (95.0 % (94.0–96.0)), though ")
+    assert won.reason.startswith("the fine-tune surely reaches the target 94.0 % too (95.0 % (94.0–96.0)), though ")
     unsure = replace(priced(against(40, 100, half=0.009)), fine_tune=candidate("lora", 0.945))
     assert not judged(unsure, dear(10_000))[0].yes
 
@@ -256,7 +271,7 @@ def test_nothing_trained_leaves_the_decision() -> None:
     won, final = judged(OnTest(rung=probe), shown, verdict="stay", provisional=True, would_change=("x",))
     assert won == Decision(yes=False, reason="nothing was trained; Probe answers")
     assert (final.verdict, final.provisional) == ("stay", True)
-    assert final.reason.startswith("on test Probe reaches 97.0 % (96.0–98.0): at or above 96.0%")
+    assert final.reason.startswith("on test Probe reaches 97.0 % (96.0–98.0): at or above 96.0 %")
     (line,) = final.would_change
     assert line.endswith("Probe would no longer do")
 
@@ -285,8 +300,11 @@ SERVED = replace(TARGETS, p99_ms=10.0, validity=0.99)
     ("found", "expected"),
     [
         (candidate("probe", 0.97, p99_ms=10.5), "on test its p99 10.50 ms misses 10 ms: find out how test differs"),
-        (candidate("probe", 0.97, invalid_rows=31), "on test only 99.0% of its answers can be used, 99.0% must be"),
-        (candidate("probe", 0.9, p99_ms=11), "on test it reaches 90.0 % (89.0–91.0), short of 94.0% and its p99 11.00"),
+        (candidate("probe", 0.97, invalid_rows=31), "on test only 99.0 % of its answers can be used, 99.0 % must be"),
+        (
+            candidate("probe", 0.9, p99_ms=11),
+            "on test it reaches 90.0 % (89.0–91.0), short of 94.0 % and its p99 11.00",
+        ),
     ],
 )
 def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResult, expected: str) -> None:
@@ -311,7 +329,7 @@ def test_what_was_not_measured_is_named() -> None:
     shown = evidence(rung("probe", 0.9), unmeasured=["prompted models"])
     final = judged(measured(gap(0.0123, 0.004, 0.021)), shown, provisional=True)[1]
     assert final.provisional
-    assert final.would_change == ("a target accuracy of 85.0% or less: Probe would do", "measuring prompted models")
+    assert final.would_change == ("a target accuracy of 85.0 % or less: Probe would do", "measuring prompted models")
 
 
 def test_whole_rows_count_in_dollars_where_the_target_is_of_parts() -> None:

@@ -23,7 +23,7 @@ from tailtune.judge.guards import (
     refusal,
     surely_misses,
 )
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.judge.verdict import verdict
 from tailtune.tasks.classification.scoring import score
 
@@ -53,7 +53,7 @@ BLIND, SHARP = measured(4, 0), measured(18, 5)
 def test_accuracy_does_not_see_that_fraud_is_missed() -> None:
     assert BLIND.quality.value == pytest.approx(0.992)
     assert BLIND.metrics["recall/fraud"].value == pytest.approx(0.2)
-    assert BLIND.metrics["recall/fraud"] == share(4, 20)
+    assert BLIND.metrics["recall/fraud"] == share_of(4, 20)
     assert stays(BLIND, targets(), None)
 
 
@@ -110,7 +110,7 @@ def test_a_floor_that_nobody_declared_is_missed_only_clearly() -> None:
     near = measured(12, 0)
     assert near.metrics["macro_f1"].value > 0.829 - 0.07
     declared = floor.model_copy(update={"why": ""})
-    below = near.model_copy(update={"metrics": near.metrics | {"macro_f1": share(82, 100)}})
+    below = near.model_copy(update={"metrics": near.metrics | {"macro_f1": share_of(82, 100)}})
     assert missed(below, (floor,)) == "" and "may" not in doubted(below, (declared,))
     assert missed(below, (declared,)) and not surely_misses(below, declared)
 
@@ -124,7 +124,7 @@ def test_what_was_not_measured_is_a_doubt() -> None:
 def test_one_wrong_row_that_must_not_fail_is_one_too_many() -> None:
     rule = Guard(metric="must_not_fail", floor=1.0)
     for right, words in ((8, ""), (7, "it answers 1 of the 8 rows that must not fail wrongly")):
-        found = BLIND.model_copy(update={"metrics": BLIND.metrics | {"must_not_fail": share(right, 8)}})
+        found = BLIND.model_copy(update={"metrics": BLIND.metrics | {"must_not_fail": share_of(right, 8)}})
         assert missed(found, (rule,)) == words
         assert doubted(found, (rule,)) == ""
 

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from tailtune.judge.counted import Counted
 from tailtune.judge.intervals import difference, interval, least_difference, swap_test
-from tailtune.judge.shares import at_level, share
+from tailtune.judge.shares import at_level, share_of
 
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -28,14 +28,14 @@ def columns(rows: list[tuple[bool, bool]]) -> tuple[Counted, Counted]:
 
 @pytest.mark.parametrize(("hits", "rows"), [(0, 1), (1, 1), (60, 60), (5, 10), (931, 1000), (9999, 10_000)])
 def test_a_share_has_the_exact_interval(hits: int, rows: int) -> None:
-    found, known = share(hits, rows), binomtest(hits, rows).proportion_ci(method="exact")
+    found, known = share_of(hits, rows), binomtest(hits, rows).proportion_ci(method="exact")
     assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-9)
     measured = interval(right(*[True] * hits, *[False] * (rows - hits)))
     assert (measured.low, measured.high, measured.worth_rows) == (found.low, found.high, rows)
 
 
 def test_no_rows_are_not_a_number() -> None:
-    assert all(math.isnan(end) for end in (share(0, 0).value, share(0, 0).low, share(0, 0).high))
+    assert all(math.isnan(end) for end in (share_of(0, 0).value, share_of(0, 0).low, share_of(0, 0).high))
 
 
 def test_rows_of_a_group_that_answer_alike_count_as_one() -> None:
@@ -54,7 +54,7 @@ def test_groups_that_are_all_right_are_worth_a_row_each() -> None:
 
 
 def test_another_level_is_wider() -> None:
-    found = share(90, 100)
+    found = share_of(90, 100)
     assert at_level(found, 0.05) == found
     assert at_level(found, 0.005).low < found.low < found.value < found.high < at_level(found, 0.005).high
     unknown = found.model_copy(update={"worth_rows": None})
@@ -162,7 +162,7 @@ def test_the_recall_of_a_label_rests_on_its_own_rows() -> None:
     answered = np.array([True] * 4 + [False] + [True] * 995)
     own = np.arange(1000) < 5
     recall = interval(Counted.shares(answered, own))
-    assert (recall.value, recall.rows, recall) == (0.8, 5, share(4, 5))
+    assert (recall.value, recall.rows, recall) == (0.8, 5, share_of(4, 5))
     perfect = Counted.ratio(2 * own, 2 * own)
     assert interval(perfect).worth_rows == 5
     groups = np.arange(1000) // 2

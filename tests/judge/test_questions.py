@@ -12,7 +12,7 @@ from tailtune.judge.constraints import Targets
 from tailtune.judge.economics import Cadence
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.questions import CONTEXT, questions
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.judge.verdict import verdict
 from tailtune.tasks.saved import RUNG_KINDS
 
@@ -160,7 +160,7 @@ def test_a_prompt_that_stays_is_context() -> None:
 
 def test_what_the_diagnosis_found_is_evidence() -> None:
     classes = [
-        FailureClass(fault=fault, reason=reason, rows=rows, share=share(rows, 40), action="do")  # type: ignore[arg-type]
+        FailureClass(fault=fault, reason=reason, rows=rows, share=share_of(rows, 40), action="do")  # type: ignore[arg-type]
         for fault, reason, rows in (
             ("model", "model too weak", 20),
             ("context", "retrieval missed", 12),

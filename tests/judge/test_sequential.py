@@ -24,8 +24,8 @@ from tailtune.judge.sequential import (
     f1_high,
     f1_low,
     gap_low,
+    interim_analysis,
     log_capital,
-    look,
     mean_capital,
     quality_sequence,
     stratified,
@@ -156,7 +156,7 @@ def test_nothing_measured_is_not_a_number() -> None:
         found, gap = quality_sequence(nothing, 1), difference_sequence(nothing, nothing, 1)
         assert all(math.isnan(x) for x in (found.value, found.low, found.high, gap.value, gap.low, gap.high))
         assert found.rows == len(nothing)
-        assert look(nothing, nothing, most_items=1, needed=0.9, target=0.8, min_effect=0.01).settled is None
+        assert interim_analysis(nothing, nothing, most_items=1, needed=0.9, target=0.8, min_effect=0.01).settled is None
 
 
 def test_a_row_with_more_than_the_most_weighs_as_much_as_the_most() -> None:
@@ -181,7 +181,7 @@ TARGETS = product_targets(0.9, head_room=1.5, min_effect=0.01)
 def looked(first: np.ndarray, best: np.ndarray | None = None, alpha: float = 0.05 / 6) -> tuple[str | None, int]:
     """Why and after how many rows a rung is settled when looked at every 50 rows."""
     for rows in LOOKS:
-        seen = look(
+        seen = interim_analysis(
             first[:rows],
             None if best is None else best[:rows],
             most_items=1,
@@ -213,17 +213,19 @@ def test_what_falls_short_is_still_compared() -> None:
     """That a rung cannot stay says nothing of whether it is the best: a close comparison goes on."""
     random = np.random.default_rng(8)
     close, best = drawn_pair(random, 200, 0.72, 0.71)
-    seen = look(close, best, most_items=1, needed=0.93, target=0.9, min_effect=0.01)
+    seen = interim_analysis(close, best, most_items=1, needed=0.93, target=0.9, min_effect=0.01)
     assert seen.quality.high < 0.93
     assert seen.difference is not None
     assert seen.difference.low <= 0 < 0.01 <= seen.difference.high
     assert seen.settled is None
-    assert look(close, None, most_items=1, needed=0.93, target=0.9, min_effect=0.01).settled == "falls short"
+    assert (
+        interim_analysis(close, None, most_items=1, needed=0.93, target=0.9, min_effect=0.01).settled == "falls short"
+    )
 
 
 def test_staying_needs_no_comparison() -> None:
     same = of_right(np.ones(300, dtype=bool))
-    assert look(same, same, most_items=1, needed=0.93, target=0.9, min_effect=0.0).settled == "stays"
+    assert interim_analysis(same, same, most_items=1, needed=0.93, target=0.9, min_effect=0.0).settled == "stays"
 
 
 @settings(max_examples=60, deadline=None)
@@ -232,7 +234,7 @@ def test_a_rung_stays_exactly_when_the_gate_says_so(rows: int, right: float, tar
     targets = product_targets(target, head_room=room)
     bar = needed(targets)
     outcomes = of_right(np.arange(rows) < round(right * rows))
-    seen = look(outcomes, None, most_items=1, needed=bar, target=target, min_effect=0.01)
+    seen = interim_analysis(outcomes, None, most_items=1, needed=bar, target=target, min_effect=0.01)
     assert (seen.settled == "stays") == meets_with_head_room(seen.quality, targets)
     assert (seen.settled == "falls short") == (seen.quality.high < bar)
 
@@ -252,7 +254,7 @@ def test_a_look_is_quick() -> None:
     random = np.random.default_rng(1)
     first, best = extracted(random, 1000, 0.9), extracted(random, 1000, 0.8)
     start = time.process_time()
-    look(first, best, most_items=FIELDS, needed=0.99, target=0.98, min_effect=0.01)
+    interim_analysis(first, best, most_items=FIELDS, needed=0.99, target=0.98, min_effect=0.01)
     assert time.process_time() - start < 0.5
 
 

@@ -8,7 +8,7 @@ import pytest
 from tailtune.core.records import Answer, Row
 from tailtune.judge.promote import worse_in_a_slice
 from tailtune.judge.scores import Score
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.judge.slices import OTHERS, by_slice, changes
 from tailtune.tasks.classification.scoring import score
 
@@ -33,7 +33,7 @@ def test_each_value_has_its_own_interval_worst_first() -> None:
     assert [(each.name, each.value, each.rows) for each in found] == [
         ("channel", "phone", 100), ("channel", "mail", 200), ("language", "de", 150), ("language", "en", 150)
     ]  # fmt: skip
-    assert found[0].quality == share(60, 100)
+    assert found[0].quality == share_of(60, 100)
     assert found[0].behind == pytest.approx(0.4)
     assert [each.is_behind for each in found] == [True, False, False, False]
 

@@ -14,7 +14,7 @@ from judge.evidence import cost_inputs, evidence, product_targets, prompted, run
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import DiagnoseReport, FailureClass, PromptedRung, RungResult, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.judge.verdict import may_train, verdict
 from tailtune.judge.would_change import seldom_line, turning_points
 
@@ -25,7 +25,9 @@ MAX_USD = 4.0
 def test_the_cheapest_rung_that_does_is_kept_not_the_best() -> None:
     found = verdict(evidence(rung("tfidf", 0.93), rung("probe", 0.965), rung("retrieval", 0.99)), TARGETS, MAX_USD)
     assert (found.verdict, found.best.name) == ("stay", "probe")
-    assert found.reason == ("Probe reaches 96.5 % (95.5–97.5): at or above 96.0%, the target 94.0% with head-room 1.5")
+    assert found.reason == (
+        "Probe reaches 96.5 % (95.5–97.5): at or above 96.0 %, the target 94.0 % with head-room 1.5"
+    )
 
 
 def test_a_rung_that_is_too_slow_is_passed_over() -> None:
@@ -47,14 +49,14 @@ def test_when_no_rung_is_fast_enough_the_reason_says_so_and_not_that_accuracy_is
     assert (found.verdict, found.best.name) == ("fine-tune", "probe")
     assert found.reason.startswith("no rung meets the latency target p99 10 ms; Probe reaches 99.0 % (98.0–100.0)")
     assert "short of" not in found.reason
-    assert found.would_change[0].startswith("a target accuracy of 98.0% or less with a latency target of 25.5 ms")
+    assert found.would_change[0].startswith("a target accuracy of 98.0 % or less with a latency target of 25.5 ms")
 
 
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:
     found = verdict(evidence(rung("probe", 0.9), train_rows=4999, gain=0.03), TARGETS, MAX_USD)
     assert found.verdict == "not-yet"
     assert found.reason == (
-        "Probe reaches 90.0 % (89.0–91.0), short of 96.0% (target 94.0% with head-room); 4,999 good labels are fewer "
+        "Probe reaches 90.0 % (89.0–91.0), short of 96.0 % (target 94.0 % with head-room); 4,999 good labels are fewer "
         "than 5,000, and the last doubling of labels still gained +3.0 points: label more rows first"
     )
 
@@ -88,13 +90,13 @@ def test_a_fine_tune_can_pay_at_a_known_price_and_at_none() -> None:
 def test_a_wide_interval_is_named_as_the_reason() -> None:
     found = verdict(evidence(rung("probe", 0.97, low=0.91)), TARGETS, MAX_USD)
     assert (found.verdict, found.cause) == ("not-yet", "rows")
-    assert "reaches 97.0 % (91.0–98.0), but the low end of its interval is short of the target 94.0%" in found.reason
+    assert "reaches 97.0 % (91.0–98.0), but the low end of its interval is short of the target 94.0 %" in found.reason
     assert "1,000 dev rows show Probe to ± 3.5 points and cannot tell" in found.reason
 
 
 def test_what_was_not_measured_would_change_the_verdict() -> None:
     found = verdict(evidence(rung("probe", 0.9), unmeasured=["prompted models"]), TARGETS, MAX_USD)
-    assert found.would_change == ("a target accuracy of 85.0% or less: Probe would do", "measuring prompted models")
+    assert found.would_change == ("a target accuracy of 85.0 % or less: Probe would do", "measuring prompted models")
 
 
 @given(st.floats(0.02, 0.999), st.floats(0, 0.3), st.floats(1, 5))
@@ -102,7 +104,7 @@ def test_the_target_that_is_said_to_do_does(value: float, wide: float, head_room
     shown = evidence(rung("probe", value, low=max(0.0, value - wide)))
     targets = product_targets(0.99999, head_room=head_room)
     text = verdict(shown, targets, MAX_USD).would_change[0]
-    enough = float(re.findall(r"of ([\d.]+)%", text)[0]) / 100 - 1e-9
+    enough = float(re.findall(r"of ([\d.]+) %", text)[0]) / 100 - 1e-9
     if enough > 0:
         assert verdict(shown, product_targets(enough, head_room=head_room), MAX_USD).verdict == "stay"
 
@@ -199,9 +201,9 @@ def test_a_prompt_that_is_slow_or_unusable_does_not_stay() -> None:
     found = verdict(evidence(rude), strict, MAX_USD)
     assert (found.verdict, found.best.name) == ("fine-tune", "lm_retrieval")
     assert found.reason.startswith(
-        "Retrieval prompt reaches 97.0 % (95.0–98.0), but only 98.0% of its answers can be used, 99.5% must be; "
+        "Retrieval prompt reaches 97.0 % (95.0–98.0), but only 98.0 % of its answers can be used, 99.5 % must be; "
     )
-    assert found.would_change[0].endswith("with a validity of 98.0% or less: Retrieval prompt would do")
+    assert found.would_change[0].endswith("with a validity of 98.0 % or less: Retrieval prompt would do")
 
 
 def test_nothing_pays_where_errors_are_cheap_and_requests_few() -> None:
@@ -209,15 +211,15 @@ def test_nothing_pays_where_errors_are_cheap_and_requests_few() -> None:
     shown = evidence(rung("probe", 0.93, fit_rows=8000), worth=cost_inputs(10, error_usd=0.0002))
     found = verdict(shown, TARGETS, MAX_USD)
     assert (found.verdict, found.best.name) == ("stay", "probe")
-    assert "short of 96.0%" in found.reason
-    assert "nothing pays: even a fine-tune at 96.0% would lose $0.079 over 12 months" in found.reason
+    assert "short of 96.0 %" in found.reason
+    assert "nothing pays: even a fine-tune at 96.0 % would lose $0.079 over 12 months" in found.reason
 
 
 def test_labels_are_not_asked_for_where_nothing_can_pay() -> None:
     poor = evidence(prompted(0.93, usd_per_1000=0.1), train_rows=100, gain=0.1, worth=cost_inputs(100, error_usd=0.01))
     found = verdict(poor, TARGETS, MAX_USD)
     assert found.verdict == "stay"
-    assert "nothing pays: even a fine-tune at 96.0% would lose $1,0" in found.reason
+    assert "nothing pays: even a fine-tune at 96.0 % would lose $1,0" in found.reason
     volume = float(re.findall(r"it would pay from ([\d,]+) requests a day", found.reason)[0].replace(",", ""))
     assert volume > 100
     rich = evidence(
@@ -266,7 +268,7 @@ def test_monthly_changes_are_no_matter_where_retraining_every_time_pays() -> Non
     )
     found = verdict(few, TARGETS, MAX_USD)
     assert found.verdict == "not-yet"
-    assert "one that just reaches the target 94.0% would lose $" in found.reason
+    assert "one that just reaches the target 94.0 % would lose $" in found.reason
     assert [line.partition(";")[0] for line in found.would_change[1:3]] == [
         "at 2,000 requests a day the fine-tune wins",
         "at 1,400 requests a day a cheaper rung stays",
@@ -363,7 +365,7 @@ def test_a_cadence_that_is_only_seen_and_turned_the_verdict_is_named() -> None:
 
 def measured(hits: int, rows: int, name: str = "probe") -> RungResult:
     """A rung with the interval that so many right rows really have."""
-    return rung(name, 0.5).model_copy(update={"metrics": {"accuracy": share(hits, rows)}})
+    return rung(name, 0.5).model_copy(update={"metrics": {"accuracy": share_of(hits, rows)}})
 
 
 def test_sixty_of_sixty_rows_are_too_few_to_tell() -> None:
@@ -382,7 +384,7 @@ def test_the_luckiest_of_ten_must_show_more_than_an_only_one() -> None:
     many = [measured(130, 150, f"r{i}") for i in range(9)]
     found = verdict(evidence(*many, alone), targets, MAX_USD)
     assert found.verdict == "not-yet"
-    assert "but as one of 10 rungs looked at it is not sure to reach the target 93.0%" in found.reason
+    assert "but as one of 10 rungs looked at it is not sure to reach the target 93.0 %" in found.reason
 
 
 def test_who_misses_by_one_constraint_alone_is_named() -> None:
@@ -403,11 +405,11 @@ def faulty(fault: str, rows: int, failures: int = 100) -> DiagnoseReport:
         fault="unexplained",
         reason="unexplained",
         rows=failures - rows,
-        share=share(failures - rows, failures),
+        share=share_of(failures - rows, failures),
         action="?",
     )
     mine = FailureClass(
-        fault=fault, reason="retrieval missed", rows=rows, share=share(rows, failures), action="show more examples"
+        fault=fault, reason="retrieval missed", rows=rows, share=share_of(rows, failures), action="show more examples"
     )  # type: ignore[arg-type]
     return DiagnoseReport(
         use_case="toy", stage="diagnose", rung="lm_retrieval", strong_model="large", rows=1000, failures=failures,

@@ -38,6 +38,11 @@ def test_a_declared_price_is_never_named() -> None:
     assert found.economics is not None and found.economics.defaults == ()
 
 
+def test_no_target_above_all_there_are_is_named() -> None:
+    stays = verdict(evidence(rung("probe", 1.0, low=0.9996)), product_targets(0.95), 5.0)
+    assert stays.verdict == "stay" and not stays.would_change
+
+
 def test_a_default_of_nothing_decides_nothing() -> None:
     assert (
         "default"

@@ -155,6 +155,6 @@ def test_each_epoch_is_reported_once_with_its_own_accuracy(
     heard, published = shown(paths, epochs, accuracies, batches)
     assert published.points == [("train", "accuracy", value, i + 1) for i, value in enumerate(accuracies)]
     assert [line.split(" on dev")[0] for line in heard.lines] == [
-        f"epoch {i + 1}: {value:.1%}" for i, value in enumerate(accuracies)
+        f"epoch {i + 1}: {value * 100:.1f} %" for i, value in enumerate(accuracies)
     ]
     assert len(heard.states) == len(accuracies) * (batches + 1)

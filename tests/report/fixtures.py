@@ -47,12 +47,12 @@ SCORES = {  # name: title, accuracy on dev, macro-F1, p50 ms, usd per 1,000, fit
 }
 LORA = "LoRA fine-tune"
 WHY_TRAIN = (
-    "Frozen encoder + linear probe reaches 91.3 % (89.6–93.0), short of 96.7% (target 95.0% with head-room); "
+    "Frozen encoder + linear probe reaches 91.3 % (89.6–93.0), short of 96.7 % (target 95.0 % with head-room); "
     "8,123 good labels can train an adapter for about $0.0041"
 )
 WHY_STAY = (
-    "Retrieval, nearest labelled rows reaches 90.4 % (88.6–92.2): at or above 90.0%, "
-    "the target 85.0% with head-room 1.5"
+    "Retrieval, nearest labelled rows reaches 90.4 % (88.6–92.2): at or above 90.0 %, "
+    "the target 85.0 % with head-room 1.5"
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Split
 from tailtune.core.reports import DecideReport, EvaluateReport, LadderReport, Report
+from tailtune.judge.ceiling import REVIEW_FIRST
 from tailtune.report.html.page import render
 from tailtune.report.labels import labels, worst
 from tailtune.report.sections import Section, of_report
@@ -16,7 +17,7 @@ from tailtune.report.verdict import headline
 from . import fixtures
 from .outline import HOSTILE, Outline
 
-CAP = "the target 95.0% may lie above what the test labels can show; review these labels first"
+CAP = "the target 95.0 % may lie above what the test labels can show; review these labels first"
 
 
 def noise(split: Split, suspect: int, rows: int) -> LabelNoise:
@@ -99,6 +100,17 @@ def test_the_headline_names_the_ceiling_where_it_is_near(reports: dict[str, Repo
     early = {**reports, "decide": decided.model_copy(update={"ceiling": "the dev labels cap it"})}
     del early["evaluate"], early["register"]
     assert "The dev labels cap it." in headline(Story.of(early)).why
+
+
+def test_the_headline_says_once_that_labels_come_first(reports: dict[str, Report]) -> None:
+    decided = reports["decide"]
+    assert isinstance(decided, DecideReport)
+    lies = "the target 98.0 % lies above what the dev labels can show"
+    changes = {"verdict": "not-yet", "reason": f"{lies}: fix labels first", "ceiling": lies + REVIEW_FIRST}
+    early = {**reports, "decide": decided.model_copy(update=changes)}
+    del early["evaluate"], early["register"]
+    why = headline(Story.of(early)).why
+    assert why.count("above what the dev labels can show") == 1 and "fix labels first" in why
 
 
 def test_runs_of_mlflow_and_prefect_have_the_ceiling_in_their_notes(reports: dict[str, Report]) -> None:

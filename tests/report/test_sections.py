@@ -13,7 +13,7 @@ from tailtune.core.reports import (
     SliceChange,
     SliceResult,
 )
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.report import tables
 from tailtune.report.html.page import render
 from tailtune.report.sections import of_report
@@ -34,7 +34,7 @@ def guarded() -> dict[str, Report]:
     life = fixtures.whole()
     tested = life["evaluate"]
     assert isinstance(tested, EvaluateReport)
-    more = {"recall/fraud": share(4, 20), "recall/theft": share(18, 20), "must_not_fail": share(7, 8)}
+    more = {"recall/fraud": share_of(4, 20), "recall/theft": share_of(18, 20), "must_not_fail": share_of(7, 8)}
     changed = [
         each.model_copy(update={"metrics": each.metrics | more, "must_failed": ("must.jsonl:3",)})
         for each in tested.candidates
@@ -71,8 +71,8 @@ def test_slices_that_are_behind_are_named() -> None:
     tested = fixtures.whole()["evaluate"]
     assert isinstance(tested, EvaluateReport)
     sliced = (
-        SliceResult(name="channel", value="phone", rows=100, quality=share(60, 100), behind=0.4, p_adjusted=0.001),
-        SliceResult(name="channel", value="", rows=200, quality=share(200, 200), behind=-0.4, p_adjusted=0.001),
+        SliceResult(name="channel", value="phone", rows=100, quality=share_of(60, 100), behind=0.4, p_adjusted=0.001),
+        SliceResult(name="channel", value="", rows=200, quality=share_of(200, 200), behind=-0.4, p_adjusted=0.001),
     )
     report = tested.model_copy(update={"per_slice": sliced})
     (fact,) = (fact for fact in of_report(report).facts if fact.name == "by channel")

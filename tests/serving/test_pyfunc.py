@@ -20,6 +20,7 @@ from services.mlflow.conftest import THIRD_PARTY, stop, wait_for
 from worlds import stores
 from worlds.servers import free_port
 
+from serving import bare
 from tailtune.config.model import Pii
 from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
@@ -59,29 +60,25 @@ def environment(uri: str) -> dict[str, str]:
     return {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_bare_process_loads_it_and_uses_the_code_it_carries(report: RegisterReport, uri: str, tmp_path: Path) -> None:
+def test_a_process_without_our_code_loads_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:
     script = """
 import json, mlflow, pandas as pd
 model = mlflow.pyfunc.load_model("models:/support-tickets@champion")
 frame = model.predict(pd.DataFrame({"text": ["reset my password please", "where is my refund"]}))
-import tailtune
 listed = model.unwrap_python_model().predict(None, ["reset my password please"])
 print(json.dumps({
     "columns": list(frame.columns), "labels": list(frame["label"]), "confidence": list(frame["confidence"]),
-    "listed": list(listed["label"]), "code": tailtune.__file__,
+    "listed": list(listed["label"]),
+    "code": [module.__file__ for name, module in sys.modules.items() if name.startswith("tailtune")],
     "inputs": model.metadata.get_input_schema().input_names(),
 }))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(uri), cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    message = json.loads(done.stdout.splitlines()[-1])
+    message = json.loads(bare.run(script, env=environment(uri), cwd=tmp_path)[-1])
     assert message["columns"] == ["label", "confidence"] and message["inputs"] == ["text"]
     assert message["labels"] == ["password_reset", "refund_status"]
     assert all(0 < value <= 1 for value in message["confidence"])
     assert message["listed"] == ["password_reset"]
-    assert "/artifacts/code/tailtune/" in message["code"]
+    assert message["code"] and all("/artifacts/code/tailtune_" in file for file in message["code"])
 
 
 def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:
@@ -92,8 +89,9 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert {"mlflow", "numpy", "pandas", "scikit-learn"} <= names
     assert not names & {"prefect", "dvc", "great-expectations", "matplotlib", "peft", "tailtune"}
     carried = {path.relative_to(stored / "code") for path in (stored / "code").rglob("*.py")}
-    assert Path("tailtune/tasks/classification/rungs.py") in carried
-    prepare = Path("tailtune/predictors/prepare")
+    (package,) = {path.parts[0] for path in carried if len(path.parts) > 1}
+    assert Path(package, "tasks/classification/rungs.py") in carried
+    prepare = Path(package, "predictors/prepare")
     assert {prepare / "__init__.py", prepare / "clean.py", prepare / "scrub.py"} <= carried
     assert not [path for path in carried if {"stages", "services", "report", "spec"} & set(path.parts)]
     assert sum(path.stat().st_size for path in (stored / "code").rglob("*")) < 200_000
@@ -120,14 +118,12 @@ def test_a_raw_text_is_answered_as_the_curated_row_is(
     (expected,), (unprepared,) = predictor.answer([text]), predictor.answer([RAW])
     assert unprepared.confidence != expected.confidence, "the raw text would be answered alike: nothing is shown"
     script = """
-import json, mlflow, pandas as pd, sys
+import json, mlflow, pandas as pd
 frame = mlflow.pyfunc.load_model("models:/support-tickets@champion").predict(pd.DataFrame({"text": [sys.argv[1]]}))
 print(json.dumps([frame["label"][0], frame["confidence"][0]]))
 """
-    command = [sys.executable, "-c", script, RAW]
-    done = subprocess.run(command, env=environment(uri), cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [expected.value, expected.confidence]
+    answered = bare.run(script, RAW, env=environment(uri), cwd=tmp_path)[-1]
+    assert json.loads(answered) == [expected.value, expected.confidence]
 
 
 @dataclass

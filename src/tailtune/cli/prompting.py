@@ -16,7 +16,8 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
     """What asking every rung every row would cost; nothing is asked.
 
     Raises:
-        MissingInputError: Curation has not run, or a prompt file is missing.
+        MissingInputError: Curation has not run, a prompt file is missing, or rows must not fail and validation has not
+            passed.
         SpecError: A prompt file or a price is not as it must be.
     """
     from tailtune.lifecycle.prompt.forecast import cost_line, cost_table

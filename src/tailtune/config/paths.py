@@ -82,6 +82,11 @@ class Paths:
         return self.root / "mlflow" / "store"
 
     @property
+    def fetched_versions(self) -> Path:
+        """Registered versions' files, fetched to answer here; the store has them all."""
+        return self.root / ".run" / "versions"
+
+    @property
     def answers(self) -> Path:
         """What language models answered, so that a rerun costs nothing; outlives `make clean`."""
         return self.root / ".answers" / "answers.sqlite"

@@ -79,8 +79,8 @@ class PromptSpec(StrictSpec):
     stop: Literal["settled", "never"] = Field(
         "settled", description="settled stops buying rows when every comparison is settled; never buys all."
     )
-    batch_rows: int = Field(50, ge=1, le=10_000, description="Dev rows bought between two looks.")
-    min_rows: int = Field(100, ge=1, description="Dev rows bought before the first look.")
+    batch_rows: int = Field(50, ge=1, le=10_000, description="Dev rows bought between two interim analyses.")
+    min_rows: int = Field(100, ge=1, description="Dev rows bought before the first interim analysis.")
     max_rows: int = Field(1000, ge=1, description="Dev rows bought for a rung at most.")
     optimise_calls: int = Field(200, ge=10, description="Rows that the prompt optimiser may ask for at most.")
 

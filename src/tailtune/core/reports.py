@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, model_validator
 
+from tailtune.core.figures import share
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving
@@ -183,7 +184,7 @@ class Reading(Record):
         return tuple(lines)
 
     def _rows(self, rows: int) -> str:
-        return f"{rows / self.rows:.1%} of the texts ({rows:,} of {self.rows:,} looked at)"
+        return f"{share(rows / self.rows)} of the texts ({rows:,} of {self.rows:,} looked at)"
 
 
 class LadderReport(Report):

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.figures import counted
+from tailtune.core.figures import counted, share, with_interval
 from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Row, Split
 from tailtune.judge.counted import Counted, groups_of
@@ -37,6 +37,8 @@ MISTAKES = (0.01, 0.065, 0.14)
 """Share of the head's other errors in which a right label looks wrong: least, usual, most."""
 REVIEW_S = 20.0
 """Seconds in which a person reads a short text and its label again; an assumption."""
+REVIEW_FIRST = "; review these labels first"
+"""How a note on the ceiling ends."""
 _WORST = 20
 _TEXT_CHARACTERS = 600
 
@@ -166,6 +168,19 @@ def wrong_share(suspect: Bools, missed: Bools, groups: Sequence[str | None], cor
     return flagged.model_copy(update={"value": value, "low": low, "high": high, "worth_rows": None})
 
 
+def fix_labels_first(noise: LabelNoise | None, target: float) -> str:
+    """That no model can show that it reaches the target on such labels, and what to do; empty where one may.
+
+    Args:
+        noise: Of the rows that the target is measured on; None when their labels were not checked.
+        target: Accuracy that the product needs, 0 to 1.
+    """
+    if noise is None or not noise.suspect_rows or target <= noise.ceiling.high:
+        return ""
+    first = "fix labels first (tailtune labels writes these rows to a file, and takes in what people make of them)"
+    return f"{_above(noise, f'the target {share(target)}', 'lies')}: {first}"
+
+
 def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:
     """That wrong labels cap what a model can show, in words; empty where the cap lies well above what is needed.
 
@@ -176,10 +191,15 @@ def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:
     """
     if noise is None or not noise.suspect_rows or needed <= noise.ceiling.value:
         return ""
-    most, suspect = noise.ceiling, f"{noise.suspect_rows:,} of {counted(noise.rows, 'label')} look wrong"
-    subject = f"the target {target:.1%}" if target > most.value else f"the target with its head-room, {needed:.1%},"
-    lies = "lies" if target > most.high else "may lie"
+    above = target > noise.ceiling.value
+    subject = f"the target {share(target)}" if above else f"the target with its head-room, {share(needed)},"
+    lies = "lies" if target > noise.ceiling.high else "may lie"
+    return _above(noise, subject, lies) + REVIEW_FIRST
+
+
+def _above(noise: LabelNoise, subject: str, lies: str) -> str:
     return (
-        f"{subject} {lies} above what the {noise.split} labels can show: {suspect}, and a model that is always right "
-        f"would show about {most.value:.1%} ({most.low:.1%} to {most.high:.1%}); review these labels first"
+        f"{subject} {lies} above what the {noise.split} labels can show: {noise.suspect_rows:,} of "
+        f"{counted(noise.rows, 'label')} look wrong, and a model that is always right would show about "
+        f"{with_interval(noise.ceiling)}"
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from math import log2
 from typing import TypeVar
 
-from tailtune.core.figures import two_digits, usd, with_interval
+from tailtune.core.figures import share, two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import doubted as doubted_floors
 from tailtune.judge.guards import missed as missed_floors
 from tailtune.judge.guards import surely_misses
-from tailtune.judge.shares import LEVEL, at_level, share
+from tailtune.judge.shares import LEVEL, at_level, share_of
 
 S = TypeVar("S", bound=Scored)
 _MOST_TIMES = 1000.0
@@ -127,7 +127,7 @@ def rows_to_tell(quality: Estimate, targets: Targets, looks: int = 1) -> int | N
 
 def no_better(scored: Scored, line: Scored) -> str:
     """`Probe (99.0 %) is no better than Majority class (99.0 %), which ignores the text`."""
-    ours, theirs = (f"{each.title} ({each.quality.value * 100:.1f} %)" for each in (scored, line))
+    ours, theirs = (f"{each.title} ({share(each.quality.value)})" for each in (scored, line))
     return f"{ours} is no better than {theirs}, which ignores the text"
 
 
@@ -141,7 +141,7 @@ def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:
 def validity(scored: Scored) -> Estimate:
     """Share of its answers that could be used, with its 95 % interval."""
     rows = scored.quality.rows
-    return share(max(0, rows - scored.invalid_rows), rows)
+    return share_of(max(0, rows - scored.invalid_rows), rows)
 
 
 def usable_enough(scored: Scored, targets: Targets) -> bool:
@@ -164,7 +164,7 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
         open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
     usable = validity(scored)
     if targets.validity is not None and usable.low < targets.validity < usable.value:
-        open_.append(f"{with_interval(usable)} of its answers can be used, and {targets.validity:.1%} must be")
+        open_.append(f"{with_interval(usable)} of its answers can be used, and {share(targets.validity)} must be")
     if floors := doubted_floors(scored, targets.guards):
         open_.append(floors)
     return " and ".join(open_)
@@ -185,8 +185,9 @@ def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
     missed = []
     if not fast_enough(scored, targets) and scored.latency is not None:
         missed.append(f"its p99 {scored.latency.p99_range} misses {targets.p99_ms:g} ms")
-    if not usable_enough(scored, targets):
-        missed.append(f"only {validity(scored).value:.1%} of its answers can be used, {targets.validity:.1%} must be")
+    if targets.validity is not None and not usable_enough(scored, targets):
+        usable = share(validity(scored).value)
+        missed.append(f"only {usable} of its answers can be used, {share(targets.validity)} must be")
     if floors := missed_floors(scored, targets.guards):
         missed.append(floors)
     return " and ".join(missed)

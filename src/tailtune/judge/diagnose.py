@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 
 Reason = Literal[
     "label suspect",
@@ -200,7 +200,7 @@ def classes(failures: Sequence[Failure], reasons: Sequence[Reason], places: Plac
             fault=FAULTS[reason],
             reason=reason,
             rows=len(members[reason]),
-            share=share(len(members[reason]), len(failures)),
+            share=share_of(len(members[reason]), len(failures)),
             action=remedy(reason, _most_pairs(members[reason]), _expected(members[reason]), places),
             examples=tuple(_example(failure) for failure in members[reason][:_EXAMPLES]),
         )

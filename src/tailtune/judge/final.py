@@ -24,8 +24,9 @@ prompt is replaced | fine-tune |
 Without known dollars 2, 8 and 9 are all there is for two that serve and rows that can show it: better, or the cheaper
 one stays. With them a gain that is not worth its costs is no reason to change, and equal quality at a lower cost is
 one. 8 is no *not yet*: what was waited for, the fine-tune, is there and lost, and labels are enough, or more of them
-gain little. The choice is settled and the target is not met, so the reason says by how much and what to do. Any winner
-that falls short says so.
+gain little. The choice is settled and the target is not met, so the reason says by how much and what to do. Where the
+target lies above what the test labels can show, 5, 7 and 8 say to fix labels first. Any winner that falls short says
+so.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted, p_value, points_with_interval, two_digits, with_interval
+from tailtune.core.figures import counted, p_value, points_with_interval, share, two_digits, with_interval
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
+from tailtune.judge.ceiling import fix_labels_first
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -73,7 +76,7 @@ from tailtune.judge.would_change import (
     at_defaults,
     default_lines,
     seldom_line,
-    target_line,
+    target_lines,
     turning_points,
     would_change,
 )
@@ -89,6 +92,7 @@ class OnTest:
         comparison: Fine-tune (first) against rung (second); None without a fine-tune.
         line: The best of what ignores the text; None when none was measured. What is not above it wins nothing.
         price: Of a request to the rung, US dollars, as bought on test; None when it was not bought there.
+        labels: How many test labels look wrong; None where labels were not checked.
     """
 
     rung: CandidateResult
@@ -96,6 +100,7 @@ class OnTest:
     comparison: Paired | None = None
     line: CandidateResult | None = None
     price: Estimate | None = None
+    labels: LabelNoise | None = None
 
 
 def final_verdict(
@@ -116,7 +121,7 @@ def final_verdict(
     if tested.fine_tune is None or tested.comparison is None:
         return _untrained(tested, decided, evidence, targets, max_train_usd)
     ruled = rule(tested, evidence, targets)
-    change, hangs = [target_line(tested.rung, targets, tested.line)], ""
+    change, hangs = target_lines(tested.rung, targets, tested.line), ""
     if evidence.inputs is not None:
         ask = lambda other: rule(tested, replace(evidence, inputs=other), targets)[0]  # noqa: E731
         change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
@@ -144,9 +149,10 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
         return "fine-tune", Decision(
             yes=True, reason=wins.reason + _still_short("the fine-tune", tested.fine_tune, targets)
         )
+    wrong = fix_labels_first(tested.labels, targets.quality)
     lacking = labels_lacking(evidence.train_rows, evidence.curve, targets)
     if lacking and max(tested.fine_tune.quality.value, tested.rung.quality.value) < targets.quality:
-        reason = f"{wins.reason}; neither reaches the target {targets.quality:.1%}: {lacking}"
+        reason = f"{wins.reason}; neither reaches the target {share(targets.quality)}: {wrong or lacking}"
         return "not-yet", Decision(yes=False, reason=reason)
     if tested.line is not None and not above(tested.rung, tested.line):
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {no_better(tested.rung, tested.line)}")
@@ -154,7 +160,7 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
         missed = f"{tested.rung.title} cannot be served: {shortcomings(tested.rung, targets)}"
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {missed}")
     if unshown := _cannot_show(tested, worth, targets):
-        return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {unshown}")
+        return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {wrong or unshown}")
     return "stay", Decision(yes=False, reason=wins.reason + _falls_short(tested, evidence, targets))
 
 
@@ -205,7 +211,9 @@ def winner(tested: OnTest, worth: Worth | None, targets: Targets, inputs: CostIn
     if serves and pays and keeps and gap.low > -targets.margin:
         return Decision(yes=True, reason=f"the fine-tune is not clearly worse than {rung.title} ({shown}){value}")
     if serves and pays and tuned.quality.low >= targets.quality:
-        reached = f"the fine-tune surely reaches the target {targets.quality:.1%} too ({with_interval(tuned.quality)})"
+        reached = (
+            f"the fine-tune surely reaches the target {share(targets.quality)} too ({with_interval(tuned.quality)})"
+        )
         return Decision(yes=True, reason=f"{reached}, though {rung.title} is better (difference {shown}){value}")
     if serves and not servable(rung, targets) and tuned.quality.value >= targets.quality:
         missed = shortcomings(rung, targets)
@@ -253,7 +261,7 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
     """
     rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
     if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
-        missed.append(f"it reaches {with_interval(rung.quality)}, short of {targets.quality:.1%}")
+        missed.append(f"it reaches {with_interval(rung.quality)}, short of {share(targets.quality)}")
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if tested.line is not None and not above(rung, tested.line):
@@ -274,7 +282,7 @@ def _untrained(
     rung, shown = _as_tested(tested, evidence)
     outcome = rule_before(shown, targets, max_train_usd, rung)
     change: Sequence[str] = (
-        target_line(rung, targets, shown.line),
+        *target_lines(rung, targets, shown.line),
         *(f"measuring {name}" for name in shown.unmeasured),
     )
     if not reason and outcome.verdict == verdict:
@@ -301,7 +309,7 @@ def _untrained(
 
 
 def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence]:
-    """The rung with its figures on test, and the evidence with it and the line in place of those on dev."""
+    """The rung with its figures on test, and the evidence with it, the line and the labels in place of those on dev."""
     on_dev, result, price = _on_dev(tested, evidence), tested.rung, tested.price
     known: dict[str, Any] = {"metrics": result.metrics, "invalid_rows": result.invalid_rows}
     known["latency"] = result.latency or on_dev.latency
@@ -311,7 +319,7 @@ def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence
     if line is not None and tested.line is not None:
         line = line.model_copy(update={"title": tested.line.title, "metrics": tested.line.metrics})
     rungs = tuple(rung if other is on_dev else other for other in evidence.rungs)
-    return rung, replace(evidence, rungs=rungs, line=line)
+    return rung, replace(evidence, rungs=rungs, line=line, labels=tested.labels)
 
 
 def _untrained_economics(rung: RungResult, tested: OnTest, shown: Evidence, targets: Targets) -> Economics | None:
@@ -350,7 +358,7 @@ def _still_short(name: str, result: CandidateResult, targets: Targets) -> str:
     """That the winner falls short of the target, and by how much, as the end of a sentence; empty when it does not."""
     if result.quality.value >= targets.quality:
         return ""
-    return f"; {name} is still {_missing(result, targets)} short of the target {targets.quality:.1%}"
+    return f"; {name} is still {_missing(result, targets)} short of the target {share(targets.quality)}"
 
 
 def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
@@ -359,9 +367,10 @@ def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
     assert tuned is not None  # noqa: S101 - there were two
     if max(tuned.quality.value, rung.quality.value) >= targets.quality:
         return _still_short(rung.title, rung, targets)
-    first = "measure what was not measured" if evidence.unmeasured else "read the failures on test"
+    wrong = fix_labels_first(tested.labels, targets.quality)
+    first = wrong or ("measure what was not measured" if evidence.unmeasured else "read the failures on test")
     return (
-        f"; neither reaches the target {targets.quality:.1%}: {rung.title} is {_missing(rung, targets)} short, the "
+        f"; neither reaches the target {share(targets.quality)}: {rung.title} is {_missing(rung, targets)} short, the "
         f"fine-tune {_missing(tuned, targets)}; stay is the cheaper of two that fall short: {first}, or agree on a "
         "lower target, before more is spent"
     )
@@ -395,4 +404,4 @@ def _tuned(result: CandidateResult, rung: RungResult) -> Candidate:
 def _value(worth: Worth, inputs: CostInputs | None) -> str:
     """What it is worth, as the end of a sentence."""
     over = "" if inputs is None else f" over {counted(inputs.horizon_months, 'month')}"
-    return f"; its net value{over} is {usd_between(worth.net)}, positive with {worth.probability:.1%}"
+    return f"; its net value{over} is {usd_between(worth.net)}, positive with {share(worth.probability)}"

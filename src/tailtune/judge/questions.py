@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from tailtune.core.figures import with_interval
+from tailtune.core.figures import share, with_interval
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
@@ -52,7 +52,7 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
         clauses.append(f"best prompt: {prompted.title} ({prompted.model}) {with_interval(prompted.quality)}")
     elif not evidence.unmeasured:
         clauses.append("no language model was prompted")
-    clauses.append(f"{needed(targets) * 100:.1f} % is needed to stay")
+    clauses.append(f"{share(needed(targets))} is needed to stay")
     if outcome.verdict == "stay" and not _reads_context(outcome.best):
         clauses.append(f"{outcome.best.title}, fitted to labels, stays")
     figures = {"needed_share": needed(targets), "target_share": targets.quality}

@@ -1,16 +1,17 @@
-"""Sequential evaluation: buy rows in batches, look after each, and stop as soon as the question is settled.
+"""Sequential evaluation: buy rows in batches, analyse after each, and stop as soon as the question is settled.
 
-All intervals here are confidence sequences: with the promised probability they contain the truth at every look at once,
-so that looking is free and stopping may depend on what was seen. A row's outcome is a triple of items right, wrong and
-missed; a classification row is (1, 0, 0) when right and (0, 1, 1) when not, so that micro F1 is accuracy.
+All intervals here are confidence sequences: with the promised probability they contain the truth at every interim
+analysis at once, so that looking is free and stopping may depend on what was seen. A row's outcome is a triple of items
+right, wrong and missed; a classification row is (1, 0, 0) when right and (0, 1, 1) when not, so that micro F1 is
+accuracy.
 
 They come from tests by betting: evidence about a mean of bounded values that may be looked at after every row. A
 gambler starts with 1 and bets, row after row, that a mean lies above 0. While it does not, capital has an expected
 value of 1 at most, and by Ville's inequality (1939) it ever reaches 1/a with probability a at most: however often
 somebody looks, and whenever he stops. Nothing is asymptotic; rows need only be bounded. Capital is the mean over 24
 gamblers, each with one constant bet (a mixture, after Robbins 1970). So it depends on sums over rows, not on their
-order, and a look costs the same however many looks there were. The bets and the inversion into an interval are those
-of Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting", JRSS B 86(1).
+order, and an interim analysis costs the same however many there were. The bets and the inversion into an interval are
+those of Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting", JRSS B 86(1).
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _OF_ONE = 0.05  # share of a difference's error that is spent on where the other
 
 
 @dataclass(frozen=True)
-class Look:
-    """One per look at a rung.
+class InterimAnalysis:
+    """One per interim analysis of a rung: what the rows bought so far say.
 
     Attributes:
         settled: Why no more rows need be bought; None while something is open.
@@ -59,7 +60,7 @@ def quality_sequence(outcomes: Outcomes, most_items: int, alpha: float = 0.05) -
         outcomes: Items right, wrong and missed of each row bought so far, shape (n, 3).
         most_items: Items that a row may have at most: 1 for a classification, the fields of an extraction. A model can
             list more than anybody foresaw; such a row weighs as much as one of so many, in its own proportions.
-        alpha: Probability that the interval misses the truth at any look, both sides together.
+        alpha: Probability that the interval misses the truth at any interim analysis, both sides together.
 
     Returns:
         The measured F1 within its interval, 0 to 1; all NaN when nothing was answered nor expected.
@@ -82,7 +83,7 @@ def difference_sequence(first: Outcomes, second: Outcomes, most_items: int, alph
         first: Outcomes of the first predictor, shape (n, 3).
         second: The same for the second, same rows in the same order.
         most_items: Items that a row may have at most.
-        alpha: Probability that the interval misses the truth at any look, both sides together.
+        alpha: Probability that the interval misses the truth at any interim analysis, both sides together.
 
     Returns:
         The measured difference within its interval, −1 to 1; all NaN when a side has nothing answered nor expected.
@@ -101,7 +102,7 @@ def difference_sequence(first: Outcomes, second: Outcomes, most_items: int, alph
     return Estimate(value=value, low=min(low, value), high=max(high, value), rows=len(first))
 
 
-def look(
+def interim_analysis(
     outcomes: Outcomes,
     best: Outcomes | None,
     *,
@@ -110,7 +111,7 @@ def look(
     target: float,
     min_effect: float,
     alpha: float = 0.05,
-) -> Look:
+) -> InterimAnalysis:
     """Whether anything about a rung is still open.
 
     It is settled when the rung *stays*: it meets the target with head-room, by the rule of
@@ -118,7 +119,7 @@ def look(
     is below what is needed, and its comparison with the best so far is settled as well: *better*, or *not better* by an
     effect worth having. Without a best, falling short is all there is to settle.
 
-    Over all looks a rung is settled wrongly with probability `alpha` at most: two sequences are looked at, two-sided
+    Over all analyses a rung is settled wrongly with probability `alpha` at most: two sequences are looked at, two-sided
     at `alpha` each, but for any truth only one side of each can be wrong in a way that settles, at alpha / 2. (Staying
     is wrong below the target, falling short at or above what is needed; better is wrong at a gap of 0 or less, not
     better at `min_effect` or more.) For several rungs, hand in alpha / rungs (Bonferroni).
@@ -130,14 +131,14 @@ def look(
         needed: Quality that a rung must show to stay, `constraints.needed`.
         target: Quality that even the low end must reach.
         min_effect: Smallest difference that matters.
-        alpha: Probability of settling wrongly, over all looks at this rung.
+        alpha: Probability of settling wrongly, over all analyses of this rung.
 
     Raises:
         ValueError: As for `quality_sequence` and `difference_sequence`.
     """
     quality = quality_sequence(outcomes, most_items, alpha)
     difference = None if best is None else difference_sequence(outcomes, best, most_items, alpha)
-    return Look(_settled(quality, difference, needed, target, min_effect), quality, difference)
+    return InterimAnalysis(_settled(quality, difference, needed, target, min_effect), quality, difference)
 
 
 def stratified(rows: Sequence[Row], keys: Callable[[str], Sequence[str]]) -> list[int]:
@@ -151,8 +152,8 @@ def stratified(rows: Sequence[Row], keys: Callable[[str], Sequence[str]]) -> lis
     that is exp(n Σ share(c) log(1 + bet · mean(c))), and the logarithm is concave: it is at most
     (1 + bet · mean)ⁿ, what rows drawn at random would give. What was one distribution with a wide spread is many with
     narrow ones, and capital only knows the wide bound. A class's last, broken row is there by chance u, which keeps
-    the expectation below the same bound at every look; from look to look this is exact where batches have whole rows
-    of each class and close to it otherwise. `benchmarks/sequential.py` measures it.
+    the expectation below the same bound at every analysis; from one to the next this is exact where batches have whole
+    rows of each class and close to it otherwise. `benchmarks/sequential.py` measures it.
 
     Args:
         rows: Rows that may be bought.

@@ -11,7 +11,7 @@ LEVEL = 0.05
 """Probability that an interval misses the truth, both sides together."""
 
 
-def share(right: int, rows: int, level: float = LEVEL) -> Estimate:
+def share_of(right: int, rows: int, level: float = LEVEL) -> Estimate:
     """Share of independent rows that are right, with Clopper and Pearson's interval; all NaN without rows."""
     if rows == 0:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, rows=0)

@@ -8,24 +8,26 @@ majority class, which is never a candidate itself. The first row that holds deci
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
-| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 4 to 8 holds | fine-tune |
+| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 5 to 9 holds | fine-tune |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
-| 4 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
-| 5 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
-| 6 | no | either | labels are few and the curve clearly climbs | not yet: label first |
-| 7 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
-| 8 | no | either | training is estimated above `train.max_cost_usd` | not yet |
-| 9 | no | either | otherwise | fine-tune |
+| 4 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
+| 5 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
+| 6 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
+| 7 | no | either | labels are few and the curve clearly climbs | not yet: label first |
+| 8 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 9 | no | either | training is estimated above `train.max_cost_usd` | not yet |
+| 10 | no | either | otherwise | fine-tune |
 
-A rung stays by an interval that knows how many rungs were looked at. 4 is also for one that would stay but for a
-constraint whose interval reaches what is asked for; whoever misses by one constraint alone is named. 7 weighs a fine-
-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would change
-the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 7: rows and labels for a model
-that cannot pay are the dearest advice there is. Where 6 holds and a training costs less than `train.experiment_usd`,
-it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is the one of highest
-quality; with dollars, the one of highest net value among those whose error is at most `head_room` times the least,
-and which reach the target if any does.
+A rung stays by an interval that knows how many rungs were looked at. 5 is also for one that would stay but for a
+constraint whose interval reaches what is asked for; whoever misses by one constraint alone is named. 8 weighs a
+fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
+change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 8: rows and labels for a
+model that cannot pay are the dearest advice there is. 4 takes the high end of the ceiling's interval, and stands before
+5: no number of rows shows what their labels hide. Where 4 or 7 holds and a training costs less than
+`train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is
+the one of highest quality; with dollars, the one of highest net value among those whose error is at most `head_room`
+times the least, and which reach the target if any does.
 """
 
 from __future__ import annotations
@@ -35,11 +37,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted, usd, with_interval
+from tailtune.core.figures import counted, share, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
 from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Verdict
+from tailtune.judge.ceiling import fix_labels_first
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -112,7 +115,7 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
 
 def just_enough(best: RungResult, targets: Targets) -> Candidate:
     """A fine-tune that is not trained, taken to just reach the target."""
-    return assumed(best, targets.quality, f"if it just reaches the target {targets.quality:.1%}")
+    return assumed(best, targets.quality, f"if it just reaches the target {share(targets.quality)}")
 
 
 def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungResult | None = None) -> Outcome:
@@ -134,7 +137,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
         return Outcome("not-yet", untold, best)
     worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
     open_ = [rung for rung in able if may_stay(rung, targets, evidence.line, looks)]
-    cause, against = _against(evidence, open_, worth, targets, max_train_usd)
+    cause, against = _against(evidence, open_, bool(staying), worth, targets, max_train_usd)
     if staying and (worth <= 0 or against):
         return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
     if staying:
@@ -194,12 +197,14 @@ def _worth(weighed: Weighed | None) -> float:
 
 
 def _against(
-    evidence: Evidence, open_: Sequence[RungResult], worth: float, targets: Targets, max_train_usd: Usd
+    evidence: Evidence, open_: Sequence[RungResult], settled: bool, worth: float, targets: Targets, max_train_usd: Usd
 ) -> tuple[Cause, str]:
     """What speaks against training now, and its words; empty when nothing does."""
     if evidence.reading is not None and evidence.reading.mostly_unreadable:
         unread = evidence.reading.lines[0]
         return "other", f"{unread}, and a fine-tune starts from it: an encoder of their language must come first"
+    if not settled and (wrong := fix_labels_first(evidence.labels, targets.quality)):
+        return "labels", wrong  # a rung that stays has shown the target, whatever the ceiling
     if open_:
         return "rows", _cannot_show(open_, evidence, targets)
     if faulty := _fix_first(evidence, targets):
@@ -211,7 +216,7 @@ def _against(
         why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
-        return "other", f"{why}and one that just reaches the target {targets.quality:.1%} would lose {usd(-worth)}"
+        return "other", f"{why}and one that just reaches the target {share(targets.quality)} would lose {usd(-worth)}"
     if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
         over = f"over train.max_cost_usd ${max_train_usd:g}"
         return "other", f"training is estimated at {usd(evidence.estimated_usd)}, {over}"
@@ -297,7 +302,7 @@ def _nothing_pays(best: RungResult, serving: Sequence[RungResult], evidence: Evi
     if weighed is None or worth is None or worth.probability > 1 - SURE:
         return ""
     horizon = counted(weighed.inputs.horizon_months, "month")
-    reason = f"nothing pays: even a fine-tune at {quality:.1%} would lose {usd(-worth.net.value)} over {horizon}"
+    reason = f"nothing pays: even a fine-tune at {share(quality)} would lose {usd(-worth.net.value)} over {horizon}"
     volumes = paying_volumes(weighed)
     return reason + (f"; it would pay {volumes}" if volumes else "")
 
@@ -309,10 +314,11 @@ def _cannot_tell(best: RungResult, line: RungResult | None, targets: Targets) ->
     """
     if line is None or line.quality.value < targets.quality or above(best, line):
         return ""
+    most = math.ceil(line.quality.value * 1000) / 1000
+    higher = f"set targets.{targets.metric} above {share(most)}, or " if most < 1 else ""
     return (
-        f"{no_better(best, line)} and reaches the target {targets.quality:.1%}: {MEASURES[targets.metric].title} "
-        f"cannot tell here what reads the text; set targets.{targets.metric} above {pct_up(line)}, or label more rows "
-        "of the rarer answers, then run again"
+        f"{no_better(best, line)} and reaches the target {share(targets.quality)}: {MEASURES[targets.metric].title} "
+        f"cannot tell here what reads the text; {higher}label more rows of the rarer answers, then run again"
     )
 
 
@@ -325,11 +331,6 @@ def line_note(evidence: Evidence, targets: Targets) -> str:
         f"; but {line.title}, which ignores the text, reaches the target too ({with_interval(line.quality)}): "
         "look at the weakest answers before you rely on it"
     )
-
-
-def pct_up(line: RungResult) -> str:
-    """Quality of the line, rounded up: a target above it is one that the line does not reach."""
-    return f"{math.ceil(line.quality.value * 1000) / 1000:.1%}"
 
 
 def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targets) -> str:
@@ -345,8 +346,8 @@ def _why_stay(rung: RungResult, staying: int, evidence: Evidence, targets: Targe
 
 def _reaches(rung: RungResult, targets: Targets) -> str:
     return (
-        f"{rung.title} reaches {with_interval(rung.quality)}: at or above {needed(targets):.1%}, "
-        f"the target {targets.quality:.1%} with head-room {targets.head_room:g}"
+        f"{rung.title} reaches {with_interval(rung.quality)}: at or above {share(needed(targets))}, "
+        f"the target {share(targets.quality)} with head-room {targets.head_room:g}"
     )
 
 
@@ -354,7 +355,7 @@ def _replaces(best: RungResult, evidence: Evidence, worth: float, targets: Targe
     assert evidence.inputs is not None  # noqa: S101 - there is a net value
     horizon = counted(evidence.inputs.horizon_months, "month")
     return (
-        f"but a fine-tune that just reaches the target {targets.quality:.1%} would be worth {usd(worth)} more over "
+        f"but a fine-tune that just reaches the target {share(targets.quality)} would be worth {usd(worth)} more over "
         f"{horizon}, errors counted"
     )
 
@@ -372,8 +373,8 @@ def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
-        return f"{reached}, short of {needed(targets):.1%} (target {targets.quality:.1%} with head-room)"
+        return f"{reached}, short of {share(needed(targets))} (target {share(targets.quality)} with head-room)"
     if looks > 1 and rung.quality.low >= targets.quality:
-        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {targets.quality:.1%}"
+        unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {share(targets.quality)}"
         return f"{reached}, but {unsure}"
-    return f"{reached}, but the low end of its interval is short of the target {targets.quality:.1%}"
+    return f"{reached}, but the low end of its interval is short of the target {share(targets.quality)}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.figures import two_digits, usd, with_interval
+from tailtune.core.figures import share, two_digits, usd, with_interval
 from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
@@ -39,7 +39,7 @@ def would_change(
         best: The rung that the verdict names.
         ask: The verdict on other evidence.
     """
-    lines = [target_line(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
+    lines = [*target_lines(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
     if evidence.inputs is not None:
         lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     seen = evidence.cadence
@@ -113,18 +113,22 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
     return lines
 
 
-def target_line(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
-    """The target at which a rung does, or no longer does; no target makes one do that is not above the line."""
+def target_lines(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> list[str]:
+    """The target at which a rung does, or no longer does; no target makes one do that is not above the line.
+
+    None where the rung does at every target that there is.
+    """
     if line is not None and not above(best, line):
         reached = f"what {line.title} reaches without reading the text"
-        return f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"
+        return [f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"]
     enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
     if stays(best, targets, None):
-        return f"a target {measure} above {math.ceil(enough * 1000) / 1000:.1%}: {best.title} would no longer do"
+        most = math.ceil(enough * 1000) / 1000
+        return [f"a target {measure} above {share(most)}: {best.title} would no longer do"] if most < 1 else []
     # Rounded down: at exactly the printed target the rung must do.
-    lower = f"{math.floor(enough * 1000) / 1000:.1%} or less{_other_targets(best, targets)}"
-    return f"a target {measure} of {lower}: {best.title} would do"
+    lower = f"{share(math.floor(enough * 1000) / 1000)} or less{_other_targets(best, targets)}"
+    return [f"a target {measure} of {lower}: {best.title} would do"]
 
 
 def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
@@ -139,11 +143,11 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     if not fast_enough(rung, targets) and rung.latency is not None:
         relaxed.append(f"a latency target of {math.ceil(rung.latency.p99_ms * 10) / 10:.1f} ms or more")
     if not usable_enough(rung, targets):
-        relaxed.append(f"a validity of {math.floor(validity(rung).value * 1000) / 1000:.1%} or less")
+        relaxed.append(f"a validity of {share(math.floor(validity(rung).value * 1000) / 1000)} or less")
     for guard in targets.guards:
         if misses(rung, guard):
             reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
-            relaxed.append(f"a floor of {title_of(guard.metric)} of {reached:.1%} or less")
+            relaxed.append(f"a floor of {title_of(guard.metric)} of {share(reached)} or less")
     return relaxed
 
 

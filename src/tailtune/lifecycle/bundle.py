@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
@@ -19,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import ServiceError
+from tailtune.lifecycle.carried_code import ENTRY, PACKAGE, is_ours
 from tailtune.predictors.reading import ENCODER_NAME
 
-_PACKAGE = "tailtune"
-_ROOT = Path(__file__).resolve().parents[1]  # src/tailtune
-ENTRY = _ROOT / "serving" / "pyfunc.py"
 _ENCODER_MODULE = "tailtune.predictors.encoder"
 
 
@@ -137,9 +134,9 @@ def _modules_anew() -> Iterator[_Imports]:
         What was imported, whole once the block has ended.
     """
     imports, original = _Imports(), builtins.__import__
-    package = sys.modules[_PACKAGE]
+    package = sys.modules[PACKAGE]
     attributes = dict(vars(package))
-    running = {name: module for name, module in sys.modules.items() if _is_ours(name) and name != _PACKAGE}
+    running = {name: module for name, module in sys.modules.items() if is_ours(name) and name != PACKAGE}
 
     def noting(
         name: str,
@@ -149,7 +146,7 @@ def _modules_anew() -> Iterator[_Imports]:
         level: int = 0,
     ) -> Any:
         importer = sys.modules.get(str((globals or {}).get("__name__")))
-        if importer is not None and _is_ours(importer.__name__) and importer.__dict__ is globals:
+        if importer is not None and is_ours(importer.__name__) and importer.__dict__ is globals:
             imports.packages.add(name.partition(".")[0])
         return original(name, globals, locals, fromlist, level)
 
@@ -160,31 +157,12 @@ def _modules_anew() -> Iterator[_Imports]:
         yield imports
     finally:
         builtins.__import__ = original
-        imports.modules = tuple(sorted(filter(_is_ours, sys.modules)))
+        imports.modules = tuple(sorted(filter(is_ours, sys.modules)))
         for name in imports.modules:
-            if name != _PACKAGE:
+            if name != PACKAGE:
                 del sys.modules[name]
         sys.modules.update(running)
         vars(package).update(attributes)
-
-
-def _is_ours(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
-
-
-def copy_code(modules: tuple[str, ...], into: Path) -> Path:
-    """Copy our modules into an empty folder as a package `tailtune`. Returns its folder."""
-    for name in modules:
-        file = _file(name)
-        target = into / "tailtune" / file.relative_to(_ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
-    return into / "tailtune"
-
-
-def _file(module: str) -> Path:
-    base = _ROOT.joinpath(*module.split(".")[1:])
-    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
 def _imports_of(file: Path) -> set[str]:
@@ -199,7 +177,7 @@ def _imports_of(file: Path) -> set[str]:
 
 
 def _requirements(packages: set[str], encoder: bool) -> tuple[str, ...]:
-    others = packages - sys.stdlib_module_names - {"tailtune"}
+    others = packages - sys.stdlib_module_names - {PACKAGE}
     names = {_distribution(package) for package in others} | ({ENCODER_NAME} if encoder else set())
     return tuple(f"{name}=={version(name).partition('+')[0]}" for name in sorted(names, key=str.lower))
 

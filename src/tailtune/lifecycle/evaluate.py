@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.errors import PartlyAnsweredError, TailTuneError
 from tailtune.core.figures import usd
+from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.progress import counting
 from tailtune.core.records import Answer, Estimate, Latency, Row
@@ -25,7 +26,7 @@ from tailtune.lifecycle.candidates import served_folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import evidence, line_of, targets_of
 from tailtune.lifecycle.language_models import LanguageModels, language_models
-from tailtune.lifecycle.must_not_fail import Tried, tried
+from tailtune.lifecycle.must_not_fail import Tried, declared, tried
 from tailtune.lifecycle.suspect_labels import check_test
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
@@ -52,11 +53,11 @@ def run(context: Context) -> EvaluateReport:
     best = ticket["best_rung"]
     folders, embed = _folders(context, best, ticket["train"]), _encoded(context, test)
     scored = _score_all(context, test, best, folders, embed)
-    tested = _tested(context, scored, best)
+    labels = check_test(context, test, embed)
+    tested = _tested(context, scored, best, labels)
     spec = context.case.spec
     targets = targets_of(spec.targets, inputs.report(LadderReport))
     decision, final = final_verdict(tested, decided, facts, targets, spec.train.max_cost_usd)
-    labels = check_test(context, test, embed)
     winner = FINE_TUNE if decision.yes else best
     other = None if tested.comparison is None else (best if decision.yes else FINE_TUNE)
     context.progress.say(f"winner on {len(test):,} test rows: {saved.title(winner)}; {decision.reason}")
@@ -75,7 +76,7 @@ def run(context: Context) -> EvaluateReport:
     )
 
 
-def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest:
+def _tested(context: Context, scored: Mapping[str, Scored], best: str, labels: LabelNoise | None) -> OnTest:
     rung, tuned = scored[best], scored.get(FINE_TUNE)
     return OnTest(
         rung=rung.result,
@@ -83,6 +84,7 @@ def _tested(context: Context, scored: Mapping[str, Scored], best: str) -> OnTest
         comparison=None if tuned is None else _compare(context, tuned, rung, best),
         line=line_of(item.result for item in scored.values()),
         price=rung.price,
+        labels=labels,
     )
 
 
@@ -249,11 +251,12 @@ def _replies(context: Context, models: LanguageModels, predictor: Prompted, test
 
     case, spec = context.case, predictor.spec
     rung = predictor.using(models.open(spec), spec)
-    texts, title = [row.text for row in test], saved.title(predictor.name)
+    texts, title, must = [row.text for row in test], saved.title(predictor.name), declared(context)
     limit = f"the limit is {usd(case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
-    cost = expected(rung, texts, models.price(spec)).usd
+    cost = expected(rung, [*texts, *(row.text for row in must)], models.price(spec)).usd
     price = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
-    context.progress.say(f"{title}: {len(test):,} test rows {price}, less what is kept; {limit}")
+    and_must = f" and {len(must):,} that must not fail" if must else ""
+    context.progress.say(f"{title}: {len(test):,} test rows{and_must} {price}, less what is kept; {limit}")
     try:
         return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
     except PartlyAnsweredError as out:

@@ -56,6 +56,11 @@ def _guards(spec: TargetsSpec, ladder: LadderReport) -> Iterator[Guard]:
         yield Guard(metric=MUST_NOT_FAIL, floor=1)
 
 
+def candidates_of(ladder: LadderReport) -> list[RungResult]:
+    """The local rungs that may stay or win: those that read the text."""
+    return [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
+
+
 def line_of(results: Iterable[S]) -> S | None:
     """The line that others must beat: the best of what ignores the text; None where nothing of it was measured."""
     return best_of(result for result in results if saved.ignores_text(result.name))
@@ -86,7 +91,7 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
         TailTuneError: All that was measured answers every text alike.
     """
     ladder, prompt = context.inputs.report(LadderReport), context.inputs.report(PromptReport)
-    local = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
+    local = candidates_of(ladder)
     measured = [rung for rung in prompt.rungs if not math.isnan(rung.quality.value)]
     empty = [f"{rung.title}: nothing it answered can be scored" for rung in prompt.rungs if rung not in measured]
     if not (local or measured):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tailtune.core.errors import TooLargeError
+from tailtune.core.figures import share
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.progress import Progress
@@ -56,7 +57,7 @@ def run(context: Context) -> LadderReport:
             context.progress.say(unmeasured[-1])
             continue
         rungs.append(result)
-        reached = f"{MEASURES[result.metric].title} {result.quality.value:.1%}"
+        reached = f"{MEASURES[result.metric].title} {share(result.quality.value)}"
         context.progress.say(f"{result.title}: {reached} on {len(dev):,} dev rows")
     if not rungs:
         raise TooLargeError("no rung could be measured:\n" + "\n".join(unmeasured), "add majority to ladder.rungs")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tailtune.core.errors import DataError, Fault
 from tailtune.core.records import Answer, Estimate, Row
 from tailtune.judge.guards import MUST_NOT_FAIL
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
@@ -44,6 +44,11 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, str]]:
     return [{"text": row.text, "label": str(row.label), "origin": row.origin} for row in rows]
 
 
+def declared(context: Context) -> list[Row]:
+    """The rows that must not fail, as validation passed them; none where the spec declares none."""
+    return [] if context.case.spec.targets.must_not_fail is None else context.inputs.must_not_fail
+
+
 @dataclass(frozen=True)
 class Tried:
     """One per predictor: how it did on the rows that must not fail.
@@ -64,9 +69,9 @@ def tried(context: Context, answer: Callable[[list[str]], Sequence[Answer]]) -> 
         context: Of a stage that reads what validation passed.
         answer: Gives the predictor's answers to texts.
     """
-    if context.case.spec.targets.must_not_fail is None:
+    rows = declared(context)
+    if not rows:
         return Tried()
-    rows = context.inputs.must_not_fail
     right = context.case.task.score(rows, answer([row.text for row in rows])).right
     failed = tuple(row.origin for row, good in zip(rows, right, strict=True) if not good)
-    return Tried({MUST_NOT_FAIL: share(len(rows) - len(failed), len(rows))}, failed)
+    return Tried({MUST_NOT_FAIL: share_of(len(rows) - len(failed), len(rows))}, failed)

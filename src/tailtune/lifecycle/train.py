@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tailtune.core.figures import share
 from tailtune.core.money import Usd
 from tailtune.core.records import Row
 from tailtune.core.reports import EpochResult, TrainReport
@@ -55,7 +56,7 @@ def _trained(context: Context, train: Sequence[Row], dev: Sequence[Row]) -> Trai
     # Only once the report is safe: when MLflow fails after an hour of training, the next run must not train again.
     context.afterwards.append(lambda: checkpoint.clear(context.paths.checkpoints))
     context.progress.say(
-        f"best epoch {result.best_epoch}: {result.dev_quality:.1%} on dev, {result.rows_s:,.0f} rows/s"
+        f"best epoch {result.best_epoch}: {share(result.dev_quality)} on dev, {result.rows_s:,.0f} rows/s"
     )
     return TrainReport(
         use_case=case.name,
@@ -140,5 +141,5 @@ class _EpochProgress:
         if now.dev_quality is None or finished <= self._shown:
             return
         self._shown = finished
-        self._context.progress.say(f"epoch {finished}: {now.dev_quality:.1%} on dev, loss {now.loss:.3f}")
+        self._context.progress.say(f"epoch {finished}: {share(now.dev_quality)} on dev, loss {now.loss:.3f}")
         self._context.tracker.live("train", self._context.case.spec.metric, now.dev_quality, finished)

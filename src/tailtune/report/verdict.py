@@ -22,6 +22,7 @@ from tailtune.core.reports import (
     Settled,
     Verdict,
 )
+from tailtune.judge.ceiling import REVIEW_FIRST
 from tailtune.judge.economics import MONTH_DAYS
 from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
@@ -193,8 +194,11 @@ def _decided(story: Story) -> Headline:
 
 
 def _ceiling(story: Story) -> str:
-    """A sentence where wrong labels cap what can be shown."""
-    return f" {sentence(story.ceiling)}" if story.ceiling else ""
+    """A sentence where wrong labels cap what can be shown, and the reason does not say so already."""
+    reason = story.verdict.reason if story.verdict else ""
+    if not story.ceiling or story.ceiling.removesuffix(REVIEW_FIRST) in reason:
+        return ""
+    return f" {sentence(story.ceiling)}"
 
 
 def _kept_out(story: Story) -> str:

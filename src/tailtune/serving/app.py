@@ -25,7 +25,7 @@ from tailtune.serving.gateway import UpstreamError
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.service import JSON, Incoming, Outgoing, Service, as_error, as_json
 from tailtune.serving.tokens import Tokens
-from tailtune.serving.versions import Versions
+from tailtune.serving.current import Versions
 
 Scope, Receive, Send = Mapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]
 Handler = Callable[[Incoming], Awaitable[Outgoing]]

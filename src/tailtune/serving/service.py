@@ -31,7 +31,7 @@ from tailtune.serving.counters import Counters
 from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
 from tailtune.serving.inference import FullError, LateError
 from tailtune.serving.plan import ServerPlan
-from tailtune.serving.versions import Loaded, Versions
+from tailtune.serving.current import Loaded, Versions
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")

@@ -1,128 +1,98 @@
-"""Which versions a worker answers with: it follows one file, loads what that names beside what answers, then changes."""
+"""A registered version, loaded with the code that is installed here: nothing that is run comes from a store.
+
+It is how versions of any age answer side by side: also those whose own package is called `tailtune`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-from collections.abc import Callable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from tailtune.core.errors import TailTuneError
-from tailtune.serving.answerer import Answerer, Prediction
-from tailtune.serving.inference import Line
-
-Role = Literal["champion", "challenger"]
-ROLES: tuple[Role, ...] = ("champion", "challenger")
-_ASKING = 8
-"""Texts that are answered at once where answering is waiting for an endpoint."""
-_LOOK_S = 0.25
-log = logging.getLogger("tailtune.serving")
-
-
-@dataclass(frozen=True)
-class Named:
-    """One per version that the file names.
-
-    Attributes:
-        version: Its number.
-        folder: Its files.
-    """
-
-    version: str
-    folder: str
+from tailtune.config.endpoints import VARIABLE, Address, declared_addresses, require_declared
+from tailtune.config.model import Pii
+from tailtune.config.paths import Paths
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.config.settings import Settings
+from tailtune.core.errors import TailTuneError, UsageError
+from tailtune.core.records import Answer
+from tailtune.predictors.base import Predictor
+from tailtune.predictors.prepare import prepared
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import StoredVersion, find
+from tailtune.tasks.saved import load, scrubbed
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """One per version that answers.
+class LoadedVersion:
+    """One per version that answers here.
 
     Attributes:
-        named: Which it is.
-        answerer: Answers.
-        line: What waits for it.
+        stored: Which version.
+        predictor: Its predictor.
+        scrub_pii: Kinds of personal data that are taken out of a text before it is answered.
     """
 
-    named: Named
-    answerer: Answerer
-    line: Line[Prediction]
+    stored: StoredVersion
+    predictor: Predictor
+    scrub_pii: tuple[Pii, ...]
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        """Answer texts as people type them, in order: each is cleaned and scrubbed as the rows were."""
+        return list(self.predictor.answer([prepared(text, self.scrub_pii) for text in texts]))
 
 
-class Versions:
-    """One per worker.
+def load_version(
+    model: str, which: str = "champion", uri: str | None = None, cache: Path | None = None
+) -> LoadedVersion:
+    """Load a version of a registered model into this process; any number of them live side by side.
 
     Args:
-        file: `current.json`: role → version and folder; the supervisor writes it whole.
-        limit: Texts that may wait for a version at most.
-        on_refused: Called when a version does not load or answer; the one before goes on answering.
+        model: Registered model's name.
+        which: Alias or number.
+        uri: The tracking store's address; that of the checkout around here when None.
+        cache: Folder for its files; that of the checkout when None.
+
+    Raises:
+        UsageError: There is no such version.
+        ServiceError: The store does not answer, or the files are not those that were registered.
+        UndeclaredEndpointError: It asks an endpoint that `TAILTUNE_ENDPOINTS` does not list.
+        TailTuneError: This code cannot load it.
     """
-
-    def __init__(self, file: Path, limit: int, on_refused: Callable[[], None]) -> None:
-        self._file, self._limit, self._on_refused = file, limit, on_refused
-        self._loaded: dict[Role, Loaded] = {}
-        self._refused: set[Named] = set()
-        self._seen = -1
-        self.problem = ""
-
-    def get(self, role: Role) -> Loaded | None:
-        """The version that answers in a role; None where there is none."""
-        return self._loaded.get(role)
-
-    async def follow(self) -> None:
-        """Change versions as the file says, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except OSError as error:
-                log.warning("%s: %s", self._file, error.strerror or error)
-            await asyncio.sleep(_LOOK_S)
-
-    async def look(self) -> None:
-        """Read the file if it has changed, and load what it names."""
-        try:
-            now = self._file.stat().st_mtime_ns
-        except FileNotFoundError:
-            return
-        if now == self._seen:
-            return
-        self._seen = now
-        named = read_current(self._file)
-        for role in ROLES:
-            await self._become(role, named.get(role))
-
-    async def _become(self, role: Role, named: Named | None) -> None:
-        before = self._loaded.get(role)
-        if named == (None if before is None else before.named):
-            return
-        if named is None:
-            self._loaded.pop(role)
-        elif named not in self._refused:
-            try:
-                answerer = await asyncio.to_thread(Answerer, Path(named.folder), named.version)
-            except TailTuneError as error:
-                self._refused.add(named)
-                self._on_refused()
-                self.problem = error.message
-                log.error("version %s is refused, the one before goes on: %s", named.version, error.message)
-                return
-            line = Line(answerer.answer, self._limit, 1 if answerer.local else _ASKING)
-            self._loaded[role] = Loaded(named, answerer, line)
-            log.info("version %s answers as %s", named.version, role)
-        if before is not None:
-            await asyncio.to_thread(before.line.close)
-
-    async def close(self) -> None:
-        """Answer what waits, then end."""
-        for loaded in self._loaded.values():
-            await asyncio.to_thread(loaded.line.close)
+    uri = uri or Settings().resolved_tracking_uri(Paths.find())
+    stored = find(uri, model, which)
+    if stored is None:
+        raise UsageError(f"{model}@{which.removeprefix('@')}: no such version in the registry", "tailtune list")
+    return load_stored(uri, stored, cache or Paths.find().fetched_versions)
 
 
-def read_current(file: Path) -> dict[Role, Named]:
-    """What `current.json` names; nothing where it cannot be read."""
+def load_stored(
+    uri: str, stored: StoredVersion, cache: Path, models: Iterable[LanguageModelSpec] = ()
+) -> LoadedVersion:
+    """Fetch a version's files into a cache and load them.
+
+    Args:
+        uri: The tracking store's address.
+        stored: The version.
+        cache: Folder that processes may share.
+        models: Language models that may be asked, besides those that `TAILTUNE_ENDPOINTS` lists.
+
+    Raises:
+        ServiceError: The files are not those that were registered, or cannot be fetched.
+        UndeclaredEndpointError: It asks an endpoint that is not declared here.
+        TailTuneError: This code cannot load it.
+    """
+    folder = fetch(uri, stored, cache)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return {role: Named(**found[role]) for role in ROLES if found.get(role)}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        predictor, scrub_pii = load(folder), scrubbed(folder)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, StopIteration) as error:
+        raise TailTuneError(
+            f"{stored.uri}: this code cannot load its files ({error})",
+            f"mlflow models serve -m {stored.uri} --env-manager local   (runs the code that the version carries)",
+        ) from error
+    spec = getattr(predictor, "spec", None)
+    if isinstance(spec, LanguageModelSpec) and spec.endpoint is not None:
+        declared = declared_addresses(models, os.environ.get(VARIABLE))
+        require_declared(spec.name, Address.of(spec.endpoint, spec.key_env), declared, "")
+    return LoadedVersion(stored, predictor, scrub_pii)

@@ -47,7 +47,7 @@ def build(plan: object) -> object:
     from tailtune.serving.gateway import Gateway
     from tailtune.serving.service import Service
     from tailtune.serving.spending import DailySpending
-    from tailtune.serving.versions import Versions
+    from tailtune.serving.current import Versions
 
     versions = Versions(plan.current, plan.limits.queue_rows, counters.refused.inc)
     limit = plan.max_usd_per_day

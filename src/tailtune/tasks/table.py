@@ -67,9 +67,9 @@ class TaskEntry:
 
 
 def imported(where: str) -> Any:
-    """Import `module:Class` below src/tailtune/."""
+    """Import `module:Class` below src/tailtune/, or below the package that a version carries it in."""
     module, _, name = where.partition(":")
-    return getattr(importlib.import_module(f"tailtune.{module}"), name)
+    return getattr(importlib.import_module(f"{__name__.partition('.')[0]}.{module}"), name)
 
 
 DEFAULT_TASK = "classification"

@@ -90,7 +90,7 @@ def test_answers_that_are_cut_off_are_told_with_the_limit_to_raise(tmp_path: Pat
         report = prompt(paths)
         why = f"{rows} of {rows} answers could not be used ({rows} cut off): raise max_output_tokens of small, now 40"
         assert any(line.startswith(f"Prompt, zero-shot: not measured, {why}; ") for line in heard.lines), heard.lines
-        assert not any("0.0%" in line for line in heard.lines if line.startswith("Prompt"))
+        assert not any("0.0 %" in line for line in heard.lines if line.startswith("Prompt"))
         assert report.unmeasured[0] == f"Prompt, zero-shot: {why}"
         assert (report.rungs, report.best, report.rows_bought) == ((), None, rows), "not measured, and not 0 %"
 

@@ -8,18 +8,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doubles.conduct import Conduct, Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
-from project import NAME, copy, jsonl, respec, run
+from project import NAME, context, copy, jsonl, respec, rows_of, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
 from tailtune.core.errors import EndpointError, MissingInputError, SpecError
-from tailtune.lifecycle.prompt.step import NO_MODEL
+from tailtune.core.reports import DecideReport
+from tailtune.judge.shares import share_of
+from tailtune.lifecycle.prompt.step import NO_MODEL, rung_factory
 from tailtune.predictors.prompted.rung import Prompted
+from tailtune.services import store
 from tailtune.tasks import saved as registry
 
 Factory = pytest.TempPathFactory
@@ -92,6 +96,36 @@ def test_a_rung_that_stays_with_its_last_row_ends_the_buying_as_well(tmp_path: P
         assert [(rung.name, rung.quality.rows) for rung in report.rungs] == [("lm_zero_shot", dev_rows(paths))]
         assert set(report.not_needed) == {"lm_retrieval"}
         assert report.rows_saved_share == 0.5
+
+
+def test_buying_does_not_end_for_a_rung_that_the_decision_would_not_call_shown(
+    tmp_path: Path, tmp_path_factory: Factory
+) -> None:
+    """Alone it would be sure of the target; as one of the rungs looked at it is not, so another may still be better."""
+    with asking(tmp_path_factory, tmp_path / "project", Skilled(truth(), base=1.0)) as (paths, double):
+        rows = dev_rows(paths)
+        alone, as_one_of_two = share_of(rows, rows).low, share_of(rows, rows, 0.05 / 2).low
+        targets = {"accuracy": (alone + as_one_of_two) / 2, "min_train_rows": 0}
+        declare(paths, double.url, targets=targets, min_rows=1000)
+        assert [rung.name for rung in prompt(paths).rungs] == ["lm_zero_shot", "lm_retrieval"]
+        (decided,) = run(paths, "decide") if run(paths, "diagnose") else ()
+        assert isinstance(decided, DecideReport) and "is not sure to reach the target" in decided.reason
+
+
+def test_what_asking_costs_counts_the_rows_that_must_not_fail(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    declare(paths, "http://127.0.0.1:9/v1")
+    dev = rows_of(paths, "dev")
+    with rung_factory(replace(context(paths), stage="prompt"), rows_of(paths, "train")) as factory:
+        before = factory.forecasts(dev)
+    declare(paths, "http://127.0.0.1:9/v1", targets={"must_not_fail": "must.jsonl"})
+    must = {"must_not_fail": [{"text": row.text, "label": row.label, "origin": row.origin} for row in dev[:30]]}
+    passed = paths.case(NAME).passed
+    store.write_json(passed, json.loads(passed.read_text(encoding="utf-8")) | must)
+    with rung_factory(replace(context(paths), stage="prompt"), rows_of(paths, "train")) as factory:
+        after = factory.forecasts(dev)
+    for with_must, without in zip(after, before, strict=True):
+        assert with_must.rows == without.rows + 30 and (with_must.usd or 0) > (without.usd or 0)
 
 
 def test_a_local_rung_that_stays_buys_nothing(tmp_path: Path, tmp_path_factory: Factory) -> None:

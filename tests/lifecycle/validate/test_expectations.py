@@ -29,8 +29,8 @@ def test_the_suite_says_what_the_spec_says(tmp_path: Path) -> None:
         "Every label is one of the 3 in models/tickets/labels.yaml.",
         "Every text has 5 to 99 characters, rows of the given test file aside.",
         "Every label has at least 9 train rows.",
-        "At most 3.0% of the given test rows (nearly) stood in the training file too.",
-        "Curation dropped at most 40% of the rows.",
+        "At most 3.0 % of the given test rows (nearly) stood in the training file too.",
+        "Curation dropped at most 40.0 % of the rows.",
         *LEAKS.values(),
     } <= lines
     assert len(lines) == len(suite) == 18

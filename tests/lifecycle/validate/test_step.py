@@ -156,7 +156,7 @@ def test_a_test_file_that_leaks_into_train_is_refused(tmp_path: Path) -> None:
     assert perform("curate", context).leaked_test_rows == 5
     error, failed = refused(context)
     assert [result.subject for result in failed] == ["leaked_test_share"]
-    assert "5 of 40 test rows leaked (12.5%)" in str(error)
+    assert "5 of 40 test rows leaked (12.5 %)" in str(error)
 
     lenient = project(tmp_path, files, data={"test_file": "t.jsonl"}, validate={**VALIDATE, "max_leak_share": 0.2})
     assert perform("validate", lenient).passed
@@ -175,7 +175,7 @@ def test_too_many_dropped_rows_are_refused(tmp_path: Path) -> None:
     perform("curate", context)
     error, failed = refused(context)
     assert [result.subject for result in failed] == ["dropped_share"]
-    assert "120 of 220 rows dropped (54.5%)" in str(error)
+    assert "120 of 220 rows dropped (54.5 %)" in str(error)
 
 
 def test_an_empty_split_is_refused(context: Context) -> None:

@@ -58,8 +58,8 @@ def test_a_pipe_gets_header_kept_lines_and_one_passing_line_in_five_seconds() ->
     lines = out.getvalue().splitlines()
     assert lines[0] == "▸ ladder  Measure."
     assert lines[1] == "  tfidf [86.4 %]"
-    assert lines[2] == "   33% a probe with a name too long for forty columns (5.0 s, 10 s left)"
-    assert lines[3].startswith("   67%")
+    assert lines[2] == "   33 % a probe with a name too long for forty columns (5.0 s, 10 s left)"
+    assert lines[3].startswith("   67 %")
     assert lines[4:] == ["✓ ladder  15 s"]
 
 

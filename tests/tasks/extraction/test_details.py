@@ -9,7 +9,7 @@ import pytest
 
 from tailtune.core.records import Answer
 from tailtune.core.reports import Confusion
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.tasks.extraction import scoring
 from tailtune.tasks.extraction.details import calibration, confusions, per_field
 from tailtune.tasks.extraction.scoring import Tally, tally
@@ -34,12 +34,12 @@ def test_fields_worst_first_with_the_other_candidate_beside() -> None:
     date, peril, last = found[1], found[2], found[-1]
     assert (date.kind, date.rows, date.precision, date.recall, date.f1, date.f1_other) == ("date", 2, 0, 0, 0, 0)
     assert (date.format_correct, date.value_correct) == (0.5, 0.5)
-    assert date.exact == share(1, 3)
+    assert date.exact == share_of(1, 3)
     assert (peril.precision, peril.recall, peril.f1) == pytest.approx((1 / 2, 1 / 3, 2 / 5))
     assert peril.f1_other == pytest.approx(2 * 2 / 6)
     assert math.isnan(last.f1)
     assert last.rows == 0
-    assert last.exact == share(3, 3)
+    assert last.exact == share_of(3, 3)
 
 
 def test_without_another_candidate_its_f1_is_not_a_number() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Answer
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
 from tailtune.tasks.extraction.scoring import score
 from tasks.extraction.claims import RULES, SCHEMA, answered, gold
@@ -49,7 +49,7 @@ def test_every_measure_by_hand() -> None:
     )
     assert found.quality == found.metrics["field_f1"]
     assert found.right.tolist() == [False, False, True]
-    assert found.metrics["exact_match"] == share(1, 3)
+    assert found.metrics["exact_match"] == share_of(1, 3)
     assert found.invalid_rows == 0
     assert math.isnan(found.ece), "nobody said how sure it was"
     assert set(found.metrics) <= set(MEASURES)

@@ -18,7 +18,7 @@ from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import Paired, PromptedRung, Settled
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import compare
-from tailtune.judge.sequential import Look, look, quality_sequence
+from tailtune.judge.sequential import InterimAnalysis, interim_analysis, quality_sequence
 from tailtune.judge.stats import holm
 from tailtune.lifecycle.must_not_fail import Tried
 from tailtune.predictors.prompted.costs import forms, latency, price, remarks
@@ -60,7 +60,7 @@ class Bought:
         answered: Answers and replies to the rows bought until now.
         outcomes: Items right, wrong and missed of these rows, shape (n, 3).
         settled: Why buying stopped.
-        seen: Its last look.
+        seen: Its last interim analysis.
         must: How it did on the rows that must not fail.
     """
 
@@ -71,7 +71,7 @@ class Bought:
     answered: list[PromptAnswer] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
-    seen: Look | None = None
+    seen: InterimAnalysis | None = None
     must: Tried = field(default_factory=Tried)
 
     @property
@@ -135,10 +135,10 @@ class Question:
 
 
 def buy(bought: Bought, question: Question) -> None:
-    """Buy until a look says that it is settled, or the rows end.
+    """Buy until an interim analysis says that it is settled, or the rows end.
 
-    The best rung so far is bought as far as this one, so that every look is paired. Rows of declared groups are bought
-    to the end: what a look concludes from them one by one would be too sure.
+    The best rung so far is bought as far as this one, so that every analysis is paired. Rows of declared groups are
+    bought to the end: what an analysis concludes from them one by one would be too sure.
 
     Raises:
         BudgetReachedError: The money ran out; `bought.settled` says so.
@@ -150,7 +150,7 @@ def buy(bought: Bought, question: Question) -> None:
             rows = min(most, rows + spec.batch_rows if rows else max(spec.min_rows, spec.batch_rows))
             outcomes = bought.upto(rows)
             best = None if question.best is None else question.best.upto(rows)
-            bought.seen = _look(outcomes, best, question)
+            bought.seen = _analysis(outcomes, best, question)
             if spec.stop == "settled" and alone and bought.seen.settled is not None:
                 bought.settled = bought.seen.settled if rows < most else "all rows"
                 return
@@ -159,8 +159,8 @@ def buy(bought: Bought, question: Question) -> None:
         raise
 
 
-def _look(outcomes: Outcomes, best: Outcomes | None, question: Question) -> Look:
-    return look(
+def _analysis(outcomes: Outcomes, best: Outcomes | None, question: Question) -> InterimAnalysis:
+    return interim_analysis(
         outcomes,
         best,
         most_items=question.most_items,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tailtune.core.errors import BudgetReachedError
-from tailtune.core.figures import usd
+from tailtune.core.figures import share, usd
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import Targets, needed, stays
-from tailtune.lifecycle.evidence import targets_of
+from tailtune.lifecycle.evidence import candidates_of, line_of, targets_of
 from tailtune.lifecycle.must_not_fail import tried
 from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
@@ -21,7 +22,7 @@ from tailtune.predictors.prompted.costs import remarks, unusable
 from tailtune.tasks import saved
 
 ERROR = 0.05
-"""Error probability of all looks at all rungs together."""
+"""Error probability of all interim analyses of all rungs together."""
 SETTLED: dict[Settled, str] = {
     "stays": "it meets the target with head-room",
     "falls short": "it cannot reach what is needed",
@@ -97,16 +98,19 @@ class PromptEvaluation:
         return targets_of(self.factory.context.case.spec.targets, self.factory.context.inputs.report(LadderReport))
 
     def _stays(self, name: str) -> bool:
-        """Whether a rung is good enough, and fast and usable enough too: if not, another may still be."""
+        """Whether the decision will find that it stays, as one of the rungs looked at until now."""
         found = result(self.factory.context.case, name, self.bought[name], None, None)
-        return stays(found, self._targets, None)
+        ladder = self.factory.context.inputs.report(LadderReport)
+        measured = [bought for bought in self.bought.values() if not unusable(bought.answered, bought.rung.spec)]
+        looks = len(candidates_of(ladder)) + sum(not math.isnan(micro_f1(bought.outcomes)) for bought in measured)
+        return stays(found, self._targets, line_of(ladder.rungs), looks)
 
     def _skip(self, name: str, why: str) -> None:
         self.not_needed[name] = why
         self.factory.context.progress.say(f"{saved.title(name)}: not needed, {why}")
 
     def _drop_empty(self) -> None:
-        """Rungs that the limit cut short before a first look say nothing: they are named as not measured."""
+        """Rungs that the limit cut short before a first analysis say nothing: they are named as not measured."""
         least = min(self.factory.context.case.spec.prompt.min_rows, len(self.rows))
         for name in [name for name, bought in self.bought.items() if bought.count < least]:
             del self.bought[name]
@@ -167,7 +171,7 @@ class PromptEvaluation:
         value = micro_f1(bought.outcomes) if scored is None else scored.value
         measure = MEASURES[self.factory.context.case.spec.metric].title
         rows = f"{bought.count:,} of {len(bought.rows):,} dev rows, {price}"
-        line = f"{saved.title(name)}: {measure} {value:.1%} on {rows}: {SETTLED[bought.settled]}"
+        line = f"{saved.title(name)}: {measure} {share(value)} on {rows}: {SETTLED[bought.settled]}"
         progress.say("; ".join([line, *remarks(bought.answered, bought.rung.spec)]))
 
     def _show(self, bought: Bought) -> None:

@@ -11,6 +11,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import MissingInputError
 from tailtune.core.language import UNANSWERED, LanguageModel
 from tailtune.core.records import Answer, Row
+from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import LanguageModels
 from tailtune.lifecycle.prompt.buying import Bought, micro_f1
@@ -103,9 +104,9 @@ class RungFactory:
     def forecasts(self, rows: Sequence[Row]) -> list[Forecast]:
         """What each declared rung would take; those made of the best are reckoned as the dearest of the others.
 
-        Rungs that cannot be made take nothing, and are not among them.
+        Rungs that cannot be made take nothing, and are not among them. Rows that must not fail are asked too.
         """
-        spec = self.context.case.spec.prompt
+        spec, rows = self.context.case.spec.prompt, [*rows, *must_not_fail.declared(self.context)]
         made: dict[str, Prompted] = {name: self._own(name) for name in spec.rungs if name in RECIPES}
         found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
         if not found:

@@ -11,7 +11,7 @@ from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
 from tailtune.judge.constraints import stays
 from tailtune.judge.sequential import stratified
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.evidence import line_of, targets_of
+from tailtune.lifecycle.evidence import candidates_of, line_of, targets_of
 from tailtune.lifecycle.language_models import language_models, weight_digests
 from tailtune.lifecycle.prompt.buying import Bought, adjusted, compared, result
 from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
@@ -49,8 +49,8 @@ def run(context: Context) -> PromptReport:
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
     targets = targets_of(case.spec.targets, ladder)
     line = line_of(ladder.rungs)
-    good = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)]
-    good = [rung for rung in good if stays(rung, targets, line, len(good))]
+    local = candidates_of(ladder)
+    good = [rung for rung in local if stays(rung, targets, line, len(local))]
     if good and spec.stop == "settled":
         why = f"{good[0].title} meets the target without it"
         context.progress.say(f"nothing is bought: {why}")

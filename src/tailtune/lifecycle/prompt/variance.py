@@ -10,7 +10,7 @@ import numpy as np
 from tailtune.core.errors import MissingInputError, PartlyAnsweredError, UsageError
 from tailtune.core.records import Estimate
 from tailtune.core.reports import PromptReport
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models, require_unchanged_weights
 from tailtune.lifecycle.prompt.step import bought_order
@@ -88,7 +88,7 @@ def variance(context: Context, repeats: int) -> Variance:
         model=rung.spec.name,
         rows=len(rows),
         qualities=tuple(score.quality.value for score in scores),
-        changed=share(differ, len(rows) if len(values) > 1 else 0),
+        changed=share_of(differ, len(rows) if len(values) > 1 else 0),
         usd=spent,
         whole=len(repeated) == repeats,
     )

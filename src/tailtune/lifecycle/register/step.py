@@ -10,13 +10,14 @@ from pathlib import Path
 from tailtune.config.endpoints import also_listed
 from tailtune.config.prices import list_usd
 from tailtune.config.prompting import PROMPT_RUNGS
-from tailtune.core.figures import memory
+from tailtune.core.figures import memory, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
 from tailtune.core.run_plan import scored_values
-from tailtune.lifecycle.bundle import ENTRY, Bought, copy_code, needs
+from tailtune.lifecycle.bundle import Bought, needs
 from tailtune.lifecycle.candidates import served_folder_of
+from tailtune.lifecycle.carried_code import copy_code
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.gate import settle
@@ -115,7 +116,7 @@ def _register(
     registry.attach(context.tracker, logged.run_id, model_files(context))
     quality, measure = winner.quality, MEASURES[winner.metric].title
     note = (
-        f"{winner.title}: test {measure} {quality.value:.1%} ({quality.low:.1%} to {quality.high:.1%}) on "
+        f"{winner.title}: test {measure} {with_interval(quality)} on "
         f"{evaluated.test_rows:,} rows. {evaluated.winner_reason}"
     )
     tags = tags_of(context, evaluated, test) | {registry.KEY: key}
@@ -128,10 +129,11 @@ def _stored(context: Context, winner: CandidateResult, folder: Path, example: st
     needed, task = needs(folder, example, context.progress.say), context.case.task
     _count(context, needed.bought)
     with tempfile.TemporaryDirectory() as scratch:
+        code = copy_code(needed.modules, Path(scratch))
         yield Stored(
             predictor=folder,
-            entry=ENTRY,
-            code=copy_code(needed.modules, Path(scratch)),
+            entry=code.entry,
+            code=code.package,
             requirements=needed.requirements,
             columns=needed.columns,
             example=example,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tailtune.core.figures import share
 from tailtune.core.reports import ExpectationResult
 from tailtune.tasks.base import COUNTS, Expectation, expect_column
 from tailtune.tasks.use_case import UseCase
@@ -90,13 +91,13 @@ def _leakage(case: UseCase) -> Iterator[Expectation]:
     for name, meaning in LEAKS.items():
         yield expect_column("rows", "expect_column_values_to_be_null", name, meaning)
     if case.spec.data.test_file is not None:
-        share = case.spec.validate_.max_leak_share
+        most = case.spec.validate_.max_leak_share
         yield expect_column(
             "curation",
             "expect_column_values_to_be_between",
             "leaked_test_share",
-            f"At most {share:.1%} of the given test rows (nearly) stood in the training file too.",
-            max_value=share,
+            f"At most {share(most)} of the given test rows (nearly) stood in the training file too.",
+            max_value=most,
         )
 
 
@@ -109,7 +110,7 @@ def _amounts(case: UseCase) -> Iterator[Expectation]:
         "curation",
         "expect_column_values_to_be_between",
         "dropped_share",
-        f"Curation dropped at most {spec.max_dropped_share:.0%} of the rows.",
+        f"Curation dropped at most {share(spec.max_dropped_share)} of the rows.",
         max_value=spec.max_dropped_share,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tailtune.core.errors import MissingInputError
+from tailtune.core.figures import share
 from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Row
 from tailtune.lifecycle.context import Context
@@ -97,9 +98,9 @@ def _curation(context: Context, everyone: pd.DataFrame) -> pd.DataFrame:
     dropped_share = dropped / read if read else 0.0
     tests = int((everyone["split"] == "test").sum())
     leaked_share = leaked / tests if tests else 0.0
-    summary = f"{dropped:,} of {read:,} rows dropped ({dropped_share:.1%})"
+    summary = f"{dropped:,} of {read:,} rows dropped ({share(dropped_share)})"
     if context.case.spec.data.test_file is not None:
-        summary += f"; {leaked:,} of {tests:,} test rows leaked ({leaked_share:.1%})"
+        summary += f"; {leaked:,} of {tests:,} test rows leaked ({share(leaked_share)})"
     return pd.DataFrame({"dropped_share": [dropped_share], "leaked_test_share": [leaked_share], COUNTS: [summary]})
 
 

@@ -115,7 +115,7 @@ class ConsoleProgress:
         if now - self._shown < EVERY_S:
             return
         self._shown = now
-        reached = f"{min(done / total, 1):4.0%} " if total > 0 else ""
+        reached = f"{min(done / total, 1) * 100:3.0f} % " if total > 0 else ""
         ahead = "" if left is None else f", {duration(left)} left"
         self._line(Text(f"  {reached}{what} ({duration(now - self._began)}{ahead})"))
 

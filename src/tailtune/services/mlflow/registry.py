@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tailtune.core.digests import folder_digest
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
 from tailtune.core.run_plan import points
 from tailtune.services.mlflow.home import fluent, service_errors
-from tailtune.services.mlflow.presence import FILES, files_of
+from tailtune.services.mlflow.lookup import FILES, PREDICTOR_FILES
+from tailtune.services.mlflow.presence import files_of
 from tailtune.services.mlflow.tracker import Tracker
 from tailtune.services.mlflow.write import NOTE, now_ms
 
@@ -54,12 +56,12 @@ class Logged:
     Attributes:
         run_id: Its run.
         model_id: Its id there.
-        files: Digest of its files; None where they do not lie on this machine.
+        file_tags: Tags with the digests of its files.
     """
 
     run_id: str
     model_id: str
-    files: str | None = None
+    file_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def versions(tracker: Tracker, model: str) -> tuple[Version, ...]:
@@ -148,7 +150,13 @@ def log_model(tracker: Tracker, model: str, stored: Stored, values: Mapping[str,
         metrics = [Metric(p.name, p.value, now_ms(), 0, info.model_id, run_id=run_id) for p in points(values)]
         tracker.client.log_batch(run_id, metrics, [Param("split", "test"), Param("rung", stored.rung)])
         location = tracker.client.get_logged_model(info.model_id).artifact_location
-    return Logged(run_id, info.model_id, files_of(location))
+    return Logged(run_id, info.model_id, _file_tags(location, stored))
+
+
+def _file_tags(location: str, stored: Stored) -> dict[str, str]:
+    """Digests of a version's files, for those who fetch them or ask whether they are there."""
+    files = files_of(location)  # None where they do not lie on this machine
+    return {PREDICTOR_FILES: folder_digest(stored.predictor), **({} if files is None else {FILES: files})}
 
 
 def restore(tracker: Tracker, version: Version, stored: Stored) -> None:
@@ -160,9 +168,8 @@ def restore(tracker: Tracker, version: Version, stored: Stored) -> None:
     with _at(tracker, f"restoring the files of {version.uri}") as mlflow:
         model_id = tracker.client.get_model_version(version.model, version.version).source.removeprefix("models:/")
         _write_files(mlflow, tracker, version.model, stored, model_id)
-        files = files_of(tracker.client.get_logged_model(model_id).artifact_location)
-    if files is not None:
-        tag(tracker, version, {FILES: files})
+        location = tracker.client.get_logged_model(model_id).artifact_location
+    tag(tracker, version, _file_tags(location, stored))
 
 
 def _write_files(mlflow: Any, tracker: Tracker, model: str, stored: Stored, model_id: str | None = None) -> Any:
@@ -196,7 +203,7 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
             model,
             f"models:/{logged.model_id}",
             run_id=logged.run_id,
-            tags={**tags, **({} if logged.files is None else {FILES: logged.files})},
+            tags={**tags, **logged.file_tags},
             description=note,
             model_id=logged.model_id,
         )

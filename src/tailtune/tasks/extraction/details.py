@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row, Span
 from tailtune.core.reports import Confusion, FieldResult
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.tasks.base import Details
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
@@ -61,7 +61,7 @@ def _field(spec: FieldSpec, j: int, counted: Tally, other: Tally | None, right: 
         recall=_share(hits, expected),
         f1=_share(2 * hits, answered + expected),
         f1_other=math.nan if other is None else _f1(other, j),
-        exact=share(int(right.sum()), len(right)),
+        exact=share_of(int(right.sum()), len(right)),
         format_correct=_share(int(counted.formed[:, j].sum()), answered),
         value_correct=_share(int(counted.meant[:, j].sum()), answered),
     )

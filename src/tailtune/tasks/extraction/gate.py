@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tailtune.core.errors import Fault
+from tailtune.core.figures import share
 from tailtune.core.records import Row, Span
 from tailtune.tasks.base import COUNTS, Expectation, SuiteTables, expect_column
 from tailtune.tasks.extraction.annotate import RawLabel
@@ -85,7 +86,7 @@ def expectations(schema: ObjectSchema, file: str, spec: ExtractionValidate) -> I
         "alignment",
         _BETWEEN,
         "unaligned_share",
-        f"At most {spec.max_unaligned_share:.1%} of the values are not found in their text.",
+        f"At most {share(spec.max_unaligned_share)} of the values are not found in their text.",
         max_value=spec.max_unaligned_share,
     )
     yield expect_column(
