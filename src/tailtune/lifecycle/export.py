@@ -11,7 +11,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import ExportedModel, ExportReport, Parity
 from tailtune.judge.parity import same_enough
 from tailtune.judge.scores import compare
-from tailtune.judge.shares import share
+from tailtune.judge.shares import share_of
 from tailtune.lifecycle.candidates import folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.encoder import EXPORTED
@@ -96,7 +96,7 @@ def _parity(
     equal = [first.value == second.value for first, second in zip(before, after, strict=True)]
     scores = [context.case.task.score(dev, answers[: len(dev)]) for answers in (after, before)]
     difference = compare(scores[0], scores[1], ("exported", "original")).difference
-    same = share(sum(equal), len(equal))
+    same = share_of(sum(equal), len(equal))
     # float32 is what all others are measured against; its rounding may still tip a tie.
     decision = same_enough(same, difference)
     passed = decision.yes or weights == WEIGHTS[-1]

@@ -348,8 +348,7 @@ def _export(report: ExportReport, spec: ModelSpec) -> RunPlan:
     """A parent, and one child per candidate whose encoder was exported."""
     names = ", ".join(f"{model.name} {model.weights}" for model in report.models)
     return RunPlan(
-        name="export: "
-        + (", ".join(f"{model.name} {model.weights}" for model in report.models) or "nothing to export"),
+        name=f"export: {names or 'nothing to export'}",
         splits=TRAIN_DEV,
         children=tuple(
             RunPlan(

@@ -21,13 +21,15 @@ from tailtune.serving.bodies import (
 )
 from tailtune.serving.chat import ChatBody
 from tailtune.serving.counters import Counters
+from tailtune.serving.current import ROLES, Versions
 from tailtune.serving.gateway import UpstreamError
 from tailtune.serving.plan import ServerPlan
-from tailtune.serving.service import JSON, Incoming, Outgoing, Service, as_error, as_json
+from tailtune.serving.service import Incoming, Outgoing, Service, as_error, as_json
 from tailtune.serving.tokens import Tokens
-from tailtune.serving.current import Versions
 
-Scope, Receive, Send = Mapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 Handler = Callable[[Incoming], Awaitable[Outgoing]]
 _BODY_S = 20.0
 _TEXT = "text/plain; charset=utf-8"
@@ -222,7 +224,7 @@ class App:
         return as_json(status, 200 if ready else 503)
 
     async def _version(self, request: Incoming) -> Outgoing:
-        named = {role: self._versions.get(role) for role in ("champion", "challenger")}  # type: ignore[arg-type]
+        named = {role: self._versions.get(role) for role in ROLES}
         versions = {role: None if found is None else found.named.version for role, found in named.items()}
         return as_json({"use_case": self._plan.use_case, "task": self._plan.task, **versions})
 
@@ -264,6 +266,3 @@ async def _send(outgoing: Outgoing, send: Send) -> None:
         async for piece in outgoing.body:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-
-
-__all__ = ["JSON", "App", "Path"]

@@ -138,7 +138,7 @@ def completion(request_id: str, model: str, content: str, prediction: Prediction
 
 def events(whole: Mapping[str, Any], usage: bool) -> bytes:
     """A completion as server-sent events: the answer in one chunk, the end, and the usage if it was asked for."""
-    common = {"id": whole["id"], "object": "chat.completion.chunk", "created": whole["created"], "model": whole["model"]}
+    common = {name: whole[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
     message = whole["choices"][0]["message"]
     first = {"index": 0, "delta": {"role": "assistant", "content": message["content"]}, "finish_reason": None}
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}

@@ -1,4 +1,4 @@
-"""Which versions a worker answers with: it follows one file, loads what that names beside what answers, then changes."""
+"""Which versions a worker answers with: what a file names is loaded beside what answers, and then takes its place."""
 
 from __future__ import annotations
 

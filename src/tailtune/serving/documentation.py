@@ -1,4 +1,4 @@
-"""The server's documentation, made from its paths by FastAPI: OpenAPI for programs, one page without scripts for people."""
+"""The server's documentation: OpenAPI for programs, made by FastAPI; for people a page that loads nothing else."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def document(plan: ServerPlan, paths: Sequence[Path]) -> dict[str, Any]:
 
 
 @cache
-def _document(
-    use_case: str, paths: tuple[tuple[str, str, str, type | None, type | None, bool], ...]
-) -> dict[str, Any]:
+def _document(use_case: str, paths: tuple[tuple[str, str, str, type | None, type | None, bool], ...]) -> dict[str, Any]:
     from fastapi import FastAPI
 
     api = FastAPI(title=f"{use_case}, served by TailTune", version="1", docs_url=None, redoc_url=None)

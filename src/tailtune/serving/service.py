@@ -28,10 +28,10 @@ from tailtune.serving.bodies import (
 )
 from tailtune.serving.chat import ChatBody, TextFrom, completion, content_of, events
 from tailtune.serving.counters import Counters
+from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
 from tailtune.serving.inference import FullError, LateError
 from tailtune.serving.plan import ServerPlan
-from tailtune.serving.current import Loaded, Versions
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
@@ -83,17 +83,17 @@ class Outgoing:
     counted: bool = False
 
 
-def as_json(value: Any, status: int = 200, **headers: str) -> Outgoing:
+def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Outgoing:
     """An answer in JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Outgoing(status, text.encode(), {"content-type": JSON, **headers})
+    return Outgoing(status, text.encode(), {"content-type": JSON, **(headers or {})})
 
 
 def as_error(error: RefusedError) -> Outgoing:
     """A refusal, in the form that OpenAI's clients read."""
     body = {"error": {"message": error.message, "type": "tailtune", "code": error.code, "param": None}}
     retry = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
-    return as_json(body, error.status, **retry)
+    return as_json(body, error.status, retry)
 
 
 class Service:
@@ -171,7 +171,7 @@ class Service:
         whole = completion(request.id, body.model or self._plan.use_case, content, prediction)
         headers = {"x-tailtune-version": loaded.named.version, "x-request-id": request.id}
         if not body.stream:
-            return as_json(whole, **headers)
+            return as_json(whole, headers=headers)
         stream = events(whole, bool((body.stream_options or {}).get("include_usage")))
         return Outgoing(200, stream, {"content-type": "text/event-stream; charset=utf-8", **headers})
 
@@ -349,9 +349,7 @@ class Service:
             return raw
         return json.dumps({**json.loads(raw), "model": upstream.model}, ensure_ascii=False).encode()
 
-    async def _piped(
-        self, request: Incoming, passed: Passed, body: ChatBody, text: str | None
-    ) -> AsyncIterator[bytes]:
+    async def _piped(self, request: Incoming, passed: Passed, body: ChatBody, text: str | None) -> AsyncIterator[bytes]:
         """The answer as it comes; once it has ended it is priced, counted and logged.
 
         Raises:

@@ -8,8 +8,13 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tailtune.config.settings import quiet_environment
+
+if TYPE_CHECKING:
+    from tailtune.serving.app import App
+    from tailtune.serving.plan import ServerPlan
 
 
 def main(plan_file: str, descriptor: int) -> None:
@@ -35,19 +40,17 @@ def main(plan_file: str, descriptor: int) -> None:
     )
 
 
-def build(plan: object) -> object:
+def build(plan: ServerPlan) -> App:
     """The application of a plan: what a worker serves."""
     from tailtune.serving.app import App
     from tailtune.serving.counters import Counters
-    from tailtune.serving.plan import ServerPlan
 
-    assert isinstance(plan, ServerPlan)  # noqa: S101 - imported late, so that telemetry is off before
     counters = Counters(plan.metrics)  # first: it says where prometheus_client counts
     from tailtune.services.prediction_log import Spool
+    from tailtune.serving.current import Versions
     from tailtune.serving.gateway import Gateway
     from tailtune.serving.service import Service
     from tailtune.serving.spending import DailySpending
-    from tailtune.serving.current import Versions
 
     versions = Versions(plan.current, plan.limits.queue_rows, counters.refused.inc)
     limit = plan.max_usd_per_day

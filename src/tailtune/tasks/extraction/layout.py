@@ -217,7 +217,10 @@ class TokenStates:
                 with timed("infer"):
                     states = self.of([rows[number] for number in numbers])
                 if is_recording():
-                    record([_sentence(each) for each in states], [sum(rows[number].ids, []) for number in numbers])
+                    record(
+                        [_sentence(each) for each in states],
+                        [[each for window in rows[number].ids for each in window] for number in numbers],
+                    )
                 yield from zip(numbers, states, strict=True)
 
 
