@@ -14,10 +14,10 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs graph up down ui lock clean
+.PHONY: help demo test test-servers check bench docs graph up down ui lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 	@tailtune sample support-tickets
@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 
 test: $(INSTALLED) ## The test suite, on two cores
 	@pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-servers: $(INSTALLED) ## Tests that start a PostgreSQL server of their own; skipped where it is not installed
+	@pytest -m servers
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules
 	@ruff check

@@ -49,7 +49,8 @@ def reference() -> str:
     """The whole page, ending in a newline; equal for equal specs."""
     chapters = [_chapter("## model.yaml", ModelSpec)]
     for name, model in _sections(ModelSpec):
-        chapters += [_chapter(f"### {name}", model), *_entries(model)]
+        chapters += [_chapter(f"### {name}", model, under=name), *_entries(model)]
+        chapters += [_chapter(f"#### {inner} of {name}", section) for inner, section in _sections(model)]
     for task, entry in TASKS.items():
         spec = entry.load_class().spec_type
         chapters.append(f"## task: {task}\n\n{_sentence(spec)} Besides the keys above:\n")
@@ -87,8 +88,8 @@ def _sections(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
     return [(name, section) for name, field in _fields(model) if (section := _model(field)) is not None]
 
 
-def _chapter(title: str, model: type[BaseModel], only: list[str] | None = None) -> str:
-    return f"{title}\n\n{_sentence(model)}\n\n{_table(model, only)}"
+def _chapter(title: str, model: type[BaseModel], only: list[str] | None = None, under: str = "") -> str:
+    return f"{title}\n\n{_sentence(model)}\n\n{_table(model, only, under)}"
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
@@ -104,18 +105,20 @@ def _sentence(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").partition("\n\n")[0].strip()
 
 
-def _table(model: type[BaseModel], only: list[str] | None) -> str:
-    rows = [_row(name, field) for name, field in _fields(model) if only is None or name in only]
+def _table(model: type[BaseModel], only: list[str] | None, under: str) -> str:
+    rows = [_row(name, field, under) for name, field in _fields(model) if only is None or name in only]
     lines = [_COLUMNS, tuple("---" for _ in _COLUMNS), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
+def _row(name: str, field: FieldInfo, under: str = "") -> tuple[str, ...]:
     section = _model(field)
     if section is not None:
         needs = any(key.is_required() for _, key in _fields(section))
         default = "required" if needs else "required; `{}` takes the defaults"
-        return (f"`{name}`", "section", default, "", _cell(f"{_sentence(section)} [Fields](#{name})"))
+        default = default if field.is_required() else "may be left out"
+        anchor = f"{name}-of-{under}" if under else name
+        return (f"`{name}`", "section", default, "", _cell(f"{_sentence(section)} [Fields](#{anchor})"))
     kind = _without_none(field.annotation)
     return (f"`{name}`", _type(kind), _default(field), _cell(_allowed(kind, field)), _cell(field.description or ""))
 

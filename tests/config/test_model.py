@@ -53,6 +53,7 @@ CHANGED: dict[str, dict[str, Any]] = {
               "checkpoint_s": 1.0},
     "evaluate": {"resamples": 200, "latency_rows": 30, "calibration_bins": 5},
     "register": {"model": "m", "promote_if": "not-worse", "block_slices": True},
+    "serve": {"log": {"text": "hash"}},
 }  # fmt: skip
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "graph", "help"}
+TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "graph", "help"} | {
+    "test-servers"
+}
 
 
 def make(*words: str) -> str:

@@ -204,6 +204,16 @@ def remove_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(he
         _show(line)
 
 
+def log(
+    use_case: UseCaseName,
+    last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,
+) -> None:
+    """Show what servers answered: rows a day, version and route, and the last answers."""
+    from tailtune.cli.log import print_log
+
+    print_log(Paths.find(), use_case, last)
+
+
 @cli.command(rich_help_panel=LIFE)
 def verdict(
     use_case: UseCaseName,

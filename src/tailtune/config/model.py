@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
+from tailtune.config.serving import ServeSpec
 from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.core.money import Usd
 
@@ -240,6 +241,7 @@ class ModelSpec(StrictSpec):
     train: TrainSpec
     evaluate: EvaluateSpec
     register_: RegisterSpec = Field(alias="register")
+    serve: ServeSpec = Field(default_factory=ServeSpec)
 
     @model_validator(mode="after")
     def _shares_leave_train(self) -> ModelSpec:

@@ -91,6 +91,11 @@ class Paths:
         """What language models answered, so that a rerun costs nothing; outlives `make clean`."""
         return self.root / ".answers" / "answers.sqlite"
 
+    @property
+    def serving(self) -> Path:
+        """What servers leave: the prediction log and its spool; outlives `make clean`."""
+        return self.root / ".serving"
+
     def use_cases(self) -> list[str]:
         """Names of the declared use cases, sorted."""
         return sorted(path.parent.name for path in self.models.glob("*/model.yaml"))
@@ -135,6 +140,11 @@ class CasePaths:
     def corrections(self) -> Path:
         """Labels that people corrected or confirmed, written by `tailtune labels`; may be missing."""
         return self.data / "corrections.jsonl"
+
+    @property
+    def feedback(self) -> Path:
+        """Rows that people labelled after the model had answered them, for train only; may be missing."""
+        return self.data / "feedback.jsonl"
 
     def rows_file(self, file: str) -> Path:
         """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.

@@ -54,6 +54,14 @@ class Settings(BaseSettings):
         description="Endpoints that stored versions may be asked at besides those of model.yaml: `URL`, or "
         "`VARIABLE=URL` where the value of a variable is sent as the key, with spaces between.",
     )
+    prediction_log: str | None = Field(
+        None,
+        description="Where answers of servers are logged, as SQLAlchemy writes it: postgresql://user@host/name, "
+        "sqlite:////folder/file; .serving/predictions.sqlite of the project when unset.",
+    )
+    spool: Path | None = Field(
+        None, description="Folder that servers write answers into first; .serving/spool of the project when unset."
+    )
     progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:
@@ -79,12 +87,24 @@ class Settings(BaseSettings):
         """What folders of local language models are relative to."""
         return self.weights or paths.root
 
+    def prediction_log_url(self, paths: Paths) -> str:
+        """Where answers of servers are logged. A relative SQLite file is below the project."""
+        return self._below_root(self.prediction_log or f"{_SQLITE}{paths.serving / 'predictions.sqlite'}", paths)
+
+    def spool_folder(self, paths: Paths) -> Path:
+        """The folder that servers write answers into first."""
+        return self.spool or paths.serving / "spool"
+
     def resolved_tracking_uri(self, paths: Paths) -> str:
         """The tracking URI to use: the given one, or the embedded SQLite file. A relative file is below the project."""
         if not self.tracking_uri:
             return f"{_SQLITE}{paths.mlflow_store / 'mlflow.db'}"
-        file = re.fullmatch(rf"{_SQLITE}([^/:].*)", self.tracking_uri)
-        return self.tracking_uri if file is None else f"{_SQLITE}{paths.root.absolute() / file[1]}"
+        return self._below_root(self.tracking_uri, paths)
+
+    @staticmethod
+    def _below_root(uri: str, paths: Paths) -> str:
+        file = re.fullmatch(rf"{_SQLITE}([^/:].*)", uri)
+        return uri if file is None else f"{_SQLITE}{paths.root.absolute() / file[1]}"
 
 
 def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:

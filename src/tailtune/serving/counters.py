@@ -61,7 +61,7 @@ class Counters:
         from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, str(self._folder))
+        multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
         text: bytes = generate_latest(registry)
         return text + self._spooled(text.decode())
 
@@ -69,7 +69,7 @@ class Counters:
         """Let the gauges of a process that has ended go; its counts stay."""
         from prometheus_client import multiprocess
 
-        multiprocess.mark_process_dead(pid, str(self._folder))
+        multiprocess.mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
 
     @staticmethod
     def _spooled(text: str) -> bytes:

@@ -220,7 +220,7 @@ def _move(plan: ServerPlan, url: str, keep_days: int, counters: Counters, ended:
             problem[0] = moved.message
         else:
             problem[0] = ""
-            counters.stored.inc(moved.stored)
+            counters.stored.inc(moved.rows)
 
     keep_moving(lambda: PredictionLog(url), plan.spool, ended, keep_days={plan.use_case: keep_days}, report=report)
 

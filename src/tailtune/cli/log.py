@@ -1,0 +1,74 @@
+"""What `tailtune log` does: show what servers answered, and where it is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.errors import BusyError
+from tailtune.tasks.use_case import load_use_case
+
+if TYPE_CHECKING:
+    from tailtune.services.prediction_log.store import PredictionLog
+
+_SHOWN = ("at_us", "route", "version", "request_id", "answer", "confidence", "latency_ms", "text", "text_hash")
+_DAYS_US = 14 * 86_400_000_000
+NOTHING = "nothing is logged yet"
+
+
+def print_log(paths: Paths, use_case: str, last: int) -> None:
+    """Print the last rows, the last 14 days and where the rows are.
+
+    Raises:
+        UsageError: The log's address leads nowhere, or a newer program made it.
+        ServiceError: Its database does not answer.
+    """
+    from tailtune.report.terminal.console import PrintableConsole
+    from tailtune.report.terminal.logged import LogView, logged
+    from tailtune.services.prediction_log.writer import counts
+
+    case, settings = load_use_case(paths, use_case), Settings()
+    folder = settings.spool_folder(paths)
+    with opened(paths, settings) as log:
+        where = None if log is None else counts(log, folder, use_case)
+        if log is None or where is None or not where.answered:
+            print(f"{use_case}: {NOTHING}")
+            return
+        since_us = time.time_ns() // 1000 - _DAYS_US
+        view = LogView(
+            use_case=use_case,
+            counts=where,
+            days=log.days(use_case, since_us),
+            not_logged=log.not_logged(use_case, since_us),
+            last=log.last(use_case, last, _SHOWN),
+            address=log.shown.replace(f"{paths.root}/", ""),
+            size_bytes=log.size_bytes(),
+            keep_days=case.spec.serve.log.keep_days,
+        )
+    PrintableConsole().print(logged(view))
+
+
+@contextmanager
+def opened(paths: Paths, settings: Settings) -> Iterator[PredictionLog | None]:
+    """The log, with all in it that is spooled by now; None where no server has ever logged anything.
+
+    Where a server is running, its own writer moves the spool.
+    """
+    from tailtune.services.prediction_log.spool import spooled_bytes
+    from tailtune.services.prediction_log.store import PredictionLog
+    from tailtune.services.prediction_log.writer import move_spools
+
+    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths)
+    log = PredictionLog(url) if spooled_bytes(folder) else PredictionLog.existing(url)
+    try:
+        if log is not None:
+            with suppress(BusyError):
+                move_spools(log, folder)
+        yield log
+    finally:
+        if log is not None:
+            log.close()

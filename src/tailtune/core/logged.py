@@ -1,0 +1,55 @@
+"""Counts of what servers answered and logged, for whoever shows or watches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailtune.core.money import Usd
+
+
+@dataclass(frozen=True, slots=True)
+class LogCounts:
+    """One per use case: where its answered rows are. The counts never go down; deleted rows stay counted as stored.
+
+    Attributes:
+        stored: In the store, or deleted from it by age.
+        spooled: In the spool, waiting for the writer.
+        not_logged: Answered though neither could be written.
+        torn: Lines of the spool that could not be read: cut off when a worker was killed before it answered, or lost
+            in a power failure. Of the whole spool: such a line does not say whose it was.
+    """
+
+    stored: int = 0
+    spooled: int = 0
+    not_logged: int = 0
+    torn: int = 0
+
+    @property
+    def answered(self) -> int:
+        """All of them."""
+        return self.stored + self.spooled + self.not_logged
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """One per day, version and route of a use case that has rows in the store.
+
+    Attributes:
+        day: Days since 1970-01-01 (UTC).
+        version: Registered version; None where no version answered.
+        route: Who answered: `model`, `passthrough` or `shadow`.
+        rows: How many.
+        unanswered: Rows among them without a usable answer.
+        mean_ms: Mean latency; None when no row has one.
+        usd: Price of the rows whose price is known.
+        unpriced: Rows whose price is not known.
+    """
+
+    day: int
+    version: str | None
+    route: str
+    rows: int
+    unanswered: int
+    mean_ms: float | None
+    usd: Usd
+    unpriced: int
