@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tailtune.core.money import known_sum
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
 from tailtune.serving.answerer import Prediction
@@ -32,6 +33,7 @@ from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
 from tailtune.serving.inference import FullError, LateError
 from tailtune.serving.plan import ServerPlan
+from tailtune.serving.spending import DailySpending
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
@@ -100,9 +102,15 @@ class Service:
     """One per worker."""
 
     def __init__(
-        self, plan: ServerPlan, versions: Versions, gateway: Gateway | None, spool: Spool, counters: Counters
+        self,
+        plan: ServerPlan,
+        versions: Versions,
+        gateway: Gateway | None,
+        spending: DailySpending | None,
+        spool: Spool,
+        counters: Counters,
     ) -> None:
-        self._plan, self._versions, self._gateway = plan, versions, gateway
+        self._plan, self._versions, self._gateway, self._spending = plan, versions, gateway, spending
         self._spool, self._counters = spool, counters
         self._text_from = TextFrom.of(plan.text_from)
 
@@ -207,6 +215,12 @@ class Service:
         self._counters.feedback.inc()
         return as_json({"kept": True}, 202)
 
+    def _spent(self) -> RefusedError:
+        limit = self._plan.max_usd_per_day
+        return RefusedError(
+            503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
+        )
+
     def _champion(self) -> Loaded:
         loaded = self._versions.get("champion")
         if loaded is None:
@@ -226,12 +240,17 @@ class Service:
         if any(len(row.text) > limits.text_chars for row in rows):
             raise RefusedError(413, "text_too_long", f"a text has more than {limits.text_chars:,} characters")
         texts = [row.text for row in rows]
+        asks = self._spending if not loaded.answerer.local else None  # a prompted version: its answers cost money
+        if asks is not None and asks.is_spent:
+            raise self._spent()
         try:
             predictions = await loaded.line.ask(texts, limits.deadline_s)
         except FullError as full:
             raise RefusedError(429, "busy", "too many texts wait; try again", full.retry_s) from None
         except LateError:
             raise RefusedError(503, "late", f"no answer within {limits.deadline_s:g} s; try again", 1) from None
+        if asks is not None:
+            asks.settle(0.0, known_sum(prediction.usd for prediction in predictions))
         self._log(request, loaded, predictions, rows, "model", user)
         if self._is_shadowed(request.id):
             self._shadow(request, rows, predictions)
@@ -325,10 +344,7 @@ class Service:
         try:
             passed = await gateway.send(raw, own_key, body.max_completion_tokens or body.max_tokens)
         except SpentError:
-            limit = self._plan.max_usd_per_day
-            raise RefusedError(
-                503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
-            ) from None
+            raise self._spent() from None
         except UpstreamError as error:
             where = f"{self._plan.upstream.name if self._plan.upstream else ''}: {error}"
             raise RefusedError(504 if error.late else 502, "upstream", where, 5) from None

@@ -42,6 +42,11 @@ class DailySpending:
                 self._write(day, max(0.0, spent - reserved + cost))
 
     @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be spent today."""
+        return self.spent >= self._limit
+
+    @property
     def spent(self) -> Usd:
         """US dollars of today, reservations included."""
         with self._locked() as (_, spent):
