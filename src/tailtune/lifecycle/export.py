@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.encoders import ExportedModel, Parity
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import ExportedModel, ExportReport, Parity
+from tailtune.core.reports import ExportReport
 from tailtune.judge.parity import same_enough
 from tailtune.judge.scores import compare
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.candidates import folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.encoder import EXPORTED
-from tailtune.predictors.fine_tuned import ENCODER
 from tailtune.predictors.onnx_graph import WEIGHTS, Source, Weights, export
+from tailtune.predictors.reading import ENCODER
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
