@@ -6,6 +6,8 @@ No torch, transformers, pandas or MLflow is loaded here; a test holds that.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 def main(plan_file: str, descriptor: int) -> None:
     """Serve until a signal ends it: SIGTERM answers what has come in, then ends."""
     quiet_environment()
+    import socket
+
     import uvicorn
 
     from tailtune.serving.plan import ServerPlan
@@ -27,10 +31,18 @@ def main(plan_file: str, descriptor: int) -> None:
     sys.setswitchinterval(0.0005)  # the thread that answers must not wait 5 ms for the one that reads requests
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     plan = ServerPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
-    uvicorn.run(
+    parent = os.getppid()
+
+    async def follow_supervisor() -> None:
+        if os.getppid() != parent:  # it was killed: nobody would follow the registry or move the log
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    config = uvicorn.Config(
         build(plan),
-        fd=descriptor,
         lifespan="on",
+        ws="none",
+        callback_notify=follow_supervisor,
+        timeout_notify=1,
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -38,6 +50,8 @@ def main(plan_file: str, descriptor: int) -> None:
         timeout_keep_alive=30,
         backlog=2048,
     )
+    # The socket itself, not its number: uvicorn would take it for a UNIX socket, and leave Nagle's algorithm on.
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 
 def build(plan: ServerPlan) -> App:
