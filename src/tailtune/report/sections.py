@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.records import ENOUGH_GROUPS
 from tailtune.core.reports import (
     CurateReport,
     DecideReport,
@@ -54,6 +55,7 @@ from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, valu
 
 Tone = Literal["", "good", "wait", "bad"]
 _REACHED: Mapping[Tone, str] = {"bad": "missed", "wait": "met, not surely", "good": "met"}
+_EMPTY = "(empty)"
 MOST_FIELDS, MOST_CHANGES, MOST_PAIRS, MOST_WEAK = 6, 3, 3, 3
 
 
@@ -149,11 +151,13 @@ def rows(story: Story) -> Section | None:
 
 def _by_people(found: CurateReport) -> Fact | None:
     """How many labels people have looked at; None when there were none."""
-    if not (found.corrected_rows or found.confirmed_rows or found.unused_corrections):
+    unused, sent = found.unused_corrections, found.feedback_rows
+    if not (found.corrected_rows or found.confirmed_rows or unused or sent):
         return None
-    gone = f" · {counted(found.unused_corrections, 'correction')} of rows that are not kept"
-    reviewed = f"{count(found.corrected_rows)} corrected · {count(found.confirmed_rows)} confirmed"
-    return Fact(reviewed + (gone if found.unused_corrections else ""), "labels reviewed")
+    shown = [f"{count(found.corrected_rows)} corrected", f"{count(found.confirmed_rows)} confirmed"]
+    shown += [f"{counted(unused, 'correction')} of rows that are not kept"] if unused else []
+    shown += [f"{counted(sent, 'new train row')} from feedback"] if sent else []
+    return Fact(" · ".join(shown), "labels reviewed")
 
 
 def _not_found(found: CurateReport) -> Fact:
@@ -204,11 +208,24 @@ def ladder(story: Story) -> Section | None:
         note,
         _facts(
             *(_line_to_beat(rung) for rung in found.rungs if rung.ignores_text),
+            _groups(best_candidate(found.rungs)),
             _unmeasured(found.unmeasured),
             _reading(found.reading),
         ),
         details=_facts(_best(best_candidate(found.rungs))),
     )
+
+
+def _groups(scored: Scored | None) -> Fact | None:
+    """How many groups the rows come from, and whether these are enough; None where rows stand alone."""
+    measured = None if scored is None else scored.quality
+    if measured is None or measured.groups is None:
+        return None
+    from_ = f"{counted(measured.rows, 'row')} from {counted(measured.groups, 'group')} (data.group)"
+    if not measured.has_few_groups:
+        return Fact(from_, "groups")
+    few = f"too few groups: intervals may be too narrow; take rows of {ENOUGH_GROUPS} customers, threads or more"
+    return Fact(f"{from_}: {few}", "groups", tone="wait")
 
 
 def _line_to_beat(rung: RungResult) -> Fact:
@@ -334,7 +351,7 @@ def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
         tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
         why = f"; {guard.why}" if guard.why else ""
         reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
-        yield Fact(f"{title(guard.metric)} {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
+        yield Fact(f"{title(guard.metric)} at least {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
 
 
 def _reached(scored: Scored, guard: Guard, verdict: str) -> str:
@@ -408,6 +425,7 @@ def test(story: Story) -> Section | None:
         "Test",
         f"opened once, {counted(found.test_rows, 'row')}",
         _facts(
+            _groups(winner),
             *_difference(story, found),
             Fact(f": {found.winner_reason}", "winner", story.title(found.winner), "good"),
             *_floors(winner, found.guards),
@@ -430,13 +448,14 @@ def _slices(found: EvaluateReport) -> Iterator[Fact]:
         own = [each for each in found.per_slice if each.name == name]
         shown = [f"{_value(each)} {with_interval(each.quality)}" for each in own[:MOST_WEAK]]
         more = f" · {counted(len(own) - MOST_WEAK, 'other value')}" if len(own) > MOST_WEAK else ""
-        behind = ", ".join(f"{_value(each)} by {plain(each.behind * 100, 1)} points" for each in own if each.is_behind)
+        late = [each for each in own if each.is_behind]
+        behind = ", ".join(f"{each.value or _EMPTY} by {plain(each.behind * 100, 1)} points" for each in late)
         text = " · ".join(shown) + more + (f"; clearly behind: {behind}" if behind else "; none is clearly behind")
         yield Fact(text, f"by {name}", tone="wait" if behind else "")
 
 
 def _value(found: SliceResult) -> str:
-    return f"{found.value or '(empty)'} ({counted(found.rows, 'row')})"
+    return f"{found.value or _EMPTY} ({counted(found.rows, 'row')})"
 
 
 def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:
@@ -491,10 +510,11 @@ def registered(story: Story) -> Section | None:
 
 
 def _worse(found: RegisterReport) -> Iterator[Fact]:
-    """Slices in which the version is clearly worse than the champion."""
-    for change in found.slices:
-        if change.is_worse:
-            yield Fact(in_words(change), "clearly worse", tone="bad")
+    """Slices in which the version is clearly worse than the champion; or that there is none."""
+    worse = [change for change in found.slices if change.is_worse]
+    yield from (Fact(in_words(change), "clearly worse", tone="bad") for change in worse)
+    if found.slices and not worse:
+        yield Fact(f"in none of {counted(len(found.slices), 'slice')} clearly worse than the champion", "slices")
 
 
 def bill(story: Story) -> Section | None:
