@@ -137,7 +137,7 @@ class Versions:
 def read_current(file: Path) -> dict[Role, Named] | None:
     """What `current.json` names; None where it cannot be read."""
     try:
-        named = json.loads(file.read_text(encoding="utf-8"))
+        named = dict(json.loads(file.read_text(encoding="utf-8")))
         return {role: Named(str(named[role]["version"]), str(named[role]["folder"])) for role in ROLES if role in named}
     except (OSError, ValueError, TypeError, LookupError):
         return None

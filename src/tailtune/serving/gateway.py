@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ class Passed:
 
     status: int
     headers: dict[str, str]
-    body: AsyncIterator[bytes]
+    body: AsyncGenerator[bytes]
     usd: Usd | None = None
     content: str | None = None
 
@@ -121,7 +121,7 @@ class Gateway:
         passed.body = self._read(response, passed, reserved)
         return passed
 
-    async def whole(self, passed: AsyncIterator[bytes]) -> bytes:
+    async def whole(self, passed: AsyncGenerator[bytes]) -> bytes:
         """All of an answer.
 
         Raises:
@@ -135,7 +135,7 @@ class Gateway:
 
     async def _read(
         self, response: httpx2.Response, passed: Passed, reserved: Reservation | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         seen = bytearray()
         try:
             async for piece in response.aiter_bytes():
@@ -179,7 +179,7 @@ class Gateway:
         if usage is None or self._upstream.input_usd is None or self._upstream.output_usd is None:
             return None
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not isinstance(read, int) or not isinstance(written, int):
+        if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
             return None
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, Mapping) else None

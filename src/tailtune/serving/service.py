@@ -10,6 +10,7 @@ import secrets
 import time
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -243,10 +244,7 @@ class Service:
             raise RefusedError(
                 422, "unknown_label", f"label: {unknown[:80]!r} is none of {len(fields)} declared fields"
             )
-        try:
-            return json.dumps(label, ensure_ascii=False)
-        except ValueError:  # a number of thousands of digits
-            raise RefusedError(422, "invalid_body", "label: cannot be kept as JSON") from None
+        return json.dumps(label, ensure_ascii=False)
 
     def _champion(self) -> Loaded:
         loaded = self._versions.get("champion")
@@ -333,7 +331,7 @@ class Service:
             (counted.logged if in_spool else counted.not_logged).inc(len(rows))
 
     def _slices(self, metadata: Mapping[str, Any]) -> dict[str, str]:
-        return {name: _shown(metadata[name]) for name in self._plan.slices if metadata.get(name) is not None}
+        return {name: str(metadata[name])[:200] for name in self._plan.slices if metadata.get(name) is not None}
 
     def _is_shadowed(self, request_id: str) -> bool:
         """Whether a request is in the challenger's share: decided by its id, so the same on every worker."""
@@ -401,10 +399,7 @@ class Service:
         upstream = self._plan.upstream
         if upstream is None or body.model not in ("", self._plan.use_case):
             return raw
-        try:
-            return json.dumps({**json.loads(raw), "model": upstream.model}, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise RefusedError(400, "invalid_json", f"cannot be passed through: {error}") from None
+        return json.dumps({**json.loads(raw), "model": upstream.model}, ensure_ascii=False).encode()
 
     async def _piped(
         self, request: Incoming, passed: Passed, body: ChatBody, text: str | None
@@ -416,8 +411,9 @@ class Service:
         """
         whole = False
         try:
-            async for piece in passed.body:
-                yield piece
+            async with aclosing(passed.body) as pieces:
+                async for piece in pieces:
+                    yield piece
             whole = True
         finally:
             self._counters.received.labels("chat").inc()
@@ -464,13 +460,6 @@ def _names(request: Incoming, loaded: Loaded | None = None) -> dict[str, str]:
 
 def _too_long(most: int) -> RefusedError:
     return RefusedError(413, "text_too_long", f"a text has more than {most:,} characters")
-
-
-def _shown(value: Any) -> str:
-    try:
-        return str(value)[:200]
-    except ValueError:  # a number of thousands of digits
-        return ""
 
 
 def _row(prediction: Prediction) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import secrets
 from pathlib import Path
@@ -86,5 +87,6 @@ def _read(file: Path) -> dict[str, str]:
 
 def _write(file: Path, clients: dict[str, str]) -> None:
     private_folder(file.parent)
-    private_file(file)
-    store.write_json(file, dict(sorted(clients.items())))
+    with store.written_whole(file) as part:
+        private_file(part)
+        part.write_text(json.dumps(dict(sorted(clients.items())), indent=2) + "\n", encoding="utf-8")
