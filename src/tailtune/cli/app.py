@@ -233,6 +233,7 @@ def remove_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(he
         _show(line)
 
 
+@cli.command(rich_help_panel=LIFE)
 def log(
     use_case: UseCaseName,
     last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,

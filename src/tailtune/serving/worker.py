@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def main(plan_file: str, descriptor: int) -> None:
     """Serve until a signal ends it: SIGTERM answers what has come in, then ends."""
     quiet_environment()
+    import socket
+
     import uvicorn
 
     from tailtune.serving.plan import ServerPlan
@@ -32,10 +34,18 @@ def main(plan_file: str, descriptor: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     plan = ServerPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
-    uvicorn.run(
+    parent = os.getppid()
+
+    async def follow_supervisor() -> None:
+        if os.getppid() != parent:  # it was killed: nobody would follow the registry or move the log
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    config = uvicorn.Config(
         build(plan),
-        fd=descriptor,
         lifespan="on",
+        ws="none",
+        callback_notify=follow_supervisor,
+        timeout_notify=1,
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -43,6 +53,8 @@ def main(plan_file: str, descriptor: int) -> None:
         timeout_keep_alive=30,
         backlog=2048,
     )
+    # The socket itself, not its number: uvicorn would take it for a UNIX socket, and leave Nagle's algorithm on.
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 
 def _end_with(parent: int) -> None:
