@@ -117,8 +117,12 @@ class Server:
         return await self.messages(path, [{"type": "http.request", "body": raw}], method, headers or {})
 
     async def messages(
-        self, path: str, coming: Sequence[Mapping[str, Any]], method: str = "POST", headers: Mapping[str, str] | None = None
-    ) -> Answered:  # fmt: skip
+        self,
+        path: str,
+        coming: Sequence[Mapping[str, Any]],
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
         left, sent = list(coming), list[Mapping[str, Any]]()
 
         async def receive() -> Mapping[str, Any]:

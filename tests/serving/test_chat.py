@@ -32,7 +32,7 @@ def schema(**properties: Any) -> dict[str, Any]:
         ([USER], "charged twice"),
         ([{"role": "system", "content": "Classify."}, USER], "charged twice"),
         ([USER, {"role": "assistant", "content": "billing"}, {"role": "user", "content": "next"}], "next"),
-        ([{"role": "user", "content": [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}]}], "in parts"),
+        ([{"role": "user", "content": [{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]}], "a b"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}], None),
         ([{"role": "user", "content": [{"type": "text"}]}], None),
         ([{"role": "user", "content": None}], None),

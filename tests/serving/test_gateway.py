@@ -36,7 +36,9 @@ def upstream(url: str, **more: Any) -> Upstream:
     )
 
 
-def run(folder: Path, to: Upstream, scenario: Scenario, answerer: FakeAnswerer | None = None, **declared: Any) -> dict[str, float]:  # fmt: skip
+def run(
+    folder: Path, to: Upstream, scenario: Scenario, answerer: FakeAnswerer | None = None, **declared: Any
+) -> dict[str, float]:
     async def play() -> dict[str, float]:
         async with server(folder, answerer, upstream=to, **declared) as made:
             await scenario(made)
