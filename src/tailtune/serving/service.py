@@ -94,10 +94,8 @@ def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
 def as_error(error: RefusedError) -> Outgoing:
     """A refusal, in the form that OpenAI's clients read."""
     body = {"error": {"message": error.message, "type": "tailtune", "code": error.code, "param": None}}
-    headers = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
-    if error.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    return as_json(body, error.status, headers)
+    retry = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
+    return as_json(body, error.status, {**retry, **error.headers})
 
 
 class Service:
