@@ -12,7 +12,7 @@ from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
 from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.guards import misses
+from tailtune.judge.guards import is_below
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -145,7 +145,7 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     if not usable_enough(rung, targets):
         relaxed.append(f"a validity of {share(math.floor(validity(rung).value * 1000) / 1000)} or less")
     for guard in targets.guards:
-        if misses(rung, guard):
+        if is_below(rung, guard):
             reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
             relaxed.append(f"a floor of {title_of(guard.metric)} of {share(reached)} or less")
     return relaxed

@@ -127,7 +127,7 @@ def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], li
         if other.label != made.label:
             faults.add(line, f"the row of line {other.line}, there labelled {other.label}; expected one label a row")
     faults.raise_any()
-    fresh = [each for each in received.values() if _says_more(each, before.get(each.id))]
+    fresh = [each for each in received.values() if says_more(each, before.get(each.id))]
     return list({**before, **{each.id: each for each in fresh}}.values()), fresh
 
 
@@ -144,7 +144,8 @@ def _filled(values: Mapping[str, Any]) -> bool:
     return any(str(values[name] or "").strip() for name in _NEEDED)
 
 
-def _says_more(now: Correction, before: Correction | None) -> bool:
+def says_more(now: Correction, before: Correction | None) -> bool:
+    """Whether a label is new, another one, or somebody else's."""
     return before is None or (now.label, now.who) != (before.label, before.who)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import Review
-from tailtune.lifecycle.corrections import CORRECTED
+from tailtune.lifecycle.corrections import CORRECTED, says_more
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
 from tailtune.services.corrections import Correction, read_corrections
@@ -223,9 +223,5 @@ class _Reader:
 
     def result(self) -> tuple[list[Correction], list[Correction]]:
         """All feedback, and what of it is new or says something new."""
-        fresh = [each for id_, each in self._now.items() if _says_more(each, self._before.get(id_))]
+        fresh = [each for id_, each in self._now.items() if says_more(each, self._before.get(id_))]
         return list(self._now.values()), fresh
-
-
-def _says_more(now: Correction, before: Correction | None) -> bool:
-    return before is None or (now.label, now.who) != (before.label, before.who)

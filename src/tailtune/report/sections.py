@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.records import ENOUGH_GROUPS
 from tailtune.core.reports import (
     CurateReport,
@@ -14,13 +15,11 @@ from tailtune.core.reports import (
     DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
-    ExportedModel,
     ExportReport,
     FailureClass,
     Guard,
     LadderReport,
     PromptReport,
-    Reading,
     RegisterReport,
     Report,
     RungResult,

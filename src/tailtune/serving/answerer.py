@@ -14,11 +14,10 @@ from tailtune.core.errors import TailTuneError
 from tailtune.core.json_text import read_object
 from tailtune.core.money import Usd
 from tailtune.predictors.base import Predictor
-from tailtune.predictors.fine_tuned import served_encoder
 from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.passes import Passes, recorded
 from tailtune.predictors.prepare import prepared
-from tailtune.predictors.reading import unknown_id
+from tailtune.predictors.reading import served_encoder, unknown_id
 from tailtune.tasks import saved
 
 LIKELIEST = 5

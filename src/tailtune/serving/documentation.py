@@ -6,14 +6,11 @@ import html
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
 from tailtune.serving.plan import ServerPlan
-
-if TYPE_CHECKING:
-    from tailtune.serving.app import Path
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--box:#f6f8fa;--accent:#0b6b53}
@@ -35,6 +32,34 @@ padding-bottom:.4rem}}
 """
 
 
+class Documented(Protocol):
+    """A path and method of the server, as its documentation needs it."""
+
+    @property
+    def method(self) -> str:
+        """Of HTTP."""
+
+    @property
+    def path(self) -> str:
+        """As clients write it."""
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+
+    @property
+    def body(self) -> type | None:
+        """What is sent; None where nothing is."""
+
+    @property
+    def answer(self) -> type | None:
+        """What comes back; None where that is no JSON of a fixed shape."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs no token."""
+
+
 class ErrorBody(BaseModel):
     """Why a request is not answered."""
 
@@ -53,7 +78,7 @@ _ERRORS: Mapping[int, str] = {
 }
 
 
-def document(plan: ServerPlan, paths: Sequence[Path]) -> dict[str, Any]:
+def document(plan: ServerPlan, paths: Sequence[Documented]) -> dict[str, Any]:
     """OpenAPI's document."""
     return _document(plan.use_case, tuple((p.method, p.path, p.summary, p.body, p.answer, p.is_open) for p in paths))
 
@@ -101,10 +126,10 @@ def _route(body: type | None) -> Any:
     return described
 
 
-def page(plan: ServerPlan, paths: Sequence[Path]) -> str:
+def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:
     """The same for people: one page that loads nothing from anywhere."""
     name = html.escape(plan.use_case)
-    asked = "".join(_part(path, plan) for path in paths if path.body)
+    asked = "".join(_section(path, plan) for path in paths if path.body)
     looked = _table((f"{path.method} {path.path}", path.summary) for path in paths if not path.body)
     refusals = _table((str(status), why) for status, why in _ERRORS.items())
     return (
@@ -129,7 +154,7 @@ def _about(plan: ServerPlan) -> str:
     return f"{token}{passes}A request holds at most {most}."
 
 
-def _part(path: Path, plan: ServerPlan) -> str:
+def _section(path: Documented, plan: ServerPlan) -> str:
     fields = getattr(path.body, "model_fields", {})
     table = _table((name, field.description) for name, field in fields.items() if field.description)
     body = json.dumps(_EXAMPLES[path.path](plan), ensure_ascii=False)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tailtune.core.money import known_sum
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
 from tailtune.serving.answerer import Prediction
@@ -33,6 +34,7 @@ from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
 from tailtune.serving.inference import FullError, LateError
 from tailtune.serving.plan import ServerPlan
+from tailtune.serving.spending import DailySpending
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
@@ -102,9 +104,15 @@ class Service:
     """One per worker."""
 
     def __init__(
-        self, plan: ServerPlan, versions: Versions, gateway: Gateway | None, spool: Spool, counters: Counters
+        self,
+        plan: ServerPlan,
+        versions: Versions,
+        gateway: Gateway | None,
+        spending: DailySpending | None,
+        spool: Spool,
+        counters: Counters,
     ) -> None:
-        self._plan, self._versions, self._gateway = plan, versions, gateway
+        self._plan, self._versions, self._gateway, self._spending = plan, versions, gateway, spending
         self._spool, self._counters = spool, counters
         self._text_from = TextFrom.of(plan.text_from)
 
@@ -244,6 +252,12 @@ class Service:
             )
         return json.dumps(label, ensure_ascii=False)
 
+    def _spent(self) -> RefusedError:
+        limit = self._plan.max_usd_per_day
+        return RefusedError(
+            503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
+        )
+
     def _champion(self) -> Loaded:
         loaded = self._versions.get("champion")
         if loaded is None:
@@ -265,12 +279,18 @@ class Service:
         if any(len(row.text) > limits.text_chars for row in rows):
             raise _too_long(limits.text_chars)
         texts = [row.text for row in rows]
+        asks = self._spending if not loaded.answerer.local else None  # a prompted version: its answers cost money
+        if asks is not None and asks.is_spent:
+            raise self._spent()
         try:
-            return await loaded.line.ask(texts, limits.deadline_s)
+            predictions = await loaded.line.ask(texts, limits.deadline_s)
         except FullError as full:
             raise RefusedError(429, "busy", "too many texts wait; try again", full.retry_s) from None
         except LateError:
             raise RefusedError(503, "late", f"no answer within {limits.deadline_s:g} s; try again", 1) from None
+        if asks is not None:
+            asks.add(known_sum(prediction.usd for prediction in predictions))
+        return predictions
 
     def _keep(
         self,
@@ -373,10 +393,7 @@ class Service:
         try:
             passed = await gateway.send(raw, own, body.most_tokens)
         except SpentError:
-            limit = self._plan.max_usd_per_day
-            raise RefusedError(
-                503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
-            ) from None
+            raise self._spent() from None
         except UpstreamError as error:
             raise self._away(error) from None
         headers = {"content-type": JSON, **passed.headers, "x-tailtune-route": "passthrough", **_names(request)}

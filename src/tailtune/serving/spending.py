@@ -62,6 +62,17 @@ class DailySpending:
             if cost is not None and day == reserved.day:
                 self._write(day, max(0.0, spent - reserved.usd + cost))
 
+    def add(self, usd: Usd | None) -> None:
+        """Count what was spent without a reservation; nothing where it is not known."""
+        with suppress(OSError), self._locked() as (day, spent):
+            if usd is not None:
+                self._write(day, spent + usd)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be spent today."""
+        return self.spent >= self._limit
+
     @property
     def spent(self) -> Usd:
         """US dollars of today, reservations included."""

@@ -78,7 +78,7 @@ def build(plan: ServerPlan) -> App:
             await gateway.close()
         spool.close()
 
-    return App(plan, Service(plan, versions, gateway, spool, counters), versions, counters, close)
+    return App(plan, Service(plan, versions, gateway, spending, spool, counters), versions, counters, close)
 
 
 if __name__ == "__main__":
