@@ -18,7 +18,7 @@ NOW_US = time.time_ns() // 1000
 
 def served(cli: Cli, *sent: LoggedFeedback) -> None:
     """A server answered one request and was told what would have been right."""
-    spool = Spool(Settings().spool_folder(cli.paths))
+    spool = Spool(Settings().spool_folder(cli.paths) / "first")
     row = LoggedPrediction(NOW_US, "first", "3", "model", "r1", 1.5, text="the bank charged me a fee", answer="login")
     assert spool.append([row])
     assert all(spool.append_feedback(feedback) for feedback in sent)

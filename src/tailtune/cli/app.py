@@ -196,6 +196,44 @@ def feedback(
 
 
 @cli.command(rich_help_panel=LIFE)
+def serve(
+    use_case: UseCaseName,
+    host: Annotated[str, typer.Option(help="Address to listen on; other machines need a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer; one per free core.")] = 1,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Let other machines ask without a token.")] = False,
+) -> None:
+    """Serve the champion over HTTP, in front of the declared language model, and log what it says."""
+    from tailtune.cli.serve import serve_use_case
+
+    serve_use_case(Paths.find(), use_case, host, port, workers, no_token, _show)
+
+
+token = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Bearer tokens of a use case's clients, kept as hashes."
+)
+cli.add_typer(token, name="token", rich_help_panel=LIFE)
+
+
+@token.command("add")
+def add_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(help="Name of the client.")]) -> None:
+    """Make a token for a client, and show it once; from then on a server that starts asks for one."""
+    from tailtune.cli.serve import add_token
+
+    for line in add_token(Paths.find(), use_case, client):
+        _show(line)
+
+
+@token.command("remove")
+def remove_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(help="Name of the client.")]) -> None:
+    """Let a client's token end."""
+    from tailtune.cli.serve import remove_token
+
+    for line in remove_token(Paths.find(), use_case, client):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
 def log(
     use_case: UseCaseName,
     last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,

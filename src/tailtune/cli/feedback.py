@@ -40,7 +40,7 @@ def take_feedback(paths: Paths, name: str, file: Path | None) -> list[str]:
         BusyError: Another one is at work.
     """
     case, settings = load_use_case(paths, name), Settings()
-    with opened(paths, settings) as log, staging.alone(paths):
+    with opened(paths, settings, name) as log, staging.alone(paths):
         if file is not None:
             kept, fresh = receive(case, file, str(file), partial(_texts, log, name))
             lines = _keep(case, kept, fresh) or [f"{paths.shown(case.paths.feedback)}  has all of {file} already"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from tailtune.cli.shadow import compared
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError
@@ -32,8 +33,8 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
     from tailtune.services.prediction_log.writer import counts
 
     case, settings = load_use_case(paths, use_case), Settings()
-    folder = settings.spool_folder(paths)
-    with opened(paths, settings) as log:
+    folder = settings.spool_folder(paths) / use_case
+    with opened(paths, settings, use_case) as log:
         where = None if log is None else counts(log, folder, use_case)
         if log is None or where is None or not where.answered:
             print(f"{use_case}: {NOTHING}")
@@ -48,13 +49,14 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
             address=log.shown.replace(f"{paths.root}/", ""),
             size_bytes=log.size_bytes(),
             keep_days=case.spec.serve.log.keep_days,
+            compared=[compared(counts) for counts in log.shadowed(use_case, since_us)],
         )
     PrintableConsole().print(logged(view))
 
 
 @contextmanager
-def opened(paths: Paths, settings: Settings) -> Iterator[PredictionLog | None]:
-    """The log, with all in it that is spooled by now; None where no server has ever logged anything.
+def opened(paths: Paths, settings: Settings, use_case: str) -> Iterator[PredictionLog | None]:
+    """The log, with all in it of a use case that is spooled by now; None where no server has ever logged anything.
 
     Where a server is running, its own writer moves the spool.
     """
@@ -62,7 +64,7 @@ def opened(paths: Paths, settings: Settings) -> Iterator[PredictionLog | None]:
     from tailtune.services.prediction_log.store import PredictionLog
     from tailtune.services.prediction_log.writer import move_spools
 
-    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths)
+    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths) / use_case
     log = PredictionLog(url) if spooled_bytes(folder) else PredictionLog.existing(url)
     try:
         if log is not None:

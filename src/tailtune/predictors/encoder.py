@@ -14,6 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tailtune.predictors.base import Floats
+from tailtune.predictors.passes import record
 from tailtune.predictors.reading import encoder_path
 from tailtune.predictors.timing import timed
 
@@ -126,6 +127,7 @@ class Encoder:
                 done += len(rows)
                 if on_progress is not None:
                     on_progress(done, len(texts))
+        record(out, ids)
         return out
 
 

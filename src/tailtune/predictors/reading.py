@@ -110,6 +110,17 @@ def _unread_letters(text: str, encoding: Encoding, unknown: str | None) -> tuple
     return unread, letters
 
 
+def unknown_id(encoder: Path) -> int | None:
+    """Id of the token that stands for what an encoder cannot read; None where it reads everything, as bytes."""
+    from tokenizers import Tokenizer
+
+    token = _unknown_token(encoder)
+    found: int | None = (
+        None if token is None else Tokenizer.from_file(str(encoder / "tokenizer.json")).token_to_id(token)
+    )
+    return found
+
+
 def _unknown_token(encoder: Path) -> str | None:
     model = read_object(encoder / "tokenizer.json")["model"]
     token = model.get("unk_token")

@@ -58,6 +58,15 @@ class Classifier(ABC):
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Probabilities, shape (n, classes), rows sum to 1."""
 
+    def likeliest(self, text: str, most: int) -> tuple[Answer, tuple[tuple[str, float], ...]]:
+        """The answer to a text, and the likeliest labels with their probabilities, likeliest first."""
+        with timed("infer"):
+            (probabilities,) = self.probabilities([text])
+        # As `answer` chooses: of equal ones the first.
+        order = np.argsort(-probabilities, kind="stable")[:most]
+        found = tuple((self.labels[j], float(probabilities[j])) for j in order)
+        return Answer(*found[0]), found
+
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable label of each text with its probability; local work costs 0 dollars."""
         answers: list[Answer] = []

@@ -16,6 +16,7 @@ import numpy as np
 from tailtune.core.records import Span
 from tailtune.predictors.base import Floats, softmax
 from tailtune.predictors.encoder import BATCH_TOKENS, Stack, by_length
+from tailtune.predictors.passes import is_recording, record
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.annotations import Values
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
@@ -215,7 +216,19 @@ class TokenStates:
             for numbers in batches(rows):
                 with timed("infer"):
                     states = self.of([rows[number] for number in numbers])
+                if is_recording():
+                    record(
+                        [_sentence(each) for each in states],
+                        [[each for window in rows[number].ids for each in window] for number in numbers],
+                    )
                 yield from zip(numbers, states, strict=True)
+
+
+def _sentence(states: Floats) -> Floats:
+    """The unit mean of a text's states."""
+    mean = states.mean(axis=0)
+    unit: Floats = mean / max(float(np.linalg.norm(mean)), 1e-12)
+    return unit
 
 
 def _states(row: Windowed, windows: Sequence[Floats]) -> Floats:

@@ -1,0 +1,219 @@
+"""Passing a client's request through to the declared language model, unchanged, priced and within the day's limit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from tailtune.core.money import Usd
+from tailtune.serving.plan import Upstream
+from tailtune.serving.spending import DailySpending, Reservation
+
+_BYTES_A_TOKEN = 2  # fewer than any tokenizer needs on average, so that a reservation is rarely too small
+_USUAL_ANSWER = 1024
+_MILLION = 1e6
+_MOST_EVENT = 1 << 20
+_KEPT = ("content-type", "retry-after", "openai-processing-ms")
+_OWN = ("authorization", "openai-organization", "openai-project")
+"""Headers of a client that pays with a key of its own."""
+
+
+class SpentError(Exception):
+    """The day's limit is reached."""
+
+
+class UpstreamError(Exception):
+    """The language model's endpoint does not answer.
+
+    Attributes:
+        late: Whether it took too long.
+    """
+
+    def __init__(self, why: str, late: bool = False) -> None:
+        super().__init__(why)
+        self.late = late
+
+
+@dataclass
+class Passed:
+    """One per request that is passed through.
+
+    Attributes:
+        status: HTTP status of the endpoint's answer.
+        headers: Those of its headers that the client gets.
+        body: Its body, as it comes.
+        usd: What it cost; None until the body has ended, and where it is not known.
+        content: Text of the answer, where the body was read whole.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: AsyncGenerator[bytes]
+    usd: Usd | None = None
+    content: str | None = None
+
+
+class Gateway:
+    """One per worker: the connection to the declared model.
+
+    Args:
+        upstream: The model.
+        spending: The day's sum; None without a limit.
+        most: Requests in flight at most.
+    """
+
+    def __init__(self, upstream: Upstream, spending: DailySpending | None, most: int) -> None:
+        self._upstream, self._spending = upstream, spending
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        self._client = httpx2.AsyncClient(timeout=upstream.timeout_s, limits=limits, follow_redirects=False)
+        self._most, self.in_flight = most, 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further request may be in flight."""
+        return self.in_flight >= self._most
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def send(self, raw: bytes, headers: Mapping[str, str], most_tokens: int | None) -> Passed:
+        """Send a request's body as the client wrote it.
+
+        Args:
+            raw: The body.
+            headers: The client's, for an endpoint whose key is not declared here; empty where they are none of its.
+            most_tokens: Of all answers together, as the request says; None where it does not.
+
+        Raises:
+            SpentError: The day's limit is reached; nothing was sent.
+            UpstreamError: No answer.
+        """
+        reserved = self._reserve(len(raw), most_tokens)
+        self.in_flight += 1
+        try:
+            request = self._client.build_request(
+                "POST",
+                f"{self._upstream.endpoint.rstrip('/')}/chat/completions",
+                content=raw,
+                headers=self._headers(headers),
+            )
+            response = await self._client.send(request, stream=True)
+        except httpx2.TimeoutException:
+            self._end(reserved, None)
+            raise UpstreamError(f"no answer within {self._upstream.timeout_s:g} s", late=True) from None
+        except httpx2.RequestError as error:
+            self._end(reserved, 0.0 if isinstance(error, httpx2.ConnectError) else None)
+            raise UpstreamError(type(error).__name__) from None
+        except BaseException:
+            self._end(reserved, None)
+            raise
+        kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        if "x-request-id" in response.headers:
+            kept["x-upstream-request-id"] = response.headers["x-request-id"]
+        passed = Passed(response.status_code, kept, iter(()))  # type: ignore[arg-type]
+        passed.body = self._read(response, passed, reserved)
+        return passed
+
+    async def whole(self, passed: AsyncGenerator[bytes]) -> bytes:
+        """All of an answer.
+
+        Raises:
+            UpstreamError: It broke off, or took longer than the model's `timeout_s` may.
+        """
+        try:
+            async with asyncio.timeout(self._upstream.timeout_s):
+                return b"".join([piece async for piece in passed])
+        except TimeoutError:
+            raise UpstreamError(f"no whole answer within {self._upstream.timeout_s:g} s", late=True) from None
+
+    async def _read(
+        self, response: httpx2.Response, passed: Passed, reserved: Reservation | None
+    ) -> AsyncGenerator[bytes]:
+        seen = bytearray()
+        try:
+            async for piece in response.aiter_bytes():
+                if len(seen) + len(piece) <= _MOST_EVENT:
+                    seen += piece
+                yield piece
+        except httpx2.RequestError as error:
+            raise UpstreamError(type(error).__name__, late=isinstance(error, httpx2.TimeoutException)) from None
+        finally:
+            usage, passed.content = _outcome(bytes(seen), passed.headers.get("content-type", ""))
+            passed.usd = self._price(usage) if passed.status < 400 else 0.0
+            self._end(reserved, passed.usd)
+            await response.aclose()
+
+    def _headers(self, client: Mapping[str, str]) -> dict[str, str]:
+        key_env = self._upstream.key_env
+        if key_env:
+            key = os.environ.get(key_env)
+            own = {"authorization": f"Bearer {key}"} if key else {}
+        else:
+            own = {name: client[name] for name in _OWN if name in client}
+        return {"content-type": "application/json"} | own
+
+    def _reserve(self, size: int, most_tokens: int | None) -> Reservation | None:
+        if self._spending is None:
+            return None
+        written = _USUAL_ANSWER if most_tokens is None else max(1, most_tokens)
+        most = self._price({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": written})
+        reserved = None if most is None else self._spending.reserve(most)
+        if reserved is None:
+            raise SpentError
+        return reserved
+
+    def _end(self, reserved: Reservation | None, cost: Usd | None) -> None:
+        self.in_flight -= 1
+        if reserved is not None and self._spending is not None:
+            self._spending.settle(reserved, cost)
+
+    def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
+        """US dollars; None where tokens or prices are not known."""
+        if usage is None or self._upstream.input_usd is None or self._upstream.output_usd is None:
+            return None
+        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
+            return None
+        details = usage.get("prompt_tokens_details")
+        cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+        cached = cached if isinstance(cached, int) and 0 <= cached <= read else 0
+        cached_usd = self._upstream.cached_input_usd
+        cheaper = self._upstream.input_usd if cached_usd is None else cached_usd
+        total = (read - cached) * self._upstream.input_usd + cached * cheaper + written * self._upstream.output_usd
+        return total / _MILLION
+
+
+def _outcome(body: bytes, content_type: str) -> tuple[Mapping[str, Any] | None, str | None]:
+    """Usage and text of an answer, whole or as events; None where they cannot be read."""
+    if "event-stream" not in content_type:
+        return _of_object(_json(body))
+    usage, text = None, ""
+    for line in body.decode("utf-8", "replace").splitlines():
+        if line.startswith("data:") and line[5:].strip() != "[DONE]":
+            found, piece = _of_object(_json(line[5:].encode()))
+            usage, text = found or usage, text + (piece or "")
+    return usage, text or None
+
+
+def _of_object(answer: Any) -> tuple[Mapping[str, Any] | None, str | None]:
+    if not isinstance(answer, Mapping):
+        return None, None
+    usage, choices = answer.get("usage"), answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    message = first.get("message") or first.get("delta") or {}
+    content = message.get("content") if isinstance(message, Mapping) else None
+    return usage if isinstance(usage, Mapping) else None, content if isinstance(content, str) else None
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
