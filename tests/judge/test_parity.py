@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tailtune.core.records import Estimate
-from tailtune.judge.parity import same_enough
+from tailtune.judge.parity import cannot_pass, same_enough
 
 
 def estimate(value: float, rows: int = 5000) -> Estimate:
@@ -25,6 +25,11 @@ def estimate(value: float, rows: int = 5000) -> Estimate:
 )
 def test_both_limits_must_hold(same: float, difference: float, passes: bool) -> None:
     assert same_enough(estimate(same), estimate(difference, 800)).yes is passes
+
+
+def test_few_texts_tell_when_they_leave_no_doubt() -> None:
+    assert cannot_pass(Estimate(value=0.92, low=0.89, high=0.94, rows=500))
+    assert not cannot_pass(Estimate(value=0.985, low=0.97, high=0.993, rows=500))
 
 
 def test_the_reason_has_both_figures_and_the_interval() -> None:

@@ -15,6 +15,7 @@ from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import ExportReport
 from tailtune.judge import parity
+from tailtune.lifecycle import export
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.examples import Example, Nearest
 from tailtune.predictors.prompted.rung import Prompted
@@ -67,11 +68,13 @@ def test_weights_are_less_and_less_reduced_until_the_answers_are_the_same(
 ) -> None:
     best_rung(mine, best_rung(mine), train=False)
     monkeypatch.setattr(parity, "LEAST_SAME", 1.01)
+    monkeypatch.setattr(export, "FEW", 66)
     report = perform("export", context(mine))
     (model,) = report.models
     assert [(each.weights, each.passed) for each in model.tries] == [
         *(("int8", False), ("int8-mixed", False), ("fp32", True))
     ], "float32 stays when nothing passes"
+    assert {each.same.rows for each in model.tries} == {66}, "what cannot pass is not compared further"
     assert model.weights == "fp32" and model.megabytes > 80
 
 

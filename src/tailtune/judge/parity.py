@@ -9,6 +9,15 @@ LEAST_SAME, MOST_LOST = 0.99, 0.003
 """Share of texts with the same answer at least; what may be lost on dev at most, 0 to 1."""
 
 
+def cannot_pass(same: Estimate) -> bool:
+    """Whether so few answers are the same that more texts need not be compared.
+
+    Args:
+        same: Share of texts with the same answer, of those compared until now.
+    """
+    return same.high < LEAST_SAME
+
+
 def same_enough(same: Estimate, difference: Estimate) -> Decision:
     """Compare a model's answers with those of the model it was exported from.
 

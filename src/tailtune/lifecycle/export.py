@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.encoders import ExportedModel, Parity
-from tailtune.core.records import Answer, Row
+from tailtune.core.records import Answer, Estimate, Row
 from tailtune.core.reports import ExportReport
-from tailtune.judge.parity import same_enough
+from tailtune.judge.parity import cannot_pass, same_enough
 from tailtune.judge.scores import compare
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.candidates import folder_of
 from tailtune.lifecycle.context import Context
+from tailtune.predictors.base import Predictor
 from tailtune.predictors.encoder import EXPORTED
 from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.onnx_graph import WEIGHTS, Source, Weights, export
@@ -26,8 +28,8 @@ from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
 
-TEXTS = 5000
-"""Texts that answers are compared on, if there are so many; all dev rows among them."""
+TEXTS, FEW = 5000, 500
+"""Texts that answers are compared on, if there are so many, dev rows first; and how many may be enough to refuse."""
 
 
 def run(context: Context) -> ExportReport:
@@ -80,14 +82,17 @@ def _exported(
     else:
         texts = [row.text for row in rows]
         context.progress.at(0, len(WEIGHTS), f"{saved.title(name)}: answers of the original")
-        before = saved.load(original).answer(texts)
+        before = _Originals(saved.load(original), texts)
+        few = before.to(FEW)
         for at, weights in enumerate(WEIGHTS):
             context.progress.at(at, len(WEIGHTS), f"{saved.title(name)}: {weights}")
             shutil.rmtree(folder / ENCODER, ignore_errors=True)
             export(source, folder / ENCODER, weights)
             with recorded() as passes:
-                after = saved.load(folder).answer(texts)
-            tries.append(_parity(context, weights, before, after, rows[:dev]))
+                after = _answers(saved.load(folder), texts, None if weights == WEIGHTS[-1] else few)
+            compared = after[:FEW] if weights == WEIGHTS[-1] else after
+            dev_rows = rows[: min(dev, len(compared))]
+            tries.append(_parity(context, weights, before.to(len(compared)), compared, dev_rows))
             context.progress.say(f"{saved.title(name)}, {weights}: {tries[-1].reason}")
             if tries[-1].passed:
                 Novelty.fit(np.stack(passes.vectors)).save(folder)
@@ -98,13 +103,45 @@ def _exported(
     )
 
 
+@dataclass(frozen=True)
+class _Originals:
+    """One per candidate: its answers before it is exported, no more of them than are compared."""
+
+    predictor: Predictor
+    texts: Sequence[str]
+    known: list[Answer] = field(default_factory=list)
+
+    def to(self, count: int) -> list[Answer]:
+        """Its answers to the first texts, so many of them."""
+        self.known.extend(self.predictor.answer(self.texts[len(self.known) : count]))
+        return self.known[:count]
+
+
+def _answers(exported: Predictor, texts: Sequence[str], few: Sequence[Answer] | None) -> list[Answer]:
+    """Answers to all texts; to the first few alone where these show that it cannot pass.
+
+    Args:
+        exported: A candidate as exported.
+        texts: To answer.
+        few: The original's answers to the first; None where all are wanted in any case.
+    """
+    after = list(exported.answer(texts[:FEW]))
+    if few is None or not cannot_pass(_same(few, after)):
+        after += exported.answer(texts[FEW:])
+    return after
+
+
+def _same(before: Sequence[Answer], after: Sequence[Answer]) -> Estimate:
+    equal = [first.value == second.value for first, second in zip(before, after, strict=True)]
+    return share_of(sum(equal), len(equal))
+
+
 def _parity(
     context: Context, weights: Weights, before: Sequence[Answer], after: Sequence[Answer], dev: Sequence[Row]
 ) -> Parity:
-    equal = [first.value == second.value for first, second in zip(before, after, strict=True)]
     scores = [context.case.task.score(dev, answers[: len(dev)]) for answers in (after, before)]
     difference = compare(scores[0], scores[1], ("exported", "original")).difference
-    same = share_of(sum(equal), len(equal))
+    same = _same(before, after)
     # float32 is what all others are measured against; its rounding may still tip a tie.
     decision = same_enough(same, difference)
     passed = decision.yes or weights == WEIGHTS[-1]
