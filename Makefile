@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 test: $(INSTALLED) ## The test suite, on two cores
 	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-servers: $(INSTALLED) ## Tests that start a PostgreSQL server of their own; skipped where it is not installed
+test-servers: $(INSTALLED) ## Tests that start PostgreSQL (skipped where it is not installed) and `mlflow models serve`
 	@pytest -m servers
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules

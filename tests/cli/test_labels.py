@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import stat
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,8 +13,11 @@ from lifecycle.helpers import Heard, NoTracker, perform
 
 from cli.checkout import Cli, tree, write
 from tailtune.config.settings import Settings
+from tailtune.core.records import SPLITS, Row
 from tailtune.lifecycle.context import Context
-from tailtune.services import versions
+from tailtune.lifecycle.review_file import _cells
+from tailtune.lifecycle.suspect_labels import FILE
+from tailtune.services import store, versions
 from tailtune.services.mlflow import Tracker
 from tailtune.tasks.use_case import load_use_case
 
@@ -56,6 +62,57 @@ def test_a_file_with_faults_changes_nothing(cli: Cli, tmp_path: Path) -> None:
     assert ended.code == 1
     assert f"{review}:2  label `refun` is not in models/first/labels.yaml; did you mean refund?" in ended.err
     assert tree(cli.paths.root) == before
+
+
+def suspect(cli: Cli, row: Row) -> None:
+    """As the check of labels leaves a row whose label looks wrong."""
+    file = cli.paths.case("first").stage("ladder") / FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    line = {"id": row.id, "split": row.split, "text": row.text, "label": row.label, "likely_label": "refund"}
+    with file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps({**line, "origin": row.origin, "confidence": 0.91}) + "\n")
+
+
+def test_rows_that_look_wrong_go_out_are_filled_in_and_come_back(cli: Cli, tmp_path: Path) -> None:
+    curated(cli)
+    case = cli.paths.case("first")
+    some = [row for split in SPLITS for row in store.read_rows(case.rows(split), split, "first")][:3]
+    for row in some:
+        suspect(cli, row)
+    review = tmp_path / "review.csv"
+    ended = cli("labels", "first", "--out", review)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == f"{review}  3 rows whose label looks wrong, those of test and dev first"
+    assert ended.out.splitlines()[-1] == f"Next:  tailtune labels first --from {review}"
+    assert stat.S_IMODE(review.stat().st_mode) == 0o600
+    assert "there already" in cli("labels", "first", "--out", review).err
+
+    with review.open(encoding="utf-8-sig", newline="") as lines:
+        filled = list(csv.DictReader(lines))
+    assert [row["text"] for row in filled] == [row.text for row in some] and {
+        row["label"] + row["who"] for row in filled
+    } == {""}
+    assert f"{review}:2  no line has a label and a name" in cli("labels", "first", "--from", review).err
+    filled[0] |= {"label": "refund", "who": "Ana"}
+    filled[1] |= {"label": filled[1]["label_now"], "who": "Ana", "id": "1.23457E+15"}  # as a spreadsheet may leave it
+    write(review, filled)
+    ended = cli("labels", "first", "--from", review)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == f"{review}  2 labels by Ana"
+    assert cli("labels", "first", "--out", tmp_path / "rest.csv").out.startswith(f"{tmp_path / 'rest.csv'}  1 row ")
+
+
+def test_a_spreadsheet_computes_nothing_that_a_customer_wrote() -> None:
+    line = {"id": "0", "split": "test", "text": "=HYPERLINK(1)", "label": "-1", "likely_label": "ok", "confidence": 0.9}
+    assert _cells(line)[2:5] == ["'=HYPERLINK(1)", "'-1", "ok"]
+
+
+def test_one_of_out_and_from_is_expected(cli: Cli, tmp_path: Path) -> None:
+    for options in ((), ("--out", "a.csv", "--from", "b.csv")):
+        ended = cli("labels", "first", *options)
+        assert ended.code == 2 and "expected one of --out FILE and --from FILE" in ended.err
+    assert "no labels were checked yet" in cli("labels", "first", "--out", tmp_path / "a.csv").err
+    assert "ends in .csv" in cli("labels", "first", "--out", tmp_path / "a.xlsx").err
 
 
 def test_before_curation_there_are_no_rows_to_correct(cli: Cli, tmp_path: Path) -> None:

@@ -200,13 +200,17 @@ def test_every_version_that_is_compared_is_a_look_at_its_test_rows_and_a_rerun_i
     assert tracker.client.get_run(challenger.run_id).data.tags["tailtune.look"] == "look 2 of this test set"
 
 
-def test_champion_keeps_the_look_at_which_it_won(case: UseCase, uri: str) -> None:  # noqa: F811
+def test_champion_keeps_the_look_and_the_slices_with_which_it_won(case: UseCase, uri: str) -> None:  # noqa: F811
+    path = case.paths.rows("test")
     examples.make_life(case, weak=True)
+    rows = [replace(row, slices=(("channel", "mail"),)) for row in store.read_rows(path, "test", case.name)]
     registered(case, uri)
     examples.make_life(case)
+    store.write_rows(path, [rows], ("channel",))
     better = registered(case, uri, at="2026-11-21T10:00:00+00:00")
     rerun = registered(case, uri, at="2026-11-22T10:00:00+00:00")
     assert better.look is not None and better.look.number == 1 and rerun.look == better.look
+    assert better.slices and rerun.slices == better.slices
 
 
 def test_edited_and_unpinned_rows_are_not_registered(

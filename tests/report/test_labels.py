@@ -78,8 +78,7 @@ def test_each_split_has_its_figures_and_the_ceiling_is_that_of_rows_that_measure
         texts["to review"]
         == "90 rows of test and dev, about 30 min 00 s, $18.00 of a person's time at 20 s a row (assumed)"
     )
-    assert texts["all rows"].startswith("build/support-tickets/evaluate/suspect_labels.jsonl and build/")
-    assert texts["all rows"].endswith("tailtune labels support-tickets --from FILE")
+    assert texts["all rows"].startswith("tailtune labels support-tickets --out FILE.csv writes them")
 
 
 def test_rows_of_test_come_first_and_train_needs_no_list(reports: dict[str, Report]) -> None:

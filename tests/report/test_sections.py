@@ -7,9 +7,11 @@ from tailtune.core.reports import (
     DecideReport,
     EvaluateReport,
     Guard,
+    LadderReport,
     Paired,
     RegisterReport,
     Report,
+    Scored,
     SliceChange,
     SliceResult,
 )
@@ -65,6 +67,28 @@ def test_the_page_shows_the_floors_of_decision_and_test() -> None:
 
 def test_without_floors_nothing_is_said_of_them() -> None:
     assert not [fact for fact in of_report(fixtures.whole()["evaluate"]).facts if fact.name == "floor"]
+
+
+def test_few_groups_are_said_to_be_few() -> None:
+    life = fixtures.whole()
+    ladder, tested = life["ladder"], life["evaluate"]
+    assert isinstance(ladder, LadderReport) and isinstance(tested, EvaluateReport)
+    assert not [fact for fact in of_report(tested).facts if fact.name == "groups"]
+    rungs = tuple(_grouped(rung, 240) for rung in ladder.rungs)
+    life["ladder"] = ladder.model_copy(update={"rungs": rungs})
+    candidates = tuple(_grouped(candidate, 12) for candidate in tested.candidates)
+    life["evaluate"] = tested.model_copy(update={"candidates": candidates})
+    (many,) = (fact for fact in of_report(life["ladder"]).facts if fact.name == "groups")
+    (few,) = (fact for fact in of_report(life["evaluate"]).facts if fact.name == "groups")
+    assert many.text.endswith(" rows from 240 groups (data.group)") and not many.tone
+    assert " rows from 12 groups (data.group): too few groups: intervals may be too narrow" in few.text
+    page = render(life)
+    assert "240 groups" in page and "too few groups" in page
+
+
+def _grouped(scored: Scored, groups: int) -> Scored:
+    measured = {name: each.model_copy(update={"groups": groups}) for name, each in scored.metrics.items()}
+    return scored.model_copy(update={"metrics": measured})
 
 
 def test_slices_that_are_behind_are_named() -> None:

@@ -156,7 +156,7 @@ def test_only_what_the_card_names_is_scrubbed(
     assert list(frame["label"]) == ["x", "x"]
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_mlflow_serves_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:
     port = free_port()
     command = [str(BIN / "mlflow"), "models", "serve", "-m", "models:/support-tickets@champion"]

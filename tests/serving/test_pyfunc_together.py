@@ -83,6 +83,7 @@ def rungs(tmp_path: Path) -> dict[str, Path]:
     }
 
 
+@pytest.mark.slow
 def test_four_versions_answer_in_one_process(
     rungs: dict[str, Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -155,15 +155,28 @@ def prompts(use_case: UseCaseName) -> None:
 def labels(
     use_case: UseCaseName,
     source: Annotated[
-        Path, typer.Option("--from", help="CSV, JSONL or Parquet file with the columns id (or text), label, who.")
-    ],
+        Path | None,
+        typer.Option("--from", help="CSV, JSONL or Parquet file with the columns id (or text), label, who."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV file to write: the rows whose label looks wrong, to fill in.")
+    ] = None,
 ) -> None:
-    """Take in labels that people corrected or confirmed; the next run counts with them."""
-    from tailtune.cli.labels import take_labels
+    """Write the rows whose label looks wrong, or take in labels that people corrected or confirmed."""
+    from tailtune.cli.labels import take_labels, write_suspects
+    from tailtune.core.errors import UsageError
 
-    for line in take_labels(Paths.find(), use_case, source):
+    if (source is None) == (out is None):
+        raise UsageError("expected one of --out FILE and --from FILE", f"tailtune labels {use_case} --out review.csv")
+    paths = Paths.find()
+    if source is not None:
+        lines, then = take_labels(paths, use_case, source), f"tailtune run {use_case}"
+    else:
+        assert out is not None  # noqa: S101 - one of the two is there
+        lines, then = write_suspects(paths, use_case, out), f"tailtune labels {use_case} --from {out}"
+    for line in lines:
         _show(line)
-    print(f"Next:  tailtune run {use_case}")
+    print(f"Next:  {then}")
 
 
 @cli.command(rich_help_panel=LIFE)

@@ -1,4 +1,4 @@
-"""What `tailtune labels` does: take in a file of labels that people corrected or confirmed."""
+"""What `tailtune labels` does: write the rows whose label looks wrong, and take in what people made of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,26 @@ from pathlib import Path
 from tailtune.cli import staging
 from tailtune.config.paths import Paths
 from tailtune.lifecycle.corrections import receive
+from tailtune.lifecycle.review_file import write_review
 from tailtune.report.numbers import counted
 from tailtune.services import versions
 from tailtune.services.corrections import write_corrections
 from tailtune.tasks.use_case import load_use_case
+
+
+def write_suspects(paths: Paths, name: str, file: Path) -> list[str]:
+    """Write the rows whose label looks wrong to a file for people to fill in. Returns lines that say what was done.
+
+    Raises:
+        MissingInputError: No labels were checked yet.
+        UsageError: The file is there already, or is no CSV file.
+    """
+    rows = write_review(load_use_case(paths, name), file)
+    return [
+        f"{file}  {counted(rows, 'row')} whose label looks wrong, those of test and dev first",
+        "fill in label (the right one, also where it is the one that the row has) and who, as far as you come; a line "
+        "where both are empty counts as not looked at",
+    ]
 
 
 def take_labels(paths: Paths, name: str, file: Path) -> list[str]:

@@ -108,6 +108,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
+ENOUGH_GROUPS = 20
+"""Groups from which an interval over groups holds its level; with fewer it may be too narrow."""
+
+
 class Estimate(Record):
     """One per measured figure: the value with its 95 % interval and the rows it was measured on."""
 
@@ -120,6 +124,11 @@ class Estimate(Record):
         None,
         description="Independent rows that would measure it as sharply; null when not known.",
     )
+
+    @property
+    def has_few_groups(self) -> bool:
+        """Whether its rows come from so few groups that the interval may be too narrow."""
+        return self.groups is not None and self.groups < ENOUGH_GROUPS
 
     def per(self, units: float) -> Estimate:
         """The same for one of so many units: dollars of a request from those of 1,000."""

@@ -89,7 +89,7 @@ class Corrections:
 def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], list[Correction]]:
     """Read a file of corrected labels: row id or text, label, who, and when if that is known.
 
-    A row's later correction supersedes its earlier one.
+    A row's later correction supersedes its earlier one. A line that has neither label nor who was not looked at.
 
     Args:
         case: The use case; curation has run.
@@ -112,7 +112,10 @@ def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], li
     lines, faults = sources.records(file, _NEEDED, _OPTIONAL, shown, hint)
     reader = _Reader(case, before, faults)
     received: dict[str, Correction] = {}
-    for line, values in lines:
+    filled = [(line, values) for line, values in lines if _filled(values)]
+    if lines and not filled:
+        faults.add(lines[0][0], "no line has a label and a name in `who`: nobody has filled it in")
+    for line, values in filled:
         made = reader.read(line, values)
         if made is None:
             continue
@@ -122,6 +125,19 @@ def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], li
     faults.raise_any()
     fresh = [each for each in received.values() if _says_more(each, before.get(each.id))]
     return list({**before, **{each.id: each for each in fresh}}.values()), fresh
+
+
+def already_reviewed(case: UseCase) -> frozenset[str]:
+    """Ids of the rows whose labels people have corrected or confirmed."""
+    kept = case.paths.corrections
+    if kept.name in (case.spec.data.file, case.spec.data.test_file):
+        return frozenset()
+    shown = case.paths.project.shown(kept)
+    return frozenset(each.id for each in read_corrections(kept, shown, f"tailtune check {case.name}"))
+
+
+def _filled(values: Mapping[str, Any]) -> bool:
+    return any(str(values[name] or "").strip() for name in _NEEDED)
 
 
 def _says_more(now: Correction, before: Correction | None) -> bool:
@@ -165,6 +181,8 @@ class _Reader:
         if id_:
             if id_ in self._texts:
                 return id_
+            if text and (known := self._ids.get(normal(text))) is not None:
+                return known  # a spreadsheet takes an id of digits alone for a number
             self._faults.add(line, f"no row has the id {id_}; expected one of suspect_labels.jsonl")
             return None
         if not text:

@@ -58,10 +58,5 @@ def _review(story: Story, found: tuple[LabelNoise, ...]) -> Iterator[Fact]:
     yield Fact(
         f"{counted(rows, 'row')} of {names}, about {takes}{cost} at {REVIEW_S:.0f} s a row (assumed)", "to review"
     )
-    use_case = story.use_case
-    files = " and ".join(
-        f"build/{use_case}/{stage}/suspect_labels.jsonl"
-        for stage, there in (("evaluate", "test" in names), ("ladder", "dev" in names))
-        if there
-    )
-    yield Fact(f"{files}; corrected or confirmed: tailtune labels {use_case} --from FILE", "all rows")
+    command = f"tailtune labels {story.use_case}"
+    yield Fact(f"{command} --out FILE.csv writes them to fill in, {command} --from FILE.csv takes them in", "all rows")

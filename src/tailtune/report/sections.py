@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.records import ENOUGH_GROUPS
 from tailtune.core.reports import (
     CurateReport,
     DecideReport,
@@ -204,11 +205,24 @@ def ladder(story: Story) -> Section | None:
         note,
         _facts(
             *(_line_to_beat(rung) for rung in found.rungs if rung.ignores_text),
+            _groups(best_candidate(found.rungs)),
             _unmeasured(found.unmeasured),
             _reading(found.reading),
         ),
         details=_facts(_best(best_candidate(found.rungs))),
     )
+
+
+def _groups(scored: Scored | None) -> Fact | None:
+    """How many groups the rows come from, and whether these are enough; None where rows stand alone."""
+    measured = None if scored is None else scored.quality
+    if measured is None or measured.groups is None:
+        return None
+    from_ = f"{counted(measured.rows, 'row')} from {counted(measured.groups, 'group')} (data.group)"
+    if not measured.has_few_groups:
+        return Fact(from_, "groups")
+    few = f"too few groups: intervals may be too narrow; take rows of {ENOUGH_GROUPS} customers, threads or more"
+    return Fact(f"{from_}: {few}", "groups", tone="wait")
 
 
 def _line_to_beat(rung: RungResult) -> Fact:
@@ -408,6 +422,7 @@ def test(story: Story) -> Section | None:
         "Test",
         f"opened once, {counted(found.test_rows, 'row')}",
         _facts(
+            _groups(winner),
             *_difference(story, found),
             Fact(f": {found.winner_reason}", "winner", story.title(found.winner), "good"),
             *_floors(winner, found.guards),
@@ -491,10 +506,11 @@ def registered(story: Story) -> Section | None:
 
 
 def _worse(found: RegisterReport) -> Iterator[Fact]:
-    """Slices in which the version is clearly worse than the champion."""
-    for change in found.slices:
-        if change.is_worse:
-            yield Fact(in_words(change), "clearly worse", tone="bad")
+    """Slices in which the version is clearly worse than the champion; or that there is none."""
+    worse = [change for change in found.slices if change.is_worse]
+    yield from (Fact(in_words(change), "clearly worse", tone="bad") for change in worse)
+    if found.slices and not worse:
+        yield Fact(f"in none of {counted(len(found.slices), 'slice')} clearly worse than the champion", "slices")
 
 
 def bill(story: Story) -> Section | None:

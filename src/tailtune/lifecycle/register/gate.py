@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,8 @@ from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.tasks import saved
 
 _MOST_SWAPS = 200_000
+_SLICES = "tailtune.slices"
+_LONGEST_TAG = 4_900
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Settled:
         decision: Whether it became champion, and why.
         comparison: What that rests on; None when nothing was compared.
         look: How often the test set had been looked at; None as for `comparison`, and where nobody noted it.
-        slices: The comparison slice by slice; empty where it was made before.
+        slices: The comparison slice by slice; empty where there are none, or nobody noted them.
     """
 
     decision: Decision
@@ -94,7 +97,7 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
             refusal = answered
         else:
             compared = _compare(context, version, champion, answered, test)
-            noted = noting(version, champion, compared.look)
+            noted = noting(version, champion, compared.look) | {_SLICES: _written(compared.slices)}
             refusal = worse_in_a_slice(compared.slices) if spec.register_.block_slices else None
     decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
     comparison = None if compared is None else compared.paired
@@ -128,7 +131,26 @@ def _as_settled(version: Version) -> Settled:
             f"{version.uri}: its tag `{registry.COMPARISON}` is not what this code wrote there",
             f"remove the tag `{registry.COMPARISON}` of version {version.version} in MLflow's UI, then run again",
         ) from None
-    return Settled(Decision(yes=True, reason=reason), comparison, last_look(version))
+    return Settled(Decision(yes=True, reason=reason), comparison, last_look(version), _slices_of(tags))
+
+
+def _written(slices: Sequence[SliceChange]) -> str:
+    """Slices as a tag: the worst of them, as many as every tracking server takes."""
+    lines: list[str] = []
+    for change in slices:
+        lines.append(change.model_dump_json(exclude_none=True))
+        if sum(map(len, lines)) + len(lines) > _LONGEST_TAG:
+            lines.pop()
+            break
+    return f"[{','.join(lines)}]"
+
+
+def _slices_of(tags: Mapping[str, str]) -> tuple[SliceChange, ...]:
+    """Slices from a version's tags; none where nobody noted them, or the tag is not what this code wrote there."""
+    try:
+        return tuple(SliceChange.model_validate(each) for each in json.loads(tags.get(_SLICES, "[]")))
+    except (ValueError, TypeError):
+        return ()
 
 
 @dataclass(frozen=True)

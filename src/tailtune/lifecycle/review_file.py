@@ -1,0 +1,71 @@
+"""The rows whose label looks wrong, as a CSV file that people fill in and `tailtune labels --from` reads."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.private import private_file
+from tailtune.lifecycle.corrections import already_reviewed
+from tailtune.services import store
+from tailtune.tasks.use_case import UseCase
+
+COLUMNS = ("id", "split", "text", "label_now", "likely_label", "probability", "label", "who")
+"""`label` and `who` are for people: a line where both stay empty has not been looked at."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
+
+
+def write_review(case: UseCase, file: Path) -> int:
+    """Write every row whose label looks wrong and that nobody has reviewed: of test, dev, train, the worst first.
+
+    Args:
+        case: The use case; its ladder has run.
+        file: To write; it must not be there, since people may have filled it in.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        MissingInputError: No labels were checked yet.
+        UsageError: The file is there already, or is no CSV file.
+    """
+    if file.suffix.lower() != ".csv":
+        raise UsageError(f"{file}: expected a file that ends in .csv", "name another one")
+    if file.exists():
+        raise UsageError(f"{file} is there already, and people may have filled it in", "name another one, or remove it")
+    lines, reviewed = list(_suspects(case)), already_reviewed(case)
+    with store.written_whole(file) as made:
+        private_file(made)
+        with made.open("w", encoding="utf-8", newline="") as out:
+            out.write(_BYTE_ORDER_MARK)
+            writer = csv.writer(out)
+            writer.writerow(COLUMNS)
+            rows = [_cells(line) for line in lines if line["id"] not in reviewed]
+            writer.writerows(rows)
+    return len(rows)
+
+
+def _suspects(case: UseCase) -> Iterator[dict[str, Any]]:
+    from tailtune.lifecycle.suspect_labels import FILE
+
+    files = [case.paths.stage(stage) / FILE for stage in ("evaluate", "ladder")]
+    there = [file for file in files if file.is_file()]
+    if not there:
+        shown = case.paths.project.shown(files[1])
+        raise MissingInputError(f"{shown}: not there; no labels were checked yet", f"tailtune run {case.name}")
+    for file in there:
+        yield from store.read_jsonl(file, case.name, f"tailtune run {case.name}")
+
+
+def _cells(line: dict[str, Any]) -> list[str]:
+    now, likely = _harmless(line["label"]), _harmless(line["likely_label"])
+    return [line["id"], line["split"], _harmless(line["text"]), now, likely, f"{line['confidence']:.2f}", "", ""]
+
+
+def _harmless(text: str) -> str:
+    """A text that a spreadsheet shows instead of computing it: what customers write may begin like a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
