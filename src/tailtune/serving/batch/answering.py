@@ -1,28 +1,25 @@
-"""Processes that answer: one per core, each with the version loaded, each text alone."""
+"""Processes that answer: one per core, each with the version loaded."""
 
 from __future__ import annotations
 
+import json
 import os
-import signal
+import subprocess
+import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import lru_cache
-from multiprocessing import get_context
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
 
 from tailtune.core.errors import TailTuneError
-from tailtune.core.process import leave_with
-from tailtune.serving.answerer import Answerer
 from tailtune.serving.batch.kept import KeptAnswer
 
 Blocks = Iterable[Sequence[str]]
 _WAITING = 3
-"""Blocks for each process that are read, and not yet written."""
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Blocks for each process that are read, and whose answers are not kept yet."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> Generator[list[KeptAnswer]]:
@@ -40,62 +37,78 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
     Raises:
         TailTuneError: The version does not load, or a process was ended from outside.
     """
-    waiting = deque[Any]()
-    with _one_thread_each():
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (os.getpid(),))
+    workers = [_Worker(folder, version) for _ in range(processes)]
+    idle, waiting = SimpleQueue[_Worker](), deque[Future[list[KeptAnswer]]]()
+    for worker in workers:
+        idle.put(worker)
+
+    def answered(block: Sequence[str]) -> list[KeptAnswer]:
+        worker = idle.get()
         try:
-            for block in blocks:
-                waiting.append(pool.submit(_answer, folder, version, block))
-                if len(waiting) >= _WAITING * processes:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise TailTuneError(
-                "a process that answers was ended from outside: the machine may be short of memory",
-                "the same command goes on from here; with --processes 1 it takes less memory",
-            ) from error
+            return worker.answer(block)
         finally:
-            pool.shutdown(cancel_futures=True)
+            idle.put(worker)
 
-
-def _begin(parent: int) -> None:
-    """In a process that answers: it ends with the one that started it, which alone hears Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    leave_with(parent)
-
-
-@lru_cache(maxsize=1)
-def _answerer(folder: Path, version: str) -> Answerer:
-    return Answerer(folder, version)
-
-
-def _answer(folder: Path, version: str, block: Sequence[str]) -> list[KeptAnswer]:
-    answerer = _answerer(folder, version)
-    return [_answer_one(answerer, text) for text in block]
-
-
-def _answer_one(answerer: Answerer, text: str) -> KeptAnswer:
+    threads = ThreadPoolExecutor(processes)  # each waits for a process
     try:
-        prediction = answerer.answer(text)
-    except (TailTuneError, OSError, MemoryError):
-        raise
-    except Exception as error:  # whatever it is, it belongs to this row alone: a server would answer 500
-        return KeptAnswer(None, None, problem=f"{type(error).__name__}: {error}"[:300])
-    return KeptAnswer.of(prediction.value, prediction.confidence, prediction.columns, prediction.usd)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that are started in the block compute on one thread each: there is one for each core."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
+        for block in blocks:
+            waiting.append(threads.submit(answered, block))
+            if len(waiting) >= _WAITING * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for future in waiting:
+            future.cancel()
+        for worker in workers:
+            worker.end()
+        threads.shutdown()
+        for worker in workers:
+            worker.close()
+
+
+class _Worker:
+    """One per process, which is started with the first block; it ends with this one, whatever ends this one."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._command = [sys.executable, "-m", "tailtune.serving.batch.worker", str(folder), version]
+        self._process: subprocess.Popen[str] | None = None
+
+    def answer(self, block: Sequence[str]) -> list[KeptAnswer]:
+        """Answer a block.
+
+        Raises:
+            TailTuneError: The version does not load, or the process was ended from outside.
+        """
+        if self._process is None:
+            env, pipe = {**os.environ, **_ONE_THREAD}, subprocess.PIPE
+            self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, env=env, text=True)  # noqa: S603
+        try:
+            assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
+            self._process.stdin.write(json.dumps(block) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except OSError:  # it has gone
+            line = ""
+        if not line:
+            raise TailTuneError(
+                "a process that answers has ended: somebody ended it, or the machine is short of memory",
+                "the same command goes on from here; with --processes 1 it takes less memory",
+            )
+        answers = json.loads(line)
+        if isinstance(answers, dict):
+            raise TailTuneError(answers["error"], answers["hint"])
+        return [KeptAnswer(*answer) for answer in answers]
+
+    def end(self) -> None:
+        """End the process; it holds nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Close its pipes, when nobody waits for it any more."""
+        for pipe in () if self._process is None else (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what it was sent last and did not read
+                if pipe is not None:
+                    pipe.close()
