@@ -77,14 +77,16 @@ class Source:
         self.suffix = suffix_of(file, "--in")
         if not file.is_file():
             raise one_fault(str(file), "no such file; expected rows with a text", "name another file with --in")
-        is_empty = not file.stat().st_size
-        if is_empty and self.suffix != ".jsonl":
+        self.columns: tuple[str, ...] = ()
+        if self.suffix == ".jsonl":  # each row has columns of its own
+            return
+        if not file.stat().st_size:
             raise one_fault(str(file), "empty file; expected rows with a text", "name another file with --in")
-        self.columns = () if is_empty else peek(file)
+        self.columns = peek(file)
         twice = next((name for name in self.columns if self.columns.count(name) > 1), None)
         if twice is not None:
             raise one_fault(f"{file}:1", f"column `{twice}` stands several times; expected once", self.hint)
-        if text_column not in self.columns and not is_empty:
+        if text_column not in self.columns:
             raise self._no_text(missing(text_column, self.columns))
 
     def rows(self, faults: Faults | None = None, only_text: bool = False) -> Iterator[SourceRow]:
