@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from tasks.classification import contract
+from worlds.once import once
 
 from tailtune.predictors.bert import load_bert
 from tailtune.predictors.encoder import Encoder
@@ -15,8 +17,12 @@ from tailtune.tasks import saved
 from tailtune.tasks.classification.rungs import ClassifyContext
 
 
-def write_probe(folder: Path, tiny_encoder: Path) -> Path:
-    """Save a probe with its encoder, for texts of three kinds."""
+def saved_probe(factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
+    """A probe for texts of three kinds, with its encoder. Read only."""
+    return once(factory, "probe", lambda folder: _write(folder, tiny_encoder))
+
+
+def _write(folder: Path, tiny_encoder: Path) -> None:
     kind = saved.RUNG_KINDS["probe"]
     folder.mkdir(parents=True)
     export(Source(load_bert(tiny_encoder, torch.float32), tiny_encoder), folder / ENCODER, "int8")
@@ -24,7 +30,6 @@ def write_probe(folder: Path, tiny_encoder: Path) -> Path:
     fitting = ClassifyContext(rows=contract.rows(), labels=contract.LABELS, embed=embed, shots=4, neighbours=3)
     kind.load_class().fit(fitting).save(folder)
     saved.write_card(folder, kind, ("email",))
-    return folder
 
 
 def texts(rows: int) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.batch.probe import texts, write_probe
+from serving.batch.probe import saved_probe, texts
 from tailtune.core.errors import TailTuneError
 from tailtune.serving.answerer import Answerer
 from tailtune.serving.batch.answering import by_processes
@@ -17,7 +17,7 @@ from tailtune.serving.batch.kept import KeptAnswer
 
 @pytest.fixture(scope="module")
 def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_probe(tmp_path_factory.mktemp("batch") / "probe", tiny_encoder)
+    return saved_probe(tmp_path_factory, tiny_encoder)
 
 
 def test_one_process_and_two_answer_as_a_server_does(probe: Path) -> None:

@@ -19,10 +19,12 @@ from tailtune.serving.batch.kept import KeptAnswer
 Blocks = Iterable[Sequence[str]]
 _WAITING = 3
 """Blocks for each process that are read, and whose answers are not kept yet."""
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> Generator[list[KeptAnswer]]:
+def by_processes(
+    blocks: Blocks, folder: Path, version: str, processes: int, threads: int | None = 1
+) -> Generator[list[KeptAnswer]]:
     """Answer blocks of texts in processes of their own, with the code that a server's workers answer with.
 
     Args:
@@ -30,6 +32,8 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
         folder: Of the version.
         version: Its number.
         processes: How many.
+        threads: That each computes on; all that the environment allows when None. One sums up in the same order
+            wherever it runs.
 
     Yields:
         The answers of each block, in order.
@@ -37,7 +41,7 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
     Raises:
         TailTuneError: The version does not load, or a process was ended from outside.
     """
-    workers = [_Worker(folder, version) for _ in range(processes)]
+    workers = [_Worker(folder, version, threads) for _ in range(processes)]
     idle, waiting = SimpleQueue[_Worker](), deque[Future[list[KeptAnswer]]]()
     for worker in workers:
         idle.put(worker)
@@ -49,10 +53,10 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
         finally:
             idle.put(worker)
 
-    threads = ThreadPoolExecutor(processes)  # each waits for a process
+    waiters = ThreadPoolExecutor(processes)  # each waits for a process
     try:
         for block in blocks:
-            waiting.append(threads.submit(answered, block))
+            waiting.append(waiters.submit(answered, block))
             if len(waiting) >= _WAITING * processes:
                 yield waiting.popleft().result()
         while waiting:
@@ -62,7 +66,7 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
             future.cancel()
         for worker in workers:
             worker.end()
-        threads.shutdown()
+        waiters.shutdown()
         for worker in workers:
             worker.close()
 
@@ -70,7 +74,8 @@ def by_processes(blocks: Blocks, folder: Path, version: str, processes: int) -> 
 class _Worker:
     """One per process, which is started with the first block; it ends with this one, whatever ends this one."""
 
-    def __init__(self, folder: Path, version: str) -> None:
+    def __init__(self, folder: Path, version: str, threads: int | None) -> None:
+        self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(_THREADS, str(threads)))}
         self._command = [sys.executable, "-m", "tailtune.serving.batch.worker", str(folder), version]
         self._process: subprocess.Popen[str] | None = None
 
@@ -81,8 +86,7 @@ class _Worker:
             TailTuneError: The version does not load, or the process was ended from outside.
         """
         if self._process is None:
-            env, pipe = {**os.environ, **_ONE_THREAD}, subprocess.PIPE
-            self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, env=env, text=True)  # noqa: S603
+            self._process = self._started()
         try:
             assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
             self._process.stdin.write(json.dumps(block) + "\n")
@@ -90,7 +94,7 @@ class _Worker:
             line = self._process.stdout.readline()
         except OSError:  # it has gone
             line = ""
-        if not line:
+        if not line.endswith("\n"):
             raise TailTuneError(
                 "a process that answers has ended: somebody ended it, or the machine is short of memory",
                 "the same command goes on from here; with --processes 1 it takes less memory",
@@ -99,6 +103,16 @@ class _Worker:
         if isinstance(answers, dict):
             raise TailTuneError(answers["error"], answers["hint"])
         return [KeptAnswer(*answer) for answer in answers]
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - our own words
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._environment,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
+        )
 
     def end(self) -> None:
         """End the process; it holds nothing."""

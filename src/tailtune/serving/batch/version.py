@@ -83,17 +83,18 @@ class BatchVersion:
             UsageError: The limit is missing, or limits nothing.
             UndeclaredEndpointError: It asks an endpoint that is not declared here.
         """
+        threads: int | None = 1
         if kind_of(self.folder) in PROMPTED_KINDS:
             project = self.case.paths.project
             uri, models = self.settings.resolved_tracking_uri(project), self.case.spec.prompt.models
             loaded = load_stored(uri, self.stored, project.fetched_versions, models)
             if isinstance(loaded.predictor, Prompted) and loaded.predictor.spec.endpoint is not None:
                 return self._at_endpoint(loaded, loaded.predictor, max_usd, say)
-            processes = processes or 1  # it takes all cores, and much memory
+            processes, threads = processes or 1, None  # it takes all cores, and much memory
         if max_usd is not None:
             raise UsageError("--max-usd: this version answers by itself and pays nobody", "leave --max-usd out")
-        number = self.stored.version
-        return lambda blocks, paid_usd: by_processes(blocks, self.folder, number, processes or free_cores())
+        number, folder = self.stored.version, self.folder
+        return lambda blocks, paid_usd: by_processes(blocks, folder, number, processes or free_cores(), threads)
 
     def _at_endpoint(
         self, loaded: LoadedVersion, prompted: Prompted, max_usd: Usd | None, say: Callable[[str], None]

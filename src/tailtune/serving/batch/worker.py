@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from tailtune.serving.batch.kept import KeptAnswer
 
 def main(folder: str, version: str) -> None:
     """Answer block after block, each text alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started this process, and ends it
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as out:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
         try:
