@@ -1,45 +1,51 @@
 """What is right in a simulated task whose truth is known: what costs least in the long run and meets its targets.
 
 Nothing of `tailtune.judge` is used here: an oracle that knew its rules would agree with them for that reason. A use
-case's own policies (a training may cost so much, monthly changes forbid) are its declared wishes, and hold here too.
+case's own policies (a training may cost so much, monthly changes forbid, uneven labels ask for macro F1) are its
+declared wishes, and hold here too. The truth of a task with wrong labels is that on right ones.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Literal
 
 import numpy as np
+from _answers import whole_rows_right
 from _tasks import PROMPTS, Task, Truth
 
 Verdict = Literal["stay", "fine-tune", "not-yet"]
 MAX_TRAIN_USD = 5.0  # as TrainSpec
 CLEAR = 0.02
 """A truth that lies so far from every boundary is clear."""
-CLEAR_MS = 0.1  # the same for p99, as a share
-_MONTH_DAYS, _MONTH_HOURS, _OFTEN_DAYS = 365.25 / 12, 730, 30.0
+CLEAR_MS, CLEAR_INVALID = 0.1, 0.005  # the same for p99, as a share of it, and for answers that cannot be used
+_MONTH_DAYS, _MONTH_HOURS, _OFTEN_DAYS, _DAY_MS = 365.25 / 12, 730, 30.0, 86_400_000
 
 
-def long_run_usd(task: Task, name: str, right: float | None = None) -> float | None:
-    """US dollars over the horizon to own a way to answer, its errors included; None where no volume is declared.
+def long_run_usd(task: Task, name: str, wrong: float | None = None, by_volume: bool = True) -> float | None:
+    """US dollars over the horizon to own a candidate, its errors included; None where no volume is declared.
 
     Args:
         task: With its truth.
-        name: The way to answer.
-        right: Share of right answers; None for its true one.
+        name: The candidate.
+        wrong: Share of requests not answered wholly right; None for the true one.
+        by_volume: Whether more requests need more cores; otherwise there are `serving_cores`.
     """
-    known, way = task.inputs, task.ways[name]
+    known, truth = task.inputs, task.ways[name]
     if known is None or known.requests_per_day is None or known.error_usd is None:
         return None
     days = known.horizon_months * _MONTH_DAYS
     requests, changes = known.requests_per_day * days, days / (known.cadence_days or np.inf)
-    cost = requests * (1 - (way.right if right is None else right)) * known.error_usd
-    if name in PROMPTS and not way.hosted:
-        cost += requests * way.usd
+    cost = requests * (1 - whole_rows_right(task, truth) if wrong is None else wrong) * known.error_usd
+    if name in PROMPTS and not truth.hosted:
+        cost += requests * truth.usd
     else:
-        cost += known.serving_cores * _MONTH_HOURS * known.horizon_months * (known.core_hour_usd or 0)
+        busy = known.requests_per_day * truth.mean_ms / (_DAY_MS * known.utilisation)
+        cores = max(known.serving_cores, math.ceil(busy)) if by_volume else known.serving_cores
+        cost += cores * _MONTH_HOURS * known.horizon_months * (known.core_hour_usd or 0)
     person, label, train = known.person_hour_usd or 0, known.label_usd or 0, task.train_usd
     if name in PROMPTS:
         return cost + changes * known.prompt_hours_per_change * person
@@ -54,16 +60,16 @@ def right_verdict(task: Task) -> Verdict:
     the target would cost less.
     """
     targets, ways = task.targets, task.ways
-    serving = {name: way for name, way in ways.items() if _serves(task, way)}
+    serving = {name: truth for name, truth in ways.items() if _serves(task, truth)}
     tuned, rungs = serving.pop("lora", None), serving
     needed = 1 - (1 - targets.quality) / targets.head_room
-    doing = {name: way for name, way in rungs.items() if way.right >= needed}
+    doing = {name: truth for name, truth in rungs.items() if truth.right >= needed}
     if doing:
         best = _cheapest(task, doing)
         reaches = tuned is not None and tuned.right >= targets.quality
         pays = reaches and _cheaper(task, best, targets.quality)
         return "fine-tune" if pays and not _forbidden(task, best) else "stay"
-    able = rungs or {name: way for name, way in ways.items() if name != "lora"}
+    able = rungs or {name: truth for name, truth in ways.items() if name != "lora"}
     best = max(able, key=lambda name: able[name].right) if task.inputs is None else _cheapest(task, able)
     gains = tuned is not None and _gains(task, best)
     if not gains:
@@ -73,9 +79,11 @@ def right_verdict(task: Task) -> Verdict:
     return "not-yet" if lacking or _forbidden(task, best) else "fine-tune"
 
 
-def _serves(task: Task, way: Truth) -> bool:
-    fast = task.targets.p99_ms is None or way.p99_ms <= task.targets.p99_ms
-    return fast and (task.targets.validity is None or 1 - way.invalid >= task.targets.validity)
+def _serves(task: Task, truth: Truth) -> bool:
+    """Whether it meets every constraint: latency, usable answers, a floor."""
+    fast = task.targets.p99_ms is None or truth.p99_ms <= task.targets.p99_ms
+    usable = task.targets.validity is None or 1 - truth.invalid >= task.targets.validity
+    return fast and usable and truth.floor >= task.floor
 
 
 def _cheapest(task: Task, ways: Mapping[str, Truth]) -> str:
@@ -84,9 +92,13 @@ def _cheapest(task: Task, ways: Mapping[str, Truth]) -> str:
     return min(known, key=lambda name: known[name]) if known else next(iter(ways))
 
 
-def _cheaper(task: Task, best: str, right: float | None = None) -> bool:
+def _cheaper(task: Task, best: str, quality: float | None = None) -> bool:
     """Whether the fine-tune, at its true quality or another, costs less in the long run; not where nobody can say."""
-    ours, theirs = long_run_usd(task, "lora", right), long_run_usd(task, best)
+    tuned = task.ways["lora"]
+    wrong = 1 - whole_rows_right(task, tuned)
+    if quality is not None and tuned.right < 1:  # whole rows that are wrong shrink as errors do
+        wrong = min(1.0, wrong * (1 - quality) / (1 - tuned.right))
+    ours, theirs = long_run_usd(task, "lora", wrong), long_run_usd(task, best)
     return ours is not None and theirs is not None and ours < theirs
 
 
@@ -103,22 +115,26 @@ def _forbidden(task: Task, best: str) -> bool:
 
 
 def is_clear(task: Task) -> bool:
-    """Whether the right verdict stays as it is wherever the truth is moved by 2 points, and a p99 by a tenth."""
-    verdict = right_verdict(task)
-    for rungs, tuned, gain, slower in product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)):
-        if right_verdict(moved(task, rungs * CLEAR, tuned * CLEAR, gain * CLEAR, 1 + slower * CLEAR_MS)) != verdict:
-            return False
-    return True
+    """Whether the right verdict stays as it is wherever the truth is moved.
+
+    Qualities, the gain of labels and the measure with a floor are moved by 2 points, a p99 by a tenth, and the share of
+    answers that cannot be used by half a point.
+    """
+    verdict, signs = right_verdict(task), (-1, 0, 1)
+    floors = signs if task.floor else (0,)
+    return all(right_verdict(_moved(task, *move)) == verdict for move in product(signs, signs, signs, signs, floors))
 
 
-def moved(task: Task, rungs: float, tuned: float, gain: float, slower: float) -> Task:
-    """The same task with another truth."""
+def _moved(task: Task, rungs: int, tuned: int, gain: int, constraints: int, floor: int) -> Task:
+    """The same task with another truth; each argument is the sign of a move."""
     ways = {
         name: replace(
-            way,
-            right=float(np.clip(way.right + (tuned if name == "lora" else rungs), 0.01, 0.9999)),
-            p99_ms=way.p99_ms * slower,
+            truth,
+            right=float(np.clip(truth.right + (tuned if name == "lora" else rungs) * CLEAR, 0.01, 0.9999)),
+            p99_ms=truth.p99_ms * (1 + constraints * CLEAR_MS),
+            invalid=max(0.0, truth.invalid + constraints * CLEAR_INVALID) if truth.invalid else 0.0,
+            floor=truth.floor + floor * CLEAR,
         )
-        for name, way in task.ways.items()
+        for name, truth in task.ways.items()
     }
-    return replace(task, ways=ways, gain=task.gain + gain)
+    return replace(task, ways=ways, gain=task.gain + gain * CLEAR)

@@ -1,6 +1,6 @@
-"""How often 95 % intervals hold the truth: of a measure and of a paired difference, rows alone or in groups.
+"""How often 95 % intervals hold the truth: of a measure, a paired difference, net value, rows alone or in groups.
 
-    python benchmarks/coverage.py [--runs 1000] [--seed 1]
+    python benchmarks/coverage.py [--runs 1000] [--seed 1] [--only "field F1"]
 
 Every cell draws test sets whose truth is known, with numpy alone. `rows` of them stand in groups of `group` rows on
 average; a group's rows are easy or hard together, by `alike` of the variance of a hidden normal value. Beside ours
@@ -8,7 +8,10 @@ stand what most tools do: Wilson's interval of a share, and the percentile boots
 errors, or rows that one predictor alone has right, are expected; `width` is in points.
 
 Cells in which at least 10 errors and 20 groups are expected should cover 93 to 98 %, all others at least 93 %. A cell
-that does not is marked.
+that does not is marked. Net value is that of a difference where an error costs a dollar and all else nothing.
+
+Slices are no intervals but a question, asked of each value of a column: is it behind? Where none is, at most 5 % of
+test sets may name one, however many values there are.
 """
 
 from __future__ import annotations
@@ -23,12 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
+from tailtune.core.records import Estimate, Row
+from tailtune.core.reports import Paired
 from tailtune.judge.counted import Counted, Places
 from tailtune.judge.intervals import difference, interval
+from tailtune.judge.net_value import paired_gain, price_of, worth
+from tailtune.judge.scores import Score, compare
+from tailtune.judge.slices import OTHERS, by_slice
+from tailtune.judge.stats import SIGNIFICANT
 
 Bools = NDArray[np.bool_]
 Ends = tuple[float, float]
 TRUTH_ROWS = 400_000
+NET_VALUE = "net value"
+FREE = Estimate(value=0, low=0, high=0, rows=1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Cell:
     """One per setting.
 
     Attributes:
-        measure: accuracy, macro F1, field F1.
+        measure: accuracy, macro F1, field F1, net value.
         compared: Whether it is about the difference of two predictors.
         rows: Rows of a test set.
         group: Rows of a group, on average; 1 is a row alone.
@@ -60,11 +71,16 @@ def cells() -> Iterator[Cell]:
         yield Cell("field F1", False, rows, 1, 0.0, quality)
     for rows, quality in product((300, 1000), (0.8, 0.9, 0.97)):
         yield Cell("macro F1", False, rows, 1, 0.0, quality)
+        yield Cell("field F1", False, rows, 5, 0.5, quality)
+        yield Cell("macro F1", False, rows, 5, 0.5, quality)
     for (rows, group), alike, quality in product(
         ((300, 5), (1000, 5), (1000, 20), (4000, 20)), (0.3, 0.7), (0.8, 0.95)
     ):
         yield Cell("accuracy", False, rows, group, alike, quality)
         yield Cell("accuracy", True, rows, group, alike, quality, 0.02)
+        yield Cell(NET_VALUE, True, rows, group, alike, quality, 0.02)
+    for rows, quality in product((60, 300, 1000), (0.8, 0.95)):
+        yield Cell(NET_VALUE, True, rows, 1, 0.0, quality, 0.02)
     for rows, quality, gap in product((60, 100, 300, 1000), (0.85, 0.95), (0.0, 0.03)):
         yield Cell("accuracy", True, rows, 1, 0.0, quality, gap)
         yield Cell("field F1", True, rows, 1, 0.0, quality, gap)
@@ -142,10 +158,20 @@ def _macro(labels: NDArray[np.int64], right: Bools, random: np.random.Generator)
 
 
 def ours(cell: Cell, drawn: Drawn) -> Ends:
+    if cell.measure == NET_VALUE:
+        net = worth(1.0, 1.0, 0.0, paired_gain(_compared(drawn)), price_of(FREE), 1.0).net
+        return net.low, net.high
     found = (
         difference(drawn.first, drawn.second, drawn.groups) if cell.compared else interval(drawn.first, drawn.groups)
     )
     return found.low, found.high
+
+
+def _compared(drawn: Drawn) -> Paired:
+    first, second = (
+        Score(each.hits == 1, {"accuracy": each}, drawn.groups, np.nan, 0) for each in (drawn.first, drawn.second)
+    )
+    return compare(first, second, ("first", "second"), swaps=1)
 
 
 def wilson(cell: Cell, drawn: Drawn) -> Ends:
@@ -184,12 +210,16 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=1000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", default="", help="a measure, or `slices`")
     given = options.parse_args()
     start, random, missed = time.perf_counter(), np.random.default_rng(given.seed), 0
     print(f"{'measure':9}{'of':>12}{'rows':>6}{'group':>6}{'alike':>6}{'quality':>8}{'gap':>6}{'errors':>8}", end="")
     print(f"{'groups':>7}{'ours':>8}{'width':>7}{'Wilson':>8}{'bootstrap':>11}")
     for cell in cells():
-        missed += show(cell, given.runs, random)
+        if given.only in ("", cell.measure):
+            missed += show(cell, given.runs, random)
+    if given.only in ("", "slices"):
+        missed += show_slices(given.runs // 4, random)
     print(f"\n{missed} cells outside, {given.runs:,} test sets each, {time.perf_counter() - start:.0f} s")
     return 0
 
@@ -218,6 +248,34 @@ def show(cell: Cell, runs: int, random: np.random.Generator) -> int:
         print(f"{'' if not some or np.isnan(found).all() else f'{_covers(found, truth):.1%}':>{width}}", end="")
     print("  outside" if outside else "", flush=True)
     return int(outside)
+
+
+def show_slices(runs: int, random: np.random.Generator) -> int:
+    """How often a slice is named where none is behind, and where one is by ten points."""
+    print(f"\n{'slices':>6}{'rows':>6}{'group':>6}{'quality':>8}", end="")
+    print(f"{'any named, none behind':>24}{'the one behind named':>22}")
+    missed = 0
+    for count, rows, (group, alike), quality in product((5, 20), (300, 2000), ((1, 0.0), (5, 0.5)), (0.8, 0.95)):
+        cell = Cell("accuracy", False, rows, group, alike, quality)
+        wrongly = np.mean([bool(named(draw(cell, rows, random), count, 0.0, random)) for _ in range(runs)])
+        rightly = np.mean([0 in named(draw(cell, rows, random), count, 0.1, random) for _ in range(runs)])
+        outside = wrongly > 0.05 + np.sqrt(0.05 / runs)
+        print(f"{count:>6}{rows:>6}{group:>6}{quality:>8.1%}{wrongly:>24.1%}{rightly:>22.1%}", end="")
+        print("  outside" if outside else "", flush=True)
+        missed += int(outside)
+    return missed
+
+
+def named(drawn: Drawn, count: int, behind: float, random: np.random.Generator) -> list[int]:
+    """Which values of a column are called behind; the first one errs in so much more of its rows."""
+    right, groups = drawn.first.hits == 1, drawn.groups
+    units = np.arange(right.size) if groups is None else groups
+    values = random.integers(0, count, size=int(units.max()) + 1)[units]
+    right = right & ~((values == 0) & (random.random(right.size) < behind / right.mean()))
+    rows = [Row(str(at), "", "", "", slices=(("channel", str(value)),)) for at, value in enumerate(values.tolist())]
+    score = Score(right, {"accuracy": Counted.shares(right)}, groups, np.nan, 0)
+    clear = [each for each in by_slice(rows, score) if each.behind > 0 and each.p_adjusted < SIGNIFICANT]
+    return [int(each.value) for each in clear if each.value != OTHERS]
 
 
 def _covers(ends: NDArray[np.float64], truth: float) -> float:

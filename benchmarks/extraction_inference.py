@@ -31,10 +31,11 @@ from tailtune.predictors.adapter import ADAPTER, lora_deltas
 from tailtune.predictors.reading import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TAG_BIAS, TAG_WEIGHT, Layout, is_legal
+from tailtune.tasks.extraction.layout import TAG_BIAS, TAG_WEIGHT, Layout
 from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import load_schema
+from tailtune.tasks.extraction.tag_reading import is_legal
 from tailtune.tasks.extraction.windows import Windows
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit

@@ -27,10 +27,11 @@ from tailtune.core.records import Span
 from tailtune.predictors.reading import encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
-from tailtune.tasks.extraction.heads import TextScores, best_tags
+from tailtune.tasks.extraction.layout import TextScores
 from tailtune.tasks.extraction.objective import Fields
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.tasks.extraction.tag_reading import best_tags
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit
 from tailtune.training.objective import FitJob, Progress

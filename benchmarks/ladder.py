@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).resolve().parent.parent
-STAGES = ("curate", "validate", "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
+STAGES = ("curate", "validate", "ladder", "prompt", "diagnose", "decide", "train", "export", "evaluate")
 BANDS = {
     "support-tickets": {
         "zero_shot": (0.50, 0.70),

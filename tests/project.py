@@ -207,7 +207,7 @@ def lived(factory: pytest.TempPathFactory) -> Paths:
     """A project that went through ladder, decide, train and evaluate. Read only: copy it to change it."""
 
     def build(root: Path) -> None:
-        run(make(root), "ladder", "prompt", "diagnose", "decide", "train", "evaluate")
+        run(make(root), "ladder", "prompt", "diagnose", "decide", "train", "export", "evaluate")
 
     return Paths(once(factory, "lived", build))
 

@@ -21,7 +21,7 @@ def row(number: int, **values: Any) -> LoggedPrediction:
 
 
 def logged(cli: Cli, *rows: LoggedPrediction) -> None:
-    spool = Spool(Settings().spool_folder(cli.paths))
+    spool = Spool(Settings().spool_folder(cli.paths) / "first")
     assert spool.append(rows)
     spool.close()
 
@@ -53,7 +53,7 @@ def test_rows_are_counted_and_the_last_of_them_shown(cli: Cli) -> None:
 
 
 def test_what_was_not_logged_is_shown(cli: Cli, tmp_path: Path) -> None:
-    folder = Settings().spool_folder(cli.paths)
+    folder = Settings().spool_folder(cli.paths) / "first"
     folder.parent.mkdir(parents=True)
     folder.write_text("in the way")
     spool = Spool(folder)

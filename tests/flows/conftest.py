@@ -16,6 +16,7 @@ from worlds import servers
 
 from tailtune.config.paths import Paths
 from tailtune.core import reports as r
+from tailtune.core.encoders import ExportedModel, Parity
 from tailtune.core.records import Cost, Decision, Estimate, Latency
 from tailtune.lifecycle.table import STAGES
 
@@ -107,6 +108,12 @@ def sample_reports(use_case: str) -> dict[str, r.Report]:
             stage="train", trained=True, reason="it pays", train_rows=80,
             epochs=(r.EpochResult(epoch=1, train_loss=1.0, dev_loss=float("nan"), dev_quality=0.9, rows_per_s=99.0),),
             **common,
+        ),
+        r.ExportReport(
+            stage="export", as_they_are=("TF-IDF",), models=(ExportedModel(
+                name="probe", title="Probe", weights="int8", megabytes=22.9,
+                tries=(Parity(weights="int8", same=SOME, difference=SOME, passed=True, reason="the same"),),
+            ),), **common,
         ),
         r.EvaluateReport(
             stage="evaluate", test_rows=100, candidates=(candidate,), winner="probe", winner_reason="alone",

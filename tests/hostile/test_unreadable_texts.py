@@ -9,8 +9,8 @@ from config.examples import MODEL_YAML, project
 from judge.evidence import evidence, product_targets, rung
 
 from tailtune.cli.check import encoder_lines
+from tailtune.core.encoders import Reading
 from tailtune.core.figures import share
-from tailtune.core.reports import Reading
 from tailtune.judge.verdict import verdict
 from tailtune.predictors.encoder import Encoder, Tokens
 from tailtune.predictors.reading import encoder_path, longest_input, reading

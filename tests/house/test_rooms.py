@@ -24,6 +24,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "jsonschema": ("config/formats.py", "tasks/extraction/"),
     "llguidance": ("predictors/prompted/",),
     "mlflow": ("services/mlflow/", "serving/pyfunc.py"),
+    "onnx": ("predictors/onnx_graph.py",),
+    "onnxruntime": ("predictors/onnx.py", "predictors/onnx_graph.py"),
     "openai": ("services/endpoint/",),
     "peft": ("training/", "predictors/adapter"),
     "pydantic_settings": ("config/settings.py",),

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from tailtune.core.encoders import Reading
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.records import Estimate, Latency
-from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, Reading, RungResult
+from tailtune.core.reports import CandidateResult, CurvePoint, Paired, PromptedRung, RungResult
 from tailtune.judge.constraints import Targets
 from tailtune.judge.counted import Counted, Places
 from tailtune.judge.economics import Cadence, CostInputs

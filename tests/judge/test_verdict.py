@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from judge.evidence import cost_inputs, evidence, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
-from tailtune.core.reports import DiagnoseReport, FailureClass, PromptedRung, RungResult, Verdict
+from tailtune.core.reports import DiagnoseReport, FailureClass, Guard, PromptedRung, RungResult, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
 from tailtune.judge.shares import share_of
-from tailtune.judge.verdict import may_train, verdict
+from tailtune.judge.verdict import Outcome, may_train, verdict
 from tailtune.judge.would_change import seldom_line, turning_points
 
 TARGETS = product_targets(0.94, head_room=1.5, min_effect=0.005, min_train_rows=5000)
@@ -157,6 +157,44 @@ def test_a_dear_prompt_is_replaced_where_a_fine_tune_at_the_target_pays() -> Non
     assert found.economics.candidates[-1].quality is None
 
 
+def test_a_rung_that_may_do_is_not_waited_for_where_a_fine_tune_would_replace_it_anyway() -> None:
+    may_do = prompted(0.97, usd_per_1000=9.0, low=0.93, name="lm_strong", title="Strong model")
+    for rungs in ((rung("probe", 0.9), may_do), (rung("probe", 0.9), dear(), may_do)):
+        found = verdict(evidence(*rungs, worth=cost_inputs(10_000, error_usd=0.02)), TARGETS, MAX_USD)
+        assert found.verdict == "fine-tune"
+        # at one request a day no fine-tune replaces it, so it matters again whether it does
+        rare = verdict(evidence(*rungs, worth=cost_inputs(1, error_usd=0.02)), TARGETS, MAX_USD)
+        assert rare.verdict == "stay"
+    unknown = verdict(evidence(rung("probe", 0.9), may_do), TARGETS, MAX_USD)
+    assert (unknown.verdict, unknown.cause) == ("not-yet", "rows")
+
+
+def test_a_dear_rung_does_not_stay_while_a_cheaper_one_may_do() -> None:
+    cheap = rung("probe", 0.965, low=0.92)
+    found = verdict(evidence(cheap, dear(), worth=cost_inputs(10_000, error_usd=0.02)), TARGETS, MAX_USD)
+    assert (found.verdict, found.best.name, found.cause) == ("not-yet", "lm_retrieval", "rows")
+    assert "would be worth $7,728 more over 12 months, errors counted, unless a cheaper rung does; " in found.reason
+    assert "dev rows show Probe to ± " in found.reason
+    forbidden = evidence(cheap, dear(), worth=cost_inputs(10_000, error_usd=0.02), usd=4.01)
+    assert verdict(forbidden, TARGETS, MAX_USD).verdict == "stay"
+
+
+def test_who_has_head_room_stands_above_the_floor_of_macro_f1_too() -> None:
+    assumed = Guard(metric="macro_f1", floor=0.9, why="labels are uneven")
+    targets = replace(TARGETS, guards=(assumed,))
+
+    def outcome(macro: float) -> Outcome:
+        uneven = rung("probe", 0.97)
+        known = {"accuracy": uneven.quality, "macro_f1": Estimate(value=macro, low=macro - 0.1, high=0.99, rows=1000)}
+        return verdict(evidence(uneven.model_copy(update={"metrics": known})), targets, MAX_USD)
+
+    assert outcome(0.91).verdict == "stay"
+    doubt = outcome(0.89)
+    assert (doubt.verdict, doubt.cause) == ("not-yet", "rows")
+    assert "not surely at the floor 90.0 %" in doubt.reason
+    assert doubt.reason.endswith("label more such rows to tell")
+
+
 @pytest.mark.parametrize(
     ("changes", "against"),
     [({"train_rows": 4999, "gain": 0.03}, "label"), ({"usd": 4.01}, "money")],
@@ -240,6 +278,14 @@ def test_monthly_changes_speak_against_a_fine_tune() -> None:
     assert found.verdict == "not-yet"
     assert "a change every 14 days is declared: so often, a fine-tune must be trained again and again" in found.reason
     assert verdict(evidence(rung("probe", 0.9), cadence=Cadence(31)), TARGETS, MAX_USD).verdict == "fine-tune"
+
+
+def test_no_training_is_tried_for_few_labels_where_monthly_changes_forbid_it_anyway() -> None:
+    few = evidence(rung("probe", 0.9), train_rows=3000, gain=0.03, usd=0.006, cadence=Cadence(declared_days=14))
+    found = verdict(few, TARGETS, MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "other")
+    assert "a change every 14 days is declared" in found.reason
+    assert not may_train(found, "auto", 0.006, 0.10).yes
 
 
 def test_a_cadence_that_is_only_seen_forbids_nothing_and_is_named_where_declaring_it_would() -> None:

@@ -23,7 +23,10 @@ from tailtune.tasks.use_case import load_use_case
 
 NAME = "tickets"
 LABELS = ("billing", "login", "refund")
-_SECTIONS = ("curate", "split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register")
+_SECTIONS = (
+    *("curate", "split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register"),
+    "serve",
+)
 
 
 class NoTracker:

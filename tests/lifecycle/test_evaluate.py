@@ -120,7 +120,7 @@ def test_a_verdict_to_stay_trains_nothing_and_the_rung_wins(paths: Paths, tmp_pa
     respec(other, {"targets": {"accuracy": 0.3}})
     model = other.case(NAME).stage("train") / "model"
     assert (model / saved.CARD).is_file()
-    decided, trained, evaluated = run(other, "decide", "train", "evaluate")
+    decided, trained, _, evaluated = run(other, "decide", "train", "export", "evaluate")
     assert isinstance(decided, DecideReport)
     assert isinstance(trained, TrainReport)
     assert isinstance(evaluated, EvaluateReport)
@@ -176,7 +176,8 @@ def test_a_candidate_that_should_be_there_is_missed(paths: Paths, tmp_path: Path
     ticket = json.loads(case.ticket.read_text(encoding="utf-8"))
     rung = case.stage("ladder") / "rungs" / ticket["best_rung"]
     shutil.rmtree(rung if missing == "the best rung" else case.stage("train") / "model")
-    with pytest.raises(MissingInputError, match="evaluation needs it") as caught:
+    shutil.rmtree(case.stage("export") / "models")
+    with pytest.raises(MissingInputError, match="its files are not there") as caught:
         perform("evaluate", context(other))
     assert caught.value.hint == f"tailtune run {NAME}"
 

@@ -190,5 +190,5 @@ def test_the_failures_of_a_prompt_that_wins_are_in_order(paths: Paths) -> None:
 
 def test_a_missing_prompt_is_told(paths: Paths) -> None:
     shutil.rmtree(paths.case(NAME).stage("prompt") / "rungs" / BEST)
-    with pytest.raises(MissingInputError, match=r"build/toy/prompt: no Prompt, zero-shot; evaluation needs it"):
+    with pytest.raises(MissingInputError, match="no Prompt, zero-shot; its files are not there"):
         perform("evaluate", context(paths))

@@ -5,8 +5,9 @@ import torch
 from transformers import BertModel
 
 from tailtune.predictors.bert import Linear, load_bert, mean_pool
-from tailtune.predictors.encoder import Tokens, pad
+from tailtune.predictors.encoder import Tokens
 from tailtune.predictors.reading import encoder_path
+from tailtune.predictors.torch_encoder import pad
 
 TEXTS = ["charged twice", "my card has not arrived yet and I have been waiting for two weeks now", "", "refund?"]
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailtune.predictors.encoder import Tokens, by_length, pad
+from tailtune.predictors.encoder import Tokens, by_length
 from tailtune.predictors.reading import encoder_path
 
 rows = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=40), max_size=60)
@@ -13,14 +13,6 @@ def test_batches_hold_every_row_once_and_respect_the_budget(ids: list[list[int]]
     assert sorted(row for batch in batches for row in batch) == list(range(len(ids)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(len(ids[row]) for row in batch) <= budget
-
-
-def test_padding_is_masked_and_absent_when_lengths_agree() -> None:
-    stacked, mask = pad([[5, 6, 7], [8]])
-    assert stacked.tolist() == [[5, 6, 7], [8, 0, 0]]
-    assert mask is not None
-    assert mask.tolist() == [[True, True, True], [True, False, False]]
-    assert pad([[1, 2], [3, 4]])[1] is None
 
 
 def test_texts_are_cut_never_padded_and_alone_as_in_company() -> None:

@@ -15,7 +15,7 @@ from tailtune.core.records import Answer
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.timing import PARTS, WARM_UP_ROWS, time_rows, timed
 from tailtune.tasks.classification.rungs import Classifier
-from tailtune.tasks.extraction.heads import TokenStates
+from tailtune.tasks.extraction.layout import TokenStates
 
 
 class Slow:
@@ -161,7 +161,8 @@ class OfStates:
 
     def answer(self, texts: Sequence[str]) -> list[Answer]:
         rows = self._states.windows(texts)
-        self._states.each(rows, lambda *_: time.sleep(0.02))
+        for _ in self._states.each(rows):
+            time.sleep(0.02)
         return [Answer("x", 1.0)]
 
 

@@ -17,6 +17,7 @@ from tailtune.core.reports import (
     EpochResult,
     EvaluateReport,
     ExpectationResult,
+    ExportReport,
     FieldResult,
     LadderReport,
     Paired,
@@ -29,6 +30,7 @@ from tailtune.core.reports import (
     ValidateReport,
 )
 
+from . import exports
 from .basics import LOCAL, NAN, cost, estimate, latency, reports
 
 CASE = "insurance-claims"
@@ -216,6 +218,16 @@ def train_refused() -> TrainReport:
     return TrainReport(**_stamp("train", 16, 0.2), trained=False, reason="a cheaper rung meets the target")
 
 
+def export(with_lora: bool = True) -> ExportReport:
+    """The fine-tune stays in float32: with int8 weights too many objects differ in a field."""
+    refused = (
+        exports.parity(each, same, 0.001, DEV, passed=False) for each, same in (("int8", 0.93), ("int8-mixed", 0.96))
+    )
+    tuned = exports.exported("lora", LORA, *refused, exports.parity("fp32", 1.0, 0.0, DEV))
+    best = exports.exported("token_probe", SCORES["token_probe"][0], exports.parity("int8", 0.992, 0.0, DEV))
+    return ExportReport(**_stamp("export", 16, 48.0), models=(tuned, best) if with_lora else (best,))
+
+
 def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
     tuned = {"lora": (LORA, 0.976, 0.634, 9.2, 0.00024, 0.0, 0)} if with_lora else {}
     return tuple(
@@ -323,13 +335,24 @@ def register() -> RegisterReport:
 
 
 def whole() -> dict[str, Report]:
-    return reports(curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), evaluate(), register())
+    return reports(
+        curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), export(), evaluate(), register()
+    )
 
 
 def stay() -> dict[str, Report]:
     kept = register().model_copy(update={"winner": "token_probe"})
     return reports(
-        curate(), validate(), ladder(), prompt(), diagnose(), decide_stay(), train_refused(), evaluate_stay(), kept
+        curate(),
+        validate(),
+        ladder(),
+        prompt(),
+        diagnose(),
+        decide_stay(),
+        train_refused(),
+        export(False),
+        evaluate_stay(),
+        kept,
     )
 
 

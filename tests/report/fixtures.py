@@ -19,6 +19,7 @@ from tailtune.core.reports import (
     EpochResult,
     EvaluateReport,
     ExpectationResult,
+    ExportReport,
     LadderReport,
     Paired,
     PromptReport,
@@ -30,6 +31,7 @@ from tailtune.core.reports import (
     ValidateReport,
 )
 
+from . import exports
 from .basics import LOCAL, NAN, cost, estimate, latency, reports
 
 __all__ = ["NAN", "cost", "estimate", "latency", "reports"]
@@ -273,6 +275,15 @@ def train_refused() -> TrainReport:
     )
 
 
+def export(with_lora: bool = True) -> ExportReport:
+    """The fine-tune passes with int8 weights; the probe only once a part of them is float32."""
+    probe = (exports.parity("int8", 0.987, 0.001, 1085, passed=False), exports.parity("int8-mixed", 0.995, 0.0, 1085))
+    tuned = exports.exported("lora", LORA, exports.parity("int8", 0.994, 0.001, 1085))
+    best = exports.exported("probe", SCORES["probe"][0], *probe)
+    models = (tuned, best) if with_lora else (best,)
+    return ExportReport(**_stamp(37), stage="export", cost=cost(21.0), rows_digest="9f2c51e07ab34d18", models=models)
+
+
 def _candidates(with_lora: bool) -> tuple[CandidateResult, ...]:
     def candidate(
         name: str, title: str, accuracy: float, f1: float, p50: float, usd: float, ece: float
@@ -383,13 +394,24 @@ def register() -> RegisterReport:
 
 
 def whole() -> dict[str, Report]:
-    return reports(curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), evaluate(), register())
+    return reports(
+        curate(), validate(), ladder(), prompt(), diagnose(), decide(), train(), export(), evaluate(), register()
+    )
 
 
 def stay() -> dict[str, Report]:
     kept = register().model_copy(update={"winner": "retrieval"})
     return reports(
-        curate(), validate(), ladder(), prompt(), diagnose(), decide_stay(), train_refused(), evaluate_stay(), kept
+        curate(),
+        validate(),
+        ladder(),
+        prompt(),
+        diagnose(),
+        decide_stay(),
+        train_refused(),
+        export(False),
+        evaluate_stay(),
+        kept,
     )
 
 

@@ -3,6 +3,7 @@ import math
 import pytest
 from services.mlflow import examples, prompted
 
+from report import fixtures
 from tailtune.core.records import Cost, Decision
 from tailtune.core.reports import REPORTS, Question, RegisterReport
 from tailtune.core.run_plan import columns, cost_points, cost_tags, metric_name, points
@@ -28,11 +29,21 @@ def test_every_kind_of_report_has_a_shape(case: UseCase) -> None:
         winner="probe",
         page="decision.html",
     )
-    reports = (*examples.everything(case), prompted.prompt(case), prompted.diagnose(case), registered)
+    prompts = (prompted.prompt(case), prompted.diagnose(case))
+    reports = (*examples.everything(case), *prompts, fixtures.export(), registered)
     assert {report.stage for report in reports} == set(REPORTS)
     for report in reports:
         assert plan(report, case.spec).name
     assert plan(registered, case.spec).name == "m v3"
+
+
+def test_an_export_says_what_each_candidate_is_served_with(case: UseCase) -> None:
+    found = plan(fixtures.export(), case.spec)
+    assert found.name == "export: lora int8, probe int8-mixed"
+    assert [child.params["weights"] for child in found.children] == ["int8", "int8-mixed"]
+    figures = {point.name: point.value for point in found.children[1].metrics}
+    assert (figures["same_answer"], figures["megabytes"], figures["difference"]) == (0.995, 29.9, 0.0)
+    assert plan(fixtures.export().model_copy(update={"models": ()}), case.spec).name == "export: nothing to export"
 
 
 def test_rungs_candidates_and_training_share_their_metric_names(case: UseCase) -> None:

@@ -49,7 +49,7 @@ def test_each_floor_says_what_is_reached_and_whether_that_is_enough() -> None:
     found = [fact for fact in of_report(guarded()["evaluate"]).facts if " %: " in fact.text and fact.tone]
     assert [(fact.name, fact.tone) for fact in found] == [("floor", tone) for tone in ("bad", "wait", "good", "bad")]
     texts = [fact.text for fact in found]
-    assert texts[0].startswith("recall of fraud 80.0 %: ") and texts[0].endswith(" 20.0 % (5.7–43.7), missed")
+    assert texts[0].startswith("recall of fraud at least 80.0 %: ") and texts[0].endswith(" 20.0 % (5.7–43.7), missed")
     assert texts[1].endswith(" 90.0 % (68.3–98.8), met, not surely")
     assert texts[2].endswith(f", met; {WHY}")
     assert texts[3].endswith(" 87.5 % of 8 rows, not must.jsonl:3, missed")
@@ -62,7 +62,7 @@ def test_the_page_shows_the_floors_of_decision_and_test() -> None:
     life["decide"] = decided.model_copy(update={"guards": GUARDS[:1]})
     page = render(life)
     assert "20.0 % (5.7–43.7), missed" in page and WHY in page
-    assert "recall of fraud 80.0 %" in page and "not measured" in page
+    assert "recall of fraud at least 80.0 %" in page and "not measured" in page
 
 
 def test_without_floors_nothing_is_said_of_them() -> None:
@@ -102,7 +102,7 @@ def test_slices_that_are_behind_are_named() -> None:
     (fact,) = (fact for fact in of_report(report).facts if fact.name == "by channel")
     assert fact.text == (
         "phone (100 rows) 60.0 % (49.7–69.7) · (empty) (200 rows) 100.0 % (98.2–100.0); clearly behind: "
-        "phone (100 rows) by 40.0 points"
+        "phone by 40.0 points"
     )
     assert tables.of_report(report)["per_slice"]["value"] == ["phone", ""]
 

@@ -127,5 +127,5 @@ def test_a_life_with_a_gap_is_not_finished() -> None:
     assert (shown.tone, shown.title) == ("wait", "Not finished: train is next")
     assert shown.why == (
         "Finished: curate, validate, ladder, prompt, diagnose, decide. "
-        "Left out, as they are of an earlier run: evaluate, register."
+        "Left out, as they are of an earlier run: export, evaluate, register."
     )

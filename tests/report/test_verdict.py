@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tailtune.core.records import Decision
+from tailtune.core.reports import DecideReport, RegisterReport
 from tailtune.report.html.page import render
 from tailtune.report.story import Story
 from tailtune.report.verdict import headline
@@ -65,3 +67,16 @@ def test_a_prompt_that_is_held_against_the_fine_tune_is_not_called_cheaper() -> 
     text = headline(Story.of(lives.tune())).why
     assert "more than the best prompt, stronger model." in text and "cheaper" not in text
     assert "the best cheaper way (frozen encoder + linear probe)" in headline(Story.of(fixtures.whole())).why
+
+
+def test_the_headline_ends_with_what_to_do_next() -> None:
+    shown = fixtures.whole()
+    registered, decided = shown["register"], shown["decide"]
+    assert isinstance(registered, RegisterReport) and isinstance(decided, DecideReport)
+    serve = f"Next: serve version {registered.version}, which is champion"
+    assert registered.promotion.yes and headline(Story.of(shown)).why.endswith(f" {serve}.")
+    capped = decided.model_copy(update={"ceiling": "labels cap it"})
+    review = "review the labels that look wrong (tailtune labels support-tickets --out FILE.csv)"
+    assert headline(Story.of({**shown, "decide": capped})).why.endswith(f" {serve}, and {review}.")
+    refused = registered.model_copy(update={"promotion": Decision(yes=False, reason="no better")})
+    assert "Next" not in headline(Story.of({**shown, "register": refused})).why

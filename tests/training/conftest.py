@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tailtune.predictors.encoder import has_fast_bf16
+from tailtune.predictors.torch_encoder import has_fast_bf16
 from tailtune.training import loop
 
 

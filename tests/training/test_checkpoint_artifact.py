@@ -11,7 +11,8 @@ from transformers import BertModel
 
 from tailtune.core.errors import MissingInputError
 from tailtune.predictors.bert import mean_pool
-from tailtune.predictors.encoder import Tokens, pad
+from tailtune.predictors.encoder import Tokens
+from tailtune.predictors.torch_encoder import pad
 from tailtune.tasks.classification.fine_tune import LoraPredictor
 from tailtune.training import checkpoint
 from tailtune.training.loop import fit

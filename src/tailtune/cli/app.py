@@ -180,6 +180,22 @@ def labels(
 
 
 @cli.command(rich_help_panel=LIFE)
+def feedback(
+    use_case: UseCaseName,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="CSV, JSONL or Parquet file with the columns request_id (or text), label, who."),
+    ] = None,
+) -> None:
+    """Take in right answers for what the model answered, from a file or as people sent them to the server."""
+    from tailtune.cli.feedback import take_feedback
+
+    for line in take_feedback(Paths.find(), use_case, source):
+        _show(line)
+    print(f"Next:  tailtune run {use_case}")
+
+
+@cli.command(rich_help_panel=LIFE)
 def serve(
     use_case: UseCaseName,
     host: Annotated[str, typer.Option(help="Address to listen on; other machines need a token.")] = "127.0.0.1",
@@ -246,6 +262,7 @@ def predict(
         _show(line)
 
 
+@cli.command(rich_help_panel=LIFE)
 def log(
     use_case: UseCaseName,
     last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,

@@ -10,6 +10,7 @@ from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, MissingInputError, SpecError
 from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.corrections import Corrections
+from tailtune.lifecycle.feedback import Feedback
 from tailtune.lifecycle.language_models import price_faults
 from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import undescribed
@@ -114,14 +115,18 @@ def _prompts(case: UseCase, width: int) -> list[str]:
 
 
 def _corrections(case: UseCase) -> list[str]:
-    """A line about the labels that people corrected; none where they corrected none.
+    """Lines about the labels that people corrected, and the rows that they labelled; none where there are none.
 
     Raises:
-        DataError: Lines that are no corrections, or name no declared label.
+        DataError: Lines that are none, or name no declared label.
     """
     file = case.paths.rows_file(case.paths.corrections.name)
     known = Corrections.of(case, file).by_id
-    return [f"{case.paths.project.shown(file)}  ok, {counted(len(known), 'corrected label')}"] if known else []
+    lines = [f"{case.paths.project.shown(file)}  ok, {counted(len(known), 'corrected label')}"] if known else []
+    file = case.paths.rows_file(case.paths.feedback.name)
+    sent = Feedback.of(case, file).rows
+    lines += [f"{case.paths.project.shown(file)}  ok, {counted(len(sent), 'row')} from feedback"] if sent else []
+    return lines
 
 
 def _named(names: Sequence[str]) -> str:

@@ -32,8 +32,8 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
     from tailtune.services.prediction_log.writer import counts
 
     case, settings = load_use_case(paths, use_case), Settings()
-    folder = settings.spool_folder(paths)
-    with opened(paths, settings) as log:
+    folder = settings.spool_folder(paths) / use_case
+    with opened(paths, settings, use_case) as log:
         where = None if log is None else counts(log, folder, use_case)
         if log is None or where is None or not where.answered:
             print(f"{use_case}: {NOTHING}")
@@ -53,8 +53,8 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
 
 
 @contextmanager
-def opened(paths: Paths, settings: Settings) -> Iterator[PredictionLog | None]:
-    """The log, with all in it that is spooled by now; None where no server has ever logged anything.
+def opened(paths: Paths, settings: Settings, use_case: str) -> Iterator[PredictionLog | None]:
+    """The log, with all in it of a use case that is spooled by now; None where no server has ever logged anything.
 
     Where a server is running, its own writer moves the spool.
     """
@@ -62,7 +62,7 @@ def opened(paths: Paths, settings: Settings) -> Iterator[PredictionLog | None]:
     from tailtune.services.prediction_log.store import PredictionLog
     from tailtune.services.prediction_log.writer import move_spools
 
-    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths)
+    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths) / use_case
     log = PredictionLog(url) if spooled_bytes(folder) else PredictionLog.existing(url)
     try:
         if log is not None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, model_validator
 
-from tailtune.core.figures import share
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Decision, Estimate, Latency, Look, Record, Serving
@@ -107,6 +107,7 @@ class CurateReport(Report):
     corrected_rows: int = Field(0, description="Kept rows whose label a person corrected.")
     confirmed_rows: int = Field(0, description="Kept rows whose label a person looked at and left as it was.")
     unused_corrections: int = Field(0, description="Corrections of rows that are not kept: dropped, or gone.")
+    feedback_rows: int = Field(0, description="Train rows that people labelled after the model had answered them.")
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> CurateReport:
@@ -154,37 +155,6 @@ class CurvePoint(Record):
     gain: Estimate | None = Field(
         None, description="Of a doubling, over the last two steps up to here, paired by row; null where there is none."
     )
-
-
-class Reading(Record):
-    """One per encoder and set of texts: how much of the texts it can read, on a sample of them."""
-
-    rows: int = Field(ge=0, description="Texts looked at.")
-    unreadable_rows: int = Field(description="Of these, with half their letters or more unknown to the encoder.")
-    unread_share: float = Field(description="Share of all letters that it reads as unknown, bytes or one by one.")
-    cut_rows: int = Field(description="Of these, longer than max_tokens: what follows is not read.")
-    max_tokens: int = Field(description="Where texts are cut.")
-
-    @property
-    def mostly_unreadable(self) -> bool:
-        """Whether the encoder cannot read most of the texts."""
-        return self.unreadable_rows * 2 > self.rows
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What a person should know, as sentences without a dot; none when all is read."""
-        lines = []
-        if self.unreadable_rows:
-            lines.append(
-                f"the encoder cannot read {self._rows(self.unreadable_rows)}: half their letters or more are unknown "
-                "to it (another script or language)"
-            )
-        if self.cut_rows:
-            lines.append(f"the encoder reads {self.max_tokens} tokens; {self._rows(self.cut_rows)} are longer and cut")
-        return tuple(lines)
-
-    def _rows(self, rows: int) -> str:
-        return f"{share(rows / self.rows)} of the texts ({rows:,} of {self.rows:,} looked at)"
 
 
 class LadderReport(Report):
@@ -465,26 +435,6 @@ class TrainReport(Report):
     stopped: str = Field("", description="Why it stopped before the last epoch; empty when it did not.")
     reading: Reading | None = Field(None, description="How much of the train texts the encoder can read.")
     resumed_from_step: int = Field(0, description="Step of the checkpoint this run went on from; 0 = from the start.")
-
-
-class Parity(Record):
-    """One per try to export: how far an exported model's answers are the original's."""
-
-    weights: str = Field(description="int8, int8-mixed or fp32, as of predictors/onnx_graph.py.")
-    same: Estimate = Field(description="Share of texts with the same answer as the original, without labels.")
-    difference: Estimate = Field(description="Measure of the target on dev, exported − original, paired.")
-    passed: bool
-    reason: str = Field(description="What passed, or what did not; one sentence without full stop.")
-
-
-class ExportedModel(Record):
-    """One per candidate that could win and has an encoder: the file it would be served from."""
-
-    name: str
-    title: str
-    weights: str = Field(description="Of the file that was kept.")
-    megabytes: float = Field(description="Of the encoder's file.")
-    tries: tuple[Parity, ...] = Field((), description="In the order tried; empty where answers would cost money.")
 
 
 class ExportReport(Report):

@@ -11,9 +11,9 @@ from typing import TypeVar
 from tailtune.core.figures import share, two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
+from tailtune.judge.guards import below, surely_misses
 from tailtune.judge.guards import doubted as doubted_floors
 from tailtune.judge.guards import missed as missed_floors
-from tailtune.judge.guards import surely_misses
 from tailtune.judge.shares import LEVEL, at_level, share_of
 
 S = TypeVar("S", bound=Scored)
@@ -83,7 +83,8 @@ def above(scored: Scored, line: Scored | None) -> bool:
 
 def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
     """Whether it can be what to stay with: it serves, meets the target with head-room, and reads the text to do so."""
-    return servable(scored, targets) and meets_with_head_room(scored.quality, targets, looks) and above(scored, line)
+    serves = servable(scored, targets) and not below(scored, targets.guards)
+    return serves and meets_with_head_room(scored.quality, targets, looks) and above(scored, line)
 
 
 def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:

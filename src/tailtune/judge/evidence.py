@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tailtune.core.encoders import Reading
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
-from tailtune.core.reports import CurvePoint, DiagnoseReport, Reading, RungResult
+from tailtune.core.reports import CurvePoint, DiagnoseReport, RungResult
 from tailtune.judge.economics import Cadence, CostInputs
 
 

@@ -6,7 +6,8 @@ winning and being promoted, a first version too.
 
 Where labels are so uneven that accuracy hardly depends on the rare ones, macro F1 has a floor that nobody declared:
 what it would be if the errors that the target allows fell on all rows alike. Below it, rare labels are neglected.
-That floor is missed only where its whole interval lies below: who just reaches the target is as often above it.
+That floor is missed only where its whole interval lies below: who just reaches the target is as often above it. But who
+stays has head-room, so a value below that floor says that rare labels are neglected: it needs more rows to stay.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ def missed(scored: Scored, guards: Sequence[Guard]) -> str:
 def doubted(scored: Scored, guards: Sequence[Guard]) -> str:
     """Which floors these rows cannot show that it reaches, in words; empty when none."""
     return " and ".join(_words(scored, guard) for guard in guards if doubtful(scored, guard))
+
+
+def below(scored: Scored, guards: Sequence[Guard]) -> str:
+    """Which floors its values lie below, missed or only in doubt, in words: so it cannot stay; empty when none."""
+    return " and ".join(_words(scored, guard) for guard in guards if is_below(scored, guard))
+
+
+def is_below(scored: Scored, guard: Guard) -> bool:
+    """Whether the measured value lies below a floor, surely or not."""
+    measured = scored.metrics.get(guard.metric)
+    return _is_known(measured) and measured.value < guard.floor
 
 
 def misses(scored: Scored, guard: Guard) -> bool:

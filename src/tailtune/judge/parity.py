@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailtune.core.figures import percent
+from tailtune.core.figures import points_with_interval, share
 from tailtune.core.records import Decision, Estimate
 
 LEAST_SAME, MOST_LOST = 0.99, 0.003
@@ -16,10 +16,10 @@ def same_enough(same: Estimate, difference: Estimate) -> Decision:
         same: Share of texts with the same answer.
         difference: Measure of the target on dev, exported − original, paired.
     """
-    texts = f"the same answer on {percent(same.value)} of {same.rows:,} texts"
-    dev = f"{difference.value * 100:+.1f} points ({difference.low * 100:+.1f} to {difference.high * 100:+.1f}) on dev"
+    texts = f"the same answer on {share(same.value)} of {same.rows:,} texts"
+    dev = f"{points_with_interval(difference)} on dev"
     if same.value < LEAST_SAME:
-        return Decision(yes=False, reason=f"{texts}, less than {percent(LEAST_SAME)}; {dev}")
+        return Decision(yes=False, reason=f"{texts}, less than {share(LEAST_SAME)}; {dev}")
     if difference.value < -MOST_LOST:
         return Decision(yes=False, reason=f"{dev}, more than {MOST_LOST * 100:.1f} points lost; {texts}")
     return Decision(yes=True, reason=f"{texts}; {dev}")

@@ -8,23 +8,26 @@ majority class, which is never a candidate itself. The first row that holds deci
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
-| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 5 to 9 holds | fine-tune |
+| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 5 to 9 holds | fine-tune; \
+where 5 alone holds, not yet: a cheaper rung may do |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
 | 4 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
 | 5 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
 | 6 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
-| 7 | no | either | labels are few and the curve clearly climbs | not yet: label first |
-| 8 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 7 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 8 | no | either | labels are few and the curve clearly climbs | not yet: label first |
 | 9 | no | either | training is estimated above `train.max_cost_usd` | not yet |
 | 10 | no | either | otherwise | fine-tune |
 
-A rung stays by an interval that knows how many rungs were looked at. 5 is also for one that would stay but for a
-constraint whose interval reaches what is asked for; whoever misses by one constraint alone is named. 8 weighs a
-fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
+A rung stays by an interval that knows how many rungs were looked at, and by values that reach every floor: with
+head-room they do, unless rare labels are neglected. Where 3 holds and they do not, the answer is *not yet*, too. 5 is
+also for one that would stay but for a constraint whose interval reaches what is asked for; it is not for one that 1
+would replace if it did: then more rows would change nothing. Whoever misses by one constraint alone is named. 7 weighs
+a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
 change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 8: rows and labels for a
 model that cannot pay are the dearest advice there is. 4 takes the high end of the ceiling's interval, and stands before
-5: no number of rows shows what their labels hide. Where 4 or 7 holds and a training costs less than
+5: no number of rows shows what their labels hide. Where 4 or 8 holds and a training costs less than
 `train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is
 the one of highest quality; with dollars, the one of highest net value among those whose error is at most `head_room`
 times the least, and which reach the target if any does.
@@ -63,9 +66,9 @@ from tailtune.judge.constraints import (
 )
 from tailtune.judge.economics import Candidate
 from tailtune.judge.evidence import Evidence
+from tailtune.judge.guards import below
 from tailtune.judge.net_value import (
     SURE,
-    Weighed,
     assumed,
     best_value,
     candidates_beside,
@@ -135,15 +138,41 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
     untold = _cannot_tell(best, evidence.line, targets)
     if untold:
         return Outcome("not-yet", untold, best)
-    worth = _worth(weigh(best, assumed(best, targets.quality, ""), evidence.inputs))
-    open_ = [rung for rung in able if may_stay(rung, targets, evidence.line, looks)]
-    cause, against = _against(evidence, open_, bool(staying), worth, targets, max_train_usd)
-    if staying and (worth <= 0 or against):
-        return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
+    worth = _worth_over(best, evidence, targets)
+    open_ = [
+        rung
+        for rung in able
+        if may_stay(rung, targets, evidence.line, looks) and _worth_over(rung, evidence, targets) <= 0
+    ]
     if staying:
-        return Outcome("fine-tune", f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}", best)
+        forbidden = bool(_against(evidence, (), True, worth, targets, max_train_usd)[1])
+        if worth <= 0 or forbidden:
+            return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
+        pays = f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}"
+        if open_:
+            unless = f"{pays}, unless a cheaper rung does; {_cannot_show(open_, evidence, targets)}"
+            return Outcome("not-yet", unless, best, cause="rows")
+        return Outcome("fine-tune", pays, best)
+    return _where_none_stays(best, open_, serving, evidence, targets, max_train_usd, looks)
+
+
+def _where_none_stays(
+    best: RungResult,
+    open_: Sequence[RungResult],
+    serving: Sequence[RungResult],
+    evidence: Evidence,
+    targets: Targets,
+    max_train_usd: Usd,
+    looks: int,
+) -> Outcome:
+    """Rows 3 to 10."""
+    worth = _worth_over(best, evidence, targets)
+    cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
     short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
+        if low := below(best, targets.guards):
+            doubt = "" if low in short else f", but {low}"
+            return Outcome("not-yet", f"{short}; {nothing}{doubt}: label more such rows to tell", best, cause="rows")
         return Outcome("stay", f"{short}; {nothing}", best)
     if against:
         return Outcome("not-yet", f"{short}; {against}", best, cause=cause)
@@ -190,8 +219,9 @@ def _best(
     return best_value(near, evidence.inputs) or best
 
 
-def _worth(weighed: Weighed | None) -> float:
-    """Net value of a fine-tune, US dollars over the horizon; −infinite when it is not known."""
+def _worth_over(rung: RungResult, evidence: Evidence, targets: Targets) -> float:
+    """Net value of a fine-tune that just reaches the target, US dollars over the horizon; −infinite when not known."""
+    weighed = weigh(rung, assumed(rung, targets.quality, ""), evidence.inputs)
     worth = None if weighed is None else weighed.worth()
     return -math.inf if worth is None else worth.net.value
 
@@ -209,14 +239,14 @@ def _against(
         return "rows", _cannot_show(open_, evidence, targets)
     if faulty := _fix_first(evidence, targets):
         return "context", faulty
-    if lacking := labels_lacking(evidence.train_rows, evidence.curve, targets):
-        return "labels", lacking
     if evidence.cadence.binding and worth <= 0:
         every = f"a change every {evidence.cadence.days:,.0f} days is declared"
         why = f"{every}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return "other", f"{why}and one that just reaches the target {share(targets.quality)} would lose {usd(-worth)}"
+    if lacking := labels_lacking(evidence.train_rows, evidence.curve, targets):
+        return "labels", lacking
     if evidence.estimated_usd is not None and evidence.estimated_usd > max_train_usd:
         over = f"over train.max_cost_usd ${max_train_usd:g}"
         return "other", f"training is estimated at {usd(evidence.estimated_usd)}, {over}"
@@ -232,7 +262,8 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
         if fast_enough(rung, targets) and usable_enough(rung, targets):
             more = "label more such rows to tell"
         reached = f"{rung.title} reaches {with_interval(quality)}"
-        return f"{reached}, and {shortcomings(rung, targets)}, within its interval: {more}"
+        missed = shortcomings(rung, targets) or below(rung, targets.guards)
+        return f"{reached}, and {missed}, within its interval: {more}"
     half = (quality.high - quality.low) / 2 * 100
     rows = rows_to_tell(quality, targets, evidence.looks)
     if rows is None:
@@ -374,6 +405,8 @@ def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
         return f"{reached}, short of {share(needed(targets))} (target {share(targets.quality)} with head-room)"
+    if low := below(rung, targets.guards):
+        return f"{reached}, but {low}"
     if looks > 1 and rung.quality.low >= targets.quality:
         unsure = f"as one of {looks} rungs looked at it is not sure to reach the target {share(targets.quality)}"
         return f"{reached}, but {unsure}"

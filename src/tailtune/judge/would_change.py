@@ -12,7 +12,7 @@ from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
 from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.guards import misses
+from tailtune.judge.guards import is_below
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -55,7 +55,7 @@ def would_change(
 def _relaxed(best: RungResult, evidence: Evidence, targets: Targets) -> list[str]:
     """For each other rung that one constraint alone keeps out: the constraint with which it would do."""
     others = [rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line)]
-    return [f"{' and '.join(_looser(rung, targets))}: {rung.title} would do" for rung in others]
+    return [f"{' and '.join(looser(rung, targets))}: {rung.title} would do" for rung in others]
 
 
 def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
@@ -133,11 +133,11 @@ def target_lines(best: RungResult | CandidateResult, targets: Targets, line: Sco
 
 def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
     """Other targets to relax."""
-    relaxed = _looser(rung, targets)
+    relaxed = looser(rung, targets)
     return f" with {' and '.join(relaxed)}" if relaxed else ""
 
 
-def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
+def looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     """The constraints that a rung misses, as it would meet them."""
     relaxed = []
     if not fast_enough(rung, targets) and rung.latency is not None:
@@ -145,7 +145,7 @@ def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     if not usable_enough(rung, targets):
         relaxed.append(f"a validity of {share(math.floor(validity(rung).value * 1000) / 1000)} or less")
     for guard in targets.guards:
-        if misses(rung, guard):
+        if is_below(rung, guard):
             reached = math.floor(rung.metrics[guard.metric].value * 1000) / 1000
             relaxed.append(f"a floor of {title_of(guard.metric)} of {share(reached)} or less")
     return relaxed

@@ -21,7 +21,8 @@ from tailtune.core.errors import ServiceError
 from tailtune.lifecycle.carried_code import ENTRY, PACKAGE, is_ours
 from tailtune.predictors.reading import ENCODER_NAME
 
-_ENCODER_MODULE = "tailtune.predictors.encoder"
+_ENCODER_MODULE = "tailtune.predictors.torch_encoder"
+"""Loaded where no exported encoder is beside a predictor: then it reads the embedded one."""
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,13 @@ class Corrections:
         by_id: Row's id → label.
         by_form: Normal form of a text → label.
         forms: Row's id → normal form of its text.
+        at: Normal form of a text → when its label was given, ISO 8601.
     """
 
     by_id: Mapping[str, Any] = field(default_factory=dict)
     by_form: Mapping[str, Any] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
+    at: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, case: UseCase, file: Path) -> Corrections:
@@ -55,6 +57,7 @@ class Corrections:
         by_id: dict[str, Any] = {}
         by_form: dict[str, Any] = {}
         forms: dict[str, str] = {}
+        at: dict[str, str] = {}
         faults: list[Fault] = []
         for correction in read_corrections(file, shown, f"tailtune check {case.name}"):
             try:
@@ -64,9 +67,10 @@ class Corrections:
                 continue
             form = forms[correction.id] = normal(correction.text)
             by_id[correction.id] = by_form[form] = label
+            at[form] = correction.at
         if faults:
             raise DataError(faults, f"tailtune labels {case.name} --from FILE, with new labels of these rows")
-        return cls(by_id, by_form, forms)
+        return cls(by_id, by_form, forms, at)
 
     def apply(self, row_id: str, form: str, made: PreparedRow) -> tuple[PreparedRow, Review]:
         """A row with the label that a person gave it, and what the person made of the file's label."""
@@ -123,7 +127,7 @@ def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], li
         if other.label != made.label:
             faults.add(line, f"the row of line {other.line}, there labelled {other.label}; expected one label a row")
     faults.raise_any()
-    fresh = [each for each in received.values() if _says_more(each, before.get(each.id))]
+    fresh = [each for each in received.values() if says_more(each, before.get(each.id))]
     return list({**before, **{each.id: each for each in fresh}}.values()), fresh
 
 
@@ -140,7 +144,8 @@ def _filled(values: Mapping[str, Any]) -> bool:
     return any(str(values[name] or "").strip() for name in _NEEDED)
 
 
-def _says_more(now: Correction, before: Correction | None) -> bool:
+def says_more(now: Correction, before: Correction | None) -> bool:
+    """Whether a label is new, another one, or somebody else's."""
     return before is None or (now.label, now.who) != (before.label, before.who)
 
 

@@ -10,15 +10,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from tailtune.config.model import CurateSpec, SplitSpec
 from tailtune.core.errors import DataError, Fault, SpecError
 from tailtune.core.progress import Progress
-from tailtune.core.records import SPLITS, Row, Split
+from tailtune.core.records import SPLITS, Review, Row, Split
 from tailtune.core.reports import CurateReport, DroppedExample
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.corrections import Corrections
+from tailtune.lifecycle.feedback import NO_FEEDBACK, Feedback
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
@@ -32,6 +34,8 @@ _TICK_ROWS = 20_000
 _EXAMPLES = 5
 _BEFORE_OWN = 4
 NO_CORRECTIONS = Corrections()
+_TRAIN: Split = "train"
+_CONFIRMED: Review = "confirmed"
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
 # Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
@@ -43,6 +47,7 @@ REASONS: dict[str, str] = {
     "in_test_file": "the same text stands in the given test file",
     "duplicate": "the same text with the same label stands earlier",
     "duplicate_other_label": "the same text stands earlier under another label",
+    "feedback_on_dev_or_test": "feedback on (nearly) a text of dev or test, whose rows stay as they are",
     "near_test_file": "nearly the same text stands in the given test file",
     "near_duplicate": "nearly the same text stands earlier",
 }
@@ -66,7 +71,8 @@ def run(context: Context) -> CurateReport:
     drops, read = Drops.of(task.reasons), Counter[str]()
     context.inputs.raw_file(spec.data.file)  # a folder that leads elsewhere is refused by its rows, not by corrections
     corrections = Corrections.of(context.case, context.inputs.raw_file(context.case.paths.corrections.name))
-    tests, unique = _read(context, corrections, drops, read)
+    feedback = Feedback.of(context.case, context.inputs.raw_file(context.case.paths.feedback.name))
+    tests, unique = _read(context, corrections, feedback, drops, read)
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
@@ -101,23 +107,28 @@ def run(context: Context) -> CurateReport:
 
 
 def _seen_by_people(everyone: Sequence[Tidy], corrections: Corrections, progress: Progress) -> dict[str, int]:
-    """How many labels people corrected or confirmed, as fields of the report."""
-    corrected, confirmed = (sum(tidy.row.review == how for tidy in everyone) for how in ("corrected", "confirmed"))
-    unused = corrections.unused(tidy.row for tidy in everyone)
+    """How many labels people corrected or confirmed, and rows that they labelled, as fields of the report."""
+    own = [tidy.row.review for tidy in everyone if not tidy.sent]
+    corrected, confirmed = (own.count(how) for how in ("corrected", "confirmed"))
+    unused, sent = corrections.unused(tidy.row for tidy in everyone), len(everyone) - len(own)
     if corrected or confirmed or unused:
         gone = f"; {unused:,} corrections are about rows that are not kept" if unused else ""
         progress.say(f"labels that people looked at: {corrected:,} corrected, {confirmed:,} confirmed{gone}")
-    return {"corrected_rows": corrected, "confirmed_rows": confirmed, "unused_corrections": unused}
+    if sent:
+        progress.say(f"{sent:,} new train rows from feedback")
+    counts = {"corrected_rows": corrected, "confirmed_rows": confirmed, "unused_corrections": unused}
+    return {**counts, "feedback_rows": sent}
 
 
 def _read(
-    context: Context, corrections: Corrections, drops: Drops, read: Counter[str]
+    context: Context, corrections: Corrections, feedback: Feedback, drops: Drops, read: Counter[str]
 ) -> tuple[list[Tidy], list[Tidy]]:
     """Tidy rows of the test file (none without one) and of the training file, the latter without exact repeats.
 
     Args:
         context: Of the stage.
         corrections: Labels that people gave.
+        feedback: Rows that people labelled after the model had answered them; they follow those of the file.
         drops: Takes the other rows.
         read: Takes the number of rows in each file, by the file's key in the spec.
     """
@@ -135,7 +146,9 @@ def _read(
             faults += error.faults
     try:
         raw = _raw(context, spec.data.file, check, read, "file", drops)
-        unique = drop_exact(tests, tidy_train_rows(raw, case, drops, corrections), drops)
+        read["feedback"] = len(feedback.rows)
+        tidied = tidy_train_rows(chain(raw, feedback.rows), case, drops, corrections, feedback)
+        unique = drop_exact(tests, tidied, drops)
     except DataError as error:
         faults += error.faults
     faults += check.faults()
@@ -192,18 +205,25 @@ class Tidy:
         row: With its split.
         form: Digest of the text's normal form; equal exactly for texts that repeat each other.
         changes: What was rewritten in it.
+        sent: Whether it came as feedback, and so goes to train whatever its text is.
     """
 
     row: Row
     form: bytes
     changes: tuple[str, ...]
+    sent: bool = False
 
 
 def tidy_train_rows(
-    raw: Iterable[RawRow], case: UseCase, drops: Drops, corrections: Corrections = NO_CORRECTIONS
+    raw: Iterable[RawRow],
+    case: UseCase,
+    drops: Drops,
+    corrections: Corrections = NO_CORRECTIONS,
+    feedback: Feedback = NO_FEEDBACK,
 ) -> Iterator[Tidy]:
     """Tidy the rows of the training file, and assign their splits; short, long and unusable ones are dropped."""
     spec, task = case.spec, case.task
+    came = {row.origin for row in feedback.rows}
     for given in raw:
         cleaned, changes = clean(given.text)
         reason = _wrong_length(cleaned, spec.curate)
@@ -218,11 +238,16 @@ def tidy_train_rows(
             drops.add(Dropped(given.origin, reason, detail, str(given.label)))
             continue
         form = normal(made.text)
-        split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
-        name = row_id(given)
-        made, review = corrections.apply(name, form, made)
+        name, sent = row_id(given), given.origin in came
+        if sent:
+            split, review = _TRAIN, _CONFIRMED
+        else:
+            split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
+            made, review = corrections.apply(name, form, made)
+            if split == "train":
+                made, review = feedback.apply(form, given, made, review, corrections.at.get(form, ""))
         row = Row(name, made.text, made.label, given.origin, split, given.group, review, given.slices)
-        yield Tidy(row, form_digest(form), made.changes)
+        yield Tidy(row, form_digest(form), made.changes, sent)
 
 
 def tidy_test_rows(
@@ -354,6 +379,8 @@ def drop_near(
 
 def _repeat(tidy: Tidy, reason: str, of: Sequence[Tidy]) -> Dropped:
     other = of[0].row
+    if tidy.sent and other.split != "train":
+        reason = "feedback_on_dev_or_test"
     label = str(other.label)
     named = label if len(label) <= _LABEL_CHARS else "otherwise"
     relabelled = "" if other.label == tidy.row.label else f" (labelled {named})"

@@ -6,17 +6,22 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.core.encoders import ExportedModel, Parity
 from tailtune.core.records import Answer, Row
-from tailtune.core.reports import ExportedModel, ExportReport, Parity
+from tailtune.core.reports import ExportReport
 from tailtune.judge.parity import same_enough
 from tailtune.judge.scores import compare
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.candidates import folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.encoder import EXPORTED
-from tailtune.predictors.fine_tuned import ENCODER
+from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.onnx_graph import WEIGHTS, Source, Weights, export
+from tailtune.predictors.passes import recorded
+from tailtune.predictors.reading import ENCODER
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
@@ -80,9 +85,12 @@ def _exported(
             context.progress.at(at, len(WEIGHTS), f"{saved.title(name)}: {weights}")
             shutil.rmtree(folder / ENCODER, ignore_errors=True)
             export(source, folder / ENCODER, weights)
-            tries.append(_parity(context, weights, before, saved.load(folder).answer(texts), rows[:dev]))
+            with recorded() as passes:
+                after = saved.load(folder).answer(texts)
+            tries.append(_parity(context, weights, before, after, rows[:dev]))
             context.progress.say(f"{saved.title(name)}, {weights}: {tries[-1].reason}")
             if tries[-1].passed:
+                Novelty.fit(np.stack(passes.vectors)).save(folder)
                 break
     size = (folder / ENCODER / EXPORTED).stat().st_size / 1e6
     return ExportedModel(

@@ -85,9 +85,9 @@ def unseen_test_rows(context: Context) -> None:
     """What is to be scored on test was fitted on the train rows that belong to this very test."""
     case, paths = context.case, context.paths
     ticket = store.read_json(paths.ticket, "evaluation", f"tailtune run {case.name}")
-    made = {"decision": ticket["rows_digest"], "ladder": paths.stage("ladder")}
+    made = {"decision": ticket["rows_digest"], "ladder": paths.stage("ladder"), "export": paths.stage("export")}
     if ticket["train"]:
-        made |= {"adapter": paths.stage("train"), "export": paths.stage("export")}
+        made["adapter"] = paths.stage("train")
     store.require_same_rows(case.name, paths.passed, context.inputs.rows("test"), **made)
 
 
@@ -110,7 +110,7 @@ GUARDS: dict[str, tuple[Callable[[Context], None], ...]] = {
     "diagnose": (prompted_on_these_rows, require_unchanged_weights),
     "decide": (measured_on_one_set_of_rows,),
     "train": (ladder_of_these_rows_and_spec, decided_on_these_rows),
-    "export": (measured_on_one_set_of_rows,),
+    "export": (decided_on_these_rows,),
     "evaluate": (unseen_test_rows, require_unchanged_weights, measured_on_one_set_of_rows),
     "register": (data_is_pinned, require_unchanged_weights),
 }

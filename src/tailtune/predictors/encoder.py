@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tailtune.predictors.base import Floats
@@ -28,8 +27,6 @@ EXPORTED = "encoder.onnx"
 
 BATCH_TOKENS = 1024
 """Padded tokens of an inference batch: measured best on CPU (32 to 128 short texts; larger falls out of cache)."""
-
-_PAD = 0
 
 
 class Stack(Protocol):
@@ -74,16 +71,6 @@ class Tokens:
             if len(texts) == 1:
                 return [self._tokenizer.encode(texts[0]).ids]
             return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-
-
-def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
-    """Stack ids into (n, t) int64 and a mask (n, t) bool, or None when all have the same length."""
-    longest = max(map(len, ids))
-    if all(len(row) == longest for row in ids):
-        return np.array(ids, dtype=np.int64), None
-    stacked = np.array([[*row, *([_PAD] * (longest - len(row)))] for row in ids], dtype=np.int64)
-    lengths = np.array([len(row) for row in ids])
-    return stacked, np.arange(longest)[None, :] < lengths[:, None]
 
 
 def by_length(ids: Sequence[Sequence[int]], batch_tokens: int = BATCH_TOKENS) -> Iterator[list[int]]:

@@ -14,12 +14,10 @@ from tailtune.core.errors import MissingInputError
 from tailtune.core.json_text import read_object
 from tailtune.predictors.base import Floats
 from tailtune.predictors.encoder import Stack, open_stack
-from tailtune.predictors.reading import encoder_path
+from tailtune.predictors.reading import encoder_path, served_encoder
 
 ADAPTER_FILES = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors")
 HEAD, TAILTUNE = "head.safetensors", "tailtune.json"
-ENCODER = "encoder"
-"""In a predictor's folder: the encoder that was exported for it."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,6 @@ class FineTuned:
                 f"{folder}: its weights are torn or damaged ({error})", "tailtune run <use-case>"
             ) from error
         return cls(encoder, stack, heads, notes, min(int(notes["max_tokens"]), stack.max_positions))
-
-
-def served_encoder(folder: Path) -> Path | None:
-    """The encoder that was exported for a predictor; None where there is none."""
-    exported = folder / ENCODER
-    return exported if exported.is_dir() else None
 
 
 def _merged(folder: Path, base: Path, kinds: Floats | None) -> Stack:

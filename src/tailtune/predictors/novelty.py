@@ -13,6 +13,8 @@ FILE = "novelty.safetensors"
 CENTRES = 64
 _ROWS_A_CENTRE = 10
 _QUANTILES = 101
+_KEPT_OUT = 5
+_SEED = 17
 
 
 @dataclass(frozen=True)
@@ -21,29 +23,29 @@ class Novelty:
 
     Attributes:
         centres: Unit vectors in the midst of the train texts, (centres, width).
-        usual: Scores of dev texts at 0, 1, …, 100 %, ascending, (101,).
+        usual: Scores of texts that no centre was found from at 0, 1, …, 100 %, ascending, (101,).
     """
 
     centres: Floats
     usual: Floats
 
     @classmethod
-    def fit(cls, train: Floats, dev: Floats, seed: int) -> Novelty:
-        """Find centres among train vectors, and what dev texts usually score.
+    def fit(cls, vectors: Floats) -> Novelty:
+        """Find centres among the vectors of known texts; one in five is kept out, to see what is usual.
 
         Args:
-            train: Unit vectors, (n, width), at least one.
-            dev: Unit vectors of texts that the model did not learn from, at least one.
-            seed: Of the start.
+            vectors: Unit vectors, (n, width), at least one.
 
         Source: k-means on unit vectors (spherical k-means, Dhillon and Modha 2001).
         """
         from sklearn.cluster import MiniBatchKMeans
 
-        count = max(1, min(CENTRES, len(train) // _ROWS_A_CENTRE))
-        found = MiniBatchKMeans(count, random_state=seed, n_init=3, batch_size=1024).fit(train).cluster_centers_
+        kept_out = np.arange(len(vectors)) % _KEPT_OUT == 0
+        learnt = vectors if kept_out.all() else vectors[~kept_out]
+        count = max(1, min(CENTRES, len(learnt) // _ROWS_A_CENTRE))
+        found = MiniBatchKMeans(count, random_state=_SEED, n_init=3, batch_size=1024).fit(learnt).cluster_centers_
         centres = (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-        usual = np.quantile(_scores(dev, centres), np.linspace(0, 1, _QUANTILES)).astype(np.float32)
+        usual = np.quantile(_scores(vectors[kept_out], centres), np.linspace(0, 1, _QUANTILES)).astype(np.float32)
         return cls(centres, usual)
 
     def score(self, vector: Floats) -> float:

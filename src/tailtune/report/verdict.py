@@ -129,6 +129,9 @@ def _unfinished(story: Story) -> Headline:
     return Headline("bad", "Stopped before a stage began", why)
 
 
+_NOT_ALL = "the fine-tune is better, but not in all that is needed (the reason says what)"
+
+
 def _tested(story: Story, found: EvaluateReport) -> Headline:
     tuned, comparison = story.fine_tune, found.comparison
     winner = story.candidate(found.winner)
@@ -148,10 +151,11 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
     else:
         title = f"Stay with {called(winner.title)}"
         facts += f"it {reached(winner.metric, winner.quality.value)} and the fine-tune "
-        facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
+        better = comparison is not None and comparison.difference.low > 0
+        facts += f"{share(tuned.quality.value)}: {_NOT_ALL if better else 'the fine-tune did not earn its keep'}."
     title += _target_gap(story, winner.quality.value)
     facts += _against_target(story, winner.quality.value) + _wholly(winner)
-    return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
 
 
 def _not_yet(story: Story, found: EvaluateReport) -> Headline:
@@ -161,7 +165,9 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
     if winner is not None:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" Until then {does} on {counted(found.test_rows, 'test row')} kept back until the end."
-    return Headline("wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline(
+        "wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story)
+    )
 
 
 def _the_best(story: Story, name: str) -> str:
@@ -190,7 +196,7 @@ def _decided(story: Story) -> Headline:
         does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
         why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
     tone: Tone = "wait" if found.verdict == "not-yet" else "good"
-    return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story))
+    return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
 
 
 def _ceiling(story: Story) -> str:
@@ -199,6 +205,16 @@ def _ceiling(story: Story) -> str:
     if not story.ceiling or story.ceiling.removesuffix(REVIEW_FIRST) in reason:
         return ""
     return f" {sentence(story.ceiling)}"
+
+
+def _next(story: Story) -> str:
+    """What to do next, as the last sentence; empty where the reason has said it."""
+    steps, kept = [], story.register
+    if kept is not None and kept.promotion.yes:
+        steps.append(f"serve version {kept.version}, which is champion")
+    if story.ceiling:
+        steps.append(f"review the labels that look wrong (tailtune labels {story.use_case} --out FILE.csv)")
+    return f" Next: {', and '.join(steps)}." if steps else ""
 
 
 def _kept_out(story: Story) -> str:

@@ -198,7 +198,8 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     log = _git(paths.root, "log", "--reverse", "--format=%H %cI", "--", paths.data_dvc.name).splitlines()
     if not log or not (paths.root / ".dvc").is_dir():
         return []
-    corrections = paths.case(use_case).corrections.relative_to(paths.data).as_posix()
+    case = paths.case(use_case)
+    by_people = [file.relative_to(paths.data).as_posix() for file in (case.corrections, case.feedback)]
     moments: list[datetime] = []
     before: dict[str, str] | None = {}
     with _repo(paths, use_case) as repo:
@@ -206,7 +207,8 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
             pinned = re.search(r"md5: (\w+\.dir)$", _git(paths.root, "show", f"{commit}:./data.dvc"), re.MULTILINE)
             listing = None if pinned is None else _listing(repo, pinned[1])
             rows = None if listing is None else _of_use_case(listing, use_case)
-            (rows or {}).pop(corrections, None)  # what is right has not changed when a wrong label is corrected
+            for file in by_people:  # what is right has not changed when a wrong label is corrected
+                (rows or {}).pop(file, None)
             if rows is not None and before is not None and rows != before:
                 moments.append(datetime.fromisoformat(at))
             before = rows

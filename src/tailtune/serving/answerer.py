@@ -14,11 +14,10 @@ from tailtune.core.errors import TailTuneError
 from tailtune.core.json_text import read_object
 from tailtune.core.money import Usd
 from tailtune.predictors.base import Predictor
-from tailtune.predictors.fine_tuned import served_encoder
 from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.passes import Passes, recorded
 from tailtune.predictors.prepare import prepared
-from tailtune.predictors.reading import unknown_id
+from tailtune.predictors.reading import served_encoder, unknown_id
 from tailtune.tasks import saved
 
 LIKELIEST = 5
@@ -60,7 +59,8 @@ class Answerer:
     Attributes:
         version: Its number in the registry.
         task: `classification` or `extraction`.
-        labels: What a classifier may answer, or the extractor's fields.
+        labels: What a classifier may answer; empty for an extractor, and where it is not known.
+        fields: Of an extractor's object; empty for a classifier.
         local: Whether it answers by itself; else it asks an endpoint.
     """
 
@@ -77,14 +77,16 @@ class Answerer:
             self._novelty = Novelty.load(folder)
             encoder = served_encoder(folder)
             self._unknown = None if encoder is None else unknown_id(encoder)
-        except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
-            raise TailTuneError(f"{folder}: the version cannot be loaded ({type(error).__name__}: {error})") from error
-        self.local = not getattr(getattr(self._predictor, "spec", None), "endpoint", None)
-        self.labels = tuple(getattr(self._predictor, "labels", ()))
-        schema = getattr(self._predictor, "schema", None)
-        self.fields = () if schema is None else tuple(field.name for field in schema.fields)
-        if self.local:
-            self.answer(TRIED)
+            self.local = not getattr(getattr(self._predictor, "spec", None), "endpoint", None)
+            self.labels = tuple(getattr(self._predictor, "labels", ()))
+            schema = getattr(self._predictor, "schema", None)
+            self.fields = () if schema is None else tuple(field.name for field in schema.fields)
+            if self.local:
+                self.answer(TRIED)
+        except TailTuneError:
+            raise
+        except Exception as error:  # libraries that read its files raise errors of their own
+            raise TailTuneError(f"{folder}: the version does not answer ({type(error).__name__}: {error})") from error
 
     def answer(self, text: str) -> Prediction:
         """Answer one text, always alone: so that no answer depends on what else is asked."""

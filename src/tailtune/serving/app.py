@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,6 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Handler = Callable[[Incoming], Awaitable[Outgoing]]
-_BODY_S = 20.0
 _TEXT = "text/plain; charset=utf-8"
 log = logging.getLogger("tailtune.serving")
 
@@ -48,6 +47,7 @@ class Path:
         body: What is sent; None where nothing is.
         answer: What comes back; None where that is no JSON of a fixed shape.
         is_open: Whether it needs no token.
+        counted: As which endpoint its rows are counted; empty where it asks for no predictions.
     """
 
     method: str
@@ -57,6 +57,7 @@ class Path:
     body: type | None = None
     answer: type | None = None
     is_open: bool = False
+    counted: str = ""
 
 
 class App:
@@ -78,23 +79,25 @@ class App:
         counters: Counters,
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        self._plan, self._versions, self._counters, self._close = plan, versions, counters, close
+        self._plan, self._service, self._versions, self._counters = plan, service, versions, counters
+        self._close = close
         self._tokens = None if plan.tokens is None else Tokens(plan.tokens)
         self._tasks: list[asyncio.Task[None]] = []
+        self._counted_s = 0.0
         self.paths = (
-            Path("POST", "/predict", "Answer one text or many.", _of(service, "predict"), PredictBody, PredictAnswer),
-            Path(
-                "POST",
+            _asking(service, "predict", "/predict", "Answer one text or many.", PredictBody, PredictAnswer),
+            _asking(
+                service,
+                "chat",
                 "/v1/chat/completions",
                 "Answer as OpenAI's API does, or pass the request through.",
-                _of(service, "chat"),
                 ChatBody,
             ),
-            Path(
-                "POST",
+            _asking(
+                service,
+                "invocations",
                 "/invocations",
                 "Answer as MLflow's own server does; JSON or CSV.",
-                _of(service, "invocations"),
                 InvocationsBody,
                 InvocationsAnswer,
             ),
@@ -106,8 +109,8 @@ class App:
             Path("GET", "/readyz", "Whether a version, or a language model, answers.", self._ready, is_open=True),
             Path("GET", "/version", "Which version answers.", self._version),
             Path("GET", "/metrics", "What is counted, for Prometheus.", self._metrics),
-            Path("GET", "/openapi.json", "This documentation, for programs.", self._openapi),
-            Path("GET", "/docs", "This documentation, for people.", self._docs),
+            Path("GET", "/openapi.json", "This documentation, for programs.", self._openapi, is_open=True),
+            Path("GET", "/docs", "This documentation, for people.", self._docs, is_open=True),
         )
         self._by_path = {(path.method, path.path): path for path in self.paths}
         self._known = {path.path for path in self.paths}
@@ -120,7 +123,7 @@ class App:
             await self._request(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.perf_counter()
+        began, path = time.perf_counter(), None
         try:
             path = self._path(scope["method"], scope["path"])
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -128,13 +131,14 @@ class App:
             body = await self._body(headers, receive) if path.body else b""
             outgoing = await path.handler(Incoming.of(headers, body, client, began))
         except RefusedError as error:
-            outgoing = as_error(error)
+            counted = path.counted if path else ""
+            outgoing = self._service.refuse(counted, error) if counted else as_error(error)
         except _Left:
             return
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
             outgoing = as_error(RefusedError(500, "error", "the server's fault; see its log"))
-        await _send(outgoing, send)
+        await _send(outgoing, send, self._plan.limits.write_s)
 
     def _path(self, method: str, path: str) -> Path:
         found = self._by_path.get(("GET" if method == "HEAD" else method, path))
@@ -163,13 +167,14 @@ class App:
         Raises:
             RefusedError: It is too large, or comes too slowly.
         """
-        most, length = self._plan.limits.body_bytes, headers.get("content-length", "")
+        limits, length = self._plan.limits, headers.get("content-length", "")
+        most = limits.body_bytes
         pieces: list[bytes] = []
         size = 0
-        if length.isdigit() and int(length) > most:
+        if length.isdecimal() and int(length) > most:
             raise RefusedError(413, "too_large", f"a body of {int(length):,} bytes, at most {most:,}")
         try:
-            async with asyncio.timeout(_BODY_S):
+            async with asyncio.timeout(limits.body_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -181,7 +186,7 @@ class App:
                     if not message.get("more_body"):
                         return b"".join(pieces)
         except TimeoutError:
-            raise RefusedError(408, "slow", f"the body did not come within {_BODY_S:g} s") from None
+            raise RefusedError(408, "slow", f"the body did not come within {limits.body_s:g} s") from None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start when the server starts, end when it ends."""
@@ -195,19 +200,23 @@ class App:
                 for task in self._tasks:
                     task.cancel()
                 await self._close()
+                self._count_time()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _measure(self) -> None:
         """Count processor time and what waits, once a second."""
-        before = 0.0
         while True:
-            now = time.process_time()
-            self._counters.cpu.inc(now - before)
-            before, loaded = now, self._versions.get("champion")
+            self._count_time()
+            loaded = self._versions.get("champion")
             self._counters.waiting.set(0 if loaded is None else loaded.line.waiting)
             self._counters.version.set(0 if loaded is None else float(loaded.named.version))
             await asyncio.sleep(1)
+
+    def _count_time(self) -> None:
+        now = time.process_time()
+        self._counters.cpu.inc(now - self._counted_s)
+        self._counted_s = now
 
     async def _health(self, request: Incoming) -> Outgoing:
         return as_json({"status": "runs"})
@@ -235,7 +244,7 @@ class App:
     async def _openapi(self, request: Incoming) -> Outgoing:
         from tailtune.serving.documentation import document
 
-        return as_json(document(self._plan, self.paths))
+        return as_json(await asyncio.to_thread(document, self._plan, self.paths))  # FastAPI is imported for it
 
     async def _docs(self, request: Incoming) -> Outgoing:
         from tailtune.serving.documentation import page
@@ -247,14 +256,16 @@ class _Left(Exception):  # noqa: N818 - nothing went wrong
     """The client has closed the connection."""
 
 
-def _of(service: Service, endpoint: str) -> Handler:
+def _asking(service: Service, endpoint: str, path: str, summary: str, body: type, answer: type | None = None) -> Path:
+    """A path that asks for predictions."""
+
     async def handler(request: Incoming) -> Outgoing:
         return await service.answer(endpoint, request)
 
-    return handler
+    return Path("POST", path, summary, handler, body, answer, counted=endpoint)
 
 
-async def _send(outgoing: Outgoing, send: Send) -> None:
+async def _send(outgoing: Outgoing, send: Send, write_s: float) -> None:
     headers = [(name.encode(), value.encode()) for name, value in outgoing.headers.items()]
     if isinstance(outgoing.body, bytes):
         headers.append((b"content-length", str(len(outgoing.body)).encode()))
@@ -262,7 +273,10 @@ async def _send(outgoing: Outgoing, send: Send) -> None:
         await send({"type": "http.response.body", "body": outgoing.body})
         return
     await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
-    with suppress(UpstreamError):  # it broke off: the client sees that it has no end
-        async for piece in outgoing.body:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    # It broke off, or the client does not read it: the client sees that it has no end.
+    with suppress(UpstreamError, TimeoutError):
+        async with aclosing(outgoing.body) as pieces:
+            async for piece in pieces:
+                async with asyncio.timeout(write_s):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +50,7 @@ class PredictBody(BaseModel):
         return self
 
     @property
-    def asked(self) -> list[AskedRow]:
+    def all_rows(self) -> list[AskedRow]:
         """The texts that are asked about."""
         return self.rows or [AskedRow(text=self.text or "", metadata=self.metadata)]
 
@@ -79,8 +78,10 @@ class FeedbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    request_id: str | None = Field(None, description="Of the request; or give `text`.")
-    row: int = Field(0, ge=0, description="Place of the text in that request.")
+    request_id: str | None = Field(
+        None, min_length=1, max_length=100, description="`x-request-id` of the answer, or a completion's id; or `text`."
+    )
+    row: int = Field(0, ge=0, lt=100_000, description="Place of the text in that request.")
     text: str | None = Field(None, description="The text itself, instead of the request.")
     label: str | dict[str, Any] = Field(description="The right answer: a label, or a JSON object.")
     who: str = Field(min_length=1, max_length=200, description="Who says so.")
@@ -155,7 +156,7 @@ def invocation_texts(raw: bytes, content_type: str) -> list[str]:
 
 def _csv_texts(raw: bytes) -> list[str]:
     try:
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8"))))
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
         raise RefusedError(400, "invalid_csv", f"expected CSV in UTF-8: {error}") from None
     if not rows or "text" not in rows[0]:
@@ -168,7 +169,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise RefusedError(422, "invalid_body", f"text: expected text, found {json.dumps(value)[:80]}")
+        raise RefusedError(422, "invalid_body", f"text: expected text, found {type(value).__name__}")
     return value
 
 

@@ -38,7 +38,7 @@ class ChatBody(BaseModel):
 
     messages: list[Message] = Field(min_length=1, description="The last message of the user holds the text.")
     model: str = Field("", description="Any name: the server answers for its use case.")
-    stream: bool = Field(False, description="Whether the answer comes as server-sent events.")
+    stream: bool | None = Field(None, description="Whether the answer comes as server-sent events.")
     stream_options: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = Field(None, description="text, json_object or json_schema.")
     max_tokens: int | None = None
@@ -46,6 +46,21 @@ class ChatBody(BaseModel):
     n: int | None = None
     user: str | None = Field(None, description="Kept in the log as the client.")
     metadata: dict[str, Any] | None = Field(None, description="Kept in the log; declared slices are read from it.")
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether it asks for what only a language model has: tools, several answers, tokens with probabilities."""
+        extra = self.model_extra or {}
+        return (self.n or 1) != 1 or any(extra.get(name) for name in _MORE)
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Tokens of all answers together at most; None where it sets no limit."""
+        each = self.max_completion_tokens or self.max_tokens
+        return None if each is None else each * max(1, self.n or 1)
+
+
+_MORE = ("tools", "functions", "logprobs", "audio", "web_search_options")
 
 
 @dataclass(frozen=True)
@@ -68,10 +83,8 @@ class TextFrom:
 
     def __call__(self, body: ChatBody) -> str | None:
         """The text of a request; None where it has none that this use case could answer."""
-        if (body.n or 1) != 1:
-            return None
-        said = next((message for message in reversed(body.messages) if message.role == "user"), None)
-        text = None if said is None else said.text
+        last = body.messages[-1]  # an answer that is to be continued, or a tool's, is no text of a user
+        text = last.text if last.role == "user" else None
         if text is None:
             return None
         text = text.strip()
@@ -93,24 +106,40 @@ def content_of(prediction: Prediction, form: Mapping[str, Any] | None) -> str | 
         None where the format asks for something that the answer is not.
     """
     value, kind = prediction.value, (form or {}).get("type", "text")
-    if value is None or kind == "text" or "json" in prediction.columns:
-        return value if kind != "json_schema" or value is None else _fitting_object(value, form or {})
+    if value is None or kind not in ("text", "json_object", "json_schema"):
+        return None
+    if "json" in prediction.columns:
+        fits = kind != "json_schema" or _is_fitting(value, _properties(form))
+        return value if fits else None
+    if kind == "text":
+        return value
     if kind == "json_object":
         return json.dumps({"label": value}, ensure_ascii=False)
-    names = list(_properties(form or {}))
-    return json.dumps({names[0]: value}, ensure_ascii=False) if len(names) == 1 else None
-
-
-def _fitting_object(value: str, form: Mapping[str, Any]) -> str | None:
-    """The object, where it holds all the properties that were asked for and no other."""
     properties = _properties(form)
-    return value if not properties or set(properties) == set(json.loads(value)) else None
+    if len(properties) != 1:
+        return None
+    ((name, expected),) = properties.items()
+    return json.dumps({name: value}, ensure_ascii=False) if _takes(expected, value) else None
 
 
-def _properties(form: Mapping[str, Any]) -> Mapping[str, Any]:
-    schema = (form.get("json_schema") or {}).get("schema") or {}
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    return properties if isinstance(properties, Mapping) else {}
+def _is_fitting(value: str, properties: Mapping[str, Any]) -> bool:
+    """Whether an object holds all the properties that were asked for and no other."""
+    return not properties or set(properties) == set(json.loads(value))
+
+
+def _takes(expected: Any, value: str) -> bool:
+    """Whether a property's schema takes a label: a string, one of the values if some are listed."""
+    if not isinstance(expected, Mapping):
+        return True
+    kinds, listed = expected.get("type", "string"), expected.get("enum", [value])
+    return "string" in (kinds if isinstance(kinds, list) else [kinds]) and value in listed
+
+
+def _properties(form: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    at: Any = form
+    for name in ("json_schema", "schema", "properties"):
+        at = at.get(name) if isinstance(at, Mapping) else None
+    return at if isinstance(at, Mapping) else {}
 
 
 def completion(request_id: str, model: str, content: str, prediction: Prediction) -> dict[str, Any]:
@@ -139,6 +168,8 @@ def completion(request_id: str, model: str, content: str, prediction: Prediction
 def events(whole: Mapping[str, Any], usage: bool) -> bytes:
     """A completion as server-sent events: the answer in one chunk, the end, and the usage if it was asked for."""
     common = {name: whole[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+    if usage:
+        common["usage"] = None  # of every chunk but the last
     message = whole["choices"][0]["message"]
     first = {"index": 0, "delta": {"role": "assistant", "content": message["content"]}, "finish_reason": None}
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tailtune.core.errors import TailTuneError
+
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -22,8 +24,11 @@ class Counters:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        os.environ[_FOLDER] = str(folder)  # read when prometheus_client is first imported
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        os.environ[_FOLDER] = str(folder)
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+
+        # The library decides when it is imported, which somebody else may have done before.
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
 
         self._folder, registry = folder, CollectorRegistry()
 
@@ -55,6 +60,23 @@ class Counters:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.seconds.labels("model")
+        self._take_room()
+
+    def _take_room(self) -> None:
+        """Have the disk's blocks now: a page of a mapped file that finds no room later would end the process.
+
+        Raises:
+            TailTuneError: The disk is full.
+        """
+        for file in self._folder.glob(f"*_{os.getpid()}.db"):
+            descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
+            except OSError as error:
+                raise TailTuneError(f"{file}: {error.strerror or error}", "make room, then start again") from error
+            finally:
+                os.close(descriptor)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format, those of ended processes included."""
@@ -79,7 +101,7 @@ class Counters:
             for name in sums:
                 if line.startswith(f"tailtune_{name}_rows_total "):
                     sums[name] = float(line.rpartition(" ")[2])
-        waiting = sums["logged"] - sums["stored"]
+        waiting = max(0.0, sums["logged"] - sums["stored"])  # the writer may be quicker than this sum
         return (
             "# HELP tailtune_spooled_rows Answered texts in the spool, on their way to the prediction log.\n"
             f"# TYPE tailtune_spooled_rows gauge\ntailtune_spooled_rows {waiting}\n"

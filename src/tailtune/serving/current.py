@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from tailtune.core.errors import TailTuneError
+from tailtune.services import store
 from tailtune.serving.answerer import Answerer, Prediction
 from tailtune.serving.inference import Line
 
@@ -62,9 +63,14 @@ class Versions:
     def __init__(self, file: Path, limit: int, on_refused: Callable[[], None]) -> None:
         self._file, self._limit, self._on_refused = file, limit, on_refused
         self._loaded: dict[Role, Loaded] = {}
-        self._refused: set[Named] = set()
-        self._seen = -1
-        self.problem = ""
+        self._refused: dict[Named, str] = {}
+        self._problems: dict[Role, str] = {}
+        self._seen: tuple[int, int] | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why the version that is named does not answer; empty where it does."""
+        return "; ".join(self._problems.values())
 
     def get(self, role: Role) -> Loaded | None:
         """The version that answers in a role; None where there is none."""
@@ -75,37 +81,46 @@ class Versions:
         while True:
             try:
                 await self.look()
-            except OSError as error:
-                log.warning("%s: %s", self._file, error.strerror or error)
+            except Exception:  # the versions that answer go on
+                log.exception("%s", self._file)
             await asyncio.sleep(_LOOK_S)
 
     async def look(self) -> None:
-        """Read the file if it has changed, and load what it names."""
+        """Read the file if it has changed, and load what it names; a file that cannot be read changes nothing."""
         try:
-            now = self._file.stat().st_mtime_ns
+            status = self._file.stat()
         except FileNotFoundError:
             return
+        now = status.st_mtime_ns, status.st_ino
         if now == self._seen:
             return
         self._seen = now
         named = read_current(self._file)
+        if named is None:
+            log.error("%s cannot be read; what answers stays", self._file)
+            return
         for role in ROLES:
             await self._become(role, named.get(role))
 
     async def _become(self, role: Role, named: Named | None) -> None:
         before = self._loaded.get(role)
+        self._problems.pop(role, None)
         if named == (None if before is None else before.named):
             return
         if named is None:
             self._loaded.pop(role)
-        elif named not in self._refused:
+            log.info("no version answers as %s any more", role)
+        elif named in self._refused:
+            self._problems[role] = self._refused[named]
+            return
+        else:
             try:
                 answerer = await asyncio.to_thread(Answerer, Path(named.folder), named.version)
             except TailTuneError as error:
-                self._refused.add(named)
+                self._refused[named] = self._problems[role] = error.message
                 self._on_refused()
-                self.problem = error.message
-                log.error("version %s is refused, the one before goes on: %s", named.version, error.message)
+                goes_on = "nothing" if before is None else f"version {before.named.version}"
+                log.error("version %s is refused, %s answers as %s: %s", named.version, goes_on, role, error.message)
                 return
             line = Line(answerer.answer, self._limit, 1 if answerer.local else _ASKING)
             self._loaded[role] = Loaded(named, answerer, line)
@@ -119,10 +134,15 @@ class Versions:
             await asyncio.to_thread(loaded.line.close)
 
 
-def read_current(file: Path) -> dict[Role, Named]:
-    """What `current.json` names; nothing where it cannot be read."""
+def read_current(file: Path) -> dict[Role, Named] | None:
+    """What `current.json` names; None where it cannot be read."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return {role: Named(**found[role]) for role in ROLES if found.get(role)}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        named = dict(json.loads(file.read_text(encoding="utf-8")))
+        return {role: Named(str(named[role]["version"]), str(named[role]["folder"])) for role in ROLES if role in named}
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+def write_current(file: Path, named: Mapping[Role, Named]) -> None:
+    """Say which versions are to answer; the file is replaced whole."""
+    store.write_json(file, {role: asdict(version) for role, version in named.items()})

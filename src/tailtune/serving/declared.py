@@ -11,8 +11,8 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import Fault, SpecError, UsageError
+from tailtune.serving.follower import Registry
 from tailtune.serving.plan import Limits, ServerPlan, Upstream
-from tailtune.serving.supervisor import Registry
 from tailtune.serving.tokens import clients
 from tailtune.tasks.use_case import UseCase
 

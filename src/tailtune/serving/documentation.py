@@ -6,14 +6,11 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
 from tailtune.serving.plan import ServerPlan
-
-if TYPE_CHECKING:
-    from tailtune.serving.app import Path
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
@@ -23,6 +20,34 @@ pre{background:#f4f5f7;padding:.7rem;overflow-x:auto;border-radius:6px}
 td{vertical-align:top;padding:.25rem .6rem .25rem 0;border-top:1px solid #e3e5e8}td:first-child{white-space:nowrap}
 @media(max-width:480px){td{display:block;border:0;padding:0}td:first-child{border-top:1px solid #e3e5e8}}
 """
+
+
+class Documented(Protocol):
+    """A path and method of the server, as its documentation needs it."""
+
+    @property
+    def method(self) -> str:
+        """Of HTTP."""
+
+    @property
+    def path(self) -> str:
+        """As clients write it."""
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+
+    @property
+    def body(self) -> type | None:
+        """What is sent; None where nothing is."""
+
+    @property
+    def answer(self) -> type | None:
+        """What comes back; None where that is no JSON of a fixed shape."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs no token."""
 
 
 class ErrorBody(BaseModel):
@@ -43,7 +68,7 @@ _ERRORS: Mapping[int, str] = {
 }
 
 
-def document(plan: ServerPlan, paths: Sequence[Path]) -> dict[str, Any]:
+def document(plan: ServerPlan, paths: Sequence[Documented]) -> dict[str, Any]:
     """OpenAPI's document."""
     return _document(plan.use_case, tuple((p.method, p.path, p.summary, p.body, p.answer, p.is_open) for p in paths))
 
@@ -87,9 +112,9 @@ def _route(body: type | None) -> Any:
     return described
 
 
-def page(plan: ServerPlan, paths: Sequence[Path]) -> str:
+def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:
     """The same for people: one page that loads nothing from anywhere."""
-    parts = [_part(path, plan) for path in paths]
+    parts = [_section(path, plan) for path in paths]
     title = f"{plan.use_case}, served by TailTune"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -98,7 +123,7 @@ def page(plan: ServerPlan, paths: Sequence[Path]) -> str:
     )
 
 
-def _part(path: Path, plan: ServerPlan) -> str:
+def _section(path: Documented, plan: ServerPlan) -> str:
     rows = [
         f"<tr><td><code>{html.escape(name)}</code></td><td>{html.escape(field.description or '')}</td></tr>"
         for name, field in (getattr(path.body, "model_fields", {}) if path.body else {}).items()

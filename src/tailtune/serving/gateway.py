@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,15 @@ import httpx2
 
 from tailtune.core.money import Usd
 from tailtune.serving.plan import Upstream
-from tailtune.serving.spending import DailySpending
+from tailtune.serving.spending import DailySpending, Reservation
 
 _BYTES_A_TOKEN = 2  # fewer than any tokenizer needs on average, so that a reservation is rarely too small
 _USUAL_ANSWER = 1024
 _MILLION = 1e6
 _MOST_EVENT = 1 << 20
-_KEPT = ("content-type", "retry-after", "x-request-id", "openai-processing-ms")
+_KEPT = ("content-type", "retry-after", "openai-processing-ms")
+_OWN = ("authorization", "openai-organization", "openai-project")
+"""Headers of a client that pays with a key of its own."""
 
 
 class SpentError(Exception):
@@ -51,7 +54,7 @@ class Passed:
 
     status: int
     headers: dict[str, str]
-    body: AsyncIterator[bytes]
+    body: AsyncGenerator[bytes]
     usd: Usd | None = None
     content: str | None = None
 
@@ -80,13 +83,13 @@ class Gateway:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, raw: bytes, authorization: str | None, most_tokens: int | None) -> Passed:
+    async def send(self, raw: bytes, headers: Mapping[str, str], most_tokens: int | None) -> Passed:
         """Send a request's body as the client wrote it.
 
         Args:
             raw: The body.
-            authorization: The client's header, for an endpoint whose key is not declared here.
-            most_tokens: Of the answer, as the request says.
+            headers: The client's, for an endpoint whose key is not declared here; empty where they are none of its.
+            most_tokens: Of all answers together, as the request says; None where it does not.
 
         Raises:
             SpentError: The day's limit is reached; nothing was sent.
@@ -99,7 +102,7 @@ class Gateway:
                 "POST",
                 f"{self._upstream.endpoint.rstrip('/')}/chat/completions",
                 content=raw,
-                headers=self._headers(authorization),
+                headers=self._headers(headers),
             )
             response = await self._client.send(request, stream=True)
         except httpx2.TimeoutException:
@@ -112,11 +115,27 @@ class Gateway:
             self._end(reserved, None)
             raise
         kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        if "x-request-id" in response.headers:
+            kept["x-upstream-request-id"] = response.headers["x-request-id"]
         passed = Passed(response.status_code, kept, iter(()))  # type: ignore[arg-type]
         passed.body = self._read(response, passed, reserved)
         return passed
 
-    async def _read(self, response: httpx2.Response, passed: Passed, reserved: Usd | None) -> AsyncIterator[bytes]:
+    async def whole(self, passed: AsyncGenerator[bytes]) -> bytes:
+        """All of an answer.
+
+        Raises:
+            UpstreamError: It broke off, or took longer than the model's `timeout_s` may.
+        """
+        try:
+            async with asyncio.timeout(self._upstream.timeout_s):
+                return b"".join([piece async for piece in passed])
+        except TimeoutError:
+            raise UpstreamError(f"no whole answer within {self._upstream.timeout_s:g} s", late=True) from None
+
+    async def _read(
+        self, response: httpx2.Response, passed: Passed, reserved: Reservation | None
+    ) -> AsyncGenerator[bytes]:
         seen = bytearray()
         try:
             async for piece in response.aiter_bytes():
@@ -124,28 +143,33 @@ class Gateway:
                     seen += piece
                 yield piece
         except httpx2.RequestError as error:
-            raise UpstreamError(type(error).__name__) from None
+            raise UpstreamError(type(error).__name__, late=isinstance(error, httpx2.TimeoutException)) from None
         finally:
-            await response.aclose()
             usage, passed.content = _outcome(bytes(seen), passed.headers.get("content-type", ""))
             passed.usd = self._price(usage) if passed.status < 400 else 0.0
             self._end(reserved, passed.usd)
+            await response.aclose()
 
-    def _headers(self, authorization: str | None) -> dict[str, str]:
+    def _headers(self, client: Mapping[str, str]) -> dict[str, str]:
         key_env = self._upstream.key_env
         if key_env:
-            authorization = f"Bearer {os.environ[key_env]}" if os.environ.get(key_env) else None
-        return {"content-type": "application/json"} | ({"authorization": authorization} if authorization else {})
+            key = os.environ.get(key_env)
+            own = {"authorization": f"Bearer {key}"} if key else {}
+        else:
+            own = {name: client[name] for name in _OWN if name in client}
+        return {"content-type": "application/json"} | own
 
-    def _reserve(self, size: int, most_tokens: int | None) -> Usd | None:
+    def _reserve(self, size: int, most_tokens: int | None) -> Reservation | None:
         if self._spending is None:
             return None
-        most = self._price({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": most_tokens or _USUAL_ANSWER})
-        if most is None or not self._spending.reserve(most):
+        written = _USUAL_ANSWER if most_tokens is None else max(1, most_tokens)
+        most = self._price({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": written})
+        reserved = None if most is None else self._spending.reserve(most)
+        if reserved is None:
             raise SpentError
-        return most
+        return reserved
 
-    def _end(self, reserved: Usd | None, cost: Usd | None) -> None:
+    def _end(self, reserved: Reservation | None, cost: Usd | None) -> None:
         self.in_flight -= 1
         if reserved is not None and self._spending is not None:
             self._spending.settle(reserved, cost)
@@ -155,7 +179,7 @@ class Gateway:
         if usage is None or self._upstream.input_usd is None or self._upstream.output_usd is None:
             return None
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not isinstance(read, int) or not isinstance(written, int):
+        if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
             return None
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, Mapping) else None

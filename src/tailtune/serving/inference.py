@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -57,9 +57,10 @@ class Line(Generic[T]):
         self._waiting, self._row_s = 0, 0.002
         self._more = threading.Condition()
         self._open = True
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answers")
-        for _ in range(threads):
-            self._threads.submit(self._work)
+        # Daemons: a process that fails to start must not wait for them.
+        self._threads = [threading.Thread(target=self._work, name="answers", daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -70,7 +71,7 @@ class Line(Generic[T]):
         """Answer texts.
 
         Args:
-            texts: Of one request, at least one.
+            texts: Of one request, at least one; more than may wait are taken when nothing waits.
             deadline_s: Seconds after which nobody waits for the answers any more.
 
         Raises:
@@ -81,7 +82,8 @@ class Line(Generic[T]):
         job = _Job(texts, time.monotonic() + deadline_s, loop, loop.create_future())
         with self._more:
             behind_s = self._waiting * self._row_s
-            if not self._open or self._waiting + len(texts) > self._limit or (self._waiting and behind_s > deadline_s):
+            is_full = self._waiting and (self._waiting + len(texts) > self._limit or behind_s > deadline_s)
+            if not self._open or is_full:
                 raise FullError(max(1, math.ceil(behind_s)))
             self._waiting += len(texts)
             self._jobs.append(job)
@@ -93,7 +95,8 @@ class Line(Generic[T]):
         with self._more:
             self._open = False
             self._more.notify_all()
-        self._threads.shutdown(wait=True)
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
@@ -110,14 +113,15 @@ class Line(Generic[T]):
     def _turn(self, job: _Job[T]) -> None:
         """Answer some rows of a request; what is left waits again."""
         begun, before = time.monotonic(), len(job.answers)
+        left = len(job.texts) - before
         if begun > job.deadline or job.done.cancelled():
-            self._end(job, LateError())
+            self._end(job, left, LateError())
             return
         try:
             for text in job.texts[before : before + TURN_ROWS]:
                 job.answers.append(self._answer(text))
-        except Exception as error:  # whatever it is, it belongs to this request alone
-            self._end(job, error)
+        except BaseException as error:  # whatever it is (Rust's panics are no Exception), it is this request's alone
+            self._end(job, left, error if isinstance(error, Exception) else RuntimeError(repr(error)))
             return
         rows = len(job.answers) - before
         self._row_s += 0.05 * ((time.monotonic() - begun) / max(1, rows) - self._row_s)
@@ -125,13 +129,19 @@ class Line(Generic[T]):
             self._waiting -= rows
             if len(job.answers) < len(job.texts):
                 self._jobs.append(job)
+                self._more.notify()
                 return
-        job.loop.call_soon_threadsafe(_settle, job.done, job.answers, None)
+        _settle_soon(job, job.answers, None)
 
-    def _end(self, job: _Job[T], error: Exception) -> None:
+    def _end(self, job: _Job[T], left: int, error: Exception) -> None:
         with self._more:
-            self._waiting -= len(job.texts) - len(job.answers)
-        job.loop.call_soon_threadsafe(_settle, job.done, None, error)
+            self._waiting -= left
+        _settle_soon(job, None, error)
+
+
+def _settle_soon(job: _Job[T], answers: list[T] | None, error: Exception | None) -> None:
+    with suppress(RuntimeError):  # the loop has been closed: nobody waits
+        job.loop.call_soon_threadsafe(_settle, job.done, answers, error)
 
 
 def _settle(done: asyncio.Future[list[T]], answers: list[T] | None, error: Exception | None) -> None:

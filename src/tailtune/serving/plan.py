@@ -33,6 +33,8 @@ class Limits(Record):
     queue_rows: int = 512
     deadline_s: float = 2.0
     passing: int = 64
+    body_s: float = Field(20.0, description="Seconds within which a body has to come.")
+    write_s: float = Field(30.0, description="Seconds within which a client has to take a piece of a stream.")
 
 
 class ServerPlan(Record):
@@ -43,7 +45,7 @@ class ServerPlan(Record):
     state: Path = Field(description="Folder of everything that this server writes.")
     spool: Path = Field(description="Folder of the prediction log's spool.")
     limits: Limits = Limits()
-    text_from: str | None = Field(None, description="Pattern whose first group is the text; null: the last message.")
+    text_from: str | None = Field(None, description="Words around `{text}` in the last message; null: all of it.")
     upstream: Upstream | None = None
     max_usd_per_day: float | None = None
     shadow_share: float = 0.0

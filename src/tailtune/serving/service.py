@@ -9,12 +9,14 @@ import re
 import secrets
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from tailtune.core.money import known_sum
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
 from tailtune.serving.answerer import Prediction
@@ -32,9 +34,11 @@ from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
 from tailtune.serving.inference import FullError, LateError
 from tailtune.serving.plan import ServerPlan
+from tailtune.serving.spending import DailySpending
 
 JSON = "application/json"
-_REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
+_COMPLETION = "chatcmpl-"
 _SHADOW_BUCKETS = 10_000
 log = logging.getLogger("tailtune.serving")
 
@@ -78,7 +82,7 @@ class Outgoing:
     """
 
     status: int
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes]
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": JSON})
     counted: bool = False
 
@@ -92,39 +96,49 @@ def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
 def as_error(error: RefusedError) -> Outgoing:
     """A refusal, in the form that OpenAI's clients read."""
     body = {"error": {"message": error.message, "type": "tailtune", "code": error.code, "param": None}}
-    retry = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
-    return as_json(body, error.status, retry)
+    headers = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return as_json(body, error.status, headers)
 
 
 class Service:
     """One per worker."""
 
     def __init__(
-        self, plan: ServerPlan, versions: Versions, gateway: Gateway | None, spool: Spool, counters: Counters
+        self,
+        plan: ServerPlan,
+        versions: Versions,
+        gateway: Gateway | None,
+        spending: DailySpending | None,
+        spool: Spool,
+        counters: Counters,
     ) -> None:
-        self._plan, self._versions, self._gateway = plan, versions, gateway
+        self._plan, self._versions, self._gateway, self._spending = plan, versions, gateway, spending
         self._spool, self._counters = spool, counters
         self._text_from = TextFrom.of(plan.text_from)
 
     async def answer(self, endpoint: str, request: Incoming) -> Outgoing:
         """Answer a request that asks for predictions, and count its rows: each once, in one way or another."""
         handlers = {"predict": self.predict, "invocations": self.invocations, "chat": self.chat}
-        received = self._counters.received.labels(endpoint)
         try:
             outgoing = await handlers[endpoint](request)
         except RefusedError as error:
-            received.inc(request.rows)
-            given_up = self._counters.shed if error.status == 429 or error.code == "late" else self._counters.failed
-            given_up.labels(error.code).inc(request.rows)
-            return as_error(error)
+            return self.refuse(endpoint, error, request.rows)
         except Exception:
             log.exception("request %s", request.id)
-            received.inc(request.rows)
-            self._counters.failed.labels("error").inc(request.rows)
-            return as_error(RefusedError(500, "error", f"the server's fault; its log names request {request.id}"))
+            fault = RefusedError(500, "error", f"the server's fault; its log names request {request.id}")
+            return self.refuse(endpoint, fault, request.rows)
         if not outgoing.counted:
-            received.inc(request.rows)
+            self._counters.received.labels(endpoint).inc(request.rows)
         return outgoing
+
+    def refuse(self, endpoint: str, error: RefusedError, rows: int = 1) -> Outgoing:
+        """Answer with a refusal, and count what is not answered."""
+        self._counters.received.labels(endpoint).inc(rows)
+        given_up = self._counters.shed if error.status == 429 or error.code == "late" else self._counters.failed
+        given_up.labels(error.code).inc(rows)
+        return as_error(error)
 
     async def predict(self, request: Incoming) -> Outgoing:
         """`POST /predict`."""
@@ -133,22 +147,30 @@ class Service:
         except ValidationError as error:
             raise refused(error) from None
         loaded = self._champion()
-        predictions = await self._answered(request, loaded, body.asked)
-        return as_json(
+        predictions = await self._predicted(request, loaded, body.all_rows)
+        outgoing = as_json(
             {
                 "request_id": request.id,
                 "version": loaded.named.version,
                 "answers": [_row(prediction) for prediction in predictions],
-            }
+            },
+            headers=_names(request, loaded),
         )
+        self._keep(request, loaded, predictions, body.all_rows)
+        return outgoing
 
     async def invocations(self, request: Incoming) -> Outgoing:
         """`POST /invocations`, as MLflow's own server answers it."""
         texts = invocation_texts(request.body, request.headers.get("content-type", JSON))
-        if not texts:
-            return as_json({"predictions": []})
-        predictions = await self._answered(request, self._champion(), [AskedRow(text=text) for text in texts])
-        return as_json({"predictions": [_finite(prediction.columns) for prediction in predictions]})
+        loaded, rows = self._champion(), [AskedRow(text=text) for text in texts]
+        if not rows:
+            request.rows = 0
+            return as_json({"predictions": []}, headers=_names(request, loaded))
+        predictions = await self._predicted(request, loaded, rows)
+        columns = [_finite(prediction.columns) for prediction in predictions]
+        outgoing = as_json({"predictions": columns}, headers=_names(request, loaded))
+        self._keep(request, loaded, predictions, rows)
+        return outgoing
 
     async def chat(self, request: Incoming) -> Outgoing:
         """`POST /v1/chat/completions`: by the champion where the request asks what it can answer, else passed through.
@@ -161,19 +183,22 @@ class Service:
         except ValidationError as error:
             raise refused(error) from None
         text, loaded = self._text_from(body), self._versions.get("champion")
-        if text is None or loaded is None or (body.model_extra or {}).get("tools"):
+        if text is None or loaded is None or body.asks_for_more:
             return await self._pass(request, body, text)
-        asked = AskedRow(text=text, metadata=body.metadata or {})
-        (prediction,) = await self._answered(request, loaded, [asked], body.user)
+        row = AskedRow(text=text, metadata=body.metadata or {})
+        (prediction,) = await self._predicted(request, loaded, [row])
         content = content_of(prediction, body.response_format)
         if content is None:
             return await self._pass(request, body, text)
-        whole = completion(request.id, body.model or self._plan.use_case, content, prediction)
-        headers = {"x-tailtune-version": loaded.named.version, "x-request-id": request.id}
-        if not body.stream:
-            return as_json(whole, headers=headers)
-        stream = events(whole, bool((body.stream_options or {}).get("include_usage")))
-        return Outgoing(200, stream, {"content-type": "text/event-stream; charset=utf-8", **headers})
+        whole, headers = completion(request.id, body.model or self._plan.use_case, content, prediction), {}
+        if body.stream:
+            headers = {"content-type": "text/event-stream; charset=utf-8"}
+            stream = events(whole, bool((body.stream_options or {}).get("include_usage")))
+            outgoing = Outgoing(200, stream, headers | _names(request, loaded))
+        else:
+            outgoing = as_json(whole, headers=_names(request, loaded))
+        self._keep(request, loaded, [prediction], [row], body.user)
+        return outgoing
 
     async def models(self, request: Incoming) -> Outgoing:
         """`GET /v1/models`: the use case is the model."""
@@ -186,18 +211,16 @@ class Service:
             body = FeedbackBody.model_validate_json(request.body)
         except ValidationError as error:
             raise refused(error) from None
-        label = body.label if isinstance(body.label, str) else json.dumps(body.label, ensure_ascii=False)
-        loaded = self._versions.get("champion")
-        labels = loaded.answerer.labels if loaded is not None else ()
-        if labels and label not in labels:
-            raise RefusedError(422, "unknown_label", f"label: {label[:80]!r} is none of {len(labels)} declared labels")
+        if len(body.text or "") > self._plan.limits.text_chars:
+            raise _too_long(self._plan.limits.text_chars)
+        label, named = self._label(body), body.request_id
         kept = self._spool.append_feedback(
             LoggedFeedback(
                 at_us=time.time_ns() // 1000,
                 use_case=self._plan.use_case,
                 label=label,
                 who=body.who,
-                request_id=body.request_id,
+                request_id=None if named is None else named.removeprefix(_COMPLETION),
                 row=body.row,
                 text=None if body.text is None else prepared(body.text, self._plan.scrub_pii),
             )
@@ -207,6 +230,36 @@ class Service:
         self._counters.feedback.inc()
         return as_json({"kept": True}, 202)
 
+    def _spent(self) -> RefusedError:
+        limit = self._plan.max_usd_per_day
+        return RefusedError(
+            503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
+        )
+
+    def _label(self, body: FeedbackBody) -> str:
+        """A right answer as it is kept.
+
+        Raises:
+            RefusedError: It is none of this use case's.
+        """
+        loaded, label = self._versions.get("champion"), body.label
+        labels = loaded.answerer.labels if loaded is not None else ()
+        fields = loaded.answerer.fields if loaded is not None else ()
+        if isinstance(label, str) != (self._plan.task == "classification"):
+            expected = "a label" if self._plan.task == "classification" else "an object with the schema's fields"
+            raise RefusedError(422, "invalid_body", f"label: expected {expected}")
+        if isinstance(label, str):
+            if labels and label not in labels:
+                message = f"label: {label[:80]!r} is none of {len(labels)} declared labels"
+                raise RefusedError(422, "unknown_label", message)
+            return label
+        unknown = next((name for name in label if fields and name not in fields), None)
+        if unknown is not None:
+            raise RefusedError(
+                422, "unknown_label", f"label: {unknown[:80]!r} is none of {len(fields)} declared fields"
+            )
+        return json.dumps(label, ensure_ascii=False)
+
     def _champion(self) -> Loaded:
         loaded = self._versions.get("champion")
         if loaded is None:
@@ -214,28 +267,45 @@ class Service:
             raise RefusedError(503, "no_version", f"{why}; run: tailtune run {self._plan.use_case}", 30)
         return loaded
 
-    async def _answered(
-        self, request: Incoming, loaded: Loaded, rows: Sequence[AskedRow], user: str | None = None
-    ) -> list[Prediction]:
-        """Answer rows, log them, and let the challenger answer its share."""
+    async def _predicted(self, request: Incoming, loaded: Loaded, rows: Sequence[AskedRow]) -> list[Prediction]:
+        """What a version answers.
+
+        Raises:
+            RefusedError: Too many texts, a text too long, or too much waits.
+        """
         limits = self._plan.limits
         request.rows = len(rows)
         if len(rows) > limits.rows:
             hint = f"more at once: tailtune predict {self._plan.use_case}"
             raise RefusedError(413, "too_many_rows", f"{len(rows):,} texts, at most {limits.rows:,} a request; {hint}")
         if any(len(row.text) > limits.text_chars for row in rows):
-            raise RefusedError(413, "text_too_long", f"a text has more than {limits.text_chars:,} characters")
+            raise _too_long(limits.text_chars)
         texts = [row.text for row in rows]
+        asks = self._spending if not loaded.answerer.local else None  # a prompted version: its answers cost money
+        if asks is not None and asks.is_spent:
+            raise self._spent()
         try:
             predictions = await loaded.line.ask(texts, limits.deadline_s)
         except FullError as full:
             raise RefusedError(429, "busy", "too many texts wait; try again", full.retry_s) from None
         except LateError:
             raise RefusedError(503, "late", f"no answer within {limits.deadline_s:g} s; try again", 1) from None
+        if asks is not None:
+            asks.add(known_sum(prediction.usd for prediction in predictions))
+        return predictions
+
+    def _keep(
+        self,
+        request: Incoming,
+        loaded: Loaded,
+        predictions: Sequence[Prediction],
+        rows: Sequence[AskedRow],
+        user: str | None = None,
+    ) -> None:
+        """Count and log what goes out as an answer, and let the challenger answer its share."""
         self._log(request, loaded, predictions, rows, "model", user)
         if self._is_shadowed(request.id):
             self._shadow(request, rows, predictions)
-        return predictions
 
     def _log(
         self, request: Incoming, loaded: Loaded, predictions: Sequence[Prediction], rows: Sequence[AskedRow],
@@ -316,31 +386,30 @@ class Service:
         if gateway is None:
             self._champion()
             message = "the request asks for something that the version cannot answer: "
-            what = "serve.text_from does not fit its last message" if text is None else "its response_format or tools"
+            what = "its last message is none that serve.text_from describes" if text is None else _BEYOND
             raise RefusedError(422, "not_answerable", message + what)
         if gateway.is_full:
             raise RefusedError(429, "busy", "too many requests are passed through; try again", 1)
-        own_key = None if self._plan.tokens else request.headers.get("authorization")
+        own = {} if self._plan.tokens else request.headers  # a token of ours is nobody else's business
         raw = self._for_upstream(request.body, body)
         try:
-            passed = await gateway.send(raw, own_key, body.max_completion_tokens or body.max_tokens)
+            passed = await gateway.send(raw, own, body.most_tokens)
         except SpentError:
-            limit = self._plan.max_usd_per_day
-            raise RefusedError(
-                503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
-            ) from None
+            raise self._spent() from None
         except UpstreamError as error:
-            where = f"{self._plan.upstream.name if self._plan.upstream else ''}: {error}"
-            raise RefusedError(504 if error.late else 502, "upstream", where, 5) from None
-        headers = {"content-type": JSON, **passed.headers, "x-tailtune-route": "passthrough"}
+            raise self._away(error) from None
+        headers = {"content-type": JSON, **passed.headers, "x-tailtune-route": "passthrough", **_names(request)}
         stream = self._piped(request, passed, body, text)
         if body.stream:
             return Outgoing(passed.status, stream, headers, counted=True)
         try:
-            return Outgoing(passed.status, b"".join([piece async for piece in stream]), headers, counted=True)
+            return Outgoing(passed.status, await gateway.whole(stream), headers, counted=True)
         except UpstreamError as error:
-            broken = RefusedError(502, "upstream", f"the answer broke off: {error}", 5)
-            return replace(as_error(broken), counted=True)
+            return replace(as_error(self._away(error)), counted=True)
+
+    def _away(self, error: UpstreamError) -> RefusedError:
+        name = self._plan.upstream.name if self._plan.upstream else ""
+        return RefusedError(504 if error.late else 502, "upstream", f"{name}: {error}", 5)
 
     def _for_upstream(self, raw: bytes, body: ChatBody) -> bytes:
         """The client's body; only where it calls the model by the use case's name is that the declared model's."""
@@ -349,7 +418,9 @@ class Service:
             return raw
         return json.dumps({**json.loads(raw), "model": upstream.model}, ensure_ascii=False).encode()
 
-    async def _piped(self, request: Incoming, passed: Passed, body: ChatBody, text: str | None) -> AsyncIterator[bytes]:
+    async def _piped(
+        self, request: Incoming, passed: Passed, body: ChatBody, text: str | None
+    ) -> AsyncGenerator[bytes]:
         """The answer as it comes; once it has ended it is priced, counted and logged.
 
         Raises:
@@ -357,8 +428,9 @@ class Service:
         """
         whole = False
         try:
-            async for piece in passed.body:
-                yield piece
+            async with aclosing(passed.body) as pieces:
+                async for piece in pieces:
+                    yield piece
             whole = True
         finally:
             self._counters.received.labels("chat").inc()
@@ -368,8 +440,8 @@ class Service:
                 self._counters.failed.labels("upstream").inc()
 
     def _log_passed(self, request: Incoming, passed: Passed, body: ChatBody, text: str | None) -> None:
-        said = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
-        ready = prepared(text if text is not None else said or "", self._plan.scrub_pii)
+        last = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
+        ready = prepared(text if text is not None else last or "", self._plan.scrub_pii)
         logged, text_hash = kept_text(ready, self._plan.keep_text)
         metadata = dict(body.metadata or {}) | ({} if text is not None else {"text_from": "does not fit"})
         if passed.usd is None:
@@ -394,13 +466,26 @@ class Service:
         self._count([row], "passthrough", "")
 
 
+_BEYOND = "it asks for tools, several answers, or a response_format that the answer does not have"
+
+
+def _names(request: Incoming, loaded: Loaded | None = None) -> dict[str, str]:
+    """Headers that say which request this was, and who answered."""
+    version = {} if loaded is None else {"x-tailtune-version": loaded.named.version}
+    return {"x-request-id": request.id, **version}
+
+
+def _too_long(most: int) -> RefusedError:
+    return RefusedError(413, "text_too_long", f"a text has more than {most:,} characters")
+
+
 def _row(prediction: Prediction) -> dict[str, Any]:
     value = prediction.value
     is_object = "json" in prediction.columns
     return {
         "answer": json.loads(value) if is_object and value is not None else value,
         "confidence": prediction.confidence,
-        "likeliest": prediction.likeliest,
+        "likeliest": [(name, None if math.isnan(share) else share) for name, share in prediction.likeliest],
     }
 
 

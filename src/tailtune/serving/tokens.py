@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import secrets
 from pathlib import Path
 
-from tailtune.core.errors import UsageError
+from tailtune.core.errors import TailTuneError, UsageError
 from tailtune.core.json_text import read_object
 from tailtune.core.private import private_file, private_folder
 from tailtune.services import store
 
 _BYTES = 32
+log = logging.getLogger("tailtune.serving")
 
 
 class Tokens:
@@ -23,7 +26,7 @@ class Tokens:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._read_at = -1
+        self._read_at: tuple[int, int] | None = None
         self._clients: dict[str, str] = {}
 
     def client(self, authorization: str | None) -> str | None:
@@ -36,13 +39,17 @@ class Tokens:
 
     def _refresh(self) -> None:
         try:
-            now = self._file.stat().st_mtime_ns
+            status = self._file.stat()
         except FileNotFoundError:
-            self._clients, self._read_at = {}, -1
+            self._clients, self._read_at = {}, None
             return
+        now = status.st_mtime_ns, status.st_ino
         if now != self._read_at:
-            self._clients = {digest: client for client, digest in _read(self._file).items()}
             self._read_at = now
+            try:
+                self._clients = {digest: client for client, digest in _read(self._file).items()}
+            except (TailTuneError, OSError) as error:
+                log.error("tokens: %s; the clients of before may go on", error)
 
 
 def hashed(token: str) -> str:
@@ -80,5 +87,6 @@ def _read(file: Path) -> dict[str, str]:
 
 def _write(file: Path, clients: dict[str, str]) -> None:
     private_folder(file.parent)
-    private_file(file)
-    store.write_json(file, dict(sorted(clients.items())))
+    with store.written_whole(file) as part:
+        private_file(part)
+        part.write_text(json.dumps(dict(sorted(clients.items())), indent=2) + "\n", encoding="utf-8")

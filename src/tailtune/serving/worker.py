@@ -6,7 +6,11 @@ No torch, transformers, pandas or MLflow is loaded here; a test holds that.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,17 +24,28 @@ if TYPE_CHECKING:
 def main(plan_file: str, descriptor: int) -> None:
     """Serve until a signal ends it: SIGTERM answers what has come in, then ends."""
     quiet_environment()
+    import socket
+
     import uvicorn
 
     from tailtune.serving.plan import ServerPlan
 
     sys.setswitchinterval(0.0005)  # the thread that answers must not wait 5 ms for the one that reads requests
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     plan = ServerPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
-    uvicorn.run(
+    parent = os.getppid()
+
+    async def follow_supervisor() -> None:
+        if os.getppid() != parent:  # it was killed: nobody would follow the registry or move the log
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    config = uvicorn.Config(
         build(plan),
-        fd=descriptor,
         lifespan="on",
+        ws="none",
+        callback_notify=follow_supervisor,
+        timeout_notify=1,
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -38,6 +53,15 @@ def main(plan_file: str, descriptor: int) -> None:
         timeout_keep_alive=30,
         backlog=2048,
     )
+    # The socket itself, not its number: uvicorn would take it for a UNIX socket, and leave Nagle's algorithm on.
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+def _end_with(parent: int) -> None:
+    """End when the supervisor is gone, however it ended: a worker alone would follow no registry and keep the port."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def build(plan: ServerPlan) -> App:
@@ -64,7 +88,7 @@ def build(plan: ServerPlan) -> App:
             await gateway.close()
         spool.close()
 
-    return App(plan, Service(plan, versions, gateway, spool, counters), versions, counters, close)
+    return App(plan, Service(plan, versions, gateway, spending, spool, counters), versions, counters, close)
 
 
 if __name__ == "__main__":

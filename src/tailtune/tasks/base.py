@@ -269,6 +269,14 @@ class Task(ABC):
         raise ValueError(f"labels of {self.name} cannot be corrected this way; correct them in {self.files.data}/")
 
     @abstractmethod
+    def raw_label(self, answer: str) -> Any:
+        """A right answer that a person sent, as rows of a file have their labels: a label, a JSON object.
+
+        Raises:
+            ValueError: Why it cannot be one, in words.
+        """
+
+    @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:
         """What a kept row is counted under: its label; the fields that have a value."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tailtune.core.errors import TailTuneError
 from tailtune.core.json_text import read_object
-from tailtune.predictors.fine_tuned import served_encoder
 from tailtune.predictors.prepare.scrub import KINDS as PII_KINDS
+from tailtune.predictors.reading import served_encoder
 from tailtune.tasks.table import FINE_TUNE, FINE_TUNE_TITLE, TASKS, Kind, imported
 
 if TYPE_CHECKING:

@@ -204,8 +204,8 @@ def test_lost_row_is_noticed_and_nothing_is_written(
 ) -> None:
     honest = getattr(curate, thief)
 
-    def swallows(raw: Any, spec: Any, drops: Any, corrections: Any) -> Any:
-        return (tidy for tidy in honest(raw, spec, drops, corrections) if tidy.row.text != "where is my refund")
+    def swallows(*words: Any) -> Any:
+        return (tidy for tidy in honest(*words) if tidy.row.text != "where is my refund")
 
     files = {
         name: rows(*((text, "login") for text in texts)) for name, texts in (("r.jsonl", train), ("t.jsonl", test))

@@ -228,7 +228,8 @@ def test_a_closed_gate_is_all_the_page_speaks_of() -> None:
     assert "tickets.jsonl:1377" in text
     assert "Every candidate, measured" not in text
     assert (
-        "Left out, as they are of an earlier run: ladder, prompt, diagnose, decide, train, evaluate, register." in text
+        "Left out, as they are of an earlier run: ladder, prompt, diagnose, decide, train, export, evaluate, register."
+        in text
     )
 
 
@@ -239,7 +240,9 @@ def test_an_unfinished_life_gives_no_verdict_and_names_what_it_leaves_out() -> N
     assert "Not finished: ladder is next" in text
     assert "Use the fine-tune" not in text
     assert "provisional" not in text
-    assert "Left out, as they are of an earlier run: prompt, diagnose, decide, train, evaluate, register." in text
+    assert (
+        "Left out, as they are of an earlier run: prompt, diagnose, decide, train, export, evaluate, register." in text
+    )
 
 
 def test_the_rung_that_stays_is_marked_though_another_is_more_accurate() -> None:

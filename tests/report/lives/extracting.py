@@ -116,6 +116,8 @@ def extraction() -> dict[str, Report]:
             "questions": (context, *claims.decide().questions[1:2], narrow),
         }
     )
+    made = claims.export()
+    exported = made.model_copy(update={"models": made.models[:1], "as_they_are": (CONSTRAINED,)})
     found = claims.evaluate()
     prompt = CandidateResult(
         name="lm_constrained",
@@ -136,4 +138,4 @@ def extraction() -> dict[str, Report]:
         }
     )
     ladder = claims.ladder().model_copy(update={"unmeasured": ()})
-    return {**claims.whole(), **reports(ladder, answers, diagnosed, decided, evaluated)}
+    return {**claims.whole(), **reports(ladder, answers, diagnosed, decided, exported, evaluated)}

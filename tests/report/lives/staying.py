@@ -12,7 +12,7 @@ from tailtune.core.reports import (
     Report,
 )
 
-from .. import economics, fixtures
+from .. import economics, exports, fixtures
 from ..basics import NAN, TIMED, cost, estimate, latency, paired, prompted, reports
 from .common import EXAMPLES, RETRIEVAL, acc, failures, priced_ladder, questions, report
 
@@ -151,8 +151,10 @@ def stay() -> dict[str, Report]:
             "cost": cost(22.0, bought=0.52),
         }
     )
+    model = exports.exported("lm_retrieval", RETRIEVAL)
+    exported = fixtures.export().model_copy(update={"models": (model,)})
     kept = fixtures.register().model_copy(update={"winner": "lm_retrieval"})
     return {
         **fixtures.stay(),
-        **reports(priced_ladder(), stay_prompt(), stay_diagnose(), decided, evaluated, kept),
+        **reports(priced_ladder(), stay_prompt(), stay_diagnose(), decided, exported, evaluated, kept),
     }

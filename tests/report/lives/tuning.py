@@ -135,6 +135,8 @@ def tune() -> dict[str, Report]:
             ),
         }
     )
+    made = fixtures.export()
+    exported = made.model_copy(update={"models": made.models[:1], "as_they_are": (STRONG,)})
     found = fixtures.evaluate()
     strong = CandidateResult(
         name="lm_strong",
@@ -160,5 +162,5 @@ def tune() -> dict[str, Report]:
     )
     return {
         **fixtures.whole(),
-        **reports(priced_ladder(), tune_prompt(), tune_diagnose(), decided, evaluated),
+        **reports(priced_ladder(), tune_prompt(), tune_diagnose(), decided, exported, evaluated),
     }

@@ -80,7 +80,7 @@ def test_the_whole_story_is_told() -> None:
         "ECE 0.021",
         "support-tickets version 3 @champion, @challenger",
         "promoted better than version 2",
-        "4 min 26 s",
+        "4 min 47 s",
         "decision page build/support-tickets/register/decision.html",
         "mlflow models serve -m models:/support-tickets@champion --env-manager local",
     ):
@@ -181,7 +181,7 @@ def test_a_run_that_stopped_shows_no_verdict_of_an_earlier_one() -> None:
     text = flat(reports, stopped=True)
     assert "Stopped at train" in text
     assert "Next: tailtune run support-tickets" in text
-    assert "Left out, as they are of an earlier run: evaluate, register." in text
+    assert "Left out, as they are of an earlier run: export, evaluate, register." in text
     for old in ("Use the fine-tune", "provisional 2026", "opened once", "decision page", "serve the model"):
         assert old not in text, old
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tailtune.predictors.encoder import Precision, open_bert
-from tailtune.tasks.extraction.heads import Layout, TokenStates
+from tailtune.predictors.base import Floats
+from tailtune.predictors.encoder import open_stack
+from tailtune.predictors.torch_encoder import Precision
+from tailtune.tasks.extraction.heads import empty_heads
+from tailtune.tasks.extraction.layout import Layout, TokenStates
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import schema_from
-from tailtune.tasks.extraction.windows import Packed, Windowed, Windows
+from tailtune.tasks.extraction.windows import Windowed, Windows
 
 SCHEMA = schema_from(
     {
@@ -31,23 +34,16 @@ SCHEMA = schema_from(
 
 def random_heads(schema: ObjectSchema = SCHEMA, width: int = 32, kinds: int = 8) -> dict[str, Tensor]:
     random = torch.Generator().manual_seed(4)
-    empty = Layout.of(schema).empty(width, kinds, "cpu")
+    empty = empty_heads(Layout.of(schema), width, kinds, "cpu")
     return {name: torch.randn(tensor.shape, generator=random) for name, tensor in empty.items()}
 
 
 def plain_states(encoder: Path, precision: Precision = "fp32") -> TokenStates:
-    return TokenStates(open_bert(encoder, precision), Windows(encoder, 32))
+    return TokenStates(open_stack(encoder, precision), Windows(encoder, 32))
 
 
-def token_states(states: TokenStates, texts: Sequence[str]) -> list[tuple[Windowed, Tensor]]:
+def token_states(states: TokenStates, texts: Sequence[str]) -> list[tuple[Windowed, Floats]]:
     """Each text's words with their states (1 + words, width), `[CLS]` first."""
     rows = states.windows(texts) if texts else []
-    found: dict[int, Tensor] = {}
-
-    def keep(numbers: list[int], packed: Packed, batch: Tensor) -> None:
-        found.update(
-            {at: of_row[: 1 + len(rows[at].starts)].clone() for at, of_row in zip(numbers, batch, strict=True)}
-        )
-
-    states.each(rows, keep)
+    found = dict(states.each(rows))
     return [(row, found[at]) for at, row in enumerate(rows)]

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tailtune.tasks.extraction.heads import NOWHERE, Layout, log_shares, loss, score
+from tailtune.tasks.extraction.heads import empty_heads, log_shares, loss, score
+from tailtune.tasks.extraction.layout import NOWHERE, Layout
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tasks.extraction.heads_of import SCHEMA, random_heads
 
@@ -14,7 +15,7 @@ def test_the_layout_follows_the_schema() -> None:
     assert LAYOUT.tags.names == ("name", "amount", "items") and LAYOUT.tags.size == 7
     assert LAYOUT.fields == ("peril", "police")
     assert LAYOUT.classes == (("fire", "water", None), (False, True))
-    shapes = {name: tuple(tensor.shape) for name, tensor in LAYOUT.empty(4, 8, "cpu").items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in empty_heads(LAYOUT, 4, 8, "cpu").items()}
     assert shapes == {
         "kind.weight": (8, 4),
         "tag.weight": (7, 4),
@@ -23,14 +24,14 @@ def test_the_layout_follows_the_schema() -> None:
         "field.weight": (5, 4),
         "field.bias": (5,),
     }
-    assert all(tensor.requires_grad for tensor in LAYOUT.empty(4, 8, "cpu").values())
+    assert all(tensor.requires_grad for tensor in empty_heads(LAYOUT, 4, 8, "cpu").values())
 
 
 def test_sorts_of_fields_that_a_schema_lacks_have_no_tensors() -> None:
     chosen = Layout.of(ObjectSchema(SCHEMA.document, SCHEMA.classified))
     spanned = Layout.of(ObjectSchema(SCHEMA.document, SCHEMA.spanned))
-    assert set(chosen.empty(4, 0, "cpu")) == {"field.query", "field.weight", "field.bias"}
-    assert set(spanned.empty(4, 0, "cpu")) == {"tag.weight", "tag.bias"}
+    assert set(empty_heads(chosen, 4, 0, "cpu")) == {"field.query", "field.weight", "field.bias"}
+    assert set(empty_heads(spanned, 4, 0, "cpu")) == {"tag.weight", "tag.bias"}
     states, present = torch.randn(2, 5, 32), torch.ones(2, 5, dtype=torch.bool)
     assert score(random_heads(), chosen, states, present).tags is None
     assert score(random_heads(), spanned, states, present).classes == ()

@@ -7,7 +7,7 @@ from training.jobs import SCHEMA
 
 from tailtune.core.records import Span
 from tailtune.tasks.extraction.annotations import Annotation
-from tailtune.tasks.extraction.heads import Layout, TextScores
+from tailtune.tasks.extraction.layout import Layout, TextScores
 from tailtune.tasks.extraction.objective import DevRow, calibrated, dev_score
 from tailtune.tasks.extraction.windows import Windows
 

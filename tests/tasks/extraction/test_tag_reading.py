@@ -5,7 +5,7 @@ import pytest
 
 from tailtune.core.records import Span
 from tailtune.predictors.base import softmax
-from tailtune.tasks.extraction.heads import Layout, TextScores
+from tailtune.tasks.extraction.layout import Layout, TextScores
 from tailtune.tasks.extraction.tag_reading import Calibration, read
 from tailtune.tasks.extraction.windows import Windows
 from tasks.extraction.heads_of import SCHEMA

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from tailtune.tasks.extraction.windows import CAPITAL, DIGITS, MARK, NONE, Windows, pack, window_starts
+from tailtune.tasks.extraction.windows import CAPITAL, DIGITS, MARK, NONE, Windows, window_starts
 
 ODD = "Cafe\u0301 nai\u0308ve 👩\u200d💻 ❤\ufe0f O'Brien's 2026-03-12 中文 é end"
 
@@ -77,21 +76,6 @@ def test_a_text_of_20_000_characters_is_read_to_its_end(tiny_encoder: Path) -> N
     assert len(text) > 20_000
     assert text[row.starts[-1] : row.ends[-1]] == "," and row.ends[-1] == len(text) - 1
     assert len(row.ids) > 50 and {len(window) for window in row.ids} == {64}
-
-
-def test_packed_states_are_those_of_the_words(tiny_encoder: Path) -> None:
-    windows = Windows(tiny_encoder, 12, 4)
-    rows = windows(["card fee", " ".join(["word"] * 30), ""])
-    packed = pack(rows)
-    assert packed.mask is not None and packed.ids.shape == packed.kinds.shape == packed.mask.shape
-    number = torch.arange(packed.ids.numel()).view(*packed.ids.shape, 1).expand(-1, -1, 3)
-    states = packed.states(number)
-    assert states.shape == (3, 31, 3) and states.dtype == torch.float32
-    assert packed.present.sum(dim=1).tolist() == [3, 31, 1]
-    found = packed.ids.flatten()[states[:, :, 0].long()]
-    assert found[:, 0].tolist() == [101, 101, 101]
-    assert found[0, 1:3].tolist() == rows[0].ids[0][1:3]
-    assert set(found[1, 1:].tolist()) == {rows[1].ids[0][1]}
 
 
 @pytest.mark.parametrize("max_tokens", [0, 7])

@@ -77,9 +77,10 @@ PUBLICATION = "tailtune.publication"
 _FLUSH_S = 2.0
 _GUIDE = (
     "**How to read this experiment.** One run per stage of the model's life: curate, validate, ladder, prompt, "
-    "diagnose, decide, train, evaluate, register. *ladder* and *prompt* hold one nested run per rung (scored on dev), "
-    "*evaluate* one per candidate (scored on test). Quality, latency and price have the same names everywhere: select "
-    "runs and press **Compare**. What each stage cost is in `cost_*`; the run *ledger* adds it up by version."
+    "diagnose, decide, train, export, evaluate, register. *ladder* and *prompt* hold one nested run per rung (scored "
+    "on dev), *evaluate* one per candidate (scored on test). Quality, latency and price have the same names "
+    "everywhere: select runs and press **Compare**. What each stage cost is in `cost_*`; the run *ledger* adds it up "
+    "by version."
 )
 
 

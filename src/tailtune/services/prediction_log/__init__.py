@@ -10,9 +10,10 @@ from tailtune.services.prediction_log.records import (
     ROUTES,
     LoggedFeedback,
     LoggedPrediction,
+    ReceivedFeedback,
     Route,
     kept_text,
 )
 from tailtune.services.prediction_log.spool import Spool
 
-__all__ = ["ROUTES", "LoggedFeedback", "LoggedPrediction", "Route", "Spool", "kept_text"]
+__all__ = ["ROUTES", "LoggedFeedback", "LoggedPrediction", "ReceivedFeedback", "Route", "Spool", "kept_text"]

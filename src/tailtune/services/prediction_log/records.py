@@ -88,6 +88,19 @@ class LoggedFeedback:
     text: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedFeedback:
+    """One per right answer in the store: the fields of `LoggedFeedback`, and the number that the store gave it."""
+
+    id: int
+    at_us: int
+    request_id: str | None
+    row: int
+    text: str | None
+    label: str
+    who: str
+
+
 def kept_text(text: str, how: Literal["scrubbed", "hash", "none"]) -> tuple[str | None, str | None]:
     """What is logged of a text: `text` and `text_hash` of its record.
 

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from tailtune.core.logged import DayCount, LogCounts
 from tailtune.core.private import private_file, private_folder
 from tailtune.core.secrets import without_password
 from tailtune.services.prediction_log.lines import DAY_US, Batch, day_of
+from tailtune.services.prediction_log.records import ReceivedFeedback
 from tailtune.services.prediction_log.tables import FEEDBACK, MIGRATIONS, PREDICTION, SEGMENT, TALLY, VERSION
 
 _VARIABLE = "TAILTUNE_PREDICTION_LOG"
@@ -44,19 +44,6 @@ _BUSY_S, _CONNECT_S = 15, 5
 _JSON = {"likeliest": list, "metadata": dict, "slices": dict}
 COLUMNS: tuple[str, ...] = tuple(column.name for column in PREDICTION.columns if column.name != "id")
 """Fields of a logged prediction, by which the monitor picks what it reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One per right answer that came in while serving: as the table has it."""
-
-    id: int
-    at_us: int
-    request_id: str | None
-    row: int
-    text: str | None
-    label: str
-    who: str
 
 
 class PredictionLog:
@@ -237,14 +224,17 @@ class PredictionLog:
         with self._reading() as connection:
             return {int(row): found for row, found in connection.execute(query.order_by(PREDICTION.c.id))}
 
-    def feedback(self, use_case: str) -> list[Sent]:
+    def feedback(self, use_case: str) -> list[ReceivedFeedback]:
         """Right answers that people sent and nobody has taken in yet, oldest first."""
         names = ("id", "at_us", "request_id", "row", "text", "label", "who")
         query = select(*(FEEDBACK.c[name] for name in names)).where(
             FEEDBACK.c.use_case == use_case, FEEDBACK.c.taken.is_(False)
         )
         with self._reading() as connection:
-            return [Sent(*values) for values in connection.execute(query.order_by(FEEDBACK.c.at_us, FEEDBACK.c.id))]
+            return [
+                ReceivedFeedback(*values)
+                for values in connection.execute(query.order_by(FEEDBACK.c.at_us, FEEDBACK.c.id))
+            ]
 
     def feedback_taken(self, ids: Sequence[int]) -> None:
         """Note that right answers stand among the labelled rows from now on."""

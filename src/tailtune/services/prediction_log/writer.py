@@ -9,14 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.logged import LogCounts
+from tailtune.core.private import private_folder
 from tailtune.services.prediction_log.lines import Batch, answered_in, day_of
 from tailtune.services.prediction_log.spool import SEGMENT
 from tailtune.services.prediction_log.store import PredictionLog
@@ -52,13 +53,19 @@ class Moved:
         )
 
 
-def move_spools(log: PredictionLog, folder: Path, chunk_bytes: int = _CHUNK_BYTES) -> Moved:
+OnRows = Callable[[Sequence[Mapping[str, Any]]], None]
+
+
+def move_spools(
+    log: PredictionLog, folder: Path, chunk_bytes: int = _CHUNK_BYTES, on_rows: OnRows = lambda _: None
+) -> Moved:
     """Move all that is spooled, also of workers that go on writing, and remove the segments of those that do not.
 
     Args:
         log: Where to.
         folder: The spool folder; it may be missing.
         chunk_bytes: Bytes of a transaction; a longer line is one of its own.
+        on_rows: Takes the predictions of each transaction, once they are stored.
 
     Returns:
         What was moved. Called again at once, it moves nothing.
@@ -67,18 +74,22 @@ def move_spools(log: PredictionLog, folder: Path, chunk_bytes: int = _CHUNK_BYTE
         BusyError: Another writer is at it.
         ServiceError: The store does not answer; what was not moved stays in the spool.
     """
-    moved = Moved()
     if not folder.is_dir():
-        return moved
+        return Moved()
     with _alone(folder):
-        for unseen in folder.glob(f".*{SEGMENT}.part"):
-            _remove_left(unseen)
-        for segment in sorted(folder.glob(f"*{SEGMENT}")):
-            moved = _move(log, segment, chunk_bytes, moved)
+        return _move_all(log, folder, chunk_bytes, on_rows)
+
+
+def _move_all(log: PredictionLog, folder: Path, chunk_bytes: int, on_rows: OnRows) -> Moved:
+    moved = Moved()
+    for unseen in folder.glob(f".*{SEGMENT}.part"):
+        _remove_left(unseen)
+    for segment in sorted(folder.glob(f"*{SEGMENT}")):
+        moved = _move(log, segment, chunk_bytes, moved, on_rows)
     return moved
 
 
-def _move(log: PredictionLog, segment: Path, chunk_bytes: int, moved: Moved) -> Moved:
+def _move(log: PredictionLog, segment: Path, chunk_bytes: int, moved: Moved, on_rows: OnRows) -> Moved:
     fd = os.open(segment, os.O_RDWR | os.O_CLOEXEC)
     try:
         finished = _is_free(fd)  # asked first: then nothing is appended after what is read below
@@ -86,6 +97,7 @@ def _move(log: PredictionLog, segment: Path, chunk_bytes: int, moved: Moved) -> 
         for end, batch in _batches(fd, at, chunk_bytes, finished):
             if not log.take(segment.name, at, end, batch, day_of(time.time_ns() // 1000)):
                 return moved
+            on_rows(batch.predictions)
             moved, at = moved.plus(batch), end
         if finished:
             segment.unlink()
@@ -146,11 +158,13 @@ def keep_moving(
     every_s: float = 1.0,
     keep_days: Mapping[str, int] | None = None,
     report: Callable[[Moved | TailTuneError], None] = lambda _: None,
+    on_rows: OnRows = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> None:
     """Move spools until stopped, and once more then; rows that are too old are deleted once a day.
 
     A store that is away is asked again, at first after `every_s`, then after twice as long each time, up to a minute.
+    Nobody else moves the spool meanwhile.
 
     Args:
         open_log: Opens the store; called again after an error.
@@ -159,17 +173,37 @@ def keep_moving(
         every_s: Pause between passes, seconds.
         keep_days: Use case → `serve.log.keep_days`.
         report: Takes what each pass moved, or why it could not.
+        on_rows: Takes the predictions of each transaction, once they are stored.
         clock: Seconds since 1970.
     """
+    with ExitStack() as locked:
+        _keep_moving(open_log, folder, stop, every_s, keep_days or {}, report, on_rows, clock, locked)
+
+
+def _keep_moving(
+    open_log: Callable[[], PredictionLog],
+    folder: Path,
+    stop: Stop,
+    every_s: float,
+    keep_days: Mapping[str, int],
+    report: Callable[[Moved | TailTuneError], None],
+    on_rows: OnRows,
+    clock: Callable[[], float],
+    locked: ExitStack,
+) -> None:
     log: PredictionLog | None = None
-    wait_s, cleaned_s, last = every_s, float("-inf"), False
+    wait_s, cleaned_s, last, alone = every_s, float("-inf"), False, False
     while not last:
         last = stop.is_set()
         try:
+            if not alone:
+                private_folder(folder)
+                locked.enter_context(_alone(folder))
+                alone = True
             log = log or open_log()
-            report(move_spools(log, folder))
+            report(_move_all(log, folder, _CHUNK_BYTES, on_rows))
             if clock() - cleaned_s >= _DAY_S:
-                for use_case, days in (keep_days or {}).items():
+                for use_case, days in keep_days.items():
                     log.delete_before(use_case, int((clock() - days * _DAY_S) * 1e6))
                 cleaned_s = clock()
             wait_s = every_s

@@ -96,6 +96,10 @@ class Classification(Task):
             raise ValueError(f"label `{visible(label)}` is not in {self.files.answers}{meant}")
         return name
 
+    def raw_label(self, answer: str) -> str:
+        """A declared label, in whatever spelling is declared for it."""
+        return self.correction(answer)
+
     def names_in(self, label: str) -> Iterable[str]:
         """The label itself."""
         return (label,)

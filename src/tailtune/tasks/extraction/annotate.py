@@ -214,6 +214,25 @@ def prepare_row(
     return PreparedRow(text, annotation, changes + tuple(kinds))
 
 
+def raw_label(schema: ObjectSchema, answer: str) -> RawLabel:
+    """The label that a JSON object says.
+
+    Raises:
+        ValueError: It is no JSON object, or holds what the schema does not allow; all of it at once.
+    """
+    try:
+        found = json.loads(answer)
+        values = {name: _plain(value) for name, value in found.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{shown(answer, _SHOWN_CHARS)}: expected a JSON object: field → value ({error})") from None
+    values = {name: value for name, value in values.items() if value is not None}
+    strange = [name for name in values if name not in schema.names]
+    wrong = [f"no such field: {', '.join(strange)}"] if strange else _given_values(schema, values)[1]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return RawLabel(values=values)
+
+
 def spans_of(raw: RawRow[RawLabel]) -> tuple[Span, ...]:
     """The spans of a row, counted in characters whatever the file counts in."""
     if raw.label.unit != "utf16":

@@ -67,6 +67,10 @@ class ExtractionTask(Task):
         """Scrub the text, move the spans with it, and find the values that have no span."""
         return annotate.prepare_row(self.answers, raw, self.spec.curate.scrub_pii, changes)
 
+    def raw_label(self, answer: str) -> RawLabel:
+        """An object with values of the schema's fields, which curation then looks for in the text."""
+        return annotate.raw_label(self.answers, answer)
+
     def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""
         return tuple(label.values)

@@ -90,7 +90,7 @@ def test_replies_are_in_order_and_say_what_they_took(random_model: Path) -> None
 
 
 def test_company_in_a_batch_does_not_change_an_answer(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailtune.predictors.encoder.has_fast_bf16", lambda: False)
+    monkeypatch.setattr("tailtune.predictors.torch_encoder.has_fast_bf16", lambda: False)
     for temperature in (0.0, 1.0):
         together = opened(random_model, temperature=temperature, concurrency=5).ask(asks(5))
         alone = opened(random_model, temperature=temperature, concurrency=1)

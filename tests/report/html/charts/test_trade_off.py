@@ -52,3 +52,14 @@ def test_a_way_that_costs_nothing_stands_at_the_left_edge() -> None:
     free = Candidate(found[5].scored.model_copy(update={"usd_per_1000": 0.0}), "local")
     svg = str(trade_off([*found[6:], free], 0.93, "lm_strong"))
     assert dots(svg, "local")[0][0] == min(x for x, _, _ in dots(svg, "mark"))
+
+
+def test_long_prices_below_the_axis_do_not_run_into_each_other() -> None:
+    some = [candidate for candidate in candidates(Story.of(lives.tune())) if candidate.kind == "prompted"][-3:]
+    prices = (0.0000002, 0.0003, 0.0008)
+    found = [
+        Candidate(candidate.scored.model_copy(update={"usd_per_1000": price}), "local")
+        for candidate, price in zip(some, prices, strict=True)
+    ]
+    shown = re.findall(r">(\$[0-9.]+)<", str(trade_off(found, None, "")))
+    assert shown == ["$0.0000001", "$0.00001", "$0.001"]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
-from tailtune.tasks.extraction.heads import KIND, NOWHERE, Layout, score
-from tailtune.tasks.extraction.rungs import token_probe
-from tailtune.tasks.extraction.rungs.token_probe import FrozenStates, Item, Scale, fit_heads, items_of
-from tailtune.tasks.extraction.windows import pack
+from tailtune.tasks.extraction.heads import empty_heads, pack, score
+from tailtune.tasks.extraction.layout import KIND, NOWHERE, Layout
+from tailtune.tasks.extraction.rungs import token_probe_fitting
+from tailtune.tasks.extraction.rungs.token_probe import FrozenStates
+from tailtune.tasks.extraction.rungs.token_probe_fitting import Item, Scale, fit_heads, items_of
 from tasks.extraction.rungs.claims import ROWS, SCHEMA
 
 
@@ -39,9 +41,10 @@ def test_targets_are_tags_of_words_and_classes_of_fields(items: list[Item]) -> N
 def test_heads_learn_the_rows_they_are_given(states: FrozenStates, items: list[Item]) -> None:
     layout = Layout.of(SCHEMA)
     heads = fit_heads(layout, states, items, seed=1)
-    packed = pack([item.words for item in items])
+    rows = [item.words for item in items]
     with torch.inference_mode():
-        scores = score(heads, layout, states.of(packed), packed.present)
+        encoded = pad_sequence([torch.from_numpy(of_row) for of_row in states.of(rows)], batch_first=True)
+        scores = score(heads, layout, encoded, pack(rows).present)
     assert scores.tags is not None
     right = total = 0
     for at, item in enumerate(items):
@@ -53,15 +56,15 @@ def test_heads_learn_the_rows_they_are_given(states: FrozenStates, items: list[I
 
 
 def test_rows_are_taken_in_parts_that_fit_in_memory(items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_probe, "PART_WORDS", 100)
-    parts = list(token_probe._parts(range(len(items)), items))
+    monkeypatch.setattr(token_probe_fitting, "PART_WORDS", 100)
+    parts = list(token_probe_fitting._parts(range(len(items)), items))
     assert [at for part in parts for at in part] == list(range(len(items)))
     assert len(parts) > 5
     assert all(len(part) == 1 or sum(1 + len(items[at].tags) for at in part) <= 101 for part in parts)
 
 
 def test_several_parts_give_heads_too(states: FrozenStates, items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_probe, "PART_WORDS", 100)
+    monkeypatch.setattr(token_probe_fitting, "PART_WORDS", 100)
     heads = fit_heads(Layout.of(SCHEMA), states, items[:9], seed=1)
     assert all(bool(torch.isfinite(head).all()) and not head.requires_grad for head in heads.values())
 
@@ -71,7 +74,7 @@ def test_heads_on_standardised_states_are_folded_to_heads_on_states() -> None:
     layout = Layout.of(SCHEMA)
     states, present = 3 + 2 * torch.randn(2, 6, 16), torch.ones(2, 6, dtype=torch.bool)
     scale = Scale.of(list(states))
-    heads = {name: torch.randn_like(head) for name, head in layout.empty(16, 1, "cpu").items() if name != KIND}
+    heads = {name: torch.randn_like(head) for name, head in empty_heads(layout, 16, 1, "cpu").items() if name != KIND}
     learnt, folded = (
         score(heads, layout, scale(states), present),
         score(scale.folded(heads), layout, states, present),

@@ -122,7 +122,7 @@ def _axis(near: Sequence[Candidate]) -> tuple[Callable[[float], float], range]:
 
 
 def _upright(across: Callable[[float], float], powers: range) -> list[Markup]:
-    every = 1 if len(powers) <= 5 else 2
+    every = 1 if len(powers) <= (5 if powers[0] >= -5 else 4) else 2  # $0.000001 is as wide as two others
     parts = []
     for place, power in enumerate(powers):
         x = across(10.0**power)

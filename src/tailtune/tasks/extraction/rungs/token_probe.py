@@ -11,8 +11,7 @@ import numpy as np
 
 from tailtune.predictors.base import Embed, Floats
 from tailtune.predictors.encoder import EXPORTED, Stack, open_stack
-from tailtune.predictors.fine_tuned import served_encoder
-from tailtune.predictors.reading import encoder_path
+from tailtune.predictors.reading import encoder_path, served_encoder
 from tailtune.predictors.timing import timed
 from tailtune.tasks.extraction.layout import Layout, TokenStates, kinds_of, score_text
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, load_rung, save_rung

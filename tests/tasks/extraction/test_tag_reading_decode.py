@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailtune.tasks.extraction.heads import best_tags, is_legal
+from tailtune.tasks.extraction.tag_reading import best_tags, is_legal
 
 
 def legal(tags: tuple[int, ...]) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.heads import TagSet
+from tailtune.tasks.extraction.layout import TagSet
 from tailtune.tasks.extraction.windows import Windows
 
 TAGS = TagSet(("name", "amount", "item"))

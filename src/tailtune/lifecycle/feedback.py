@@ -1,0 +1,227 @@
+"""Right answers that people gave after the model had answered: how they come in, and how curation uses them.
+
+Rows are picked for feedback because somebody was not content, so they say nothing about how often the model is right:
+they go to train, never to dev or test. The same text in dev or test stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.core.records import Review
+from tailtune.lifecycle.corrections import CORRECTED, says_more
+from tailtune.predictors.prepare.clean import clean
+from tailtune.services import sources
+from tailtune.services.corrections import Correction, read_corrections
+from tailtune.services.near_duplicates import normal
+from tailtune.services.prediction_log import ReceivedFeedback
+from tailtune.services.sources import RawRow
+from tailtune.tasks.base import PreparedRow, Task
+from tailtune.tasks.use_case import UseCase
+
+_NEEDED, _OPTIONAL = ("label", "who"), ("request_id", "row", "text", "at")
+Texts = Callable[[str], Mapping[int, str | None]]
+"""Request id → the texts of its rows, by place; None where the log keeps no text, empty for an unknown request."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """One per curation: the texts that people labelled after the model had answered them.
+
+    Attributes:
+        rows: As rows of a file, in the order in which their texts first came.
+        by_form: Normal form of a text → the row, and when its label was given.
+        task: Of the use case; None where there is no feedback.
+    """
+
+    rows: Sequence[RawRow] = ()
+    by_form: Mapping[str, tuple[RawRow, str]] = field(default_factory=dict)
+    task: Task | None = None
+
+    @classmethod
+    def of(cls, case: UseCase, file: Path) -> Feedback:
+        """The feedback beside a use case's rows.
+
+        Args:
+            case: The use case.
+            file: Where it is kept; it may be missing.
+
+        Raises:
+            DataError: A line that is none, or a label that the use case does not allow; all at once.
+        """
+        shown = case.paths.project.shown(file)
+        if file.name in (case.spec.data.file, case.spec.data.test_file):
+            return cls()  # rows that happen to be called so
+        rows: dict[str, tuple[RawRow, str]] = {}
+        faults: list[Fault] = []
+        for sent in read_corrections(file, shown, f"tailtune check {case.name}"):
+            try:
+                label = case.task.raw_label(sent.label)
+            except ValueError as error:
+                faults.append(Fault(f"{shown}:{sent.line}", str(error)))
+                continue
+            rows[normal(sent.text)] = RawRow(sent.text, label, f"{file.name}:{sent.line}"), sent.at
+        if faults:
+            raise DataError(faults, f"tailtune feedback {case.name} --from FILE, with new labels of these texts")
+        return cls([row for row, _ in rows.values()], rows, case.task)
+
+    def apply(
+        self, form: str, given: RawRow, made: PreparedRow, review: Review, corrected_at: str
+    ) -> tuple[PreparedRow, Review]:
+        """A train row with the label that feedback on its text gave, and what a person made of the file's label.
+
+        Args:
+            form: Normal form of its text.
+            given: As it stands in the file.
+            made: As curation writes it, corrected already where a person corrected it.
+            review: What that person made of it.
+            corrected_at: When; empty where nobody has looked at it.
+        """
+        sent, at = self.by_form.get(form, (None, ""))
+        if sent is None or self.task is None or (review and moment(corrected_at) > moment(at)):
+            return made, review
+        cleaned, changes = clean(given.text)
+        relabelled = self.task.prepare_row(replace(given, label=sent.label), cleaned, changes)
+        if relabelled.reason:
+            return made, review
+        if relabelled.label == made.label:
+            return made, review or "confirmed"
+        return replace(relabelled, changes=(*relabelled.changes, CORRECTED)), "corrected"
+
+
+NO_FEEDBACK = Feedback()
+
+
+def moment(at: str) -> datetime:
+    """When an ISO 8601 stamp was; long ago for one that is none."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def receive(case: UseCase, file: Path, shown: str, texts: Texts) -> tuple[list[Correction], list[Correction]]:
+    """Read a file of right answers: request id (and row) or text, label, who, and when if that is known.
+
+    Args:
+        case: The use case.
+        file: CSV, JSONL or Parquet with the columns label and who, and request_id or text; row and at may be there.
+        shown: How faults name it.
+        texts: Looks up the texts of a request in the prediction log.
+
+    Returns:
+        All feedback of the use case from now on, and what of it is new or says something new.
+
+    Raises:
+        UsageError: The use case's own rows stand in the file that feedback is kept in.
+        DataError: No such request or label, no text, nobody named; all of it at once, with lines.
+    """
+    reader = _Reader(case, texts)
+    lines, faults = sources.records(
+        file, _NEEDED, _OPTIONAL, shown, f"correct the file, then: tailtune feedback {case.name} --from {shown}"
+    )
+    for line, values in lines:
+        words = {name: str(value if value is not None else "").strip() for name, value in values.items()}
+        try:
+            place = int(words["row"] or 0)
+        except ValueError:
+            faults.add(line, f"`row` is {words['row']}; expected the place of the text in its request, from 0")
+            continue
+        try:
+            reader.read(words["request_id"], place, words["text"], words["label"], words["who"], words["at"])
+        except ValueError as error:
+            faults.add(line, str(error))
+    faults.raise_any()
+    return reader.result()
+
+
+def receive_sent(
+    case: UseCase, sent: Sequence[ReceivedFeedback], texts: Texts
+) -> tuple[list[Correction], list[Correction], dict[int, str]]:
+    """Read what people sent to the server.
+
+    Returns:
+        All feedback from now on, what of it is new, and number of a right answer → why it cannot be used.
+
+    Raises:
+        UsageError: The use case's own rows stand in the file that feedback is kept in.
+    """
+    reader, refused = _Reader(case, texts), dict[int, str]()
+    for each in sent:
+        at = datetime.fromtimestamp(each.at_us / 1e6, UTC).isoformat(timespec="seconds")
+        try:
+            reader.read(each.request_id or "", each.row, each.text or "", each.label, each.who, at)
+        except ValueError as error:
+            refused[each.id] = str(error)
+    return *reader.result(), refused
+
+
+class _Reader:
+    """One per intake: finds the text that each right answer is about; a text's latest answer counts.
+
+    Raises:
+        UsageError: The use case's own rows stand in the file that feedback is kept in.
+        DataError: What was kept before cannot be read.
+    """
+
+    def __init__(self, case: UseCase, texts: Texts) -> None:
+        kept, self._case, self._texts = case.paths.feedback, case, texts
+        shown = case.paths.project.shown(kept)
+        if kept.name in (case.spec.data.file, case.spec.data.test_file):
+            raise UsageError(f"{shown} holds rows; expected feedback there", "rename it")
+        self._before = {each.id: each for each in read_corrections(kept, shown, f"tailtune check {case.name}")}
+        self._now = dict(self._before)
+        self._stamp = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str) -> None:
+        """Take in a right answer.
+
+        Raises:
+            ValueError: Why it cannot be used, in words.
+        """
+        task = self._case.task
+        if not who:
+            raise ValueError("`who` is empty; expected the name of the person who knows the right answer")
+        raw = task.raw_label(label)
+        text = text or self._logged(request_id, row)
+        made = task.prepare_row(RawRow(text, raw, ""), clean(text)[0], ())
+        if made.reason:
+            raise ValueError(f"{made.reason.replace('_', ' ')}: {made.detail}")
+        if not made.text:
+            raise ValueError("no text is left after cleaning")
+        id_ = hashlib.sha256(normal(made.text).encode()).hexdigest()[:16]
+        spelt = str(made.label) if isinstance(made.label, str) else label
+        answer = Correction(id_, made.text, spelt, who, at or self._stamp)
+        before = self._now.get(id_)
+        if before is None or moment(before.at) <= moment(answer.at):
+            self._now[id_] = answer
+
+    def _logged(self, request_id: str, row: int) -> str:
+        if not request_id:
+            raise ValueError("neither request_id nor text; expected one of them, to know what the answer is about")
+        rows, log = self._texts(request_id), self._case.spec.serve.log
+        if not rows:
+            raise ValueError(
+                f"the prediction log has no request {request_id}; rows are deleted after {log.keep_days} days "
+                "(serve.log.keep_days); expected the text itself"
+            )
+        if row not in rows:
+            raise ValueError(f"request {request_id} has no row {row}; expected one of {', '.join(map(str, rows))}")
+        text = rows[row]
+        if text is None:
+            raise ValueError(
+                f"request {request_id}: its text was not kept (serve.log.text is {log.text}), and a hash cannot be "
+                "turned back; expected the text itself"
+            )
+        return text
+
+    def result(self) -> tuple[list[Correction], list[Correction]]:
+        """All feedback, and what of it is new or says something new."""
+        fresh = [each for id_, each in self._now.items() if says_more(each, self._before.get(id_))]
+        return list(self._now.values()), fresh
