@@ -10,7 +10,7 @@ import pytest
 
 from cli.checkout import Cli
 from tailtune.config.settings import Settings
-from tailtune.services.prediction_log import LoggedPrediction, Spool
+from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Spool
 
 NOW_US = time.time_ns() // 1000
 
@@ -62,6 +62,24 @@ def test_what_was_not_logged_is_shown(cli: Cli, tmp_path: Path) -> None:
     assert spool.append([row(3)])
     out = cli("log", "first").out
     assert "3 rows answered: 1 stored · 2 not logged" in out
+
+
+def test_a_challenger_in_the_shadow_is_compared_with_the_champion(cli: Cli) -> None:
+    assert "In the shadow" not in cli("log", "first").out
+    answers = [("billing", "billing"), ("billing", "login"), ("login", "login"), (None, None)] * 5
+    rows = [row(number, answer=ours) for number, (ours, _) in enumerate(answers)]
+    rows += [row(number, answer=theirs, version="4", route="shadow") for number, (_, theirs) in enumerate(answers)]
+    logged(cli, *rows)
+    spool = Spool(Settings().spool_folder(cli.paths) / "first")
+    for number, label in ((0, "refund"), (0, "billing"), (1, "login"), (5, "login")):
+        assert spool.append_feedback(LoggedFeedback(NOW_US, "first", label, "ada", f"req-{number}"))
+    spool.close()
+    lines = cli("log", "first").out.splitlines()
+    (found,) = (line for line in lines if line.split()[:2] == ["v4", "v3"])
+    assert found.split()[2] == "20"
+    assert "75.0 % (" in found
+    assert "33.3 % (" in found and "100.0 % (" in found, "of two answers that people sent the last one counts"
+    assert "+66.7 points" in found
 
 
 @pytest.mark.parametrize("address", ["mysql://u:geheim@h/x", "nonsense"])

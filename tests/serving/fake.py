@@ -181,7 +181,7 @@ async def server(
         spending = DailySpending(plan.state / "spending.json", plan.max_usd_per_day)
     gateway = None if plan.upstream is None else Gateway(plan.upstream, spending, plan.limits.passing)
     spool = Spool(plan.spool)
-    service = Service(plan, versions, gateway, None, spool, counters)  # type: ignore[arg-type]
+    service = Service(plan, versions, gateway, spending, spool, counters)  # type: ignore[arg-type]
 
     async def close() -> None:
         return None

@@ -23,7 +23,10 @@ class FakeRegistry:
         self.dead, self.damaged = False, set[str]()
         self.fetched: list[str] = []
         self.now, self.folder = 0.0, folder
-        self.registry = Registry("sqlite://x", "inbox", {"champion": "champion", "challenger": "next"}, folder)
+        (folder / "mlflow.db").touch()
+        self.registry = Registry(
+            f"sqlite:///{folder / 'mlflow.db'}", "inbox", {"champion": "champion", "challenger": "next"}, folder
+        )
 
     def find(self, uri: str, model: str, alias: str) -> StoredVersion | None:
         if self.dead:
@@ -119,6 +122,18 @@ def test_a_challenger_that_is_damaged_does_not_hold_up_the_champion(made: FakeRe
     made.aliases = {"champion": "2", "next": "9"}
     following.look()
     assert made.named() == {"champion": "2"}
+
+
+def test_a_store_that_has_gone_is_no_alias_that_was_taken_away(made: FakeRegistry) -> None:
+    following, made.aliases = made.follower(), {"champion": "1"}
+    following.look()
+    made.aliases = {}
+    (made.folder / "mlflow.db").rename(made.folder / "away")
+    following.look()
+    assert (made.named(), "has gone" in following.problem) == ({"champion": "1"}, True)
+    (made.folder / "away").rename(made.folder / "mlflow.db")
+    following.look()
+    assert (made.named(), following.problem) == ({}, "")
 
 
 def test_files_that_are_gone_are_fetched_again(made: FakeRegistry) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tailtune.serving.processes import Workers
 
@@ -56,7 +56,7 @@ def test_one_that_ends_at_once_is_started_later_and_later() -> None:
         if running is not None and tended.workers._began[0] == now:
             starts.append(now)
         assert len(tended.ended) - before <= 1
-    pauses = [after - before for before, after in itertools.pairwise(starts)]
+    pauses = [after - before for before, after in pairwise(starts)]
     assert pauses == [2, 3, 5, 9, 17, 31], "it is looked at once a second: 1, 2, 4, 8, 16, 30 s after it was found"
 
 

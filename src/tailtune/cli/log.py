@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from tailtune.cli.shadow import compared
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError
@@ -48,6 +49,7 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
             address=log.shown.replace(f"{paths.root}/", ""),
             size_bytes=log.size_bytes(),
             keep_days=case.spec.serve.log.keep_days,
+            compared=[compared(counts) for counts in log.shadowed(use_case, since_us)],
         )
     PrintableConsole().print(logged(view))
 

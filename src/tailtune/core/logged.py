@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailtune.core.money import Usd
+from tailtune.core.records import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,41 @@ class DayCount:
     mean_ms: float | None
     usd: Usd
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowCount:
+    """One per pair of versions that answered the same rows, one of them unseen.
+
+    Attributes:
+        challenger: The version whose answers nobody got.
+        champion: The version that answered.
+        rows: Rows that both answered.
+        agreed: Rows among them with the same answer.
+        judged: Of rows whose right answer people sent: that answer, the champion's, the challenger's.
+    """
+
+    challenger: str
+    champion: str
+    rows: int
+    agreed: int
+    judged: tuple[tuple[str, str | None, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One per pair of versions: what is known of the challenger before any alias moves.
+
+    Attributes:
+        counts: What was counted.
+        agreement: Share of rows with the same answer.
+        champion: Its share of right answers, of the rows whose right answer is known; None without such rows.
+        challenger: The same of the challenger.
+        gained: challenger − champion, on the same rows; None without such rows.
+    """
+
+    counts: ShadowCount
+    agreement: Estimate
+    champion: Estimate | None = None
+    challenger: Estimate | None = None
+    gained: Estimate | None = None

@@ -145,7 +145,8 @@ class App:
         if found is not None:
             return found
         if path in self._known:
-            raise RefusedError(405, "method", f"{path} is not asked by {method}")
+            known = next(each.method for each in self.paths if each.path == path)
+            raise RefusedError(405, "method", f"{path} is asked by {known}, not {method}", headers={"allow": known})
         raise RefusedError(404, "not_found", f"{path[:100]}: no such path; /docs lists them")
 
     def _client(self, path: Path, headers: Mapping[str, str]) -> str:
@@ -158,7 +159,8 @@ class App:
             return ""
         client = self._tokens.client(headers.get("authorization"))
         if client is None:
-            raise RefusedError(401, "token", "expected `authorization: Bearer …` with a token of `tailtune token add`")
+            expected = "expected `authorization: Bearer …` with a token of `tailtune token add`"
+            raise RefusedError(401, "token", expected, headers={"www-authenticate": "Bearer"})
         return client
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:

@@ -18,11 +18,15 @@ class RefusedError(Exception):
         code: One word for programs.
         message: What is wrong and what was expected.
         retry_s: When to try again, seconds; None where that helps nothing.
+        headers: Besides.
     """
 
-    def __init__(self, status: int, code: str, message: str, retry_s: int | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, retry_s: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.retry_s = status, code, message, retry_s
+        self.headers = headers or {}
 
 
 class AskedRow(BaseModel):

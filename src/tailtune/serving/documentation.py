@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -13,12 +13,22 @@ from pydantic import BaseModel
 from tailtune.serving.plan import ServerPlan
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
-h2{font-size:1.05rem;margin:2rem 0 .2rem}code,pre{font:14px/1.45 ui-monospace,monospace}
-pre{background:#f4f5f7;padding:.7rem;overflow-x:auto;border-radius:6px}
-.verb{display:inline-block;min-width:3.2rem;font-weight:600}table{border-collapse:collapse;width:100%}
-td{vertical-align:top;padding:.25rem .6rem .25rem 0;border-top:1px solid #e3e5e8}td:first-child{white-space:nowrap}
-@media(max-width:480px){td{display:block;border:0;padding:0}td:first-child{border-top:1px solid #e3e5e8}}
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--box:#f6f8fa;--accent:#0b6b53}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa4af;--line:#30363d;--box:#161b22;--accent:#4cc9a4}
+body{background:#0d1117}}
+*{box-sizing:border-box}body{font:16px/1.55 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:2rem 1rem 4rem;
+color:var(--ink)}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .4rem}p{margin:.3rem 0 .7rem}a{color:var(--accent)}
+h2{font-size:1.15rem;margin:2.4rem 0 .3rem;padding-top:1rem;border-top:1px solid var(--line)}
+code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}h2 code{font-size:1em}
+pre{background:var(--box);border:1px solid var(--line);border-radius:8px;padding:.75rem .9rem;
+overflow-x:auto;margin:.5rem 0}
+.soft{color:var(--soft)}.verb{font-size:.75rem;font-weight:700;letter-spacing:.04em;color:var(--accent);
+border:1px solid;border-radius:5px;padding:.12rem .4rem;margin-right:.5rem;vertical-align:.12em}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}td{vertical-align:top;padding:.35rem .8rem .35rem 0;
+border-top:1px solid var(--line)}tr:first-child td{border-top:0}td:first-child{white-space:nowrap;width:13rem}
+@media(max-width:560px){body{padding-top:1.2rem}td{display:block;border:0;padding:0;width:auto!important}
+td:first-child{border-top:1px solid var(--line);padding-top:.4rem}tr:first-child td{border-top:0}td:last-child{
+padding-bottom:.4rem}}
 """
 
 
@@ -76,6 +86,9 @@ def document(plan: ServerPlan, paths: Sequence[Documented]) -> dict[str, Any]:
 @cache
 def _document(use_case: str, paths: tuple[tuple[str, str, str, type | None, type | None, bool], ...]) -> dict[str, Any]:
     from fastapi import FastAPI
+    from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+    content: Mapping[str, type[Response]] = {"/docs": HTMLResponse, "/metrics": PlainTextResponse}
 
     api = FastAPI(title=f"{use_case}, served by TailTune", version="1", docs_url=None, redoc_url=None)
     refusals: dict[int | str, dict[str, Any]] = {
@@ -89,6 +102,7 @@ def _document(use_case: str, paths: tuple[tuple[str, str, str, type | None, type
             summary=summary,
             response_model=answer,
             status_code=202 if path == "/feedback" else 200,
+            response_class=content.get(path, JSONResponse),
             responses=({} if is_open else refusals) if body else ({} if is_open else {401: refusals[401]}),
         )
     found: dict[str, Any] = api.openapi()
@@ -114,32 +128,67 @@ def _route(body: type | None) -> Any:
 
 def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:
     """The same for people: one page that loads nothing from anywhere."""
-    parts = [_section(path, plan) for path in paths]
-    title = f"{plan.use_case}, served by TailTune"
+    name = html.escape(plan.use_case)
+    to_post = "".join(_section(path, plan) for path in paths if path.body)
+    to_get = _table((f"{path.method} {path.path}", path.summary) for path in paths if not path.body)
+    refusals = _table((str(status), why) for status, why in _ERRORS.items())
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style><h1>{html.escape(title)}</h1>"
-        f'<p>For programs: <a href="openapi.json">openapi.json</a></p>{"".join(parts)}</html>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{name}, served by TailTune</title><style>{_STYLE}</style><h1>{name}</h1>"
+        f'<p class="soft">Served by TailTune. {_about(plan)} In the examples, <code>$URL</code> is its address. '
+        'For programs: <a href="openapi.json">openapi.json</a></p>'
+        f"{to_post}<h2>To look at</h2>{to_get}<h2>Refusals</h2>"
+        "<p>As JSON, in the form that OpenAI's clients read: "
+        '<code>{"error": {"message", "type", "code", "param"}}</code>.</p>'
+        f"{refusals}</html>"
     )
+
+
+def _about(plan: ServerPlan) -> str:
+    """Who may ask, and what."""
+    limits = plan.limits
+    token = "Requests need <code>authorization: Bearer …</code>. " if plan.tokens else ""
+    passes = f"What no version answers goes to {html.escape(plan.upstream.name)}. " if plan.upstream else ""
+    most = f"{limits.rows:,} texts of {limits.text_chars:,} characters and {limits.body_bytes // 1024:,} KiB"
+    return f"{token}{passes}A request holds at most {most}."
 
 
 def _section(path: Documented, plan: ServerPlan) -> str:
-    rows = [
-        f"<tr><td><code>{html.escape(name)}</code></td><td>{html.escape(field.description or '')}</td></tr>"
-        for name, field in (getattr(path.body, "model_fields", {}) if path.body else {}).items()
-    ]
-    table = f"<table>{''.join(rows)}</table>" if rows else ""
-    example = _EXAMPLES.get(path.path)
-    shown = f"<pre>{html.escape(json.dumps(example, ensure_ascii=False))}</pre>" if example else ""
+    fields = getattr(path.body, "model_fields", {})
+    table = _table((name, field.description) for name, field in fields.items() if field.description)
+    body = json.dumps(_EXAMPLES[path.path](plan), ensure_ascii=False)
+    token = "-H 'authorization: Bearer …' " if plan.tokens else ""
+    command = f"curl $URL{path.path} {token}-H 'content-type: application/json' \\\n  -d '{body}'"
     return (
-        f'<h2><span class="verb">{path.method}</span> <code>{html.escape(path.path)}</code></h2>'
-        f"<p>{html.escape(path.summary)}</p>{shown}{table}"
+        f'<h2><span class="verb">{path.method}</span><code>{html.escape(path.path)}</code></h2>'
+        f"<p>{html.escape(path.summary)}</p><pre>{html.escape(command)}</pre>{table}"
     )
 
 
-_EXAMPLES: Mapping[str, Any] = {
-    "/predict": {"text": "I was charged twice"},
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "I was charged twice"}]},
-    "/invocations": {"dataframe_records": [{"text": "I was charged twice"}]},
-    "/feedback": {"request_id": "…", "label": "billing", "who": "ada"},
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    lines = (f"<tr><td><code>{html.escape(name)}</code></td><td>{_worded(text)}</td></tr>" for name, text in rows)
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _worded(text: str) -> str:
+    """Words for a page: what stands in backticks is code."""
+    pieces = html.escape(text, quote=False).split("`")
+    return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+_EXAMPLES: Mapping[str, Callable[[ServerPlan], Any]] = {
+    "/predict": lambda _: {"text": "I was charged twice"},
+    "/v1/chat/completions": lambda plan: {
+        "model": plan.use_case,
+        "messages": [
+            {"role": "user", "content": (plan.text_from or "{text}").replace("{text}", "I was charged twice")}
+        ],
+    },
+    "/invocations": lambda _: {"dataframe_records": [{"text": "I was charged twice"}]},
+    "/feedback": lambda plan: {
+        "request_id": "…",
+        "label": "billing" if plan.task == "classification" else {"amount": 3},
+        "who": "ada",
+    },
 }

@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Event
 
 from tailtune.core.digests import folder_digest
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import ServiceError, TailTuneError
+from tailtune.services.mlflow.address import SQLITE
 from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.lookup import StoredVersion, find
 from tailtune.serving.current import Named, Role, read_current, write_current
@@ -96,6 +97,8 @@ class Follower:
 
     def _look(self, role: Role, alias: str) -> None:
         stored = find(self._registry.uri, self._registry.model, alias)
+        if stored is None and role in self._named:
+            self._require_store()
         if stored is None:
             if self._named.pop(role, None) is not None or role not in self._seen:
                 log.info("%s: no version has the alias %s", role, alias)
@@ -103,6 +106,16 @@ class Follower:
             self._named[role] = Named(stored.version, str(self._fetched(role, stored)))
             log.info("%s: version %s has the alias %s", role, stored.version, alias)
         self._seen[role] = stored  # only now: files that could not be fetched are tried again
+
+    def _require_store(self) -> None:
+        """A store whose file has gone names nothing, which is not the same as an alias that was taken away.
+
+        Raises:
+            ServiceError: It has gone.
+        """
+        uri = self._registry.uri
+        if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+            raise ServiceError(f"{uri}: the store has gone", "put it back; what answers goes on meanwhile")
 
     def _is_kept(self, role: Role) -> bool:
         """Whether a version's files are still there, for a worker that has to start again; they count as used."""

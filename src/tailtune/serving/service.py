@@ -96,10 +96,8 @@ def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
 def as_error(error: RefusedError) -> Outgoing:
     """A refusal, in the form that OpenAI's clients read."""
     body = {"error": {"message": error.message, "type": "tailtune", "code": error.code, "param": None}}
-    headers = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
-    if error.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    return as_json(body, error.status, headers)
+    retry = {} if error.retry_s is None else {"retry-after": str(error.retry_s)}
+    return as_json(body, error.status, {**retry, **error.headers})
 
 
 class Service:
@@ -185,8 +183,8 @@ class Service:
         text, loaded = self._text_from(body), self._versions.get("champion")
         if text is None or loaded is None or body.asks_for_more:
             return await self._pass(request, body, text)
-        row = AskedRow(text=text, metadata=body.metadata or {})
-        (prediction,) = await self._predicted(request, loaded, [row])
+        asked_row = AskedRow(text=text, metadata=body.metadata or {})
+        (prediction,) = await self._predicted(request, loaded, [asked_row])
         content = content_of(prediction, body.response_format)
         if content is None:
             return await self._pass(request, body, text)
@@ -197,7 +195,7 @@ class Service:
             outgoing = Outgoing(200, stream, headers | _names(request, loaded))
         else:
             outgoing = as_json(whole, headers=_names(request, loaded))
-        self._keep(request, loaded, [prediction], [row], body.user)
+        self._keep(request, loaded, [prediction], [asked_row], body.user)
         return outgoing
 
     async def models(self, request: Incoming) -> Outgoing:
@@ -230,12 +228,6 @@ class Service:
         self._counters.feedback.inc()
         return as_json({"kept": True}, 202)
 
-    def _spent(self) -> RefusedError:
-        limit = self._plan.max_usd_per_day
-        return RefusedError(
-            503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
-        )
-
     def _label(self, body: FeedbackBody) -> str:
         """A right answer as it is kept.
 
@@ -259,6 +251,12 @@ class Service:
                 422, "unknown_label", f"label: {unknown[:80]!r} is none of {len(fields)} declared fields"
             )
         return json.dumps(label, ensure_ascii=False)
+
+    def _spent(self) -> RefusedError:
+        limit = self._plan.max_usd_per_day
+        return RefusedError(
+            503, "spent", f"serve.max_usd_per_day ${limit:g} is spent; it begins anew at midnight UTC", 3600
+        )
 
     def _champion(self) -> Loaded:
         loaded = self._versions.get("champion")

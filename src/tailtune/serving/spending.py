@@ -62,10 +62,11 @@ class DailySpending:
             if cost is not None and day == reserved.day:
                 self._write(day, max(0.0, spent - reserved.usd + cost))
 
-    def add(self, cost: Usd | None) -> None:
-        """Count what was spent without a reservation; an unknown cost adds nothing."""
+    def add(self, usd: Usd | None) -> None:
+        """Count what was spent without a reservation; nothing where it is not known."""
         with suppress(OSError), self._locked() as (day, spent):
-            self._write(day, spent + (cost or 0.0))
+            if usd is not None:
+                self._write(day, spent + usd)
 
     @property
     def is_spent(self) -> bool:

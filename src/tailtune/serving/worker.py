@@ -9,8 +9,6 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +30,6 @@ def main(plan_file: str, descriptor: int) -> None:
 
     sys.setswitchinterval(0.0005)  # the thread that answers must not wait 5 ms for the one that reads requests
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     plan = ServerPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
     parent = os.getppid()
 
@@ -55,13 +52,6 @@ def main(plan_file: str, descriptor: int) -> None:
     )
     # The socket itself, not its number: uvicorn would take it for a UNIX socket, and leave Nagle's algorithm on.
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
-
-
-def _end_with(parent: int) -> None:
-    """End when the supervisor is gone, however it ended: a worker alone would follow no registry and keep the port."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def build(plan: ServerPlan) -> App:

@@ -14,18 +14,21 @@ from tailtune.services.mlflow.registry import Logged
 MODEL = "support-tickets"
 
 
-def register(tracker: Tracker, predictor: Path, alias: str | None = None, before: bool = False) -> tuple[str, Path]:
+def register(
+    tracker: Tracker, predictor: Path, alias: str | None = None, before: bool = False, model: str = MODEL
+) -> tuple[str, Path]:
     """Put a version there as registering leaves it; returns its number, and the folder of its model's files.
 
     Args:
         tracker: Of the store.
         predictor: The folder of its predictor.
         alias: What it is called.
+        model: Its name.
         before: Whether it is one of before: with a package `tailtune`, and without a digest of its predictor.
     """
     client = tracker.client
-    run_id = tracker.open_run("register", MODEL)
-    logged = client.create_logged_model(tracker.experiment_id, MODEL, source_run_id=run_id)
+    run_id = tracker.open_run("register", model)
+    logged = client.create_logged_model(tracker.experiment_id, model, source_run_id=run_id)
     folder = local_folder(logged.artifact_location)
     is_local = folder is not None
     folder = folder or predictor.with_name(f"{logged.model_id}-to-upload")
@@ -39,7 +42,7 @@ def register(tracker: Tracker, predictor: Path, alias: str | None = None, before
     if not is_local:
         client.log_model_artifacts(logged.model_id, str(folder))
     tags |= {} if before else {PREDICTOR_FILES: folder_digest(predictor)}
-    made = registry.create(tracker, MODEL, Logged(run_id, logged.model_id, tags), {}, "")
+    made = registry.create(tracker, model, Logged(run_id, logged.model_id, tags), {}, "")
     if alias:
-        client.set_registered_model_alias(MODEL, alias, made.version)
+        client.set_registered_model_alias(model, alias, made.version)
     return made.version, folder

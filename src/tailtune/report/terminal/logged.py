@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tailtune.core.logged import DayCount, LogCounts
-from tailtune.report.numbers import count, counted, milliseconds, share, usd
+from tailtune.core.logged import Comparison, DayCount, LogCounts
+from tailtune.report.numbers import count, counted, milliseconds, points_with_interval, share, usd, with_interval
 from tailtune.report.terminal.drawing import Whole, heading
 
 _NOTHING = "–"
@@ -35,6 +35,7 @@ class LogView:
         address: Of the store, without its password.
         size_bytes: Room that the store takes.
         keep_days: Days after which rows are deleted.
+        compared: Challengers beside the versions that answered.
     """
 
     use_case: str
@@ -45,6 +46,7 @@ class LogView:
     address: str
     size_bytes: int
     keep_days: int
+    compared: Sequence[Comparison] = ()
 
 
 def logged(view: LogView) -> RenderableType:
@@ -60,7 +62,9 @@ class _Logged:
         view, width = self.view, min(options.max_width, 140)
         parts: list[RenderableType] = [heading("Prediction log", f"{view.use_case}: {_where(view.counts)}")]
         if view.days or view.not_logged:
-            parts += [Padding(_days(view), (0, 0, 1, 2)), heading("Last answers", "times are UTC")]
+            parts += [Padding(_days(view), (0, 0, 1, 2))]
+            parts += list(_shadow(view.compared))
+            parts += [heading("Last answers", "times are UTC")]
         parts += [Padding(_last(view.last, width), (0, 0, 1, 2))] if view.last else []
         size = f"{view.size_bytes / 1e6:,.1f} MB"
         parts.append(Text(f"{view.address}  {size}; rows are deleted after {counted(view.keep_days, 'day')}", "dim"))
@@ -87,6 +91,31 @@ def _days(view: LogView) -> Table:
         table.add_row("" if cells[0] == before else cells[0], *cells[1:])
         before = cells[0]
     return table
+
+
+def _shadow(compared: Sequence[Comparison]) -> Iterator[RenderableType]:
+    """How challengers compare with the versions that answered; 95 % intervals."""
+    if not compared:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    names = ("challenger", "champion", "rows", "same answer", "judged", "champion right")
+    for name in (*names, "challenger right", "difference"):
+        table.add_column(name, justify="left" if name in ("challenger", "champion") else "right", overflow="fold")
+    for each in compared:
+        counts, judged = each.counts, (each.champion, each.challenger)
+        table.add_row(
+            f"v{counts.challenger}",
+            f"v{counts.champion}",
+            count(counts.rows),
+            with_interval(each.agreement),
+            count(len(counts.judged)) if counts.judged else _NOTHING,
+            *(_NOTHING if estimate is None else with_interval(estimate) for estimate in judged),
+            _NOTHING if each.gained is None else points_with_interval(each.gained),
+        )
+    yield heading(
+        "In the shadow", "the challenger answered the same rows, unseen; judged: people sent the right answer"
+    )
+    yield Padding(table, (0, 0, 1, 2))
 
 
 def _day(found: DayCount) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
+    case,
     create_engine,
     delete,
     event,
@@ -30,7 +31,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tailtune.core.errors import ServiceError, UsageError
-from tailtune.core.logged import DayCount, LogCounts
+from tailtune.core.logged import DayCount, LogCounts, ShadowCount
 from tailtune.core.private import private_file, private_folder
 from tailtune.core.secrets import without_password
 from tailtune.services.prediction_log.lines import DAY_US, Batch, day_of
@@ -223,6 +224,40 @@ class PredictionLog:
         )
         with self._reading() as connection:
             return {int(row): found for row, found in connection.execute(query.order_by(PREDICTION.c.id))}
+
+    def shadowed(self, use_case: str, since_us: int = 0) -> list[ShadowCount]:
+        """What challengers answered beside the versions that clients heard, by pair of versions.
+
+        Limit: where clients name several requests alike, each answer is compared with each.
+        """
+        ours, theirs = PREDICTION.alias("ours"), PREDICTION.alias("theirs")
+        same = and_(*(ours.c[name] == theirs.c[name] for name in ("use_case", "request_id", "row")))
+        both = theirs.join(ours, same)
+        of = (
+            theirs.c.use_case == use_case,
+            theirs.c.at_us >= since_us,
+            theirs.c.route == "shadow",
+            ours.c.route == "model",
+        )
+        agreed = case((func.coalesce(ours.c.answer, "") == func.coalesce(theirs.c.answer, ""), 1), else_=0)
+        pair = (theirs.c.version, ours.c.version)
+        sums = select(*pair, func.count(), func.sum(agreed)).select_from(both).where(*of).group_by(*pair)
+        named = and_(*(FEEDBACK.c[name] == ours.c[name] for name in ("use_case", "request_id", "row")))
+        judged = select(*pair, ours.c.id, FEEDBACK.c.label, ours.c.answer, theirs.c.answer)
+        judged = judged.select_from(both.join(FEEDBACK, named)).where(*of).order_by(FEEDBACK.c.id)
+        with self._reading() as connection:
+            last = {(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in connection.execute(judged)}
+            counted = connection.execute(sums).all()
+        return [
+            ShadowCount(
+                challenger=str(challenger),
+                champion=str(champion),
+                rows=int(rows),
+                agreed=int(alike),
+                judged=tuple(values for key, values in last.items() if key[:2] == (challenger, champion)),
+            )
+            for challenger, champion, rows, alike in sorted(counted, key=lambda found: (str(found[1]), str(found[0])))
+        ]
 
     def feedback(self, use_case: str) -> list[ReceivedFeedback]:
         """Right answers that people sent and nobody has taken in yet, oldest first."""
