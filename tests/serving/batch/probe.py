@@ -11,8 +11,8 @@ from worlds.once import once
 
 from tailtune.predictors.bert import load_bert
 from tailtune.predictors.encoder import Encoder
-from tailtune.predictors.fine_tuned import ENCODER
 from tailtune.predictors.onnx_graph import Source, export
+from tailtune.predictors.reading import ENCODER
 from tailtune.tasks import saved
 from tailtune.tasks.classification.rungs import ClassifyContext
 
