@@ -95,6 +95,7 @@ def test_a_winner_must_keep_the_latency_target() -> None:
     won, final = judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.01), targets=fast)
     assert (won.yes, final.verdict) == (False, "stay")
     assert "is better (+1.0 points (+0.5 to +2.0), p = 0.021) but its p99 10.01 ms misses 10 ms;" in won.reason
+    assert "a latency target of 10.1 ms or more: the fine-tune wins" in final.would_change
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=10.0), targets=fast)[0].yes
     assert judged(measured(gap(0.01, 0.005, 0.02), tuned_ms=1e9))[0].yes
 

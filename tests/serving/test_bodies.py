@@ -88,8 +88,8 @@ def test_one_text_or_several_but_not_both(value: dict[str, Any]) -> None:
 
 def test_several_texts_have_metadata_of_their_own() -> None:
     body = PredictBody.model_validate({"rows": [{"text": "a", "metadata": {"x": 1}}, {"text": "b"}]})
-    assert [row.metadata for row in body.asked] == [{"x": 1}, {}]
-    assert PredictBody.model_validate({"text": "", "metadata": {"x": 1}}).asked[0].metadata == {"x": 1}
+    assert [row.metadata for row in body.all_rows] == [{"x": 1}, {}]
+    assert PredictBody.model_validate({"text": "", "metadata": {"x": 1}}).all_rows[0].metadata == {"x": 1}
 
 
 @pytest.mark.parametrize(

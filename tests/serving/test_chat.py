@@ -78,8 +78,8 @@ def test_what_only_a_language_model_has_is_seen(more: dict[str, Any], asks: bool
 
 
 def test_everything_that_clients_may_leave_empty_is_taken() -> None:
-    asked = body(USER, stream=None, user=None, metadata=None, n=None, max_tokens=None, response_format=None)
-    assert not asked.asks_for_more and asked.most_tokens is None
+    plain = body(USER, stream=None, user=None, metadata=None, n=None, max_tokens=None, response_format=None)
+    assert not plain.asks_for_more and plain.most_tokens is None
     assert body(USER, max_tokens=5, n=3).most_tokens == 15
 
 

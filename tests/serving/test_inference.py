@@ -43,10 +43,10 @@ def run(scenario: Callable[[Gated, Line[str]], object], limit: int = 100) -> Gat
 
 def test_texts_are_answered_in_the_order_in_which_they_came() -> None:
     async def scenario(answer: Gated, line: Line[str]) -> None:
-        asked = [asyncio.create_task(line.ask([str(number)], 10)) for number in range(20)]
+        waiting = [asyncio.create_task(line.ask([str(number)], 10)) for number in range(20)]
         await until(lambda: line.waiting == 20)
         answer.gate.set()
-        assert await asyncio.gather(*asked) == [[str(number)] for number in range(20)]
+        assert await asyncio.gather(*waiting) == [[str(number)] for number in range(20)]
 
     assert run(scenario).seen == [str(number) for number in range(20)]
 
@@ -131,7 +131,7 @@ def test_nobody_answers_a_client_that_has_gone() -> None:
 
 def test_closing_answers_what_waits_and_takes_no_more() -> None:
     async def scenario(answer: Gated, line: Line[str]) -> None:
-        asked = [asyncio.create_task(line.ask([str(number)] * (2 * TURN_ROWS), 10)) for number in range(3)]
+        waiting = [asyncio.create_task(line.ask([str(number)] * (2 * TURN_ROWS), 10)) for number in range(3)]
         await until(lambda: line.waiting == 6 * TURN_ROWS)
         closing = asyncio.create_task(asyncio.to_thread(line.close))
         await until(lambda: not line._open)
@@ -139,7 +139,7 @@ def test_closing_answers_what_waits_and_takes_no_more() -> None:
             await line.ask(["more"], 10)
         answer.gate.set()
         await closing
-        assert [len(answers) for answers in await asyncio.gather(*asked)] == [2 * TURN_ROWS] * 3
+        assert [len(answers) for answers in await asyncio.gather(*waiting)] == [2 * TURN_ROWS] * 3
 
     run(scenario)
 

@@ -86,22 +86,22 @@ def client(server: Served) -> openai.OpenAI:
 def test_the_official_client_gets_its_labels_unchanged(served: Served) -> None:
     expected = served.predict("charged twice").json()["answers"][0]["answer"]
     asking: Any = {"model": NAME, "messages": [{"role": "user", "content": "charged twice"}]}
-    with client(served) as asked:
-        assert [model.id for model in asked.models.list()] == [NAME]
-        completion = asked.chat.completions.create(**asking)
+    with client(served) as openai:
+        assert [model.id for model in openai.models.list()] == [NAME]
+        completion = openai.chat.completions.create(**asking)
         assert completion.choices[0].message.content == expected
         assert completion.choices[0].finish_reason == "stop"
         assert completion.usage is not None and completion.usage.prompt_tokens > 2
-        found = asked.chat.completions.create(**asking, response_format={"type": "json_object"})
+        found = openai.chat.completions.create(**asking, response_format={"type": "json_object"})
         assert json.loads(found.choices[0].message.content or "") == {"label": expected}
         schema = {"type": "object", "properties": {"category": {"type": "string"}}}
         form: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-        found = asked.chat.completions.create(**asking, response_format=form)
+        found = openai.chat.completions.create(**asking, response_format=form)
         assert json.loads(found.choices[0].message.content or "") == {"category": expected}
-        chunks = list(asked.chat.completions.create(**asking, stream=True, stream_options={"include_usage": True}))
+        chunks = list(openai.chat.completions.create(**asking, stream=True, stream_options={"include_usage": True}))
         assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == expected
         assert chunks[-1].usage is not None
-        several = asked.chat.completions.create(**asking, n=2)
+        several = openai.chat.completions.create(**asking, n=2)
         assert several.choices[0].message.content == "from the language model"
 
 

@@ -75,6 +75,7 @@ from tailtune.judge.verdict import rule as rule_before
 from tailtune.judge.would_change import (
     at_defaults,
     default_lines,
+    looser,
     seldom_line,
     target_lines,
     turning_points,
@@ -127,6 +128,7 @@ def final_verdict(
         change += turning_points(evidence.inputs, ask) + seldom_line(evidence.cadence, evidence.inputs, ask)
         change, hangs = change + default_lines(evidence.inputs, ask), at_defaults(evidence.inputs, ask)
     verdict, decision = ruled
+    change += _if_served(tested, evidence, targets)
     if verdict == "fine-tune" and evidence.cadence.declaring in decided.would_change:
         change.append(evidence.cadence.declaring)  # it would have kept the fine-tune from being trained
     change += [f"measuring {name}" for name in evidence.unmeasured]
@@ -162,6 +164,14 @@ def rule(tested: OnTest, evidence: Evidence, targets: Targets) -> tuple[Verdict,
     if unshown := _cannot_show(tested, worth, targets):
         return "not-yet", Decision(yes=False, reason=f"{wins.reason}; {wrong or unshown}")
     return "stay", Decision(yes=False, reason=wins.reason + _falls_short(tested, evidence, targets))
+
+
+def _if_served(tested: OnTest, evidence: Evidence, targets: Targets) -> list[str]:
+    """The constraints with which the fine-tune would win; empty where it meets them, or would not win all the same."""
+    missed = [] if tested.fine_tune is None else looser(tested.fine_tune, targets)
+    if not missed or rule(tested, evidence, replace(targets, p99_ms=None, validity=None, guards=()))[0] != "fine-tune":
+        return []
+    return [f"{' and '.join(missed)}: the fine-tune wins"]
 
 
 def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:

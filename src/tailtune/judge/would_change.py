@@ -55,7 +55,7 @@ def would_change(
 def _relaxed(best: RungResult, evidence: Evidence, targets: Targets) -> list[str]:
     """For each other rung that one constraint alone keeps out: the constraint with which it would do."""
     others = [rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line)]
-    return [f"{' and '.join(_looser(rung, targets))}: {rung.title} would do" for rung in others]
+    return [f"{' and '.join(looser(rung, targets))}: {rung.title} would do" for rung in others]
 
 
 def seldom_line(cadence: Cadence, inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> list[str]:
@@ -133,11 +133,11 @@ def target_lines(best: RungResult | CandidateResult, targets: Targets, line: Sco
 
 def _other_targets(rung: RungResult | CandidateResult, targets: Targets) -> str:
     """Other targets to relax."""
-    relaxed = _looser(rung, targets)
+    relaxed = looser(rung, targets)
     return f" with {' and '.join(relaxed)}" if relaxed else ""
 
 
-def _looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
+def looser(rung: RungResult | CandidateResult, targets: Targets) -> list[str]:
     """The constraints that a rung misses, as it would meet them."""
     relaxed = []
     if not fast_enough(rung, targets) and rung.latency is not None:

@@ -73,6 +73,16 @@ class Rung(ABC, Generic[C]):
         """Read what `save` wrote."""
 
 
+def each_times(rows: Floats, matrix: Floats) -> Floats:
+    """Each row times a matrix, (n, a) and (a, b) → (n, b), to the bit as it is alone.
+
+    A product of all rows at once is rounded differently in other company, and a text's answer must not depend on what
+    it is asked with.
+    """
+    product: Floats = (rows[:, None] @ matrix)[:, 0]
+    return product
+
+
 def softmax(scores: NDArray[np.floating]) -> Floats:
     """Probabilities over the last axis, shape kept."""
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))

@@ -11,7 +11,9 @@ _BLOCK_ROWS, _BLOCK_SIMILARITIES = 512, 2**25  # of a block, kept at once: rows 
 
 
 def nearest(queries: Floats, index: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """The rows of an index that are most similar to each query, in no order.
+    """The rows of an index that are most similar to each query, sorted by place.
+
+    The similarities are those of a query alone, to the bit, whatever it is asked with.
 
     Args:
         queries: Unit vectors, shape (n, width).
@@ -27,6 +29,7 @@ def nearest(queries: Floats, index: Floats, count: int) -> tuple[NDArray[np.intp
     for start in range(0, len(queries), size):
         block = slice(start, start + size)
         similarity = queries[block] @ index.T
-        positions[block] = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-        cosines[block] = np.take_along_axis(similarity, positions[block], axis=1)
+        positions[block] = np.sort(np.argpartition(-similarity, count - 1, axis=1)[:, :count], axis=1)
+    for query, chosen, cosine in zip(queries, positions, cosines, strict=True):
+        cosine[:] = index[chosen] @ query
     return positions, cosines

@@ -75,6 +75,7 @@ class OnnxStack:
 def _session(file: Path) -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -129,6 +129,9 @@ def _unfinished(story: Story) -> Headline:
     return Headline("bad", "Stopped before a stage began", why)
 
 
+_NOT_ALL = "the fine-tune is better, but not in all that is needed (the reason says what)"
+
+
 def _tested(story: Story, found: EvaluateReport) -> Headline:
     tuned, comparison = story.fine_tune, found.comparison
     winner = story.candidate(found.winner)
@@ -148,7 +151,8 @@ def _tested(story: Story, found: EvaluateReport) -> Headline:
     else:
         title = f"Stay with {called(winner.title)}"
         facts += f"it {reached(winner.metric, winner.quality.value)} and the fine-tune "
-        facts += f"{share(tuned.quality.value)}: the fine-tune did not earn its keep."
+        better = comparison is not None and comparison.difference.low > 0
+        facts += f"{share(tuned.quality.value)}: {_NOT_ALL if better else 'the fine-tune did not earn its keep'}."
     title += _target_gap(story, winner.quality.value)
     facts += _against_target(story, winner.quality.value) + _wholly(winner)
     return Headline("good", title, facts + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))

@@ -54,7 +54,7 @@ class PredictBody(BaseModel):
         return self
 
     @property
-    def asked(self) -> list[AskedRow]:
+    def all_rows(self) -> list[AskedRow]:
         """The texts that are asked about."""
         return self.rows or [AskedRow(text=self.text or "", metadata=self.metadata)]
 

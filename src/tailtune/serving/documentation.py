@@ -129,8 +129,8 @@ def _route(body: type | None) -> Any:
 def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:
     """The same for people: one page that loads nothing from anywhere."""
     name = html.escape(plan.use_case)
-    asked = "".join(_section(path, plan) for path in paths if path.body)
-    looked = _table((f"{path.method} {path.path}", path.summary) for path in paths if not path.body)
+    to_post = "".join(_section(path, plan) for path in paths if path.body)
+    to_get = _table((f"{path.method} {path.path}", path.summary) for path in paths if not path.body)
     refusals = _table((str(status), why) for status, why in _ERRORS.items())
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -138,7 +138,7 @@ def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:
         f"<title>{name}, served by TailTune</title><style>{_STYLE}</style><h1>{name}</h1>"
         f'<p class="soft">Served by TailTune. {_about(plan)} In the examples, <code>$URL</code> is its address. '
         'For programs: <a href="openapi.json">openapi.json</a></p>'
-        f"{asked}<h2>To look at</h2>{looked}<h2>Refusals</h2>"
+        f"{to_post}<h2>To look at</h2>{to_get}<h2>Refusals</h2>"
         "<p>As JSON, in the form that OpenAI's clients read: "
         '<code>{"error": {"message", "type", "code", "param"}}</code>.</p>'
         f"{refusals}</html>"

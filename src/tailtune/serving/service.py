@@ -145,7 +145,7 @@ class Service:
         except ValidationError as error:
             raise refused(error) from None
         loaded = self._champion()
-        predictions = await self._predicted(request, loaded, body.asked)
+        predictions = await self._predicted(request, loaded, body.all_rows)
         outgoing = as_json(
             {
                 "request_id": request.id,
@@ -154,7 +154,7 @@ class Service:
             },
             headers=_names(request, loaded),
         )
-        self._keep(request, loaded, predictions, body.asked)
+        self._keep(request, loaded, predictions, body.all_rows)
         return outgoing
 
     async def invocations(self, request: Incoming) -> Outgoing:
@@ -183,8 +183,8 @@ class Service:
         text, loaded = self._text_from(body), self._versions.get("champion")
         if text is None or loaded is None or body.asks_for_more:
             return await self._pass(request, body, text)
-        asked = AskedRow(text=text, metadata=body.metadata or {})
-        (prediction,) = await self._predicted(request, loaded, [asked])
+        asked_row = AskedRow(text=text, metadata=body.metadata or {})
+        (prediction,) = await self._predicted(request, loaded, [asked_row])
         content = content_of(prediction, body.response_format)
         if content is None:
             return await self._pass(request, body, text)
@@ -195,7 +195,7 @@ class Service:
             outgoing = Outgoing(200, stream, headers | _names(request, loaded))
         else:
             outgoing = as_json(whole, headers=_names(request, loaded))
-        self._keep(request, loaded, [prediction], [asked], body.user)
+        self._keep(request, loaded, [prediction], [asked_row], body.user)
         return outgoing
 
     async def models(self, request: Incoming) -> Outgoing:
@@ -438,8 +438,8 @@ class Service:
                 self._counters.failed.labels("upstream").inc()
 
     def _log_passed(self, request: Incoming, passed: Passed, body: ChatBody, text: str | None) -> None:
-        said = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
-        ready = prepared(text if text is not None else said or "", self._plan.scrub_pii)
+        last = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
+        ready = prepared(text if text is not None else last or "", self._plan.scrub_pii)
         logged, text_hash = kept_text(ready, self._plan.keep_text)
         metadata = dict(body.metadata or {}) | ({} if text is not None else {"text_from": "does not fit"})
         if passed.usd is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.core.json_text import parse_json
-from tailtune.predictors.base import Embed, Floats, softmax
+from tailtune.predictors.base import Embed, Floats, each_times, softmax
 from tailtune.predictors.encoder import Encoder, Tokens
 from tailtune.predictors.fine_tuned import TAILTUNE, FineTuned
 from tailtune.predictors.reading import encoder_path
@@ -71,4 +71,4 @@ class LoraPredictor(Classifier):
         Returns:
             (n, classes) float32; rows sum to 1, column j is labels[j].
         """
-        return softmax(self.embed(texts) @ self._weight.T + self._bias)
+        return softmax(each_times(self.embed(texts), self._weight.T) + self._bias)

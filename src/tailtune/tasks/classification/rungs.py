@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.records import Answer, Row
-from tailtune.predictors.base import Embed, FitContext, Floats, Rung, load_arrays, save_arrays, softmax
+from tailtune.predictors.base import Embed, FitContext, Floats, Rung, each_times, load_arrays, save_arrays, softmax
 from tailtune.predictors.nearest import nearest
 from tailtune.predictors.timing import timed
 from tailtune.tasks.classification.linear import feature_limit, fit_linear
@@ -199,7 +199,7 @@ class NearestVector(ClassifierRung):
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax over sharpened cosine similarities, shape (n, classes)."""
-        return softmax(self.embed(texts) @ self.vectors.T * SHARPNESS)
+        return softmax(each_times(self.embed(texts), self.vectors.T) * SHARPNESS)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -300,4 +300,4 @@ class Probe(ClassifierRung):
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Softmax of the head, shape (n, classes)."""
-        return softmax(self.embed(texts) @ self.weights.T + self.intercepts)
+        return softmax(each_times(self.embed(texts), self.weights.T) + self.intercepts)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.rungs.base import ExtractContext, Extractor, Findings, Words, load_rung, save_rung
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.values import Candidate, Chosen
+
+if TYPE_CHECKING:
+    from tailtune.predictors.onnx_graph import Source
 
 Code = tuple[str, int, int, int, int]
 
@@ -167,6 +170,13 @@ class Template(Extractor):
             {"index": self._index},
             {"examples": [(text, str(label)) for text, label in self._examples]},
         )
+
+    @classmethod
+    def source(cls, folder: Path) -> Source:
+        """The encoder to export: the embedded one."""
+        from tailtune.predictors.onnx_graph import embedded_encoder
+
+        return embedded_encoder()
 
     @classmethod
     def load(cls, folder: Path, embed: Embed) -> Template:
