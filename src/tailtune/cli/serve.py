@@ -49,7 +49,7 @@ def _shown(case: UseCase, plan: ServerPlan, host: str, port: int, workers: int) 
     where, spec = f"http://{host}:{port}", case.spec.serve
     limit = "" if plan.max_usd_per_day is None else f", at most {usd(plan.max_usd_per_day)} a day"
     passes = "nobody (serve.passthrough)" if plan.upstream is None else f"{plan.upstream.name}{limit}"
-    needed = f"{len(tokens.clients(plan.tokens))} clients have one" if plan.tokens else "not needed"
+    needed = f"needed; {counted(len(tokens.clients(plan.tokens)), 'client')}" if plan.tokens else "not needed"
     shadow = f", {spec.challenger} in the shadow on {share(spec.shadow_share)}" if spec.shadow_share else ""
     return [
         f"{case.name}: {where}/predict   page {where}/docs   OpenAI clients base_url {where}/v1",

@@ -78,8 +78,8 @@ class Follower:
         while not ended.is_set():
             try:
                 self.look()
-            except TailTuneError as error:  # current.json could not be written
-                log.error("%s; tried again", error.message)
+            except Exception:  # a full disk, for one: what answers goes on answering
+                log.exception("following the registry failed; it is tried again")
             ended.wait(LOOK_S)
 
     def look(self) -> None:
