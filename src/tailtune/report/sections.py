@@ -389,6 +389,9 @@ def training(story: Story) -> Section | None:
     )
 
 
+_WEIGHTS = {"int8": "int8 weights", "int8-mixed": "int8 weights, a part in float32", "fp32": "float32"}
+
+
 def exported(story: Story) -> Section | None:
     """The files that candidates are served from, and how far they answer as the originals do."""
     found = story.export
@@ -401,14 +404,14 @@ def exported(story: Story) -> Section | None:
         "what would be served, without PyTorch",
         _facts(
             *(_exported(model) for model in found.models),
-            *(Fact(f"{model.title}, {each.weights}: {each.reason}", "not used") for model, each in refused),
+            *(Fact(f"{model.title}, {_WEIGHTS[each.weights]}: {each.reason}", "not used") for model, each in refused),
             as_they_are if found.as_they_are else None,
         ),
     )
 
 
 def _exported(model: ExportedModel) -> Fact:
-    size = f"{model.weights}, {model.megabytes:.0f} MB"
+    size = f"{_WEIGHTS[model.weights]}, {model.megabytes:.0f} MB"
     return Fact(f"{size}; {model.tries[-1].reason}" if model.tries else size, model.title)
 
 
