@@ -30,7 +30,7 @@ def test_a_whole_life_shows_the_version_and_how_to_serve_it(cli: Cli) -> None:
     reported(cli, whole())
     result = cli("show", "first")
     assert result.code == 0
-    assert "mlflow models serve -m models:/" in result.out
+    assert "tailtune serve first" in result.out
     assert "tailtune run first" not in result.out
     registered = whole()["register"]
     listed = cli("list").out
@@ -43,14 +43,14 @@ def test_a_life_that_a_gate_stopped_says_how_to_go_on(cli: Cli) -> None:
     result = cli("show", "first")
     assert result.code == 0
     assert "tailtune run first" in result.out
-    assert "mlflow models serve" not in result.out
+    assert "tailtune serve" not in result.out
 
 
 def test_an_unfinished_life_offers_nothing_to_serve(cli: Cli) -> None:
     reported(cli, {name: report for name, report in stay().items() if name not in ("evaluate", "register")})
     result = cli("show", "first")
     assert result.code == 0
-    assert "mlflow models serve" not in result.out
+    assert "tailtune serve" not in result.out
     assert cli("list").out.split() == ["first", "stay"]
 
 
@@ -60,7 +60,7 @@ def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -
     assert "Not finished: ladder is next" in result.out
     assert "tailtune run first" in result.out
     assert "Use the fine-tune" not in result.out
-    assert "mlflow models serve" not in result.out
+    assert "tailtune serve" not in result.out
     assert cli("list").out.split() == ["first", "ladder", "is", "next"]
 
 
@@ -78,7 +78,7 @@ def test_a_run_that_stopped_says_so_and_how_to_go_on(
     assert title in out
     assert "Next:  tailtune run first" in out
     assert "Use the fine-tune" not in out
-    assert "mlflow models serve" not in out
+    assert "tailtune serve" not in out
 
 
 def test_a_first_run_that_stopped_early(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ GROUPS = {
     ("prefect", "work-pool"),
     ("prefect", "worker"),
     ("tailtune", "cost"),
+    ("tailtune", "token"),
 }
 """Programs and commands that take a further word to be a command."""
 

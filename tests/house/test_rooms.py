@@ -19,7 +19,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dvc": ("services/versions.py",),
     "great_expectations": ("lifecycle/validate/",),
     "gepa": ("predictors/prompted/",),
-    "httpx2": ("services/endpoint/",),
+    "httpx2": ("services/endpoint/", "serving/gateway.py"),
     "jinja2": ("report/", "predictors/prompted/"),
     "jsonschema": ("config/formats.py", "tasks/extraction/"),
     "llguidance": ("predictors/prompted/",),

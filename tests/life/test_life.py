@@ -32,7 +32,7 @@ def test_every_stage_reports_and_the_summary_tells(lived: tuple[Checkout, str]) 
     assert [name for name in NAMES if (checkout.reports / f"{name}.json").is_file()] == NAMES
     registered = checkout.report("register")
     assert registered["aliases"] == ["champion"] and registered["promotion"]["yes"]
-    for words in ("Ladder", "Decision", "provisional", "Registered", "make ui", "decision.html", "mlflow models serve"):
+    for words in ("Ladder", "Decision", "provisional", "Registered", "make ui", "decision.html", "tailtune serve"):
         assert words in printed, words
     page = checkout.root / registered["page"]
     assert page.read_text(encoding="utf-8").startswith("<!doctype html") or page.stat().st_size > 10_000

@@ -49,7 +49,7 @@ def write_probe(folder: Path, encoder: Path, seed: int) -> Path:
     export(Source(load_bert(encoder, torch.float32), encoder), folder / "encoder", "int8")
     vectors = dice.normal(size=(40, WIDTH)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    Novelty.fit(vectors, vectors[:10], 3).save(folder)
+    Novelty.fit(vectors).save(folder)
     return folder
 
 

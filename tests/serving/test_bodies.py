@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tailtune.serving.bodies import FeedbackBody, PredictBody, RefusedError, invocation_texts, refused
+from tailtune.core.errors import RefusedError
+from tailtune.serving.bodies import FeedbackBody, PredictBody, invocation_texts, refused
 
 JSON = "application/json"
 VALUES = st.recursive(

@@ -21,6 +21,7 @@ class FakeRegistry:
     def __init__(self, folder: Path) -> None:
         self.aliases: dict[str, str] = {}
         self.dead, self.damaged = False, set[str]()
+        self.dead_as: Exception = ServiceError("the registry does not answer", "start it")
         self.fetched: list[str] = []
         self.now, self.folder = 0.0, folder
         (folder / "mlflow.db").touch()
@@ -30,7 +31,7 @@ class FakeRegistry:
 
     def find(self, uri: str, model: str, alias: str) -> StoredVersion | None:
         if self.dead:
-            raise ServiceError("the registry does not answer", "start it")
+            raise self.dead_as
         version = self.aliases.get(alias)
         return None if version is None else StoredVersion(model, version, "r", "s", None)
 
@@ -53,6 +54,10 @@ class FakeRegistry:
     def named(self) -> dict[str, str] | None:
         found = read_current(self.folder / "current.json")
         return None if found is None else {role: named.version for role, named in found.items()}
+
+
+class DamagedStoreError(Exception):
+    """As libraries raise them."""
 
 
 @pytest.fixture
@@ -92,6 +97,7 @@ def test_what_answered_last_answers_after_a_start_with_a_dead_registry(made: Fak
     folder = read_current(made.folder / "current.json")["challenger"].folder  # type: ignore[index]
     (Path(folder) / "weights").write_text("changed by somebody")
     made.dead, following = True, made.follower()
+    made.dead_as = DamagedStoreError("file is not a database\nmore")
     assert made.named() is None, "the registry is asked first"
     following.look()
     assert made.named() == {"champion": "1"}

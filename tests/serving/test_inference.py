@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tailtune.serving.inference import TURN_ROWS, FullError, LateError, Line
+from tailtune.core.errors import FullError, LateError
+from tailtune.serving.inference import TURN_ROWS, Line
 
 from .fake import until
 

@@ -234,6 +234,35 @@ def remove_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(he
 
 
 @cli.command(rich_help_panel=LIFE)
+def predict(
+    use_case: UseCaseName,
+    source: Annotated[Path, typer.Option("--in", help="CSV, JSONL or Parquet file with a text in each row.")],
+    out: Annotated[Path, typer.Option(help="File to write, of the same or another of these kinds.")],
+    text_column: Annotated[str | None, typer.Option(help="Column that holds the text [data.text].")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Alias or number of the version that answers [serve.alias].")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, max=256, help="Processes that answer [one per core].")] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Before the names of the columns that are added: answer, confidence.")
+    ] = "",
+    spreadsheet: Annotated[
+        bool,
+        typer.Option("--spreadsheet", help="CSV for a spreadsheet: texts that look like a formula get a ' before."),
+    ] = False,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0, help="Hard stop where the version asks an endpoint, US dollars for the file.")
+    ] = None,
+) -> None:
+    """Answer a file of any size with a registered version; what was cut off goes on."""
+    from tailtune.cli import predict as batch
+
+    options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd)
+    for line in batch.predict(Paths.find(), use_case, options):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
 def log(
     use_case: UseCaseName,
     last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,

@@ -125,8 +125,21 @@ def _kept(case: UseCase, prices: PriceSpec, tracker: Tracker, facts: Facts) -> l
         return []
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     folders = [case.paths.data, case.paths.build, tracked.artifacts_folder(tracker)]
-    size = sum(store.folder_bytes(folder) for folder in folders if folder is not None)
+    size = sum(store.folder_bytes(folder) for folder in folders if folder is not None) + _logged_bytes(case)
     return [storage(size, (now_ms - began) // _DAY_MS, prices.storage_gb_month_usd, now_ms)]
+
+
+def _logged_bytes(case: UseCase) -> int:
+    """What the prediction log keeps of it."""
+    from tailtune.services.prediction_log.store import PredictionLog
+
+    log = PredictionLog.existing(Settings().prediction_log_url(case.paths.project))
+    if log is None:
+        return 0
+    try:
+        return log.bytes_of(case.name)
+    finally:
+        log.close()
 
 
 def _economics(case: UseCase) -> Economics | None:

@@ -44,7 +44,7 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
         page=paths.shown(case.page) if registered and case.page.is_file() else "",
         ui="make ui",
         show=f"tailtune show {use_case}",
-        serve=_serve(paths, registered) if registered else "",
+        serve=_serve(paths, use_case, registered) if registered else "",
         docs=paths.shown(case.docs / "index.html") if (case.docs / "index.html").is_file() else "",
         dropped=paths.shown(case.dropped) if case.dropped.is_file() else "",
         failures=paths.shown(case.stage("evaluate") / "failures.jsonl") if registered else "",
@@ -53,12 +53,13 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
     PrintableConsole().print(summary(reports, links, stopped))
 
 
-def _serve(paths: Paths, registered: RegisterReport) -> str:
-    alias = "champion" if "champion" in registered.aliases else registered.version
-    joint = "@" if alias == "champion" else "/"
+def _serve(paths: Paths, use_case: str, registered: RegisterReport) -> str:
+    """The champion is served by us; another version is to be looked at, which MLflow does without moving an alias."""
+    if "champion" in registered.aliases:
+        return f"tailtune serve {use_case}"
     given = Settings().tracking_uri
     uri = without_password(given) if given else f"sqlite:///{paths.shown(paths.mlflow_store / 'mlflow.db')}"
-    model = f"models:/{registered.model}{joint}{alias}"
+    model = f"models:/{registered.model}/{registered.version}"
     return f"MLFLOW_TRACKING_URI={uri} mlflow models serve -m {model} --env-manager local"
 
 

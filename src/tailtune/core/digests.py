@@ -1,4 +1,4 @@
-"""Digests of folders: equal exactly when names and bytes are."""
+"""Digests of files and folders: equal exactly when names and bytes are."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def folder_digest(folder: Path, most_bytes: int | None = None, left_out: str = "
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()[:16]
+
+
+def file_digest(file: Path) -> str:
+    """Digest of a file's bytes, 16 hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

@@ -185,3 +185,66 @@ class StageFailedError(TailTuneError):
     def __reduce__(self) -> tuple[type[StageFailedError], tuple[str, int]]:
         """Copies go through pickle in Prefect."""
         return type(self), (self.target, self.exit_code)
+
+
+class RefusedError(TailTuneError):
+    """A request to a server that is not answered, with what the client has to know.
+
+    Attributes:
+        status: HTTP status.
+        code: One word for programs.
+        retry_s: When to try again, seconds; None where that helps nothing.
+        headers: Besides.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, retry_s: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_s = status, code, retry_s
+        self.headers = headers or {}
+
+
+class FullError(TailTuneError):
+    """So much waits already that a request would not be answered in time.
+
+    Attributes:
+        retry_s: Whole seconds after which it is worth trying again.
+    """
+
+    def __init__(self, retry_s: int) -> None:
+        super().__init__(f"too much waits; try again in {retry_s} s")
+        self.retry_s = retry_s
+
+
+class LateError(TailTuneError):
+    """The deadline of a request has passed while it waited."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer in time")
+
+
+class ClientLeftError(TailTuneError):
+    """The client has closed the connection; nothing went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("the client has left")
+
+
+class SpentError(TailTuneError):
+    """The day's limit of money is reached; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the day's money is spent")
+
+
+class UpstreamError(ServiceError):
+    """The endpoint that requests are passed through to does not answer.
+
+    Attributes:
+        late: Whether it took too long.
+    """
+
+    def __init__(self, why: str, late: bool = False) -> None:
+        super().__init__(why)
+        self.late = late

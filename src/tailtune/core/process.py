@@ -27,6 +27,11 @@ def collect_rarely() -> None:
     gc.set_threshold(_NEW_OBJECTS, 20, 20)
 
 
+def free_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def leave(code: int) -> NoReturn:
     """End this process at once, with what it has written: taking torch and its like apart takes more than a second.
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.private import private_file
+from tailtune.core.spreadsheet import BYTE_ORDER_MARK, harmless
 from tailtune.lifecycle.corrections import already_reviewed
 from tailtune.services import store
 from tailtune.tasks.use_case import UseCase
 
 COLUMNS = ("id", "split", "text", "label_now", "likely_label", "probability", "label", "who")
 """`label` and `who` are for people: a line where both stay empty has not been looked at."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
 
 
 def write_review(case: UseCase, file: Path) -> int:
@@ -41,7 +40,7 @@ def write_review(case: UseCase, file: Path) -> int:
     with store.written_whole(file) as made:
         private_file(made)
         with made.open("w", encoding="utf-8", newline="") as out:
-            out.write(_BYTE_ORDER_MARK)
+            out.write(BYTE_ORDER_MARK)
             writer = csv.writer(out)
             writer.writerow(COLUMNS)
             rows = [_cells(line) for line in lines if line["id"] not in reviewed]
@@ -62,10 +61,5 @@ def _suspects(case: UseCase) -> Iterator[dict[str, Any]]:
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
-    now, likely = _harmless(line["label"]), _harmless(line["likely_label"])
-    return [line["id"], line["split"], _harmless(line["text"]), now, likely, f"{line['confidence']:.2f}", "", ""]
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet shows instead of computing it: what customers write may begin like a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    now, likely = harmless(line["label"]), harmless(line["likely_label"])
+    return [line["id"], line["split"], harmless(line["text"]), now, likely, f"{line['confidence']:.2f}", "", ""]

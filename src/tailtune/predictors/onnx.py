@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tailtune.core.errors import MissingInputError
+from tailtune.core.process import free_cores
 from tailtune.predictors.base import Floats
 
 IDS, KINDS, HIDDEN = "ids", "kinds", "hidden"
@@ -46,7 +46,7 @@ class OnnxStack:
     @contextmanager
     def working(self, rows: int) -> Iterator[None]:
         """With as many threads as the machine has cores, where there are rows for them."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = free_cores()
         if rows < _WORTH_THREADS or cores == 1:
             yield
             return

@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tailtune.core.errors import ClientLeftError, RefusedError, UpstreamError
 from tailtune.serving.bodies import (
     FeedbackAnswer,
     FeedbackBody,
@@ -17,12 +18,10 @@ from tailtune.serving.bodies import (
     InvocationsBody,
     PredictAnswer,
     PredictBody,
-    RefusedError,
 )
 from tailtune.serving.chat import ChatBody
 from tailtune.serving.counters import Counters
 from tailtune.serving.current import ROLES, Versions
-from tailtune.serving.gateway import UpstreamError
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.service import Incoming, Outgoing, Service, as_error, as_json
 from tailtune.serving.tokens import Tokens
@@ -133,7 +132,7 @@ class App:
         except RefusedError as error:
             counted = path.counted if path else ""
             outgoing = self._service.refuse(counted, error) if counted else as_error(error)
-        except _Left:
+        except ClientLeftError:
             return
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
@@ -180,7 +179,7 @@ class App:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise _Left
+                        raise ClientLeftError
                     pieces.append(message.get("body", b""))
                     size += len(pieces[-1])
                     if size > most:
@@ -252,10 +251,6 @@ class App:
         from tailtune.serving.documentation import page
 
         return Outgoing(200, page(self._plan, self.paths).encode(), {"content-type": "text/html; charset=utf-8"})
-
-
-class _Left(Exception):  # noqa: N818 - nothing went wrong
-    """The client has closed the connection."""
 
 
 def _asking(service: Service, endpoint: str, path: str, summary: str, body: type, answer: type | None = None) -> Path:

@@ -9,24 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-
-class RefusedError(Exception):
-    """A request that is not answered, with what the client has to know.
-
-    Attributes:
-        status: HTTP status.
-        code: One word for programs.
-        message: What is wrong and what was expected.
-        retry_s: When to try again, seconds; None where that helps nothing.
-        headers: Besides.
-    """
-
-    def __init__(
-        self, status: int, code: str, message: str, retry_s: int | None = None, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.retry_s = status, code, message, retry_s
-        self.headers = headers or {}
+from tailtune.core.errors import RefusedError
 
 
 class AskedRow(BaseModel):

@@ -85,7 +85,19 @@ class Counters:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
         text: bytes = generate_latest(registry)
-        return text + self._spooled(text.decode())
+        logged, stored = _sums(text.decode(), "logged_rows", "stored_rows")
+        waiting = max(0.0, logged - stored)  # the writer may be quicker than this sum
+        return (
+            text
+            + (
+                "# HELP tailtune_spooled_rows Answered texts in the spool, on their way to the prediction log.\n"
+                f"# TYPE tailtune_spooled_rows gauge\ntailtune_spooled_rows {waiting}\n"
+            ).encode()
+        )
+
+    def sums(self, *names: str) -> list[float]:
+        """Counts without labels, over all processes."""
+        return _sums(self.text().decode(), *names)
 
     def forget(self, pid: int) -> None:
         """Let the gauges of a process that has ended go; its counts stay."""
@@ -93,16 +105,7 @@ class Counters:
 
         multiprocess.mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
 
-    @staticmethod
-    def _spooled(text: str) -> bytes:
-        """What is logged and not stored yet."""
-        sums = {"logged": 0.0, "stored": 0.0}
-        for line in text.splitlines():
-            for name in sums:
-                if line.startswith(f"tailtune_{name}_rows_total "):
-                    sums[name] = float(line.rpartition(" ")[2])
-        waiting = max(0.0, sums["logged"] - sums["stored"])  # the writer may be quicker than this sum
-        return (
-            "# HELP tailtune_spooled_rows Answered texts in the spool, on their way to the prediction log.\n"
-            f"# TYPE tailtune_spooled_rows gauge\ntailtune_spooled_rows {waiting}\n"
-        ).encode()
+
+def _sums(text: str, *names: str) -> list[float]:
+    values = dict(line.rpartition(" ")[::2] for line in text.splitlines() if not line.startswith("#"))
+    return [float(values.get(f"tailtune_{name}_total", 0.0)) for name in names]

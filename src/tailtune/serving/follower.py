@@ -78,7 +78,7 @@ class Follower:
         while not ended.is_set():
             try:
                 self.look()
-            except Exception:  # what answers goes on answering
+            except Exception:  # a full disk, for one: what answers goes on answering
                 log.exception("following the registry failed; it is tried again")
             ended.wait(LOOK_S)
 
@@ -90,6 +90,8 @@ class Follower:
                 self._look(role, alias)
             except TailTuneError as error:
                 problems.append(error.message)
+            except Exception as error:  # a library's own: a damaged store, for one
+                problems.append(f"the registry: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
         if self._named != self._written:
             write_current(self._current, self._named)
             self._written = dict(self._named)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
 from tailtune.serving.plan import Upstream
 from tailtune.serving.spending import DailySpending, Reservation
@@ -22,22 +23,6 @@ _MOST_EVENT = 1 << 20
 _KEPT = ("content-type", "retry-after", "openai-processing-ms")
 _OWN = ("authorization", "openai-organization", "openai-project")
 """Headers of a client that pays with a key of its own."""
-
-
-class SpentError(Exception):
-    """The day's limit is reached."""
-
-
-class UpstreamError(Exception):
-    """The language model's endpoint does not answer.
-
-    Attributes:
-        late: Whether it took too long.
-    """
-
-    def __init__(self, why: str, late: bool = False) -> None:
-        super().__init__(why)
-        self.late = late
 
 
 @dataclass

@@ -12,25 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from tailtune.core.errors import FullError, LateError
+
 T = TypeVar("T")
 TURN_ROWS = 8
 """Rows of a request that are answered before the next request has its turn."""
-
-
-class FullError(Exception):
-    """So much waits already that this request would not be answered in time.
-
-    Attributes:
-        retry_s: Whole seconds after which it is worth trying again.
-    """
-
-    def __init__(self, retry_s: int) -> None:
-        super().__init__(retry_s)
-        self.retry_s = retry_s
-
-
-class LateError(Exception):
-    """The deadline has passed while the request waited."""
 
 
 @dataclass

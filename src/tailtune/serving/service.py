@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tailtune.core.errors import FullError, LateError, RefusedError, SpentError, UpstreamError
 from tailtune.core.money import known_sum
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
@@ -24,15 +25,13 @@ from tailtune.serving.bodies import (
     AskedRow,
     FeedbackBody,
     PredictBody,
-    RefusedError,
     invocation_texts,
     refused,
 )
 from tailtune.serving.chat import ChatBody, TextFrom, completion, content_of, events
 from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Versions
-from tailtune.serving.gateway import Gateway, Passed, SpentError, UpstreamError
-from tailtune.serving.inference import FullError, LateError
+from tailtune.serving.gateway import Gateway, Passed
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.spending import DailySpending
 

@@ -19,6 +19,7 @@ from tailtune.core.errors import BusyError, TailTuneError, UsageError
 from tailtune.core.private import private_folder
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.services.prediction_log.writer import Moved, keep_moving
+from tailtune.serving.costs import CostNotes, ServingUse
 from tailtune.serving.counters import Counters
 from tailtune.serving.follower import Follower, Registry
 from tailtune.serving.plan import ServerPlan
@@ -51,6 +52,7 @@ def serve(
     prediction_log: str,
     keep_days: int,
     environment: Mapping[str, str],
+    note: Callable[[ServingUse], None],
     say: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP.
@@ -63,6 +65,7 @@ def serve(
         prediction_log: URL of the log.
         keep_days: Days after which logged rows are deleted.
         environment: Of the workers, besides this process' own.
+        note: Writes what was used into the ledger.
         say: Takes lines for the terminal.
 
     Raises:
@@ -77,11 +80,15 @@ def serve(
         mover = _Mover(plan, prediction_log, Counters(plan.metrics))
         follower = Follower(registry, plan.current)
         processes = Workers(_command(plan, listening), workers, [listening.fileno()], mover.counters.forget)
+        costs = CostNotes(mover.counters, note)
         os.environ.update(environment)
         following = threading.Thread(target=follower.follow, args=(ended,), name="registry", daemon=True)
+        noting = threading.Thread(target=costs.keep_noting, args=(ended,), name="costs", daemon=True)
         moving = threading.Thread(target=mover.move, args=(ended, keep_days), name="log", daemon=True)
+        say("ready to take requests; Ctrl-C ends it")
         try:
             following.start()
+            noting.start()
             moving.start()
             processes.tend()
             while not ended.wait(_TEND_S):
@@ -93,6 +100,7 @@ def serve(
             processes.end()
             moving.join(_END_S)
             mover.move(ended)  # what the workers have spooled while they ended
+            costs.note()
         say("ended")
 
 

@@ -306,6 +306,13 @@ class PredictionLog:
             sizes = (func.pg_total_relation_size(table.name) for table in (PREDICTION, FEEDBACK, SEGMENT, TALLY))
             return sum(int(connection.scalar(select(size)) or 0) for size in sizes)
 
+    def bytes_of(self, use_case: str) -> int:
+        """Room that a use case's rows take: its share of all rows."""
+        with self._reading() as connection:
+            query = select(PREDICTION.c.use_case, func.count()).group_by(PREDICTION.c.use_case)
+            rows = {name: int(number) for name, number in connection.execute(query)}
+        return round(self.size_bytes() * rows.get(use_case, 0) / max(1, sum(rows.values())))
+
     # Below.
 
     @contextmanager

@@ -30,12 +30,14 @@ def records(
     if header is None:
         return
     if len(header) == 1 and any(char in header[0] for char in ";\t|"):
-        faults.add(number, f"one column `{header[0]}`; expected commas between columns")
+        faults.end(number, f"one column `{header[0]}`; expected commas between columns")
         return
     if faults.missing_columns(names, header, number):
         return
     places = [header.index(name) if name in header else None for name in (*names, *optional)]
     for number, record in rows:
+        if not lines.readable:
+            continue
         if len(record) != len(header):
             fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
             faults.add(number, f"{fields}; expected {len(header)}, as in the header")
@@ -55,7 +57,7 @@ def _records(lines: Lines, faults: Faults) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             # What follows a broken quote cannot be told apart from what it swallowed.
             number, what = _broken(str(error), begin, lines)
-            faults.add(number, f"{what}. The rest of the file was not read")
+            faults.end(number, f"{what}. The rest of the file was not read")
             return
         if record:
             yield begin, record

@@ -18,18 +18,32 @@ class Faults:
         shown: How the file is named.
         hint: The next command.
         place: What stands between the file's name and a number: nothing for lines, `row ` for Parquet.
+
+    Attributes:
+        count: Faults so far; a row that cannot be read is one, also where several of its lines cannot.
+        ended: The fault after which nothing more of the file can be read; None as long as there is none.
     """
 
     def __init__(self, shown: str, hint: str, place: str) -> None:
         self.shown, self.hint, self.place = shown, hint, place
         self.count = 0
+        self.ended: Fault | None = None
         self._shown: list[Fault] = []
 
     def add(self, number: int, what: str) -> None:
         """A fault on a line, or in a row; 0 stands for the file as a whole."""
         self.count += 1
         if len(self._shown) < SHOWN:
-            self._shown.append(Fault(f"{self.shown}:{self.place}{number}" if number else self.shown, what))
+            self._shown.append(self.fault(number, what))
+
+    def end(self, number: int, what: str) -> None:
+        """A fault after which nothing more of the file can be read."""
+        self.add(number, what)
+        self.ended = self.fault(number, what)
+
+    def fault(self, number: int, what: str) -> Fault:
+        """A fault with its place, as people read it."""
+        return Fault(f"{self.shown}:{self.place}{number}" if number else self.shown, what)
 
     def missing_columns(self, names: Sequence[str], columns: Sequence[str], number: int = 1) -> bool:
         """Add a fault for every wanted column that is not there, or there twice. True when there was one."""

@@ -19,7 +19,7 @@ _KINDS = {list: "array", str: "string", int: "number", float: "number", bool: "t
 def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     """The keys of the first 100 objects, in order of appearance."""
     keys: dict[str, None] = {}
-    for seen, (_, value) in enumerate(_objects(file, faults), 1):
+    for seen, (_, value) in enumerate(objects(file, faults), 1):
         keys.update(dict.fromkeys(value))
         if seen == _PEEKED:
             break
@@ -32,7 +32,7 @@ def records(
     file: Path, names: Sequence[str], faults: Faults, optional: Sequence[str] = ()
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """The wanted values of every object, with its line; None for an optional one that is not there."""
-    for number, value in _objects(file, faults):
+    for number, value in objects(file, faults):
         if all(name in value for name in names):
             yield number, tuple(value.get(name) for name in (*names, *optional))
             continue
@@ -41,13 +41,16 @@ def records(
                 faults.add(number, missing(name, list(value)).replace("the file has", "this object has"))
 
 
-def _objects(file: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(file: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every object, with its line."""
     lines = Lines(file, faults)
     for line in lines:
-        if not lines.readable or not line.strip():
+        readable = lines.readable
+        lines.mark()
+        if not readable or not line.strip():
             continue
         if lines.number == 1 and line.lstrip().startswith("["):
-            faults.add(1, f"a JSON array; expected {EXPECTED}: convert with  jq -c '.[]'")
+            faults.end(1, f"a JSON array; expected {EXPECTED}: convert with  jq -c '.[]'")
             return
         try:
             value = json.loads(line)

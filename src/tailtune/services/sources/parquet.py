@@ -40,7 +40,7 @@ def records(
                 yield number, record
     except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
         # Also dates beyond what Python has, and time zones that nobody knows.
-        faults.add(number + 1, f"unreadable Parquet from here on: {_first_line(error)}")
+        faults.end(number + 1, f"unreadable Parquet from here on: {_first_line(error)}")
 
 
 def _open(file: Path, faults: Faults) -> Any:
@@ -51,7 +51,7 @@ def _open(file: Path, faults: Faults) -> Any:
         opened = pq.ParquetFile(file, pre_buffer=False)
         _ = opened.schema_arrow.names  # read here, so that names which are no UTF-8 are a fault too
     except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError) as error:
-        faults.add(0, f"unreadable Parquet: {_first_line(error)}; expected a whole .parquet file")
+        faults.end(0, f"unreadable Parquet: {_first_line(error)}; expected a whole .parquet file")
         return None
     return opened
 

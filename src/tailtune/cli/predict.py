@@ -1,0 +1,103 @@
+"""What `tailtune predict` does: answer the rows of a file with a registered version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.money import Usd
+from tailtune.tasks.use_case import load_use_case
+
+if TYPE_CHECKING:
+    from tailtune.serving.batch.run import BatchRequest, Summary
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """One per command.
+
+    Attributes:
+        source: Rows in.
+        out: Rows out.
+        text_column: Holds what is answered; `data.text` of the use case when None.
+        version: Alias or number; `serve.alias` of the use case when None.
+        processes: That answer; one per core when None.
+        prefix: Before the names of the columns that are added.
+        spreadsheet: Whether CSV is for a spreadsheet.
+        max_usd: Hard stop of what an endpoint may be paid.
+    """
+
+    source: Path
+    out: Path
+    text_column: str | None = None
+    version: str | None = None
+    processes: int | None = None
+    prefix: str = ""
+    spreadsheet: bool = False
+    max_usd: Usd | None = None
+
+
+def predict(paths: Paths, name: str, options: PredictOptions) -> Iterator[str]:
+    """Answer the rows of a file. Yields lines that say what was done.
+
+    Raises:
+        UsageError: There is no such version, or what the options say does not fit.
+        DataError: The file cannot be read.
+        ServiceError: The version's files cannot be fetched, or an endpoint does not answer.
+        BudgetReachedError: The endpoint may be paid no more; the same command with a higher limit goes on.
+    """
+    from tailtune.config.prices import load_prices
+    from tailtune.report.terminal.progress import ConsoleProgress
+    from tailtune.serving.batch.run import BatchRequest, predict_file
+    from tailtune.serving.batch.version import BatchVersion
+
+    case, settings, began = load_use_case(paths, name), Settings(), time.monotonic()
+    version = BatchVersion.of(case, settings, options.version)
+    request = BatchRequest(
+        source=options.source,
+        out=options.out,
+        text_column=options.text_column or case.spec.data.text,
+        task=case.spec.task,
+        answered_by={"model": version.stored.model, "version": version.stored.version},
+        go_on={"version": f"tailtune predict {name} … --version {{}}"},
+        prefix=options.prefix,
+        spreadsheet=options.spreadsheet,
+    )
+    what = f"{options.source.name} by version {version.stored.version} of {version.stored.model}"
+    with ConsoleProgress("predict", what, settings.progress) as progress:
+        answering = version.answering(options.processes, options.max_usd, progress.say)
+        summary = predict_file(request, answering, progress)
+    hour_usd, took_s = load_prices(paths).machine_hour_usd, time.monotonic() - began
+    yield from _lines(request, summary)
+    yield _cost(summary, took_s, None if hour_usd is None else took_s * hour_usd / 3600)
+
+
+def _lines(request: BatchRequest, summary: Summary) -> Iterator[str]:
+    from tailtune.report.numbers import counted
+
+    version = request.answered_by["version"]
+    rows = counted(summary.rows + summary.unreadable, "row")
+    dropped = f" + {summary.unreadable:,} that cannot be read" if summary.unreadable else ""
+    valid = f"{summary.answered:,} answered + {summary.invalid:,} without a valid answer{dropped}"
+    yield f"{request.source}  {rows} in = {valid}"
+    if summary.unreadable:
+        yield f"{request.dropped}  which rows, and why"
+    if summary.problems:
+        yield f"{counted(summary.problems, 'row')} failed and have no answer; the first: {summary.problem}"
+    yield f"{request.out}  {counted(summary.rows, 'row')} out, answered by version {version}"
+
+
+def _cost(summary: Summary, took_s: float, machine_usd: Usd | None) -> str:
+    """Rate, time and dollars of a run."""
+    from tailtune.report.numbers import duration, usd
+
+    rate = summary.rows_per_s
+    speed = "" if rate is None else f"{rate:,.0f} rows/s, "
+    before = f", {summary.before:,} of them by runs before" if summary.before else ""
+    paid = "" if summary.usd == 0 else f", endpoint {usd(summary.usd)}"
+    return f"{speed}{duration(took_s)}{before}; cost: machine {usd(machine_usd)}{paid}"

@@ -1,0 +1,162 @@
+"""The version that answers a file, and how it is asked: in processes here, or at an endpoint within a limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import count, takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailtune.config.endpoints import declared_addresses
+from tailtune.config.prices import load_prices
+from tailtune.config.settings import Settings
+from tailtune.core.errors import PartlyAnsweredError, UsageError
+from tailtune.core.money import Usd
+from tailtune.core.process import free_cores
+from tailtune.lifecycle.language_models import LanguageModels
+from tailtune.predictors.base import Predictor
+from tailtune.predictors.prepare import prepared
+from tailtune.predictors.prompted.rung import Prompted
+from tailtune.services.endpoint import Budget
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import StoredVersion, find
+from tailtune.serving.answerer import kind_of
+from tailtune.serving.batch.answering import Blocks, by_processes
+from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.run import Answering
+from tailtune.serving.versions import LoadedVersion, load_stored
+from tailtune.tasks.saved import PROMPTED_KINDS
+from tailtune.tasks.use_case import UseCase
+
+if TYPE_CHECKING:
+    from tailtune.config.model import Pii
+    from tailtune.core.records import Answer
+
+
+@dataclass(frozen=True)
+class BatchVersion:
+    """One per run.
+
+    Attributes:
+        case: The use case.
+        settings: Where things are.
+        stored: The version.
+        folder: Its files on this machine.
+    """
+
+    case: UseCase
+    settings: Settings
+    stored: StoredVersion
+    folder: Path
+
+    @classmethod
+    def of(cls, case: UseCase, settings: Settings, which: str | None) -> BatchVersion:
+        """Look a version up and fetch it.
+
+        Args:
+            case: The use case.
+            settings: Where things are.
+            which: Alias or number; `serve.alias` of the use case when None.
+
+        Raises:
+            UsageError: There is no such version.
+            ServiceError: The registry does not answer, or the files are not those that were registered.
+        """
+        paths, model = case.paths.project, case.spec.register_.model or case.name
+        uri, which = settings.resolved_tracking_uri(paths), (which or case.spec.serve.alias).removeprefix("@")
+        stored = find(uri, model, which)
+        if stored is None:
+            raise UsageError(f"{model}@{which}: no such version in the registry", f"tailtune run {case.name}")
+        return cls(case, settings, stored, fetch(uri, stored, paths.fetched_versions))
+
+    def answering(self, processes: int | None, max_usd: Usd | None, say: Callable[[str], None]) -> Answering:
+        """How it is asked.
+
+        Args:
+            processes: That answer here; None is one per core, and one in all for a language model in a folder.
+            max_usd: Hard stop of what an endpoint may be paid for a file.
+            say: Is shown a line when an endpoint's rate limit asks to wait.
+
+        Raises:
+            UsageError: The limit is missing, or limits nothing.
+            UndeclaredEndpointError: It asks an endpoint that is not declared here.
+        """
+        threads: int | None = 1
+        if kind_of(self.folder) in PROMPTED_KINDS:
+            project = self.case.paths.project
+            uri, models = self.settings.resolved_tracking_uri(project), self.case.spec.prompt.models
+            loaded = load_stored(uri, self.stored, project.fetched_versions, models)
+            if isinstance(loaded.predictor, Prompted) and loaded.predictor.spec.endpoint is not None:
+                return self._at_endpoint(loaded, loaded.predictor, max_usd, say)
+            processes, threads = processes or 1, None  # it takes all cores, and much memory
+        if max_usd is not None:
+            raise UsageError("--max-usd: this version answers by itself and pays nobody", "leave --max-usd out")
+        number, folder = self.stored.version, self.folder
+        return lambda blocks, paid_usd: by_processes(blocks, folder, number, processes or free_cores(), threads)
+
+    def _at_endpoint(
+        self, loaded: LoadedVersion, prompted: Prompted, max_usd: Usd | None, say: Callable[[str], None]
+    ) -> Answering:
+        project, spec = self.case.paths.project, prompted.spec
+        prices = load_prices(project)
+        has_price = spec.price in prices.tokens
+        if has_price and max_usd is None:
+            raise UsageError(
+                f"version {self.stored.version} asks {spec.name} at {spec.endpoint}, which costs money",
+                "say how much this file may cost at most: --max-usd 5",
+            )
+        if not has_price and max_usd is not None:
+            raise UsageError(
+                f"--max-usd: the price of {spec.name} is not known, so nothing limits what is spent",
+                "declare it in models/prices.yaml (prompt.models.price), or leave --max-usd out",
+            )
+
+        def ask(blocks: Blocks, paid_usd: Usd | None) -> Generator[list[KeptAnswer]]:
+            budget = Budget(math.inf if max_usd is None else _left(max_usd, paid_usd))
+            declared = declared_addresses(self.case.spec.prompt.models, self.settings.endpoints)
+            where, kept = self.settings.weights_root(project), self.settings.answers_file(project)
+            models = LanguageModels(where, prices, kept, budget, declared, "", say)
+            try:
+                yield from _in_blocks(blocks, models.connected(prompted), loaded.scrub_pii)
+            finally:
+                models.close()
+
+        return ask
+
+
+def _left(max_usd: Usd, paid_usd: Usd | None) -> Usd:
+    """What may still be spent on a file.
+
+    Raises:
+        UsageError: What its answers cost so far is not known.
+    """
+    if paid_usd is None:
+        raise UsageError(
+            "--max-usd: what the answers so far cost is not known, so nothing limits what is spent on the whole file",
+            "remove the .unfinished file to begin again: what the endpoint answered is kept and not paid for again",
+        )
+    return max(0.0, max_usd - paid_usd)
+
+
+def _in_blocks(blocks: Blocks, predictor: Predictor, scrub_pii: Sequence[Pii]) -> Generator[list[KeptAnswer]]:
+    """Let a prompted version answer blocks of texts; it asks several at once.
+
+    Raises:
+        PartlyAnsweredError: Money ran out; the answers until there have been given out.
+        EndpointError: The endpoint does not answer; what it answered is kept with the answers that were paid for.
+    """
+    for block in blocks:
+        try:
+            answers = predictor.answer([prepared(text, scrub_pii) for text in block])
+        except PartlyAnsweredError as error:
+            places = takewhile(error.answers.__contains__, count())
+            yield [_kept(error.answers[place].answer) for place in places]
+            raise
+        yield [_kept(answer) for answer in answers]
+
+
+def _kept(answer: Answer) -> KeptAnswer:
+    confidence = None if math.isnan(answer.confidence) else answer.confidence
+    return KeptAnswer.of(answer.value, confidence, answer.columns(), answer.usd)
