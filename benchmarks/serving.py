@@ -85,12 +85,14 @@ def over_http(use_case: str, folder: Path, version: str, uri: str, seconds: floa
     with _server(_peer("constant", port, "-"), port):
         _line("constant answer (the generator)", _load(f"http://127.0.0.1:{port}/predict", 2 * RATE, seconds, bodies))
     highest: dict[str, float] = {}
-    with _ours(use_case) as (port, process):
-        address = f"http://127.0.0.1:{port}/predict"
-        runs = [_load(address, RATE, seconds, bodies) for _ in range(3)]
-        _line("ours, logging on, best of three", min(runs, key=lambda run: run.p99_ms), process)
-        highest["ours"] = _highest(address, seconds, bodies)
-        _line("ours, highest rate", _load(address, highest["ours"], seconds, bodies), process)
+    for workers in (1, 2):
+        with _ours(use_case, workers) as (port, process):
+            address = f"http://127.0.0.1:{port}/predict"
+            runs = [_load(address, RATE, seconds, bodies) for _ in range(3)]
+            _line(f"ours, {workers} worker(s), best of three", min(runs, key=lambda run: run.p99_ms), process)
+            found = _highest(address, seconds, bodies)
+            _line(f"ours, {workers} worker(s), highest", _load(address, found, seconds, bodies), process)
+            highest["ours"] = max(highest.get("ours", 0.0), found)
     port = _free_port()
     with _server(
         [sys.executable, str(HERE / "_serving_peers.py"), "pipeline", str(port), str(folder)], port
@@ -111,7 +113,7 @@ def over_http(use_case: str, folder: Path, version: str, uri: str, seconds: floa
 def overload(use_case: str, seconds: float, bodies: Path) -> None:
     """Three times too much, then a thousand clients that wait; then as before."""
     print("\noverload                            rate   p50 ms   p95 ms   p99 ms  errors   MB")
-    with _ours(use_case) as (port, process):
+    with _ours(use_case, 1) as (port, process):
         address = f"http://127.0.0.1:{port}/predict"
         _line("before", _load(address, 200, seconds / 2, bodies), process)
         _line("three times too much", _load(address, 3 * RATE, seconds / 2, bodies), process)
@@ -182,14 +184,14 @@ def _peer(kind: str, port: int, more: object) -> list[str]:
     return [sys.executable, str(HERE / "_serving_peers.py"), kind, str(port), str(more)]
 
 
-def _ours_command(use_case: str, port: int) -> list[str]:
-    return ["tailtune", "serve", use_case, "--port", str(port)]
+def _ours_command(use_case: str, port: int, workers: int) -> list[str]:
+    return ["tailtune", "serve", use_case, "--port", str(port), "--workers", str(workers)]
 
 
 @contextmanager
-def _ours(use_case: str) -> Iterator[tuple[int, psutil.Process]]:
+def _ours(use_case: str, workers: int) -> Iterator[tuple[int, psutil.Process]]:
     port = _free_port()
-    with _server(_ours_command(use_case, port), port, ready="/readyz") as process:
+    with _server(_ours_command(use_case, port, workers), port, ready="/readyz") as process:
         yield port, process
 
 
