@@ -11,6 +11,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import Fault, SpecError, UsageError
+from tailtune.serving.batch.answering import THREADS
 from tailtune.serving.follower import Registry
 from tailtune.serving.plan import Limits, ServerPlan, Upstream
 from tailtune.serving.tokens import clients
@@ -62,9 +63,13 @@ def registry_of(case: UseCase, settings: Settings) -> Registry:
 
 
 def worker_environment(case: UseCase) -> dict[str, str]:
-    """Which endpoints a prompted version may ask: the models of model.yaml, besides what the environment lists."""
+    """One thread for each sum, so that a text gets the same digits everywhere; and which endpoints may be endpoints.
+
+    Those are the models of model.yaml, besides what the environment lists.
+    """
     listed = declared_addresses(case.spec.prompt.models, os.environ.get(VARIABLE))
-    return {VARIABLE: " ".join(sorted(str(address) for address in listed))} if listed else {}
+    endpoints = {VARIABLE: " ".join(sorted(str(address) for address in listed))} if listed else {}
+    return dict.fromkeys(THREADS, "1") | endpoints
 
 
 def require_safe(host: str, plan: ServerPlan, is_open: bool) -> None:

@@ -19,7 +19,7 @@ from tailtune.serving.batch.kept import KeptAnswer
 Blocks = Iterable[Sequence[str]]
 _WAITING = 3
 """Blocks for each process that are read, and whose answers are not kept yet."""
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS")
 
 
 def by_processes(
@@ -75,7 +75,7 @@ class _Worker:
     """One per process, which is started with the first block; it ends with this one, whatever ends this one."""
 
     def __init__(self, folder: Path, version: str, threads: int | None) -> None:
-        self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(_THREADS, str(threads)))}
+        self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREADS, str(threads)))}
         self._command = [sys.executable, "-m", "tailtune.serving.batch.worker", str(folder), version]
         self._process: subprocess.Popen[str] | None = None
 
