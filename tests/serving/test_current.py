@@ -37,7 +37,7 @@ class Followed:
 
     def __init__(self, folder: Path) -> None:
         self.file, self.refused = folder / "current.json", 0
-        self.versions = Versions(self.file, 100, self._count)
+        self.versions = Versions(self.file, 100, 1, self._count)
 
     def _count(self) -> None:
         self.refused += 1

@@ -200,7 +200,7 @@ def serve(
     use_case: UseCaseName,
     host: Annotated[str, typer.Option(help="Address to listen on; other machines need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer; one per free core.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the free cores.")] = 1,
     no_token: Annotated[bool, typer.Option("--no-token", help="Let other machines ask without a token.")] = False,
 ) -> None:
     """Serve the champion over HTTP, in front of the declared language model, and log what it says."""

@@ -12,6 +12,7 @@ from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.ledger import Amount
 from tailtune.core.money import known_product
+from tailtune.core.process import free_cores
 from tailtune.report.numbers import counted, share, usd
 from tailtune.serving import tokens
 from tailtune.serving.costs import ServingUse
@@ -33,7 +34,7 @@ def serve_use_case(
     """
     case, settings = load_use_case(paths, name), Settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    plan = plan_of(case, settings)
+    plan = plan_of(case, settings, max(1, free_cores() // workers))
     require_safe(host, plan, is_open)
     listening = open_socket(host, port)
     for line in _shown(case, plan, f"[{host}]" if ":" in host else host, listening.getsockname()[1], workers):
@@ -53,7 +54,8 @@ def _shown(case: UseCase, plan: ServerPlan, host: str, port: int, workers: int) 
     shadow = f", {spec.challenger} in the shadow on {share(spec.shadow_share)}" if spec.shadow_share else ""
     return [
         f"{case.name}: {where}/predict   page {where}/docs   OpenAI clients base_url {where}/v1",
-        f"  answers        the version called {spec.alias}{shadow}; {counted(workers, 'worker')}",
+        f"  answers        the version called {spec.alias}{shadow}; {counted(workers, 'worker')}, "
+        f"{counted(plan.threads, 'text')} at a time{' each' if workers > 1 else ''}",
         f"  passes through what no version answers: to {passes}",
         f"  token          {needed} (tailtune token add {case.name} CLIENT)",
         f"  log            tailtune log {case.name}   counts {where}/metrics",

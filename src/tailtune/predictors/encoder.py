@@ -122,7 +122,7 @@ class Encoder:
         with timed("infer"), self._stack.working(len(texts)):
             for rows in by_length(ids):
                 for row, states in zip(rows, self._stack.hidden([ids[row] for row in rows]), strict=True):
-                    mean = states.mean(axis=0)
+                    mean = np.add.reduce(states, axis=0) / np.float32(len(states))
                     out[row] = mean / max(float(np.linalg.norm(mean)), 1e-12)
                 done += len(rows)
                 if on_progress is not None:

@@ -54,7 +54,7 @@ class Prediction:
 
 
 class Answerer:
-    """One per loaded version. `answer` may be called by one thread at a time, or by several where `local` is False.
+    """One per loaded version. `answer` may be called by several threads at the same time.
 
     Attributes:
         version: Its number in the registry.

@@ -57,11 +57,12 @@ class Versions:
     Args:
         file: `current.json`: role → version and folder; the supervisor writes it whole.
         limit: Texts that may wait for a version at most.
+        threads: Texts that are answered at the same time.
         on_refused: Called when a version does not load or answer; the one before goes on answering.
     """
 
-    def __init__(self, file: Path, limit: int, on_refused: Callable[[], None]) -> None:
-        self._file, self._limit, self._on_refused = file, limit, on_refused
+    def __init__(self, file: Path, limit: int, threads: int, on_refused: Callable[[], None]) -> None:
+        self._file, self._limit, self._threads, self._on_refused = file, limit, threads, on_refused
         self._loaded: dict[Role, Loaded] = {}
         self._refused: dict[Named, str] = {}
         self._problems: dict[Role, str] = {}
@@ -122,7 +123,7 @@ class Versions:
                 goes_on = "nothing" if before is None else f"version {before.named.version}"
                 log.error("version %s is refused, %s answers as %s: %s", named.version, goes_on, role, error.message)
                 return
-            line = Line(answerer.answer, self._limit, 1 if answerer.local else _ASKING)
+            line = Line(answerer.answer, self._limit, self._threads if answerer.local else _ASKING)
             self._loaded[role] = Loaded(named, answerer, line)
             log.info("version %s answers as %s", named.version, role)
         if before is not None:

@@ -23,8 +23,13 @@ def tokens_file(paths: Paths, use_case: str) -> Path:
     return paths.serving / use_case / "tokens.json"
 
 
-def plan_of(case: UseCase, settings: Settings) -> ServerPlan:
+def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
     """The plan of a server.
+
+    Args:
+        case: The use case.
+        settings: Where its log is.
+        threads: Texts that a worker answers at the same time.
 
     Raises:
         SpecError: What is declared does not fit together.
@@ -37,6 +42,7 @@ def plan_of(case: UseCase, settings: Settings) -> ServerPlan:
         task=case.spec.task,
         state=project.serving / case.name,
         spool=settings.spool_folder(project) / case.name,
+        threads=threads,
         limits=Limits(body_bytes=limits.pop("body_kb") * 1024, **limits),
         text_from=spec.text_from,
         upstream=_upstream(case),

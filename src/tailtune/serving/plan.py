@@ -44,6 +44,7 @@ class ServerPlan(Record):
     task: Literal["classification", "extraction"]
     state: Path = Field(description="Folder of everything that this server writes.")
     spool: Path = Field(description="Folder of the prediction log's spool.")
+    threads: int = Field(1, ge=1, description="Texts that a worker answers at the same time.")
     limits: Limits = Limits()
     text_from: str | None = Field(None, description="Words around `{text}` in the last message; null: all of it.")
     upstream: Upstream | None = None

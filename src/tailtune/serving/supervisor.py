@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tailtune.serving.follower import Follower, Registry
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.processes import Workers
 
-_TEND_S, _END_S, _AGAIN_S = 0.2, 15.0, 60.0
+_TEND_S, _END_S, _AGAIN_S, _NICE = 0.2, 15.0, 60.0, 15
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger("tailtune.serving")
 
@@ -112,6 +112,12 @@ def _command(plan: ServerPlan, listening: socket.socket) -> list[str]:
     return [sys.executable, "-m", "tailtune.serving.worker", str(file), str(listening.fileno())]
 
 
+def _give_way() -> None:
+    """Let this thread work when the workers leave a core free: moving a second's rows at once delayed every answer."""
+    with suppress(OSError, AttributeError):  # not on this system
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
 class _Mover:
     """Moves what workers spool into the prediction log."""
 
@@ -127,6 +133,7 @@ class _Mover:
             ended: Set when it is time.
             keep_days: Days after which logged rows are deleted; None deletes none.
         """
+        _give_way()
         keep = {} if keep_days is None else {self._plan.use_case: keep_days}
         while True:
             try:

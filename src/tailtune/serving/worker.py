@@ -66,7 +66,7 @@ def build(plan: ServerPlan) -> App:
     from tailtune.serving.service import Service
     from tailtune.serving.spending import DailySpending
 
-    versions = Versions(plan.current, plan.limits.queue_rows, counters.refused.inc)
+    versions = Versions(plan.current, plan.limits.queue_rows, plan.threads, counters.refused.inc)
     limit = plan.max_usd_per_day
     spending = None if limit is None else DailySpending(plan.state / "spending.json", limit)
     gateway = None if plan.upstream is None else Gateway(plan.upstream, spending, plan.limits.passing)
