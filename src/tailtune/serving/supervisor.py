@@ -82,9 +82,9 @@ def serve(
         processes = Workers(_command(plan, listening), workers, [listening.fileno()], mover.counters.forget)
         costs = CostNotes(mover.counters, note)
         os.environ.update(environment)
-        following = threading.Thread(target=follower.follow, args=(ended,), name="registry", daemon=True)
-        noting = threading.Thread(target=costs.keep_noting, args=(ended,), name="costs", daemon=True)
-        moving = threading.Thread(target=mover.move, args=(ended, keep_days), name="log", daemon=True)
+        following = threading.Thread(target=_giving_way, args=(follower.follow, ended), name="registry", daemon=True)
+        noting = threading.Thread(target=_giving_way, args=(costs.keep_noting, ended), name="costs", daemon=True)
+        moving = threading.Thread(target=_giving_way, args=(mover.move, ended, keep_days), name="log", daemon=True)
         say("ready to take requests; Ctrl-C ends it")
         try:
             following.start()
@@ -112,10 +112,11 @@ def _command(plan: ServerPlan, listening: socket.socket) -> list[str]:
     return [sys.executable, "-m", "tailtune.serving.worker", str(file), str(listening.fileno())]
 
 
-def _give_way() -> None:
-    """Let this thread work when the workers leave a core free: moving a second's rows at once delayed every answer."""
+def _giving_way(work: Callable[..., None], *arguments: Any) -> None:
+    """Work when the workers leave a core free: moving a second's rows at once delayed one answer in fifty."""
     with suppress(OSError, AttributeError):  # not on this system
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # of this thread alone
+    work(*arguments)
 
 
 class _Mover:
@@ -133,7 +134,6 @@ class _Mover:
             ended: Set when it is time.
             keep_days: Days after which logged rows are deleted; None deletes none.
         """
-        _give_way()
         keep = {} if keep_days is None else {self._plan.use_case: keep_days}
         while True:
             try:
