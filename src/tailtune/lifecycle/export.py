@@ -30,6 +30,8 @@ from tailtune.tasks.table import FINE_TUNE
 
 TEXTS, FEW = 5000, 500
 """Texts that answers are compared on, if there are so many, dev rows first; and how many may be enough to refuse."""
+KNOWN = 2000
+"""Texts that are encoded to see how far new ones lie, where no more need to be answered."""
 
 
 def run(context: Context) -> ExportReport:
@@ -85,12 +87,16 @@ def _exported(
         before = _Originals(saved.load(original), texts)
         few = before.to(FEW)
         for at, weights in enumerate(WEIGHTS):
+            is_last = weights == WEIGHTS[-1]
             context.progress.at(at, len(WEIGHTS), f"{saved.title(name)}: {weights}")
             shutil.rmtree(folder / ENCODER, ignore_errors=True)
             export(source, folder / ENCODER, weights)
             with recorded() as passes:
-                after = _answers(saved.load(folder), texts, None if weights == WEIGHTS[-1] else few)
-            compared = after[:FEW] if weights == WEIGHTS[-1] else after
+                if is_last:  # taken whatever it answers; its vectors show how far other texts may lie
+                    after = list(saved.load(folder).answer(texts[:KNOWN]))
+                else:
+                    after = _answers(saved.load(folder), texts, few)
+            compared = after[:FEW] if is_last else after
             dev_rows = rows[: min(dev, len(compared))]
             tries.append(_parity(context, weights, before.to(len(compared)), compared, dev_rows))
             context.progress.say(f"{saved.title(name)}, {weights}: {tries[-1].reason}")
@@ -117,16 +123,16 @@ class _Originals:
         return self.known[:count]
 
 
-def _answers(exported: Predictor, texts: Sequence[str], few: Sequence[Answer] | None) -> list[Answer]:
+def _answers(exported: Predictor, texts: Sequence[str], few: Sequence[Answer]) -> list[Answer]:
     """Answers to all texts; to the first few alone where these show that it cannot pass.
 
     Args:
         exported: A candidate as exported.
         texts: To answer.
-        few: The original's answers to the first; None where all are wanted in any case.
+        few: The original's answers to the first.
     """
     after = list(exported.answer(texts[:FEW]))
-    if few is None or not cannot_pass(_same(few, after)):
+    if not cannot_pass(_same(few, after)):
         after += exported.answer(texts[FEW:])
     return after
 
