@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from tailtune.predictors.adapter import lora_deltas
 from tailtune.predictors.reading import encoder_path
 from tailtune.tasks import saved
+
+
+class Body(BaseModel):
+    text: str
 
 
 def pipeline_of(folder: Path, threads: int) -> Callable[..., list[tuple[str, float]]]:
@@ -71,21 +76,14 @@ def serve_constant(port: int) -> None:
 
 def serve_pipeline(port: int, folder: Path) -> None:
     from fastapi import FastAPI
-    from pydantic import BaseModel
 
-    answer = pipeline_of(folder, threads=1)
-
-    class Body(BaseModel):
-        text: str
-
-    api = FastAPI()
+    answer, api = pipeline_of(folder, threads=1), FastAPI()
 
     @api.post("/predict")
     def predict(body: Body) -> dict[str, Any]:
         ((label, confidence),) = answer([body.text])
         return {"answer": label, "confidence": confidence}
 
-    Body.model_rebuild()
     _uvicorn(api, port)
 
 
