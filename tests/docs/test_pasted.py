@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import re
 import shlex
@@ -18,7 +20,8 @@ from tailtune.lifecycle.language_models import price_faults
 from tailtune.tasks.use_case import load_use_case
 
 GUIDES = [page for page in pages() if page == "README.md" or page.startswith("docs/guides/")]
-KINDS = {"", "bash", "console", "yaml", "json"}
+KINDS = {"", "bash", "console", "yaml", "json", "python"}
+OPTIONAL_SECTIONS = {"serve"}
 SHIPPED = {"support-tickets", "insurance-claims"}
 NAMED = {"check", "run", "show", "prompts", "verdict", "reproduce", "sample", "prompt", "diagnose", "cost", "register"}
 """Commands of `tailtune` whose first word is a use case."""
@@ -36,7 +39,7 @@ def paste(block: str, root: Path) -> str:
     text = file.read_text(encoding="utf-8")
     for section in yaml.safe_load(block):
         text, times = re.subn(rf"^{section}:.*\n(?:(?:[ #].*)?\n)*", "", text, flags=re.MULTILINE)
-        assert times == 1, f"{head[1]} has no section {section}"
+        assert times == 1 or section in OPTIONAL_SECTIONS, f"{head[1]} has no section {section}"
     file.write_text(text + block, encoding="utf-8")
     return head[1]
 
@@ -73,6 +76,15 @@ def test_blocks_are_of_a_kind_that_is_pasted_here(page: str) -> None:
     assert {match[1] for match in FENCE.finditer(pages()[page])} <= KINDS
     for block in fences(page, "json"):
         json.loads(block)
+
+
+@pytest.mark.parametrize("page", [page for page in GUIDES if fences(page, "python")])
+def test_python_is_python_and_imports_what_there_is(page: str) -> None:
+    for block in fences(page, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names)
 
 
 @pytest.mark.parametrize("page", GUIDES)
