@@ -53,7 +53,8 @@ CHANGED: dict[str, dict[str, Any]] = {
               "checkpoint_s": 1.0},
     "evaluate": {"resamples": 200, "latency_rows": 30, "calibration_bins": 5},
     "register": {"model": "m", "promote_if": "not-worse", "block_slices": True},
-    "serve": {"log": {"text": "hash"}},
+    "serve": {"alias": "live", "challenger": "next", "shadow_share": 0.1, "text_from": "Ticket: {text}",
+              "passthrough": "small", "max_usd_per_day": 2.0, "limits": {"rows": 3}, "log": {"text": "hash"}},
 }  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_retrieval_that_missed_is_told_apart_from_retrieval_that_did_not(
 
     class Blind:
         @classmethod
-        def load(cls) -> Blind:
+        def load(cls, path: object = None) -> Blind:
             return cls()
 
         def embed(self, texts: list[str]) -> object:
