@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from tailtune.serving.plan import ServerPlan
+from tailtune.tasks.table import answers_objects
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--box:#f6f8fa;--accent:#0b6b53}
@@ -188,7 +189,7 @@ _EXAMPLES: Mapping[str, Callable[[ServerPlan], Any]] = {
     "/invocations": lambda _: {"dataframe_records": [{"text": "I was charged twice"}]},
     "/feedback": lambda plan: {
         "request_id": "…",
-        "label": "billing" if plan.task == "classification" else {"amount": 3},
+        "label": {"amount": 3} if answers_objects(plan.task) else "billing",
         "who": "ada",
     },
 }

@@ -34,6 +34,7 @@ from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.spending import DailySpending
+from tailtune.tasks.table import answers_objects
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
@@ -236,8 +237,8 @@ class Service:
         loaded, label = self._versions.get("champion"), body.label
         labels = loaded.answerer.labels if loaded is not None else ()
         fields = loaded.answerer.fields if loaded is not None else ()
-        if isinstance(label, str) != (self._plan.task == "classification"):
-            expected = "a label" if self._plan.task == "classification" else "an object with the schema's fields"
+        if isinstance(label, str) == answers_objects(self._plan.task):
+            expected = "a label" if isinstance(label, dict) else "an object with the schema's fields"
             raise RefusedError(422, "invalid_body", f"label: expected {expected}")
         if isinstance(label, str):
             if labels and label not in labels:

@@ -66,6 +66,11 @@ class TaskEntry:
         return task
 
 
+def answers_objects(task: str) -> bool:
+    """Whether a task's answers are JSON objects; else they are labels."""
+    return TASKS[task].codec == "object"
+
+
 def imported(where: str) -> Any:
     """Import `module:Class` below src/tailtune/, or below the package that a version carries it in."""
     module, _, name = where.partition(":")

@@ -15,6 +15,7 @@ from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.spreadsheet import BYTE_ORDER_MARK, harmless
 from tailtune.serving.batch.kept import KeptAnswer
 from tailtune.serving.batch.source import Source
+from tailtune.tasks.table import answers_objects
 
 _GROUP_ROWS = 8192
 _ARROW = {frozenset({"bool"}): "bool", frozenset({"int"}): "int64", frozenset({"float"}): "float64"}
@@ -39,7 +40,7 @@ class Output:
         self, source: Source, columns: Mapping[str, Collection[str]], task: str, prefix: str, spreadsheet: bool
     ) -> None:
         self._source, self._columns, self._spreadsheet = source, columns, spreadsheet
-        fields = ("confidences", "reasons") if task == "extraction" else ()
+        fields = ("confidences", "reasons") if answers_objects(task) else ()
         self._is_json = bool(fields)
         self._added = {name: prefix + name for name in ("answer", "confidence", *fields)}
         both = [f"`{name}`" for name in columns if name in self._added.values()]
