@@ -29,6 +29,8 @@ _QUIET = {
     # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables of the thread counts of OpenMP and BLAS."""
 _SQLITE = "sqlite:///"
 # Health checks and embedded servers are on this machine; a company's proxy cannot reach them.
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -123,7 +125,7 @@ def quiet_environment(environ: MutableMapping[str, str] | None = None) -> None:
     _keep_loopback_off_the_proxy(target)
     threads = target.get("TAILTUNE_THREADS", "")
     if threads.isdigit():  # thread pools read these once, when torch and BLAS are imported
-        for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        for key in THREAD_COUNTS:
             target.setdefault(key, threads)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from tailtune.config.endpoints import VARIABLE, Address, declared_addresses
 from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
-from tailtune.config.settings import Settings
+from tailtune.config.settings import THREAD_COUNTS, Settings
 from tailtune.core.errors import Fault, SpecError, UsageError
-from tailtune.serving.batch.answering import THREADS
 from tailtune.serving.follower import Registry
 from tailtune.serving.plan import Limits, ServerPlan, Upstream
 from tailtune.serving.tokens import clients
@@ -69,13 +68,13 @@ def registry_of(case: UseCase, settings: Settings) -> Registry:
 
 
 def worker_environment(case: UseCase) -> dict[str, str]:
-    """One thread for each sum, so that a text gets the same digits everywhere; and which endpoints may be endpoints.
+    """One thread for each sum, so that a text gets the same digits everywhere; and which endpoints may be asked.
 
     Those are the models of model.yaml, besides what the environment lists.
     """
     listed = declared_addresses(case.spec.prompt.models, os.environ.get(VARIABLE))
     endpoints = {VARIABLE: " ".join(sorted(str(address) for address in listed))} if listed else {}
-    return dict.fromkeys(THREADS, "1") | endpoints
+    return dict.fromkeys(THREAD_COUNTS, "1") | endpoints
 
 
 def require_safe(host: str, plan: ServerPlan, is_open: bool) -> None:

@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
+from tailtune.config.settings import THREAD_COUNTS
 from tailtune.core.errors import TailTuneError
 from tailtune.serving.batch.kept import KeptAnswer
 
 Blocks = Iterable[Sequence[str]]
 _WAITING = 3
 """Blocks for each process that are read, and whose answers are not kept yet."""
-THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS")
 
 
 def by_processes(
@@ -75,7 +75,7 @@ class _Worker:
     """One per process, which is started with the first block; it ends with this one, whatever ends this one."""
 
     def __init__(self, folder: Path, version: str, threads: int | None) -> None:
-        self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREADS, str(threads)))}
+        self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREAD_COUNTS, str(threads)))}
         self._command = [sys.executable, "-m", "tailtune.serving.batch.worker", str(folder), version]
         self._process: subprocess.Popen[str] | None = None
 
