@@ -14,6 +14,7 @@ from doubles.conduct import Mishap
 from doubles.endpoint import Double
 from doubles.skill import always
 
+from tailtune.config.prices import TokenPrice
 from tailtune.serving.plan import Limits, Upstream
 from tailtune.serving.tokens import add_token
 
@@ -24,6 +25,9 @@ CHAT = {"model": "big", "messages": [{"role": "user", "content": "one two three"
 Scenario = Callable[[Server], Coroutine[Any, Any, None]]
 
 
+PRICE = TokenPrice(input_usd_per_million=1.0, output_usd_per_million=2.0)
+
+
 @pytest.fixture
 def double() -> Any:
     with Double(always("billing")) as made:
@@ -31,9 +35,7 @@ def double() -> Any:
 
 
 def upstream(url: str, **more: Any) -> Upstream:
-    return Upstream(
-        **{"name": "large", "model": "gpt-big", "endpoint": url, "input_usd": 1.0, "output_usd": 2.0, **more}
-    )
+    return Upstream(**{"name": "large", "model": "gpt-big", "endpoint": url, "price": PRICE, **more})
 
 
 def run(
@@ -158,13 +160,12 @@ def test_the_days_money_is_a_hard_stop(double: Double, tmp_path: Path) -> None:
     assert len(double.seen) == 2
 
 
-@pytest.mark.parametrize("priced", [{"input_usd": None}, {"output_usd": None}])
-def test_an_unknown_price_is_said_to_be_unknown(priced: dict[str, Any], double: Double, tmp_path: Path) -> None:
+def test_an_unknown_price_is_said_to_be_unknown(double: Double, tmp_path: Path) -> None:
     async def scenario(made: Server) -> None:
         await made.ask(COMPLETIONS, CHAT)
         assert made.rows()[0]["usd"] is None
 
-    counts = run(tmp_path, upstream(double.url, **priced), scenario)
+    counts = run(tmp_path, upstream(double.url, price=None), scenario)
     assert (counts["unpriced_rows"], counts["passed_through_usd"]) == (1, 0)
 
 
@@ -184,7 +185,8 @@ def test_cached_tokens_have_a_price_of_their_own(double: Double, tmp_path: Path)
     async def scenario(made: Server) -> None:
         await made.ask(COMPLETIONS, CHAT)
 
-    counts = run(tmp_path, upstream(double.url, cached_input_usd=0.1), scenario)
+    price = PRICE.model_copy(update={"cached_input_usd_per_million": 0.1})
+    counts = run(tmp_path, upstream(double.url, price=price), scenario)
     assert counts["passed_through_usd"] == pytest.approx((3 * 0.1 + 2.0) / 1e6)
 
 

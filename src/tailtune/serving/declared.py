@@ -125,7 +125,5 @@ def _upstream(case: UseCase) -> Upstream | None:
         endpoint=Address.of(model.endpoint, None).url,
         key_env=model.key_env,
         timeout_s=model.timeout_s,
-        input_usd=None if price is None else price.input_usd_per_million,
-        output_usd=None if price is None else price.output_usd_per_million,
-        cached_input_usd=None if price is None else price.cached_input_usd_per_million,
+        price=price,
     )

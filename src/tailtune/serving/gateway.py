@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tailtune.config.prices import list_usd
 from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
 from tailtune.serving.plan import Upstream
@@ -18,7 +19,6 @@ from tailtune.serving.spending import DailySpending, Reservation
 
 _BYTES_A_TOKEN = 2  # fewer than any tokenizer needs on average, so that a reservation is rarely too small
 _USUAL_ANSWER = 1024
-_MILLION = 1e6
 _MOST_EVENT = 1 << 20
 _KEPT = ("content-type", "retry-after", "openai-processing-ms")
 _OWN = ("authorization", "openai-organization", "openai-project")
@@ -161,7 +161,7 @@ class Gateway:
 
     def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
         """US dollars; None where tokens or prices are not known."""
-        if usage is None or self._upstream.input_usd is None or self._upstream.output_usd is None:
+        if usage is None:
             return None
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
@@ -169,10 +169,7 @@ class Gateway:
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
         cached = cached if isinstance(cached, int) and 0 <= cached <= read else 0
-        cached_usd = self._upstream.cached_input_usd
-        cheaper = self._upstream.input_usd if cached_usd is None else cached_usd
-        total = (read - cached) * self._upstream.input_usd + cached * cheaper + written * self._upstream.output_usd
-        return total / _MILLION
+        return list_usd(self._upstream.price, read, written, cached)
 
 
 def _outcome(body: bytes, content_type: str) -> tuple[Mapping[str, Any] | None, str | None]:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from tailtune.config.model import Pii
+from tailtune.config.prices import TokenPrice
 from tailtune.core.records import Record
 
 
@@ -19,9 +20,7 @@ class Upstream(Record):
     endpoint: str = Field(description="Base URL of the API.")
     key_env: str | None = Field(None, description="Environment variable of the key.")
     timeout_s: float = 60.0
-    input_usd: float | None = Field(None, description="US dollars for 1,000,000 tokens; null when not known.")
-    output_usd: float | None = None
-    cached_input_usd: float | None = None
+    price: TokenPrice | None = Field(None, description="Of its tokens; null when not known.")
 
 
 class Limits(Record):
