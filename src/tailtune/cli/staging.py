@@ -6,7 +6,6 @@ into its place last; as long as it has not, `data/NAME` is this command's own wo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import BusyError
+from tailtune.core.locks import is_taken
 
 STAGING = ".new"
 
@@ -28,11 +28,9 @@ def alone(paths: Paths) -> Iterator[None]:
     """
     models = os.open(paths.models, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(models, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if is_taken(models):
             message = "another `tailtune new` is at work in this checkout"
-            raise BusyError(message, "wait for it, then run the same command again") from None
+            raise BusyError(message, "wait for it, then run the same command again")
         yield
     finally:
         os.close(models)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from tailtune.config.paths import CasePaths, Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.errors import BusyError, GateError
+from tailtune.core.locks import is_taken
 from tailtune.core.private import private_folder, temporary_files_in
 from tailtune.core.process import LEAVING_S, leave_with
 from tailtune.core.progress import Progress
@@ -124,14 +124,11 @@ def _is_taken(lock: TextIO) -> bool:
     """Whether the lock is somebody else's; one whose parent has died is about to let go of it."""
     patience = time.monotonic() + LEAVING_S + 1
     while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > patience or not _is_orphan(lock):
-                return True
-            time.sleep(0.1)
-        else:
+        if not is_taken(lock.fileno()):
             return False
+        if time.monotonic() > patience or not _is_orphan(lock):
+            return True
+        time.sleep(0.1)
 
 
 def _is_orphan(lock: TextIO) -> bool:

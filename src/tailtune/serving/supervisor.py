@@ -10,12 +10,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tailtune.core.errors import BusyError, TailTuneError, UsageError
+from tailtune.core.locks import alone
 from tailtune.core.private import private_folder
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.services.prediction_log.writer import Moved, keep_moving
@@ -72,7 +72,8 @@ def serve(
         BusyError: This use case is served from here already.
     """
     private_folder(plan.state)
-    with _alone(plan.state):
+    busy = BusyError(f"{plan.state}: this use case is served already", "end that server first")
+    with alone(plan.state / "lock", busy):
         shutil.rmtree(plan.metrics, ignore_errors=True)
         ended = threading.Event()
         for number in _ENDING:
@@ -163,23 +164,3 @@ class _Mover:
         elif self._problem and not problem:
             log.info("prediction log: it takes rows again")
         self._problem = problem
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Hold a server's folder.
-
-    Raises:
-        BusyError: Another server holds it.
-    """
-    import fcntl
-
-    descriptor = os.open(state / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"{state}: this use case is served already", "end that server first") from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -6,16 +6,16 @@ it, the bytes are read again; killed after it, reading goes on behind them; a se
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from tailtune.core.errors import BusyError, TailTuneError
+from tailtune.core.locks import alone, is_taken
 from tailtune.core.logged import LogCounts
 from tailtune.core.private import private_folder
 from tailtune.services.prediction_log.lines import Batch, answered_in, day_of
@@ -92,7 +92,7 @@ def _move_all(log: PredictionLog, folder: Path, chunk_bytes: int, on_rows: OnRow
 def _move(log: PredictionLog, segment: Path, chunk_bytes: int, moved: Moved, on_rows: OnRows) -> Moved:
     fd = os.open(segment, os.O_RDWR | os.O_CLOEXEC)
     try:
-        finished = _is_free(fd)  # asked first: then nothing is appended after what is read below
+        finished = not is_taken(fd)  # asked first: then nothing is appended after what is read below
         at = log.moved_bytes(segment.name)
         for end, batch in _batches(fd, at, chunk_bytes, finished):
             if not log.take(segment.name, at, end, batch, day_of(time.time_ns() // 1000)):
@@ -192,14 +192,14 @@ def _keep_moving(
     locked: ExitStack,
 ) -> None:
     log: PredictionLog | None = None
-    wait_s, cleaned_s, last, alone = every_s, float("-inf"), False, False
+    wait_s, cleaned_s, last, is_alone = every_s, float("-inf"), False, False
     while not last:
         last = stop.is_set()
         try:
-            if not alone:
+            if not is_alone:
                 private_folder(folder)
                 locked.enter_context(_alone(folder))
-                alone = True
+                is_alone = True
             log = log or open_log()
             report(_move_all(log, folder, _CHUNK_BYTES, on_rows))
             if clock() - cleaned_s >= _DAY_S:
@@ -225,24 +225,13 @@ def _close(log: PredictionLog | None) -> None:
         log.close()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    fd = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        if not _is_free(fd):
-            raise BusyError(f"{folder}: another writer moves this spool", "wait for it, or end it")
-        yield
-    finally:
-        os.close(fd)
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Be the only writer that moves a spool.
 
-
-def _is_free(fd: int) -> bool:
-    """Take the lock of a file, if nobody has it."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    Raises:
+        BusyError: Another one does.
+    """
+    return alone(folder / _LOCK, BusyError(f"{folder}: another writer moves this spool", "wait for it, or end it"))
 
 
 def _remove_left(unseen: Path) -> None:
@@ -250,7 +239,7 @@ def _remove_left(unseen: Path) -> None:
     with suppress(FileNotFoundError):
         fd = os.open(unseen, os.O_RDWR | os.O_CLOEXEC)
         try:
-            if _is_free(fd) and time.time() - os.fstat(fd).st_mtime > _LONGEST_WAIT_S:
+            if not is_taken(fd) and time.time() - os.fstat(fd).st_mtime > _LONGEST_WAIT_S:
                 unseen.unlink()
         finally:
             os.close(fd)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tailtune.core.errors import BusyError, TailTuneError, UsageError
+from tailtune.core.locks import is_taken
 from tailtune.core.money import Usd
 from tailtune.core.private import private_file
 
@@ -80,10 +80,9 @@ class KeptAnswers:
         except OSError as error:
             raise _unwritable(file, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_taken(descriptor):
+                raise BusyError(f"{file}: another process is answering these rows", "wait until it has ended")
             yield cls(file, descriptor, *_taken_up(file, descriptor, about, only))
-        except BlockingIOError:
-            raise BusyError(f"{file}: another process is answering these rows", "wait until it has ended") from None
         finally:
             os.close(descriptor)
 
