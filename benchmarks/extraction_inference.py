@@ -27,8 +27,8 @@ from safetensors.torch import load_file
 from tailtune.cli.sample import example
 from tailtune.config.paths import Paths
 from tailtune.core.records import Span
-from tailtune.predictors.adapter import ADAPTER, lora_deltas
-from tailtune.predictors.reading import encoder_path
+from tailtune.predictors.adapter import lora_deltas
+from tailtune.predictors.reading import ADAPTER, encoder_path
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.fine_tune import LoraExtractor
 from tailtune.tasks.extraction.layout import TAG_BIAS, TAG_WEIGHT, Layout

@@ -48,8 +48,9 @@ from tailtune.tasks import saved
 texts, found = json.loads(sys.argv[2]), {}
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     predictor = saved.load(folder)
-    asked = texts["classification" if (folder / "labels.json").is_file() or "labels" in folder.name else "extraction"]
-    both = predictor.answer(asked), [predictor.answer([text])[0] for text in asked]
+    is_label = (folder / "labels.json").is_file() or "labels" in folder.name
+    questions = texts["classification" if is_label else "extraction"]
+    both = predictor.answer(questions), [predictor.answer([text])[0] for text in questions]
     found[folder.name] = [[answer.columns() for answer in answers] for answers in both]
 print(json.dumps(found))
 """

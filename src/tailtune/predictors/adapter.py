@@ -9,9 +9,8 @@ from torch import Tensor
 
 from tailtune.core.json_text import read_object
 from tailtune.predictors.bert import Bert
+from tailtune.predictors.reading import ADAPTER, CONFIG, WEIGHTS
 from tailtune.predictors.torch_encoder import open_bert
-
-ADAPTER, CONFIG, WEIGHTS = "adapter", "adapter_config.json", "adapter_model.safetensors"
 
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 

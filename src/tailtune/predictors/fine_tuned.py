@@ -14,10 +14,10 @@ from tailtune.core.errors import MissingInputError
 from tailtune.core.json_text import read_object
 from tailtune.predictors.base import Floats
 from tailtune.predictors.encoder import Stack, open_stack
-from tailtune.predictors.reading import encoder_path, served_encoder
+from tailtune.predictors.reading import ADAPTER, CONFIG, WEIGHTS, encoder_path, served_encoder
 
-ADAPTER_FILES = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors")
 HEAD, TAILTUNE = "head.safetensors", "tailtune.json"
+_ADAPTER_FILES = (f"{ADAPTER}/{CONFIG}", f"{ADAPTER}/{WEIGHTS}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FineTuned:
             ValueError: The adapter is of a kind this reader does not know.
         """
         exported = served_encoder(folder)
-        required = (*(ADAPTER_FILES if exported is None else ()), HEAD, *more, TAILTUNE)
+        required = (*(_ADAPTER_FILES if exported is None else ()), HEAD, *more, TAILTUNE)
         absent = [part for part in required if not (folder / part).is_file()]
         if absent:
             raise MissingInputError(f"{folder}: {', '.join(absent)} missing", hint="tailtune run <use-case>")

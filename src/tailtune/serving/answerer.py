@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tailtune.core.errors import TailTuneError
-from tailtune.core.json_text import read_object
 from tailtune.core.money import Usd
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.novelty import Novelty
@@ -51,6 +50,11 @@ class Prediction:
     tokens: int | None = None
     unknown_share: float | None = None
     usd: Usd | None = 0.0
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the value is a JSON object."""
+        return "json" in self.columns
 
 
 class Answerer:
@@ -120,8 +124,3 @@ class Answerer:
             "tokens": len(ids),
             "unknown_share": sum(each == self._unknown for each in ids) / len(ids),
         }
-
-
-def kind_of(folder: Path) -> str:
-    """What a version's card calls its predictor."""
-    return str(read_object(folder / saved.CARD).get("kind"))

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailtune.serving.answerer import Prediction
 
+COMPLETION = "chatcmpl-"
+"""What the id of a completion begins with; the request's follows."""
+
 
 class Message(BaseModel):
     """One per message of a conversation."""
@@ -108,7 +111,7 @@ def content_of(prediction: Prediction, form: Mapping[str, Any] | None) -> str | 
     value, kind = prediction.value, (form or {}).get("type", "text")
     if value is None or kind not in ("text", "json_object", "json_schema"):
         return None
-    if "json" in prediction.columns:
+    if prediction.is_object:
         fits = kind != "json_schema" or _is_fitting(value, _properties(form))
         return value if fits else None
     if kind == "text":
@@ -149,7 +152,7 @@ def completion(request_id: str, model: str, content: str, prediction: Prediction
     """
     tokens = prediction.tokens or 0
     return {
-        "id": f"chatcmpl-{request_id}",
+        "id": f"{COMPLETION}{request_id}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,

@@ -113,18 +113,14 @@ def _document(use_case: str, paths: tuple[tuple[str, str, str, type | None, type
 def _route(body: type | None) -> Any:
     """A function whose signature says what is sent; requests are answered by `App`, which knows no FastAPI."""
 
-    async def described(body: Any = None) -> None:
+    async def bare() -> None:
         return None
 
-    described.__annotations__ = {"body": body, "return": None} if body else {"return": None}
-    if body is None:
+    async def with_body(body: Any) -> None:
+        return None
 
-        async def without_body() -> None:
-            return None
-
-        return without_body
-    described.__defaults__ = ()
-    return described
+    with_body.__annotations__["body"] = body
+    return bare if body is None else with_body
 
 
 def page(plan: ServerPlan, paths: Sequence[Documented]) -> str:

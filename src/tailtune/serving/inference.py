@@ -1,4 +1,4 @@
-"""The line of texts before the one thread that answers: bounded, and each with a deadline."""
+"""The line of texts before the threads that answer: bounded, and each with a deadline."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Line(Generic[T]):
     """Answers texts in the order in which they came; requests of many rows take turns with others.
 
     Args:
-        answer: Answers one text; runs in a thread of the line's own.
+        answer: Answers one text; runs in threads of the line's own.
         limit: Texts that may wait at most.
-        threads: More than one only where answering is waiting for somebody else.
+        threads: Texts that are answered at the same time.
     """
 
     def __init__(self, answer: Callable[[str], T], limit: int, threads: int = 1) -> None:
@@ -67,7 +67,7 @@ class Line(Generic[T]):
         loop = asyncio.get_running_loop()
         job = _Job(texts, time.monotonic() + deadline_s, loop, loop.create_future())
         with self._more:
-            behind_s = self._waiting * self._row_s
+            behind_s = self._waiting * self._row_s / len(self._threads)
             is_full = self._waiting and (self._waiting + len(texts) > self._limit or behind_s > deadline_s)
             if not self._open or is_full:
                 raise FullError(max(1, math.ceil(behind_s)))

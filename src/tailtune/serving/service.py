@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
@@ -28,7 +29,7 @@ from tailtune.serving.bodies import (
     invocation_texts,
     refused,
 )
-from tailtune.serving.chat import ChatBody, TextFrom, completion, content_of, events
+from tailtune.serving.chat import COMPLETION, ChatBody, TextFrom, completion, content_of, events
 from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed
@@ -38,7 +39,6 @@ from tailtune.tasks.table import answers_objects
 
 JSON = "application/json"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
-_COMPLETION = "chatcmpl-"
 _SHADOW_BUCKETS = 10_000
 log = logging.getLogger("tailtune.serving")
 
@@ -218,7 +218,7 @@ class Service:
                 use_case=self._plan.use_case,
                 label=label,
                 who=body.who,
-                request_id=None if named is None else named.removeprefix(_COMPLETION),
+                request_id=None if named is None else named.removeprefix(COMPLETION),
                 row=body.row,
                 text=None if body.text is None else prepared(body.text, self._plan.scrub_pii),
             )
@@ -309,35 +309,45 @@ class Service:
         self, request: Incoming, loaded: Loaded, predictions: Sequence[Prediction], rows: Sequence[AskedRow],
         route: Route, user: str | None = None,
     ) -> None:  # fmt: skip
-        at_us, spent_ms = time.time_ns() // 1000, (time.perf_counter() - request.began) * 1000
-        plan, kept = self._plan, []
-        for number, (prediction, row) in enumerate(zip(predictions, rows, strict=True)):
-            text, text_hash = kept_text(prediction.text, plan.keep_text)
-            kept.append(
-                LoggedPrediction(
-                    at_us=at_us,
-                    use_case=plan.use_case,
-                    version=loaded.named.version,
-                    route=route,
-                    request_id=request.id,
-                    latency_ms=spent_ms,
-                    row=number,
-                    client=request.client or user or "",
-                    text=text,
-                    text_hash=text_hash,
-                    answer=prediction.value,
-                    confidence=math.nan if prediction.confidence is None else prediction.confidence,
-                    likeliest=prediction.likeliest,
-                    embedding=prediction.embedding if plan.keep_embeddings else None,
-                    novelty=prediction.novelty,
-                    unknown_share=prediction.unknown_share,
-                    tokens=prediction.tokens,
-                    usd=prediction.usd,
-                    metadata=row.metadata,
-                    slices=self._slices(row.metadata),
-                )
+        kept = [
+            self._record(
+                request,
+                prediction.text,
+                row.metadata,
+                user,
+                route=route,
+                version=loaded.named.version,
+                row=number,
+                answer=prediction.value,
+                confidence=math.nan if prediction.confidence is None else prediction.confidence,
+                likeliest=prediction.likeliest,
+                embedding=prediction.embedding if self._plan.keep_embeddings else None,
+                novelty=prediction.novelty,
+                unknown_share=prediction.unknown_share,
+                tokens=prediction.tokens,
+                usd=prediction.usd,
             )
+            for number, (prediction, row) in enumerate(zip(predictions, rows, strict=True))
+        ]
         self._count(kept, route, loaded.named.version)
+
+    def _record(
+        self, request: Incoming, text: str, metadata: Mapping[str, Any], user: str | None, **answer: Any
+    ) -> LoggedPrediction:
+        """What is logged of a text that is answered now; `answer` has the fields that say by whom, and how."""
+        kept, text_hash = kept_text(text, self._plan.keep_text)
+        return LoggedPrediction(
+            at_us=time.time_ns() // 1000,
+            use_case=self._plan.use_case,
+            request_id=request.id,
+            latency_ms=(time.perf_counter() - request.began) * 1000,
+            client=request.client or user or "",
+            text=kept,
+            text_hash=text_hash,
+            metadata=metadata,
+            slices=self._slices(metadata),
+            **answer,
+        )
 
     def _count(self, rows: Sequence[LoggedPrediction], route: Route, version: str) -> None:
         counted = self._counters
@@ -440,26 +450,20 @@ class Service:
     def _log_passed(self, request: Incoming, passed: Passed, body: ChatBody, text: str | None) -> None:
         last = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
         ready = prepared(text if text is not None else last or "", self._plan.scrub_pii)
-        logged, text_hash = kept_text(ready, self._plan.keep_text)
         metadata = dict(body.metadata or {}) | ({} if text is not None else {"text_from": "does not fit"})
         if passed.usd is None:
             self._counters.unpriced.inc()
         else:
             self._counters.usd.inc(passed.usd)
-        row = LoggedPrediction(
-            at_us=time.time_ns() // 1000,
-            use_case=self._plan.use_case,
-            version=None,
+        row = self._record(
+            request,
+            ready,
+            metadata,
+            body.user,
             route="passthrough",
-            request_id=request.id,
-            latency_ms=(time.perf_counter() - request.began) * 1000,
-            client=request.client or body.user or "",
-            text=logged,
-            text_hash=text_hash,
+            version=None,
             answer=passed.content,
             usd=passed.usd,
-            metadata=metadata,
-            slices=self._slices(metadata),
         )
         self._count([row], "passthrough", "")
 
@@ -479,9 +483,8 @@ def _too_long(most: int) -> RefusedError:
 
 def _row(prediction: Prediction) -> dict[str, Any]:
     value = prediction.value
-    is_object = "json" in prediction.columns
     return {
-        "answer": json.loads(value) if is_object and value is not None else value,
+        "answer": json.loads(value) if prediction.is_object and value is not None else value,
         "confidence": prediction.confidence,
         "likeliest": [(name, None if math.isnan(share) else share) for name, share in prediction.likeliest],
     }
@@ -499,8 +502,6 @@ _running: set[Any] = set()
 
 def _in_background(work: Any) -> None:
     """Run a coroutine that nobody waits for."""
-    import asyncio
-
     task = asyncio.ensure_future(work)
     _running.add(task)  # the loop itself keeps only a weak reference
     task.add_done_callback(_running.discard)

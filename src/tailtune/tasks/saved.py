@@ -83,7 +83,7 @@ def load(folder: Path, embed: Embed | None = None) -> Predictor:
         TailTuneError: No card, or a kind this version does not know.
     """
     loaded: Predictor
-    kind, saved_class = str(_card(folder).get("kind")), _class(folder)
+    kind, saved_class = kind_of(folder), _class(folder)
     if kind not in RUNG_KINDS:
         loaded = saved_class.load(folder)
         return loaded
@@ -91,6 +91,15 @@ def load(folder: Path, embed: Embed | None = None) -> Predictor:
     more = (codec_from,) if kind in PROMPTED_KINDS else ()
     loaded = saved_class.load(folder, _on_demand(exported) if exported else embed or _on_demand(None), *more)
     return loaded
+
+
+def kind_of(folder: Path) -> str:
+    """What a folder's card calls its predictor.
+
+    Raises:
+        TailTuneError: No card.
+    """
+    return str(_card(folder).get("kind"))
 
 
 def source(folder: Path) -> Source | None:
@@ -110,7 +119,7 @@ def _class(folder: Path) -> Any:
     Raises:
         TailTuneError: No card, or a kind this version does not know.
     """
-    kind = str(_card(folder).get("kind"))
+    kind = kind_of(folder)
     tuned = {task.fine_tune.saved_as or task.fine_tune.name: task.fine_tune for task in TASKS.values()}
     if kind not in tuned and kind not in RUNG_KINDS:
         raise TailTuneError(f"{folder / CARD}: unknown kind {kind!r}; known are {', '.join(RUNG_KINDS)}")

@@ -17,9 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tailtune.core.errors import TrainingError
-from tailtune.predictors.adapter import ADAPTER, CONFIG
 from tailtune.predictors.fine_tuned import TAILTUNE
-from tailtune.predictors.reading import ENCODER_NAME
+from tailtune.predictors.reading import ADAPTER, CONFIG, ENCODER_NAME
 from tailtune.training.objective import EpochStats, FitJob, FitResult
 
 FORMAT = 3

@@ -22,12 +22,11 @@ from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.lookup import StoredVersion, find
-from tailtune.serving.answerer import kind_of
 from tailtune.serving.batch.answering import Blocks, by_processes
 from tailtune.serving.batch.kept import KeptAnswer
 from tailtune.serving.batch.run import Answering
 from tailtune.serving.versions import LoadedVersion, load_stored
-from tailtune.tasks.saved import PROMPTED_KINDS
+from tailtune.tasks.saved import PROMPTED_KINDS, kind_of
 from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
