@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from doubles.endpoint import Double
 from predictors.prompted.scripted import CODEC, SHOWING
 from services.mlflow import examples
 from services.mlflow.conftest import THIRD_PARTY
-from services.mlflow.versions import MODEL, register
+from services.mlflow.versions import register
 from serving.batch.probe import saved_probe, texts
 from tasks.classification import contract
 from worlds import stores
@@ -31,6 +32,7 @@ from tailtune.services.mlflow import Tracker, connect
 from tailtune.tasks import saved
 
 pytestmark = THIRD_PARTY
+MODEL = "support-tickets"
 ROWS = 1000
 
 
@@ -63,7 +65,7 @@ def write_rows(file: Path, rows: int) -> Path:
 
 
 def test_a_file_is_answered_by_the_served_alias(cli: Cli, tracker: Tracker, probe: Path, tmp_path: Path) -> None:
-    register(tracker, probe, "champion")
+    register(tracker, probe, "champion", model=MODEL)
     source, out = write_rows(tmp_path / "in.csv", 20), tmp_path / "out.jsonl"
     with source.open("a") as more:
         more.write("torn row\n")
@@ -75,7 +77,7 @@ def test_a_file_is_answered_by_the_served_alias(cli: Cli, tracker: Tracker, prob
         f"{out}.dropped.jsonl  which rows, and why",
         f"{out}  20 rows out, answered by version 1",
     ]
-    assert "rows/s" in lines[3] and "cost: machine $" in lines[3]
+    assert "rows/s" in lines[3] and re.search(r"cost: machine <?\$", lines[3])
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["id"] for row in rows] == [str(n) for n in range(20)]
     assert all(row["answer"] in contract.LABELS and 0 < row["confidence"] < 1 for row in rows)
@@ -90,7 +92,7 @@ def test_a_version_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_options_that_do_not_fit_are_refused(cli: Cli, tracker: Tracker, probe: Path, tmp_path: Path) -> None:
-    register(tracker, probe, "champion")
+    register(tracker, probe, "champion", model=MODEL)
     source = write_rows(tmp_path / "in.csv", 2)
     ended = cli("predict", MODEL, "--in", source, "--out", tmp_path / "out.txt")
     assert (ended.code, "--out" in ended.err) == (2, True)
@@ -101,7 +103,7 @@ def test_options_that_do_not_fit_are_refused(cli: Cli, tracker: Tracker, probe: 
 
 
 def test_what_was_killed_goes_on_to_the_same_bytes(cli: Cli, tracker: Tracker, probe: Path, tmp_path: Path) -> None:
-    register(tracker, probe, "champion")
+    register(tracker, probe, "champion", model=MODEL)
     source, cut, whole = write_rows(tmp_path / "in.csv", ROWS), tmp_path / "cut.csv", tmp_path / "whole.csv"
     unfinished = tmp_path / "cut.csv.unfinished"
     words = ["-m", "tailtune", "predict", MODEL, "--in", str(source), "--out", str(cut), "--processes", "2"]
@@ -126,12 +128,12 @@ def test_what_was_killed_goes_on_to_the_same_bytes(cli: Cli, tracker: Tracker, p
 
 
 def test_it_goes_on_with_the_version_that_began(cli: Cli, tracker: Tracker, probe: Path, tmp_path: Path) -> None:
-    register(tracker, probe, "champion")
+    register(tracker, probe, "champion", model=MODEL)
     source, out = write_rows(tmp_path / "in.csv", 2), tmp_path / "out.csv"
     words = ("predict", MODEL, "--in", source, "--out", out)
     about = {"model": MODEL, "version": "1", "text_column": "text", "input": file_digest(source), "rows": 2}
     Path(f"{out}.unfinished").write_text(json.dumps(about) + "\n" + '["kept",0.5]\n')
-    register(tracker, probe, "champion")
+    register(tracker, probe, "champion", model=MODEL)
     ended = cli(*words)
     assert ended.code == 2 and "version: 1 then, 2 now" in ended.err
     assert f"tailtune predict {MODEL} … --version 1 goes on with it" in ended.err
@@ -148,7 +150,7 @@ def prompted(tracker: Tracker, double: Double, folder: Path, price: str | None) 
     folder.mkdir()
     rung.save(folder)
     saved.write_card(folder, saved.RUNG_KINDS["lm_zero_shot"], ())
-    register(tracker, folder, "champion")
+    register(tracker, folder, "champion", model=MODEL)
     paths = tracker.case.paths
     yaml = paths.model_yaml.read_text().replace("prompt: {}", f"prompt: {{models: [{json.dumps(declared)}]}}")
     paths.model_yaml.write_text(yaml)

@@ -65,6 +65,7 @@ class Served:
         self.uri = f"sqlite:///{self.case.paths.project.mlflow_store / 'mlflow.db'}"
         self.tracker: Tracker = connect(self.uri, self.case)
         self.root, self.env = root, {**os.environ, "TAILTUNE_ROOT": str(root), "NO_COLOR": "1"}
+        self.env.pop("PYTHONUNBUFFERED", None)  # what the server says must come at once without it
         self.port, self.lines = 0, list[str]()
         self.process: subprocess.Popen[str] | None = None
 

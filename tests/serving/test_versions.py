@@ -63,7 +63,7 @@ def test_a_checkout_knows_its_store_and_where_files_go(
 
 
 def test_a_version_that_is_not_there_is_named(tracker: Tracker, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="support-tickets@champion: no such version"):
+    with pytest.raises(UsageError, match="stored-tickets@champion: no such version"):
         load_version(MODEL, "@champion", tracker.uri, tmp_path / "cache")
 
 
@@ -73,7 +73,7 @@ def test_files_that_this_code_cannot_read_are_named(tracker: Tracker, tmp_path: 
         if file.name != saved.CARD:
             file.unlink()
     register(tracker, folder)
-    with pytest.raises(TailTuneError, match="models:/support-tickets/1: this code cannot load its files"):
+    with pytest.raises(TailTuneError, match="models:/stored-tickets/1: this code cannot load its files"):
         load_version(MODEL, "1", tracker.uri, tmp_path / "cache")
 
 
@@ -99,7 +99,7 @@ def test_loading_imports_neither_mlflow_nor_torch(tracker: Tracker, tmp_path: Pa
 import sys
 from pathlib import Path
 from tailtune.serving.versions import load_version
-print(load_version("support-tickets", "champion", sys.argv[1], Path(sys.argv[2])).answer(["my card is lost"])[0].value)
+print(load_version("stored-tickets", "champion", sys.argv[1], Path(sys.argv[2])).answer(["my card is lost"])[0].value)
 assert not {"mlflow", "torch", "transformers"} & sys.modules.keys()
 """
     words = [sys.executable, "-c", script, tracker.uri, str(tmp_path / "cache")]

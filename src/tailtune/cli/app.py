@@ -319,8 +319,8 @@ def reproduce(
 
 
 def _show(text: str) -> None:
-    """Print what may quote data, stores or servers."""
-    print(printable(text))
+    """Print what may quote data, stores or servers; at once, also into a file that somebody follows."""
+    print(printable(text), flush=True)
 
 
 class _ShowFirst(TyperGroup):

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import BusyError, TailTuneError, UsageError
@@ -72,8 +73,7 @@ def serve(
         BusyError: This use case is served from here already.
     """
     private_folder(plan.state)
-    busy = BusyError(f"{plan.state}: this use case is served already", "end that server first")
-    with alone(plan.state / "lock", busy):
+    with _alone(plan.state):
         shutil.rmtree(plan.metrics, ignore_errors=True)
         ended = threading.Event()
         for number in _ENDING:
@@ -103,6 +103,15 @@ def serve(
             mover.move(ended)  # what the workers have spooled while they ended
             costs.note()
         say("ended")
+
+
+def _alone(state: Path) -> AbstractContextManager[None]:
+    """Hold a server's folder.
+
+    Raises:
+        BusyError: Another server holds it.
+    """
+    return alone(state / "lock", BusyError(f"{state}: this use case is served already", "end that server first"))
 
 
 def _command(plan: ServerPlan, listening: socket.socket) -> list[str]:

@@ -68,7 +68,7 @@ def test_damaged_files_are_refused_and_the_old_version_stays(
     old = fetch(uri, there(uri, "1"), cache)
     _, folder = register(tracker, predictor, before=before)
     (folder / "artifacts" / "tfidf" / "weights" / "w.bin").write_bytes(b"x" * 1000)
-    with pytest.raises(ServiceError, match="models:/support-tickets/2 are missing, or not those that were registered"):
+    with pytest.raises(ServiceError, match="models:/stored-tickets/2 are missing, or not those that were registered"):
         fetch(uri, there(uri, "2"), cache)
     assert [path for path in (cache / MODEL).iterdir() if path.is_dir()] == [old]
 
@@ -106,7 +106,7 @@ def test_neither_mlflow_nor_torch_is_imported(tracker: Tracker, uri: str, predic
     script = (
         "import sys; from pathlib import Path; from tailtune.services.mlflow.fetch import fetch;"
         "from tailtune.services.mlflow.lookup import find;"
-        "fetch(sys.argv[1], find(sys.argv[1], 'support-tickets', 'champion'), Path(sys.argv[2]));"
+        "fetch(sys.argv[1], find(sys.argv[1], 'stored-tickets', 'champion'), Path(sys.argv[2]));"
         "assert not {'mlflow', 'torch', 'pandas'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script, uri, str(tmp_path / "cache")], check=True)

@@ -11,7 +11,7 @@ from tailtune.services.mlflow.lookup import FILES, PREDICTOR_FILES, local_folder
 from tailtune.services.mlflow.presence import files_of
 from tailtune.services.mlflow.registry import Logged
 
-MODEL = "support-tickets"
+MODEL = "stored-tickets"  # nobody else registers it on the server that a session of tests shares
 
 
 def register(
