@@ -32,8 +32,12 @@ class Limits(Record):
     queue_rows: int = 512
     deadline_s: float = 2.0
     passing: int = 64
+    headers_s: float = Field(10.0, description="Seconds within which a request's headers have to come.")
+    headers_bytes: int = Field(65_536, description="Bytes of them at most, besides what one reading brings.")
     body_s: float = Field(20.0, description="Seconds within which a body has to come.")
-    write_s: float = Field(30.0, description="Seconds within which a client has to take a piece of a stream.")
+    write_s: float = Field(
+        30.0, description="Seconds within which a client has to take an answer, or a piece of a stream."
+    )
 
 
 class ServerPlan(Record):

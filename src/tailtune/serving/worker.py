@@ -26,6 +26,7 @@ def main(plan_file: str, descriptor: int) -> None:
 
     import uvicorn
 
+    from tailtune.serving.connections import bounded
     from tailtune.serving.plan import ServerPlan
 
     sys.setswitchinterval(0.0005)  # the thread that answers must not wait 5 ms for the one that reads requests
@@ -39,6 +40,7 @@ def main(plan_file: str, descriptor: int) -> None:
 
     config = uvicorn.Config(
         build(plan),
+        http=bounded(plan.limits),
         lifespan="on",
         ws="none",
         callback_notify=follow_supervisor,
