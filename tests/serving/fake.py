@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.services.prediction_log import Spool
-from tailtune.serving.answerer import Prediction
 from tailtune.serving.app import App
 from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Named, Role
@@ -21,6 +20,7 @@ from tailtune.serving.inference import Line
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.service import Service
 from tailtune.serving.spending import DailySpending
+from tailtune.tasks.answerer import Prediction
 
 
 class FakeAnswerer:

@@ -21,7 +21,8 @@ class Sample:
         rows: How many.
         numbers: Measure → a value per row, NaN where it was not measured, (rows,).
         categories: Measure → a value per row, as text; None where there is none.
-        embeddings: Unit vectors, (rows, width), a row of NaN where none was kept; None where no row has one.
+        embeddings: Unit vectors of the rows that have one, or of some of them drawn by chance, (at most rows, width);
+            None where no row has one.
     """
 
     rows: int

@@ -12,8 +12,8 @@ from typing import Literal
 
 from tailtune.core.errors import TailTuneError
 from tailtune.services import store
-from tailtune.serving.answerer import Answerer, Prediction
 from tailtune.serving.inference import Line
+from tailtune.tasks.answerer import Answerer, Prediction
 
 Role = Literal["champion", "challenger"]
 ROLES: tuple[Role, ...] = ("champion", "challenger")

@@ -21,7 +21,6 @@ from tailtune.core.errors import FullError, LateError, RefusedError, SpentError,
 from tailtune.core.money import known_sum
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
-from tailtune.serving.answerer import Prediction
 from tailtune.serving.bodies import (
     AskedRow,
     FeedbackBody,
@@ -35,6 +34,7 @@ from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed
 from tailtune.serving.plan import ServerPlan
 from tailtune.serving.spending import DailySpending
+from tailtune.tasks.answerer import Prediction
 from tailtune.tasks.table import answers_objects
 
 JSON = "application/json"
