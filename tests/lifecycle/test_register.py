@@ -18,6 +18,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import RegisterReport
+from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.services import store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
@@ -47,12 +48,15 @@ def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri:
     version = registry.get(tracker, case.name, "@champion")
     assert version.tags["winner"] == "tfidf" and version.tags["verdict"] == "fine-tune"
     assert {"accuracy", "spec_hash", "rows_digest", "use_case", registry.KEY, registry.PROMOTION} <= set(version.tags)
+    assert registry.fetch_reference(tracker, version, case.paths.build / "reference.parquet")
+    described = reference.read(case.paths.build / "reference.parquet")
+    assert {row.split for row in described} == {"dev", "test"} and all(row.logged["confidence"] for row in described)
     run = tracker.client.get_run(version.run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", f"{case.name} v1")
     assert run.data.metrics["accuracy"] == 0.874 and run.data.params["split"] == "test"
     assert run.data.metrics["cost_wall_s"] == 3.0
     assert {item.path for item in tracker.client.list_artifacts(version.run_id)} == {
-        "spec", "reports", "decision.html"
+        "spec", "reports", "reference", "decision.html"
     }  # fmt: skip
     spec = {Path(item.path).name for item in tracker.client.list_artifacts(version.run_id, "spec")}
     assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.services.prediction_log import Spool
-from tailtune.serving.answerer import Answerer, Prediction
 from tailtune.serving.app import App
 from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Named, Role
@@ -22,13 +21,14 @@ from tailtune.serving.plan import ServerPlan
 from tailtune.serving.prompted import Connecting
 from tailtune.serving.service import Service
 from tailtune.serving.spending import DailySpending, ServedBudget
+from tailtune.tasks.answerer import Answerer, Prediction
 
 
 class FakeAnswerer:
     """Answers the last word of a text; `fail` raises, and a text is answered only while the gate is open."""
 
     def __init__(self, folder: Path = Path("1"), version: str = "1", connect: Any = None) -> None:
-        self.version, self.timeout_s = version, None
+        self.version, self.local, self.timeout_s = version, True, None
         self.labels, self.fields = ("billing", "login"), ()
         self.gate = threading.Event()
         self.gate.set()

@@ -12,8 +12,8 @@ from typing import Literal
 
 from tailtune.core.errors import TailTuneError
 from tailtune.services import store
-from tailtune.serving.answerer import Answerer, Connect, Prediction
 from tailtune.serving.inference import Line
+from tailtune.tasks.answerer import Answerer, Connect, Prediction
 
 Role = Literal["champion", "challenger"]
 ROLES: tuple[Role, ...] = ("champion", "challenger")
@@ -127,7 +127,7 @@ class Versions:
                 goes_on = "nothing" if before is None else f"version {before.named.version}"
                 log.error("version %s is refused, %s answers as %s: %s", named.version, goes_on, role, error.message)
                 return
-            line = Line(answerer.answer, self._limit, self._threads if answerer.timeout_s is None else _ASKING)
+            line = Line(answerer.answer, self._limit, self._threads if answerer.local else _ASKING)
             self._loaded[role] = Loaded(named, answerer, line)
             log.info("version %s answers as %s", named.version, role)
         if before is not None:

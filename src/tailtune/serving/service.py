@@ -27,7 +27,6 @@ from tailtune.core.errors import (
 )
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
-from tailtune.serving.answerer import Prediction
 from tailtune.serving.bodies import (
     AskedRow,
     FeedbackBody,
@@ -40,6 +39,7 @@ from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed
 from tailtune.serving.plan import ServerPlan
+from tailtune.tasks.answerer import Prediction
 from tailtune.tasks.table import answers_objects
 
 JSON = "application/json"

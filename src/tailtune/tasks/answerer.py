@@ -95,12 +95,17 @@ class Answerer:
             self.labels = tuple(getattr(self._predictor, "labels", ()))
             schema = getattr(self._predictor, "schema", None)
             self.fields = () if schema is None else tuple(field.name for field in schema.fields)
-            if self.timeout_s is None:
+            if self.local:
                 self.answer(TRIED)
         except TailTuneError:
             raise
         except Exception as error:  # libraries that read its files raise errors of their own
             raise TailTuneError(f"{folder}: the version does not answer ({type(error).__name__}: {error})") from error
+
+    @property
+    def local(self) -> bool:
+        """Whether it answers by itself."""
+        return self.timeout_s is None
 
     def answer(self, text: str) -> Prediction:
         """Answer one text, always alone: so that no answer depends on what else is asked."""
