@@ -76,9 +76,9 @@ def test_answers_are_priced_logged_and_counted(double: Double, tmp_path: Path) -
 
 def test_the_days_money_stops_both_ways_together(double: Double, tmp_path: Path) -> None:
     async def scenario(made: Server) -> None:
-        asked = [made.ask(PREDICT, {"text": f"text {number}"}) for number in range(20)]
+        texts = [made.ask(PREDICT, {"text": f"text {number}"}) for number in range(20)]
         passed = {"model": "big", "messages": [{"role": "user", "content": "one"}], "n": 2, "max_tokens": 8}
-        back = await asyncio.gather(*asked, *(made.ask("/v1/chat/completions", passed) for _ in range(20)))
+        back = await asyncio.gather(*texts, *(made.ask("/v1/chat/completions", passed) for _ in range(20)))
         assert {each.status for each in back} == {200, 503}
         assert {each.code for each in back if each.status == 503} == {"spent"}
         while (at_the_end := await made.ask(PREDICT, {"text": "one more"})).status == 200:
