@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -342,9 +341,3 @@ def _examples(watched: Watched, rows: Rows, findings: Sequence[Finding]) -> tupl
                 )
             )
     return tuple(shown_rows[:_EXAMPLES])
-
-
-def page_file(context: Context, report: MonitorReport) -> Path:
-    """Where the report of a window is drawn to."""
-    window = Window(report.first_day, report.last_day)
-    return context.paths.build / "monitor" / f"v{report.version}-{window.name}.html"
