@@ -80,7 +80,7 @@ class ExtractionTask(Task):
     def parts(self, answer: Answer) -> Mapping[str, Any]:
         """The fields that have a value, as canonical JSON: 1 is not True."""
         values = json.loads(answer.value or "{}")
-        return {name: canonical(value) for name, value in values.items() if value is not None}
+        return {name: canonical(value) for name, value in values.items() if value not in (None, [])}
 
     def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""
