@@ -34,8 +34,8 @@ from tailtune.config.settings import Settings
 from tailtune.services import store
 from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.lookup import find
-from tailtune.serving.answerer import Answerer
 from tailtune.serving.plan import ServerPlan, Upstream
+from tailtune.tasks.answerer import Answerer
 
 RATE = 500.0
 MOST_MS = 10.0

@@ -55,6 +55,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "register": {"model": "m", "promote_if": "not-worse", "block_slices": True},
     "serve": {"alias": "live", "challenger": "next", "shadow_share": 0.1, "text_from": "Ticket: {text}",
               "passthrough": "small", "max_usd_per_day": 2.0, "limits": {"rows": 3}, "log": {"text": "hash"}},
+    "monitor": {"false_alarms": 0.1, "tolerance": 0.05, "accuracy_fall": 0.03, "usd_per_day": 9.0,
+                "alerts": {"cooldown_hours": 6}},
 }  # fmt: skip
 
 

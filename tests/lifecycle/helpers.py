@@ -26,6 +26,7 @@ LABELS = ("billing", "login", "refund")
 _SECTIONS = (
     *("curate", "split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register"),
     "serve",
+    "monitor",
 )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal, Protocol, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from tailtune.config.monitoring import MonitorSpec
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
 from tailtune.config.serving import ServeSpec
@@ -242,6 +243,7 @@ class ModelSpec(StrictSpec):
     evaluate: EvaluateSpec
     register_: RegisterSpec = Field(alias="register")
     serve: ServeSpec = Field(default_factory=ServeSpec)
+    monitor: MonitorSpec = Field(default_factory=MonitorSpec)
 
     @model_validator(mode="after")
     def _shares_leave_train(self) -> ModelSpec:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailtune.serving.answerer import Prediction
+from tailtune.tasks.answerer import Prediction
 
 COMPLETION = "chatcmpl-"
 """What the id of a completion begins with; the request's follows."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -129,6 +129,19 @@ class Details:
     per_field: tuple[FieldResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One per answered row: what of its answer is compared between then and now.
+
+    Attributes:
+        categories: Measure → its value as text; None where there is none.
+        numbers: Measure → its value; NaN where it is not known.
+    """
+
+    categories: Mapping[str, str | None]
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +288,15 @@ class Task(ABC):
         Raises:
             ValueError: Why it cannot be one, in words.
         """
+
+    def watched(self, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
+        """What of an answer the monitor compares between then and now.
+
+        Args:
+            answer: The label, or the JSON object as text; None where there was no valid answer.
+            likeliest: Labels with their probabilities, likeliest first; of an object, fields with their confidences.
+        """
+        return Watched({"answer": answer})
 
     @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,18 @@ def test_processes_that_make_the_store_at_once_make_one(url: str) -> None:
     assert failed == []
     with create_engine(url).connect() as connection:
         assert connection.execute(text("SELECT version FROM log_version")).all() == [(len(MIGRATIONS),)]
+
+
+def test_a_store_that_the_first_program_made_still_opens(tmp_path: Path, folder: Path) -> None:
+    """`version_1.sql` is the dump of a store that the code before `services/database.py` made."""
+    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as made:
+        made.executescript((Path(__file__).parent / "version_1.sql").read_text(encoding="utf-8"))
+    log = PredictionLog(f"sqlite:///{tmp_path / 'log.sqlite'}")
+    stored(log, folder, row(4))
+    assert [found["request_id"] for found in log.rows("inbox")] == ["r1", "r2", "r4"]
+    assert [found.label for found in log.feedback("inbox")] == ["refund"]
+    assert log.counts("inbox").stored == 3
+    log.close()
 
 
 def test_a_store_of_a_newer_program_is_refused(url: str) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from serving.batch.probe import saved_probe, texts
 from tailtune.core.errors import TailTuneError
-from tailtune.serving.answerer import Answerer
 from tailtune.serving.batch.answering import by_processes
 from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.tasks.answerer import Answerer
 
 
 @pytest.fixture(scope="module")

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    and_,
-    case,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    inspect,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, and_, case, delete, func, insert, literal_column, or_, select, update
 
-from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.logged import DayCount, LogCounts, ShadowCount
-from tailtune.core.private import private_file, private_folder
-from tailtune.core.secrets import without_password
+from tailtune.services.database import Database, Room, insert_or_update
 from tailtune.services.prediction_log.lines import DAY_US, Batch, day_of
 from tailtune.services.prediction_log.records import ReceivedFeedback
-from tailtune.services.prediction_log.tables import FEEDBACK, MIGRATIONS, PREDICTION, SEGMENT, TALLY, VERSION
+from tailtune.services.prediction_log.tables import FEEDBACK, MIGRATIONS, PREDICTION, SEGMENT, TALLY
 
-_VARIABLE = "TAILTUNE_PREDICTION_LOG"
-_WRITES = "tailtune_writes"
-_MIGRATING = 7_316_255_021  # PostgreSQL's advisory lock of whoever brings the tables up to date
-_BUSY_S, _CONNECT_S = 15, 5
+ROOM = Room("the prediction log", "log_version", MIGRATIONS, "what servers answer meanwhile waits in the spool")
 _JSON = {"likeliest": list, "metadata": dict, "slices": dict}
 COLUMNS: tuple[str, ...] = tuple(column.name for column in PREDICTION.columns if column.name != "id")
 """Fields of a logged prediction, by which the monitor picks what it reads."""
@@ -59,13 +32,8 @@ class PredictionLog:
     """
 
     def __init__(self, url: str) -> None:
-        self.shown = without_password(url)
-        address = _address(url, self.shown)
-        self._sqlite = address.get_backend_name() == "sqlite"
-        self._file = Path(address.database) if self._sqlite and address.database else None
-        self._engine = _engine(address, self.shown)
-        with self._errors(), _making(self._file):
-            self._bring_up_to_date()
+        self._database = Database(url, ROOM)
+        self.shown = self._database.shown
 
     @classmethod
     def existing(cls, url: str) -> PredictionLog | None:
@@ -75,20 +43,17 @@ class PredictionLog:
             UsageError: As above.
             ServiceError: As above.
         """
-        address = _address(url, without_password(url))
-        if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-            return None
-        return cls(url)
+        return cls(url) if Database.exists(url) else None
 
     def close(self) -> None:
         """Give its connections back."""
-        self._engine.dispose()
+        self._database.close()
 
     # What the writer needs.
 
     def moved_bytes(self, segment: str) -> int:
         """How much of a segment is in the store; 0 for one that is not known."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             query = select(SEGMENT.c.moved_bytes).where(SEGMENT.c.name == segment)
             return int(connection.scalar(query) or 0)
 
@@ -105,7 +70,7 @@ class PredictionLog:
         Returns:
             Whether they were stored; False where another writer has moved the segment meanwhile.
         """
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             known = select(SEGMENT.c.moved_bytes).where(SEGMENT.c.name == segment).with_for_update()
             moved = connection.scalar(known)
             if (moved or 0) != start:
@@ -123,7 +88,7 @@ class PredictionLog:
 
     def forget(self, segment: str) -> None:
         """A segment's file is gone: so may be the note about it."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(delete(SEGMENT).where(SEGMENT.c.name == segment))
 
     # What readers need.
@@ -137,6 +102,7 @@ class PredictionLog:
         columns: Sequence[str] = COLUMNS,
         version: str | None = None,
         route: str | None = None,
+        every: int = 1,
         batch_rows: int = 1000,
     ) -> Iterator[dict[str, Any]]:
         """The logged rows of a use case, oldest first, a batch in memory at a time.
@@ -151,6 +117,7 @@ class PredictionLog:
             columns: Names of `COLUMNS`.
             version: Only rows of this version.
             route: Only rows of this route.
+            every: Only rows whose number in the store is a multiple of this; 1 is all.
             batch_rows: Rows in memory.
 
         Yields:
@@ -159,13 +126,14 @@ class PredictionLog:
         own = [PREDICTION.c.use_case == use_case, PREDICTION.c.at_us < until_us]
         own += [] if version is None else [PREDICTION.c.version == version]
         own += [] if route is None else [PREDICTION.c.route == route]
+        own += [] if every == 1 else [PREDICTION.c.id % every == 0]
         picked = [PREDICTION.c[name] for name in columns]
         query = select(*picked, PREDICTION.c.at_us.label("_at"), PREDICTION.c.id.label("_id"))
         query = query.order_by(PREDICTION.c.at_us, PREDICTION.c.id).limit(batch_rows)
         at, id_ = since_us, -1
         while True:
             later = or_(PREDICTION.c.at_us > at, and_(PREDICTION.c.at_us == at, PREDICTION.c.id > id_))
-            with self._reading() as connection:
+            with self._database.reading() as connection:
                 found = connection.execute(query.where(*own, PREDICTION.c.at_us >= at, later)).all()
             for values in found:
                 yield _plain(columns, values)
@@ -177,10 +145,10 @@ class PredictionLog:
         """The newest rows, newest first."""
         query = select(*(PREDICTION.c[name] for name in columns)).where(PREDICTION.c.use_case == use_case)
         query = query.order_by(PREDICTION.c.at_us.desc(), PREDICTION.c.id.desc()).limit(most)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [_plain(columns, values) for values in connection.execute(query)]
 
-    def days(self, use_case: str, since_us: int = 0) -> list[DayCount]:
+    def days(self, use_case: str, since_us: int = 0, until_us: int = 2**62) -> list[DayCount]:
         """Rows per day, version and route, oldest day first."""
         at = PREDICTION.c.at_us
         day = (at // literal_column(str(DAY_US))).label("day")
@@ -195,17 +163,17 @@ class PredictionLog:
                 func.coalesce(func.sum(PREDICTION.c.usd), 0.0),
                 func.count() - func.count(PREDICTION.c.usd),
             )
-            .where(PREDICTION.c.use_case == use_case, at >= since_us)
+            .where(PREDICTION.c.use_case == use_case, at >= since_us, at < until_us)
             .group_by(day, PREDICTION.c.version, PREDICTION.c.route)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             counts = [DayCount(int(first), *rest) for first, *rest in connection.execute(query)]
         return sorted(counts, key=lambda count: (count.day, count.route, count.version or ""))
 
     def counts(self, use_case: str) -> LogCounts:
         """Rows stored, rows not logged and lines torn; what is spooled is the writer's to say (`writer.counts`)."""
         query = select(TALLY.c.what, func.sum(TALLY.c.rows)).where(TALLY.c.use_case.in_((use_case, "")))
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = {what: int(rows) for what, rows in connection.execute(query.group_by(TALLY.c.what))}
         return LogCounts(found.get("stored", 0), 0, found.get("not_logged", 0), found.get("torn", 0))
 
@@ -214,7 +182,7 @@ class PredictionLog:
         query = select(TALLY.c.day, TALLY.c.rows).where(
             TALLY.c.use_case == use_case, TALLY.c.what == "not_logged", TALLY.c.day >= day_of(since_us)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {int(day): int(rows) for day, rows in connection.execute(query.order_by(TALLY.c.day))}
 
     def request(self, use_case: str, request_id: str) -> dict[int, str | None]:
@@ -222,7 +190,7 @@ class PredictionLog:
         query = select(PREDICTION.c.row, PREDICTION.c.text).where(
             PREDICTION.c.request_id == request_id, PREDICTION.c.use_case == use_case, PREDICTION.c.route != "shadow"
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {int(row): found for row, found in connection.execute(query.order_by(PREDICTION.c.id))}
 
     def shadowed(self, use_case: str, since_us: int = 0) -> list[ShadowCount]:
@@ -245,7 +213,7 @@ class PredictionLog:
         named = and_(*(FEEDBACK.c[name] == ours.c[name] for name in ("use_case", "request_id", "row")))
         judged = select(*pair, ours.c.id, FEEDBACK.c.label, ours.c.answer, theirs.c.answer)
         judged = judged.select_from(both.join(FEEDBACK, named)).where(*of).order_by(FEEDBACK.c.id)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             last = {(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in connection.execute(judged)}
             counted = connection.execute(sums).all()
         return [
@@ -259,13 +227,32 @@ class PredictionLog:
             for challenger, champion, rows, alike in sorted(counted, key=lambda found: (str(found[1]), str(found[0])))
         ]
 
+    def judged(self, use_case: str, version: str, since_us: int, until_us: int) -> list[tuple[str, str | None, str]]:
+        """Rows of a version whose right answer people sent: that answer, the version's, the row's text.
+
+        Of several right answers to a row the last counts; where the text was not kept it is empty.
+        """
+        named = and_(*(FEEDBACK.c[name] == PREDICTION.c[name] for name in ("use_case", "request_id", "row")))
+        columns = (PREDICTION.c.id, FEEDBACK.c.label, PREDICTION.c.answer, func.coalesce(PREDICTION.c.text, ""))
+        query = select(*columns).select_from(PREDICTION.join(FEEDBACK, named))
+        query = query.where(
+            PREDICTION.c.use_case == use_case,
+            PREDICTION.c.version == version,
+            PREDICTION.c.route == "model",
+            PREDICTION.c.at_us >= since_us,
+            PREDICTION.c.at_us < until_us,
+        )
+        with self._database.reading() as connection:
+            last = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query.order_by(FEEDBACK.c.id))}
+        return list(last.values())
+
     def feedback(self, use_case: str) -> list[ReceivedFeedback]:
         """Right answers that people sent and nobody has taken in yet, oldest first."""
         names = ("id", "at_us", "request_id", "row", "text", "label", "who")
         query = select(*(FEEDBACK.c[name] for name in names)).where(
             FEEDBACK.c.use_case == use_case, FEEDBACK.c.taken.is_(False)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [
                 ReceivedFeedback(*values)
                 for values in connection.execute(query.order_by(FEEDBACK.c.at_us, FEEDBACK.c.id))
@@ -273,7 +260,7 @@ class PredictionLog:
 
     def feedback_taken(self, ids: Sequence[int]) -> None:
         """Note that right answers stand among the labelled rows from now on."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             for start in range(0, len(ids), 500):
                 some = FEEDBACK.c.id.in_(ids[start : start + 500])
                 connection.execute(update(FEEDBACK).where(some).values(taken=True))
@@ -285,114 +272,31 @@ class PredictionLog:
         old = select(PREDICTION.c.id).where(PREDICTION.c.use_case == use_case, PREDICTION.c.at_us < at_us)
         deleted = 0
         while True:
-            with self._writing() as connection:
+            with self._database.writing() as connection:
                 gone = connection.execute(delete(PREDICTION).where(PREDICTION.c.id.in_(old.limit(batch_rows)))).rowcount
             deleted += gone
             if gone < batch_rows:
                 break
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(delete(FEEDBACK).where(FEEDBACK.c.use_case == use_case, FEEDBACK.c.at_us < at_us))
-        if self._sqlite and deleted:
-            with self._errors():
-                _shrink(self._engine)
+        if deleted:
+            self._database.shrink()
         return deleted
 
     def size_bytes(self) -> int:
         """Room that the store takes on its disk."""
-        if self._file is not None:
-            files = [self._file.with_name(self._file.name + end) for end in ("", "-wal", "-shm")]
-            return sum(file.stat().st_size for file in files if file.is_file())
-        with self._reading() as connection:
-            sizes = (func.pg_total_relation_size(table.name) for table in (PREDICTION, FEEDBACK, SEGMENT, TALLY))
-            return sum(int(connection.scalar(select(size)) or 0) for size in sizes)
+        return self._database.size_bytes((PREDICTION, FEEDBACK, SEGMENT, TALLY))
 
     def bytes_of(self, use_case: str) -> int:
         """Room that a use case's rows take: its share of all rows."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             query = select(PREDICTION.c.use_case, func.count()).group_by(PREDICTION.c.use_case)
             rows = {name: int(number) for name, number in connection.execute(query)}
         return round(self.size_bytes() * rows.get(use_case, 0) / max(1, sum(rows.values())))
 
-    # Below.
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            raise ServiceError(
-                f"the prediction log {self.shown}: {reason[:300]}",
-                f"start the database, or set {_VARIABLE}; what servers answer meanwhile waits in the spool",
-            ) from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._errors(), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        options = {_WRITES: True}
-        with self._errors(), self._engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
-
-    def _bring_up_to_date(self) -> None:
-        """Apply the steps that the store has not had, one process at a time.
-
-        Raises:
-            UsageError: It has had more than this program knows.
-        """
-        with self._reading() as connection:
-            version = _version(connection)
-        if version < len(MIGRATIONS):
-            with self._writing() as connection:
-                if not self._sqlite:
-                    connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
-                version = _version(connection)  # another one may have been quicker
-                for step in MIGRATIONS[version:]:
-                    step(connection)
-                VERSION.create(connection, checkfirst=True)
-                connection.execute(delete(VERSION))
-                version = max(version, len(MIGRATIONS))
-                connection.execute(insert(VERSION).values(version=version))
-        if version > len(MIGRATIONS):
-            raise UsageError(
-                f"the prediction log {self.shown}: a newer TailTune wrote it (tables of version {version}); expected "
-                f"version {len(MIGRATIONS)} or older",
-                f"install that TailTune, or set {_VARIABLE} to another log",
-            )
-
-
-@contextmanager
-def _making(file: Path | None) -> Iterator[None]:
-    """Let one process at a time make or open a SQLite file: two that make it at once would lock each other out.
-
-    A file that is there is not opened here: closing it would drop SQLite's own locks of this process.
-    """
-    if file is None:
-        yield
-        return
-    private_folder(file.parent)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        if not file.exists():
-            private_file(file)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _version(connection: Connection) -> int:
-    if not inspect(connection).has_table(VERSION.name):
-        return 0
-    return int(connection.scalar(select(VERSION.c.version)) or 0)
-
 
 def _count(connection: Connection, batch: Batch, today: int) -> None:
     """Add to the tally what a batch holds."""
-    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     tally: dict[tuple[str, int, str], int] = {}
     for row in batch.predictions:
         key = (row["use_case"], day_of(row["at_us"]), "stored")
@@ -401,7 +305,7 @@ def _count(connection: Connection, batch: Batch, today: int) -> None:
     if batch.torn:
         tally["", today, "torn"] = batch.torn
     for (use_case, day, what), rows in sorted(tally.items()):
-        new = upsert(TALLY).values(use_case=use_case, day=day, what=what, rows=rows)
+        new = insert_or_update(connection, TALLY).values(use_case=use_case, day=day, what=what, rows=rows)
         added = {"rows": TALLY.c.rows + new.excluded.rows}
         connection.execute(new.on_conflict_do_update(index_elements=[*TALLY.primary_key.columns], set_=added))
 
@@ -413,57 +317,3 @@ def _plain(columns: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     if row.get("embedding") is not None:
         row["embedding"] = bytes(row["embedding"])
     return row
-
-
-def _address(url: str, shown: str) -> URL:
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise UsageError(
-            f"{_VARIABLE} {shown}: no address of a database; expected sqlite:////folder/file or "
-            "postgresql://user@host/name",
-            f"set {_VARIABLE} to one of these, or unset it",
-        ) from None
-    if address.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UsageError(
-            f"{_VARIABLE} {shown}: {address.get_backend_name()} is not supported; expected sqlite or postgresql",
-            f"set {_VARIABLE} to one of these, or unset it",
-        )
-    return address
-
-
-def _engine(address: URL, shown: str) -> Engine:
-    sqlite = address.get_backend_name() == "sqlite"
-    waits: Mapping[str, Any] = {"timeout": _BUSY_S} if sqlite else {"connect_timeout": _CONNECT_S}
-    try:
-        engine = create_engine(address, connect_args=dict(waits), pool_pre_ping=not sqlite, hide_parameters=True)
-    except (ImportError, NoSuchModuleError) as error:
-        raise UsageError(
-            f"the prediction log {shown}: its driver is not installed ({error})", "pip install 'tailtune[postgres]'"
-        ) from None
-    if sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by Python's driver
-    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _shrink(engine: Engine) -> None:
-    """Give the room of deleted rows back to the disk."""
-    connection = engine.raw_connection()
-    try:
-        # As a script, which runs to its end: a single statement would free one page.
-        connection.cursor().executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take SQLite's write lock at once where something will be written: taking it later may fail at once."""
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

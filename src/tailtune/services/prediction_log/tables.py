@@ -20,13 +20,14 @@ from sqlalchemy import (
     false,
 )
 
+from tailtune.services.database import NUMBERED
+
 META = MetaData()
-_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER column
 
 PREDICTION = Table(
     "prediction",
     META,
-    Column("id", _ID, primary_key=True),
+    Column("id", NUMBERED, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
     Column("use_case", Text, nullable=False),
     Column("version", Text),
@@ -55,7 +56,7 @@ PREDICTION = Table(
 FEEDBACK = Table(
     "feedback",
     META,
-    Column("id", _ID, primary_key=True),
+    Column("id", NUMBERED, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
     Column("use_case", Text, nullable=False),
     Column("request_id", Text),
@@ -87,9 +88,6 @@ TALLY = Table(
 )
 """One row per use case, day (since 1970-01-01, UTC) and kind: rows stored, rows not logged, lines torn. Deleting
 predictions by age leaves it as it is."""
-
-VERSION = Table("log_version", META, Column("version", Integer, nullable=False))
-"""One row: how many of `MIGRATIONS` have been applied."""
 
 
 def _first_tables(connection: Connection) -> None:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from tailtune.core.errors import TailTuneError
-from tailtune.serving.answerer import Answerer
 from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.tasks.answerer import Answerer
 
 
 def main(folder: str, version: str) -> None:

@@ -12,8 +12,8 @@ from tailtune.judge.diagnose import WrongPart
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task
-from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, offsets, scoring
+from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, Watched
+from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, offsets, scoring, watching
 from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation
 from tailtune.tasks.extraction.config import ExtractionSpec
@@ -70,6 +70,10 @@ class ExtractionTask(Task):
     def raw_label(self, answer: str) -> RawLabel:
         """An object with values of the schema's fields, which curation then looks for in the text."""
         return annotate.raw_label(self.answers, answer)
+
+    def watched(self, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
+        """Field by field: whether it has a value, which one where there is a choice, and how sure the model was."""
+        return watching.watched(self.answers, answer, likeliest)
 
     def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""

@@ -1,0 +1,1 @@
+"""What runs by itself, night after night: models are watched, people are told, accuracy is audited."""

@@ -1,0 +1,92 @@
+"""Windows of time: whole days, UTC. A day is what evidence is counted by, so a window never cuts one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from tailtune.core.errors import UsageError
+
+DAY_US = 86_400_000_000
+MOST_DAYS = 366
+_EPOCH = date(1970, 1, 1)
+_LAST = re.compile(r"(\d{1,3})d")
+_BETWEEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
+
+
+@dataclass(frozen=True)
+class Window:
+    """One per stretch of days.
+
+    Attributes:
+        first: Its first day, counted from 1970-01-01 (UTC).
+        last: Its last day, which belongs to it.
+    """
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str, now: datetime | None = None) -> Window:
+        """A window as people write it.
+
+        Args:
+            text: `7d`, the last seven whole days; `2026-11-03`, that day; `2026-11-01..2026-11-07`, both included.
+            now: The present; the clock's when None.
+
+        Raises:
+            UsageError: It is none of these, is empty, or lies in the future.
+        """
+        today = day_of((now or datetime.now(UTC)).astimezone(UTC).date())
+        if found := _LAST.fullmatch(text.strip()):
+            window = cls(today - int(found[1]), today - 1)
+        elif found := _BETWEEN.fullmatch(text.strip()):
+            try:
+                first, last = (day_of(date.fromisoformat(each)) for each in (found[1], found[2] or found[1]))
+            except ValueError as error:
+                raise _no_window(text, f"no such day ({error})") from None
+            window = cls(first, last)
+        else:
+            raise _no_window(text, "not a window")
+        if not 1 <= window.days <= MOST_DAYS:
+            raise _no_window(text, f"{window.days} days; expected 1 to {MOST_DAYS}")
+        if window.last >= today:
+            raise _no_window(text, f"{shown(today)} (UTC) is not over; only whole days are looked at")
+        return window
+
+    @property
+    def days(self) -> int:
+        """How many days."""
+        return self.last - self.first + 1
+
+    @property
+    def name(self) -> str:
+        """As people read it: `2026-11-03`, `2026-11-01..2026-11-07`."""
+        return shown(self.first) if self.days == 1 else f"{shown(self.first)}..{shown(self.last)}"
+
+    @property
+    def since_us(self) -> int:
+        """Its beginning, microseconds since 1970 (UTC)."""
+        return self.first * DAY_US
+
+    @property
+    def until_us(self) -> int:
+        """The moment after its end."""
+        return (self.last + 1) * DAY_US
+
+
+def day_of(day: date) -> int:
+    """Days from 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def shown(day: int) -> str:
+    """A counted day, as people write it."""
+    return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+def _no_window(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"--window {text}: {why}", "--window 1d (yesterday), 7d, 2026-11-03 or 2026-11-01..2026-11-07, UTC"
+    )
