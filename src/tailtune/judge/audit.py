@@ -36,7 +36,7 @@ from pydantic import Field
 
 from tailtune.core.figures import counted, points, share, two_digits, with_interval
 from tailtune.core.records import Decision, Estimate, Record
-from tailtune.judge.recalibration import Floats, fitted, log_odds, logistic, offset_for
+from tailtune.judge.recalibration import Curve, Floats, fitted, log_odds, logistic, offset_for
 from tailtune.judge.sequential import quality_sequence
 from tailtune.judge.shares import exact_ends
 from tailtune.judge.stats import Z95, score_ends
@@ -117,7 +117,8 @@ def audited(
     everyone, own = log_odds(window), log_odds(confidence)
     if np.isnan(confidence).any() and not np.isnan(window).all():
         own[np.isnan(confidence)] = everyone[np.isnan(window)][0] if np.isnan(window).any() else everyone.mean()
-    spread = float(everyone.std()) or 1.0
+    spread = float(everyone.std())
+    spread = spread if spread > 1e-6 else 1.0
     everyone, own = everyone / spread, own / spread
     of_rows = right.astype(np.float64)
     slope = max(0.0, fitted(own, of_rows, shares * rows, begin=_LITTLE, spread=_WIDE).slope)
@@ -126,7 +127,7 @@ def audited(
     offset = offset_for(everyone, slope, inside)
     predicted, of_own = logistic(offset + slope * everyone), logistic(offset + slope * own)
     value = min(1.0, max(0.0, float(predicted.mean()) + float((of_rows - of_own) @ shares)))
-    unexplained = float((predicted * (1 - predicted)).mean()) / (inside * (1 - inside))
+    unexplained = min(1.0, float((predicted * (1 - predicted)).mean()) / (inside * (1 - inside)))
     worth = max(1.0, 1 / float(shares @ shares) / unexplained / _dispersion(of_rows, of_own))
     low, high = score_ends(value, worth)
     return Estimate(value=value, low=low, high=high, rows=rows, worth_rows=worth)
@@ -163,19 +164,33 @@ class Fall(Record):
     rows_for: dict[float, int | None] = Field(default_factory=dict)
 
 
-def fall(accuracy: Estimate, own: Estimate, margin: float, falls: Sequence[float] = FALLS) -> Fall:
+def gain(curve: Curve, window: NDArray[np.floating], mean: float) -> float:
+    """Independent rows that an audited row is worth where confidences mean what they did; 1 where they say nothing.
+
+    Args:
+        curve: From confidence to being right, on the version's reference.
+        window: Confidence of every row of the window, NaN where there is none.
+        mean: Share of right rows, 0 to 1 without its ends.
+    """
+    odds, slope = log_odds(window), max(0.0, curve.slope)
+    right = logistic(offset_for(odds, slope, mean) + slope * odds)
+    return mean * (1 - mean) / float((right * (1 - right)).mean())
+
+
+def fall(accuracy: Estimate, own: Estimate, margin: float, gained: float = 1.0, falls: Sequence[float] = FALLS) -> Fall:
     """Whether accuracy lies below the version's own by more than a margin.
 
     Args:
         accuracy: By an audit.
         own: The version's, measured on its test rows.
         margin: What does not matter, 0 to 1.
+        gained: Independent rows that an audited row is worth if nothing fell (`gain`): what is tested is that.
         falls: Falls for which rows are wanted.
     """
     from scipy.special import betainc
 
     least = own.value - margin
-    test = _Test(own, margin, (accuracy.worth_rows or accuracy.rows) / max(1, accuracy.rows))
+    test = _Test(own, margin, max(gained, (accuracy.worth_rows or accuracy.rows) / max(1, accuracy.rows)))
     worth = test.worth(accuracy.rows)
     hits = accuracy.value * worth
     p = 1.0 if hits >= worth - 1e-9 else float(betainc(worth - hits, hits + 1, 1 - least))

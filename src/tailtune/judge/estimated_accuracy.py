@@ -1,20 +1,20 @@
 """The accuracy of rows whose truth nobody knows, from the model's own probabilities. Pure.
 
-    found = estimated_accuracy(reference, window)         # Labelled, TopLabels: of a classifier
-    found = estimated_field_accuracy(reference, right, window)   # confidences of fields: of an extractor
-    found.accuracy                                        # Estimate, or None with found.reason
+    found = estimated_accuracy(Labelled(TopLabels.of(then), truth), TopLabels.of(now))  # of a classifier
+    found = estimated_score(confidences_then, scores, confidences_now, fields)  # of an extractor
+    found.accuracy  # an Estimate, or None with found.reason
 
 Confidence-based performance estimation (CBPE; Kuckuck and NannyML 2022): the mean probability of being right over the
-window's rows, with a curve from confidence to being right that is fitted to the version's reference, rows that are
-labelled and that it did not learn from. Two steps more:
+window's rows, after these steps:
 
-1. **The mix of labels may have moved.** How often each label occurs in the window is estimated from the up to five
-   likeliest labels of each row and the rest, by expectation-maximisation (Saerens, Latinne and Decaestecker 2002), drawn
-   to the reference's mix as if some rows of that mix had been seen besides, so that few rows move little. The same is
-   done for the reference, and the ratio of both is what a row of the reference counts: what is wrong in the
-   probabilities themselves cancels out. So the curve is fitted to a reference of the window's mix.
-2. **The interval knows two chances**: which rows stood in the reference, and which stood in the window or, if that is
-   more, how many of these rows happen to be right.
+1. **Recalibrated** on the version's reference, rows that are labelled and that it did not learn from: a curve from
+   confidence to being right (`recalibration.py`); what the answer gains, the other labels of the row lose.
+2. **Another mix of labels.** How often each label occurs in the window is estimated from the up to five likeliest
+   labels of each row and the rest, by expectation-maximisation, and each row's probabilities are read again for that
+   mix (Saerens, Latinne and Decaestecker 2002). It is drawn to the reference's mix as if five rows of that had been
+   seen besides; a change counts for less where the reference has few rows of the label.
+3. **The interval knows three chances**: which rows stood in the reference, how well these and the window tell the mix,
+   and which rows stood in the window or, if that is more, how many of these happen to be right.
 
 `CANNOT_SEE` says what no such estimate knows. Labels may be texts or numbers: they are compared as text.
 """
@@ -45,7 +45,9 @@ FEWEST = 50
 """Labelled rows that a reference needs."""
 _ROUNDS, _STILL = 200, 1e-6
 _MOST_MIXED = 20_000  # rows from which a mix of labels is estimated
-_MOST_WEIGHT = 10.0
+_DRAWN = 5.0  # rows of the reference's mix that count besides
+_FEW = 2.0  # rows that each label is given besides where two mixes are compared
+_MOST_LABELS = 1_000  # up to which it is said how well the mix is known
 _NONE = -1
 
 
@@ -123,10 +125,11 @@ class EstimatedAccuracy:
     """One per window.
 
     Attributes:
-        accuracy: Expected share of right answers (of an extractor, of right fields); None when it cannot be said.
+        accuracy: Expected share of right answers, or mean score of rows; None when it cannot be said.
         reason: Why it cannot be said; empty when it is.
         macro_f1: Expected macro F1, without interval; None when not estimated.
-        right_by: Label that was answered, or field → expected share of right ones among those of the window.
+        right_by: Label that was answered → expected share of right ones among these; of an extractor, field → mean
+            confidence.
         mix: Label → its estimated share of the window; empty when not estimated.
         rows: Rows of the window that had a probability.
         without: Rows that had none, and are left out.
@@ -159,60 +162,65 @@ def estimated_accuracy(reference: Labelled, window: TopLabels) -> EstimatedAccur
         return EstimatedAccuracy(None, reason, rows=seen.rows, without=without)
     names = sorted({str(truth) for truth in kept.truth})
     place = {name: at for at, name in enumerate(names)}
-    truth = np.array([place[str(each)] for each in kept.truth])
-    shares = np.bincount(truth, minlength=len(names)) / truth.size
-    mix, odds_of_label = _mixes(kept.top, seen, names, shares)
-    weights = odds_of_label[truth]
-    curve = fitted(log_odds(kept.top.confidence), kept.right, weights * (weights.size / weights.sum()))
+    shares = np.bincount([place[str(each)] for each in kept.truth], minlength=len(names)) / kept.top.rows
     odds = log_odds(seen.confidence)
-    right = curve.right(odds)
-    answered = seen.codes[:, 0]
+    curve = fitted(log_odds(kept.top.confidence), kept.right)
+
+    def read(by: Curve) -> tuple[_Posterior, Floats, Floats]:
+        rows = _Posterior.of(seen, names, by.right(odds))
+        mix = _mix(rows, shares)
+        return rows, mix, rows.answer(_ratio(mix, shares, kept.top.rows))
+
+    rows, mix, right = read(curve)
+    pull = np.array([(read(other)[2].mean() - right.mean()) / step for other, step in curve.beside()])
+    of_curve = max(
+        curve.mean_variance(odds), float(pull @ curve.covariance @ pull)
+    )  # the mix may make up for it by luck
+    doubt = of_curve + _doubt(rows, mix, shares, kept.top.rows)
     return EstimatedAccuracy(
-        accuracy=_estimate(curve, odds, right, rows=seen.rows),
+        accuracy=_estimate(right, doubt),
         macro_f1=_macro_f1(right, seen.coded(names)[:, 0], mix),
-        right_by=_by_answer(seen.names, answered, right),
+        right_by=_by_answer(seen.names, seen.codes[:, 0], right),
         mix={name: float(share) for name, share in zip(names, mix, strict=True)},
         rows=seen.rows,
         without=without,
     )
 
 
-def estimated_field_accuracy(
-    reference: NDArray[np.floating], right: NDArray[np.bool_], window: NDArray[np.floating], fields: Sequence[str]
+def estimated_score(
+    reference: NDArray[np.floating], scores: NDArray[np.floating], window: NDArray[np.floating], fields: Sequence[str]
 ) -> EstimatedAccuracy:
-    """The expected share of right fields of an extractor on rows without labels.
+    """The expected score of an extractor's rows without labels, from how sure it was of their fields.
 
     Args:
         reference: Confidence of each field's answer in labelled rows, NaN where there is none, shape (n, fields).
-        right: Whether it is right, same shape.
+        scores: What each of these rows is worth by the task's own rule, such as its F1, 0 to 1, shape (n,).
         window: Confidences in the window's rows, shape (m, fields).
         fields: Their names, in the order of the columns.
     """
-    measured = ~np.isnan(window).all(axis=1) if window.size else np.zeros(len(window), dtype=bool)
+    known, measured = (_has_any(each) for each in (reference, window))
     seen, without = window[measured], int((~measured).sum())
-    known = ~np.isnan(reference)
-    labelled = int(known.any(axis=1).sum()) if known.size else 0
-    reason = _too_little(labelled, len(seen), len(window))
+    reason = _too_little(int(known.sum()), len(seen), len(window))
     if reason:
         return EstimatedAccuracy(None, reason, rows=len(seen), without=without)
-    rows = np.nonzero(known)[0].astype(np.int64)
-    curve = fitted(log_odds(reference[known]), right[known].astype(np.float64), rows=rows)
-    filled = ~np.isnan(seen)
-    odds = log_odds(seen[filled])
-    probable = np.full(seen.shape, np.nan)
-    probable[filled] = curve.right(odds)
-    by_row = np.nanmean(probable, axis=1)
-    # The fields of a row are right or wrong together, as much as they are in the reference.
-    together = _together(curve, reference, right, known)
-    estimate = _estimate(curve, odds, by_row, rows=len(seen), spread=together)
-    with np.errstate(invalid="ignore"):
-        means = [float(np.nanmean(column)) if not np.isnan(column).all() else np.nan for column in probable.T]
+    then, now = (log_odds(np.nanmean(each, axis=1)) for each in (reference[known], seen))
+    worth = scores[known].astype(np.float64)
+    curve = fitted(then, worth)
+    # Rows that are right in part lie nearer to their expectation than rows that are right or wrong.
+    spread = float(((worth - curve.right(then)) ** 2).mean())
     return EstimatedAccuracy(
-        accuracy=estimate,
-        right_by={name: mean for name, mean in zip(fields, means, strict=True) if not np.isnan(mean)},
+        accuracy=_estimate(curve.right(now), curve.mean_variance(now), spread),
+        right_by={
+            name: float(np.nanmean(seen[:, at])) for at, name in enumerate(fields) if _has_any(seen[:, [at]]).any()
+        },
         rows=len(seen),
         without=without,
     )
+
+
+def _has_any(confidences: NDArray[np.floating]) -> NDArray[np.bool_]:
+    result: NDArray[np.bool_] = (~np.isnan(confidences)).any(axis=1)
+    return result
 
 
 def _too_little(labelled: int, seen: int, rows: int) -> str:
@@ -238,65 +246,109 @@ def _impossible(reference: Labelled, window: TopLabels, rows: int) -> str:
     return ""
 
 
-def _mixes(reference: TopLabels, window: TopLabels, names: Sequence[str], shares: Floats) -> tuple[Floats, Floats]:
-    """Each label's share of the window, and how much more often it stands there than in the reference."""
-    then, now = (_mix(each, names, shares) for each in (reference, window))
-    ratio = np.clip(now / then, 1 / _MOST_WEIGHT, _MOST_WEIGHT)
-    mix = shares * ratio
-    return mix / mix.sum(), ratio
+@dataclass(frozen=True)
+class _Posterior:
+    """One per window: each row's likeliest labels with recalibrated probabilities.
 
-
-def _mix(top: TopLabels, names: Sequence[str], shares: Floats) -> Floats:
-    """Each label's share of some rows, by expectation-maximisation from the shares of the reference.
-
-    What a row leaves to labels beyond its likeliest is dealt to all labels by their shares.
+    Attributes:
+        places: Of the labels in the reference's names, shape (rows, k); 0 where there is none, with probability 0.
+        shares: Probabilities, shape (rows, k); the answer's comes first.
+        rest: What is left to all other labels, shape (rows,).
     """
-    every = max(1, -(-top.rows // _MOST_MIXED))
-    codes, probabilities = top.coded(names)[::every], top.probabilities[::every].astype(np.float64)
-    known = codes >= 0
-    probabilities = np.where(known, probabilities, 0.0)
-    places, rest = np.where(known, codes, 0), np.clip(1 - probabilities.sum(axis=1), 0.0, 1.0)
-    drawn = float(len(names))  # rows of the reference's mix that count besides
-    mix = shares
+
+    places: Codes
+    shares: Floats
+    rest: Floats
+
+    @classmethod
+    def of(cls, top: TopLabels, names: Sequence[str], right: Floats) -> _Posterior:
+        """From a window's rows and the recalibrated probability of their answers."""
+        shares, codes = top.probabilities.astype(np.float64), top.coded(names)
+        others = np.maximum(np.maximum(1 - shares[:, 0], shares[:, 1:].sum(axis=1)), 1e-9)
+        shares[:, 1:] *= ((1 - right) / others)[:, None]
+        shares[:, 0] = right
+        shares[:, 1:][codes[:, 1:] < 0] = 0.0  # of a label that the reference does not have nothing is known
+        rest = 1 - shares.sum(axis=1)
+        return cls(np.maximum(codes, 0), shares, np.clip(rest, 0.0, 1.0))
+
+    def some(self) -> _Posterior:
+        """Rows enough to tell a mix from, evenly over all."""
+        step = max(1, -(-len(self.rest) // _MOST_MIXED))
+        return _Posterior(self.places[::step], self.shares[::step], self.rest[::step])
+
+    def by(self, ratio: Floats) -> tuple[Floats, Floats]:
+        """The probabilities times how much more often labels stand here than in the reference, and each row's sum."""
+        likely = self.shares * ratio[self.places]
+        return likely, likely.sum(axis=1) + self.rest
+
+    def answer(self, ratio: Floats) -> Floats:
+        """Probability that each answer is right in that mix, shape (rows,)."""
+        likely, total = self.by(ratio)
+        right: Floats = likely[:, 0] / total
+        return right
+
+
+def _ratio(mix: Floats, shares: Floats, reference_rows: int) -> Floats:
+    """How much more often each label stands in the window, drawn to 1 where the reference has few rows of it."""
+    ratio: Floats = (mix * reference_rows + _FEW) / (shares * reference_rows + _FEW)
+    return ratio
+
+
+def _mix(rows: _Posterior, shares: Floats) -> Floats:
+    """Each label's share of the window, by expectation-maximisation from the shares of the reference.
+
+    What a row leaves to labels beyond its likeliest is dealt to all by their shares.
+    """
+    some = rows.some()
+    count, labels, mix = len(some.rest), shares.size, shares
     for _ in range(_ROUNDS):
-        likely = probabilities * (mix / shares)[places]
-        total = likely.sum(axis=1) + rest
-        expected = np.bincount(places.ravel(), (likely / total[:, None]).ravel(), len(names))
-        expected = expected + (rest / total).sum() * mix
-        after = (expected + drawn * shares) / (len(codes) + drawn)
+        likely, total = some.by(mix / shares)
+        expected = np.bincount(some.places.ravel(), (likely / total[:, None]).ravel(), labels).astype(np.float64)
+        expected += (some.rest / total).sum() * mix
+        after = (expected + _DRAWN * shares) / (count + _DRAWN)
         moved, mix = float(np.abs(after - mix).sum()), after
         if moved < _STILL:
             break
     return mix
 
 
-def _estimate(curve: Curve, odds: Floats, right: Floats, *, rows: int, spread: float | None = None) -> Estimate:
+def _doubt(rows: _Posterior, mix: Floats, shares: Floats, reference_rows: int) -> float:
+    """Variance of the mean probability that comes from not knowing either mix.
+
+    That of the window by its observed information, that of the reference as shares of so many independent rows.
+    """
+    labels, ratio, rows = shares.size, mix / shares, rows.some()
+    if labels > _MOST_LABELS:
+        return 0.0
+    _, total = rows.by(ratio)
+    steep = rows.shares / shares[rows.places] / total[:, None]  # how much likelier a row is if a label is more frequent
+    pairs = rows.places[:, :, None] * labels + rows.places[:, None, :]
+    information = np.bincount(pairs.ravel(), (steep[:, :, None] * steep[:, None, :]).ravel(), labels**2)
+    inverse = np.linalg.inv(information.reshape(labels, labels) + np.diag(_DRAWN * shares / mix**2))
+    ones = inverse.sum(axis=1)
+    covariance = inverse - np.outer(ones, ones) / ones.sum()  # shares add up to 1
+    right = rows.shares[:, 0] * ratio[rows.places[:, 0]] / total
+    pull = np.bincount(rows.places.ravel(), (-right[:, None] * steep).ravel(), labels).astype(np.float64)
+    pull = (pull + np.bincount(rows.places[:, 0], steep[:, 0], labels)) / len(total)
+    then = pull * ratio
+    of_reference = float(then**2 @ shares - (then @ shares) ** 2) / reference_rows
+    return max(0.0, float(pull @ covariance @ pull)) + max(0.0, of_reference)
+
+
+def _estimate(right: Floats, doubt: float, spread: float | None = None) -> Estimate:
     """The mean with its interval.
 
     Args:
-        curve: From confidence to being right.
-        odds: Log odds of the window's confidences.
-        right: Probability of being right, row by row.
-        rows: How many.
-        spread: Variance of one row's own share around its probability; that of right or wrong when None.
+        right: Probability of being right, row by row, or expected score.
+        doubt: Variance of their mean that the reference and the mix leave.
+        spread: Variance of a row's own score around its expectation; that of right or wrong when None.
     """
     value = float(right.mean())
     own = float((right * (1 - right)).mean()) if spread is None else spread
-    variance = curve.mean_variance(odds) + max(own, float(right.var())) / rows
+    variance = doubt + max(own, float(right.var())) / right.size
     worth = max(1.0, value * (1 - value) / max(variance, 1e-12))
     low, high = score_ends(value, worth)
-    return Estimate(value=value, low=low, high=high, rows=rows, worth_rows=worth)
-
-
-def _together(
-    curve: Curve, reference: NDArray[np.floating], right: NDArray[np.bool_], known: NDArray[np.bool_]
-) -> float:
-    """Mean square by which a row's share of right fields lies beside what its confidences say."""
-    beside = np.zeros(reference.shape)
-    beside[known] = right[known] - curve.right(log_odds(reference[known]))
-    counted = known.sum(axis=1)
-    by_row = beside.sum(axis=1)[counted > 0] / counted[counted > 0]
-    return float((by_row**2).mean())
+    return Estimate(value=value, low=low, high=high, rows=right.size, worth_rows=worth)
 
 
 def _macro_f1(right: Floats, answered: Codes, mix: Floats) -> float | None:

@@ -7,14 +7,14 @@ that are all right would have no finite curve. Rows may have weights, and shares
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _CLOSE = 1e-4  # confidences nearer to 0 or 1 are taken to be so far away
-_STEPS, _STEP = 40, 2.0
+_STEPS, _STILL = 60, 1e-9
 
 
 def log_odds(confidence: NDArray[np.floating]) -> Floats:
@@ -53,6 +53,14 @@ class Curve:
         """Probability of being right at log odds of confidences."""
         return logistic(self.offset + self.slope * odds)
 
+    def beside(self) -> tuple[tuple[Curve, float], tuple[Curve, float]]:
+        """Two curves nearby, and by how much their offset, or their slope, is larger: for derivatives."""
+        steps = 0.1 * np.sqrt(np.diag(self.covariance))
+        return (
+            (replace(self, offset=self.offset + float(steps[0])), float(steps[0])),
+            (replace(self, slope=self.slope + float(steps[1])), float(steps[1])),
+        )
+
     def mean_variance(self, odds: Floats) -> float:
         """Variance of the mean probability over these rows that comes from not knowing the curve."""
         right = self.right(odds)
@@ -68,7 +76,6 @@ def fitted(
     *,
     begin: tuple[float, float] = (0.0, 1.0),
     spread: tuple[float, float] = (3.0, 1.0),
-    rows: NDArray[np.int64] | None = None,
 ) -> Curve:
     """The curve of these rows.
 
@@ -78,27 +85,35 @@ def fitted(
         weights: How much each counts; alike when None.
         begin: Offset and slope that the fit is drawn to.
         spread: How far from there both may well lie: standard deviations.
-        rows: The row of each value, where rows have several that are not independent.
     """
     weights = np.ones(odds.size) if weights is None else weights
-    drawn, at = np.diag([1 / width**2 for width in spread]), np.array(begin, dtype=np.float64)
+    start, drawn = np.array(begin, dtype=np.float64), np.diag([1 / width**2 for width in spread])
     inputs = np.stack([np.ones(odds.size), odds], axis=1)
-    for _ in range(_STEPS):
+
+    def loss(at: Floats) -> float:
+        line = inputs @ at
+        return float(weights @ (np.logaddexp(0, line) - right * line) + (at - start) @ drawn @ (at - start) / 2)
+
+    def curvature(at: Floats) -> Floats:
         probable = logistic(inputs @ at)
-        curvature = inputs.T @ (inputs * (weights * probable * (1 - probable))[:, None]) + drawn
-        pull = inputs.T @ (weights * (right - probable)) - drawn @ (at - np.array(begin))
-        step = np.clip(np.linalg.solve(curvature, pull), -_STEP, _STEP)
+        steep: Floats = inputs.T @ (inputs * (weights * probable * (1 - probable))[:, None]) + drawn
+        return steep
+
+    def pulls(at: Floats) -> Floats:
+        beside: Floats = inputs * (weights * (right - logistic(inputs @ at)))[:, None]
+        return beside
+
+    at = start
+    for _ in range(_STEPS):
+        step = np.linalg.solve(curvature(at), pulls(at).sum(axis=0) - drawn @ (at - start))
+        while loss(at + step) > loss(at) and float(np.abs(step).max()) > _STILL:
+            step = step / 2  # where nearly all probabilities are 0 or 1, a whole step goes much too far
         at = at + step
-        if float(np.abs(step).max()) < 1e-9:
+        if float(np.abs(step).max()) < _STILL:
             break
-    probable = logistic(inputs @ at)
-    curvature = inputs.T @ (inputs * (weights * probable * (1 - probable))[:, None]) + drawn
-    pulls = inputs * (weights * (right - probable))[:, None]
-    if rows is not None:
-        pulls = np.stack([np.bincount(rows, column) for column in pulls.T], axis=1)
-    inverse = np.linalg.inv(curvature)
+    inverse, rows = np.linalg.inv(curvature(at)), pulls(at)
     # The beginning counts as an observation of its own, so that rows that are all right leave something unknown.
-    return Curve(float(at[0]), float(at[1]), inverse @ (pulls.T @ pulls + drawn) @ inverse)
+    return Curve(float(at[0]), float(at[1]), inverse @ (rows.T @ rows + drawn) @ inverse)
 
 
 def offset_for(odds: Floats, slope: float, mean: float) -> float:
