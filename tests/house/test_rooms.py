@@ -34,13 +34,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "price_parser": ("tasks/extraction/values/numbers.py",),
     "rapidfuzz": ("tasks/extraction/values/places.py",),
     "rensa": ("services/near_duplicates.py",),
+    "slack_sdk": ("services/webhooks.py",),
     "sqlalchemy": ("services/database.py", "services/prediction_log/", "services/outbox/", "services/mlflow/"),
     "sqlite3": ("services/endpoint/", "services/mlflow/"),
     "typer": ("cli/",),
     "yaml": ("config/located.py",),
 }
 NOWHERE = (
-    "slack_sdk",
     "datasketch",
     "pickle",
     "cPickle",
