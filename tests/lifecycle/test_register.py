@@ -18,9 +18,12 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import RegisterReport
+from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.services import store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import require
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 pytestmark = THIRD_PARTY
@@ -45,12 +48,15 @@ def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri:
     version = registry.get(tracker, case.name, "@champion")
     assert version.tags["winner"] == "tfidf" and version.tags["verdict"] == "fine-tune"
     assert {"accuracy", "spec_hash", "rows_digest", "use_case", registry.KEY, registry.PROMOTION} <= set(version.tags)
+    assert registry.fetch_reference(tracker, version, case.paths.build / "reference.parquet")
+    described = reference.read(case.paths.build / "reference.parquet")
+    assert {row.split for row in described} == {"dev", "test"} and all(row.logged["confidence"] for row in described)
     run = tracker.client.get_run(version.run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", f"{case.name} v1")
     assert run.data.metrics["accuracy"] == 0.874 and run.data.params["split"] == "test"
     assert run.data.metrics["cost_wall_s"] == 3.0
     assert {item.path for item in tracker.client.list_artifacts(version.run_id)} == {
-        "spec", "reports", "decision.html"
+        "spec", "reports", "reference", "decision.html"
     }  # fmt: skip
     spec = {Path(item.path).name for item in tracker.client.list_artifacts(version.run_id, "spec")}
     assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec
@@ -304,6 +310,7 @@ def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> No
     second = registered(case, server, at="2026-11-21T10:00:00+00:00")
     assert (second.version, second.champion_version) == ("2", "2")
     champion = registry.get(tracker, case.name, "champion")
-    assert (registry.fetch_predictor(tracker, champion, tmp_path / "fetched") / "predictor.json").is_file()
+    stored = require(server, case.name, champion.version)
+    assert (fetch(server, stored, tmp_path / "fetched") / "predictor.json").is_file()
     model_files = registry.fetch_model_files(tracker, champion, tmp_path / "files")
     assert (model_files / "spec" / "model.yaml").read_text() == case.paths.model_yaml.read_text()

@@ -274,6 +274,34 @@ def log(
 
 
 @cli.command(rich_help_panel=LIFE)
+def monitor(
+    use_case: UseCaseName,
+    window: Annotated[
+        str, typer.Option(help="Whole days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07.")
+    ] = "1d",
+    version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--in", help="CSV, JSONL or Parquet file to look at instead of the log.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of that file with the text [data.text].")] = None,
+    expect_none: Annotated[
+        bool, typer.Option("--exit-code", help="End with exit code 3 when there is drift, for scripts.")
+    ] = False,
+) -> None:
+    """Look at what a version answered: what moved, what that did to accuracy, and what cannot be seen."""
+    from tailtune.cli.monitor import print_look, texts_of
+    from tailtune.operations.nightly import Asked
+    from tailtune.tasks.use_case import load_use_case
+
+    paths = Paths.find()
+    case = load_use_case(paths, use_case)
+    texts = None if source is None else tuple(texts_of(source, text_column or case.spec.data.text))
+    report = print_look(paths, use_case, Asked(window, version, texts, "" if source is None else str(source)))
+    if expect_none and report.drifted:
+        raise typer.Exit(3)
+
+
+@cli.command(rich_help_panel=LIFE)
 def verdict(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with its evidence.")] = False,

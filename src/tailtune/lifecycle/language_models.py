@@ -92,8 +92,12 @@ class LanguageModels:
 
 
 @contextmanager
-def language_models(context: Context) -> Iterator[LanguageModels]:
+def language_models(context: Context, max_usd: float | None = None) -> Iterator[LanguageModels]:
     """Kept answers, prices and a full budget, for one stage run to ask language models with.
+
+    Args:
+        context: Of the run.
+        max_usd: What may be spent, US dollars; what the use case allows when None.
 
     Raises:
         SpecError: A model names a price that prices.yaml does not have.
@@ -102,7 +106,7 @@ def language_models(context: Context) -> Iterator[LanguageModels]:
     faults = price_faults(context.case, prices)
     if faults:
         raise SpecError(faults, f"tailtune check {context.case.name}")
-    budget = Budget(context.case.spec.prompt.max_cost_usd)
+    budget = Budget(context.case.spec.prompt.max_cost_usd if max_usd is None else max_usd)
     context.budgets.append(budget)  # so that what it buys is counted, however the run ends
     models = LanguageModels(
         context.settings.weights_root(context.project),

@@ -13,9 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import (
+    BudgetReachedError,
+    ContextTooLongError,
+    EndpointError,
+    TailTuneError,
+    UndeclaredEndpointError,
+)
 from tailtune.core.records import Answer, Row
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.language_models import language_models
 from tailtune.services import store
+from tailtune.tasks import saved
 from tailtune.tasks.answerer import Answerer
 from tailtune.tasks.use_case import UseCase
 
@@ -24,6 +33,7 @@ MOST_ROWS = 3000
 """Rows of a reference: more would take longer to answer and hardly narrow its intervals."""
 _SEEN = ("text", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens")
 _BLOCK = 50
+_DOING = "answering held-out rows, for the monitor to compare with"
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,36 @@ class ReferenceRow:
     label: str
     score: float
     split: str
+
+
+def of_version(context: Context, folder: Path, version: str, rows: Sequence[Row]) -> list[ReferenceRow]:
+    """What a version answers to held-out rows.
+
+    Of a version that asks a language model these are the answers that evaluation kept, to test rows alone: nothing is
+    bought here. Where they are not kept any more, answers are left unmeasured, and only texts are compared.
+
+    Args:
+        context: Of the stage or the monitor.
+        folder: The version's files.
+        version: Its number.
+        rows: Dev and test rows.
+
+    Raises:
+        TailTuneError: The version does not load or answer.
+    """
+    if saved.kind_of(folder) not in saved.PROMPTED_KINDS:
+        answerer = Answerer(folder, version)
+        return describe(context.case, answerer, rows, lambda done, of: context.progress.at(done, of, _DOING))
+    test = [row for row in rows if row.split == "test"]
+    return describe_answers(context.case, test, _kept_answers(context, folder, [row.text for row in test]))
+
+
+def _kept_answers(context: Context, folder: Path, texts: Sequence[str]) -> list[Answer]:
+    try:
+        with language_models(context, max_usd=0.0) as models:
+            return list(models.connected(saved.load(folder)).answer(texts))
+    except (EndpointError, BudgetReachedError, ContextTooLongError, UndeclaredEndpointError):
+        return [Answer(None, math.nan, None) for _ in texts]
 
 
 def describe(

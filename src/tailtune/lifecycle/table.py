@@ -169,7 +169,14 @@ STAGES: tuple[Stage, ...] = (
         run="tailtune.lifecycle.register.step:run",
         sections=("data", "curate", "split", "prompt", "register", "targets", "value"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
-        reads=(*ANSWERS, *PRICES, *TEST, *_build("ladder", "prompt", "train", "export", "evaluate"), *EARLIER_REPORTS),
+        reads=(
+            *ANSWERS,
+            *PRICES,
+            *_build("curate/dev.parquet"),
+            *TEST,
+            *_build("ladder", "prompt", "train", "export", "evaluate"),
+            *EARLIER_REPORTS,
+        ),
         writes=_build("register"),
         libraries=("mlflow.pyfunc",),
     ),

@@ -15,6 +15,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.records import Row
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, RegisterReport
 from tailtune.core.run_plan import scored_values
+from tailtune.lifecycle import reference
 from tailtune.lifecycle.bundle import Bought, needs
 from tailtune.lifecycle.candidates import served_folder_of
 from tailtune.lifecycle.carried_code import copy_code
@@ -63,7 +64,9 @@ def run(context: Context) -> RegisterReport:
             ):
                 registry.restore(context.tracker, version, stored)
         registry.tag(context.tracker, version, tags_of(context, evaluated, test))
-    context.progress.at(1, 3, "comparing with the champion")
+    context.progress.at(1, 3, "answering held-out rows, for the monitor to compare with")
+    _keep_reference(context, version, folder, test)
+    context.progress.at(2, 3, "comparing with the champion")
     settled = settle(context, version, folder, evaluated, test)
     decision = settled.decision
     _put_prompt_in_production(context, evaluated.winner)
@@ -154,6 +157,17 @@ def _count(context: Context, bought: Bought | None) -> None:
     with language_models(context) as models:
         price = models.prices.tokens.get(bought.price or "")
         models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
+
+
+def _keep_reference(context: Context, version: Version, folder: Path, test: Sequence[Row]) -> None:
+    """Keep what the version answers to held-out rows; without it nothing is lost, the monitor makes it then."""
+    if registry.REFERENCE in version.tags:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / reference.FILE
+        rows = reference.of_version(context, folder, version.version, [*context.inputs.rows("dev"), *test])
+        reference.write(file, rows)
+        registry.keep_reference(context.tracker, version, file)
 
 
 def _put_prompt_in_production(context: Context, winner: str) -> None:

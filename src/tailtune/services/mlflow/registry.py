@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tailtune.core.digests import folder_digest
+from tailtune.core.digests import file_digest, folder_digest
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.records import Decision
 from tailtune.core.reports import Paired
@@ -300,19 +301,49 @@ def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:
                     tracker.client.log_text(run_id, path.read_text(encoding="utf-8"), target)
 
 
-def fetch_predictor(tracker: Tracker, version: Version, into: Path) -> Path:
-    """Download a version's predictor folder.
+REFERENCE = "tailtune.reference"
+"""Tag of a version: SHA-256 of its reference."""
+_REFERENCE_FOLDER = "reference"
+
+
+def keep_reference(tracker: Tracker, version: Version, file: Path) -> None:
+    """Put a version's reference beside its model, and note its digest.
 
     Raises:
-        ServiceError: Its files are not there any more.
+        ServiceError: MLflow cannot be written.
     """
-    with _at(tracker, f"fetching {version.uri}") as mlflow:
-        folder = Path(
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{version.uri}/artifacts/{_stored_name(version)}", dst_path=str(into)
+    attach(tracker, version.run_id, {f"{_REFERENCE_FOLDER}/{file.name}": file})
+    tag(tracker, version, {REFERENCE: file_digest(file)})
+
+
+def fetch_reference(tracker: Tracker, version: Version, file: Path) -> bool:
+    """Fetch a version's reference into a file, which may be there already.
+
+    Returns:
+        Whether it is there now; False for a version that has none.
+
+    Raises:
+        ServiceError: The store does not answer, or has another file than the one that was noted.
+    """
+    digest = version.tags.get(REFERENCE)
+    if digest is None:
+        return False
+    if file.is_file() and file_digest(file) == digest:
+        return True
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        _at(tracker, f"fetching the reference of {version.uri}"),
+        tempfile.TemporaryDirectory(dir=file.parent) as scratch,
+    ):
+        path = f"{_REFERENCE_FOLDER}/{file.name}"
+        fetched = Path(tracker.client.download_artifacts(version.run_id, path, scratch))
+        if file_digest(fetched) != digest:
+            raise ServiceError(
+                f"{version.uri}: its reference is not the one that was noted at registration; not used",
+                f"remove the tag `{REFERENCE}` of version {version.version} in MLflow: the next look makes a new one",
             )
-        )
-    return folder
+        fetched.replace(file)
+    return True
 
 
 def fetch_model_files(tracker: Tracker, version: Version, into: Path) -> Path:
@@ -345,14 +376,6 @@ def _inside(mlflow: Any, run_id: str) -> Iterator[None]:
         yield
     finally:
         mlflow.end_run(status="RUNNING")
-
-
-def _stored_name(version: Version) -> str:
-    """MLflow keeps an artifact under the last part of the path it came from."""
-    import mlflow
-
-    flavor = mlflow.models.get_model_info(version.uri).flavors["python_function"]
-    return Path(flavor["artifacts"][PREDICTOR]["path"]).name
 
 
 def _model(tracker: Tracker, model: str) -> None:

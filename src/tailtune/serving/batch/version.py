@@ -21,7 +21,7 @@ from tailtune.predictors.prepare import prepared
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow.fetch import fetch
-from tailtune.services.mlflow.lookup import StoredVersion, find
+from tailtune.services.mlflow.lookup import StoredVersion, require
 from tailtune.serving.batch.answering import Blocks, by_processes
 from tailtune.serving.batch.kept import KeptAnswer
 from tailtune.serving.batch.run import Answering
@@ -64,10 +64,8 @@ class BatchVersion:
             ServiceError: The registry does not answer, or the files are not those that were registered.
         """
         paths, model = case.paths.project, case.spec.register_.model or case.name
-        uri, which = settings.resolved_tracking_uri(paths), (which or case.spec.serve.alias).removeprefix("@")
-        stored = find(uri, model, which)
-        if stored is None:
-            raise UsageError(f"{model}@{which}: no such version in the registry", f"tailtune run {case.name}")
+        uri = settings.resolved_tracking_uri(paths)
+        stored = require(uri, model, which or case.spec.serve.alias, f"tailtune run {case.name}")
         return cls(case, settings, stored, fetch(uri, stored, paths.fetched_versions))
 
     def answering(self, processes: int | None, max_usd: Usd | None, say: Callable[[str], None]) -> Answering:

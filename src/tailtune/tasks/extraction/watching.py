@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tailtune.tasks.base import Watched
 from tailtune.tasks.extraction.schema import ObjectSchema
 
-FILLED, EMPTY = "filled", "empty"
+FILLED, EMPTY, VALID = "filled", "empty", "a valid object"
 
 
 def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
@@ -24,7 +24,7 @@ def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[
     except ValueError:
         values = None
     known = values if isinstance(values, dict) else None
-    categories: dict[str, str | None] = {"answered": "no" if known is None else "yes"}
+    categories: dict[str, str | None] = {"answer": None if known is None else VALID}
     for field in schema.fields:
         value = None if known is None else known.get(field.name)
         filled = value not in (None, [], "")
