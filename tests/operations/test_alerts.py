@@ -60,6 +60,19 @@ def test_an_alert_reaches_every_channel_once(outbox: Outbox, case: Watched) -> N
     assert trouble.why == "the share is back\\x1b"
 
 
+def test_a_look_raises_what_it_found_and_clears_what_it_measured(outbox: Outbox, case: Watched) -> None:
+    alerts = Alerts(outbox, {"slack": Channel()})
+    for cause in ("drift", "latency", "accuracy"):
+        alerts.raise_alert(case, alert(cause=cause))
+    messages = alerts.after_look(case, "3", [alert(severity="critical")], ("drift", "latency", "errors"), NOON_US)
+    assert [(message.kind, message.alert.cause) for message in messages] == [
+        ("escalation", "drift"),
+        ("recovery", "latency"),
+    ]
+    open_now = [trouble.alert.cause for trouble in outbox.troubles() if trouble.cleared_us is None]
+    assert open_now == ["accuracy", "drift"], "nobody has measured accuracy"
+
+
 def test_the_use_case_says_how_often_people_are_told(outbox: Outbox, clock: Clock) -> None:
     alerts, hourly = Alerts(outbox, {"slack": Channel()}), watched(cooldown_hours=1, reminders=True)
     alerts.raise_alert(hourly, alert())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -104,6 +104,22 @@ class Alerts:
             cooldown_h=case.spec.monitor.alerts.cooldown_hours,
             why=printable(why),
         )
+
+    def after_look(
+        self, case: Declared, version: str | None, found: Iterable[Alert], measured: Collection[Cause], at_us: int
+    ) -> list[Message]:
+        """Write down all that a look at a version found, and that the other causes that it measured are over.
+
+        A cause that was not measured stays as it is: nobody knows.
+
+        Raises:
+            ServiceError: The database does not answer: the look has to be repeated, which doubles nothing.
+        """
+        alerts = list(found)
+        messages = [self.raise_alert(case, alert) for alert in alerts]
+        fine = [cause for cause in measured if cause not in {alert.cause for alert in alerts}]
+        messages += [self.clear(case, version, cause, at_us) for cause in fine]
+        return [message for message in messages if message is not None]
 
     def took_over(self, case: Declared, version: str, at_us: int) -> list[Message]:
         """Write down that a version answers now; trouble of those before it is over.
