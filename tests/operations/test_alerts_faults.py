@@ -224,9 +224,7 @@ def test_a_postgresql_that_dies_costs_no_alert(
     assert taken(slack) == ["1.1", "2.1"]
 
 
-JUMPS = st.lists(
-    st.sampled_from([-3650 * DAY_US, -DAY_US, -HOUR_US, 0, HOUR_US, 5 * DAY_US, 3650 * DAY_US]), max_size=6
-)
+JUMPS_US = [days * DAY_US for days in (-3650, -1, 0, 5, 3650)] + [-HOUR_US, HOUR_US]
 
 
 @given(jumps=st.lists(st.sampled_from(JUMPS_US), max_size=6), down=st.integers(0, 5), seed=st.integers(0, 1))
