@@ -83,9 +83,14 @@ def moved(report: MonitorReport) -> tuple[str, ...]:
 
 
 def then_and_now(finding: Finding) -> str:
-    """`1.2 % of rows before, 9.8 % now, +8.6 points (+6.1 to +11.1)`."""
-    before = f"{share(finding.reference.value)} of rows before"
-    return f"{before}, {share(finding.window.value)} now, {points_with_interval(finding.difference)}"
+    """`1.2 % of rows, 9.8 % now, +8.6 points (+6.1 to +11.1)`."""
+    return f"{before(finding)} of rows, {share(finding.window.value)} now, {points_with_interval(finding.difference)}"
+
+
+def before(finding: Finding) -> str:
+    """The share it is compared with: the reference's, or the most that is allowed."""
+    then = share(finding.reference.value)
+    return f"at most {then}" if finding.reference.rows == 0 else then
 
 
 def evidence(value: float | None) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tailtune.core.monitored import MonitorReport
+from tailtune.core.monitored import Finding, MonitorReport
 from tailtune.report import monitoring
 from tailtune.report.numbers import count, milliseconds, points_with_interval, share, usd, with_interval
 from tailtune.report.terminal.drawing import Whole, heading
 
 _STYLE = {"good": "bold green", "wait": "bold yellow", "bad": "bold red"}
-_DAYS, _FINDINGS = 10, 8
+_DAYS, _FINDINGS, _TELLING = 10, 8, 0.01
 
 
 def monitored(report: MonitorReport, page: str) -> RenderableType:
@@ -59,11 +61,11 @@ def _table(*columns: str, left: int = 1) -> Table:
     return table
 
 
-def _findings(report: MonitorReport) -> Table:
+def _findings(findings: Sequence[Finding]) -> Table:
     table = _table("rows", "before", "now", "difference", "evidence")
-    for each in report.findings[:_FINDINGS]:
+    for each in findings[:_FINDINGS]:
         style = "bold red" if each.alarm else ""
-        cells = (share(each.reference.value), share(each.window.value), points_with_interval(each.difference))
+        cells = (monitoring.before(each), share(each.window.value), points_with_interval(each.difference))
         table.add_row(monitoring.what(each), *cells, monitoring.evidence(each.evidence), style=style)
     return table
 
