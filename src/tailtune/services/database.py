@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,13 @@ class Database:
                 os.close(descriptor)
             return
         with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.detach()  # closed, not given back: the lock ends with its session
-            yield bool(connection.scalar(select(func.pg_try_advisory_lock(crc32(what.encode())))))
+            connection.detach()  # closed, not given back: whatever happens, the lock ends with its session
+            key = crc32(what.encode())
+            try:
+                yield bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+            finally:
+                with suppress(SQLAlchemyError):  # at once: a session that is closed goes on for a moment
+                    connection.execute(select(func.pg_advisory_unlock(key)))
 
     def size_bytes(self, tables: Sequence[Table]) -> int:
         """Room on the disk: of the tables in PostgreSQL, of the whole file in SQLite."""
