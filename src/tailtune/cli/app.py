@@ -253,11 +253,14 @@ def predict(
     max_usd: Annotated[
         float | None, typer.Option(min=0, help="Hard stop where the version asks an endpoint, US dollars for the file.")
     ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Put the answers into the prediction log, as a server does, to watch them.")
+    ] = False,
 ) -> None:
     """Answer a file of any size with a registered version; what was cut off goes on."""
     from tailtune.cli import predict as batch
 
-    options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd)
+    options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd, log)
     for line in batch.predict(Paths.find(), use_case, options):
         _show(line)
 

@@ -32,11 +32,10 @@ def monitored(report: MonitorReport, page: str) -> RenderableType:
         heading("How often it is right", monitoring.measured_then(report)),
         Padding(_accuracy(report), (0, 0, 1, 2)),
     ]
-    if report.findings:
-        parts += [
-            heading("What moved", "share of rows; evidence: 1 is an alarm"),
-            Padding(_findings(report), (0, 0, 1, 2)),
-        ]
+    telling = [each for each in report.findings if each.evidence >= _TELLING]
+    if telling:
+        parts += [heading("What moved", "share of rows; evidence: 1 is an alarm")]
+        parts += [Padding(_findings(telling), (0, 0, 1, 2))]
     if report.words:
         words = ", ".join(monitoring.word(each) for each in report.words)
         parts += [heading("Words", "share of texts"), Padding(Text(words), (0, 0, 1, 2))]
