@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -43,13 +44,12 @@ def test_an_alert_says_what_is_wrong_how_bad_and_what_to_do() -> None:
     assert lines[2:5] == ["What moved", *FULL.moved]
     assert lines[5:8] == ["Estimated accuracy", "86.2 % (83.1–89.0)", f"  {FULL.accuracy_by}"]
     assert lines[8:11] == ["Two examples", *FULL.examples]
-    assert lines[11:13] == ["What happens next", FULL.next_step]
-    assert [line for line in lines[13:] if line.strip(" ·")] == [
+    assert lines[11:14] == ["What happens next", *re.split(r"(?<=: )", FULL.next_step)]
+    assert [line for line in lines[14:] if line.strip(" ·")] == [
         "report",
         "MLflow run",
         "file: /srv/r.html",
-        "Message 17.2 of 2024-10-06 14:00 UTC. Should it come twice, it is the same one. "
-        "All of them: tailtune alerts inbox",
+        "Message 17.2 · 2024-10-06 14:00 UTC · twice the same number is one message · tailtune alerts inbox",
     ]
 
 
@@ -79,7 +79,7 @@ def test_each_kind_says_what_is_new(message: Message, head: str, lead: str) -> N
 def test_a_recovery_shows_no_rows_and_nothing_to_do() -> None:
     text = shown(about("recovery"))
     assert "crypto" not in text and "What moved" not in text and "What happens next" not in text
-    assert "50 h 00 min before" in text
+    assert "it lasted 50 h 00 min" in text
 
 
 def test_unmeasured_accuracy_is_no_figure() -> None:

@@ -233,11 +233,11 @@ def sample(at_us: int) -> Alert:
         cause="drift",
         severity="warning",
         at_us=at_us,
-        title="a trial of the way by which alerts come",
+        title="a trial of how alerts come",
         moved=("Nothing has moved. Here would stand what did, the most telling first.",),
         accuracy_by="Not measured: here would stand how it was estimated, and what that cannot see.",
         examples=("Here would stand the text of a row, scrubbed.",),
-        next_step="Nothing. Who reads this receives alerts.",
+        next_step="Nothing: who reads this receives alerts.",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tailtune.core.alerts import Alert, Message
 from tailtune.core.printable import printable
@@ -45,7 +45,7 @@ def plain(about: Message) -> str:
     if about.kind != "recovery":
         lines += [f"- {_line(moved)}" for moved in alert.moved[:_MOVED_MOST]]
         lines += [f"Estimated accuracy: {_accuracy(alert)}"] if _has_accuracy(alert) else []
-        lines += [f"Next: {_line(alert.next_step)}"] if alert.next_step else []
+        lines += [f"Next: {_line(alert.next_step, _TEXT_MOST)}"] if alert.next_step else []
     lines += [f"{name}: {url}" for name, url in _links(alert.links)]
     return "\n".join([line for line in [*lines, _colophon(about)] if line])
 
@@ -69,13 +69,13 @@ def blocks(about: Message) -> list[Block]:
     """A message as blocks."""
     alert = about.alert
     version = "" if alert.version is None else f"version {alert.version}"
-    facts = [alert.use_case, version, alert.cause, f"seen {moment(alert.at_us)}"]
+    facts = [alert.use_case, version, "" if about.kind == "test" else alert.cause, f"seen {moment(alert.at_us)}"]
     drawn = [_header(headline(about)), _context(" · ".join(_line(fact) for fact in facts if fact))]
     lead = _about(about)
     drawn += [_rich(_section(_text(lead)))] if lead else []
     if about.kind != "recovery":
         drawn += [*_moved(alert.moved), *_accuracy_block(alert), *_examples(alert.examples)]
-        drawn += [_titled("What happens next", _section(_text(_line(alert.next_step))))] if alert.next_step else []
+        drawn += [_titled("What happens next", _next(alert.next_step))] if alert.next_step else []
     drawn += _links_block(alert.links)
     return [*drawn, _context(_colophon(about))]
 
@@ -94,7 +94,7 @@ def _about(about: Message) -> str:
     if about.kind == "recovery":
         lasted = duration(max(0, about.at_us - about.since_us) / 1e6)
         why = _line(sentence(about.why or "the last look did not find it any more"))
-        return f"{why} Seen first {since}, {lasted} before."
+        return f"{why} Seen first {since}; it lasted {lasted}."
     if about.kind == "test":
         return "This is a trial: nothing is wrong. Alerts will look like this."
     return ""
@@ -119,16 +119,22 @@ def _accuracy_block(alert: Alert) -> list[Block]:
     if not _has_accuracy(alert):
         return []
     how = f"  {_line(alert.accuracy_by, _TEXT_MOST)}" if alert.accuracy_by else ""
-    return [_titled("Estimated accuracy", _section(_text(_accuracy(alert), bold=True), *([_text(how)] if how else [])))]
+    return [_titled("Estimated accuracy", _section(_text(_accuracy(alert), "bold"), *([_text(how)] if how else [])))]
 
 
 def _examples(examples: Sequence[str]) -> list[Block]:
     quotes = [
-        {"type": "rich_text_quote", "elements": [_text(_line(text, _TEXT_MOST))]}
+        {"type": "rich_text_quote", "elements": [_text(_line(text))]}
         for text in examples[:_EXAMPLES_MOST]
         if text.strip()
     ]
     return [_titled("For example" if len(quotes) == 1 else "Two examples", *quotes)] if quotes else []
+
+
+def _next(step: str) -> Block:
+    """What happens next; a command at its end as code."""
+    words, colon, command = _line(step, _TEXT_MOST).partition(": tailtune ")
+    return _section(_text(words + colon[:2]), *([_text(colon[2:] + command, "code")] if colon else []))
 
 
 def _links_block(links: Mapping[str, str]) -> list[Block]:
@@ -152,15 +158,12 @@ def _is_web(url: str) -> bool:
 
 
 def _colophon(about: Message) -> str:
-    name = _line(about.alert.use_case, _NAME_MOST)
-    return (
-        f"Message {about.id} of {moment(about.at_us)}. Should it come twice, it is the same one. "
-        f"All of them: tailtune alerts {name}"
-    )
+    whose = "" if about.kind == "test" else f" {_line(about.alert.use_case, _NAME_MOST)}"
+    return f"Message {about.id} · {moment(about.at_us)} · twice the same number is one message · tailtune alerts{whose}"
 
 
 def _titled(title: str, *elements: Block) -> Block:
-    return _rich(_section(_text(title, bold=True)), *elements)
+    return _rich(_section(_text(title, "bold")), *elements)
 
 
 def _rich(*elements: Block) -> Block:
@@ -171,8 +174,8 @@ def _section(*elements: Block) -> Block:
     return {"type": "rich_text_section", "elements": list(elements)}
 
 
-def _text(text: str, bold: bool = False) -> Block:
-    return {"type": "text", "text": text or NOT_MEASURED, **({"style": {"bold": True}} if bold else {})}
+def _text(text: str, style: Literal["bold", "code"] | None = None) -> Block:
+    return {"type": "text", "text": text or NOT_MEASURED, **({"style": {style: True}} if style else {})}
 
 
 def _header(text: str) -> Block:

@@ -155,11 +155,13 @@ class Database:
         with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()  # closed, not given back: whatever happens, the lock ends with its session
             key = crc32(what.encode())
+            is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
             try:
-                yield bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+                yield is_ours
             finally:
                 with suppress(SQLAlchemyError):  # at once: a session that is closed goes on for a moment
-                    connection.execute(select(func.pg_advisory_unlock(key)))
+                    if is_ours:
+                        connection.execute(select(func.pg_advisory_unlock(key)))
 
     def size_bytes(self, tables: Sequence[Table]) -> int:
         """Room on the disk: of the tables in PostgreSQL, of the whole file in SQLite."""
