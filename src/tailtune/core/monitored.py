@@ -132,9 +132,7 @@ class WatchedDay(Record):
 
     day: int = Field(description="Days since 1970-01-01 (UTC).")
     figures: DayFigures
-    evidence: float | None = Field(
-        description="Of all days until then, 1 and more is an alarm; null where nothing was measured."
-    )
+    evidence: float | None = Field(description="Of all days until then, 1 and more is an alarm; null: not measured.")
 
 
 class MonitorReport(Record):

@@ -28,7 +28,7 @@ _DAY = Table(
 
 
 def _first_tables(connection: Connection) -> None:
-    _META.create_all(connection, tables=[_DAY, _HANDLED])
+    _META.create_all(connection, tables=[_DAY])
 
 
 _ROOM = Room("the monitor's days", "monitor_version", (_first_tables,))
