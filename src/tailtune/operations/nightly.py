@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tailtune.config.paths import Paths
@@ -11,9 +13,12 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import ServiceError
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
+from tailtune.core.secrets import without_password
 from tailtune.lifecycle.context import Context
+from tailtune.operations.alerts import Delivered, open_alerts
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.publishing import page_of, publish
+from tailtune.operations.troubles import alerts_of, measured
 from tailtune.operations.windows import Window
 from tailtune.services.meter import Meter
 from tailtune.services.mlflow import connect
@@ -29,12 +34,14 @@ class Asked:
         version: Alias or number; that which is served when None.
         texts: Of a file that is looked at instead of the log.
         source: How the report names that file.
+        links: What can be opened besides: name → address.
     """
 
     window: str = "1d"
     version: str | None = None
     texts: tuple[str, ...] | None = None
     source: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,13 @@ class Looked:
         report: What was seen.
         page: Its page.
         run_id: Of its run in MLflow; None where MLflow did not answer.
+        delivered: What became of messages; None for a file, which raises no alert.
     """
 
     report: MonitorReport
     page: Path
     run_id: str | None
+    delivered: Delivered | None
 
 
 def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progress: Progress) -> Looked:
@@ -68,11 +77,44 @@ def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progres
         report = look_at_log(context, which, Window.parse(asked.window))
     else:
         report = look_at_file(context, which, asked.texts, asked.source)
-    report = report.model_copy(update={"cost": meter.cost(load_prices(paths).machine_hour_usd)})
+    report = report.model_copy(
+        update={
+            "cost": meter.cost(load_prices(paths).machine_hour_usd),
+            "alerts": tuple(alerts_of(report, case.spec.monitor, {})) if asked.texts is None else (),
+        }
+    )
     page = page_of(context, report)
     try:
         run_id = publish(context, report, page)
     except ServiceError as error:
         progress.say(f"not in MLflow: {error.message}")
         run_id = None
-    return Looked(report, page, run_id)
+    delivered = _tell(context, report, _links(context, page, run_id, asked.links)) if asked.texts is None else None
+    return Looked(report, page, run_id, delivered)
+
+
+def _tell(context: Context, report: MonitorReport, links: Mapping[str, str]) -> Delivered:
+    """Write down what the look found, and send what people do not know yet."""
+    case, spec = context.case, context.case.spec.monitor
+    with open_alerts(context.project, context.settings) as alerts:
+        now_us = time.time_ns() // 1000
+        alerts.took_over(case, report.version, now_us)
+        found = alerts_of(report, spec, links)
+        for message in alerts.after_look(case, report.version, found, measured(report, spec), now_us):
+            context.progress.say(f"{message.kind}: {message.alert.title}")
+        delivered = alerts.deliver()
+        for channel, reason in delivered.failed.items():
+            context.progress.say(
+                f"{channel} did not take a message ({reason}); it stays written down and is sent later"
+            )
+        return delivered
+
+
+def _links(context: Context, page: Path, run_id: str | None, more: Mapping[str, str]) -> dict[str, str]:
+    """What can be opened: addresses where there are some, else paths of this checkout."""
+    uri = context.tracker.uri
+    links = {"report": context.shown(page), **more}
+    if run_id is not None and uri.startswith("http"):
+        experiment = context.tracker.experiment_id
+        links["MLflow run"] = f"{without_password(uri)}/#/experiments/{experiment}/runs/{run_id}"
+    return links
