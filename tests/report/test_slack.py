@@ -76,6 +76,21 @@ def test_each_kind_says_what_is_new(message: Message, head: str, lead: str) -> N
     assert lead in slack.plain(message)
 
 
+@pytest.mark.parametrize(
+    ("step", "drawn"),
+    [
+        ("look at the server", [("look at the server", None)]),
+        ("tailtune cost inbox", [("tailtune cost inbox", "code")]),
+        ("First: tailtune audit inbox --rows 50", [("First: ", None), ("tailtune audit inbox --rows 50", "code")]),
+        ("tailtune audit inbox   says why", [("tailtune audit inbox", "code"), (" says why", None)]),
+    ],
+)
+def test_a_command_is_drawn_as_code(step: str, drawn: list[tuple[str, str | None]]) -> None:
+    (block,) = [each for each in slack.blocks(about(of=alert(next_step=step))) if "What happens" in json.dumps(each)]
+    elements = block["elements"][1]["elements"]
+    assert [(each["text"], next(iter(each.get("style", {})), None)) for each in elements] == drawn
+
+
 def test_a_recovery_shows_no_rows_and_nothing_to_do() -> None:
     text = shown(about("recovery"))
     assert "crypto" not in text and "What moved" not in text and "What happens next" not in text

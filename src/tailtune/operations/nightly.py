@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
+from tailtune.core.alerts import Message
 from tailtune.core.errors import ServiceError
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_password
 from tailtune.lifecycle.context import Context
-from tailtune.operations.alerts import Delivered, open_alerts
+from tailtune.operations.alerts import Alerts, Delivered, open_alerts
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.publishing import page_of, publish
 from tailtune.operations.troubles import alerts_of, measured
-from tailtune.operations.windows import Window
+from tailtune.operations.windows import DAY_US, Window
 from tailtune.services.meter import Meter
 from tailtune.services.mlflow import connect
+from tailtune.services.monitored_days import MonitoredDays
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -89,18 +92,28 @@ def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progres
     except ServiceError as error:
         progress.say(f"not in MLflow: {error.message}")
         run_id = None
-    delivered = _tell(context, report, _links(context, page, run_id, asked.links)) if asked.texts is None else None
+    delivered = None
+    if asked.texts is None:
+        links = _links(context, page, run_id, asked.links)
+        delivered = _tell(context, report, links, is_served=asked.version is None)
     return Looked(report, page, run_id, delivered)
 
 
-def _tell(context: Context, report: MonitorReport, links: Mapping[str, str]) -> Delivered:
+def is_past(last_day: int, newest_day: int | None, today: int) -> bool:
+    """Whether a later day has been looked at than a window's last; then it says nothing about how things are now.
+
+    Args:
+        last_day: Of the window, counted from 1970-01-01 (UTC).
+        newest_day: That was ever looked at; one that is not over was looked at while a clock was ahead.
+        today: By the clock.
+    """
+    return newest_day is not None and last_day < min(newest_day, today - 1)
+
+
+def _tell(context: Context, report: MonitorReport, links: Mapping[str, str], is_served: bool) -> Delivered:
     """Write down what the look found, and send what people do not know yet."""
-    case, spec = context.case, context.case.spec.monitor
     with open_alerts(context.project, context.settings) as alerts:
-        now_us = time.time_ns() // 1000
-        alerts.took_over(case, report.version, now_us)
-        found = alerts_of(report, spec, links)
-        for message in alerts.after_look(case, report.version, found, measured(report, spec), now_us):
+        for message in _news(context, alerts, report, links, is_served):
             context.progress.say(f"{message.kind}: {message.alert.title}")
         delivered = alerts.deliver()
         for channel, reason in delivered.failed.items():
@@ -108,6 +121,21 @@ def _tell(context: Context, report: MonitorReport, links: Mapping[str, str]) -> 
                 f"{channel} did not take a message ({reason}); it stays written down and is sent later"
             )
         return delivered
+
+
+def _news(
+    context: Context, alerts: Alerts, report: MonitorReport, links: Mapping[str, str], is_served: bool
+) -> list[Message]:
+    """What the look adds to what people know."""
+    case, spec, now_us = context.case, context.case.spec.monitor, time.time_ns() // 1000
+    with closing(MonitoredDays(context.settings.prediction_log_url(context.project))) as days:
+        newest_day = days.last_look(case.name)
+    if is_past(report.last_day, newest_day, now_us // DAY_US):
+        context.progress.say("later days have been looked at: alerts stay as they are")
+        return []
+    messages = alerts.took_over(case, report.version, now_us) if is_served else []
+    found = alerts_of(report, spec, links)
+    return [*messages, *alerts.after_look(case, report.version, found, measured(report, spec), now_us)]
 
 
 def _links(context: Context, page: Path, run_id: str | None, more: Mapping[str, str]) -> dict[str, str]:

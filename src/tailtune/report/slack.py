@@ -23,6 +23,7 @@ _LINE_MOST, _TEXT_MOST, _NAME_MOST, _URL_MOST = 300, 600, 60, 2000
 _MOVED_MOST, _EXAMPLES_MOST, _LINKS_MOST = 5, 2, 6
 _JOINER = "\u2060"  # is not seen, and parts what it stands between for whoever parses
 _ARMED = re.compile(r"<(?=[!@#])|@(?=here|channel|everyone)|:(?=//)", re.IGNORECASE)
+_COMMAND = re.compile(r"\btailtune [a-z]+(?: \S+)*")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SIGNS = {"critical": "🔴", "warning": "🟠"}
 
@@ -132,9 +133,14 @@ def _examples(examples: Sequence[str]) -> list[Block]:
 
 
 def _next(step: str) -> Block:
-    """What happens next; a command at its end as code."""
-    words, colon, command = _line(step, _TEXT_MOST).partition(": tailtune ")
-    return _section(_text(words + colon[:2]), *([_text(colon[2:] + command, "code")] if colon else []))
+    """What happens next; a command in it, up to its end or to several spaces, as code."""
+    command = _COMMAND.search(step)
+    if command is None:
+        return _section(_text(_line(step)))
+    parts = (step[: command.start()], command[0], step[command.end() :])
+    before, code, after = (_line(part) for part in parts)
+    words = [_text(f"{before} ")] if before else []
+    return _section(*words, _text(code, "code"), *([_text(f" {after}")] if after else []))
 
 
 def _links_block(links: Mapping[str, str]) -> list[Block]:
