@@ -54,7 +54,7 @@ def test_telemetry_is_off_before_prefect_is_imported() -> None:
 
 def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table() -> None:
     entries = [deployment["entrypoint"] for deployment in DEPLOYMENTS]
-    assert sorted(entries) == sorted(f"flows/{name}.py:{name}" for name in (*FAMILIES, "lifecycle"))
+    assert sorted(entries) == sorted(f"flows/{name}.py:{name}" for name in (*FAMILIES, "lifecycle", "drift_monitoring"))
     done = subprocess.run([sys.executable, "-c", LOAD, *entries], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stdout)
@@ -62,14 +62,15 @@ def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table
     assert {deployment["entrypoint"]: deployment["name"] for deployment in DEPLOYMENTS} == loaded["names"]
 
 
-def test_deployments_are_one_at_a_time_and_no_schedule_is_on() -> None:
+def test_deployments_are_one_at_a_time_and_only_watching_is_on_by_itself() -> None:
     assert DEPLOYMENTS
     for deployment in DEPLOYMENTS:
         assert deployment["description"].endswith(".")
         assert deployment["tags"] == ["tailtune", deployment["name"]]
         assert deployment["concurrency_limit"]["limit"] == 1
         assert deployment["work_pool"] == {"name": "local"}
-        assert not any(schedule["active"] for schedule in deployment.get("schedules", []))
+        on = any(schedule["active"] for schedule in deployment.get("schedules", []))
+        assert on == (deployment["name"] == "drift_monitoring")
     assert "lifecycle" in [deployment["name"] for deployment in DEPLOYMENTS if deployment.get("schedules")]
 
 

@@ -49,7 +49,7 @@ def reference_of(context: Context, version: Version) -> KnownReference:
         MissingInputError: It has none, and this checkout has no curated rows to make one from.
         ServiceError: The tracking store does not answer, or what it has is not what was noted.
     """
-    file = context.project.fetched_versions / version.model / f"{version.version}-{reference.FILE}"
+    file = context.project.fetched_references / version.model / version.version / reference.FILE
     if not registry.fetch_reference(context.tracker, version, file):
         _make(context, version, file)
     rows = tuple(reference.read(file))
