@@ -40,6 +40,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "price_parser": ("tasks/extraction/values/numbers.py",),
     "rapidfuzz": ("tasks/extraction/values/places.py",),
     "rensa": ("services/near_duplicates.py",),
+    "slack_sdk": ("services/webhooks.py",),
     "sqlalchemy": (
         "services/database.py",
         "services/prediction_log/",
@@ -52,7 +53,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "yaml": ("config/located.py",),
 }
 NOWHERE = (
-    "slack_sdk",
     "datasketch",
     "pickle",
     "cPickle",

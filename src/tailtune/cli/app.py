@@ -408,6 +408,50 @@ def add_cost(
     print(f"Next:  tailtune cost {use_case}")
 
 
+class _ShowAlways(_ShowFirst):
+    """`tailtune alerts` is short for `tailtune alerts show`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word `show` where there is none."""
+        return super().parse_args(ctx, args or ["show"])
+
+
+alerts = typer.Typer(
+    cls=_ShowAlways,
+    rich_markup_mode=None,
+    help="Show what is alarming about models, and whom it has reached; `alerts test` tries the way.",
+)
+cli.add_typer(alerts, name="alerts", rich_help_panel=LIFE)
+
+
+@alerts.command("show")
+def show_alerts(
+    use_case: Annotated[str | None, typer.Argument(metavar="[USE-CASE]", help="A folder of models/ [all].")] = None,
+) -> None:
+    """Trouble that is open or over, and messages that wait or were given up; `show` may be left out."""
+    from tailtune.cli.alerts import print_alerts
+
+    print_alerts(Paths.find(), use_case)
+
+
+@alerts.command("send")
+def send_alerts() -> None:
+    """Send the messages that wait; every run of the monitor does it, too."""
+    from tailtune.cli.alerts import send_alerts
+
+    for line in send_alerts(Paths.find()):
+        _show(line)
+
+
+@alerts.command("test")
+def test_alerts() -> None:
+    """Send a sample to every channel, as an alert goes, and say what came back."""
+    from tailtune.cli.alerts import try_channels
+
+    for line in try_channels(Paths.find()):
+        _show(line)
+
+
 def _stage_verb(name: str) -> Callable[[str], None]:
     def verb(use_case: UseCaseName) -> None:
         from tailtune.config.settings import Settings

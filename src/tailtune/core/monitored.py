@@ -132,7 +132,7 @@ class WatchedDay(Record):
 
     day: int = Field(description="Days since 1970-01-01 (UTC).")
     figures: DayFigures
-    evidence: float | None = Field(description="Of all days until then, 1 and more is an alarm; null before `since`.")
+    evidence: float | None = Field(description="Of all days until then, 1 and more is an alarm; null: not measured.")
 
 
 class MonitorReport(Record):
@@ -156,7 +156,6 @@ class MonitorReport(Record):
     false_alarms: float = Field(description="Share of months that may alarm although nothing has moved.")
     tolerance: float = Field(description="By how much a share may move without mattering.")
     evidence: float | None = Field(description="Of everything together; 1 and more is an alarm; null: not measured.")
-    since: int | None = Field(None, description="Day from which evidence counts; null from the first.")
     alarm_day: int | None = Field(None, description="First day after which it was an alarm; null where it never was.")
     findings: tuple[Finding, ...]
     statistics: int = Field(description="Shares that were compared.")

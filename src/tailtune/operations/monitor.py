@@ -132,7 +132,6 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
                 context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
             fresh = [kept[day] for day in sorted(kept) if kept[day].counts.rows or day >= window.first]
             store.keep(use_case, version, watched.known.digest, fresh)
-            handled = store.handled(use_case, version)
         others = sum(
             each.rows
             for each in log.days(use_case, window.since_us)
@@ -140,7 +139,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
         )
         lost = sum(n for day, n in log.not_logged(use_case, window.since_us).items() if day <= window.last)
         now = accuracy_now(watched.context, watched.version, watched.known, rows, log, window)
-    return _report(watched, window, rows, sorted(kept.values(), key=_day), now, handled, others, lost)
+    return _report(watched, window, rows, sorted(kept.values(), key=_day), now, others, lost)
 
 
 def look_at_file(context: Context, which: str, texts: Iterable[str], source: str) -> MonitorReport:
@@ -170,7 +169,7 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
     figures = _figures(rows, len(rows), None)
     counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
     now = accuracy_now(context, watched.version, watched.known, rows, None, today)
-    report = _report(watched, today, rows, [KeptDay(counts, figures)], now, None, 0, 0)
+    report = _report(watched, today, rows, [KeptDay(counts, figures)], now, 0, 0)
     return report.model_copy(update={"source": source})
 
 
@@ -259,7 +258,6 @@ def _report(
     rows: Rows,
     kept: Sequence[KeptDay],
     now: tuple[AccuracyNow, ...],
-    since: int | None,
     others: int,
     lost: int,
 ) -> MonitorReport:
@@ -268,7 +266,6 @@ def _report(
         watched.reference,
         [each.counts for each in kept],
         rate=spec.false_alarms,
-        since=since,
         window=(window.first, window.last),
     )
     path = dict(zip(seen.days, (float(value) for value in seen.path), strict=True))
@@ -296,7 +293,6 @@ def _report(
         false_alarms=spec.false_alarms,
         tolerance=spec.tolerance,
         evidence=None if math.isnan(seen.evidence) else seen.evidence,
-        since=since,
         alarm_day=seen.alarm_day,
         findings=seen.findings[:_SHOWN_FINDINGS],
         statistics=len(seen.findings),

@@ -50,7 +50,7 @@ def look(use_case: str, window: str) -> None:
     """Look at a use case's version, publish what was seen, and tell automations."""
     paths, settings = Paths.find(), Settings()
     with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
-        looked = watch(paths, settings, use_case, Asked(window), progress)
+        looked = watch(paths, settings, use_case, Asked(window, links=_flow_run()), progress)
     show_in_prefect(lambda: publish_look(looked.report))
     show_in_prefect(lambda: _tell(looked.report))
 
@@ -69,3 +69,11 @@ def _tell(report: MonitorReport) -> None:
     }
     for event in (LOOKED, DETECTED if report.drifted else CLEARED):
         emit_event(event=event, resource=resource, payload=payload)
+
+
+def _flow_run() -> dict[str, str]:
+    """The address of this flow run in Prefect's UI; none without a server that has one."""
+    from prefect.runtime import flow_run
+
+    address = flow_run.ui_url
+    return {"Prefect flow run": str(address)} if address else {}

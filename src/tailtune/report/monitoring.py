@@ -12,7 +12,8 @@ from tailtune.report.numbers import count, counted, points_with_interval, share,
 _EPOCH = date(1970, 1, 1)
 _CLEAR = 0.05
 """Evidence, as a share of what makes an alarm, from which on a finding is named beside an alarm."""
-_MOST_MOVED = 8
+_SLIGHT = 0.01
+_MOST_MOVED, _MOST_WORDS = 8, 5
 CANNOT_SEE = (
     "Without labels nobody sees that a right answer has changed for the same texts (a new policy, a renamed class): "
     "an audit of fifty rows does."
@@ -79,7 +80,16 @@ def told(report: MonitorReport) -> tuple[Finding, ...]:
 
 def moved(report: MonitorReport) -> tuple[str, ...]:
     """What moved, a sentence each, the most telling first."""
-    return tuple(f"{what(each)}: {then_and_now(each)}." for each in told(report))
+    lines = [f"{what(each)}: {then_and_now(each)}." for each in told(report)]
+    frequent = [word(each) for each in report.words if each.more][:_MOST_WORDS]
+    if report.drifted and frequent:
+        lines.append(f"Words that texts have more often: {', '.join(frequent)} of texts.")
+    return tuple(lines)
+
+
+def listed(report: MonitorReport) -> tuple[Finding, ...]:
+    """Findings of a table: those that say something, alone or over all days."""
+    return tuple(each for each in report.findings if each.evidence >= _SLIGHT or each.p < _SLIGHT)
 
 
 def then_and_now(finding: Finding) -> str:

@@ -25,18 +25,10 @@ _DAY = Table(
     Column("figures", Text, nullable=False),
 )
 """One row per use case, version and day that was counted; counts, sums and figures are JSON."""
-_HANDLED = Table(
-    "monitored_since",
-    _META,
-    Column("use_case", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
-    Column("day", Integer, nullable=False),
-)
-"""One row per use case and version whose drift somebody has seen to: evidence counts from this day on."""
 
 
 def _first_tables(connection: Connection) -> None:
-    _META.create_all(connection, tables=[_DAY, _HANDLED])
+    _META.create_all(connection, tables=[_DAY])
 
 
 _ROOM = Room("the monitor's days", "monitor_version", (_first_tables,))
@@ -127,17 +119,3 @@ class MonitoredDays:
         with self._database.reading() as connection:
             last = connection.scalar(select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case))
         return None if last is None else int(last)
-
-    def handled(self, use_case: str, version: str) -> int | None:
-        """Day from which evidence counts, because what was before has been seen to; None from the first."""
-        query = select(_HANDLED.c.day).where(_HANDLED.c.use_case == use_case, _HANDLED.c.version == version)
-        with self._database.reading() as connection:
-            day = connection.scalar(query)
-        return None if day is None else int(day)
-
-    def handle(self, use_case: str, version: str, day: int) -> None:
-        """Let evidence count from a day on."""
-        own = (_HANDLED.c.use_case == use_case) & (_HANDLED.c.version == version)
-        with self._database.writing() as connection:
-            connection.execute(delete(_HANDLED).where(own))
-            connection.execute(insert(_HANDLED).values(use_case=use_case, version=version, day=day))

@@ -13,7 +13,7 @@ from tailtune.report import monitoring
 from tailtune.report.html.charts.days import DayValue, over_days
 from tailtune.report.html.charts.sheet import STYLE, Picture
 from tailtune.report.html.page import environment
-from tailtune.report.numbers import count, milliseconds, share
+from tailtune.report.numbers import count, share
 
 
 def render(report: MonitorReport) -> str:
@@ -45,7 +45,7 @@ def _pictures(report: MonitorReport) -> list[Picture]:
         over_days(
             "Right, estimated without labels", _names(days), _values(days, _accuracy), _percent, limit, from_zero=False
         ),
-        over_days("Slowest answer in a hundred, ms", _names(days), _values(days, _p99), milliseconds),
+        over_days("Slowest answer in a hundred, ms", _names(days), _values(days, _p99), lambda value: f"{value:g}"),
         over_days("Rows answered", _names(days), _values(days, _rows), lambda value: count(round(value))),
     )
     return [picture for picture in made if picture is not None]
@@ -84,8 +84,8 @@ def _rows(day: WatchedDay) -> float:
 
 
 def _short(value: float) -> str:
-    return f"{value:.1f}"
+    return f"{value:g}"
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.0f} %"
+    return f"{value * 100:g} %"

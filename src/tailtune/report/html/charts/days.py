@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tailtune.report.html.charts.sheet import LEFT, RIGHT, TOP, Picture, dot, label, line, path, picture, tag
+from tailtune.report.html.charts.sheet import (
+    LEFT,
+    RIGHT,
+    TOP,
+    Picture,
+    dot,
+    label,
+    line,
+    path,
+    picture,
+    round_step,
+    tag,
+)
 
 _FOOT = 130.0
 _HEIGHT = 156.0
@@ -51,16 +64,18 @@ def over_days(
         return None
     ends = [end for each in values for end in (each.low, each.high)] + ([limit[0]] if limit else [])
     bottom, top = (0.0 if from_zero else min(ends)), max(ends)
-    room = (top - bottom) * 0.08 or abs(top) * 0.08 or 1.0
-    bottom, top = (0.0 if from_zero else bottom - room), top + room
+    step = round_step((top - bottom) / 3 or abs(top) / 3 or 1.0)
+    bottom = 0.0 if from_zero else math.floor(bottom / step) * step
+    steps = max(1, math.ceil((top - bottom) / step - 1e-9))
+    top = bottom + steps * step
 
     def at(place: float, value: float) -> tuple[float, float]:
         x = LEFT + place / max(1, len(days) - 1) * (RIGHT - LEFT)
         return x, _FOOT - (value - bottom) / (top - bottom) * (_FOOT - TOP)
 
     parts = []
-    for step in range(4):
-        value = bottom + (top - bottom) * step / 3
+    for place in range(steps + 1):
+        value = bottom + place * step
         y = at(0, value)[1]
         parts += [line((LEFT, y), (RIGHT, y), "grid"), label((LEFT - 6, y + 4), shown(value), "dim", "end")]
     if any(each.low < each.value < each.high for each in values):
