@@ -24,8 +24,8 @@ class AlertsSpec(StrictSpec):
         30.0,
         gt=0,
         le=24 * 31,
-        description="Hours after the end of a day with answers within which it should be looked at; later the monitor is "
-        "silent, which is told.",
+        description="Hours after the end of a day with answers within which it should be looked at; after them the "
+        "monitor is silent, of which people are told.",
     )
     examples: bool = Field(True, description="Whether a message holds two texts of rows, scrubbed.")
 
