@@ -143,17 +143,22 @@ class Server:
 
     def counts(self) -> dict[str, float]:
         """Metric → sum over its labels."""
-        sums: dict[str, float] = {}
-        for line in self.counters.text().decode().splitlines():
-            if not line.startswith("#"):
-                name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
-                sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
-        return sums
+        return sums_of(self.counters.text().decode())
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in the spool."""
         lines = [line for file in sorted(self.spool.glob("*.jsonl")) for line in file.read_text().splitlines()]
         return [record for line in lines for record in json.loads(line)[1:]]
+
+
+def sums_of(metrics: str) -> dict[str, float]:
+    """Metric → sum over its labels, of Prometheus' text."""
+    sums: dict[str, float] = {}
+    for line in metrics.splitlines():
+        if not line.startswith("#"):
+            name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
+            sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return sums
 
 
 def check_sums(counts: Mapping[str, float]) -> None:

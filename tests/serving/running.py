@@ -23,6 +23,7 @@ from services.mlflow.versions import register
 from worlds import stores
 from worlds.servers import free_port
 
+from serving.fake import sums_of
 from tailtune.predictors.novelty import Novelty
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.tasks import saved
@@ -124,12 +125,7 @@ class Served:
 
     def counts(self) -> dict[str, float]:
         """Metric → sum over its labels."""
-        sums: dict[str, float] = {}
-        for line in httpx2.get(f"{self.url}/metrics", timeout=10).text.splitlines():
-            if not line.startswith("#"):
-                name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
-                sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
-        return sums
+        return sums_of(httpx2.get(f"{self.url}/metrics", timeout=10).text)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """End it; returns its exit status."""

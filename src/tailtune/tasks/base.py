@@ -179,6 +179,7 @@ class Task(ABC):
         label_judges: Two rungs that are asked which labels look wrong, a head and one that looks up neighbours; none
             where the task has no such rungs.
         in_windows: Whether a fine-tune reads a longer text in several windows, instead of cutting it.
+        in_parts: Whether an answer has several parts.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -194,6 +195,7 @@ class Task(ABC):
     respelling: ClassVar[str] = ""
     label_judges: ClassVar[tuple[str, ...]] = ()
     in_windows: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 
@@ -297,6 +299,10 @@ class Task(ABC):
             likeliest: Labels with their probabilities, likeliest first; of an object, fields with their confidences.
         """
         return Watched({"answer": answer})
+
+    def parts(self, answer: Answer) -> Mapping[str, Any]:
+        """What an answer says, part by part: itself; of an object, the fields that it fills."""
+        return {self.noun: answer.value}
 
     @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:
