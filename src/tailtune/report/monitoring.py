@@ -150,6 +150,7 @@ def measured_then(report: MonitorReport) -> str:
 def not_seen(report: MonitorReport) -> tuple[str, ...]:
     """What this look could not see, and why."""
     lines = [f"{line[:1].upper()}{line[1:]}." for line in report.not_measured]
+    lines += _strangers(report)
     if report.rows > report.rows_read:
         lines.append(
             f"{count(report.rows_read)} of {count(report.rows)} rows were looked at, drawn by chance; that is enough "
@@ -160,6 +161,24 @@ def not_seen(report: MonitorReport) -> tuple[str, ...]:
     if report.other_rows:
         lines.append(f"{counted(report.other_rows, 'row')} of the window were answered by another version or by none.")
     return (*lines, CANNOT_SEE)
+
+
+def _strangers(report: MonitorReport) -> list[str]:
+    """How right the version would be if all texts were answered wrongly that lie further off than nearly all did."""
+    estimated = next((each.accuracy for each in report.now if each.by == "no labels" and each.accuracy), None)
+    far = [
+        each for each in report.findings if each.measure == "novelty" and each.part.startswith("above") and each.more
+    ]
+    if estimated is None or not far:
+        return []
+    most = max(far, key=lambda each: each.difference.low)
+    if most.difference.low <= report.tolerance:
+        return []
+    more, least = most.difference.value, max(0.0, estimated.value - most.difference.value)
+    return [
+        f"{share(more)} more rows than before are unlike nearly all that was learnt; the estimate without labels takes "
+        f"them for rows that it knows. Were all of them answered wrongly, {share(least)} would be right."
+    ]
 
 
 def _tolerance(report: MonitorReport) -> str:
