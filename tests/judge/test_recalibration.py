@@ -24,13 +24,13 @@ def test_the_curve_finds_confidences_that_are_too_extreme() -> None:
 
 def test_the_mean_of_the_curve_is_as_uncertain_as_it_really_is() -> None:
     odds = RANDOM.normal(2.0, 1.5, 400)
-    means, said = [], []
+    means, variances = [], []
     for _ in range(300):
         right = RANDOM.random(odds.size) < logistic(odds)
         curve = fitted(odds, right.astype(float))
         means.append(curve.right(odds).mean())
-        said.append(curve.mean_variance(odds))
-    assert np.sqrt(np.mean(said)) == pytest.approx(np.std(means), rel=0.15)
+        variances.append(curve.mean_variance(odds))
+    assert np.sqrt(np.mean(variances)) == pytest.approx(np.std(means), rel=0.15)
 
 
 def test_rows_that_are_all_right_have_a_finite_curve_that_knows_it_is_not_sure() -> None:

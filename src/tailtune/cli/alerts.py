@@ -49,15 +49,19 @@ def print_alerts(paths: Paths, use_case: str | None) -> None:
 
 
 def send_alerts(paths: Paths) -> Iterator[str]:
-    """Send what waits, and say what became of it.
+    """Look whether a monitor is silent, send what waits, and say what became of it.
 
     Raises:
         UsageError: An address is none.
         ServiceError: The database does not answer, or a channel takes nothing.
     """
     from tailtune.operations.alerts import open_alerts
+    from tailtune.operations.silence import check_silence
 
-    with open_alerts(paths, Settings()) as alerts:
+    settings = Settings()
+    with open_alerts(paths, settings) as alerts:
+        for message in check_silence(paths, settings, alerts, time.time_ns() // 1000):
+            yield f"{message.kind}: {message.alert.title}"
         done = alerts.deliver(_PATIENCE_S)
     if done.busy:
         yield "another process is sending"

@@ -20,6 +20,13 @@ class AlertsSpec(StrictSpec):
     reminders: bool = Field(
         False, description="Whether trouble that is still there is sent again each time the cool-down has passed."
     )
+    silent_hours: float = Field(
+        30.0,
+        gt=0,
+        le=24 * 31,
+        description="Hours after the end of a day with answers within which it should be looked at; after them the "
+        "monitor is silent, of which people are told.",
+    )
     examples: bool = Field(True, description="Whether a message holds two texts of rows, scrubbed.")
 
 

@@ -290,7 +290,7 @@ def over_time(right: Sequence[NDArray[np.floating]]) -> Estimate:
 def in_words(found: Fall, rows: int) -> list[str]:
     """What an audit of so many rows sees, and how many a smaller fall needs, a sentence each."""
     sees = "no fall" if found.visible is None else f"a fall of {points(-found.visible).lstrip('−+')} points or more"
-    lines = [f"{counted(rows, 'row')} show {sees} in {POWER:.0%} of cases"]
+    lines = [f"{counted(rows, 'row')} show {sees} in {share(POWER)} of cases"]
     for size, needed in sorted(found.rows_for.items(), reverse=True):
         smaller = f"a fall of {size * 100:.0f} points"
         if needed is None:

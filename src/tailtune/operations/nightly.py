@@ -135,6 +135,8 @@ def _news(
         return []
     messages = alerts.took_over(case, report.version, now_us) if is_served else []
     found = alerts_of(report, spec, links)
+    heard = alerts.clear(case, None, "silent", now_us, "somebody has looked again")
+    messages += [] if heard is None else [heard]
     return [*messages, *alerts.after_look(case, report.version, found, measured(report, spec), now_us)]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import TailTuneError
 from tailtune.core.monitored import MonitorReport
 from tailtune.lifecycle.orchestration import flow, show_in_prefect, uncached_task
+from tailtune.operations import silence
+from tailtune.operations.alerts import open_alerts
 from tailtune.operations.nightly import Asked, watch
 from tailtune.report.prefect import publish_look
 from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services.prediction_log.opening import opened
 
-__all__ = ["flow", "look_at_all"]
+__all__ = ["check_silence", "flow", "look_at_all"]
 
 LOOKED, DETECTED, CLEARED = "monitor.looked", "drift.detected", "drift.cleared"
 """Events on the resource `model.<use case>`: a look was taken; it found drift; it found none."""
@@ -43,6 +47,19 @@ def _logged(paths: Paths) -> list[str]:
             if log is not None and log.days(name):
                 found.append(name)
     return found
+
+
+@uncached_task("who has not been looked at")
+def check_silence(hours: float) -> None:
+    """Tell people of use cases whose monitor is silent.
+
+    Raises:
+        ServiceError: The database does not answer.
+    """
+    paths, settings = Paths.find(), Settings()
+    with open_alerts(paths, settings) as alerts:
+        silence.check_silence(paths, settings, alerts, time.time_ns() // 1000, hours)
+        alerts.deliver()
 
 
 @uncached_task("look at {use_case}")

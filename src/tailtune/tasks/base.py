@@ -20,6 +20,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult
 from tailtune.judge.ceiling import Opinions
 from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.estimated_accuracy import EstimatedAccuracy
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
@@ -142,6 +143,25 @@ class Watched:
 
     categories: Mapping[str, str | None]
     numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+Likeliest = Sequence[tuple[str, float]]
+"""What a version found likeliest in a row: labels with probabilities, likeliest first; fields with confidences."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """One per labelled row that a version answered and did not learn from.
+
+    Attributes:
+        likeliest: What it found likeliest.
+        label: The right answer, as text.
+        score: What its answer is worth, 0 to 1.
+    """
+
+    likeliest: Likeliest
+    label: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +323,15 @@ class Task(ABC):
     def parts(self, answer: Answer) -> Mapping[str, Any]:
         """What an answer says, part by part: itself; of an object, the fields that it fills."""
         return {self.noun: answer.value}
+
+    @abstractmethod
+    def expected_accuracy(self, known: Sequence[KnownRow], likeliest: Sequence[Likeliest]) -> EstimatedAccuracy:
+        """The expected score of rows without labels, from how sure a version was of its answers to them.
+
+        Args:
+            known: Labelled rows that the version answered and did not learn from.
+            likeliest: Of each row, what it found likeliest.
+        """
 
     @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:

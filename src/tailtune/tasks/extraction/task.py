@@ -7,13 +7,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.estimated_accuracy import EstimatedAccuracy, estimated_score
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, Watched
+from tailtune.tasks.base import (
+    Details,
+    Expectation,
+    Files,
+    KnownRow,
+    Likeliest,
+    PreparedRow,
+    RowAnswers,
+    SuiteTables,
+    Task,
+    Watched,
+)
 from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, offsets, scoring, watching
 from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
 from tailtune.tasks.extraction.annotations import Annotation, canonical
@@ -81,6 +95,12 @@ class ExtractionTask(Task):
         """The fields that have a value, as canonical JSON: 1 is not True."""
         values = json.loads(answer.value or "{}")
         return {name: canonical(value) for name, value in values.items() if value not in (None, [])}
+
+    def expected_accuracy(self, known: Sequence[KnownRow], likeliest: Sequence[Likeliest]) -> EstimatedAccuracy:
+        """From the confidences of the fields."""
+        names = self.answers.names
+        then, now = (watching.confidences(each, names) for each in ([row.likeliest for row in known], likeliest))
+        return estimated_score(then, np.array([row.score for row in known]), now, names)
 
     def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""
