@@ -32,10 +32,10 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from tailtune.core.audits import Fall
 from tailtune.core.figures import counted, points, share, two_digits, with_interval
-from tailtune.core.records import Decision, Estimate, Record
+from tailtune.core.records import Decision, Estimate
 from tailtune.judge.recalibration import Curve, Floats, fitted, log_odds, logistic, offset_for
 from tailtune.judge.sequential import quality_sequence
 from tailtune.judge.shares import exact_ends
@@ -146,22 +146,6 @@ def _dispersion(right: Floats, predicted: Floats) -> float:
     expected = float((predicted * (1 - predicted)).sum())
     found = float(((right - predicted) ** 2).sum()) / max(expected, 1e-12) * rows / (rows - 1)
     return min(1.0, max(found, 1 / rows) * (float(t.ppf(0.975, rows - 1)) / Z95) ** 2)
-
-
-class Fall(Record):
-    """One per audit: whether accuracy fell, and what more rows would see.
-
-    Attributes:
-        decision: Whether it fell by more than the margin, with the reason.
-        p: One-sided p-value.
-        visible: Smallest fall below the version's own accuracy that so many rows see in 85 % of cases; None when none.
-        rows_for: Fall → rows that would see it in 85 % of cases; None where no number of rows would.
-    """
-
-    decision: Decision
-    p: float
-    visible: float | None = None
-    rows_for: dict[float, int | None] = Field(default_factory=dict)
 
 
 def gain(curve: Curve, window: NDArray[np.floating], mean: float) -> float:
