@@ -50,10 +50,10 @@ def test_open_past_and_waiting_are_shown(cli: Cli, outbox: Outbox, slack: Slack)
     lines = text.splitlines()
     assert lines[0].startswith("Alerts  first: 1 open, 1 over")
     (open_line,) = [line for line in lines if "critical" in line]
-    assert "first v3, drift" in open_line and "\\x1b[31m" in open_line and "slack (1)" in open_line
+    assert "drift" in open_line and "\\x1b[31m" in open_line and "slack (1)" in open_line
     (over,) = [line for line in lines if "version 3 answers now" in line]
     assert "5 h 00 min" in over
-    (left,) = [line for line in lines if "recovery: first: slow" in line]
+    (left,) = [line for line in lines if "recovery, first v2, latency" in line]
     assert left.split()[:2] == ["2.2", "slack"]
     assert "other: drifts" not in text and "other: drifts" in cli("alerts").out
     assert lines[-1] == "Alerts go to slack; kept in sqlite:///.serving/predictions.sqlite"

@@ -12,16 +12,14 @@ It takes any JSON at `json_url`, as other webhooks do.
 from __future__ import annotations
 
 import json
-import sys
-import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
 from doubles.block_kit import faults
+from doubles.loopback import Loopback
 
 SECRET = "T0ABCDEF/B0GHIJKL/aVerySecretToken123456"
 Kind = Literal["status", "hang", "hang up", "drip", "take and hang up"]
@@ -45,7 +43,7 @@ class Mishap:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Slack:
+class Slack(Loopback):
     """The server, on a free port of this machine; a context manager.
 
     Attributes:
@@ -62,22 +60,12 @@ class Slack:
         self.coming: deque[Mishap] = deque()
         self.requests = 0
         self.taken: list[dict[str, Any]] = []
-        self.closing = threading.Event()
-        self.lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self)
-        self.root = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Handler)
         self.url, self.json_url = f"{self.root}/services/{SECRET}", f"{self.root}/json/{SECRET}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Slack:
-        self._thread.start()
+        super().__enter__()
         return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def next_mishap(self) -> Mishap | None:
         with self.lock:
@@ -97,22 +85,8 @@ class Slack:
         return 200, "ok"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, at: tuple[str, int], slack: Slack) -> None:
-        self.slack = slack
-        super().__init__(at, _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that went away are part of the game."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Any
 
     def log_message(self, *_: Any) -> None:
         """Says nothing: tests read what was taken."""
@@ -121,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(405, "method_not_allowed", {})  # where a redirect that was followed arrives
 
     def do_POST(self) -> None:
-        slack = self.server.slack
+        slack = self.server.double
         content = self.rfile.read(int(self.headers["content-length"]))
         mishap = slack.next_mishap()
         if mishap is None or mishap.kind == "take and hang up":

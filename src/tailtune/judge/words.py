@@ -32,7 +32,7 @@ def moved_words(before: Sequence[str], now: Sequence[str], most: int = 12) -> tu
     for word in then.keys() | today.keys():
         first, second = then.get(word, 0), today.get(word, 0)
         prior = _PRIOR_TEXTS * (first + second) / (len(before) + len(now))
-        rest = _PRIOR_TEXTS - prior
+        rest = _PRIOR_TEXTS - prior + 1  # a word may stand in every text
         odds_now = (second + prior) / (len(now) - second + rest)
         odds_before = (first + prior) / (len(before) - first + rest)
         clear = math.log(odds_now / odds_before) / math.sqrt(1 / (second + prior) + 1 / (first + prior))

@@ -9,7 +9,7 @@ looked at again replaces itself, and what the log forgets stays counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,7 +122,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             since = window.first - _REMEMBERED_DAYS
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
             rows: Rows = []
-            for day in _days_to_count(window, kept):
+            for day in _days_to_count(log, watched, window, kept):
                 of_day = _rows_of(log, watched, day)
                 before = [each.counts for each in kept.values()]
                 kept[day] = _counted(watched, log, day, of_day, before)
@@ -191,11 +191,17 @@ def _day(kept: KeptDay) -> int:
     return kept.counts.day
 
 
-def _days_to_count(window: Window, kept: dict[int, KeptDay]) -> list[int]:
-    """The window's days, and those before it since the last look."""
-    last = max((day for day in kept if day < window.first), default=window.first - 1)
-    behind = range(max(last + 1, window.first - _CATCH_UP_DAYS), window.first)
-    return [*behind, *range(window.first, window.last + 1)]
+def _days_to_count(log: PredictionLog, watched: Watched, window: Window, kept: Mapping[int, KeptDay]) -> list[int]:
+    """The window's days, and those before it that have rows and that nobody has looked at since the last look."""
+    last = max((day for day in kept if day < window.first), default=window.first - _CATCH_UP_DAYS - 1)
+    since = max(last + 1, window.first - _CATCH_UP_DAYS)
+    version = watched.version.version
+    logged = {
+        each.day
+        for each in log.days(watched.context.case.name, since * DAY_US, window.since_us)
+        if each.version == version and each.route == "model"
+    }
+    return [*sorted(logged), *range(window.first, window.last + 1)]
 
 
 def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:

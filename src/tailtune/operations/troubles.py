@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tailtune.config.monitoring import MonitorSpec
@@ -96,7 +97,8 @@ def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Ale
     if report.evidence is None or report.evidence - limited < 1:
         return None
     told = monitoring.told(report)
-    size = max((abs(each.difference.value) * 100 for each in told), default=1.0)
+    # Under the root: a share of one night's few rows is soon half as large again by chance, and that is not worse.
+    size = math.sqrt(max((abs(each.difference.value) * 100 for each in told), default=1.0))
     title = monitoring.headline(report).title
     step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}   says what it did to accuracy"
     severity: Severity = "critical" if fallen else "warning"

@@ -61,7 +61,7 @@ def headline(report: MonitorReport) -> Headline:
             f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
-    since = min((each.since for each in told(report) if each.since is not None), default=report.alarm_day)
+    since = next((each.since for each in told(report) if each.since is not None), report.alarm_day)
     begun = "" if since is None else f" since {day(since)}"
     return Headline("bad", f"Drift{begun}", f"{rows}: {moved(report)[0].rstrip('.')} ({rate}).")
 
@@ -150,6 +150,7 @@ def measured_then(report: MonitorReport) -> str:
 def not_seen(report: MonitorReport) -> tuple[str, ...]:
     """What this look could not see, and why."""
     lines = [f"{line[:1].upper()}{line[1:]}." for line in report.not_measured]
+    lines += _strangers(report)
     if report.rows > report.rows_read:
         lines.append(
             f"{count(report.rows_read)} of {count(report.rows)} rows were looked at, drawn by chance; that is enough "
@@ -160,6 +161,24 @@ def not_seen(report: MonitorReport) -> tuple[str, ...]:
     if report.other_rows:
         lines.append(f"{counted(report.other_rows, 'row')} of the window were answered by another version or by none.")
     return (*lines, CANNOT_SEE)
+
+
+def _strangers(report: MonitorReport) -> list[str]:
+    """How right the version would be if all texts were answered wrongly that lie further off than nearly all did."""
+    estimated = next((each.accuracy for each in report.now if each.by == "no labels" and each.accuracy), None)
+    far = [
+        each for each in report.findings if each.measure == "novelty" and each.part.startswith("above") and each.more
+    ]
+    if estimated is None or not far:
+        return []
+    most = max(far, key=lambda each: each.difference.low)
+    if most.difference.low <= report.tolerance:
+        return []
+    more, least = most.difference.value, max(0.0, estimated.value - most.difference.value)
+    return [
+        f"{share(more)} more rows than before are unlike nearly all that was learnt; the estimate without labels takes "
+        f"them for rows that it knows. Were all of them answered wrongly, {share(least)} would be right."
+    ]
 
 
 def _tolerance(report: MonitorReport) -> str:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tailtune.core.alerts import Delivery, Trouble
+from tailtune.core.alerts import Alert, Delivery, Trouble
 from tailtune.report.numbers import count, counted, duration, moment
 from tailtune.report.terminal.drawing import Whole, heading
 
@@ -54,14 +54,16 @@ class _Alerts:
         is_open = [trouble for trouble in view.troubles if trouble.cleared_us is None]
         over = [trouble for trouble in view.troubles if trouble.cleared_us is not None]
         whose = f"{view.use_case}: " if view.use_case else ""
-        parts: list[RenderableType] = [heading("Alerts", f"{whose}{count(len(is_open))} open, {count(len(over))} over")]
+        parts: list[RenderableType] = [
+            heading("Alerts", f"{whose}{count(len(is_open))} open, {count(len(over))} over; times are UTC")
+        ]
         parts += [Padding(_open(view, is_open), (0, 0, 1, 2))] if is_open else []
         if over:
-            parts += [heading("Over", "times are UTC"), Padding(_over(view, over), (0, 0, 1, 2))]
+            parts += [heading("Over"), Padding(_over(view, over), (0, 0, 1, 2))]
         for state, title in (("waiting", "Not sent yet"), ("given up", "Given up")):
             left = [delivery for delivery in view.deliveries if delivery.state == state]
             if left:
-                about = f"{counted(len(left), 'message')}, by channel; they are tried again by: tailtune alerts send"
+                about = f"{counted(len(left), 'message')}; tailtune alerts send tries them again"
                 parts += [heading(title, about if state == "waiting" else counted(len(left), "message"))]
                 parts += [Padding(_left(view, left), (0, 0, 1, 2))]
         parts += [Text(line, "dim") for line in _where(view)]
@@ -69,13 +71,14 @@ class _Alerts:
 
 
 def _open(view: AlertsView, troubles: Sequence[Trouble]) -> Table:
-    table = _table("", "model", "what", "since", "seen", "sent to")
+    table = _table("", "cause", "what", "since", "seen", "sent to")
     for trouble in troubles:
+        alert = trouble.alert
         table.add_row(
-            Text(trouble.alert.severity, "bold red" if trouble.alert.severity == "critical" else "bold yellow"),
-            _model(trouble),
-            Text(" ".join(trouble.alert.title.split())),
-            moment(trouble.opened_us),
+            Text(alert.severity, "bold red" if alert.severity == "critical" else "bold yellow"),
+            alert.cause,
+            Text(" ".join(alert.title.split())),
+            _when(trouble.opened_us),
             counted(trouble.looks, "time"),
             _reached(view, trouble),
         )
@@ -83,13 +86,13 @@ def _open(view: AlertsView, troubles: Sequence[Trouble]) -> Table:
 
 
 def _over(view: AlertsView, troubles: Sequence[Trouble]) -> Table:
-    table = _table("model", "what", "since", "lasted", "why over", "sent to")
+    table = _table("cause", "what", "since", "lasted", "why over", "sent to")
     for trouble in troubles:
         lasted_s = ((trouble.cleared_us or 0) - trouble.opened_us) / 1e6
         table.add_row(
-            _model(trouble),
+            trouble.alert.cause,
             Text(" ".join(trouble.alert.title.split())),
-            moment(trouble.opened_us),
+            _when(trouble.opened_us),
             duration(max(lasted_s, 0.0)),
             Text(trouble.why or "not seen any more"),
             _reached(view, trouble),
@@ -98,35 +101,48 @@ def _over(view: AlertsView, troubles: Sequence[Trouble]) -> Table:
 
 
 def _left(view: AlertsView, deliveries: Sequence[Delivery]) -> Table:
-    table = _table("message", "to", "what", "recorded", "tried", "next", "why not")
+    table = _table("message", "to", "about", "recorded", "tried", "next", "why not")
+    before: dict[tuple[int, str], str] = {}
     for delivery in deliveries:
-        message = delivery.message
-        seconds = max((delivery.next_us - view.now_us) / 1e6, 0.0)
+        message, own = delivery.message, (delivery.message.trouble, delivery.channel)
         reason = delivery.reason
         if delivery.channel in view.unset:
             reason = reason or f"{view.unset[delivery.channel]} is not set here"
         table.add_row(
             message.id,
             delivery.channel,
-            Text(f"{message.kind}: {' '.join(message.alert.title.split())}"),
-            moment(message.at_us),
+            Text(f"{message.kind}, {_model(message.alert)}, {message.alert.cause}"),
+            _when(message.at_us),
             counted(delivery.attempts, "time"),
-            _NOTHING if delivery.state != "waiting" else f"in {duration(seconds)}" if seconds else "now",
+            _next(delivery, before.get(own), view.now_us),
             Text(reason or _NOTHING),
         )
+        before[own] = message.id
     return table
+
+
+def _next(delivery: Delivery, before: str | None, now_us: int) -> str:
+    """When a delivery is tried next: after the message before it, if that waits too."""
+    if delivery.state != "waiting":
+        return _NOTHING
+    seconds = (delivery.next_us - now_us) / 1e6
+    return f"after {before}" if before else f"in {duration(seconds)}" if seconds > 0 else "now"
 
 
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in names:
-        table.add_column(name, overflow="fold")
+        wide = name in ("what", "about", "why over", "why not")
+        table.add_column(name, overflow="fold", no_wrap=not wide)
     return table
 
 
-def _model(trouble: Trouble) -> Text:
-    version = "" if trouble.alert.version is None else f" v{trouble.alert.version}"
-    return Text(f"{trouble.alert.use_case}{version}, {trouble.alert.cause}")
+def _when(at_us: int) -> str:
+    return moment(at_us).removesuffix(" UTC")
+
+
+def _model(alert: Alert) -> str:
+    return alert.use_case if alert.version is None else f"{alert.use_case} v{alert.version}"
 
 
 def _reached(view: AlertsView, trouble: Trouble) -> Text:
