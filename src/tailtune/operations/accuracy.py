@@ -46,7 +46,7 @@ def accuracy_now(
     return (
         _without_labels(context, known, rows),
         _by_feedback(context, version, log, window),
-        _by_audit(context, version, window),
+        _by_audit(context, version, log, window),
     )
 
 
@@ -85,8 +85,10 @@ def _by_feedback(context: Context, version: Version, log: PredictionLog | None, 
     return AccuracyNow(by="feedback", accuracy=share_of(right, len(judged)), note=_FEEDBACK.format(rows=len(judged)))
 
 
-def _by_audit(context: Context, version: Version, window: Window) -> AccuracyNow:
+def _by_audit(context: Context, version: Version, log: PredictionLog | None, window: Window) -> AccuracyNow:
     """The last audit of the version that is about the window's days, or ended shortly before."""
+    if log is None:
+        return AccuracyNow(by="audit", accuracy=None, note="audits are about logged rows, not about those of a file")
     with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
         there = [
             each
