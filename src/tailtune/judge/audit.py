@@ -121,12 +121,14 @@ def audited(
     spread = spread if spread > 1e-6 else 1.0
     everyone, own = everyone / spread, own / spread
     of_rows = right.astype(np.float64)
+    mean = 1.0 if of_rows.min() == 1 else float(of_rows @ shares)  # exactly, whatever the weights round to
     slope = max(0.0, fitted(own, of_rows, shares * rows, begin=_LITTLE, spread=_WIDE).slope)
-    mean = float(of_rows @ shares)
     inside = min(max(mean, 0.5 / rows), 1 - 0.5 / rows)
     offset = offset_for(everyone, slope, inside)
     predicted, of_own = logistic(offset + slope * everyone), logistic(offset + slope * own)
-    value = min(1.0, max(0.0, float(predicted.mean()) + float((of_rows - of_own) @ shares)))
+    value = float(predicted.mean()) + float((of_rows - of_own) @ shares)
+    # Where some rows are wrong it is not 1, and where none are, nothing shows what confidences say.
+    value = mean if mean in (0.0, 1.0) else min(max(value, mean / 2), (1 + mean) / 2)
     unexplained = min(1.0, float((predicted * (1 - predicted)).mean()) / (inside * (1 - inside)))
     worth = max(1.0, 1 / float(shares @ shares) / unexplained / _dispersion(of_rows, of_own))
     low, high = score_ends(value, worth)
