@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.monitored import DayCounts, Floats
+from tailtune.judge.drift.detector import NIGHTS
 from tailtune.judge.drift.reference import Categories, key_of, other_key
 from tailtune.judge.drift.space import EMBEDDING, LEVELS, Space
 
@@ -98,12 +99,21 @@ def is_learned(key: str) -> bool:
 
 def learned_weight(key: str) -> float:
     """Share of a measure's learned weight that one learned statistic has; over those of a day it is at most 1."""
-    span = key.split("\tlearned ", 1)[1].split(" ")[0]
     bounds = len(LEVELS) if key.startswith(f"{EMBEDDING}\t") else len(_SURE)
-    if span == _TONIGHT:
-        return 1 / bounds
-    schedule = next(each for each in SCHEDULES if each.span == int(span))
-    return 1 / (len(SCHEDULES) * schedule.alive * bounds)
+    schedule = _schedule(key)
+    return 1 / bounds if schedule is None else 1 / (len(SCHEDULES) * schedule.alive * bounds)
+
+
+def renewal(key: str) -> float:
+    """How many of a learned statistic's kind are tested on one day, as a share of those that are within 30 nights."""
+    schedule = _schedule(key)
+    return 1.0 if schedule is None else schedule.life / (schedule.life + NIGHTS)
+
+
+def _schedule(key: str) -> Schedule | None:
+    """By which a learned statistic was made; None on the first night."""
+    span = key.split("\tlearned ", 1)[1].split(" ")[0]
+    return None if span == _TONIGHT else next(each for each in SCHEDULES if each.span == int(span))
 
 
 def _key(measure: str, span: object, birth: int, which: int) -> str:

@@ -132,14 +132,14 @@ class Reference:
 
         Args:
             sample: Rows that the version did not learn from, in any order; up to some 10,000.
-            tolerance: How far a share of one half may move and not matter, 0 to 0.2.
+            tolerance: How far a share of one half may move and not matter, 0 to 0.5.
             limits: Shares that must not be exceeded, whatever the reference's are.
 
         Raises:
             ValueError: The tolerance or a limit's share is out of range.
         """
-        if not 0 <= tolerance <= 0.2:
-            raise ValueError(f"tolerance is {tolerance}; expected 0 to 0.2")
+        if not 0 <= tolerance <= 0.5:
+            raise ValueError(f"tolerance is {tolerance}; expected 0 to 0.5")
         for limit in limits:
             if not 0 < limit.share < 1:
                 raise ValueError(f"limit of {limit.measure} is {limit.share}; expected above 0 and below 1")
