@@ -18,6 +18,7 @@ Source: docs.evidentlyai.com, "Data drift algorithm"; evidently 0.7, `legacy/cal
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 from scipy.spatial.distance import jensenshannon
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import SGDClassifier
 
@@ -80,7 +82,9 @@ class Columns:
         kept = np.flatnonzero((frequency > 0) & (frequency <= 0.5 * train.size))
         weight = np.log((1 + train.size) / (1 + frequency[kept])) + 1
         model = SGDClassifier(alpha=0.0001, max_iter=50, penalty="l1", loss="modified_huber", random_state=42)
-        model.fit(_weighted(learnt[:, kept], weight), is_window[train])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # 50 rounds, as published
+            model.fit(_weighted(learnt[:, kept], weight), is_window[train])
         scores = model.decision_function(_weighted(self.words[rows[test]][:, kept], weight))
         positive = is_window[test] == 1
         ones, zeros = int(positive.sum()), int((~positive).sum())

@@ -13,7 +13,7 @@ from tailtune.judge.drift import Limit, Reference, look
 def test_weights_of_all_statistics_add_up_to_less_than_one() -> None:
     reference = Reference.of(sample(np.random.default_rng(1), 1000), limits=(Limit("answer", 0.01),))
     fixed = sum(statistic.weight for statistic in reference.statistics)
-    learned = 2 * reference.learned_weight  # of answers and of the embedding
+    learned = reference.learned_weight("answer") + reference.learned_weight("embedding")
     assert fixed + learned == pytest.approx(1)
 
 

@@ -127,9 +127,15 @@ def _table(reference: Reference, days: Sequence[DayCounts]) -> _Table:
 
 def _learned(reference: Reference, days: Sequence[DayCounts]) -> list[Statistic]:
     references = {key: each.sums[key] for each in days for key in each.counts if is_learned(key)}
-    weight = reference.learned_weight
     return [
-        Statistic(key, key.split("\t", 1)[0], "", int(hits), float(rows), weight * learned_weight(key))
+        Statistic(
+            key,
+            key.split("\t", 1)[0],
+            "",
+            int(hits),
+            float(rows),
+            reference.learned_weight(key.split("\t", 1)[0]) * learned_weight(key),
+        )
         for key, (hits, rows) in sorted(references.items())
     ]
 
