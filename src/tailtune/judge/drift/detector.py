@@ -17,8 +17,8 @@ computation). The grid ends at the exact upper limit of p (Clopper and Pearson 1
 `REFERENCE_RISK` of the rate, dealt out by weight, is spent on p lying beyond, and the rest on R. So a reference is
 doubted up to there and no further, however many rows the window has.
 
-All shifts are on the scale of asin √p, where a share's spread is 1 / (2 √rows) whatever p is: a tolerance of 0.02 lets
-a share of 50 % move to 52 %, one of 5 % to 5.9 %, one of 1 % to 1.4 %, one of 0 to 0.04 %.
+All shifts are on the scale of asin √p, where a share's spread is 1 / (2 √rows) whatever p is: a tolerance of 0.01 lets
+a share of 50 % move to 51 %, one of 5 % to 5.4 %, one of 1 % to 1.2 %, one of 0 to 0.01 %.
 
 Source: Shin, Ramdas and Rinaldo (2022), "E-detectors: a nonparametric framework for sequential change detection";
 Waudby-Smith and Ramdas (2024); Wasserman, Ramdas and Balakrishnan (2020) for evidence that must stand for every null.

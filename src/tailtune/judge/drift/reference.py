@@ -12,7 +12,7 @@ import numpy as np
 from tailtune.core.monitored import Floats, Sample
 from tailtune.judge.drift.space import EMBEDDING, Space
 
-TOLERANCE = 0.02
+TOLERANCE = 0.01
 """How far a share of one half may move and not matter; small shares may move less (`detector.py`)."""
 LEAST_ROWS = 50
 """Rows of the reference that must have a measure; with fewer it is not measured."""
