@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from worlds.postgresql import Server, postgresql
 
 from tailtune.config.settings import quiet_environment
 
@@ -33,6 +35,22 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: no later collection of garbage need look through it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server, for tests marked `servers`."""
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: SQLite always, PostgreSQL in `make test-servers`."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'log' / 'predictions.sqlite'}"
+    running: Server = request.getfixturevalue("postgresql_server")
+    return running.new_database()
 
 
 @pytest.fixture(scope="session")

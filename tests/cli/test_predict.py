@@ -28,7 +28,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.digests import file_digest
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import build
-from tailtune.services.mlflow import Tracker, connect
+from tailtune.services.mlflow import Tracker, connect, ledger
 from tailtune.tasks import saved
 
 pytestmark = THIRD_PARTY
@@ -166,15 +166,25 @@ def test_a_prompted_version_asks_its_endpoint_within_a_limit(cli: Cli, tracker: 
         ended = cli(*words)
         assert ended.code == 2 and "which costs money" in ended.err and "--max-usd" in ended.err
         assert not double.seen
-        ended = cli(*words, "--max-usd", "0.1")
+        ended = cli(*words, "--max-usd", "0.1", "--log")
         assert ended.code == 3, ended.err
         first = len(double.seen)
         assert 0 < first < 12 and not out.exists()
-        ended = cli(*words, "--max-usd", "100")
+        ended = cli(*words, "--max-usd", "100", "--log")
         assert ended.code == 0, ended.err
         assert len(double.seen) == 12, "what was paid for once is not paid for again"
+        paid = (double.input_tokens * 1000 + double.output_tokens * 2000) / 1e6
     assert "12 rows in = 0 answered + 12 without a valid answer" in ended.out
     assert ", endpoint $" in ended.out
+    assert f"prediction log  12 rows stored (tailtune log {MODEL})" in ended.out
+    assert "model" in cli("log", MODEL).out
+    entries = ledger.facts(tracker, MODEL, "accuracy").entries
+    assert {entry.category for entry in entries} == {"serving"}
+    bought = [entry for entry in entries if "bought answers" in entry.what]
+    assert [entry.what for entry in bought if "failed" not in entry.what] == [
+        "predict: in.csv, version 1, bought answers"
+    ]
+    assert sum(entry.usd or 0.0 for entry in bought) == pytest.approx(paid)
 
 
 def test_an_endpoint_without_a_price_has_no_limit(cli: Cli, tracker: Tracker, tmp_path: Path) -> None:

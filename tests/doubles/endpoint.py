@@ -23,15 +23,15 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 if not __package__:  # run as a program: the folder tests/ is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from doubles.conduct import Conduct, Mishap
+from doubles.loopback import Loopback
 from doubles.prompts import question
 from doubles.skill import Skill, Skilled, always
 
@@ -58,7 +58,7 @@ class Seen:
         return question(self.body["messages"])
 
 
-class Double:
+class Double(Loopback):
     """The server, on a free port of this machine; a context manager.
 
     Args:
@@ -80,26 +80,17 @@ class Double:
         self.conduct = conduct or Conduct()
         self.seen: list[Seen] = []
         self.most_at_once = self.input_tokens = self.output_tokens = 0
-        self.closing = threading.Event()
-        self._lock = threading.Lock()
         self._at_once, self._answered = 0, Counter[str]()
-        self._server = _Server(("127.0.0.1", port), self)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        super().__init__(_Handler, port)
+        self.url = f"{self.root}/v1"
 
     def __enter__(self) -> Double:
-        self._thread.start()
+        super().__enter__()
         return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def arrive(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> Mishap | None:
         """Note a request. Returns what goes wrong with it, if anything."""
-        with self._lock:
+        with self.lock:
             self.seen.append(Seen(body, headers, time.monotonic()))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -110,7 +101,7 @@ class Double:
 
     def leave(self) -> None:
         """A request is out of its hands."""
-        with self._lock:
+        with self.lock:
             self._at_once -= 1
 
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,13 +109,13 @@ class Double:
         form = (body.get("response_format") or {}).get("type")
         schema = body["response_format"]["json_schema"]["schema"] if form == "json_schema" else None
         answers = json.dumps([body["model"], body["messages"]])
-        with self._lock:
+        with self.lock:
             n = self._answered[answers]
             self._answered[answers] += 1
         text = self.skill(body["model"], body["messages"], schema, n)
         given = sum(len(one["content"].split()) for one in body["messages"])
         written = min(len(text.split()), body.get("max_completion_tokens") or body.get("max_tokens") or 10**9)
-        with self._lock:
+        with self.lock:
             self.input_tokens += given
             self.output_tokens += written
         message = {"role": "assistant", "content": text, **self.conduct.message}
@@ -141,26 +132,11 @@ class Double:
         return {**whole, "usage": {**usage, **details}} if self.conduct.usage else whole
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, at: tuple[str, int], double: Double) -> None:
-        self.double = double
-        super().__init__(at, _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that went away are part of the game."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # an answer in one piece, as real servers send it
-    server: _Server
+    server: Any
 
     def log_message(self, *_: Any) -> None:
         """Says nothing: tests read what was seen."""

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "flows").glob("*.py"))
 DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
 
+OTHERS = ("lifecycle", "drift_monitoring", "silent_monitor")
+
 LOAD = """
 import json, sys
 from prefect.flows import load_flow_from_entrypoint
@@ -54,7 +56,7 @@ def test_telemetry_is_off_before_prefect_is_imported() -> None:
 
 def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table() -> None:
     entries = [deployment["entrypoint"] for deployment in DEPLOYMENTS]
-    assert sorted(entries) == sorted(f"flows/{name}.py:{name}" for name in (*FAMILIES, "lifecycle"))
+    assert sorted(entries) == sorted(f"flows/{name}.py:{name}" for name in (*FAMILIES, *OTHERS))
     done = subprocess.run([sys.executable, "-c", LOAD, *entries], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stdout)
@@ -62,15 +64,28 @@ def test_prefect_loads_every_deployment_and_lifecycle_has_the_order_of_the_table
     assert {deployment["entrypoint"]: deployment["name"] for deployment in DEPLOYMENTS} == loaded["names"]
 
 
-def test_deployments_are_one_at_a_time_and_no_schedule_is_on() -> None:
+def test_deployments_are_one_at_a_time_and_only_watching_is_on_by_itself() -> None:
     assert DEPLOYMENTS
     for deployment in DEPLOYMENTS:
         assert deployment["description"].endswith(".")
         assert deployment["tags"] == ["tailtune", deployment["name"]]
         assert deployment["concurrency_limit"]["limit"] == 1
         assert deployment["work_pool"] == {"name": "local"}
-        assert not any(schedule["active"] for schedule in deployment.get("schedules", []))
+        on = any(schedule["active"] for schedule in deployment.get("schedules", []))
+        assert on == (deployment["name"] == "drift_monitoring")
     assert "lifecycle" in [deployment["name"] for deployment in DEPLOYMENTS if deployment.get("schedules")]
+
+
+def test_a_monitor_that_is_silent_starts_the_flow_that_tells_people() -> None:
+    from prefect.events import DeploymentEventTrigger, Posture
+
+    from tailtune.operations.orchestration import LOOKED
+
+    (deployment,) = [each for each in DEPLOYMENTS if each["name"] == "silent_monitor"]
+    trigger = DeploymentEventTrigger.model_validate(deployment["triggers"][0])
+    assert trigger.posture == Posture.Proactive
+    assert trigger.after == trigger.expect == {LOOKED}
+    assert trigger.within.total_seconds() == 26 * 3600
 
 
 def test_no_machine_path_stands_in_prefect_yaml() -> None:

@@ -16,8 +16,8 @@ from house.tree import ROOT
 HEAVY = {
     "cleanlab", "dateparser", "dvc", "gepa", "git", "great_expectations", "httpx2", "jsonschema", "llguidance",
     "matplotlib", "mlflow", "numpy", "openai", "pandas", "peft", "phonenumbers", "prefect", "price_parser", "pyarrow",
-    "rapidfuzz", "rensa", "requests", "safetensors", "scipy", "sklearn", "sqlalchemy", "tokenizers", "torch",
-    "transformers",
+    "rapidfuzz", "rensa", "requests", "safetensors", "scipy", "sklearn", "slack_sdk", "sqlalchemy", "tokenizers",
+    "torch", "transformers",
 }
 # fmt: on
 START = """

@@ -24,7 +24,9 @@ from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
 from tailtune.services.mlflow import connect, registry
+from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.home import open_client
+from tailtune.services.mlflow.lookup import require
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,7 +126,8 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
                 other = connect(reader, case)
                 champion = registry.get(other, case.name, "champion")
                 into = tmp_path / f"fetched-{day}-{reader[:4]}"
-                assert (registry.fetch_predictor(other, champion, into) / "predictor.json").is_file()
+                stored = require(reader, case.name, champion.version)
+                assert (fetch(reader, stored, into) / "predictor.json").is_file()
                 assert [item.path for item in other.client.list_artifacts(run_id, "reports")] == ["reports/curate.json"]
             page = f"{address}/get-artifact?path=reports/curate.json&run_uuid={run_id}"  # what the UI asks for
             with urllib.request.urlopen(page, timeout=20) as shown:

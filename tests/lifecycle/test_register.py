@@ -22,6 +22,8 @@ from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.services import store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import require
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 pytestmark = THIRD_PARTY
@@ -308,6 +310,7 @@ def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> No
     second = registered(case, server, at="2026-11-21T10:00:00+00:00")
     assert (second.version, second.champion_version) == ("2", "2")
     champion = registry.get(tracker, case.name, "champion")
-    assert (registry.fetch_predictor(tracker, champion, tmp_path / "fetched") / "predictor.json").is_file()
+    stored = require(server, case.name, champion.version)
+    assert (fetch(server, stored, tmp_path / "fetched") / "predictor.json").is_file()
     model_files = registry.fetch_model_files(tracker, champion, tmp_path / "files")
     assert (model_files / "spec" / "model.yaml").read_text() == case.paths.model_yaml.read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from services.mlflow.examples import publish
 from lifecycle.helpers import perform
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.settings import Settings
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import ServiceError, TailTuneError
 from tailtune.core.progress import Silent
 from tailtune.core.reports import EvaluateReport, RegisterReport
 from tailtune.lifecycle.context import Context
@@ -28,6 +27,7 @@ from tailtune.predictors.prompted.rung import Prompted
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.services.mlflow.lookup import FILES, PREDICTOR_FILES
 from tailtune.tasks import saved as predictors
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.use_case import UseCase, load_use_case
@@ -184,14 +184,14 @@ def test_a_champion_whose_files_are_damaged_is_still_an_error(
     uri: str,  # noqa: F811
     tracker: Tracker,  # noqa: F811
     double: Double,
-    tmp_path: Path,
 ) -> None:
     registered(prompting(case, declared(double)), uri)
-    stored = registry.fetch_predictor(tracker, registry.get(tracker, case.name, "1"), tmp_path / "fetched")
-    (there,) = [
-        path for path in case.paths.project.mlflow_store.rglob("prompt.json") if path.parent.name == stored.name
-    ]
+    (there,) = [path for path in case.paths.project.mlflow_store.rglob("prompt.json") if "artifacts" in path.parts]
     there.write_text("{}", encoding="utf-8")
     examples.make_life(case)
-    with pytest.raises(TailTuneError, match=r"cannot load the champion's files"):
+    with pytest.raises(ServiceError, match=r"models:/.*/1 are missing, or not those that were registered"):
         registered(case, uri, "2026-11-21T10:00:00+00:00")
+    for digest in (FILES, PREDICTOR_FILES):  # as in a version of before
+        tracker.client.delete_model_version_tag(case.name, "1", digest)
+    with pytest.raises(TailTuneError, match=r"cannot load the champion's files"):
+        registered(case, uri, "2026-11-22T10:00:00+00:00")

@@ -219,12 +219,11 @@ def train_refused() -> TrainReport:
 
 
 def export(with_lora: bool = True) -> ExportReport:
-    """The fine-tune stays in float32: with int8 weights too many objects differ in a field."""
-    refused = (
-        exports.parity(each, same, 0.001, DEV, passed=False) for each, same in (("int8", 0.93), ("int8-mixed", 0.96))
-    )
-    tuned = exports.exported("lora", LORA, *refused, exports.parity("fp32", 1.0, 0.0, DEV))
-    best = exports.exported("token_probe", SCORES["token_probe"][0], exports.parity("int8", 0.992, 0.0, DEV))
+    """The fine-tune passes once a part is float32; with int8 weights too many fields differ."""
+    refused = exports.parity("int8", 0.987, 0.001, DEV, passed=False, objects=0.86)
+    tuned = exports.exported("lora", LORA, refused, exports.parity("int8-mixed", 0.995, 0.0, DEV, objects=0.93))
+    name = SCORES["token_probe"][0]
+    best = exports.exported("token_probe", name, exports.parity("int8", 0.992, 0.0, DEV, objects=0.9))
     return ExportReport(**_stamp("export", 16, 48.0), models=(tuned, best) if with_lora else (best,))
 
 

@@ -18,16 +18,17 @@ from tailtune.serving.current import Loaded, Named, Role
 from tailtune.serving.gateway import Gateway
 from tailtune.serving.inference import Line
 from tailtune.serving.plan import ServerPlan
+from tailtune.serving.prompted import Connecting
 from tailtune.serving.service import Service
-from tailtune.serving.spending import DailySpending
-from tailtune.tasks.answerer import Prediction
+from tailtune.serving.spending import DailySpending, ServedBudget
+from tailtune.tasks.answerer import Answerer, Prediction
 
 
 class FakeAnswerer:
     """Answers the last word of a text; `fail` raises, and a text is answered only while the gate is open."""
 
-    def __init__(self, folder: Path = Path("1"), version: str = "1") -> None:
-        self.version, self.local = version, True
+    def __init__(self, folder: Path = Path("1"), version: str = "1", connect: Any = None) -> None:
+        self.version, self.local, self.timeout_s = version, True, None
         self.labels, self.fields = ("billing", "login"), ()
         self.gate = threading.Event()
         self.gate.set()
@@ -73,8 +74,8 @@ class FakeVersions:
     def get(self, role: Role) -> Loaded | None:
         return self.loaded.get(role)
 
-    def put(self, role: Role, version: str, answerer: FakeAnswerer, limit: int) -> None:
-        self.loaded[role] = Loaded(Named(version, version), answerer, Line(answerer.answer, limit))  # type: ignore[arg-type]
+    def put(self, role: Role, version: str, answerer: FakeAnswerer | Answerer, limit: int, threads: int = 1) -> None:
+        self.loaded[role] = Loaded(Named(version, version), answerer, Line(answerer.answer, limit, threads))  # type: ignore[arg-type]
 
     async def look(self) -> None:
         return None
@@ -142,17 +143,22 @@ class Server:
 
     def counts(self) -> dict[str, float]:
         """Metric → sum over its labels."""
-        sums: dict[str, float] = {}
-        for line in self.counters.text().decode().splitlines():
-            if not line.startswith("#"):
-                name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
-                sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
-        return sums
+        return sums_of(self.counters.text().decode())
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in the spool."""
         lines = [line for file in sorted(self.spool.glob("*.jsonl")) for line in file.read_text().splitlines()]
         return [record for line in lines for record in json.loads(line)[1:]]
+
+
+def sums_of(metrics: str) -> dict[str, float]:
+    """Metric → sum over its labels, of Prometheus' text."""
+    sums: dict[str, float] = {}
+    for line in metrics.splitlines():
+        if not line.startswith("#"):
+            name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
+            sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return sums
 
 
 def check_sums(counts: Mapping[str, float]) -> None:
@@ -165,23 +171,25 @@ def check_sums(counts: Mapping[str, float]) -> None:
 
 @asynccontextmanager
 async def server(
-    folder: Path, answerer: FakeAnswerer | None = None, challenger: FakeAnswerer | None = None, **declared: Any
+    folder: Path, answerer: FakeAnswerer | Path | None = None, challenger: FakeAnswerer | None = None, **declared: Any
 ) -> AsyncIterator[Server]:
-    """A server for a test."""
+    """A server for a test, whose champion may be the folder of a prompted version."""
     plan = ServerPlan(
         **{"use_case": "inbox", "task": "classification", "state": folder, "spool": folder / "spool"} | declared
     )
     versions, counters = FakeVersions(), Counters(plan.metrics)
-    if answerer is not None:
+    day = None if plan.max_usd_per_day is None else DailySpending(plan.state / "spending.json", plan.max_usd_per_day)
+    if isinstance(answerer, FakeAnswerer):
         versions.put("champion", "3", answerer, plan.limits.queue_rows)
+    elif answerer is not None:
+        connecting = Connecting(plan, ServedBudget(day, counters.paid_for(counters.prompted_usd)))
+        versions.put("champion", "3", Answerer(answerer, "3", connecting), plan.limits.queue_rows, threads=4)
     if challenger is not None:
         versions.put("challenger", "4", challenger, plan.limits.queue_rows)
-    spending = None
-    if plan.max_usd_per_day is not None:
-        spending = DailySpending(plan.state / "spending.json", plan.max_usd_per_day)
-    gateway = None if plan.upstream is None else Gateway(plan.upstream, spending, plan.limits.passing)
+    passing = ServedBudget(day, counters.paid_for(counters.usd))
+    gateway = None if plan.upstream is None else Gateway(plan.upstream, passing, plan.limits.passing)
     spool = Spool(plan.spool)
-    service = Service(plan, versions, gateway, spending, spool, counters)  # type: ignore[arg-type]
+    service = Service(plan, versions, gateway, spool, counters)  # type: ignore[arg-type]
 
     async def close() -> None:
         return None
@@ -189,7 +197,7 @@ async def server(
     try:
         yield Server(App(plan, service, versions, counters, close), counters, versions, plan.spool)  # type: ignore[arg-type]
     finally:
-        if answerer is not None:
+        if isinstance(answerer, FakeAnswerer):
             answerer.gate.set()
         await versions.close()
         if gateway is not None:

@@ -23,6 +23,7 @@ from services.mlflow.versions import register
 from worlds import stores
 from worlds.servers import free_port
 
+from serving.fake import sums_of
 from tailtune.predictors.novelty import Novelty
 from tailtune.services.mlflow import Tracker, connect
 from tailtune.tasks import saved
@@ -119,17 +120,11 @@ class Served:
     def workers(self) -> list[int]:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-        return [pid for pid, word in words.items() if b"tailtune.serving.worker" in word]
+        return [int(pid) for pid in children if b"tailtune.serving.worker" in words_of(pid)]
 
     def counts(self) -> dict[str, float]:
         """Metric → sum over its labels."""
-        sums: dict[str, float] = {}
-        for line in httpx2.get(f"{self.url}/metrics", timeout=10).text.splitlines():
-            if not line.startswith("#"):
-                name = line.split("{")[0].split(" ")[0].removeprefix("tailtune_").removesuffix("_total")
-                sums[name] = sums.get(name, 0.0) + float(line.rpartition(" ")[2])
-        return sums
+        return sums_of(httpx2.get(f"{self.url}/metrics", timeout=10).text)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """End it; returns its exit status."""
@@ -149,6 +144,14 @@ class Served:
             return list(log.rows(NAME))
         finally:
             log.close()
+
+
+def words_of(pid: str) -> bytes:
+    """The command of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager

@@ -22,7 +22,9 @@ def test_each_entry_holds_what_came_since_the_one_before(tmp_path: Path) -> None
     counters.unpriced.inc(2)
     costs.note()
     costs.note()
-    assert entries == [ServingUse(100, 0, 0), ServingUse(0, 0.5, 2)]
+    counters.prompted_usd.inc(0.25)
+    costs.note()
+    assert entries == [ServingUse(100, 0, 0), ServingUse(0, 0.5, 2), ServingUse(0, 0, 0, 0.25)]
 
 
 def test_what_could_not_be_noted_is_noted_the_next_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

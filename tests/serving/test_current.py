@@ -17,7 +17,7 @@ from .fake import FakeAnswerer, until
 class Answers(FakeAnswerer):
     """One whose folder is called `broken` does not load."""
 
-    def __init__(self, folder: Path, version: str) -> None:
+    def __init__(self, folder: Path, version: str, connect: object) -> None:
         if folder.name == "broken":
             raise TailTuneError("its files are torn")
         super().__init__(folder, version)

@@ -87,6 +87,17 @@ def test_more_rows_than_may_wait_are_answered_when_nothing_waits() -> None:
     run(scenario, limit=2)
 
 
+def test_an_answer_that_takes_longer_than_the_deadline_is_not_waited_for() -> None:
+    async def scenario(answer: Gated, line: Line[str]) -> None:
+        with pytest.raises(LateError):
+            await line.ask(["slow", "never"], 0.005)
+        assert not answer.gate.is_set()
+        answer.gate.set()
+        assert await line.ask(["next"], 10) == ["NEXT"]
+
+    assert run(scenario).seen == ["slow", "next"], "nobody waits for the second text any more"
+
+
 def test_a_request_that_waits_past_its_deadline_is_given_up() -> None:
     async def scenario(answer: Gated, line: Line[str]) -> None:
         first = asyncio.create_task(line.ask(["a"], 10))

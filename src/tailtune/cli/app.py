@@ -253,11 +253,14 @@ def predict(
     max_usd: Annotated[
         float | None, typer.Option(min=0, help="Hard stop where the version asks an endpoint, US dollars for the file.")
     ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Put the answers into the prediction log, as a server does, to watch them.")
+    ] = False,
 ) -> None:
     """Answer a file of any size with a registered version; what was cut off goes on."""
     from tailtune.cli import predict as batch
 
-    options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd)
+    options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd, log)
     for line in batch.predict(Paths.find(), use_case, options):
         _show(line)
 
@@ -271,6 +274,34 @@ def log(
     from tailtune.cli.log import print_log
 
     print_log(Paths.find(), use_case, last)
+
+
+@cli.command(rich_help_panel=LIFE)
+def monitor(
+    use_case: UseCaseName,
+    window: Annotated[
+        str, typer.Option(help="Whole days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07.")
+    ] = "1d",
+    version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--in", help="CSV, JSONL or Parquet file to look at instead of the log.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of that file with the text [data.text].")] = None,
+    expect_none: Annotated[
+        bool, typer.Option("--exit-code", help="End with exit code 3 when there is drift, for scripts.")
+    ] = False,
+) -> None:
+    """Look at what a version answered: what moved, what that did to accuracy, and what cannot be seen."""
+    from tailtune.cli.monitor import print_look, texts_of
+    from tailtune.operations.nightly import Asked
+    from tailtune.tasks.use_case import load_use_case
+
+    paths = Paths.find()
+    case = load_use_case(paths, use_case)
+    texts = None if source is None else tuple(texts_of(source, text_column or case.spec.data.text))
+    report = print_look(paths, use_case, Asked(window, version, texts, "" if source is None else str(source)))
+    if expect_none and report.drifted:
+        raise typer.Exit(3)
 
 
 @cli.command(rich_help_panel=LIFE)
@@ -375,6 +406,50 @@ def add_cost(
 
     _show(note_cost(Paths.find(), use_case, AddedCost(purpose, hours, usd, rows, note, on)))
     print(f"Next:  tailtune cost {use_case}")
+
+
+class _ShowAlways(_ShowFirst):
+    """`tailtune alerts` is short for `tailtune alerts show`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word `show` where there is none."""
+        return super().parse_args(ctx, args or ["show"])
+
+
+alerts = typer.Typer(
+    cls=_ShowAlways,
+    rich_markup_mode=None,
+    help="Show what is alarming about models, and whom it has reached; `alerts test` tries the way.",
+)
+cli.add_typer(alerts, name="alerts", rich_help_panel=LIFE)
+
+
+@alerts.command("show")
+def show_alerts(
+    use_case: Annotated[str | None, typer.Argument(metavar="[USE-CASE]", help="A folder of models/ [all].")] = None,
+) -> None:
+    """Trouble that is open or over, and messages that wait or were given up; `show` may be left out."""
+    from tailtune.cli.alerts import print_alerts
+
+    print_alerts(Paths.find(), use_case)
+
+
+@alerts.command("send")
+def send_alerts() -> None:
+    """Send the messages that wait; every run of the monitor does it, too."""
+    from tailtune.cli.alerts import send_alerts
+
+    for line in send_alerts(Paths.find()):
+        _show(line)
+
+
+@alerts.command("test")
+def test_alerts() -> None:
+    """Send a sample to every channel, as an alert goes, and say what came back."""
+    from tailtune.cli.alerts import try_channels
+
+    for line in try_channels(Paths.find()):
+        _show(line)
 
 
 def _stage_verb(name: str) -> Callable[[str], None]:

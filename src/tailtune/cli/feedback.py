@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.cli import staging
-from tailtune.cli.log import opened
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.lifecycle.feedback import receive, receive_sent
@@ -39,6 +38,8 @@ def take_feedback(paths: Paths, name: str, file: Path | None) -> list[str]:
         ServiceError: The prediction log does not answer.
         BusyError: Another one is at work.
     """
+    from tailtune.services.prediction_log.opening import opened
+
     case, settings = load_use_case(paths, name), Settings()
     with opened(paths, settings, name) as log, staging.alone(paths):
         if file is not None:

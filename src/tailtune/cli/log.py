@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from tailtune.cli.shadow import compared
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import BusyError
 from tailtune.tasks.use_case import load_use_case
-
-if TYPE_CHECKING:
-    from tailtune.services.prediction_log.store import PredictionLog
 
 _SHOWN = ("at_us", "route", "version", "request_id", "answer", "confidence", "latency_ms", "text", "text_hash")
 _DAYS_US = 14 * 86_400_000_000
@@ -30,6 +23,7 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
     """
     from tailtune.report.terminal.console import PrintableConsole
     from tailtune.report.terminal.logged import LogView, logged
+    from tailtune.services.prediction_log.opening import opened
     from tailtune.services.prediction_log.writer import counts
 
     case, settings = load_use_case(paths, use_case), Settings()
@@ -52,25 +46,3 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
             compared=[compared(counts) for counts in log.shadowed(use_case, since_us)],
         )
     PrintableConsole().print(logged(view))
-
-
-@contextmanager
-def opened(paths: Paths, settings: Settings, use_case: str) -> Iterator[PredictionLog | None]:
-    """The log, with all in it of a use case that is spooled by now; None where no server has ever logged anything.
-
-    Where a server is running, its own writer moves the spool.
-    """
-    from tailtune.services.prediction_log.spool import spooled_bytes
-    from tailtune.services.prediction_log.store import PredictionLog
-    from tailtune.services.prediction_log.writer import move_spools
-
-    url, folder = settings.prediction_log_url(paths), settings.spool_folder(paths) / use_case
-    log = PredictionLog(url) if spooled_bytes(folder) else PredictionLog.existing(url)
-    try:
-        if log is not None:
-            with suppress(BusyError):
-                move_spools(log, folder)
-        yield log
-    finally:
-        if log is not None:
-            log.close()

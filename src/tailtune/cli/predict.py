@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.money import Usd
+from tailtune.report.numbers import counted, duration, usd
 from tailtune.tasks.use_case import load_use_case
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class PredictOptions:
         prefix: Before the names of the columns that are added.
         spreadsheet: Whether CSV is for a spreadsheet.
         max_usd: Hard stop of what an endpoint may be paid.
+        log: Whether the answers go into the prediction log.
     """
 
     source: Path
@@ -40,23 +41,27 @@ class PredictOptions:
     prefix: str = ""
     spreadsheet: bool = False
     max_usd: Usd | None = None
+    log: bool = False
 
 
 def predict(paths: Paths, name: str, options: PredictOptions) -> Iterator[str]:
-    """Answer the rows of a file. Yields lines that say what was done.
+    """Answer the rows of a file. Yields lines that say what was done. What it costs is noted in the ledger.
 
     Raises:
         UsageError: There is no such version, or what the options say does not fit.
         DataError: The file cannot be read.
-        ServiceError: The version's files cannot be fetched, or an endpoint does not answer.
+        ServiceError: The version's files cannot be fetched, or an endpoint or the prediction log does not answer.
         BudgetReachedError: The endpoint may be paid no more; the same command with a higher limit goes on.
     """
     from tailtune.config.prices import load_prices
+    from tailtune.lifecycle.charging import charged
+    from tailtune.lifecycle.context import Context
     from tailtune.report.terminal.progress import ConsoleProgress
+    from tailtune.services.mlflow import connect
     from tailtune.serving.batch.run import BatchRequest, predict_file
     from tailtune.serving.batch.version import BatchVersion
 
-    case, settings, began = load_use_case(paths, name), Settings(), time.monotonic()
+    case, settings = load_use_case(paths, name), Settings()
     version = BatchVersion.of(case, settings, options.version)
     request = BatchRequest(
         source=options.source,
@@ -64,22 +69,25 @@ def predict(paths: Paths, name: str, options: PredictOptions) -> Iterator[str]:
         text_column=options.text_column or case.spec.data.text,
         task=case.spec.task,
         answered_by={"model": version.stored.model, "version": version.stored.version},
-        go_on={"version": f"tailtune predict {name} … --version {{}}"},
+        go_on={"version": f"tailtune predict {name} … --version {{}}", "prediction_log": "the same without --log"},
         prefix=options.prefix,
         spreadsheet=options.spreadsheet,
     )
     what = f"{options.source.name} by version {version.stored.version} of {version.stored.model}"
+    hour_usd, log = load_prices(paths).machine_hour_usd, version.log() if options.log else None
     with ConsoleProgress("predict", what, settings.progress) as progress:
-        answering = version.answering(options.processes, options.max_usd, progress.say)
-        summary = predict_file(request, answering, progress)
-    hour_usd, took_s = load_prices(paths).machine_hour_usd, time.monotonic() - began
+        context = Context(case, settings, progress, connect(settings.resolved_tracking_uri(paths), case))
+        with charged(context, "predict", hour_usd, f"{options.source.name}, version {version.stored.version}") as cost:
+            answering = version.answering(context, options.processes, options.max_usd, options.log)
+            summary = predict_file(request, answering, progress, log)
+            used = cost()
     yield from _lines(request, summary)
-    yield _cost(summary, took_s, None if hour_usd is None else took_s * hour_usd / 3600)
+    if summary.logged is not None:
+        yield f"prediction log  {counted(summary.logged, 'row')} stored (tailtune log {name})"
+    yield _cost(summary, used.wall_s, used.usd)
 
 
 def _lines(request: BatchRequest, summary: Summary) -> Iterator[str]:
-    from tailtune.report.numbers import counted
-
     version = request.answered_by["version"]
     rows = counted(summary.rows + summary.unreadable, "row")
     dropped = f" + {summary.unreadable:,} that cannot be read" if summary.unreadable else ""
@@ -94,8 +102,6 @@ def _lines(request: BatchRequest, summary: Summary) -> Iterator[str]:
 
 def _cost(summary: Summary, took_s: float, machine_usd: Usd | None) -> str:
     """Rate, time and dollars of a run."""
-    from tailtune.report.numbers import duration, usd
-
     rate = summary.rows_per_s
     speed = "" if rate is None else f"{rate:,.0f} rows/s, "
     before = f", {summary.before:,} of them by runs before" if summary.before else ""

@@ -48,8 +48,9 @@ def serve_use_case(
 def _shown(case: UseCase, plan: ServerPlan, host: str, port: int, workers: int) -> list[str]:
     """What a person has to know at the start."""
     where, spec = f"http://{host}:{port}", case.spec.serve
-    limit = "" if plan.max_usd_per_day is None else f", at most {usd(plan.max_usd_per_day)} a day"
-    passes = "nobody (serve.passthrough)" if plan.upstream is None else f"{plan.upstream.name}{limit}"
+    passes = "nobody (serve.passthrough)" if plan.upstream is None else plan.upstream.name
+    limit = plan.max_usd_per_day
+    money = [] if limit is None else [f"  pays endpoints at most {usd(limit)} a day (UTC)"]
     needed = f"needed; {counted(len(tokens.clients(plan.tokens)), 'client')}" if plan.tokens else "not needed"
     shadow = f", {spec.challenger} in the shadow on {share(spec.shadow_share)}" if spec.shadow_share else ""
     return [
@@ -57,6 +58,7 @@ def _shown(case: UseCase, plan: ServerPlan, host: str, port: int, workers: int) 
         f"  answers        the version called {spec.alias}{shadow}; {counted(workers, 'worker')}, "
         f"{counted(plan.threads, 'text')} at a time{' each' if workers > 1 else ''}",
         f"  passes through what no version answers: to {passes}",
+        *money,
         f"  token          {needed} (tailtune token add {case.name} CLIENT)",
         f"  log            tailtune log {case.name}   counts {where}/metrics",
     ]
@@ -73,9 +75,10 @@ def _note(paths: Paths, case: UseCase, settings: Settings, use: ServingUse) -> N
 
     prices, hours = load_prices(paths), use.cpu_s / 3600
     machine = known_product(prices.cpu_core_hour_usd, hours)
-    cost = None if machine is None or use.unpriced else machine + use.usd
+    cost = None if machine is None or use.unpriced else machine + use.usd + use.prompted_usd
     unpriced = f", {counted(use.unpriced, 'request')} at a price that is not known" if use.unpriced else ""
-    note = f"{hours:.3g} core hours; passed through {usd(use.usd)}{unpriced}"
+    paid = f"passed through {usd(use.usd)}, prompted version {usd(use.prompted_usd)}"
+    note = f"{hours:.3g} core hours; {paid}{unpriced}"
     at = "" if prices.cpu_core_hour_usd is None else f"{prices.cpu_core_hour_usd:g} USD a core hour"
     tracker = connect(settings.resolved_tracking_uri(paths), case)
     tracked.add(tracker, "serving", Amount(), cost, note, at, int(time.time() * 1000))

@@ -11,7 +11,21 @@ class AlertsSpec(StrictSpec):
     """When people are told. Where they are told stands in the environment: an address is a secret."""
 
     cooldown_hours: float = Field(
-        24.0, gt=0, le=24 * 31, description="Hours in which trouble that was told and is no worse is not told again."
+        24.0,
+        gt=0,
+        le=24 * 31,
+        description="Hours in which trouble that is no worse is not sent again; trouble that comes back in them is the "
+        "same trouble.",
+    )
+    reminders: bool = Field(
+        False, description="Whether trouble that is still there is sent again each time the cool-down has passed."
+    )
+    silent_hours: float = Field(
+        30.0,
+        gt=0,
+        le=24 * 31,
+        description="Hours after the end of a day with answers within which it should be looked at; after them the "
+        "monitor is silent, of which people are told.",
     )
     examples: bool = Field(True, description="Whether a message holds two texts of rows, scrubbed.")
 

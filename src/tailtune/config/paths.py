@@ -87,6 +87,11 @@ class Paths:
         return self.root / ".run" / "versions"
 
     @property
+    def fetched_references(self) -> Path:
+        """References of registered versions, fetched to look at what these answered; the store has them all."""
+        return self.root / ".run" / "references"
+
+    @property
     def answers(self) -> Path:
         """What language models answered, so that a rerun costs nothing; outlives `make clean`."""
         return self.root / ".answers" / "answers.sqlite"

@@ -33,7 +33,13 @@ class LimitsSpec(StrictSpec):
     rows: int = Field(256, ge=1, le=100_000, description="Texts of a request at most; files go to tailtune predict.")
     text_chars: int = Field(100_000, ge=1, description="Characters of a text at most.")
     queue_rows: int = Field(512, ge=1, description="Texts that may wait; beyond it the answer is 429.")
-    deadline_s: float = Field(2.0, gt=0, le=600, description="Seconds after which an answer is given up.")
+    deadline_s: float | None = Field(
+        None,
+        gt=0,
+        le=600,
+        description="Seconds after which a version's answer is given up. When null it is 2, and for a prompted version "
+        "what its model has as timeout_s, which is also what a request that is passed through may take.",
+    )
     passing: int = Field(64, ge=1, le=10_000, description="Requests passed through at the same time at most.")
 
 
@@ -56,7 +62,10 @@ class ServeSpec(StrictSpec):
         "are refused when null.",
     )
     max_usd_per_day: float | None = Field(
-        None, gt=0, description="Hard stop of a day's (UTC) passed-through requests, US dollars; null is none."
+        None,
+        gt=0,
+        description="Hard stop of what endpoints are paid in a day (UTC), for requests that are passed through and for "
+        "answers of a prompted version, US dollars; null is none.",
     )
     limits: LimitsSpec = Field(default_factory=LimitsSpec, description="What one request may ask.")
     log: LogSpec = Field(default_factory=LogSpec, description="What the prediction log keeps.")

@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tailtune.config.paths import Paths
@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     spool: Path | None = Field(
         None, description="Folder that servers write answers into first; .serving/spool of the project when unset."
     )
+    slack_webhook: SecretStr | None = Field(None, description="Address of a Slack webhook that alerts are sent to.")
+    alert_webhook: SecretStr | None = Field(None, description="Address that alerts are posted to as JSON.")
     progress: Literal["auto", "plain", "none"] = Field("auto", description="How long work shows that it goes on.")
 
     def __init__(self, **values: Any) -> None:

@@ -12,6 +12,10 @@ Cause = Literal["drift", "accuracy", "latency", "errors", "cost", "silent"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 Severity = Literal["warning", "critical"]
 """In ascending order."""
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+MessageKind = Literal["alert", "escalation", "return", "reminder", "recovery", "test"]
+"""What a message says: there is trouble; it is worse; it is back; it is still there; it is over; nothing, a trial."""
+DeliveryState = Literal["waiting", "sent", "given up"]
 
 
 class Alert(Record):
@@ -30,3 +34,48 @@ class Alert(Record):
     links: dict[str, str] = Field(default_factory=dict, description="Name → address of what can be opened.")
     next_step: str = Field("", description="What happens next, or what to run.")
     size: float = Field(1.0, gt=0, description="How bad it is, on the cause's own scale: half as much again is worse.")
+
+
+class Message(Record):
+    """One per message about a trouble, the same on every channel; together its two numbers name it."""
+
+    trouble: int = Field(description="Number of the trouble: of one model, version and cause, from its first alert on.")
+    number: int = Field(ge=1, description="Place among the messages about that trouble.")
+    kind: MessageKind
+    at_us: int = Field(description="When it was recorded, microseconds since 1970 (UTC).")
+    since_us: int = Field(description="When the trouble was first seen, or seen again.")
+    before: Severity | None = Field(None, description="Of an escalation: what the last message called it.")
+    why: str = Field("", description="Of a recovery: why it is over.")
+    alert: Alert
+
+    @property
+    def id(self) -> str:
+        """Of the message: `17.2`, the second about trouble 17."""
+        return f"{self.trouble}.{self.number}"
+
+
+class Delivery(Record):
+    """One per message and channel."""
+
+    id: int
+    message: Message
+    channel: str
+    state: DeliveryState
+    attempts: int = Field(description="How often it was tried, a try that was cut off included.")
+    made_us: int = Field(description="When it was recorded.")
+    next_us: int = Field(description="When it may be tried next.")
+    done_us: int | None = Field(None, description="When it was sent or given up.")
+    reason: str = Field("", description="Why the last try failed.")
+
+
+class Trouble(Record):
+    """One per model, version and cause that was alarmed about, from the first alert until it is over."""
+
+    id: int
+    alert: Alert = Field(description="As it was last seen.")
+    opened_us: int = Field(description="When it was first seen, or seen again.")
+    seen_us: int = Field(description="When it was last seen.")
+    looks: int = Field(description="How often it was seen.")
+    cleared_us: int | None = Field(None, description="When it was over; null while it is open.")
+    why: str = Field("", description="Why it is over.")
+    messages: int = Field(description="How many messages there are about it.")

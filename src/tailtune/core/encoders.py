@@ -43,7 +43,12 @@ class Parity(Record):
     """One per try to export: how far an exported model's answers are the original's."""
 
     weights: str = Field(description="int8, int8-mixed or fp32, as of predictors/onnx_graph.py.")
-    same: Estimate = Field(description="Share of texts with the same answer as the original, without labels.")
+    same: Estimate = Field(
+        description="Share of answers that are the original's, without labels: of texts, or of fields with a value."
+    )
+    same_objects: Estimate | None = Field(
+        None, description="Share of texts whose whole object is the original's; null where answers have one part."
+    )
     difference: Estimate = Field(description="Measure of the target on dev, exported − original, paired.")
     passed: bool
     reason: str = Field(description="What passed, or what did not; one sentence without full stop.")

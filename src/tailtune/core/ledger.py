@@ -40,6 +40,7 @@ STAGE_CATEGORIES: dict[str, Category] = {
     "evaluate": "evaluation",
     "register": "training",
     "monitor": "drift",
+    "predict": "serving",
 }
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from tailtune.core.records import Estimate, Record
+from tailtune.core.alerts import Alert
+from tailtune.core.money import Usd
+from tailtune.core.records import Cost, Estimate, Record
 
 Floats = NDArray[np.floating]
 
@@ -78,3 +82,91 @@ class Finding(Record):
     def alarm(self) -> bool:
         """Whether this alone is one."""
         return self.evidence >= 1
+
+
+class DayFigures(Record):
+    """One per version and day: what charts over weeks show of it."""
+
+    rows: int = Field(description="Rows that the version answered.")
+    rows_read: int = Field(description="Of these, drawn by chance and looked at.")
+    unanswered: int = Field(description="Rows without a usable answer.")
+    p50_ms: float | None = Field(description="Of all times from request to answer, half are below; null without rows.")
+    p99_ms: float | None = Field(description="99 of 100 are below; null without rows.")
+    usd: Usd = Field(description="Price of the rows whose price is known.")
+    unpriced: int = Field(description="Rows whose price is not known.")
+    accuracy: Estimate | None = Field(None, description="Estimated without labels; null where it could not be.")
+
+
+class MovedWord(Record):
+    """One per word that texts have more or less often than before."""
+
+    word: str
+    before: float = Field(description="Share of the reference's texts that have it.")
+    now: float = Field(description="Share of the window's texts that have it.")
+
+    @property
+    def more(self) -> bool:
+        """Whether it is more frequent now."""
+        return self.now > self.before
+
+
+class ShownRow(Record):
+    """One per row of the window that shows what moved."""
+
+    text: str = Field(description="Scrubbed.")
+    answer: str | None
+    confidence: float | None
+    shows: str = Field(description="What it shows, in words.")
+
+
+class AccuracyNow(Record):
+    """One per way of knowing how often the model is right now."""
+
+    by: Literal["no labels", "feedback", "audit"]
+    accuracy: Estimate | None = Field(description="Null where it could not be estimated.")
+    note: str = Field(description="How, on what, and what such an estimate cannot see; or why there is none.")
+
+
+class WatchedDay(Record):
+    """One per day of a version that was looked at."""
+
+    day: int = Field(description="Days since 1970-01-01 (UTC).")
+    figures: DayFigures
+    evidence: float | None = Field(description="Of all days until then, 1 and more is an alarm; null: not measured.")
+
+
+class MonitorReport(Record):
+    """One per look at a window of a version's rows."""
+
+    use_case: str
+    model: str
+    version: str
+    measure: str = Field(description="The quality measure (core/measures.py) that accuracy stands for here.")
+    made_at: str = Field(description="ISO 8601, UTC.")
+    first_day: int = Field(description="Of the window, days since 1970-01-01 (UTC).")
+    last_day: int = Field(description="Of the window, included.")
+    source: str = Field(description="Where the rows are from: the prediction log, or a file.")
+    rows: int = Field(description="Rows of the window that the version answered.")
+    rows_read: int = Field(description="Of these, drawn by chance and looked at.")
+    other_rows: int = Field(0, description="Rows of the window that other versions, or no version, answered.")
+    not_logged: int = Field(0, description="Rows that were answered and could not be logged.")
+    reference_rows: int
+    then: Estimate | None = Field(description="Accuracy on the reference's rows; null where it was not measured.")
+    now: tuple[AccuracyNow, ...]
+    false_alarms: float = Field(description="Share of months that may alarm although nothing has moved.")
+    tolerance: float = Field(description="By how much a share may move without mattering.")
+    evidence: float | None = Field(description="Of everything together; 1 and more is an alarm; null: not measured.")
+    alarm_day: int | None = Field(None, description="First day after which it was an alarm; null where it never was.")
+    findings: tuple[Finding, ...]
+    statistics: int = Field(description="Shares that were compared.")
+    words: tuple[MovedWord, ...] = ()
+    examples: tuple[ShownRow, ...] = ()
+    not_measured: tuple[str, ...] = ()
+    days: tuple[WatchedDay, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    cost: Cost | None = None
+
+    @property
+    def drifted(self) -> bool:
+        """Whether drift is alarming now."""
+        return self.evidence is not None and self.evidence >= 1

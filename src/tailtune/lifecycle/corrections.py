@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import SPLITS, Review, Row
@@ -19,6 +19,7 @@ from tailtune.services.sources.faults import Faults
 from tailtune.tasks.base import PreparedRow
 from tailtune.tasks.use_case import UseCase
 
+T = TypeVar("T")
 CORRECTED = "label_corrected"
 """The change of a kept row whose label a person corrected."""
 _NEEDED, _OPTIONAL = ("label", "who"), ("id", "text", "at")
@@ -51,26 +52,15 @@ class Corrections:
         Raises:
             DataError: A line that is no correction, or a label that the use case does not declare; all at once.
         """
-        shown = case.paths.project.shown(file)
-        if file.name in (case.spec.data.file, case.spec.data.test_file):
-            return cls()  # rows that happen to be called so
-        by_id: dict[str, Any] = {}
-        by_form: dict[str, Any] = {}
-        forms: dict[str, str] = {}
-        at: dict[str, str] = {}
-        faults: list[Fault] = []
-        for correction in read_corrections(file, shown, f"tailtune check {case.name}"):
-            try:
-                label = case.task.correction(correction.label)
-            except ValueError as error:
-                faults.append(Fault(f"{shown}:{correction.line}", str(error)))
-                continue
-            form = forms[correction.id] = normal(correction.text)
-            by_id[correction.id] = by_form[form] = label
-            at[form] = correction.at
-        if faults:
-            raise DataError(faults, f"tailtune labels {case.name} --from FILE, with new labels of these rows")
-        return cls(by_id, by_form, forms, at)
+        hint = f"tailtune labels {case.name} --from FILE, with new labels of these rows"
+        kept = with_labels(case, file, case.task.correction, hint)
+        forms = {correction.id: normal(correction.text) for correction, _ in kept}
+        return cls(
+            by_id={correction.id: label for correction, label in kept},
+            by_form={forms[correction.id]: label for correction, label in kept},
+            forms=forms,
+            at={forms[correction.id]: correction.at for correction, _ in kept},
+        )
 
     def apply(self, row_id: str, form: str, made: PreparedRow) -> tuple[PreparedRow, Review]:
         """A row with the label that a person gave it, and what the person made of the file's label."""
@@ -88,6 +78,33 @@ class Corrections:
         kept = list(rows)
         ids, forms = {row.id for row in kept}, {normal(row.text) for row in kept}
         return sum(id_ not in ids and form not in forms for id_, form in self.forms.items())
+
+
+def with_labels(case: UseCase, file: Path, read: Callable[[str], T], hint: str) -> list[tuple[Correction, T]]:
+    """What people said about a use case's labels, each with its label.
+
+    Args:
+        case: The use case.
+        file: Where it is kept; it may be missing.
+        read: Reads a label; raises ValueError for one that the use case does not allow.
+        hint: What to do about such labels.
+
+    Raises:
+        DataError: A line that cannot be read, or such labels; all at once.
+    """
+    shown = case.paths.project.shown(file)
+    if file.name in (case.spec.data.file, case.spec.data.test_file):
+        return []  # rows that happen to be called so
+    kept: list[tuple[Correction, T]] = []
+    faults: list[Fault] = []
+    for correction in read_corrections(file, shown, f"tailtune check {case.name}"):
+        try:
+            kept.append((correction, read(correction.label)))
+        except ValueError as error:
+            faults.append(Fault(f"{shown}:{correction.line}", str(error)))
+    if faults:
+        raise DataError(faults, hint)
+    return kept
 
 
 def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], list[Correction]]:

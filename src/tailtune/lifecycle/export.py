@@ -11,11 +11,10 @@ import numpy as np
 
 from tailtune.config.prompting import PROMPT_RUNGS
 from tailtune.core.encoders import ExportedModel, Parity
-from tailtune.core.records import Answer, Estimate, Row
+from tailtune.core.records import Answer, Row
 from tailtune.core.reports import ExportReport
-from tailtune.judge.parity import cannot_pass, same_enough
+from tailtune.judge.parity import Parts, cannot_pass, same_enough, same_parts, same_wholly
 from tailtune.judge.scores import compare
-from tailtune.judge.shares import share_of
 from tailtune.lifecycle.candidates import folder_of
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
@@ -26,6 +25,7 @@ from tailtune.predictors.passes import recorded
 from tailtune.predictors.reading import ENCODER
 from tailtune.services import store
 from tailtune.tasks import saved
+from tailtune.tasks.base import Task
 from tailtune.tasks.table import FINE_TUNE
 
 TEXTS, FEW = 5000, 500
@@ -95,7 +95,7 @@ def _exported(
                 if is_last:  # taken whatever it answers; its vectors show how far other texts may lie
                     after = list(saved.load(folder).answer(texts[:KNOWN]))
                 else:
-                    after = _answers(saved.load(folder), texts, few)
+                    after = _answers(context.case.task, saved.load(folder), texts, few)
             compared = after[:FEW] if is_last else after
             dev_rows = rows[: min(dev, len(compared))]
             tries.append(_parity(context, weights, before.to(len(compared)), compared, dev_rows))
@@ -123,32 +123,36 @@ class _Originals:
         return self.known[:count]
 
 
-def _answers(exported: Predictor, texts: Sequence[str], few: Sequence[Answer]) -> list[Answer]:
+def _answers(task: Task, exported: Predictor, texts: Sequence[str], few: Sequence[Answer]) -> list[Answer]:
     """Answers to all texts; to the first few alone where these show that it cannot pass.
 
     Args:
+        task: Of the use case.
         exported: A candidate as exported.
         texts: To answer.
         few: The original's answers to the first.
     """
     after = list(exported.answer(texts[:FEW]))
-    if not cannot_pass(_same(few, after)):
+    if not cannot_pass(same_parts(*(_parts(task, answers) for answers in (few, after)))):
         after += exported.answer(texts[FEW:])
     return after
 
 
-def _same(before: Sequence[Answer], after: Sequence[Answer]) -> Estimate:
-    equal = [first.value == second.value for first, second in zip(before, after, strict=True)]
-    return share_of(sum(equal), len(equal))
+def _parts(task: Task, answers: Sequence[Answer]) -> list[Parts]:
+    return [task.parts(answer) for answer in answers]
 
 
 def _parity(
     context: Context, weights: Weights, before: Sequence[Answer], after: Sequence[Answer], dev: Sequence[Row]
 ) -> Parity:
-    scores = [context.case.task.score(dev, answers[: len(dev)]) for answers in (after, before)]
+    task = context.case.task
+    scores = [task.score(dev, answers[: len(dev)]) for answers in (after, before)]
     difference = compare(scores[0], scores[1], ("exported", "original")).difference
-    same = _same(before, after)
+    both = _parts(task, before), _parts(task, after)
+    same, wholly = same_parts(*both), same_wholly(*both) if task.in_parts else None
     # float32 is what all others are measured against; its rounding may still tip a tie.
-    decision = same_enough(same, difference)
+    decision = same_enough(same, difference, wholly)
     passed = decision.yes or weights == WEIGHTS[-1]
-    return Parity(weights=weights, same=same, difference=difference, passed=passed, reason=decision.reason)
+    return Parity(
+        weights=weights, same=same, same_objects=wholly, difference=difference, passed=passed, reason=decision.reason
+    )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tailtune.core.errors import DataError, Fault, UsageError
+from tailtune.core.errors import UsageError
 from tailtune.core.records import Review
-from tailtune.lifecycle.corrections import CORRECTED, says_more
+from tailtune.lifecycle.corrections import CORRECTED, says_more, with_labels
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
 from tailtune.services.corrections import Correction, read_corrections
@@ -54,20 +54,11 @@ class Feedback:
         Raises:
             DataError: A line that is none, or a label that the use case does not allow; all at once.
         """
-        shown = case.paths.project.shown(file)
-        if file.name in (case.spec.data.file, case.spec.data.test_file):
-            return cls()  # rows that happen to be called so
-        rows: dict[str, tuple[RawRow, str]] = {}
-        faults: list[Fault] = []
-        for sent in read_corrections(file, shown, f"tailtune check {case.name}"):
-            try:
-                label = case.task.raw_label(sent.label)
-            except ValueError as error:
-                faults.append(Fault(f"{shown}:{sent.line}", str(error)))
-                continue
-            rows[normal(sent.text)] = RawRow(sent.text, label, f"{file.name}:{sent.line}"), sent.at
-        if faults:
-            raise DataError(faults, f"tailtune feedback {case.name} --from FILE, with new labels of these texts")
+        hint = f"tailtune feedback {case.name} --from FILE, with new labels of these texts"
+        rows = {
+            normal(sent.text): (RawRow(sent.text, label, f"{file.name}:{sent.line}"), sent.at)
+            for sent, label in with_labels(case, file, case.task.raw_label, hint)
+        }
         return cls([row for row, _ in rows.values()], rows, case.task)
 
     def apply(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from tailtune.config.settings import Settings, quiet_environment
@@ -36,13 +36,26 @@ from tailtune.report.prefect import key, publish
 from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services import store, versions
 
-__all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage"]
+__all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage", "uncached_task"]
 
+
+P = ParamSpec("P")
+R = TypeVar("R")
 RETRY_AFTER_S = [5.0, 15.0]
 _ENDED: set[tuple[str, str]] = set()
 """Stages, with their use case, that have ended well in this process: a life that begins again forces no one twice."""
 _LOST: list[str] = []
 """Why Prefect is shown nothing more; empty while it takes what it is shown."""
+
+
+def uncached_task(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a task whose result Prefect must not keep: what it reads changes under the same arguments.
+
+    Args:
+        name: Of its runs, with its arguments in braces.
+    """
+    made: Callable[[Callable[P, R]], Callable[P, R]] = task(task_run_name=name, cache_policy=NO_CACHE)
+    return made
 
 
 def remote_failed(task: Any, run: Any, state: Any) -> bool:

@@ -17,6 +17,8 @@ from tailtune.lifecycle.language_models import restore_weights
 from tailtune.predictors.prompted.opening import WEIGHTS
 from tailtune.services import scratch, store, versions
 from tailtune.services.mlflow import Tracker, connect, registry
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import require
 from tailtune.tasks.use_case import load_use_case
 
 TOLERANCE = 0.005
@@ -162,8 +164,7 @@ def _noted_weights(report: Path, name: str) -> dict[str, str]:
 
 def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | None:
     """The local model that a version took with it."""
-    into.mkdir(parents=True)
-    weights = registry.fetch_predictor(tracker, version, into) / WEIGHTS
+    weights = fetch(tracker.uri, require(tracker.uri, version.model, version.version), into) / WEIGHTS
     return weights if weights.is_dir() else None
 
 

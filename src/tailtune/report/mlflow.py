@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.config.model import ModelSpec
+from tailtune.core.encoders import Parity
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.ledger import Bill, Ledger
 from tailtune.core.records import Record, Split
@@ -357,6 +358,7 @@ def _export(report: ExportReport, spec: ModelSpec) -> RunPlan:
                 metrics=points(
                     {"megabytes": model.megabytes}
                     | (estimate_values("same_answer", model.tries[-1].same) if model.tries else {})
+                    | _same_objects(model.tries)
                     | (estimate_values("difference", model.tries[-1].difference) if model.tries else {})
                 ),
                 splits=TRAIN_DEV,
@@ -364,6 +366,11 @@ def _export(report: ExportReport, spec: ModelSpec) -> RunPlan:
             for model in report.models
         ),
     )
+
+
+def _same_objects(tries: Sequence[Parity]) -> dict[str, float]:
+    found = tries[-1].same_objects if tries else None
+    return {} if found is None else estimate_values("same_object", found)
 
 
 def _evaluate(report: EvaluateReport, spec: ModelSpec) -> RunPlan:

@@ -100,6 +100,14 @@ def when(stamp: str) -> str:
     return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M} UTC"
 
 
+def moment(at_us: int) -> str:
+    """Microseconds since 1970 as people read them: `2026-11-23 17:40 UTC`; not measured where a clock was far off."""
+    try:
+        return f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, ValueError, OSError):
+        return NOT_MEASURED
+
+
 def words(name: str) -> str:
     """A code name as words: `near_duplicate` → `near duplicate`."""
     return name.replace("_", " ").replace("-", " ")

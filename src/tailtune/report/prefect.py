@@ -9,11 +9,12 @@ from typing import Any
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.monitored import MonitorReport
 from tailtune.core.records import Estimate
 from tailtune.core.reports import RegisterReport, Report, ValidateReport
 from tailtune.core.run_plan import Table
 from tailtune.core.secrets import without_password
-from tailtune.report import sections, tables
+from tailtune.report import monitor_runs, monitoring, sections, tables
 from tailtune.report.numbers import NOT_MEASURED, duration, memory, ms, plain, points_with_interval, usd, with_interval
 
 
@@ -32,6 +33,18 @@ def publish(paths: Paths, report: Report, settings: Settings) -> None:
         create_table_artifact(rows(table), key=key(*base, name), description=f"{name} of {report.use_case}")
     for name, link in links(paths, report, settings).items():
         create_link_artifact(link, link_text=name, key=key(*base, name), description=f"{name} of {report.use_case}")
+
+
+def publish_look(report: MonitorReport) -> None:
+    """Make the artifacts of a look of the monitor; needs a flow or task run around it."""
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    base = (report.use_case, "monitor")
+    about = f"{report.use_case} v{report.version}, {monitoring.window(report)}"
+    create_markdown_artifact(monitor_runs.markdown(report), key=key(*base), description=f"what moved: {about}")
+    for name, table in (("moved", monitor_runs.findings(report)), ("words", monitor_runs.words(report))):
+        if any(table.values()):
+            create_table_artifact(rows(table), key=key(*base, name), description=f"{name}: {about}")
 
 
 def text(report: Report) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import (
     BigInteger,
@@ -35,6 +36,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.locks import is_taken
 from tailtune.core.private import private_file, private_folder
 from tailtune.core.secrets import without_password
 
@@ -111,15 +113,55 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, alone: str = "") -> Iterator[Connection]:
         """A connection in a transaction, which is committed at the end of the block unless that raises.
+
+        Args:
+            alone: Transactions of the same word come one after the other; in SQLite all of them do.
 
         Raises:
             ServiceError: The database does not answer, or SQLite's file is locked for 15 s.
         """
         options = {_WRITES: True}
         with self._errors(), self._engine.connect().execution_options(**options) as connection, connection.begin():
+            if alone and not self.is_sqlite:
+                connection.execute(select(func.pg_advisory_xact_lock(crc32(alone.encode()))))
             yield connection
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[bool]:
+        """Be the only process that does something while the block runs; whoever ends, however, lets go of it.
+
+        No clock is in it, so no jump of a clock lets two in. Limit: a connection to PostgreSQL that breaks lets go
+        while the block goes on.
+
+        Args:
+            what: A word for it.
+
+        Yields:
+            Whether this one is; False where another process is at it.
+
+        Raises:
+            ServiceError: The database does not answer.
+        """
+        if self.file is not None:
+            lock = self.file.with_name(f"{self.file.name}.{what}.lock")
+            descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                yield not is_taken(descriptor)
+            finally:
+                os.close(descriptor)
+            return
+        with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # closed, not given back: whatever happens, the lock ends with its session
+            key = crc32(what.encode())
+            is_ours = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+            try:
+                yield is_ours
+            finally:
+                with suppress(SQLAlchemyError):  # at once: a session that is closed goes on for a moment
+                    if is_ours:
+                        connection.execute(select(func.pg_advisory_unlock(key)))
 
     def size_bytes(self, tables: Sequence[Table]) -> int:
         """Room on the disk: of the tables in PostgreSQL, of the whole file in SQLite."""

@@ -1,10 +1,10 @@
-"""What serving costs, noted in the ledger now and then: processor time, and requests that were passed through."""
+"""What serving costs, noted in the ledger now and then: processor time, and what endpoints were paid."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from threading import Event
 
 from tailtune.core.money import Usd
@@ -22,12 +22,14 @@ class ServingUse:
     Attributes:
         cpu_s: Processor time of the workers, seconds.
         usd: Paid for requests that were passed through, where it is known.
-        unpriced: Requests passed through whose price is not known.
+        unpriced: Requests to endpoints whose price is not known.
+        prompted_usd: Paid for answers of prompted versions, where it is known.
     """
 
     cpu_s: float
     usd: Usd
     unpriced: int
+    prompted_usd: Usd = 0.0
 
 
 class CostNotes:
@@ -48,15 +50,17 @@ class CostNotes:
             self.note()
 
     def note(self) -> None:
-        """Note what was used since the last time; less than a minute and no request passed through is nothing."""
-        cpu_s, usd, unpriced = self._counters.sums("cpu_seconds", "passed_through_usd", "unpriced_rows")
-        before = self._noted
-        use = ServingUse(cpu_s - before.cpu_s, usd - before.usd, round(unpriced) - before.unpriced)
-        if use.cpu_s < _LEAST_CPU_S and not use.usd and not use.unpriced:
+        """Note what was used since the last time; less than a minute and nothing paid is nothing."""
+        cpu_s, usd, unpriced, prompted_usd = self._counters.sums(
+            "cpu_seconds", "passed_through_usd", "unpriced_rows", "prompted_usd"
+        )
+        before, all_of_it = self._noted, ServingUse(cpu_s, usd, round(unpriced), prompted_usd)
+        use = ServingUse(*(now - then for now, then in zip(astuple(all_of_it), astuple(before), strict=True)))
+        if use.cpu_s < _LEAST_CPU_S and not use.usd and not use.unpriced and not use.prompted_usd:
             return
         try:
             self._note(use)
         except Exception as error:  # whatever it is, it must not end the server
             log.warning("what serving costs could not be noted in the ledger: %s", error)
             return
-        self._noted = ServingUse(cpu_s, usd, round(unpriced))
+        self._noted = all_of_it

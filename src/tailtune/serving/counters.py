@@ -6,10 +6,12 @@ Rows are texts. `received = answered + shed + failed`, and `answered = stored + 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import TailTuneError
+from tailtune.core.money import Usd
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -44,7 +46,8 @@ class Counters:
         self.not_logged = counter("not_logged_rows", "Answered texts that could not be logged.")
         self.feedback = counter("feedback", "Right answers that people sent.")
         self.usd = counter("passed_through_usd", "US dollars of requests that were passed through, where known.")
-        self.unpriced = counter("unpriced_rows", "Texts passed through whose price is not known.")
+        self.prompted_usd = counter("prompted_usd", "US dollars of answers of prompted versions, where known.")
+        self.unpriced = counter("unpriced_rows", "Requests to an endpoint whose price is not known.")
         self.cpu = counter("cpu_seconds", "Processor time of the workers.")
         self.shadowed = counter("shadowed_rows", "Texts that a challenger answered too.", "version", "agrees")
         self.refused = counter("refused_versions", "Versions that did not load or answer.")
@@ -62,6 +65,10 @@ class Counters:
         )
         self.seconds.labels("model")
         self._take_room()
+
+    def paid_for(self, usd: Any) -> Callable[[Usd | None], None]:
+        """Counts what a request to an endpoint cost: with `usd`, or as one whose price is not known."""
+        return lambda cost: self.unpriced.inc() if cost is None else usd.inc(cost)
 
     def _take_room(self) -> None:
         """Have the disk's blocks now: a page of a mapped file that finds no room later would end the process.

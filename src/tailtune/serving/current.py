@@ -13,7 +13,7 @@ from typing import Literal
 from tailtune.core.errors import TailTuneError
 from tailtune.services import store
 from tailtune.serving.inference import Line
-from tailtune.tasks.answerer import Answerer, Prediction
+from tailtune.tasks.answerer import Answerer, Connect, Prediction
 
 Role = Literal["champion", "challenger"]
 ROLES: tuple[Role, ...] = ("champion", "challenger")
@@ -59,10 +59,14 @@ class Versions:
         limit: Texts that may wait for a version at most.
         threads: Texts that are answered at the same time.
         on_refused: Called when a version does not load or answer; the one before goes on answering.
+        connect: Makes a prompted predictor ask its endpoint as it should here.
     """
 
-    def __init__(self, file: Path, limit: int, threads: int, on_refused: Callable[[], None]) -> None:
+    def __init__(
+        self, file: Path, limit: int, threads: int, on_refused: Callable[[], None], connect: Connect | None = None
+    ) -> None:
         self._file, self._limit, self._threads, self._on_refused = file, limit, threads, on_refused
+        self._connect = connect
         self._loaded: dict[Role, Loaded] = {}
         self._refused: dict[Named, str] = {}
         self._problems: dict[Role, str] = {}
@@ -116,7 +120,7 @@ class Versions:
             return
         else:
             try:
-                answerer = await asyncio.to_thread(Answerer, Path(named.folder), named.version)
+                answerer = await asyncio.to_thread(Answerer, Path(named.folder), named.version, self._connect)
             except TailTuneError as error:
                 self._refused[named] = self._problems[role] = error.message
                 self._on_refused()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tailtune.config.endpoints import VARIABLE, Address, declared_addresses
 from tailtune.config.paths import Paths
-from tailtune.config.prices import load_prices
+from tailtune.config.prices import TokenPrice, load_prices
 from tailtune.config.settings import THREAD_COUNTS, Settings
 from tailtune.core.errors import Fault, SpecError, UsageError
 from tailtune.serving.follower import Registry
@@ -35,7 +36,7 @@ def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
     """
     spec, project = case.spec.serve, case.paths.project
     limits = spec.limits.model_dump()
-    tokens = tokens_file(project, case.name)
+    tokens, prices = tokens_file(project, case.name), load_prices(project).tokens
     return ServerPlan(
         use_case=case.name,
         task=case.spec.task,
@@ -44,8 +45,9 @@ def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
         threads=threads,
         limits=Limits(body_bytes=limits.pop("body_kb") * 1024, **limits),
         text_from=spec.text_from,
-        upstream=_upstream(case),
+        upstream=_upstream(case, settings.endpoints, prices),
         max_usd_per_day=spec.max_usd_per_day,
+        prices=prices,
         shadow_share=spec.shadow_share,
         tokens=tokens if clients(tokens) else None,
         scrub_pii=case.spec.curate.scrub_pii,
@@ -97,8 +99,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _upstream(case: UseCase) -> Upstream | None:
+def _upstream(case: UseCase, endpoints: str | None, prices: Mapping[str, TokenPrice]) -> Upstream | None:
     """The model that requests are passed through to.
+
+    Args:
+        case: The use case.
+        endpoints: Those that the environment lists.
+        prices: Of tokens.
 
     Raises:
         SpecError: It is not declared as it must be.
@@ -106,8 +113,8 @@ def _upstream(case: UseCase) -> Upstream | None:
     spec, where = case.spec.serve, case.paths.project.shown(case.paths.model_yaml)
     hint = f"tailtune check {case.name}"
     if spec.passthrough is None:
-        if spec.max_usd_per_day is not None:
-            fault = "serve.max_usd_per_day: nothing costs money without serve.passthrough"
+        if spec.max_usd_per_day is not None and not declared_addresses(case.spec.prompt.models, endpoints):
+            fault = "serve.max_usd_per_day: nothing costs money without serve.passthrough or a prompted model"
             raise SpecError([Fault(where, fault)], hint)
         return None
     model = next((model for model in case.spec.prompt.models if model.name == spec.passthrough), None)
@@ -115,7 +122,7 @@ def _upstream(case: UseCase) -> Upstream | None:
         names = ", ".join(each.name for each in case.spec.prompt.models if each.endpoint) or "none"
         fault = f"serve.passthrough: expected a model of prompt.models with an endpoint ({names})"
         raise SpecError([Fault(where, fault)], hint)
-    price = load_prices(case.paths.project).tokens.get(model.price or "")
+    price = prices.get(model.price or "")
     if spec.max_usd_per_day is not None and price is None:
         fault = f"serve.max_usd_per_day: what {model.name} costs is not known; name its price (prompt.models.price)"
         raise SpecError([Fault(where, fault)], hint)

@@ -14,8 +14,9 @@ import httpx2
 from tailtune.config.prices import list_usd
 from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
+from tailtune.services.endpoint import Reservation
 from tailtune.serving.plan import Upstream
-from tailtune.serving.spending import DailySpending, Reservation
+from tailtune.serving.spending import ServedBudget
 
 _BYTES_A_TOKEN = 2  # fewer than any tokenizer needs on average, so that a reservation is rarely too small
 _USUAL_ANSWER = 1024
@@ -33,6 +34,7 @@ class Passed:
         status: HTTP status of the endpoint's answer.
         headers: Those of its headers that the client gets.
         body: Its body, as it comes.
+        until: When the whole answer has to be there, by the clock of the event loop.
         usd: What it cost; None until the body has ended, and where it is not known.
         content: Text of the answer, where the body was read whole.
     """
@@ -40,6 +42,7 @@ class Passed:
     status: int
     headers: dict[str, str]
     body: AsyncGenerator[bytes]
+    until: float
     usd: Usd | None = None
     content: str | None = None
 
@@ -49,12 +52,12 @@ class Gateway:
 
     Args:
         upstream: The model.
-        spending: The day's sum; None without a limit.
+        budget: Who pays.
         most: Requests in flight at most.
     """
 
-    def __init__(self, upstream: Upstream, spending: DailySpending | None, most: int) -> None:
-        self._upstream, self._spending = upstream, spending
+    def __init__(self, upstream: Upstream, budget: ServedBudget, most: int) -> None:
+        self._upstream, self._budget = upstream, budget
         limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
         self._client = httpx2.AsyncClient(timeout=upstream.timeout_s, limits=limits, follow_redirects=False)
         self._most, self.in_flight = most, 0
@@ -81,6 +84,7 @@ class Gateway:
             UpstreamError: No answer.
         """
         reserved = self._reserve(len(raw), most_tokens)
+        until = asyncio.get_running_loop().time() + self._upstream.timeout_s
         self.in_flight += 1
         try:
             request = self._client.build_request(
@@ -89,8 +93,9 @@ class Gateway:
                 content=raw,
                 headers=self._headers(headers),
             )
-            response = await self._client.send(request, stream=True)
-        except httpx2.TimeoutException:
+            async with asyncio.timeout_at(until):
+                response = await self._client.send(request, stream=True)
+        except (httpx2.TimeoutException, TimeoutError):
             self._end(reserved, None)
             raise UpstreamError(f"no answer within {self._upstream.timeout_s:g} s", late=True) from None
         except httpx2.RequestError as error:
@@ -102,25 +107,27 @@ class Gateway:
         kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
         if "x-request-id" in response.headers:
             kept["x-upstream-request-id"] = response.headers["x-request-id"]
-        passed = Passed(response.status_code, kept, iter(()))  # type: ignore[arg-type]
+        passed = Passed(response.status_code, kept, iter(()), until)  # type: ignore[arg-type]
         passed.body = self._read(response, passed, reserved)
         return passed
 
-    async def whole(self, passed: AsyncGenerator[bytes]) -> bytes:
+    async def whole(self, pieces: AsyncGenerator[bytes], until: float) -> bytes:
         """All of an answer.
 
+        Args:
+            pieces: Of it.
+            until: When it has to be there: a request takes the model's `timeout_s` at most.
+
         Raises:
-            UpstreamError: It broke off, or took longer than the model's `timeout_s` may.
+            UpstreamError: It broke off, or took longer than it may.
         """
         try:
-            async with asyncio.timeout(self._upstream.timeout_s):
-                return b"".join([piece async for piece in passed])
+            async with asyncio.timeout_at(until):
+                return b"".join([piece async for piece in pieces])
         except TimeoutError:
             raise UpstreamError(f"no whole answer within {self._upstream.timeout_s:g} s", late=True) from None
 
-    async def _read(
-        self, response: httpx2.Response, passed: Passed, reserved: Reservation | None
-    ) -> AsyncGenerator[bytes]:
+    async def _read(self, response: httpx2.Response, passed: Passed, reserved: Reservation) -> AsyncGenerator[bytes]:
         seen = bytearray()
         try:
             async for piece in response.aiter_bytes():
@@ -144,20 +151,17 @@ class Gateway:
             own = {name: client[name] for name in _OWN if name in client}
         return {"content-type": "application/json"} | own
 
-    def _reserve(self, size: int, most_tokens: int | None) -> Reservation | None:
-        if self._spending is None:
-            return None
+    def _reserve(self, size: int, most_tokens: int | None) -> Reservation:
         written = _USUAL_ANSWER if most_tokens is None else max(1, most_tokens)
         most = self._price({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": written})
-        reserved = None if most is None else self._spending.reserve(most)
+        reserved = self._budget.reserve(most)
         if reserved is None:
             raise SpentError
         return reserved
 
-    def _end(self, reserved: Reservation | None, cost: Usd | None) -> None:
+    def _end(self, reserved: Reservation, cost: Usd | None) -> None:
         self.in_flight -= 1
-        if reserved is not None and self._spending is not None:
-            self._spending.settle(reserved, cost)
+        self._budget.settle(reserved, cost)
 
     def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
         """US dollars; None where tokens or prices are not known."""

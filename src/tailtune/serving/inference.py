@@ -22,7 +22,6 @@ TURN_ROWS = 8
 @dataclass
 class _Job(Generic[T]):
     texts: Sequence[str]
-    deadline: float
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[list[T]]
     answers: list[T] = field(default_factory=list)
@@ -65,7 +64,7 @@ class Line(Generic[T]):
             LateError: The deadline has passed.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(texts, time.monotonic() + deadline_s, loop, loop.create_future())
+        job = _Job(texts, loop, loop.create_future())
         with self._more:
             behind_s = self._waiting * self._row_s / len(self._threads)
             is_full = self._waiting and (self._waiting + len(texts) > self._limit or behind_s > deadline_s)
@@ -74,7 +73,11 @@ class Line(Generic[T]):
             self._waiting += len(texts)
             self._jobs.append(job)
             self._more.notify()
-        return await job.done
+        late = loop.call_later(deadline_s, _settle, job.done, None, LateError())
+        try:
+            return await job.done
+        finally:
+            late.cancel()
 
     def close(self) -> None:
         """Answer what waits, then end."""
@@ -100,11 +103,11 @@ class Line(Generic[T]):
         """Answer some rows of a request; what is left waits again."""
         begun, before = time.monotonic(), len(job.answers)
         left = len(job.texts) - before
-        if begun > job.deadline or job.done.cancelled():
-            self._end(job, left, LateError())
-            return
         try:
             for text in job.texts[before : before + TURN_ROWS]:
+                if job.done.done():  # nobody waits for it any more
+                    self._end(job, left, LateError())
+                    return
                 job.answers.append(self._answer(text))
         except BaseException as error:  # whatever it is (Rust's panics are no Exception), it is this request's alone
             self._end(job, left, error if isinstance(error, Exception) else RuntimeError(repr(error)))

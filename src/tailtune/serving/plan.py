@@ -11,6 +11,8 @@ from tailtune.config.model import Pii
 from tailtune.config.prices import TokenPrice
 from tailtune.core.records import Record
 
+_DEADLINE_S = 2.0
+
 
 class Upstream(Record):
     """One per server that passes requests through: the model that answers what no version answers."""
@@ -30,10 +32,22 @@ class Limits(Record):
     rows: int = 256
     text_chars: int = 100_000
     queue_rows: int = 512
-    deadline_s: float = 2.0
+    deadline_s: float | None = None
     passing: int = 64
+    headers_s: float = Field(10.0, description="Seconds within which a request's headers have to come.")
+    headers_bytes: int = Field(65_536, description="Bytes of them at most, besides what one reading brings.")
     body_s: float = Field(20.0, description="Seconds within which a body has to come.")
-    write_s: float = Field(30.0, description="Seconds within which a client has to take a piece of a stream.")
+    write_s: float = Field(
+        30.0, description="Seconds within which a client has to take an answer, or a piece of a stream."
+    )
+
+    def deadline(self, timeout_s: float | None) -> float:
+        """Seconds within which an answer has to be there.
+
+        Args:
+            timeout_s: Of the endpoint that writes it; None where the version answers by itself.
+        """
+        return self.deadline_s or timeout_s or _DEADLINE_S
 
 
 class ServerPlan(Record):
@@ -48,6 +62,7 @@ class ServerPlan(Record):
     text_from: str | None = Field(None, description="Words around `{text}` in the last message; null: all of it.")
     upstream: Upstream | None = None
     max_usd_per_day: float | None = None
+    prices: dict[str, TokenPrice] = Field(default_factory=dict, description="What a prompted version may name.")
     shadow_share: float = 0.0
     tokens: Path | None = Field(None, description="File of hashed bearer tokens; null: nobody has to show one.")
     scrub_pii: tuple[Pii, ...] = ()

@@ -17,8 +17,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tailtune.core.errors import FullError, LateError, RefusedError, SpentError, UpstreamError
-from tailtune.core.money import known_sum
+from tailtune.core.errors import (
+    BudgetReachedError,
+    FullError,
+    LateError,
+    RefusedError,
+    SpentError,
+    UpstreamError,
+)
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
 from tailtune.serving.bodies import (
@@ -33,7 +39,6 @@ from tailtune.serving.counters import Counters
 from tailtune.serving.current import Loaded, Versions
 from tailtune.serving.gateway import Gateway, Passed
 from tailtune.serving.plan import ServerPlan
-from tailtune.serving.spending import DailySpending
 from tailtune.tasks.answerer import Prediction
 from tailtune.tasks.table import answers_objects
 
@@ -108,11 +113,10 @@ class Service:
         plan: ServerPlan,
         versions: Versions,
         gateway: Gateway | None,
-        spending: DailySpending | None,
         spool: Spool,
         counters: Counters,
     ) -> None:
-        self._plan, self._versions, self._gateway, self._spending = plan, versions, gateway, spending
+        self._plan, self._versions, self._gateway = plan, versions, gateway
         self._spool, self._counters = spool, counters
         self._text_from = TextFrom.of(plan.text_from)
 
@@ -269,7 +273,7 @@ class Service:
         """What a version answers.
 
         Raises:
-            RefusedError: Too many texts, a text too long, or too much waits.
+            RefusedError: Too many texts, a text too long, too much waits, or the day's money is spent.
         """
         limits = self._plan.limits
         request.rows = len(rows)
@@ -278,19 +282,15 @@ class Service:
             raise RefusedError(413, "too_many_rows", f"{len(rows):,} texts, at most {limits.rows:,} a request; {hint}")
         if any(len(row.text) > limits.text_chars for row in rows):
             raise _too_long(limits.text_chars)
-        texts = [row.text for row in rows]
-        asks = self._spending if not loaded.answerer.local else None  # a prompted version: its answers cost money
-        if asks is not None and asks.is_spent:
-            raise self._spent()
+        deadline_s = limits.deadline(loaded.answerer.timeout_s)
         try:
-            predictions = await loaded.line.ask(texts, limits.deadline_s)
+            return await loaded.line.ask([row.text for row in rows], deadline_s)
         except FullError as full:
             raise RefusedError(429, "busy", "too many texts wait; try again", full.retry_s) from None
         except LateError:
-            raise RefusedError(503, "late", f"no answer within {limits.deadline_s:g} s; try again", 1) from None
-        if asks is not None:
-            asks.add(known_sum(prediction.usd for prediction in predictions))
-        return predictions
+            raise RefusedError(503, "late", f"no answer within {deadline_s:g} s; try again", 1) from None
+        except BudgetReachedError:  # a prompted version's, within the day's limit
+            raise self._spent() from None
 
     def _keep(
         self,
@@ -376,7 +376,8 @@ class Service:
         self, request: Incoming, challenger: Loaded, rows: Sequence[AskedRow], predictions: Sequence[Prediction]
     ) -> None:
         try:
-            theirs = await challenger.line.ask([row.text for row in rows], self._plan.limits.deadline_s)
+            deadline_s = self._plan.limits.deadline(challenger.answerer.timeout_s)
+            theirs = await challenger.line.ask([row.text for row in rows], deadline_s)
         except Exception:  # a shadow that fails harms nobody; how many answered is what is counted
             return
         self._log(request, challenger, theirs, rows, "shadow")
@@ -411,7 +412,7 @@ class Service:
         if body.stream:
             return Outgoing(passed.status, stream, headers, counted=True)
         try:
-            return Outgoing(passed.status, await gateway.whole(stream), headers, counted=True)
+            return Outgoing(passed.status, await gateway.whole(stream, passed.until), headers, counted=True)
         except UpstreamError as error:
             return replace(as_error(self._away(error)), counted=True)
 
@@ -451,10 +452,6 @@ class Service:
         last = next((message.text for message in reversed(body.messages) if message.role == "user"), None)
         ready = prepared(text if text is not None else last or "", self._plan.scrub_pii)
         metadata = dict(body.metadata or {}) | ({} if text is not None else {"text_from": "does not fit"})
-        if passed.usd is None:
-            self._counters.unpriced.inc()
-        else:
-            self._counters.usd.inc(passed.usd)
         row = self._record(
             request,
             ready,

@@ -15,12 +15,12 @@ from tailtune.config.model import Pii
 from tailtune.config.paths import Paths
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.settings import Settings
-from tailtune.core.errors import TailTuneError, UsageError
+from tailtune.core.errors import TailTuneError
 from tailtune.core.records import Answer
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prepare import prepared
 from tailtune.services.mlflow.fetch import fetch
-from tailtune.services.mlflow.lookup import StoredVersion, find
+from tailtune.services.mlflow.lookup import StoredVersion, require
 from tailtune.tasks.saved import load, scrubbed
 
 
@@ -61,10 +61,7 @@ def load_version(
         TailTuneError: This code cannot load it.
     """
     uri = uri or Settings().resolved_tracking_uri(Paths.find())
-    stored = find(uri, model, which)
-    if stored is None:
-        raise UsageError(f"{model}@{which.removeprefix('@')}: no such version in the registry", "tailtune list")
-    return load_stored(uri, stored, cache or Paths.find().fetched_versions)
+    return load_stored(uri, require(uri, model, which), cache or Paths.find().fetched_versions)
 
 
 def load_stored(

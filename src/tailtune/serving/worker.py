@@ -26,6 +26,7 @@ def main(plan_file: str, descriptor: int) -> None:
 
     import uvicorn
 
+    from tailtune.serving.connections import bounded
     from tailtune.serving.plan import ServerPlan
 
     sys.setswitchinterval(0.0005)  # the thread that answers must not wait 5 ms for the one that reads requests
@@ -39,6 +40,7 @@ def main(plan_file: str, descriptor: int) -> None:
 
     config = uvicorn.Config(
         build(plan),
+        http=bounded(plan.limits),
         lifespan="on",
         ws="none",
         callback_notify=follow_supervisor,
@@ -63,13 +65,16 @@ def build(plan: ServerPlan) -> App:
     from tailtune.services.prediction_log import Spool
     from tailtune.serving.current import Versions
     from tailtune.serving.gateway import Gateway
+    from tailtune.serving.prompted import Connecting
     from tailtune.serving.service import Service
-    from tailtune.serving.spending import DailySpending
+    from tailtune.serving.spending import DailySpending, ServedBudget
 
-    versions = Versions(plan.current, plan.limits.queue_rows, plan.threads, counters.refused.inc)
     limit = plan.max_usd_per_day
-    spending = None if limit is None else DailySpending(plan.state / "spending.json", limit)
-    gateway = None if plan.upstream is None else Gateway(plan.upstream, spending, plan.limits.passing)
+    day = None if limit is None else DailySpending(plan.state / "spending.json", limit)
+    connecting = Connecting(plan, ServedBudget(day, counters.paid_for(counters.prompted_usd)))
+    versions = Versions(plan.current, plan.limits.queue_rows, plan.threads, counters.refused.inc, connecting)
+    passing = ServedBudget(day, counters.paid_for(counters.usd))
+    gateway = None if plan.upstream is None else Gateway(plan.upstream, passing, plan.limits.passing)
     spool = Spool(plan.spool)
 
     async def close() -> None:
@@ -78,7 +83,7 @@ def build(plan: ServerPlan) -> App:
             await gateway.close()
         spool.close()
 
-    return App(plan, Service(plan, versions, gateway, spending, spool, counters), versions, counters, close)
+    return App(plan, Service(plan, versions, gateway, spool, counters), versions, counters, close)
 
 
 if __name__ == "__main__":

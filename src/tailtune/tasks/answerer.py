@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from tailtune.predictors.prepare import prepared
 from tailtune.predictors.reading import served_encoder, unknown_id
 from tailtune.tasks import saved
 
+Connect = Callable[[Any], Predictor]
+"""Given a prompted predictor (`Prompted`): the same, as it asks here."""
 LIKELIEST = 5
 TRIED = "a text to see whether it answers"
 
@@ -65,11 +67,16 @@ class Answerer:
         task: `classification` or `extraction`.
         labels: What a classifier may answer; empty for an extractor, and where it is not known.
         fields: Of an extractor's object; empty for a classifier.
-        local: Whether it answers by itself; else it asks an endpoint.
+        timeout_s: Of the endpoint that it asks; None where it answers by itself.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
-        """Load a version's folder, and let it answer once.
+    def __init__(self, folder: Path, version: str, connect: Connect | None = None) -> None:
+        """Load a version's folder, and let it answer once, unless that costs money.
+
+        Args:
+            folder: Of its files.
+            version: Its number.
+            connect: Makes a prompted predictor ask its endpoint as it should here; as it was saved when None.
 
         Raises:
             TailTuneError: It does not load or answer.
@@ -81,7 +88,10 @@ class Answerer:
             self._novelty = Novelty.load(folder)
             encoder = served_encoder(folder)
             self._unknown = None if encoder is None else unknown_id(encoder)
-            self.local = not getattr(getattr(self._predictor, "spec", None), "endpoint", None)
+            spec = getattr(self._predictor, "spec", None)
+            self.timeout_s: float | None = spec.timeout_s if spec is not None and spec.endpoint else None
+            if connect is not None and self.timeout_s is not None:
+                self._predictor = connect(self._predictor)
             self.labels = tuple(getattr(self._predictor, "labels", ()))
             schema = getattr(self._predictor, "schema", None)
             self.fields = () if schema is None else tuple(field.name for field in schema.fields)
@@ -91,6 +101,11 @@ class Answerer:
             raise
         except Exception as error:  # libraries that read its files raise errors of their own
             raise TailTuneError(f"{folder}: the version does not answer ({type(error).__name__}: {error})") from error
+
+    @property
+    def local(self) -> bool:
+        """Whether it answers by itself."""
+        return self.timeout_s is None
 
     def answer(self, text: str) -> Prediction:
         """Answer one text, always alone: so that no answer depends on what else is asked."""

@@ -20,6 +20,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.core.reports import CalibrationBin, ClassResult, Confusion, FieldResult
 from tailtune.judge.ceiling import Opinions
 from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.estimated_accuracy import EstimatedAccuracy
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed, FitContext
 from tailtune.predictors.prompted.codec import Codec
@@ -144,6 +145,25 @@ class Watched:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
+Likeliest = Sequence[tuple[str, float]]
+"""What a version found likeliest in a row: labels with probabilities, likeliest first; fields with confidences."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """One per labelled row that a version answered and did not learn from.
+
+    Attributes:
+        likeliest: What it found likeliest.
+        label: The right answer, as text.
+        score: What its answer is worth, 0 to 1.
+    """
+
+    likeliest: Likeliest
+    label: str
+    score: float
+
+
 @dataclass(frozen=True, slots=True)
 class RowAnswers:
     """One per wrongly answered row: the answers of several predictors to it.
@@ -179,6 +199,7 @@ class Task(ABC):
         label_judges: Two rungs that are asked which labels look wrong, a head and one that looks up neighbours; none
             where the task has no such rungs.
         in_windows: Whether a fine-tune reads a longer text in several windows, instead of cutting it.
+        in_parts: Whether an answer has several parts.
         reasons: Reason why a row is dropped → what it means; besides those of every task.
         spec_type: The shape of model.yaml.
         spec: What the use case declares.
@@ -194,6 +215,7 @@ class Task(ABC):
     respelling: ClassVar[str] = ""
     label_judges: ClassVar[tuple[str, ...]] = ()
     in_windows: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
     reasons: ClassVar[Mapping[str, str]] = {}
     spec_type: ClassVar[type[ModelSpec]]
 
@@ -297,6 +319,19 @@ class Task(ABC):
             likeliest: Labels with their probabilities, likeliest first; of an object, fields with their confidences.
         """
         return Watched({"answer": answer})
+
+    def parts(self, answer: Answer) -> Mapping[str, Any]:
+        """What an answer says, part by part: itself; of an object, the fields that it fills."""
+        return {self.noun: answer.value}
+
+    @abstractmethod
+    def expected_accuracy(self, known: Sequence[KnownRow], likeliest: Sequence[Likeliest]) -> EstimatedAccuracy:
+        """The expected score of rows without labels, from how sure a version was of its answers to them.
+
+        Args:
+            known: Labelled rows that the version answered and did not learn from.
+            likeliest: Of each row, what it found likeliest.
+        """
 
     @abstractmethod
     def names_in(self, label: Any) -> Iterable[str]:

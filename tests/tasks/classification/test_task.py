@@ -7,6 +7,7 @@ from project import ROOT
 
 from tailtune.config.paths import Paths
 from tailtune.core.records import Answer, Row
+from tailtune.tasks.base import KnownRow
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -34,3 +35,18 @@ def test_the_codec_knows_labels_and_descriptions() -> None:
     assert [one["name"] for one in codec.variables()["labels"]] == list(case.answers.names)
     assert codec.read('{"label": "app_slow"}', "").answer.value == "app_slow"
     assert codec.keys("app_slow") == ("app_slow",)
+
+
+def test_the_accuracy_of_rows_without_labels_is_expected_from_their_probabilities() -> None:
+    task = load_use_case(Paths(ROOT), "support-tickets").task
+    sure, unsure = (("app_slow", 0.9), ("tax_question", 0.1)), (("tax_question", 0.6), ("app_slow", 0.4))
+    labels = ["app_slow"] * 90 + ["tax_question"] * 10 + ["tax_question"] * 60 + ["app_slow"] * 40
+    known = [
+        KnownRow(likeliest, label, float(likeliest[0][0] == label))
+        for likeliest, label in zip([sure] * 100 + [unsure] * 100, labels, strict=True)
+    ]
+    found = task.expected_accuracy(known, [sure, unsure, ()] * 60)
+    assert found.accuracy is not None
+    assert abs(found.accuracy.value - 0.75) < 0.05
+    assert found.without == 60
+    assert "no rows" in task.expected_accuracy(known, []).reason

@@ -35,3 +35,12 @@ def test_values_are_counted_and_make_field_f1() -> None:
     assert score.invalid_rows == 1
     assert TASK.most_items() == 45
     assert score.per_row == pytest.approx([1, 2 / 7, 0])
+
+
+def test_parts_of_an_answer_are_the_fields_that_it_fills() -> None:
+    codec = TASK.codec()
+    shown = json.loads(codec.shown(LABEL))
+    no, yes = (codec.read(json.dumps({**shown, "drivable": each}), ROW.text).answer for each in (False, True))
+    assert sorted(TASK.parts(no)) == ["drivable", "peril", "vehicle_make", "witnesses"]
+    assert TASK.parts(no)["drivable"] != TASK.parts(yes)["drivable"]
+    assert TASK.parts(codec.read("", ROW.text).answer) == {}

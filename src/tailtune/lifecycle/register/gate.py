@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,8 @@ from tailtune.lifecycle.register.splits import splits_alike
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
 from tailtune.services.mlflow import registry
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import require
 from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.tasks import saved
 
@@ -209,14 +210,16 @@ def _both(context: Context, champion: Version, winner: Answering, test: Sequence
         EndpointError: One of them is a prompted model whose endpoint does not answer any more.
         BudgetReachedError: Its answers cost more than may be spent.
         UndeclaredEndpointError: The champion's files name an endpoint, or a key for it, that is not declared here.
-        TailTuneError: The champion's files cannot be loaded.
+        ServiceError: The champion's files are gone, or are not those that were registered.
+        TailTuneError: They cannot be loaded.
     """
     texts = [row.text for row in test]
     encoder = Encoder.load()
     embed = CachedEmbed(encoder.embed)
     embed.remember(texts, encoder.embed(texts))
-    with tempfile.TemporaryDirectory() as scratch, language_models(context) as models:
-        there = registry.fetch_predictor(context.tracker, champion, Path(scratch))
+    with language_models(context) as models:
+        stored = require(context.tracker.uri, champion.model, champion.version)
+        there = fetch(context.tracker.uri, stored, context.project.fetched_versions)
         try:
             predictor = models.connected(saved.load(there, embed))
         except (OSError, LookupError, ValueError, TypeError, AttributeError, StopIteration) as error:

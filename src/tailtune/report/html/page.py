@@ -42,7 +42,7 @@ def render(reports: Mapping[str, Report]) -> str:
     story = Story.of(reports)
     evaluated = story.evaluate
     return (
-        _environment()
+        environment()
         .get_template("decision.html.j2")
         .render(
             story=story,
@@ -71,7 +71,8 @@ def render(reports: Mapping[str, Report]) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of our pages: everything is escaped, a name that is not there is an error; filters write figures."""
     environment = Environment(
         loader=PackageLoader("tailtune.report.html", "templates"),
         autoescape=True,

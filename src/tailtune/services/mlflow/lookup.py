@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from tailtune.core.errors import ServiceError
+from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.secrets import without_password
 from tailtune.services.mlflow.address import SQLITE, ask, is_server
 from tailtune.services.mlflow.home import open_client, prepare, service_errors
@@ -82,6 +82,25 @@ def find(uri: str, model: str, which: str) -> StoredVersion | None:
             "check that the store can be reached",
         ) from error
     return _by_mlflow(uri, model, which)
+
+
+def require(uri: str, model: str, which: str, hint: str = "tailtune list") -> StoredVersion:
+    """A version that must be there; see `find`.
+
+    Args:
+        uri: The tracking store's address.
+        model: Registered model's name.
+        which: The alias or the number.
+        hint: What to do without it.
+
+    Raises:
+        UsageError: There is no such version.
+        ServiceError: The store does not answer.
+    """
+    stored = find(uri, model, which)
+    if stored is None:
+        raise UsageError(f"{model}@{which.removeprefix('@')}: no such version in the registry", hint)
+    return stored
 
 
 def number_of(which: str) -> str | None:

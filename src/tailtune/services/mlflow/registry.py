@@ -301,21 +301,6 @@ def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:
                     tracker.client.log_text(run_id, path.read_text(encoding="utf-8"), target)
 
 
-def fetch_predictor(tracker: Tracker, version: Version, into: Path) -> Path:
-    """Download a version's predictor folder.
-
-    Raises:
-        ServiceError: Its files are not there any more.
-    """
-    with _at(tracker, f"fetching {version.uri}") as mlflow:
-        folder = Path(
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{version.uri}/artifacts/{_stored_name(version)}", dst_path=str(into)
-            )
-        )
-    return folder
-
-
 REFERENCE = "tailtune.reference"
 """Tag of a version: SHA-256 of its reference."""
 _REFERENCE_FOLDER = "reference"
@@ -391,14 +376,6 @@ def _inside(mlflow: Any, run_id: str) -> Iterator[None]:
         yield
     finally:
         mlflow.end_run(status="RUNNING")
-
-
-def _stored_name(version: Version) -> str:
-    """MLflow keeps an artifact under the last part of the path it came from."""
-    import mlflow
-
-    flavor = mlflow.models.get_model_info(version.uri).flavors["python_function"]
-    return Path(flavor["artifacts"][PREDICTOR]["path"]).name
 
 
 def _model(tracker: Tracker, model: str) -> None:

@@ -102,6 +102,7 @@ class PredictionLog:
         columns: Sequence[str] = COLUMNS,
         version: str | None = None,
         route: str | None = None,
+        every: int = 1,
         batch_rows: int = 1000,
     ) -> Iterator[dict[str, Any]]:
         """The logged rows of a use case, oldest first, a batch in memory at a time.
@@ -116,6 +117,7 @@ class PredictionLog:
             columns: Names of `COLUMNS`.
             version: Only rows of this version.
             route: Only rows of this route.
+            every: Only rows whose number in the store is a multiple of this; 1 is all.
             batch_rows: Rows in memory.
 
         Yields:
@@ -124,6 +126,7 @@ class PredictionLog:
         own = [PREDICTION.c.use_case == use_case, PREDICTION.c.at_us < until_us]
         own += [] if version is None else [PREDICTION.c.version == version]
         own += [] if route is None else [PREDICTION.c.route == route]
+        own += [] if every == 1 else [PREDICTION.c.id % every == 0]
         picked = [PREDICTION.c[name] for name in columns]
         query = select(*picked, PREDICTION.c.at_us.label("_at"), PREDICTION.c.id.label("_id"))
         query = query.order_by(PREDICTION.c.at_us, PREDICTION.c.id).limit(batch_rows)
@@ -145,7 +148,7 @@ class PredictionLog:
         with self._database.reading() as connection:
             return [_plain(columns, values) for values in connection.execute(query)]
 
-    def days(self, use_case: str, since_us: int = 0) -> list[DayCount]:
+    def days(self, use_case: str, since_us: int = 0, until_us: int = 2**62) -> list[DayCount]:
         """Rows per day, version and route, oldest day first."""
         at = PREDICTION.c.at_us
         day = (at // literal_column(str(DAY_US))).label("day")
@@ -160,7 +163,7 @@ class PredictionLog:
                 func.coalesce(func.sum(PREDICTION.c.usd), 0.0),
                 func.count() - func.count(PREDICTION.c.usd),
             )
-            .where(PREDICTION.c.use_case == use_case, at >= since_us)
+            .where(PREDICTION.c.use_case == use_case, at >= since_us, at < until_us)
             .group_by(day, PREDICTION.c.version, PREDICTION.c.route)
         )
         with self._database.reading() as connection:
@@ -223,6 +226,25 @@ class PredictionLog:
             )
             for challenger, champion, rows, alike in sorted(counted, key=lambda found: (str(found[1]), str(found[0])))
         ]
+
+    def judged(self, use_case: str, version: str, since_us: int, until_us: int) -> list[tuple[str, str | None, str]]:
+        """Rows of a version whose right answer people sent: that answer, the version's, the row's text.
+
+        Of several right answers to a row the last counts; where the text was not kept it is empty.
+        """
+        named = and_(*(FEEDBACK.c[name] == PREDICTION.c[name] for name in ("use_case", "request_id", "row")))
+        columns = (PREDICTION.c.id, FEEDBACK.c.label, PREDICTION.c.answer, func.coalesce(PREDICTION.c.text, ""))
+        query = select(*columns).select_from(PREDICTION.join(FEEDBACK, named))
+        query = query.where(
+            PREDICTION.c.use_case == use_case,
+            PREDICTION.c.version == version,
+            PREDICTION.c.route == "model",
+            PREDICTION.c.at_us >= since_us,
+            PREDICTION.c.at_us < until_us,
+        )
+        with self._database.reading() as connection:
+            last = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query.order_by(FEEDBACK.c.id))}
+        return list(last.values())
 
     def feedback(self, use_case: str) -> list[ReceivedFeedback]:
         """Right answers that people sent and nobody has taken in yet, oldest first."""

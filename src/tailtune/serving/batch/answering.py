@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from tailtune.config.settings import THREAD_COUNTS
 from tailtune.core.errors import TailTuneError
 from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.seen import LOGGED
 
 Blocks = Iterable[Sequence[str]]
 _WAITING = 3
@@ -23,7 +24,7 @@ _WAITING = 3
 
 
 def by_processes(
-    blocks: Blocks, folder: Path, version: str, processes: int, threads: int | None = 1
+    blocks: Blocks, folder: Path, version: str, processes: int, threads: int | None = 1, is_logged: bool = False
 ) -> Generator[list[KeptAnswer]]:
     """Answer blocks of texts in processes of their own, with the code that a server's workers answer with.
 
@@ -34,6 +35,7 @@ def by_processes(
         processes: How many.
         threads: That each computes on; all that the environment allows when None. One sums up in the same order
             wherever it runs.
+        is_logged: Whether the answers come with what the prediction log keeps of them.
 
     Yields:
         The answers of each block, in order.
@@ -41,7 +43,7 @@ def by_processes(
     Raises:
         TailTuneError: The version does not load, or a process was ended from outside.
     """
-    workers = [_Worker(folder, version, threads) for _ in range(processes)]
+    workers = [_Worker(folder, version, threads, is_logged) for _ in range(processes)]
     idle, waiting = SimpleQueue[_Worker](), deque[Future[list[KeptAnswer]]]()
     for worker in workers:
         idle.put(worker)
@@ -74,9 +76,10 @@ def by_processes(
 class _Worker:
     """One per process, which is started with the first block; it ends with this one, whatever ends this one."""
 
-    def __init__(self, folder: Path, version: str, threads: int | None) -> None:
+    def __init__(self, folder: Path, version: str, threads: int | None, is_logged: bool = False) -> None:
         self._environment = {**os.environ, **({} if threads is None else dict.fromkeys(THREAD_COUNTS, str(threads)))}
         self._command = [sys.executable, "-m", "tailtune.serving.batch.worker", str(folder), version]
+        self._command.append(LOGGED if is_logged else "")
         self._process: subprocess.Popen[str] | None = None
 
     def answer(self, block: Sequence[str]) -> list[KeptAnswer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tailtune.core.money import Usd
 from tailtune.core.private import private_file
 
 _SYNC_S = 2.0
+_ID = "id"
 
 
 class KeptAnswer(NamedTuple):
@@ -28,6 +30,7 @@ class KeptAnswer(NamedTuple):
         reasons: Why fields have no value, as JSON; None for labels.
         usd: Paid to an endpoint; None when not known, 0 for local work.
         problem: Why answering this row failed; empty when it did not.
+        seen: What is logged of the answer besides, as JSON values (`log.py`); None where nothing is to be logged.
     """
 
     answer: str | None
@@ -36,13 +39,19 @@ class KeptAnswer(NamedTuple):
     reasons: str | None = None
     usd: Usd | None = 0.0
     problem: str = ""
+    seen: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
-        cls, answer: str | None, confidence: float | None, columns: Mapping[str, Any], usd: Usd | None
+        cls,
+        answer: str | None,
+        confidence: float | None,
+        columns: Mapping[str, Any],
+        usd: Usd | None,
+        seen: Mapping[str, Any] | None = None,
     ) -> KeptAnswer:
         """An answer; `columns` are those that a served model gives it."""
-        return cls(answer, confidence, columns.get("confidences"), columns.get("reasons"), usd)
+        return cls(answer, confidence, columns.get("confidences"), columns.get("reasons"), usd, seen=seen)
 
 
 class KeptAnswers:
@@ -51,12 +60,13 @@ class KeptAnswers:
     The file's first line says what is answered by what, and each further line is the answer of a row, in order.
 
     Attributes:
+        id: Of the run, also after it was cut off; nobody else's.
         rows: Answers that are kept.
         usd: What they cost in all; None when that is not known of one of them.
     """
 
-    def __init__(self, file: Path, descriptor: int, rows: int, usd: Usd | None, begin: int) -> None:
-        self.file, self.rows, self.usd = file, rows, usd
+    def __init__(self, file: Path, descriptor: int, id_: str, rows: int, usd: Usd | None, begin: int) -> None:
+        self.file, self.id, self.rows, self.usd = file, id_, rows, usd
         self._descriptor, self._begin, self._synced = descriptor, begin, time.monotonic()
 
     @classmethod
@@ -123,16 +133,17 @@ def total(usd: Usd | None, answers: Sequence[KeptAnswer]) -> Usd | None:
 
 def _taken_up(
     file: Path, descriptor: int, about: Mapping[str, Any], only: Mapping[str, str]
-) -> tuple[int, Usd | None, int]:
-    """How many answers a file holds, what they cost, and where they begin; with the first line written."""
+) -> tuple[str, int, Usd | None, int]:
+    """The run's id, how many answers a file holds, what they cost, where they begin; the first line is written."""
     with file.open("rb") as lines:
         first = lines.readline()
         if not first.endswith(b"\n"):  # new, or cut off before the first line was whole
             os.ftruncate(descriptor, 0)
-            first = json.dumps(about).encode("ascii") + b"\n"
+            run = {**about, _ID: secrets.token_hex(12)}
+            first = json.dumps(run).encode("ascii") + b"\n"
             _write(descriptor, first)
-            return 0, 0.0, len(first)
-        _require_same(file, first, about, only)
+            return run[_ID], 0, 0.0, len(first)
+        id_ = str(_same(file, first, about, only).get(_ID, ""))
         rows, usd, end = 0, 0.0, len(first)
         answers: Usd | None = usd
         for line in lines:
@@ -144,18 +155,23 @@ def _taken_up(
                 break
             rows, answers, end = rows + 1, total(answers, [answer]), end + len(line)
     os.ftruncate(descriptor, end)
-    return rows, answers, len(first)
+    return id_, rows, answers, len(first)
 
 
-def _require_same(file: Path, first: bytes, about: Mapping[str, Any], only: Mapping[str, str]) -> None:
+def _same(file: Path, first: bytes, about: Mapping[str, Any], only: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the first line of a file says.
+
+    Raises:
+        UsageError: It is about something else.
+    """
     again = f"remove {file} to begin again"
     try:
-        before = json.loads(first)
+        before = dict(json.loads(first))
         differences = [name for name in about if before.get(name) != about[name]]
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError):
         raise UsageError(f"{file}: not answers that tailtune predict kept", "name another file with --out") from None
     if not differences:
-        return
+        return before
     words = "; ".join(f"{name.replace('_', ' ')}: {before.get(name)} then, {about[name]} now" for name in differences)
     ways = [only[name].format(before.get(name)) for name in differences if name in only]
     hint = f"{' '.join(ways)} goes on with it; or {again}" if len(ways) == len(differences) else again

@@ -17,6 +17,7 @@ from tailtune.core.progress import Progress
 from tailtune.services import store
 from tailtune.serving.batch.answering import Blocks
 from tailtune.serving.batch.kept import KeptAnswer, KeptAnswers
+from tailtune.serving.batch.log import BatchLog
 from tailtune.serving.batch.output import Output
 from tailtune.serving.batch.source import Source, Survey, blocks, suffix_of
 
@@ -73,6 +74,7 @@ class Summary:
         usd: Paid to an endpoint in all; None when not known.
         problems: Rows that could not be answered because something failed.
         problem: What failed first.
+        logged: Rows in the prediction log; None where they were not to be logged.
     """
 
     rows: int
@@ -84,6 +86,7 @@ class Summary:
     usd: Usd | None = 0.0
     problems: int = 0
     problem: str = ""
+    logged: int | None = None
 
     @property
     def rows_per_s(self) -> float | None:
@@ -102,13 +105,16 @@ class Summary:
             yield answer
 
 
-def predict_file(request: BatchRequest, answering: Answering, progress: Progress) -> Summary:
+def predict_file(
+    request: BatchRequest, answering: Answering, progress: Progress, log: BatchLog | None = None
+) -> Summary:
     """Answer the texts of a file, and write its rows with their answers.
 
     Args:
         request: What to answer.
         answering: Who answers.
         progress: Is shown how far it is.
+        log: Takes the answers into the prediction log, before they are written; None logs none.
 
     Raises:
         DataError: The input cannot be read, or has changed meanwhile.
@@ -129,9 +135,13 @@ def predict_file(request: BatchRequest, answering: Answering, progress: Progress
         "text_column": request.text_column,
         "input": file_digest(request.source),
         "rows": survey.rows,
+        **({} if log is None else {"prediction_log": "yes"}),  # what it needs is kept with each answer
     }
     with KeptAnswers.opened(request.unfinished, about, request.go_on) as kept:
         _answer(source, kept, summary, answering, progress)
+        if log is not None:
+            progress.at(survey.rows, survey.rows, "into the prediction log")
+            summary.logged = log.write(source, kept)
         progress.at(survey.rows, survey.rows, f"writing {request.out.name}")
         with store.written_whole(request.out) as part:
             part.touch(request.source.stat().st_mode & 0o777)  # whoever may read the input may read this
@@ -142,6 +152,8 @@ def predict_file(request: BatchRequest, answering: Answering, progress: Progress
                 raise DataError([fault], f"remove {request.unfinished}, then run the same command again") from error
         summary.usd = kept.usd
         kept.remove()
+        if log is not None:
+            log.forget(kept)
     return summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
@@ -15,18 +15,21 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import PartlyAnsweredError, UsageError
 from tailtune.core.money import Usd
 from tailtune.core.process import free_cores
+from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import LanguageModels
 from tailtune.predictors.base import Predictor
 from tailtune.predictors.prepare import prepared
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow.fetch import fetch
-from tailtune.services.mlflow.lookup import StoredVersion, find
+from tailtune.services.mlflow.lookup import StoredVersion, require
 from tailtune.serving.batch.answering import Blocks, by_processes
 from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.log import BatchLog
 from tailtune.serving.batch.run import Answering
+from tailtune.serving.batch.seen import seen_now
 from tailtune.serving.versions import LoadedVersion, load_stored
-from tailtune.tasks.saved import PROMPTED_KINDS, kind_of
+from tailtune.tasks.saved import PROMPTED_KINDS, kind_of, scrubbed
 from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -64,19 +67,18 @@ class BatchVersion:
             ServiceError: The registry does not answer, or the files are not those that were registered.
         """
         paths, model = case.paths.project, case.spec.register_.model or case.name
-        uri, which = settings.resolved_tracking_uri(paths), (which or case.spec.serve.alias).removeprefix("@")
-        stored = find(uri, model, which)
-        if stored is None:
-            raise UsageError(f"{model}@{which}: no such version in the registry", f"tailtune run {case.name}")
+        uri = settings.resolved_tracking_uri(paths)
+        stored = require(uri, model, which or case.spec.serve.alias, f"tailtune run {case.name}")
         return cls(case, settings, stored, fetch(uri, stored, paths.fetched_versions))
 
-    def answering(self, processes: int | None, max_usd: Usd | None, say: Callable[[str], None]) -> Answering:
+    def answering(self, context: Context, processes: int | None, max_usd: Usd | None, is_logged: bool) -> Answering:
         """How it is asked.
 
         Args:
+            context: Of the run: is shown when an endpoint's rate limit asks to wait, and takes what it is paid.
             processes: That answer here; None is one per core, and one in all for a language model in a folder.
             max_usd: Hard stop of what an endpoint may be paid for a file.
-            say: Is shown a line when an endpoint's rate limit asks to wait.
+            is_logged: Whether the answers come with what the prediction log keeps of them.
 
         Raises:
             UsageError: The limit is missing, or limits nothing.
@@ -88,15 +90,28 @@ class BatchVersion:
             uri, models = self.settings.resolved_tracking_uri(project), self.case.spec.prompt.models
             loaded = load_stored(uri, self.stored, project.fetched_versions, models)
             if isinstance(loaded.predictor, Prompted) and loaded.predictor.spec.endpoint is not None:
-                return self._at_endpoint(loaded, loaded.predictor, max_usd, say)
+                return self._at_endpoint(context, loaded, loaded.predictor, max_usd, is_logged)
             processes, threads = processes or 1, None  # it takes all cores, and much memory
         if max_usd is not None:
             raise UsageError("--max-usd: this version answers by itself and pays nobody", "leave --max-usd out")
         number, folder = self.stored.version, self.folder
-        return lambda blocks, paid_usd: by_processes(blocks, folder, number, processes or free_cores(), threads)
+        count = processes or free_cores()
+        return lambda blocks, paid_usd: by_processes(blocks, folder, number, count, threads, is_logged)
+
+    def log(self) -> BatchLog:
+        """The prediction log of what it answers."""
+        case = self.case
+        return BatchLog(
+            self.settings.prediction_log_url(case.paths.project),
+            case.name,
+            self.stored.version,
+            scrubbed(self.folder),
+            tuple(case.spec.data.slices),
+            case.spec.serve.log,
+        )
 
     def _at_endpoint(
-        self, loaded: LoadedVersion, prompted: Prompted, max_usd: Usd | None, say: Callable[[str], None]
+        self, context: Context, loaded: LoadedVersion, prompted: Prompted, max_usd: Usd | None, is_logged: bool
     ) -> Answering:
         project, spec = self.case.paths.project, prompted.spec
         prices = load_prices(project)
@@ -114,11 +129,12 @@ class BatchVersion:
 
         def ask(blocks: Blocks, paid_usd: Usd | None) -> Generator[list[KeptAnswer]]:
             budget = Budget(math.inf if max_usd is None else _left(max_usd, paid_usd))
+            context.budgets.append(budget)
             declared = declared_addresses(self.case.spec.prompt.models, self.settings.endpoints)
             where, kept = self.settings.weights_root(project), self.settings.answers_file(project)
-            models = LanguageModels(where, prices, kept, budget, declared, "", say)
+            models = LanguageModels(where, prices, kept, budget, declared, "", context.progress.say)
             try:
-                yield from _in_blocks(blocks, models.connected(prompted), loaded.scrub_pii)
+                yield from _in_blocks(blocks, models.connected(prompted), loaded.scrub_pii, is_logged)
             finally:
                 models.close()
 
@@ -139,7 +155,9 @@ def _left(max_usd: Usd, paid_usd: Usd | None) -> Usd:
     return max(0.0, max_usd - paid_usd)
 
 
-def _in_blocks(blocks: Blocks, predictor: Predictor, scrub_pii: Sequence[Pii]) -> Generator[list[KeptAnswer]]:
+def _in_blocks(
+    blocks: Blocks, predictor: Predictor, scrub_pii: Sequence[Pii], is_logged: bool
+) -> Generator[list[KeptAnswer]]:
     """Let a prompted version answer blocks of texts; it asks several at once.
 
     Raises:
@@ -151,11 +169,12 @@ def _in_blocks(blocks: Blocks, predictor: Predictor, scrub_pii: Sequence[Pii]) -
             answers = predictor.answer([prepared(text, scrub_pii) for text in block])
         except PartlyAnsweredError as error:
             places = takewhile(error.answers.__contains__, count())
-            yield [_kept(error.answers[place].answer) for place in places]
+            yield [_kept(error.answers[place].answer, is_logged) for place in places]
             raise
-        yield [_kept(answer) for answer in answers]
+        yield [_kept(answer, is_logged) for answer in answers]
 
 
-def _kept(answer: Answer) -> KeptAnswer:
+def _kept(answer: Answer, is_logged: bool) -> KeptAnswer:
     confidence = None if math.isnan(answer.confidence) else answer.confidence
-    return KeptAnswer.of(answer.value, confidence, answer.columns(), answer.usd)
+    seen = seen_now() if is_logged else None
+    return KeptAnswer.of(answer.value, confidence, answer.columns(), answer.usd, seen)

@@ -12,6 +12,7 @@ import numpy as np
 from tailtune.core.records import Answer, Row
 from tailtune.judge.ceiling import Opinions
 from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.estimated_accuracy import EstimatedAccuracy, Labelled, TopLabels, estimated_accuracy
 from tailtune.judge.scores import Score, calibration
 from tailtune.predictors.base import Embed
 from tailtune.predictors.prepare.scrub import scrub
@@ -21,6 +22,8 @@ from tailtune.tasks.base import (
     Details,
     Expectation,
     Files,
+    KnownRow,
+    Likeliest,
     PreparedRow,
     RowAnswers,
     SuiteTables,
@@ -99,6 +102,11 @@ class Classification(Task):
     def raw_label(self, answer: str) -> str:
         """A declared label, in whatever spelling is declared for it."""
         return self.correction(answer)
+
+    def expected_accuracy(self, known: Sequence[KnownRow], likeliest: Sequence[Likeliest]) -> EstimatedAccuracy:
+        """From the probabilities of the likeliest labels."""
+        then = TopLabels.of(row.likeliest for row in known)
+        return estimated_accuracy(Labelled(then, [row.label for row in known]), TopLabels.of(likeliest))
 
     def names_in(self, label: str) -> Iterable[str]:
         """The label itself."""

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tailtune.core.errors import Fault
 from tailtune.core.records import Answer, Row
 from tailtune.judge.diagnose import WrongPart
+from tailtune.judge.estimated_accuracy import EstimatedAccuracy, estimated_score
 from tailtune.judge.scores import Score
 from tailtune.predictors.base import Embed
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.base import Details, Expectation, Files, PreparedRow, RowAnswers, SuiteTables, Task, Watched
+from tailtune.tasks.base import (
+    Details,
+    Expectation,
+    Files,
+    KnownRow,
+    Likeliest,
+    PreparedRow,
+    RowAnswers,
+    SuiteTables,
+    Task,
+    Watched,
+)
 from tailtune.tasks.extraction import annotate, details, diagnosis, gate, new, offsets, scoring, watching
 from tailtune.tasks.extraction.annotate import INTENT, RawLabel, columns_of, reader
-from tailtune.tasks.extraction.annotations import Annotation
+from tailtune.tasks.extraction.annotations import Annotation, canonical
 from tailtune.tasks.extraction.config import ExtractionSpec
 from tailtune.tasks.extraction.gate import FieldCheck
 from tailtune.tasks.extraction.schema import ObjectSchema
@@ -39,6 +54,7 @@ class ExtractionTask(Task):
     model_type = "extractor"
     narrow = "a strict schema: every local rung answers with a valid object by construction"
     in_windows = True
+    in_parts = True
     reasons = annotate.REASONS
     spec_type = ExtractionSpec
     load_answers = staticmethod(load_schema)
@@ -74,6 +90,17 @@ class ExtractionTask(Task):
     def watched(self, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
         """Field by field: whether it has a value, which one where there is a choice, and how sure the model was."""
         return watching.watched(self.answers, answer, likeliest)
+
+    def parts(self, answer: Answer) -> Mapping[str, Any]:
+        """The fields that have a value, as canonical JSON: 1 is not True."""
+        values = json.loads(answer.value or "{}")
+        return {name: canonical(value) for name, value in values.items() if value not in (None, [])}
+
+    def expected_accuracy(self, known: Sequence[KnownRow], likeliest: Sequence[Likeliest]) -> EstimatedAccuracy:
+        """From the confidences of the fields."""
+        names = self.answers.names
+        then, now = (watching.confidences(each, names) for each in ([row.likeliest for row in known], likeliest))
+        return estimated_score(then, np.array([row.score for row in known]), now, names)
 
     def names_in(self, label: Annotation) -> Iterable[str]:
         """The fields that have a value."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tailtune.tasks.base import Watched
+import numpy as np
+from numpy.typing import NDArray
+
+from tailtune.tasks.base import Likeliest, Watched
 from tailtune.tasks.extraction.schema import ObjectSchema
 
-FILLED, EMPTY = "filled", "empty"
+FILLED, EMPTY, VALID = "filled", "empty", "a valid object"
 
 
 def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
@@ -24,7 +27,7 @@ def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[
     except ValueError:
         values = None
     known = values if isinstance(values, dict) else None
-    categories: dict[str, str | None] = {"answered": "no" if known is None else "yes"}
+    categories: dict[str, str | None] = {"answer": None if known is None else VALID}
     for field in schema.fields:
         value = None if known is None else known.get(field.name)
         filled = value not in (None, [], "")
@@ -32,3 +35,10 @@ def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[
         if not field.spanned:
             categories[field.name] = json.dumps(value, ensure_ascii=False).strip('"') if filled else None
     return Watched(categories, {f"confidence of {name}": confidence for name, confidence in likeliest})
+
+
+def confidences(rows: Sequence[Likeliest], names: Sequence[str]) -> NDArray[np.float64]:
+    """Confidence of each field in each row, NaN where there is none, shape (rows, fields)."""
+    known = [dict(row) for row in rows]
+    table = [[row.get(name, np.nan) for name in names] for row in known]
+    return np.array(table, dtype=np.float64).reshape(len(rows), len(names))

@@ -24,6 +24,7 @@ from tailtune.report.html.charts.sheet import (
     line,
     path,
     picture,
+    round_step,
     tag,
     up,
 )
@@ -58,7 +59,7 @@ def break_even(economics: Economics) -> Picture | None:
     if len(costs) < 2 or most <= 0:
         return None
     top = max(cost.at(most) for cost in costs) or 1.0
-    step = _round_step(top / (_TICKS - 1))
+    step = round_step(top / (_TICKS - 1))
     height = math.ceil(top / step) * step
 
     def at(per_day: float, usd: Usd) -> tuple[float, float]:
@@ -71,7 +72,7 @@ def break_even(economics: Economics) -> Picture | None:
             line((MONEY_LEFT, y), (RIGHT, y), "grid"),
             label((MONEY_LEFT - 6, y + 4), usd(place * step), "dim", "end"),
         ]
-    aside = _round_step(most / 6)
+    aside = round_step(most / 6)
     for place in range(math.floor(most / aside + 1e-9) + 1):
         x = at(place * aside, 0)[0]
         parts.append(label((x, FOOT + 16), volume(place * aside), "dim", "middle" if x < RIGHT - 20 else "end"))
@@ -124,12 +125,6 @@ def _reach(economics: Economics) -> float:
             near = min(volumes.value, 20 * have) if have else volumes.value
             ends += [near, min(volumes.high, 2 * near) if math.isfinite(volumes.high) else near]
     return 1.35 * max(ends)
-
-
-def _round_step(rough: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
 def curve(points: Sequence[CurvePoint], target: float | None, metric: str) -> Picture | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,3 +171,9 @@ def ticked(text: str) -> Markup:
     if len(parts) % 2 == 0:  # a tick without its partner is a tick
         return Markup(escape(text))  # noqa: S704
     return Markup("").join(tag("code", part) if place % 2 else escape(part) for place, part in enumerate(parts))
+
+
+def round_step(rough: float) -> float:
+    """The next of 1, 2, 5 times a power of ten: how far lines of an axis lie apart."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))

@@ -1,0 +1,79 @@
+"""How often a version is right now: estimated without labels, from feedback, and from audits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tailtune.core.figures import counted
+from tailtune.core.monitored import AccuracyNow
+from tailtune.core.records import Estimate
+from tailtune.judge.estimated_accuracy import CANNOT_SEE, EstimatedAccuracy
+from tailtune.judge.shares import share_of
+from tailtune.lifecycle.context import Context
+from tailtune.operations.reference import KnownReference
+from tailtune.operations.windows import Window
+from tailtune.services.mlflow.registry import Version
+from tailtune.services.prediction_log.store import PredictionLog
+from tailtune.tasks.base import KnownRow
+
+_FEEDBACK = (
+    "{rows} rows whose right answer people sent; they send one where they are not content, so this is a low end rather "
+    "than an estimate"
+)
+_NO_FEEDBACK = "nobody has sent a right answer for a row of this window"
+
+
+def accuracy_now(
+    context: Context,
+    version: Version,
+    known: KnownReference,
+    rows: Sequence[dict[str, Any]],
+    log: PredictionLog | None,
+    window: Window,
+) -> tuple[AccuracyNow, ...]:
+    """Every way of knowing, whether or not it could be used."""
+    return (_without_labels(context, known, rows), _by_feedback(context, version, log, window))
+
+
+def estimate_of(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> Estimate | None:
+    """A day's accuracy, estimated without labels; None where it cannot be."""
+    return _expected(context, known, rows).accuracy
+
+
+def _expected(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> EstimatedAccuracy:
+    then = [KnownRow(row.logged["likeliest"] or (), row.label, row.score) for row in known.rows]
+    return context.case.task.expected_accuracy(then, [row["likeliest"] or () for row in rows])
+
+
+def _without_labels(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> AccuracyNow:
+    found = _expected(context, known, rows)
+    if found.accuracy is None:
+        return AccuracyNow(by="no labels", accuracy=None, note=found.reason)
+    left_out = f"; {counted(found.without, 'row')} without a probability left out" if found.without else ""
+    return AccuracyNow(by="no labels", accuracy=found.accuracy, note=CANNOT_SEE + left_out)
+
+
+def _by_feedback(context: Context, version: Version, log: PredictionLog | None, window: Window) -> AccuracyNow:
+    judged = [] if log is None else log.judged(context.case.name, version.version, window.since_us, window.until_us)
+    if not judged:
+        return AccuracyNow(by="feedback", accuracy=None, note=_NO_FEEDBACK)
+    right = sum(same(label, answer) for label, answer, _ in judged)
+    return AccuracyNow(by="feedback", accuracy=share_of(right, len(judged)), note=_FEEDBACK.format(rows=len(judged)))
+
+
+def same(label: str, answer: str | None) -> bool:
+    """Whether an answer is the right one; of objects, whatever the order of their fields."""
+    if answer is None or label == answer:
+        return label == answer
+    first, second = _object(label), _object(answer)
+    return first is not None and first == second
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,345 @@
+"""A look at what a version answered: what moved, what that probably did to accuracy, and what cannot be seen.
+
+    log ── a day's rows ──▶ sample ──▶ judge.drift.count ──▶ kept days ──▶ judge.drift.look ──▶ MonitorReport
+
+Each day's rows are counted once and their counts kept, so that a nightly look costs one night's rows, a day that is
+looked at again replaces itself, and what the log forgets stays counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from tailtune.config.monitoring import MonitorSpec
+from tailtune.core.errors import UsageError
+from tailtune.core.monitored import (
+    AccuracyNow,
+    DayFigures,
+    Finding,
+    MonitorReport,
+    Sample,
+    ShownRow,
+    WatchedDay,
+)
+from tailtune.core.records import Estimate
+from tailtune.judge import drift
+from tailtune.judge.shares import share_of
+from tailtune.judge.words import moved_words
+from tailtune.lifecycle.context import Context
+from tailtune.operations.accuracy import accuracy_now, estimate_of
+from tailtune.operations.reference import KnownReference, reference_of
+from tailtune.operations.sample import READ, sample_of
+from tailtune.operations.windows import DAY_US, Window, shown
+from tailtune.services.mlflow import registry
+from tailtune.services.mlflow.registry import Version
+from tailtune.services.monitored_days import KeptDay, MonitoredDays
+from tailtune.services.prediction_log.opening import opened
+from tailtune.services.prediction_log.store import PredictionLog
+from tailtune.tasks.answerer import Answerer
+
+ROWS_A_DAY = 20_000
+"""Rows of a day that are looked at; of more, so many are drawn by chance."""
+_REMEMBERED_DAYS = 56
+_CATCH_UP_DAYS = 31
+_SHOWN_ROWS, _SHOWN_FINDINGS, _EXAMPLES = 5_000, 40, 6
+_COLUMNS = (*READ, "at_us", "latency_ms", "usd", "request_id", "row")
+LATENCY = "latency"
+_SLOW_SHARE = 0.01
+"""What p99 means: at most one row in a hundred is slower."""
+_UNANSWERED_SHARE = 0.01
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One per look: the version, what it was like, and the rules.
+
+    Attributes:
+        context: Of the look.
+        version: Whose rows are looked at.
+        known: Its reference.
+        reference: The same, measured.
+    """
+
+    context: Context
+    version: Version
+    known: KnownReference
+    reference: drift.Reference
+
+    @classmethod
+    def of(cls, context: Context, which: str) -> Watched:
+        """A version and its reference.
+
+        Raises:
+            UsageError: There is no such version.
+            MissingInputError: It has no reference, and none can be made here.
+            ServiceError: The tracking store does not answer.
+        """
+        spec = context.case.spec
+        version = registry.get(context.tracker, spec.register_.model or context.case.name, which)
+        known = reference_of(context, version)
+        limits = [drift.Limit("answer", _UNANSWERED_SHARE)]
+        if spec.targets.p99_ms is not None:
+            limits.append(drift.Limit(LATENCY, _SLOW_SHARE, spec.targets.p99_ms))
+        reference = drift.Reference.of(known.sample, spec.monitor.tolerance, limits)
+        return cls(context, version, known, reference)
+
+    @property
+    def spec(self) -> MonitorSpec:
+        """What is declared of the monitor."""
+        return self.context.case.spec.monitor
+
+
+def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
+    """Look at the rows that a version answered in a window, as the prediction log has them.
+
+    Days before the window that nobody has looked at yet are counted too, so that a monitor that was away loses none.
+
+    Args:
+        context: The use case, its settings, a way to show progress, its tracker.
+        which: Alias or number of the version.
+        window: Whole days that are over.
+
+    Raises:
+        UsageError: There is no such version, or its rows were never logged.
+        MissingInputError: It has no reference, and none can be made here.
+        ServiceError: The tracking store or the prediction log does not answer.
+    """
+    watched = Watched.of(context, which)
+    use_case, version = context.case.name, watched.version.version
+    paths, settings = context.project, context.settings
+    with opened(paths, settings, use_case) as log:
+        if log is None:
+            raise UsageError(f"{use_case}: nothing is logged yet", f"tailtune serve {use_case}")
+        with closing(MonitoredDays(settings.prediction_log_url(paths))) as store:
+            since = window.first - _REMEMBERED_DAYS
+            kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
+            rows: Rows = []
+            for day in _days_to_count(log, watched, window, kept):
+                of_day = _rows_of(log, watched, day)
+                before = [each.counts for each in kept.values()]
+                kept[day] = _counted(watched, log, day, of_day, before)
+                if day >= window.first:
+                    rows += of_day
+                context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
+            fresh = [kept[day] for day in sorted(kept) if kept[day].counts.rows or day >= window.first]
+            store.keep(use_case, version, watched.known.digest, fresh)
+        others = sum(
+            each.rows
+            for each in log.days(use_case, window.since_us)
+            if each.day <= window.last and (each.version != version or each.route != "model") and each.route != "shadow"
+        )
+        lost = sum(n for day, n in log.not_logged(use_case, window.since_us).items() if day <= window.last)
+        now = accuracy_now(watched.context, watched.version, watched.known, rows, log, window)
+    return _report(watched, window, rows, sorted(kept.values(), key=_day), now, others, lost)
+
+
+def look_at_file(context: Context, which: str, texts: Iterable[str], source: str) -> MonitorReport:
+    """Look at texts of a file, which the version answers now; they add nothing to the evidence over time.
+
+    Args:
+        context: As for `look_at_log`.
+        which: Alias or number of the version.
+        texts: As people type them in.
+        source: How the report names the file.
+
+    Raises:
+        UsageError: There is no such version, or it asks a language model, which would cost money.
+        MissingInputError: It has no reference, and none can be made here.
+        ServiceError: The tracking store does not answer.
+    """
+    watched = Watched.of(context, which)
+    answerer = _answerer(watched)
+    rows: Rows = []
+    for text in texts:
+        if len(rows) % 100 == 0:
+            context.progress.at(len(rows), len(rows) + 100, f"answering {source}")
+        seen = answerer.answer(text)
+        rows.append({**{name: getattr(seen, name, None) for name in READ}, "answer": seen.value, "slices": {}})
+        rows[-1] |= {"at_us": 0, "latency_ms": None, "usd": seen.usd, "request_id": "", "row": len(rows)}
+    today = Window(*(2 * [int(datetime.now(UTC).timestamp()) // 86_400]))
+    figures = _figures(rows, len(rows), None)
+    counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
+    now = accuracy_now(context, watched.version, watched.known, rows, None, today)
+    report = _report(watched, today, rows, [KeptDay(counts, figures)], now, 0, 0)
+    return report.model_copy(update={"source": source})
+
+
+def _answerer(watched: Watched) -> Answerer:
+    from tailtune.services.mlflow.fetch import fetch
+    from tailtune.services.mlflow.lookup import find
+
+    context, version = watched.context, watched.version
+    stored = find(context.tracker.uri, version.model, version.version)
+    assert stored is not None  # noqa: S101 - it has just been looked up
+    answerer = Answerer(fetch(context.tracker.uri, stored, context.project.fetched_versions), version.version)
+    if not answerer.local:
+        raise UsageError(
+            f"{version.uri} asks a language model: a file's rows would be paid for", "watch its prediction log instead"
+        )
+    return answerer
+
+
+def _day(kept: KeptDay) -> int:
+    return kept.counts.day
+
+
+def _days_to_count(log: PredictionLog, watched: Watched, window: Window, kept: Mapping[int, KeptDay]) -> list[int]:
+    """The window's days, and those before it that have rows and that nobody has looked at since the last look."""
+    last = max((day for day in kept if day < window.first), default=window.first - _CATCH_UP_DAYS - 1)
+    since = max(last + 1, window.first - _CATCH_UP_DAYS)
+    version = watched.version.version
+    logged = {
+        each.day
+        for each in log.days(watched.context.case.name, since * DAY_US, window.since_us)
+        if each.version == version and each.route == "model"
+    }
+    return [*sorted(logged), *range(window.first, window.last + 1)]
+
+
+def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:
+    """A day's rows of the version; of more than `ROWS_A_DAY`, so many drawn by chance."""
+    total = _total(log, watched, day)
+    return list(
+        log.rows(
+            watched.context.case.name,
+            since_us=day * DAY_US,
+            until_us=(day + 1) * DAY_US,
+            columns=_COLUMNS,
+            version=watched.version.version,
+            route="model",
+            every=max(1, math.ceil(total / ROWS_A_DAY)),
+        )
+    )
+
+
+def _total(log: PredictionLog, watched: Watched, day: int) -> int:
+    version = watched.version.version
+    days = log.days(watched.context.case.name, day * DAY_US, (day + 1) * DAY_US)
+    return sum(each.rows for each in days if each.version == version and each.route == "model")
+
+
+def _sample(rows: Rows, context: Context) -> Sample:
+    made = sample_of(rows, context.case.task)
+    times = np.array([math.nan if row["latency_ms"] is None else row["latency_ms"] for row in rows])
+    if not rows or np.isnan(times).all():
+        return made
+    return Sample(made.rows, {**made.numbers, LATENCY: times}, made.categories, made.embeddings)
+
+
+def _counted(watched: Watched, log: PredictionLog, day: int, rows: Rows, before: Sequence[Any]) -> KeptDay:
+    sample = _sample(rows, watched.context)
+    counts = drift.count(watched.reference, sample, day, before)
+    return KeptDay(counts, _figures(rows, _total(log, watched, day), estimate_of(watched.context, watched.known, rows)))
+
+
+def _figures(rows: Rows, total: int, accuracy: Estimate | None) -> DayFigures:
+    times = [row["latency_ms"] for row in rows if row["latency_ms"] is not None]
+    p50, p99 = np.percentile(times, [50, 99]) if times else (None, None)
+    priced = [row["usd"] for row in rows if row["usd"] is not None]
+    scale = total / len(rows) if rows else 1.0
+    return DayFigures(
+        rows=total,
+        rows_read=len(rows),
+        unanswered=round(scale * sum(row["answer"] is None for row in rows)),
+        p50_ms=None if p50 is None else float(p50),
+        p99_ms=None if p99 is None else float(p99),
+        usd=scale * sum(priced),
+        unpriced=round(scale * (len(rows) - len(priced))),
+        accuracy=accuracy,
+    )
+
+
+def _report(
+    watched: Watched,
+    window: Window,
+    rows: Rows,
+    kept: Sequence[KeptDay],
+    now: tuple[AccuracyNow, ...],
+    others: int,
+    lost: int,
+) -> MonitorReport:
+    spec, case = watched.spec, watched.context.case
+    seen = drift.look(
+        watched.reference,
+        [each.counts for each in kept],
+        rate=spec.false_alarms,
+        window=(window.first, window.last),
+    )
+    path = dict(zip(seen.days, (float(value) for value in seen.path), strict=True))
+    texts_then = [row.logged["text"] for row in watched.known.rows if row.logged["text"]]
+    few = rows[:: max(1, math.ceil(len(rows) / _SHOWN_ROWS))]
+    scores = [row.score for row in watched.known.rows]
+    measured = any(row.logged["answer"] is not None for row in watched.known.rows)
+    in_window = [each.figures for each in kept if window.first <= each.counts.day <= window.last]
+    return MonitorReport(
+        use_case=case.name,
+        model=watched.version.model,
+        version=watched.version.version,
+        measure=case.spec.metric,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        first_day=window.first,
+        last_day=window.last,
+        source="the prediction log",
+        rows=sum(each.rows for each in in_window),
+        rows_read=len(rows),
+        other_rows=others,
+        not_logged=lost,
+        reference_rows=len(watched.known.rows),
+        then=_mean(scores) if measured else None,
+        now=now,
+        false_alarms=spec.false_alarms,
+        tolerance=spec.tolerance,
+        evidence=None if math.isnan(seen.evidence) else seen.evidence,
+        alarm_day=seen.alarm_day,
+        findings=seen.findings[:_SHOWN_FINDINGS],
+        statistics=len(seen.findings),
+        words=moved_words(texts_then, [row["text"] for row in few if row["text"]]),
+        examples=_examples(watched, few, seen.findings),
+        not_measured=seen.not_measured,
+        days=tuple(
+            WatchedDay(day=each.counts.day, figures=each.figures, evidence=path.get(each.counts.day)) for each in kept
+        ),
+    )
+
+
+def _mean(scores: Sequence[float]) -> Estimate | None:
+    """Mean score of the reference's rows with its interval."""
+    if not scores:
+        return None
+    if set(scores) <= {0.0, 1.0}:
+        return share_of(int(sum(scores)), len(scores))
+    from tailtune.judge.counted import Counted
+    from tailtune.judge.intervals import interval
+
+    return interval(Counted.ratio(np.array(scores), np.ones(len(scores))))
+
+
+def _examples(watched: Watched, rows: Rows, findings: Sequence[Finding]) -> tuple[ShownRow, ...]:
+    """Rows that show the most telling findings, a few of each, no text twice."""
+    sample, shown_rows, texts = _sample(rows, watched.context), [], set[str]()
+    for finding in [each for each in findings if each.evidence > 0.01][:_EXAMPLES]:
+        of_it = 0
+        for place in drift.examples(watched.reference, sample, finding):
+            row = rows[place]
+            if not row["text"] or row["text"] in texts or of_it == 2:
+                continue
+            texts.add(row["text"])
+            of_it += 1
+            shown_rows.append(
+                ShownRow(
+                    text=row["text"],
+                    answer=row["answer"],
+                    confidence=row["confidence"],
+                    shows=f"{finding.measure} {finding.part}".strip(),
+                )
+            )
+    return tuple(shown_rows[:_EXAMPLES])

@@ -1,0 +1,96 @@
+"""A look as Prefect shows it: a task for each use case, its report as artifacts, and events that automations hear."""
+
+from __future__ import annotations
+
+import time
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.errors import TailTuneError
+from tailtune.core.monitored import MonitorReport
+from tailtune.lifecycle.orchestration import flow, show_in_prefect, uncached_task
+from tailtune.operations import silence
+from tailtune.operations.alerts import open_alerts
+from tailtune.operations.nightly import Asked, watch
+from tailtune.report.prefect import publish_look
+from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.services.prediction_log.opening import opened
+
+__all__ = ["check_silence", "flow", "look_at_all"]
+
+LOOKED, DETECTED, CLEARED = "monitor.looked", "drift.detected", "drift.cleared"
+"""Events on the resource `model.<use case>`: a look was taken; it found drift; it found none."""
+
+
+def look_at_all(use_case: str | None, window: str) -> None:
+    """Look at one use case, or at every one whose answers are logged; one that fails holds up no other.
+
+    Raises:
+        TailTuneError: Looks failed; all others were taken.
+    """
+    paths = Paths.find()
+    failed: list[str] = []
+    for name in [use_case] if use_case else _logged(paths):
+        try:
+            look(name, window)
+        except TailTuneError as error:
+            failed.append(f"{name}: {error.message}")
+    if failed:
+        raise TailTuneError("; ".join(failed), "tailtune monitor USE-CASE   (says what is wrong, and what to run)")
+
+
+def _logged(paths: Paths) -> list[str]:
+    """Use cases that servers have answered for."""
+    found = []
+    for name in paths.use_cases():
+        with opened(paths, Settings(), name) as log:
+            if log is not None and log.days(name):
+                found.append(name)
+    return found
+
+
+@uncached_task("who has not been looked at")
+def check_silence(hours: float) -> None:
+    """Tell people of use cases whose monitor is silent.
+
+    Raises:
+        ServiceError: The database does not answer.
+    """
+    paths, settings = Paths.find(), Settings()
+    with open_alerts(paths, settings) as alerts:
+        silence.check_silence(paths, settings, alerts, time.time_ns() // 1000, hours)
+        alerts.deliver()
+
+
+@uncached_task("look at {use_case}")
+def look(use_case: str, window: str) -> None:
+    """Look at a use case's version, publish what was seen, and tell automations."""
+    paths, settings = Paths.find(), Settings()
+    with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
+        looked = watch(paths, settings, use_case, Asked(window, links=_flow_run()), progress)
+    show_in_prefect(lambda: publish_look(looked.report))
+    show_in_prefect(lambda: _tell(looked.report))
+
+
+def _tell(report: MonitorReport) -> None:
+    from prefect.events import emit_event
+
+    resource = {"prefect.resource.id": f"model.{report.use_case}", "prefect.resource.name": report.use_case}
+    best = next((each.accuracy for each in report.now if each.accuracy is not None), None)
+    payload = {
+        "use_case": report.use_case,
+        "version": report.version,
+        "evidence": report.evidence,
+        "accuracy": None if best is None else best.value,
+        "rows": report.rows,
+    }
+    for event in (LOOKED, DETECTED if report.drifted else CLEARED):
+        emit_event(event=event, resource=resource, payload=payload)
+
+
+def _flow_run() -> dict[str, str]:
+    """The address of this flow run in Prefect's UI; none without a server that has one."""
+    from prefect.runtime import flow_run
+
+    address = flow_run.ui_url
+    return {"Prefect flow run": str(address)} if address else {}

@@ -1,0 +1,79 @@
+"""The reference of a registered version: fetched from beside its model, or made now for a version of before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tailtune.core.digests import file_digest
+from tailtune.core.errors import MissingInputError
+from tailtune.core.monitored import Sample
+from tailtune.core.records import Row, Split
+from tailtune.lifecycle import reference
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.reference import ReferenceRow
+from tailtune.operations.sample import sample_of
+from tailtune.services import store
+from tailtune.services.mlflow import registry
+from tailtune.services.mlflow.fetch import fetch
+from tailtune.services.mlflow.lookup import find
+from tailtune.services.mlflow.registry import Version
+
+_HELD_OUT: Final[tuple[Split, ...]] = ("dev", "test")
+
+
+@dataclass(frozen=True)
+class KnownReference:
+    """One per version.
+
+    Attributes:
+        rows: Held-out rows with the version's answers.
+        sample: The same as columns.
+        digest: Of the file they stand in.
+    """
+
+    rows: tuple[ReferenceRow, ...]
+    sample: Sample
+    digest: str
+
+
+def reference_of(context: Context, version: Version) -> KnownReference:
+    """A version's reference.
+
+    Args:
+        context: Of the look.
+        version: The version.
+
+    Raises:
+        MissingInputError: It has none, and this checkout has no curated rows to make one from.
+        ServiceError: The tracking store does not answer, or what it has is not what was noted.
+    """
+    file = context.project.fetched_references / version.model / version.version / reference.FILE
+    if not registry.fetch_reference(context.tracker, version, file):
+        _make(context, version, file)
+    rows = tuple(reference.read(file))
+    return KnownReference(rows, sample_of([row.logged for row in rows], context.case.task), file_digest(file))
+
+
+def _make(context: Context, version: Version, file: Path) -> None:
+    """Make the reference of a version that was registered before there were any, and keep it beside its model."""
+    name = context.case.name
+    try:
+        rows = [row for split in _HELD_OUT for row in _rows(context, split)]
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"{version.uri} has no reference, and this checkout no curated rows to make one from: {error.message}",
+            f"tailtune run {name}   (or move the alias to a version that was registered since)",
+        ) from error
+    context.progress.say(f"{version.uri} has no reference yet: answering {min(len(rows), reference.MOST_ROWS):,} rows")
+    uri = context.tracker.uri
+    stored = find(uri, version.model, version.version)
+    assert stored is not None  # noqa: S101 - it has just been looked up
+    folder = fetch(uri, stored, context.project.fetched_versions)
+    reference.write(file, reference.of_version(context, folder, version.version, rows))
+    registry.keep_reference(context.tracker, version, file)
+
+
+def _rows(context: Context, split: Split) -> list[Row]:
+    return store.read_rows(context.paths.rows(split), split, context.case.name, context.case.task.parse_label)

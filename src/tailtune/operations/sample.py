@@ -1,0 +1,65 @@
+"""Rows as the prediction log has them, turned into the columns that are compared between then and now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tailtune.core.monitored import Floats, Sample
+from tailtune.services.languages import language
+from tailtune.tasks.base import Task
+
+READ = ("text", "answer", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens", "slices")
+"""Columns of the prediction log that a sample is made of."""
+_NUMBERS = {"confidence": "confidence", "novelty": "novelty", "unknown_share": "unknown words", "tokens": "length"}
+_REPLACED = "\ufffd"
+
+
+def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
+    """The columns of rows, of a window or of a reference alike.
+
+    A measure that no row has is not listed: it was not measured, which is not the same as nothing.
+
+    Args:
+        rows: With the columns `READ`, as the prediction log gives them.
+        task: Says what of an answer is compared.
+    """
+    numbers: dict[str, list[float]] = defaultdict(lambda: [np.nan] * len(rows))
+    categories: dict[str, list[str | None]] = defaultdict(lambda: [None] * len(rows))
+    for place, row in enumerate(rows):
+        for column, measure in _NUMBERS.items():
+            if row[column] is not None:
+                numbers[measure][place] = float(row[column])
+        watched = task.watched(row["answer"], row["likeliest"] or ())
+        for measure, category in watched.categories.items():
+            categories[measure][place] = category
+        for measure, number in watched.numbers.items():
+            numbers[measure][place] = number
+        for column, value in (row["slices"] or {}).items():
+            categories[f"slice {column}"][place] = str(value)
+        if row["text"] is not None:
+            categories["language"][place] = language(row["text"])
+            categories["unreadable"][place] = "yes" if is_unreadable(row["text"]) else "no"
+    return Sample(
+        rows=len(rows),
+        numbers={name: np.array(values) for name, values in numbers.items() if not np.isnan(values).all()},
+        categories=dict(categories),
+        embeddings=_embeddings([row["embedding"] for row in rows]),
+    )
+
+
+def is_unreadable(text: str) -> bool:
+    """Whether a text came in damaged: characters that somebody could not decode, or not a single letter."""
+    return _REPLACED in text or not any(character.isalpha() for character in text)
+
+
+def _embeddings(kept: Sequence[bytes | None]) -> Floats | None:
+    """Vectors of the rows that have one; of one model all have the same width."""
+    there = [each for each in kept if each]
+    if not there:
+        return None
+    width = len(there[0])
+    return np.frombuffer(b"".join(each for each in there if len(each) == width), np.float16).reshape(-1, width // 2)

@@ -1,0 +1,153 @@
+"""What a look found, as alerts: one for each cause that people would act on differently."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tailtune.config.monitoring import MonitorSpec
+from tailtune.core.alerts import Alert, Cause, Severity
+from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport
+from tailtune.core.records import Estimate
+from tailtune.operations.windows import DAY_US
+from tailtune.report import monitoring
+from tailtune.report.numbers import share, usd, with_interval
+
+LATENCY, ANSWER = "latency", "answer"
+_MUCH_WORSE = 5
+"""Times the most that is allowed, from which on too many slow or unanswered rows are critical."""
+_OF_ALL_ROWS = ("no labels", "audit")
+"""Ways of estimating the accuracy of all rows; feedback is about rows that somebody picked."""
+
+
+def alerts_of(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> list[Alert]:
+    """The alerts of a look, the gravest first.
+
+    Args:
+        report: The look.
+        spec: What is declared of the monitor.
+        links: What can be opened: name → address.
+    """
+    fallen = _fallen(report, spec)
+    found: list[Alert | None] = [
+        _accuracy(report, fallen, links),
+        _drift(report, fallen is not None, links),
+        _limited(report, "errors", ANSWER, "rows without an answer", links),
+        _limited(report, "latency", LATENCY, "slow answers", links),
+        _cost(report, spec, links),
+    ]
+    return [alert for alert in found if alert is not None]
+
+
+def measured(report: MonitorReport, spec: MonitorSpec) -> frozenset[Cause]:
+    """Causes that the look could see; what it could not see stays as it is known."""
+    causes: set[Cause] = set()
+    if report.rows_read and report.evidence is not None:
+        causes.add("drift")
+    if any(each.by in _OF_ALL_ROWS and each.accuracy is not None for each in report.now):
+        causes.add("accuracy")
+    causes |= {"errors"} if _limit(report, ANSWER) else set()
+    causes |= {"latency"} if _limit(report, LATENCY) else set()
+    causes |= {"cost"} if spec.usd_per_day is not None and report.rows else set()
+    return frozenset(causes)
+
+
+def _limit(report: MonitorReport, measure: str) -> Finding | None:
+    """The finding about a share that must not be exceeded."""
+    return next((each for each in report.findings if each.measure == measure and each.reference.rows == 0), None)
+
+
+def _alert(
+    report: MonitorReport,
+    cause: Cause,
+    severity: Severity,
+    title: str,
+    size: float,
+    links: Mapping[str, str],
+    moved: Sequence[str] = (),
+    next_step: str = "",
+) -> Alert:
+    best = _best(report)
+    return Alert(
+        use_case=report.use_case,
+        version=report.version,
+        cause=cause,
+        severity=severity,
+        at_us=(report.last_day + 1) * DAY_US,
+        title=f"{report.model} v{report.version}: {title}",
+        moved=tuple(moved),
+        accuracy=None if best is None else best.accuracy,
+        accuracy_by="" if best is None else best.note,
+        examples=tuple(row.text for row in report.examples[:2]),
+        links=dict(links),
+        next_step=next_step,
+        size=max(size, 1e-6),
+    )
+
+
+def _best(report: MonitorReport) -> AccuracyNow | None:
+    """The estimate to tell: an audit's before one without labels."""
+    there = [each for each in report.now if each.by in _OF_ALL_ROWS and each.accuracy is not None]
+    return max(there, key=lambda each: each.by == "audit", default=None)
+
+
+def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Alert | None:
+    """Drift, less what limits on time and answers found: these have alerts of their own."""
+    limited = sum(found.evidence for measure in (ANSWER, LATENCY) if (found := _limit(report, measure)))
+    if report.evidence is None or report.evidence - limited < 1:
+        return None
+    told = monitoring.told(report)
+    # Under the root: a share of one night's few rows is soon half as large again by chance, and that is not worse.
+    size = math.sqrt(max((abs(each.difference.value) * 100 for each in told), default=1.0))
+    title = monitoring.headline(report).title
+    step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}   says what it did to accuracy"
+    severity: Severity = "critical" if fallen else "warning"
+    return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, links, monitoring.moved(report), step)
+
+
+def _fallen(report: MonitorReport, spec: MonitorSpec) -> Estimate | None:
+    """The estimate that shows a fall of accuracy by more than what matters; None where there is none."""
+    if report.then is None:
+        return None
+    best = _best(report)
+    now = None if best is None else best.accuracy
+    return now if now is not None and now.high < report.then.value - spec.accuracy_fall else None
+
+
+def _accuracy(report: MonitorReport, now: Estimate | None, links: Mapping[str, str]) -> Alert | None:
+    if now is None or report.then is None:
+        return None
+    title = f"right on {with_interval(now)} of rows, {share(report.then.value)} when it was registered"
+    step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}"
+    size = max(1.0, (report.then.value - now.value) * 100)
+    return _alert(report, "accuracy", "critical", title, size, links, monitoring.moved(report), step)
+
+
+def _limited(report: MonitorReport, cause: Cause, measure: str, what: str, links: Mapping[str, str]) -> Alert | None:
+    found = _limit(report, measure)
+    if found is None or not found.alarm:
+        return None
+    times = found.window.value / found.reference.value
+    severity: Severity = "critical" if times >= _MUCH_WORSE else "warning"
+    title = f"{what}: {share(found.window.value)} of rows, at most {share(found.reference.value)} are all right"
+    moved = [f"{monitoring.what(found)}: {monitoring.then_and_now(found)}."]
+    return _alert(
+        report, cause, severity, title, found.window.value * 100, links, moved, "look at the server's /metrics"
+    )
+
+
+def _cost(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> Alert | None:
+    if spec.usd_per_day is None:
+        return None
+    days = [each for each in report.days if report.first_day <= each.day <= report.last_day]
+    dearest = max(days, key=lambda each: each.figures.usd, default=None)
+    if dearest is None or dearest.figures.usd <= spec.usd_per_day:
+        return None
+    cost = dearest.figures.usd
+    title = f"answers of {monitoring.day(dearest.day)} cost {usd(cost)}, more than {usd(spec.usd_per_day)} a day"
+    return _alert(report, "cost", "warning", title, cost, links, (), "tailtune cost " + report.use_case)
+
+
+def _window(report: MonitorReport) -> str:
+    first, last = monitoring.day(report.first_day), monitoring.day(report.last_day)
+    return first if first == last else f"{first}..{last}"

@@ -1,0 +1,121 @@
+"""Days that the monitor has counted, kept in the database: a later look needs them, and the log forgets its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
+
+from tailtune.core.monitored import DayCounts, DayFigures
+from tailtune.services.database import Database, Room
+
+_META = MetaData()
+_DAY = Table(
+    "monitored_day",
+    _META,
+    Column("use_case", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("sums", Text, nullable=False),
+    Column("figures", Text, nullable=False),
+)
+"""One row per use case, version and day that was counted; counts, sums and figures are JSON."""
+
+
+def _first_tables(connection: Connection) -> None:
+    _META.create_all(connection, tables=[_DAY])
+
+
+_ROOM = Room("the monitor's days", "monitor_version", (_first_tables,))
+
+
+@dataclass(frozen=True)
+class KeptDay:
+    """One per counted day.
+
+    Attributes:
+        counts: What later looks need.
+        figures: What charts show.
+    """
+
+    counts: DayCounts
+    figures: DayFigures
+
+
+class MonitoredDays:
+    """One per process and database.
+
+    Args:
+        url: As for the prediction log.
+
+    Raises:
+        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
+        ServiceError: It does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, _ROOM)
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._database.close()
+
+    def keep(self, use_case: str, version: str, reference: str, days: Iterable[KeptDay]) -> None:
+        """Keep days, all or none; a day that was kept before is replaced.
+
+        Args:
+            use_case: Whose.
+            version: That answered.
+            reference: Digest of the reference they were counted with.
+            days: What was counted.
+        """
+        with self._database.writing() as connection:
+            for each in days:
+                own = (_DAY.c.use_case == use_case) & (_DAY.c.version == version) & (_DAY.c.day == each.counts.day)
+                connection.execute(delete(_DAY).where(own))
+                connection.execute(
+                    insert(_DAY).values(
+                        use_case=use_case,
+                        version=version,
+                        day=each.counts.day,
+                        reference=reference,
+                        rows=each.counts.rows,
+                        counts=json.dumps(each.counts.counts),
+                        sums=json.dumps({key: list(values) for key, values in each.counts.sums.items()}),
+                        figures=each.figures.model_dump_json(),
+                    )
+                )
+
+    def kept(self, use_case: str, version: str, reference: str, since: int) -> list[KeptDay]:
+        """Days from one on that were counted with this reference, oldest first."""
+        query = select(_DAY.c.day, _DAY.c.rows, _DAY.c.counts, _DAY.c.sums, _DAY.c.figures).where(
+            _DAY.c.use_case == use_case,
+            _DAY.c.version == version,
+            _DAY.c.reference == reference,
+            _DAY.c.day >= since,
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(_DAY.c.day)).all()
+        return [
+            KeptDay(
+                DayCounts(
+                    int(day),
+                    int(rows),
+                    {key: (int(hits), int(of)) for key, (hits, of) in json.loads(counts).items()},
+                    json.loads(sums),
+                ),
+                DayFigures.model_validate_json(figures),
+            )
+            for day, rows, counts, sums, figures in found
+        ]
+
+    def last_look(self, use_case: str) -> int | None:
+        """The newest day of a use case that was counted, of any version; None where none was."""
+        with self._database.reading() as connection:
+            last = connection.scalar(select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case))
+        return None if last is None else int(last)

@@ -1,0 +1,168 @@
+"""A look at logged rows: what moved is found and told once; what was not measured is said, never taken for nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doubles.slack import Slack
+from services.mlflow.conftest import THIRD_PARTY
+from serving.batch.probe import saved_probe
+from tasks.classification import contract
+from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
+
+from tailtune.config.settings import Settings
+from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.progress import Silent
+from tailtune.operations.monitor import look_at_file, look_at_log
+from tailtune.operations.nightly import Asked, Looked, watch
+from tailtune.operations.windows import Window, shown
+from tailtune.services.mlflow import registry
+
+pytestmark = THIRD_PARTY
+
+
+@pytest.fixture(scope="module")
+def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved_probe(tmp_path_factory, tiny_encoder)
+
+
+@pytest.fixture
+def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
+    return WatchedCase(tmp_path / "project", tmp_path_factory, probe)
+
+
+def day(number: int) -> Window:
+    return Window(FIRST_DAY + number, FIRST_DAY + number)
+
+
+def look(world: WatchedCase, number: int, slack: Slack | None = None) -> Looked:
+    settings = Settings(tracking_uri=world.settings.tracking_uri, slack_webhook=None if slack is None else slack.url)
+    asked = Asked(window=shown(FIRST_DAY + number))
+    return watch(world.case.paths.project, settings, NAME, asked, Silent())
+
+
+def test_drift_is_found_named_and_told_once(world: WatchedCase, slack: Slack) -> None:
+    for number in range(3):
+        world.usual_day(FIRST_DAY + number)
+    quiet = look(world, 2, slack)
+    assert not quiet.report.drifted and not slack.taken
+    assert [each.day for each in quiet.report.days if each.figures.rows] == [FIRST_DAY, FIRST_DAY + 1, FIRST_DAY + 2]
+    for number in (3, 4):
+        world.usual_day(FIRST_DAY + number, 30)
+        world.log(FIRST_DAY + number, strange_texts(60, 5000 + 100 * number))
+    report = look(world, 3, slack).report
+    assert report.drifted and report.alarm_day == FIRST_DAY + 3
+    assert any(word.word in ("hologram", "antenna", "satellite", "roof") and word.more for word in report.words)
+    assert any("over the roof" in row.text for row in report.examples)
+    assert len(slack.taken) == 1
+    look(world, 4, slack)
+    assert len(slack.taken) == 1, "it is told once"
+
+
+def test_a_look_leaves_a_page_a_run_and_a_run_over_time(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    world.usual_day(FIRST_DAY + 1)
+    looked = look(world, 1)
+    assert "No drift" in looked.page.read_text() and "<script" not in looked.page.read_text()
+    client = world.tracker.client
+    run = client.get_run(looked.run_id or "")
+    assert run.info.run_name == f"monitor: v{world.version} {shown(FIRST_DAY + 1)}"
+    assert run.data.metrics["rows"] == 60 and run.data.metrics["cost_wall_s"] > 0
+    (axis,) = client.search_runs([world.tracker.experiment_id], "tags.`tailtune.monitored_version` != ''")
+    assert [point.step for point in client.get_metric_history(axis.info.run_id, "rows")] == [FIRST_DAY, FIRST_DAY + 1]
+    look(world, 1)
+    assert [point.step for point in client.get_metric_history(axis.info.run_id, "rows")] == [FIRST_DAY, FIRST_DAY + 1]
+
+
+def test_the_same_day_again_replaces_itself(world: WatchedCase) -> None:
+    for number in range(2):
+        world.usual_day(FIRST_DAY + number)
+    first, second = (look_at_log(world.context, "champion", day(1)) for _ in range(2))
+    assert (first.evidence, first.findings) == (second.evidence, second.findings)
+    assert first.rows == second.rows == 60
+
+
+def test_days_that_nobody_looked_at_are_counted_later(world: WatchedCase) -> None:
+    for number in range(4):
+        world.usual_day(FIRST_DAY + number)
+    look_at_log(world.context, "champion", day(0))
+    late = look_at_log(world.context, "champion", day(3))
+    assert [each.figures.rows for each in late.days] == [60, 60, 60, 60]
+    assert late.rows == 60, "the window itself is the one that was asked for"
+
+
+def test_the_reference_of_a_version_of_before_is_made_and_kept(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    assert registry.REFERENCE not in registry.get(world.tracker, NAME, "champion").tags
+    report = look_at_log(world.context, "champion", day(0))
+    assert report.reference_rows == 360 and report.then is not None and report.then.value > 0.5
+    assert registry.REFERENCE in registry.get(world.tracker, NAME, "champion").tags
+
+
+def test_without_a_reference_and_rows_to_make_one_from_it_says_so(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    world.case.paths.rows("dev").unlink()
+    with pytest.raises(MissingInputError, match="has no reference, and this checkout no curated rows"):
+        look_at_log(world.context, "champion", day(0))
+
+
+def test_a_window_without_rows_is_no_good_news(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    report = look_at_log(world.context, "champion", day(5))
+    assert report.rows == 0 and not report.drifted
+    assert "the window has no rows" in report.not_measured
+    assert not look(world, 5).report.alerts
+
+
+def test_a_window_of_one_class_is_measured(world: WatchedCase) -> None:
+    world.log(FIRST_DAY, texts_of("billing", 90, 5000))
+    report = look_at_log(world.context, "champion", day(0))
+    moved = next(each for each in report.findings if (each.measure, each.part) == ("answer", "billing"))
+    assert moved.more and moved.window.value > 0.7 and report.drifted
+
+
+def test_hashed_texts_leave_words_language_and_meanings_unmeasured(world: WatchedCase) -> None:
+    texts = [text for label in contract.WORDS for text in texts_of(label, 20, 4900)]
+    world.log(FIRST_DAY, texts, keep_text=False)
+    report = look_at_log(world.context, "champion", day(0))
+    assert not report.words and not report.examples
+    assert {"language: no row of the window has it", "embedding: no row of the window has it"} <= set(
+        report.not_measured
+    )
+
+
+def test_slow_answers_are_trouble_of_their_own(world: WatchedCase) -> None:
+    texts = [text for label in contract.WORDS for text in texts_of(label, 20, 4900)]
+    for number in range(2):
+        world.log(FIRST_DAY + number, texts, latency_ms=10_000.0)
+    (alert,) = look(world, 1).report.alerts
+    assert (alert.cause, alert.severity) == ("latency", "critical")
+    assert "slow answers" in alert.title
+
+
+def test_feedback_is_shown_as_what_it_is(world: WatchedCase) -> None:
+    from tailtune.services.prediction_log import LoggedFeedback, Spool
+
+    texts = texts_of("billing", 10)
+    ids, right = world.log(FIRST_DAY, texts), world.answer(texts[0])
+    spool = Spool(world.settings.spool_folder(world.case.paths.project) / NAME)
+    for name, label in ((ids[0], right), (ids[1], "billing"), (ids[1], "what nobody answers")):
+        spool.append_feedback(LoggedFeedback((FIRST_DAY + 1) * 86_400_000_000, NAME, label, "Ann", name))
+    spool.close()
+    (sent,) = (each for each in look_at_log(world.context, "champion", day(0)).now if each.by == "feedback")
+    assert sent.accuracy is not None and (sent.accuracy.value, sent.accuracy.rows) == (0.5, 2)
+
+
+def test_a_file_is_a_window_of_its_own(world: WatchedCase) -> None:
+    report = look_at_file(world.context, "champion", strange_texts(80, 6000), "mail.csv")
+    assert report.source == "mail.csv" and report.rows == 80 and report.drifted
+    world.usual_day(FIRST_DAY)
+    assert not look_at_log(world.context, "champion", day(0)).drifted, "a file is no evidence about the log"
+
+
+def test_what_was_never_logged_and_what_is_not_there_is_said(world: WatchedCase) -> None:
+    with pytest.raises(UsageError, match="nothing is logged yet"):
+        look_at_log(world.context, "champion", day(0))
+    with pytest.raises(UsageError, match="no such version"):
+        look_at_log(world.context, "v9", day(0))
