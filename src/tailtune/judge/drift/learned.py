@@ -2,11 +2,11 @@
 
 A change that is spread over everything, such as a few unseen intents among 77, moves no single share by much. What
 tells the window's rows from the reference's best does: a direction of the embedding, a set of categories that became
-more frequent. It is learnt from earlier days and a third of the reference, and then tested on *later* days and the rest
-of it, which it knows nothing of: so the evidence stays valid, as with a classifier that is tested on rows it did not see
-(Lopez-Paz and Oquab 2017; by betting, Podkopaev and Ramdas 2023). One is learnt every night from the last week and
-tested for a week, and one every week from the last four and tested for as long: the first is quick, the second sees
-what is small.
+more frequent. It is learnt from earlier days and a third of the reference, and then tested on *later* days and the
+rest of it, which it knows nothing of: so the evidence stays valid, as with a classifier that is tested on rows it did
+not see (Lopez-Paz and Oquab 2017; by betting, Podkopaev and Ramdas 2023). One is learnt every night from the last week
+and tested for a week, and one every week from the last four and tested for as long: the first is quick, the second
+sees what is small.
 """
 
 from __future__ import annotations
