@@ -120,8 +120,7 @@ class Served:
     def workers(self) -> list[int]:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-        return [pid for pid, word in words.items() if b"tailtune.serving.worker" in word]
+        return [int(pid) for pid in children if b"tailtune.serving.worker" in words_of(pid)]
 
     def counts(self) -> dict[str, float]:
         """Metric → sum over its labels."""
@@ -145,6 +144,14 @@ class Served:
             return list(log.rows(NAME))
         finally:
             log.close()
+
+
+def words_of(pid: str) -> bytes:
+    """The command of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager

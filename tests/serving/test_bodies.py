@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tailtune.core.errors import RefusedError
-from tailtune.serving.bodies import FeedbackBody, PredictBody, invocation_texts, refused
+from tailtune.serving.bodies import FeedbackBody, InvocationsBody, PredictBody, invocation_texts, refused
 
 JSON = "application/json"
 VALUES = st.recursive(
@@ -100,3 +101,32 @@ def test_feedback_names_a_request_or_a_text(value: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
         FeedbackBody.model_validate({"label": "billing", "who": "ada", **value})
     assert refused(raised.value).status == 422
+
+
+BODIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    *((PredictBody, {"text": text, "rows": rows}) for text in (None, "", "a") for rows in (None, [{"text": "a"}])),
+    *((PredictBody, body) for body in ({}, {"text": "a"}, {"rows": [{"text": "a"}]}, {"rows": []}, {"text": 3})),
+    *(
+        (FeedbackBody, {"label": "a", "who": "b", "request_id": request, "text": text})
+        for request in (None, "r", "")
+        for text in (None, "")
+    ),
+    (FeedbackBody, {"label": {"a": 1}, "who": "b", "text": "c"}),
+    (FeedbackBody, {"label": "a", "text": "c"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES)
+def test_the_documented_schema_takes_what_the_server_takes(kind: type[BaseModel], body: dict[str, Any]) -> None:
+    documented = jsonschema.Draft202012Validator(kind.model_json_schema()).is_valid(body)
+    try:
+        kind.model_validate(body)
+    except ValidationError:
+        assert not documented
+    else:
+        assert documented
+
+
+@pytest.mark.parametrize(("body", "valid"), [({}, False), ({"inputs": None}, False), ({"inputs": ["a"]}, True)])
+def test_the_documented_schema_asks_for_one_of_mlflows_forms(body: dict[str, Any], valid: bool) -> None:
+    assert jsonschema.Draft202012Validator(InvocationsBody.model_json_schema()).is_valid(body) is valid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,30 @@ def test_files_that_are_gone_are_fetched_again(made: FakeRegistry) -> None:
     following.look()
     assert folder.is_dir()
     assert named["champion"] == Named("1", str(folder))
+
+
+class Ending:
+    """Ends the following after so many pauses; before one of them, somebody writes into the store."""
+
+    def __init__(self, pauses: int, write: dict[int, Callable[[], object]]) -> None:
+        self.left, self.write, self.pauses = pauses, write, 0
+
+    def is_set(self) -> bool:
+        return self.pauses >= self.left
+
+    def wait(self, timeout: float) -> bool:
+        self.write.get(self.pauses, lambda: None)()
+        self.pauses += 1
+        return self.is_set()
+
+
+def test_a_store_in_a_file_is_looked_at_as_soon_as_it_has_changed(
+    made: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    store = made.folder / "mlflow.db"
+    ending: Any = Ending(45, {3: lambda: store.write_text("an alias"), 4: store.unlink})
+    following = made.follower()
+    monkeypatch.setattr(following, "look", lambda: looks.append(ending.pauses))
+    following.follow(ending)
+    assert looks == [0, 4, 5, 25], "at once when it is written to or goes, else every two seconds"

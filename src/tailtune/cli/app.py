@@ -293,13 +293,13 @@ def monitor(
 ) -> None:
     """Look at what a version answered: what moved, what that did to accuracy, and what cannot be seen."""
     from tailtune.cli.monitor import print_look, texts_of
-    from tailtune.operations.nightly import Asked
+    from tailtune.operations.nightly import LookOptions
     from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     case = load_use_case(paths, use_case)
     texts = None if source is None else tuple(texts_of(source, text_column or case.spec.data.text))
-    report = print_look(paths, use_case, Asked(window, version, texts, "" if source is None else str(source)))
+    report = print_look(paths, use_case, LookOptions(window, version, texts, "" if source is None else str(source)))
     if expect_none and report.drifted:
         raise typer.Exit(3)
 

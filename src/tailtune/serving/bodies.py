@@ -12,6 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tailtune.core.errors import RefusedError
 
 
+def _either(first: str, second: str) -> dict[str, Any]:
+    """JSON Schema of a body with one of two fields; the other may be null."""
+    return {
+        "oneOf": [
+            {"required": [given], "properties": {given: {"not": {"type": "null"}}, other: {"type": "null"}}}
+            for given, other in ((first, second), (second, first))
+        ]
+    }
+
+
 class AskedRow(BaseModel):
     """One per text."""
 
@@ -24,7 +34,7 @@ class AskedRow(BaseModel):
 class PredictBody(BaseModel):
     """One text, or many."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_either("text", "rows"))
 
     text: str | None = Field(None, description="A text; or give `rows`.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Of that text.")
@@ -63,7 +73,7 @@ class PredictAnswer(BaseModel):
 class FeedbackBody(BaseModel):
     """The right answer to a text that was asked about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_either("request_id", "text"))
 
     request_id: str | None = Field(
         None, min_length=1, max_length=100, description="`x-request-id` of the answer, or a completion's id; or `text`."
@@ -89,7 +99,15 @@ class FeedbackAnswer(BaseModel):
 class InvocationsBody(BaseModel):
     """What `mlflow models serve` takes: one of these."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+                for name in ("dataframe_split", "dataframe_records", "inputs", "instances")
+            ]
+        },
+    )
 
     dataframe_split: dict[str, Any] | None = Field(None, description='`{"columns": ["text"], "data": [["…"]]}`')
     dataframe_records: list[dict[str, Any]] | None = Field(None, description='`[{"text": "…"}]`')

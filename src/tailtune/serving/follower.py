@@ -17,7 +17,7 @@ from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.lookup import StoredVersion, find
 from tailtune.serving.current import Named, Role, read_current, write_current
 
-LOOK_S = 2.0
+LOOK_S, _GLANCE_S = 2.0, 0.1
 _AGAIN_S, _MOST_AGAIN_S = 4.0, 60.0
 log = logging.getLogger("tailtune.serving")
 
@@ -74,13 +74,27 @@ class Follower:
         current.unlink(missing_ok=True)  # nobody answers with it before the registry was asked
 
     def follow(self, ended: Event) -> None:
-        """Look now and then until it is time to end."""
+        """Look now and then until it is time to end, and at once when a store in a file has changed."""
         while not ended.is_set():
+            before = self._file_state()
             try:
                 self.look()
             except Exception:  # a full disk, for one: what answers goes on answering
                 log.exception("following the registry failed; it is tried again")
-            ended.wait(LOOK_S)
+            for _ in range(round(LOOK_S / _GLANCE_S)):
+                if ended.wait(_GLANCE_S) or self._file_state() != before:
+                    break
+
+    def _file_state(self) -> tuple[int, int] | None:
+        """When a store in a file was last written; None where it is elsewhere, or has gone."""
+        uri = self._registry.uri
+        if not uri.startswith(SQLITE):
+            return None
+        try:
+            status = Path(uri.removeprefix(SQLITE)).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
 
     def look(self) -> None:
         """Look once."""
