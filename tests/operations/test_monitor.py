@@ -60,6 +60,18 @@ def test_drift_is_found_named_and_told_once(world: WatchedCase, slack: Slack) ->
     assert len(slack.taken) == 1, "it is told once"
 
 
+def test_what_has_been_back_for_a_week_is_over_and_may_come_again(world: WatchedCase, slack: Slack) -> None:
+    world.log(FIRST_DAY, strange_texts(90, 1))
+    assert look(world, 0, slack).report.drifted
+    for number in range(1, 8):
+        world.usual_day(FIRST_DAY + number, 150)
+    assert not look(world, 7, slack).report.drifted
+    world.log(FIRST_DAY + 8, strange_texts(90, 2))
+    assert look(world, 8, slack).report.drifted
+    heads = [message["text"].partition(":")[0].partition(" ")[2] for message in slack.taken]
+    assert heads == ["Warning", "Over", "Back, warning"]
+
+
 def test_a_look_leaves_a_page_a_run_and_a_run_over_time(world: WatchedCase) -> None:
     world.usual_day(FIRST_DAY)
     world.usual_day(FIRST_DAY + 1)
