@@ -119,6 +119,8 @@ def what(finding: Finding) -> str:
         if part in ("none", "no answer"):
             return "Rows without an answer"
         return f"Answers {part}" if part else "Answers that have become frequent"
+    if measure.endswith(" filled") and part in ("yes", "no"):
+        return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == "latency":
         return f"Answers slower than {part.removeprefix('above ')} ms"
     named = {"novelty": "Distance from all that was learnt", "unknown words": "Share of words that the model lacks"}
