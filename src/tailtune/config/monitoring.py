@@ -37,11 +37,11 @@ class MonitorSpec(StrictSpec):
         0.05, gt=0, le=0.5, description="Share of months with nightly looks that may alarm although nothing has moved."
     )
     tolerance: float = Field(
-        0.02,
+        0.01,
         ge=0,
         le=0.5,
-        description="By how much a share of rows may move without mattering (0.02 is two points), however many rows "
-        "show it.",
+        description="By how much a share of one half may move without mattering (0.01 is one point), however many rows "
+        "show it. Smaller shares may move less: one of 5 % by 0.4 points, one of 1 % by 0.2.",
     )
     accuracy_fall: float = Field(
         0.02, gt=0, le=0.5, description="Fall of accuracy that matters (0.02 is two points), estimated or audited."

@@ -1,6 +1,6 @@
 """Drift between the rows that a version was measured on and those that it answers, looked at every day. Pure.
 
-    reference = Reference.of(sample, tolerance=0.02)          # once per version; made again, it is the same
+    reference = Reference.of(sample, tolerance=0.01)          # once per version; made again, it is the same
     today = count(reference, sample_today, day, earlier)      # once per day: all that later looks need of its rows
     seen = look(reference, [*earlier, today], rate=0.05)      # any number of times
     rows = examples(reference, sample_today, seen.findings[0])  # rows that show a finding

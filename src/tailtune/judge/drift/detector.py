@@ -13,10 +13,12 @@ not known. So R is followed for a grid of p, from the share of the reference upw
 the reference itself has against that p, and the least of these counts: it is below the one at the true p, which is
 valid. That evidence is the density of a wider beta distribution over that of the beta distribution which p has given
 the reference; `_FLAT` says how much wider, `_CARE` makes its expected value 1 at most for small counts (by
-computation).
+computation). The grid ends at the exact upper limit of p (Clopper and Pearson 1934) at a level of its own: a share
+`REFERENCE_RISK` of the rate, dealt out by weight, is spent on p lying beyond, and the rest on R. So a reference is
+doubted up to there and no further, however many rows the window has.
 
-All shifts are on the scale of asin √p, where a share's spread is 1 / (2 √rows) whatever p is: a tolerance of 0.02 lets
-a share of 50 % move to 52 %, one of 5 % to 5.9 %, one of 1 % to 1.4 %, one of 0 to 0.04 %.
+All shifts are on the scale of asin √p, where a share's spread is 1 / (2 √rows) whatever p is: a tolerance of 0.01 lets
+a share of 50 % move to 51 %, one of 5 % to 5.4 %, one of 1 % to 1.2 %, one of 0 to 0.01 %.
 
 Source: Shin, Ramdas and Rinaldo (2022), "E-detectors: a nonparametric framework for sequential change detection";
 Waudby-Smith and Ramdas (2024); Wasserman, Ramdas and Balakrishnan (2020) for evidence that must stand for every null.
@@ -32,8 +34,9 @@ from numpy.typing import NDArray
 F = NDArray[np.float64]
 SHIFTS = (0.008, 0.02, 0.05, 0.12, 0.3)
 """Beyond the null, on the scale of asin √p."""
-GRID = np.linspace(0.0, 7.0, 15)
-"""Standard errors by which the share of the reference may have been too small: to one in 10¹²."""
+GRID = np.linspace(0.0, 1.0, 15)
+"""From the share of the reference to the largest that it may be a sample of, on the same scale."""
+REFERENCE_RISK = 0.2
 _FLAT, _CARE = 8.0, 1.1
 _CHUNK = 512
 _MOST = 1e300
@@ -51,7 +54,27 @@ def threshold(rate: float) -> float:
     """
     if not 0 < rate <= 1:
         raise ValueError(f"rate of false alarms is {rate}; expected above 0 and at most 1")
-    return NIGHTS / rate
+    return NIGHTS / (rate * (1 - REFERENCE_RISK))
+
+
+@dataclass(frozen=True)
+class Nulls:
+    """One per set of statistics: what their shares were, (s,) each.
+
+    Attributes:
+        hits: Rows of the reference that count.
+        rows: Rows of the reference.
+        limits: The largest share that is all right, NaN where the reference and the tolerance say it.
+        risk: Probability that the reference's true share may lie beyond what is considered.
+    """
+
+    hits: F
+    rows: F
+    limits: F
+    risk: F
+
+    def __getitem__(self, chunk: slice) -> Nulls:
+        return Nulls(self.hits[chunk], self.rows[chunk], self.limits[chunk], self.risk[chunk])
 
 
 @dataclass(frozen=True)
@@ -67,13 +90,11 @@ class Detected:
     onset: NDArray[np.int64]
 
 
-def detect(reference_hits: F, reference_rows: F, limits: F, hits: F, rows: F, tolerance: float) -> Detected:
+def detect(nulls: Nulls, hits: F, rows: F, tolerance: float) -> Detected:
     """Evidence that shares rose. For shares that fell, hand in the rows that do not count.
 
     Args:
-        reference_hits: (s,).
-        reference_rows: (s,).
-        limits: The largest share that is all right, NaN where the reference and the tolerance say it, (s,).
+        nulls: Of s statistics.
         hits: Of each day, (days, s).
         rows: Of each day; 0 where it was not measured, (days, s).
         tolerance: How far a share of one half may move.
@@ -81,26 +102,28 @@ def detect(reference_hits: F, reference_rows: F, limits: F, hits: F, rows: F, to
     capital, onset = np.zeros(hits.shape), np.full(hits.shape[1], -1, dtype=np.int64)
     for start in range(0, hits.shape[1], _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        nulls, against = _nulls(reference_hits[chunk], reference_rows[chunk], limits[chunk], tolerance)
-        capital[:, chunk], onset[chunk] = _run(nulls, against, hits[:, chunk], rows[:, chunk])
+        bound, against = _grid(nulls[chunk], tolerance)
+        capital[:, chunk], onset[chunk] = _run(bound, against, hits[:, chunk], rows[:, chunk])
     return Detected(capital, onset)
 
 
-def _nulls(hits: F, rows: F, limits: F, tolerance: float) -> tuple[F, F]:
+def _grid(nulls: Nulls, tolerance: float) -> tuple[F, F]:
     """Largest share of the window for each share that the reference may really have, and evidence against that one."""
-    from scipy.special import betaln
+    from scipy.special import betaincinv, betaln
 
-    fixed = np.isfinite(limits)
-    count, size = np.where(fixed, 0.0, hits), np.where(fixed, 1.0, rows)
+    fixed = np.isfinite(nulls.limits)
+    count, size = np.where(fixed, 0.0, nulls.hits), np.where(fixed, 1.0, nulls.rows)
     middle = np.arcsin(np.sqrt((count + 0.5) / (size + 1)))
-    angle = np.minimum(middle + GRID[:, None] / (2 * np.sqrt(size)), np.pi / 2 - 1e-6)
+    most = np.where(count < size, betaincinv(count + 1, np.maximum(size - count, 0.5), 1 - nulls.risk), 1.0)
+    top = np.maximum(np.arcsin(np.sqrt(most)), middle)
+    angle = np.minimum(middle + GRID[:, None] * (top - middle), np.pi / 2 - 1e-6)
     share = np.sin(angle) ** 2
     first, second = count + 0.5, size - count + 0.5
     wide_first, wide_second = 0.5 + count / _FLAT, 0.5 + (size - count) / _FLAT
     against = (wide_first - first) * np.log(share) + (wide_second - second) * np.log(np.cos(angle) ** 2)
     against += betaln(first, second) - betaln(wide_first, wide_second) - np.log(_CARE)
     bound = np.minimum(angle + tolerance, np.pi / 2 - 1e-6)
-    bound = np.where(fixed, np.arcsin(np.sqrt(np.where(fixed, limits, 0.5))), bound)
+    bound = np.where(fixed, np.arcsin(np.sqrt(np.where(fixed, nulls.limits, 0.5))), bound)
     return bound, np.exp(np.where(fixed, 0.0, against))
 
 

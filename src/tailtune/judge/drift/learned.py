@@ -2,11 +2,11 @@
 
 A change that is spread over everything, such as a few unseen intents among 77, moves no single share by much. What
 tells the window's rows from the reference's best does: a direction of the embedding, a set of categories that became
-more frequent. It is learnt from earlier days and half of the reference, and then tested on *later* days and the other
-half, which it knows nothing of: so the evidence stays valid, as with a classifier that is tested on rows it did not see
-(Lopez-Paz and Oquab 2017; by betting, Podkopaev and Ramdas 2023). One is learnt every night from the last week and
-tested for a week, and one every week from the last four and tested for as long: the first is quick, the second sees
-what is small.
+more frequent. It is learnt from earlier days and a third of the reference, and then tested on *later* days and the
+rest of it, which it knows nothing of: so the evidence stays valid, as with a classifier that is tested on rows it did
+not see (Lopez-Paz and Oquab 2017; by betting, Podkopaev and Ramdas 2023). One is learnt every night from the last week
+and tested for a week, and one every week from the last four and tested for as long: the first is quick, the second
+sees what is small.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailtune.core.monitored import DayCounts, Floats
+from tailtune.judge.drift.detector import NIGHTS
 from tailtune.judge.drift.reference import Categories, key_of, other_key
 from tailtune.judge.drift.space import EMBEDDING, LEVELS, Space
 
@@ -60,7 +61,7 @@ class Learnt:
 
     Attributes:
         key: Of its counts.
-        reference: Rows of the other half that count, and all that were measured.
+        reference: Rows of the reference that count, and all that were measured, of those not learnt from.
     """
 
     key: str
@@ -98,12 +99,21 @@ def is_learned(key: str) -> bool:
 
 def learned_weight(key: str) -> float:
     """Share of a measure's learned weight that one learned statistic has; over those of a day it is at most 1."""
-    span = key.split("\tlearned ", 1)[1].split(" ")[0]
     bounds = len(LEVELS) if key.startswith(f"{EMBEDDING}\t") else len(_SURE)
-    if span == _TONIGHT:
-        return 1 / bounds
-    schedule = next(each for each in SCHEDULES if each.span == int(span))
-    return 1 / (len(SCHEDULES) * schedule.alive * bounds)
+    schedule = _schedule(key)
+    return 1 / bounds if schedule is None else 1 / (len(SCHEDULES) * schedule.alive * bounds)
+
+
+def renewal(key: str) -> float:
+    """How many of a learned statistic's kind are tested on one day, as a share of those that are within 30 nights."""
+    schedule = _schedule(key)
+    return 1.0 if schedule is None else schedule.life / (schedule.life + NIGHTS)
+
+
+def _schedule(key: str) -> Schedule | None:
+    """By which a learned statistic was made; None on the first night."""
+    span = key.split("\tlearned ", 1)[1].split(" ")[0]
+    return None if span == _TONIGHT else next(each for each in SCHEDULES if each.span == int(span))
 
 
 def _key(measure: str, span: object, birth: int, which: int) -> str:

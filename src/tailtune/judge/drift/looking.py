@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.monitored import DayCounts, Finding, Floats
+from tailtune.core.monitored import DayCounts, Finding
 from tailtune.core.records import Estimate
-from tailtune.judge.drift.detector import detect, threshold
-from tailtune.judge.drift.learned import is_learned, learned_weight
+from tailtune.judge.drift.detector import REFERENCE_RISK, Nulls, detect, threshold
+from tailtune.judge.drift.learned import is_learned, learned_weight, renewal
 from tailtune.judge.drift.reference import Reference, Statistic
 from tailtune.judge.shares import LEVEL
 
@@ -25,21 +25,21 @@ class Look:
 
     Attributes:
         days: Days that the evidence is of, ascending.
-        path: Evidence of everything together after each of these days, as a share of what makes an alarm, (days,).
+        path: Evidence of everything together after each of these days, as a share of what makes an alarm.
         findings: One per statistic that was measured in the window, the most telling first; those with an empty part
             are about a measure as a whole.
         not_measured: Sentences about what was not compared.
     """
 
     days: tuple[int, ...]
-    path: Floats
+    path: tuple[float, ...]
     findings: tuple[Finding, ...]
     not_measured: tuple[str, ...]
 
     @property
     def evidence(self) -> float:
         """Of everything together after the last day; 1 and more is an alarm; NaN where nothing was measured."""
-        return float(self.path[-1]) if self.findings and len(self.path) else math.nan
+        return self.path[-1] if self.findings and self.path else math.nan
 
     @property
     def alarm(self) -> bool:
@@ -49,8 +49,7 @@ class Look:
     @property
     def alarm_day(self) -> int | None:
         """The first day after which it was an alarm; None where it never was."""
-        above = np.flatnonzero(self.path >= 1)
-        return self.days[int(above[0])] if above.size else None
+        return next((day for day, evidence in zip(self.days, self.path, strict=True) if evidence >= 1), None)
 
 
 @dataclass(frozen=True)
@@ -92,22 +91,23 @@ def look(
     table = _table(reference, used)
     hits = np.concatenate([table.hits, table.rows - table.hits], axis=1)
     rows = np.concatenate([table.rows, table.rows], axis=1)
-    then_hits = np.array([each.hits for each in table.statistics], dtype=np.float64)
-    then_rows = np.array([each.rows for each in table.statistics], dtype=np.float64)
-    fixed = np.array([each.limit for each in table.statistics], dtype=np.float64)
-    seen = detect(
-        np.concatenate([then_hits, then_rows - then_hits]) if len(fixed) else then_hits,
-        np.concatenate([then_rows, then_rows]),
-        np.concatenate([fixed, fixed]),
-        hits,
-        rows,
-        reference.tolerance,
-    )
-    weighted = seen.capital * np.concatenate([table.up, table.down], axis=1) / limit
-    path = weighted.sum(axis=1)
+    weights = np.concatenate([table.up, table.down], axis=1)
+    seen = detect(_nulls(table, weights, rate), hits, rows, reference.tolerance)
+    weighted = seen.capital * weights / limit
+    path = tuple(weighted.sum(axis=1).tolist())
     shown = used if window is None else [each for each in ordered if window[0] <= each.day <= window[1]]
     findings = _findings(reference, table, shown, weighted, seen.onset, tuple(each.day for each in used))
     return Look(tuple(each.day for each in used), path, findings[:most], _not_measured(reference, shown))
+
+
+def _nulls(table: _Table, weights: F, rate: float) -> Nulls:
+    """What the reference says of more rows, then of fewer."""
+    hits = np.array([each.hits for each in table.statistics], dtype=np.float64)
+    rows = np.array([each.rows for each in table.statistics], dtype=np.float64)
+    limits = np.array([each.limit for each in table.statistics], dtype=np.float64)
+    share = np.array([renewal(each.key) if is_learned(each.key) else 1.0 for each in table.statistics])
+    risk = REFERENCE_RISK * rate * np.max(weights, axis=0, initial=1e-12) * np.tile(share, 2)
+    return Nulls(np.concatenate([hits, rows - hits]), np.tile(rows, 2), np.tile(limits, 2), risk)
 
 
 def _table(reference: Reference, days: Sequence[DayCounts]) -> _Table:
@@ -127,9 +127,15 @@ def _table(reference: Reference, days: Sequence[DayCounts]) -> _Table:
 
 def _learned(reference: Reference, days: Sequence[DayCounts]) -> list[Statistic]:
     references = {key: each.sums[key] for each in days for key in each.counts if is_learned(key)}
-    weight = reference.learned_weight
     return [
-        Statistic(key, key.split("\t", 1)[0], "", int(hits), float(rows), weight * learned_weight(key))
+        Statistic(
+            key,
+            key.split("\t", 1)[0],
+            "",
+            int(hits),
+            float(rows),
+            reference.learned_weight(key.split("\t", 1)[0]) * learned_weight(key),
+        )
         for key, (hits, rows) in sorted(references.items())
     ]
 
@@ -156,27 +162,18 @@ def _findings(
     """One per fixed statistic that has rows in the window, and one per measure for all that was learnt."""
     count = len(table.statistics)
     last = weighted[-1] if len(weighted) else np.zeros(2 * count)
-    sums = [
-        [sum(each.counts.get(statistic.key, (0, 0))[place] for each in shown) for statistic in table.statistics]
-        for place in (0, 1)
-    ]
-    hits, rows = (np.array(each, dtype=np.float64) for each in sums)
-    figures = _figures(table.statistics, hits, rows, reference.tolerance)
-    up, down = last[:count], last[count:]
-    order = sorted(range(count), key=lambda at: (-max(up[at], down[at]), figures.p[at], at))
-    learned_evidence: dict[str, float] = {}
+    up, down = np.split(np.where(onset >= 0, last, 0.0), 2)
+    figures = _figures(table.statistics, *_counts(table.statistics, shown), reference.tolerance)
+    order = sorted(range(count), key=lambda at: (-max(up[at], down[at]), figures.p[at], -figures.errors[at], at))
+    findings: list[Finding] = []
+    whole: dict[str, float] = {}  # measure as a whole → evidence of all that was learnt of it
+    for at, statistic in enumerate(table.statistics):
+        if is_learned(statistic.key):
+            whole[statistic.measure] = whole.get(statistic.measure, 0.0) + float(up[at])
     for at in order:
-        if is_learned(table.statistics[at].key):
-            measure = table.statistics[at].measure
-            learned_evidence[measure] = learned_evidence.get(measure, 0.0) + float(up[at])
-    findings, named = [], set()
-    for at in order:
-        statistic = table.statistics[at]
-        learned = is_learned(statistic.key)
-        if not rows[at] or (learned and statistic.measure in named):
+        statistic, learned = table.statistics[at], is_learned(table.statistics[at].key)
+        if not figures.rows[at] or (learned and statistic.measure not in whole):
             continue
-        if learned:
-            named.add(statistic.measure)
         more = learned or up[at] > down[at] or (up[at] == down[at] and figures.difference[at, 0] >= 0)
         begun = int(onset[at if more else at + count])
         findings.append(
@@ -185,24 +182,33 @@ def _findings(
                 part=statistic.part,
                 more=bool(more),
                 reference=_estimate(figures.then[at], statistic.rows),
-                window=_estimate(figures.now[at], rows[at]),
-                difference=_estimate(figures.difference[at], rows[at]),
+                window=_estimate(figures.now[at], figures.rows[at]),
+                difference=_estimate(figures.difference[at], figures.rows[at]),
                 p=float(figures.p[at]),
-                evidence=learned_evidence[statistic.measure] if learned else float(max(up[at], down[at])),
+                evidence=whole.pop(statistic.measure) if learned else float(max(up[at], down[at])),
                 since=days[begun] if begun >= 0 else None,
             )
         )
-    return tuple(sorted(findings, key=lambda each: (-each.evidence, each.p)))
+    return tuple(sorted(findings, key=lambda each: -each.evidence))
+
+
+def _counts(statistics: Sequence[Statistic], days: Sequence[DayCounts]) -> tuple[F, F]:
+    """Rows that count, and rows that were measured, over all days."""
+    pairs = [[each.counts.get(statistic.key, (0, 0)) for each in days] for statistic in statistics]
+    sums = np.array(pairs, dtype=np.float64).reshape(len(statistics), len(days), 2).sum(axis=1)
+    return sums[:, 0], sums[:, 1]
 
 
 @dataclass(frozen=True)
 class _Figures:
-    """Of each statistic: value, low and high end, (s, 3); p, (s,)."""
+    """Of each statistic: value, low and high end, (s, 3); rows of the window, p and standard errors moved, (s,)."""
 
+    rows: F
     then: F
     now: F
     difference: F
     p: F
+    errors: F
 
 
 def _figures(statistics: Sequence[Statistic], hits: F, rows: F, tolerance: float) -> _Figures:
@@ -223,15 +229,14 @@ def _figures(statistics: Sequence[Statistic], hits: F, rows: F, tolerance: float
     (low, high), (then_low, then_high) = _wilson(hits, rows), _wilson(then_hits, then_rows)
     then_low, then_high = np.where(fixed, limits, then_low), np.where(fixed, limits, then_high)
     gap = now[:, 0] - then[:, 0]
-    ends = (
-        gap - np.hypot(now[:, 0] - low, then_high - then[:, 0]),
-        gap + np.hypot(high - now[:, 0], then[:, 0] - then_low),
-    )
+    low_end = gap - np.hypot(now[:, 0] - low, then_high - then[:, 0])
+    high_end = gap + np.hypot(high - now[:, 0], then[:, 0] - then_low)
     spread = np.sqrt(np.where(fixed, 0, 1 / then_rows) + 1 / np.maximum(rows, 1)) / 2
     moved = np.arcsin(np.sqrt(now[:, 0])) - np.arcsin(np.sqrt(then[:, 0]))
     p = np.minimum(1, 2 * norm.sf((np.abs(moved) - tolerance) / spread))
     above = np.where(hits > 0, bdtrc(np.maximum(hits - 1, 0), rows.astype(np.int64), np.where(fixed, limits, 0.5)), 1.0)
-    return _Figures(then, now, np.stack([gap, *ends], axis=1), np.where(fixed, above, p))
+    ends = np.stack([gap, low_end, high_end], axis=1)
+    return _Figures(rows, then, now, ends, np.where(fixed, above, p), np.abs(moved) / spread)
 
 
 def _exact(hits: F, rows: F) -> F:

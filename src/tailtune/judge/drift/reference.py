@@ -12,7 +12,7 @@ import numpy as np
 from tailtune.core.monitored import Floats, Sample
 from tailtune.judge.drift.space import EMBEDDING, Space
 
-TOLERANCE = 0.02
+TOLERANCE = 0.01
 """How far a share of one half may move and not matter; small shares may move less (`detector.py`)."""
 LEAST_ROWS = 50
 """Rows of the reference that must have a measure; with fewer it is not measured."""
@@ -55,7 +55,8 @@ class Statistic:
         part: As in `Finding`.
         hits: Rows of the reference that count.
         rows: Rows of the reference that were measured; infinite where there is a `limit`.
-        weight: In the evidence, both directions together; of all statistics they add up to at most 1.
+        weight: In the evidence, both directions together. Numbers, categories, the embedding and limits have the same
+            weight each, as far as there are any; so has each measure among its kind. All weights add up to 1.
         limit: Share that must not be exceeded; NaN where the reference says what is usual.
     """
 
@@ -93,8 +94,8 @@ class Categories:
 
     Attributes:
         names: Those that have a statistic of their own, as they are written.
-        learning: Category → rows, in the half of the reference that directions are learnt from; None is no answer.
-        testing: The same in the other half, by which what was learnt is judged.
+        learning: Category → rows, in the third of the reference that is learnt from; None is no answer.
+        testing: The same in the rest, by which what was learnt is judged.
     """
 
     names: frozenset[str]
@@ -132,20 +133,20 @@ class Reference:
 
         Args:
             sample: Rows that the version did not learn from, in any order; up to some 10,000.
-            tolerance: How far a share of one half may move and not matter, 0 to 0.2.
+            tolerance: How far a share of one half may move and not matter, 0 to 0.5.
             limits: Shares that must not be exceeded, whatever the reference's are.
 
         Raises:
             ValueError: The tolerance or a limit's share is out of range.
         """
-        if not 0 <= tolerance <= 0.2:
-            raise ValueError(f"tolerance is {tolerance}; expected 0 to 0.2")
+        if not 0 <= tolerance <= 0.5:
+            raise ValueError(f"tolerance is {tolerance}; expected 0 to 0.5")
         for limit in limits:
             if not 0 < limit.share < 1:
                 raise ValueError(f"limit of {limit.measure} is {limit.share}; expected above 0 and below 1")
         cuts: dict[str, tuple[Cut, ...]] = {}
         categories: dict[str, Categories] = {}
-        watched: list[list[Statistic]] = []
+        watched: dict[str, list[list[Statistic]]] = {"number": [], "category": [], "embedding": [], "limit": []}
         missing: list[str] = []
         for measure, values in sorted(sample.numbers.items()):
             numbers = np.asarray(values, dtype=np.float64)
@@ -154,29 +155,33 @@ class Reference:
                 missing.append(_too_few(measure, measured))
                 continue
             cuts[measure] = _cuts(measure, numbers)
-            watched.append(_of_numbers(measure, numbers, cuts[measure]))
+            watched["number"].append(_of_numbers(measure, numbers, cuts[measure]))
         for measure, names in sorted(sample.categories.items()):
             if len(names) < LEAST_ROWS:
                 missing.append(_too_few(measure, len(names)))
                 continue
             categories[measure] = _categories(names)
-            watched.append(_of_categories(measure, categories[measure]))
+            watched["category"].append(_of_categories(measure, categories[measure]))
         space = None if sample.embeddings is None else Space.of(sample.embeddings, LEAST_ROWS)
         if space is None:
             vectors = 0 if sample.embeddings is None else int(np.isfinite(sample.embeddings[:, 0]).sum())
             missing.append(_too_few(EMBEDDING, vectors))
         else:
-            watched.append(_of_space(space))
-        watched += [[_of_limit(limit)] for limit in limits]
-        scale = 1 / max(1, len(watched))
-        statistics = tuple(replace(each, weight=each.weight * scale) for group in watched for each in group)
+            watched["embedding"].append(_of_space(space))
+        watched["limit"] = [[_of_limit(limit)] for limit in limits]
+        kinds = [measures for measures in watched.values() if measures]
+        statistics = tuple(
+            replace(each, weight=each.weight / len(kinds) / len(measures))
+            for measures in kinds
+            for measure in measures
+            for each in measure
+        )
         return cls(sample.rows, tolerance, statistics, cuts, categories, space, tuple(limits), tuple(missing))
 
-    @property
-    def learned_weight(self) -> float:
-        """Weight in the evidence of one measure's learned statistics together."""
-        groups = len(self.cuts) + len(self.categories) + (self.space is not None) + len(self.limits)
-        return _LEARNED / max(1, groups)
+    def learned_weight(self, measure: str) -> float:
+        """Weight in the evidence of a measure's learned statistics together."""
+        kinds = sum(map(bool, (self.cuts, self.categories, self.space, self.limits)))
+        return _LEARNED / kinds if measure == EMBEDDING else _LEARNED / kinds / len(self.categories)
 
 
 def text_of(category: object) -> str | None:
@@ -227,21 +232,23 @@ def _of_numbers(measure: str, numbers: Floats, cuts: Sequence[Cut]) -> list[Stat
 
 def _categories(values: Sequence[object]) -> Categories:
     names = [text_of(value) for value in values]
-    learning, testing = Counter(names[::2]), Counter(names[1::2])
+    learning = Counter(names[::3])
+    testing = Counter(names)
+    testing.subtract(learning)
     known = sorted((name for name in learning if name is not None), key=lambda name: (-learning[name], name))
     return Categories(frozenset(known[:MOST_CATEGORIES]), learning, testing)
 
 
 def _of_categories(measure: str, categories: Categories) -> list[Statistic]:
-    """Which categories there are is learnt from one half, so how many rows have another is read off the other half."""
+    """Which categories there are is learnt from one third, so how many rows have another is read off the rest."""
     learning, testing = categories.learning, categories.testing
-    half = sum(testing.values())
-    total = sum(learning.values()) + half
+    rest = sum(testing.values())
+    total = sum(learning.values()) + rest
     other = sum(rows for name, rows in testing.items() if name is not None and name not in categories.names)
     none = learning.get(None, 0) + testing.get(None, 0)
     statistics = [
         Statistic(key_of(measure, None), measure, NO_ANSWER, none, total, _APART),
-        Statistic(other_key(measure), measure, OTHER, other, half, _APART),
+        Statistic(other_key(measure), measure, OTHER, other, rest, _APART),
     ]
     for name in sorted(categories.names):
         hits, weight = learning[name] + testing.get(name, 0), (1 - _LEARNED - 2 * _APART) / len(categories.names)

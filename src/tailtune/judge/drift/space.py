@@ -11,11 +11,11 @@ from tailtune.core.monitored import Floats
 
 EMBEDDING = "embedding"
 CLUSTERS = 32
-LEVELS = (0.5, 0.8, 0.9, 0.95)
+LEVELS = (0.6, 0.9, 0.98)
 """Shares of the reference that lie below the bounds on a learned direction."""
 _ROWS_A_CLUSTER = 25
 _STEPS = 20
-_RIDGE = 0.3
+_RIDGE = 0.5
 _BLOCK = 65_536
 
 
@@ -24,11 +24,11 @@ class Space:
     """One per reference that has embeddings.
 
     Attributes:
-        centre: Mean of the half that directions are learnt from, (width,).
-        whitening: Inverse of that half's covariance, regularised, (width, width).
-        testing: The other half's vectors, (m, width).
+        centre: Mean of the third of the rows that directions are learnt from, (width,).
+        whitening: Inverse of their covariance, regularised, (width, width).
+        testing: The other vectors, (m, width).
         centres: Of the clusters, (clusters, width).
-        cluster_rows: Rows of the other half in each, (clusters,).
+        cluster_rows: Rows of the others in each, (clusters,).
     """
 
     centre: Floats
@@ -44,7 +44,8 @@ class Space:
         vectors = vectors[np.isfinite(vectors).all(axis=1)]
         if len(vectors) < least_rows:
             return None
-        learning, testing = vectors[::2], vectors[1::2]
+        is_learnt_from = np.arange(len(vectors)) % 3 == 0
+        learning, testing = vectors[is_learnt_from], vectors[~is_learnt_from]
         centre = learning.mean(axis=0)
         off = (learning - centre).astype(np.float64)
         covariance = off.T @ off / len(off)
