@@ -46,6 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "services/prediction_log/",
         "services/outbox/",
         "services/monitored_days.py",
+        "services/audits.py",
         "services/mlflow/",
     ),
     "sqlite3": ("services/endpoint/", "services/mlflow/"),

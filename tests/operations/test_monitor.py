@@ -15,7 +15,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.operations.monitor import look_at_file, look_at_log
-from tailtune.operations.nightly import Asked, Looked, watch
+from tailtune.operations.nightly import Looked, LookOptions, watch
 from tailtune.operations.windows import Window, shown
 from tailtune.services.mlflow import registry
 
@@ -38,8 +38,8 @@ def day(number: int) -> Window:
 
 def look(world: WatchedCase, number: int, slack: Slack | None = None) -> Looked:
     settings = Settings(tracking_uri=world.settings.tracking_uri, slack_webhook=None if slack is None else slack.url)
-    asked = Asked(window=shown(FIRST_DAY + number))
-    return watch(world.case.paths.project, settings, NAME, asked, Silent())
+    options = LookOptions(window=shown(FIRST_DAY + number))
+    return watch(world.case.paths.project, settings, NAME, options, Silent())
 
 
 def test_drift_is_found_named_and_told_once(world: WatchedCase, slack: Slack) -> None:
@@ -58,6 +58,18 @@ def test_drift_is_found_named_and_told_once(world: WatchedCase, slack: Slack) ->
     assert len(slack.taken) == 1
     look(world, 4, slack)
     assert len(slack.taken) == 1, "it is told once"
+
+
+def test_what_has_been_back_for_a_week_is_over_and_may_come_again(world: WatchedCase, slack: Slack) -> None:
+    world.log(FIRST_DAY, strange_texts(90, 1))
+    assert look(world, 0, slack).report.drifted
+    for number in range(1, 8):
+        world.usual_day(FIRST_DAY + number, 150)
+    assert not look(world, 7, slack).report.drifted
+    world.log(FIRST_DAY + 8, strange_texts(90, 2))
+    assert look(world, 8, slack).report.drifted
+    heads = [message["text"].partition(":")[0].partition(" ")[2] for message in slack.taken]
+    assert heads == ["Warning", "Over", "Back, warning"]
 
 
 def test_a_look_leaves_a_page_a_run_and_a_run_over_time(world: WatchedCase) -> None:
@@ -89,7 +101,7 @@ def test_days_that_nobody_looked_at_are_counted_later(world: WatchedCase) -> Non
     look_at_log(world.context, "champion", day(0))
     late = look_at_log(world.context, "champion", day(3))
     assert [each.figures.rows for each in late.days] == [60, 60, 60, 60]
-    assert late.rows == 60, "the window itself is the one that was asked for"
+    assert late.rows == 60, "the window itself is the one that was options for"
 
 
 def test_the_reference_of_a_version_of_before_is_made_and_kept(world: WatchedCase) -> None:

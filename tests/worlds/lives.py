@@ -77,7 +77,7 @@ def _extraction(factory: pytest.TempPathFactory, root: Path) -> Checkout:
 
 def _prompted(factory: pytest.TempPathFactory, root: Path) -> Checkout:
     made = Checkout.bare(factory, root)
-    made.bring(rows(per_class=50))
+    made.bring(rows(per_class=30))
     made.spec(ladder={"latency_rows": 20, "curve_points": 2, "rungs": ["tfidf"]}, evaluate=MEASURED)
     made.spec(targets={"accuracy": 0.001, "head_room": 1, "min_train_rows": 0})
     made.spec(value={"requests_per_day": 10, "error_usd": 0.0001, "change_every_days": 60})

@@ -293,15 +293,41 @@ def monitor(
 ) -> None:
     """Look at what a version answered: what moved, what that did to accuracy, and what cannot be seen."""
     from tailtune.cli.monitor import print_look, texts_of
-    from tailtune.operations.nightly import Asked
+    from tailtune.operations.nightly import LookOptions
     from tailtune.tasks.use_case import load_use_case
 
     paths = Paths.find()
     case = load_use_case(paths, use_case)
     texts = None if source is None else tuple(texts_of(source, text_column or case.spec.data.text))
-    report = print_look(paths, use_case, Asked(window, version, texts, "" if source is None else str(source)))
+    report = print_look(paths, use_case, LookOptions(window, version, texts, "" if source is None else str(source)))
     if expect_none and report.drifted:
         raise typer.Exit(3)
+
+
+@cli.command(rich_help_panel=LIFE)
+def audit(
+    use_case: UseCaseName,
+    rows: Annotated[int, typer.Option(min=1, max=100_000, help="Rows to draw for a person to label.")] = 50,
+    window: Annotated[str, typer.Option(help="Whole days, UTC: 7d, 2026-11-03, 2026-11-01..2026-11-07.")] = "7d",
+    version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed draws other rows of the same window.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write [audit-USE-CASE-WINDOW.csv].")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The file as a person filled it in, wholly or in part.")
+    ] = None,
+) -> None:
+    """Draw rows for a person to label; from the labels, say how often the model was right, and whether that fell."""
+    from tailtune.cli import audit as audits
+
+    paths = Paths.find()
+    if source is not None:
+        lines, then = audits.take_labels(paths, use_case, source), f"tailtune run {use_case}"
+    else:
+        lines, file = audits.draw_rows(paths, use_case, rows, window, version, seed, out)
+        then = f"tailtune audit {use_case} --from {file}"
+    for line in lines:
+        _show(line)
+    print(f"Next:  {then}")
 
 
 @cli.command(rich_help_panel=LIFE)

@@ -9,6 +9,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.core.errors import DataError, Fault, MissingInputError, SpecError
 from tailtune.lifecycle import must_not_fail
+from tailtune.lifecycle.audits import audited_rows
 from tailtune.lifecycle.corrections import Corrections
 from tailtune.lifecycle.feedback import Feedback
 from tailtune.lifecycle.language_models import price_faults
@@ -126,6 +127,9 @@ def _corrections(case: UseCase) -> list[str]:
     file = case.paths.rows_file(case.paths.feedback.name)
     sent = Feedback.of(case, file).rows
     lines += [f"{case.paths.project.shown(file)}  ok, {counted(len(sent), 'row')} from feedback"] if sent else []
+    file = case.paths.rows_file(case.paths.audits.name)
+    audited = audited_rows(case, file)
+    lines += [f"{case.paths.project.shown(file)}  ok, {counted(len(audited), 'row')} from audits"] if audited else []
     return lines
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.monitored import MonitorReport
-from tailtune.operations.nightly import Asked, watch
+from tailtune.operations.nightly import LookOptions, watch
 
 
-def print_look(paths: Paths, use_case: str, asked: Asked) -> MonitorReport:
+def print_look(paths: Paths, use_case: str, options: LookOptions) -> MonitorReport:
     """Look, and print what was seen.
 
     Raises:
@@ -24,7 +24,7 @@ def print_look(paths: Paths, use_case: str, asked: Asked) -> MonitorReport:
 
     settings = Settings()
     with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
-        looked = watch(paths, settings, use_case, asked, progress)
+        looked = watch(paths, settings, use_case, options, progress)
     PrintableConsole().print(monitored(looked.report, paths.shown(looked.page)))
     return looked.report
 

@@ -151,6 +151,11 @@ class CasePaths:
         """Rows that people labelled after the model had answered them, for train only; may be missing."""
         return self.data / "feedback.jsonl"
 
+    @property
+    def audits(self) -> Path:
+        """Rows that people labelled for an audit, for test only; may be missing."""
+        return self.data / "audits.jsonl"
+
     def rows_file(self, file: str) -> Path:
         """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.
 

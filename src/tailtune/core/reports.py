@@ -108,6 +108,7 @@ class CurateReport(Report):
     confirmed_rows: int = Field(0, description="Kept rows whose label a person looked at and left as it was.")
     unused_corrections: int = Field(0, description="Corrections of rows that are not kept: dropped, or gone.")
     feedback_rows: int = Field(0, description="Train rows that people labelled after the model had answered them.")
+    audited_rows: int = Field(0, description="Test rows that people labelled for an audit.")
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> CurateReport:

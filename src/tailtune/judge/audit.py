@@ -32,10 +32,10 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from tailtune.core.audits import Fall
 from tailtune.core.figures import counted, points, share, two_digits, with_interval
-from tailtune.core.records import Decision, Estimate, Record
+from tailtune.core.records import Decision, Estimate
 from tailtune.judge.recalibration import Curve, Floats, fitted, log_odds, logistic, offset_for
 from tailtune.judge.sequential import quality_sequence
 from tailtune.judge.shares import exact_ends
@@ -121,12 +121,14 @@ def audited(
     spread = spread if spread > 1e-6 else 1.0
     everyone, own = everyone / spread, own / spread
     of_rows = right.astype(np.float64)
+    mean = 1.0 if of_rows.min() == 1 else float(of_rows @ shares)  # exactly, whatever the weights round to
     slope = max(0.0, fitted(own, of_rows, shares * rows, begin=_LITTLE, spread=_WIDE).slope)
-    mean = float(of_rows @ shares)
     inside = min(max(mean, 0.5 / rows), 1 - 0.5 / rows)
     offset = offset_for(everyone, slope, inside)
     predicted, of_own = logistic(offset + slope * everyone), logistic(offset + slope * own)
-    value = min(1.0, max(0.0, float(predicted.mean()) + float((of_rows - of_own) @ shares)))
+    value = float(predicted.mean()) + float((of_rows - of_own) @ shares)
+    # Where some rows are wrong it is not 1, and where none are, nothing shows what confidences say.
+    value = mean if mean in (0.0, 1.0) else min(max(value, mean / 2), (1 + mean) / 2)
     unexplained = min(1.0, float((predicted * (1 - predicted)).mean()) / (inside * (1 - inside)))
     worth = max(1.0, 1 / float(shares @ shares) / unexplained / _dispersion(of_rows, of_own))
     low, high = score_ends(value, worth)
@@ -146,22 +148,6 @@ def _dispersion(right: Floats, predicted: Floats) -> float:
     expected = float((predicted * (1 - predicted)).sum())
     found = float(((right - predicted) ** 2).sum()) / max(expected, 1e-12) * rows / (rows - 1)
     return min(1.0, max(found, 1 / rows) * (float(t.ppf(0.975, rows - 1)) / Z95) ** 2)
-
-
-class Fall(Record):
-    """One per audit: whether accuracy fell, and what more rows would see.
-
-    Attributes:
-        decision: Whether it fell by more than the margin, with the reason.
-        p: One-sided p-value.
-        visible: Smallest fall below the version's own accuracy that so many rows see in 85 % of cases; None when none.
-        rows_for: Fall → rows that would see it in 85 % of cases; None where no number of rows would.
-    """
-
-    decision: Decision
-    p: float
-    visible: float | None = None
-    rows_for: dict[float, int | None] = Field(default_factory=dict)
 
 
 def gain(curve: Curve, window: NDArray[np.floating], mean: float) -> float:

@@ -18,6 +18,7 @@ from tailtune.core.errors import DataError, Fault, SpecError
 from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Review, Row, Split
 from tailtune.core.reports import CurateReport, DroppedExample
+from tailtune.lifecycle.audits import audited_rows
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.corrections import Corrections
 from tailtune.lifecycle.feedback import NO_FEEDBACK, Feedback
@@ -35,6 +36,8 @@ _EXAMPLES = 5
 _BEFORE_OWN = 4
 NO_CORRECTIONS = Corrections()
 _TRAIN: Split = "train"
+_TEST: Split = "test"
+Came = Literal["", "feedback", "audit"]
 _CONFIRMED: Review = "confirmed"
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
@@ -48,6 +51,7 @@ REASONS: dict[str, str] = {
     "duplicate": "the same text with the same label stands earlier",
     "duplicate_other_label": "the same text stands earlier under another label",
     "feedback_on_dev_or_test": "feedback on (nearly) a text of dev or test, whose rows stay as they are",
+    "audited_before": "audited, but (nearly) the same text stands earlier, in whatever split; that row stays as it is",
     "near_test_file": "nearly the same text stands in the given test file",
     "near_duplicate": "nearly the same text stands earlier",
 }
@@ -72,7 +76,8 @@ def run(context: Context) -> CurateReport:
     context.inputs.raw_file(spec.data.file)  # a folder that leads elsewhere is refused by its rows, not by corrections
     corrections = Corrections.of(context.case, context.inputs.raw_file(context.case.paths.corrections.name))
     feedback = Feedback.of(context.case, context.inputs.raw_file(context.case.paths.feedback.name))
-    tests, unique = _read(context, corrections, feedback, drops, read)
+    audited = audited_rows(context.case, context.inputs.raw_file(context.case.paths.audits.name))
+    tests, unique = _read(context, corrections, feedback, audited, drops, read)
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
@@ -108,27 +113,36 @@ def run(context: Context) -> CurateReport:
 
 def _seen_by_people(everyone: Sequence[Tidy], corrections: Corrections, progress: Progress) -> dict[str, int]:
     """How many labels people corrected or confirmed, and rows that they labelled, as fields of the report."""
-    own = [tidy.row.review for tidy in everyone if not tidy.sent]
+    own = [tidy.row.review for tidy in everyone if not tidy.came]
     corrected, confirmed = (own.count(how) for how in ("corrected", "confirmed"))
-    unused, sent = corrections.unused(tidy.row for tidy in everyone), len(everyone) - len(own)
+    unused = corrections.unused(tidy.row for tidy in everyone)
+    sent, audited = (sum(tidy.came == how for tidy in everyone) for how in ("feedback", "audit"))
     if corrected or confirmed or unused:
         gone = f"; {unused:,} corrections are about rows that are not kept" if unused else ""
         progress.say(f"labels that people looked at: {corrected:,} corrected, {confirmed:,} confirmed{gone}")
     if sent:
         progress.say(f"{sent:,} new train rows from feedback")
+    if audited:
+        progress.say(f"{audited:,} new test rows from audits")
     counts = {"corrected_rows": corrected, "confirmed_rows": confirmed, "unused_corrections": unused}
-    return {**counts, "feedback_rows": sent}
+    return {**counts, "feedback_rows": sent, "audited_rows": audited}
 
 
 def _read(
-    context: Context, corrections: Corrections, feedback: Feedback, drops: Drops, read: Counter[str]
+    context: Context,
+    corrections: Corrections,
+    feedback: Feedback,
+    audited: Sequence[RawRow],
+    drops: Drops,
+    read: Counter[str],
 ) -> tuple[list[Tidy], list[Tidy]]:
     """Tidy rows of the test file (none without one) and of the training file, the latter without exact repeats.
 
     Args:
         context: Of the stage.
         corrections: Labels that people gave.
-        feedback: Rows that people labelled after the model had answered them; they follow those of the file.
+        feedback: Rows that people labelled after the model had answered them; they follow all others.
+        audited: Rows that people labelled for an audit; they follow those of the file.
         drops: Takes the other rows.
         read: Takes the number of rows in each file, by the file's key in the spec.
     """
@@ -146,8 +160,8 @@ def _read(
             faults += error.faults
     try:
         raw = _raw(context, spec.data.file, check, read, "file", drops)
-        read["feedback"] = len(feedback.rows)
-        tidied = tidy_train_rows(chain(raw, feedback.rows), case, drops, corrections, feedback)
+        read |= {"feedback": len(feedback.rows), "audits": len(audited)}
+        tidied = tidy_train_rows(chain(raw, audited, feedback.rows), case, drops, corrections, feedback, audited)
         unique = drop_exact(tests, tidied, drops)
     except DataError as error:
         faults += error.faults
@@ -205,13 +219,13 @@ class Tidy:
         row: With its split.
         form: Digest of the text's normal form; equal exactly for texts that repeat each other.
         changes: What was rewritten in it.
-        sent: Whether it came as feedback, and so goes to train whatever its text is.
+        came: How it came, if not in a file: as feedback it goes to train, from an audit to test, whatever its text is.
     """
 
     row: Row
     form: bytes
     changes: tuple[str, ...]
-    sent: bool = False
+    came: Came = ""
 
 
 def tidy_train_rows(
@@ -220,10 +234,12 @@ def tidy_train_rows(
     drops: Drops,
     corrections: Corrections = NO_CORRECTIONS,
     feedback: Feedback = NO_FEEDBACK,
+    audited: Sequence[RawRow] = (),
 ) -> Iterator[Tidy]:
     """Tidy the rows of the training file, and assign their splits; short, long and unusable ones are dropped."""
     spec, task = case.spec, case.task
-    came = {row.origin for row in feedback.rows}
+    came: dict[str, Came] = {row.origin: "feedback" for row in feedback.rows}
+    came.update((row.origin, "audit") for row in audited)
     for given in raw:
         cleaned, changes = clean(given.text)
         reason = _wrong_length(cleaned, spec.curate)
@@ -238,16 +254,19 @@ def tidy_train_rows(
             drops.add(Dropped(given.origin, reason, detail, str(given.label)))
             continue
         form = normal(made.text)
-        name, sent = row_id(given), given.origin in came
-        if sent:
+        name, how = row_id(given), came.get(given.origin, "")
+        if how == "feedback":
             split, review = _TRAIN, _CONFIRMED
+        elif how == "audit":
+            made, review = corrections.apply(name, form, made)
+            split, review = _TEST, review or _CONFIRMED
         else:
             split = split_of(form if given.group is None else given.group, spec.split, spec.data.test_file is not None)
             made, review = corrections.apply(name, form, made)
             if split == "train":
                 made, review = feedback.apply(form, given, made, review, corrections.at.get(form, ""))
         row = Row(name, made.text, made.label, given.origin, split, given.group, review, given.slices)
-        yield Tidy(row, form_digest(form), made.changes, sent)
+        yield Tidy(row, form_digest(form), made.changes, how)
 
 
 def tidy_test_rows(
@@ -379,7 +398,9 @@ def drop_near(
 
 def _repeat(tidy: Tidy, reason: str, of: Sequence[Tidy]) -> Dropped:
     other = of[0].row
-    if tidy.sent and other.split != "train":
+    if tidy.came == "audit":
+        reason = "audited_before"
+    elif tidy.came == "feedback" and other.split != "train":
         reason = "feedback_on_dev_or_test"
     label = str(other.label)
     named = label if len(label) <= _LABEL_CHARS else "otherwise"

@@ -153,6 +153,35 @@ def receive_sent(
     return *reader.result(), refused
 
 
+def right_answer(
+    task: Task, find_text: Callable[[], str], label: str, who: str, at: str
+) -> tuple[Correction, PreparedRow]:
+    """What a person says about a text, as it is kept, and the row that curation makes of it.
+
+    Args:
+        task: Of the use case.
+        find_text: Gives the text; called once the label is known to be one.
+        label: As the person wrote it.
+        who: The person.
+        at: When, ISO 8601.
+
+    Raises:
+        ValueError: Why it cannot be used, in words.
+    """
+    if not who:
+        raise ValueError("`who` is empty; expected the name of the person who knows the right answer")
+    raw = task.raw_label(label)
+    text = find_text()
+    made = task.prepare_row(RawRow(text, raw, ""), clean(text)[0], ())
+    if made.reason:
+        raise ValueError(f"{made.reason.replace('_', ' ')}: {made.detail}")
+    if not made.text:
+        raise ValueError("no text is left after cleaning")
+    id_ = hashlib.sha256(normal(made.text).encode()).hexdigest()[:16]
+    spelt = str(made.label) if isinstance(made.label, str) else label
+    return Correction(id_, made.text, spelt, who, at), made
+
+
 class _Reader:
     """One per intake: finds the text that each right answer is about; a text's latest answer counts.
 
@@ -176,22 +205,11 @@ class _Reader:
         Raises:
             ValueError: Why it cannot be used, in words.
         """
-        task = self._case.task
-        if not who:
-            raise ValueError("`who` is empty; expected the name of the person who knows the right answer")
-        raw = task.raw_label(label)
-        text = text or self._logged(request_id, row)
-        made = task.prepare_row(RawRow(text, raw, ""), clean(text)[0], ())
-        if made.reason:
-            raise ValueError(f"{made.reason.replace('_', ' ')}: {made.detail}")
-        if not made.text:
-            raise ValueError("no text is left after cleaning")
-        id_ = hashlib.sha256(normal(made.text).encode()).hexdigest()[:16]
-        spelt = str(made.label) if isinstance(made.label, str) else label
-        answer = Correction(id_, made.text, spelt, who, at or self._stamp)
-        before = self._now.get(id_)
+        find_text: Callable[[], str] = (lambda: text) if text else (lambda: self._logged(request_id, row))
+        answer, _ = right_answer(self._case.task, find_text, label, who, at or self._stamp)
+        before = self._now.get(answer.id)
         if before is None or moment(before.at) <= moment(answer.at):
-            self._now[id_] = answer
+            self._now[answer.id] = answer
 
     def _logged(self, request_id: str, row: int) -> str:
         if not request_id:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +32,34 @@ def write_review(case: UseCase, file: Path) -> int:
         MissingInputError: No labels were checked yet.
         UsageError: The file is there already, or is no CSV file.
     """
+    expect_new(file)
+    lines, reviewed = list(_suspects(case)), already_reviewed(case)
+    rows = [_cells(line) for line in lines if line["id"] not in reviewed]
+    write_cells(file, COLUMNS, rows)
+    return len(rows)
+
+
+def expect_new(file: Path) -> None:
+    """Refuse to write over what people may have filled in.
+
+    Raises:
+        UsageError: The file is there already, or is no CSV file.
+    """
     if file.suffix.lower() != ".csv":
         raise UsageError(f"{file}: expected a file that ends in .csv", "name another one")
     if file.exists():
         raise UsageError(f"{file} is there already, and people may have filled it in", "name another one, or remove it")
-    lines, reviewed = list(_suspects(case)), already_reviewed(case)
+
+
+def write_cells(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a file for people to fill in, which only its owner may read; its cells are `harmless` already."""
     with store.written_whole(file) as made:
         private_file(made)
         with made.open("w", encoding="utf-8", newline="") as out:
             out.write(BYTE_ORDER_MARK)
             writer = csv.writer(out)
-            writer.writerow(COLUMNS)
-            rows = [_cells(line) for line in lines if line["id"] not in reviewed]
+            writer.writerow(columns)
             writer.writerows(rows)
-    return len(rows)
 
 
 def _suspects(case: UseCase) -> Iterator[dict[str, Any]]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
+
+import numpy as np
 
 from tailtune.core.figures import counted
 from tailtune.core.monitored import AccuracyNow
 from tailtune.core.records import Estimate
+from tailtune.judge.counted import Counted
 from tailtune.judge.estimated_accuracy import CANNOT_SEE, EstimatedAccuracy
+from tailtune.judge.intervals import interval
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.context import Context
 from tailtune.operations.reference import KnownReference
 from tailtune.operations.windows import Window
+from tailtune.report import audited
+from tailtune.services.audits import Audits
 from tailtune.services.mlflow.registry import Version
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.tasks.base import KnownRow
@@ -22,6 +29,8 @@ _FEEDBACK = (
     "{rows} rows whose right answer people sent; they send one where they are not content, so this is a low end rather "
     "than an estimate"
 )
+_NO_AUDIT = "none of these days; to have one: tailtune audit {name} --rows 50 --window {window}"
+_RECENT_DAYS = 7
 _NO_FEEDBACK = "nobody has sent a right answer for a row of this window"
 
 
@@ -34,12 +43,25 @@ def accuracy_now(
     window: Window,
 ) -> tuple[AccuracyNow, ...]:
     """Every way of knowing, whether or not it could be used."""
-    return (_without_labels(context, known, rows), _by_feedback(context, version, log, window))
+    return (
+        _without_labels(context, known, rows),
+        _by_feedback(context, version, log, window),
+        _by_audit(context, version, log, window),
+    )
 
 
 def estimate_of(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> Estimate | None:
     """A day's accuracy, estimated without labels; None where it cannot be."""
     return _expected(context, known, rows).accuracy
+
+
+def mean_score(scores: Sequence[float]) -> Estimate | None:
+    """Mean score of labelled rows with its interval; None without any."""
+    if not scores:
+        return None
+    if set(scores) <= {0.0, 1.0}:
+        return share_of(int(sum(scores)), len(scores))
+    return interval(Counted.ratio(np.array(scores), np.ones(len(scores))))
 
 
 def _expected(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> EstimatedAccuracy:
@@ -61,6 +83,22 @@ def _by_feedback(context: Context, version: Version, log: PredictionLog | None, 
         return AccuracyNow(by="feedback", accuracy=None, note=_NO_FEEDBACK)
     right = sum(same(label, answer) for label, answer, _ in judged)
     return AccuracyNow(by="feedback", accuracy=share_of(right, len(judged)), note=_FEEDBACK.format(rows=len(judged)))
+
+
+def _by_audit(context: Context, version: Version, log: PredictionLog | None, window: Window) -> AccuracyNow:
+    """The last audit of the version that is about the window's days, or ended shortly before."""
+    if log is None:
+        return AccuracyNow(by="audit", accuracy=None, note="audits are about logged rows, not about those of a file")
+    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
+        there = [
+            each
+            for each in store.results(context.case.name, version.version)
+            if window.last - _RECENT_DAYS <= each[0].last_day and each[0].first_day <= window.last
+        ]
+    if not there:
+        return AccuracyNow(by="audit", accuracy=None, note=_NO_AUDIT.format(name=context.case.name, window=window.name))
+    audit, result = there[-1]
+    return AccuracyNow(by="audit", accuracy=result.accuracy, note=audited.note(audit, result))
 
 
 def same(label: str, answer: str | None) -> bool:

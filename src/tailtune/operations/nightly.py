@@ -29,7 +29,7 @@ from tailtune.tasks.use_case import load_use_case
 
 
 @dataclass(frozen=True)
-class Asked:
+class LookOptions:
     """One per look.
 
     Attributes:
@@ -64,7 +64,7 @@ class Looked:
     delivered: Delivered | None
 
 
-def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progress: Progress) -> Looked:
+def watch(paths: Paths, settings: Settings, use_case: str, options: LookOptions, progress: Progress) -> Looked:
     """Look at a use case's version.
 
     Raises:
@@ -75,15 +75,15 @@ def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progres
     case, meter = load_use_case(paths, use_case), Meter()
     tracker = connect(settings.resolved_tracking_uri(paths), case)
     context = Context(case, settings, progress, tracker, "monitor")
-    which = asked.version or case.spec.serve.alias
-    if asked.texts is None:
-        report = look_at_log(context, which, Window.parse(asked.window))
+    which = options.version or case.spec.serve.alias
+    if options.texts is None:
+        report = look_at_log(context, which, Window.parse(options.window))
     else:
-        report = look_at_file(context, which, asked.texts, asked.source)
+        report = look_at_file(context, which, options.texts, options.source)
     report = report.model_copy(
         update={
             "cost": meter.cost(load_prices(paths).machine_hour_usd),
-            "alerts": tuple(alerts_of(report, case.spec.monitor, {})) if asked.texts is None else (),
+            "alerts": tuple(alerts_of(report, case.spec.monitor, {})) if options.texts is None else (),
         }
     )
     page = page_of(context, report)
@@ -93,9 +93,9 @@ def watch(paths: Paths, settings: Settings, use_case: str, asked: Asked, progres
         progress.say(f"not in MLflow: {error.message}")
         run_id = None
     delivered = None
-    if asked.texts is None:
-        links = _links(context, page, run_id, asked.links)
-        delivered = _tell(context, report, links, is_served=asked.version is None)
+    if options.texts is None:
+        links = _links(context, page, run_id, options.links)
+        delivered = _tell(context, report, links, is_served=options.version is None)
     return Looked(report, page, run_id, delivered)
 
 

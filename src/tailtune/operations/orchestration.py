@@ -11,7 +11,7 @@ from tailtune.core.monitored import MonitorReport
 from tailtune.lifecycle.orchestration import flow, show_in_prefect, uncached_task
 from tailtune.operations import silence
 from tailtune.operations.alerts import open_alerts
-from tailtune.operations.nightly import Asked, watch
+from tailtune.operations.nightly import LookOptions, watch
 from tailtune.report.prefect import publish_look
 from tailtune.report.terminal.progress import ConsoleProgress
 from tailtune.services.prediction_log.opening import opened
@@ -67,7 +67,7 @@ def look(use_case: str, window: str) -> None:
     """Look at a use case's version, publish what was seen, and tell automations."""
     paths, settings = Paths.find(), Settings()
     with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
-        looked = watch(paths, settings, use_case, Asked(window, links=_flow_run()), progress)
+        looked = watch(paths, settings, use_case, LookOptions(window, links=_flow_run()), progress)
     show_in_prefect(lambda: publish_look(looked.report))
     show_in_prefect(lambda: _tell(looked.report))
 

@@ -96,9 +96,9 @@ def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Ale
     limited = sum(found.evidence for measure in (ANSWER, LATENCY) if (found := _limit(report, measure)))
     if report.evidence is None or report.evidence - limited < 1:
         return None
-    told = monitoring.told(report)
+    telling = monitoring.telling(report)
     # Under the root: a share of one night's few rows is soon half as large again by chance, and that is not worse.
-    size = math.sqrt(max((abs(each.difference.value) * 100 for each in told), default=1.0))
+    size = math.sqrt(max((abs(each.difference.value) * 100 for each in telling), default=1.0))
     title = monitoring.headline(report).title
     step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}   says what it did to accuracy"
     severity: Severity = "critical" if fallen else "warning"

@@ -61,26 +61,26 @@ def headline(report: MonitorReport) -> Headline:
             f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
-    since = next((each.since for each in told(report) if each.since is not None), report.alarm_day)
+    since = next((each.since for each in telling(report) if each.since is not None), report.alarm_day)
     begun = "" if since is None else f" since {day(since)}"
     return Headline("bad", f"Drift{begun}", f"{rows}: {moved(report)[0].rstrip('.')} ({rate}).")
 
 
-def told(report: MonitorReport) -> tuple[Finding, ...]:
+def telling(report: MonitorReport) -> tuple[Finding, ...]:
     """The findings worth a sentence: where it is an alarm those that make it, one of each kind first."""
-    telling = [each for each in report.findings if each.evidence >= _CLEAR]
-    if not telling and report.drifted:
-        telling = list(report.findings[:1])
+    clear = [each for each in report.findings if each.evidence >= _CLEAR]
+    if not clear and report.drifted:
+        clear = list(report.findings[:1])
     first: dict[str, Finding] = {}
-    for finding in telling:
+    for finding in clear:
         first.setdefault(finding.measure, finding)
-    rest = [each for each in telling if each not in first.values()]
+    rest = [each for each in clear if each not in first.values()]
     return (*first.values(), *rest)[:_MOST_MOVED]
 
 
 def moved(report: MonitorReport) -> tuple[str, ...]:
     """What moved, a sentence each, the most telling first."""
-    lines = [f"{what(each)}: {then_and_now(each)}." for each in told(report)]
+    lines = [f"{what(each)}: {then_and_now(each)}." for each in telling(report)]
     frequent = [word(each) for each in report.words if each.more][:_MOST_WORDS]
     if report.drifted and frequent:
         lines.append(f"Words that texts have more often: {', '.join(frequent)} of texts.")
@@ -119,6 +119,8 @@ def what(finding: Finding) -> str:
         if part in ("none", "no answer"):
             return "Rows without an answer"
         return f"Answers {part}" if part else "Answers that have become frequent"
+    if measure.endswith(" filled") and part in ("yes", "no"):
+        return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == "latency":
         return f"Answers slower than {part.removeprefix('above ')} ms"
     named = {"novelty": "Distance from all that was learnt", "unknown words": "Share of words that the model lacks"}

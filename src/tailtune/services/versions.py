@@ -199,7 +199,7 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     if not log or not (paths.root / ".dvc").is_dir():
         return []
     case = paths.case(use_case)
-    by_people = [file.relative_to(paths.data).as_posix() for file in (case.corrections, case.feedback)]
+    by_people = [file.relative_to(paths.data).as_posix() for file in (case.corrections, case.feedback, case.audits)]
     moments: list[datetime] = []
     before: dict[str, str] | None = {}
     with _repo(paths, use_case) as repo:

@@ -12,6 +12,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.register.splits import TAG, split_digest, splits_alike
+from tailtune.services.corrections import Correction, write_corrections
 from tailtune.services.mlflow import connect
 from tailtune.tasks.use_case import load_use_case
 
@@ -87,3 +88,15 @@ def test_a_champion_of_the_digest_of_before_stays_comparable(root: Path) -> None
     assert splits_alike(spec(root, ("targets: {", "targets: {margin: 0.02, ")), then)
     assert splits_alike(spec(root, ("split: {}", "split: {salt: other}")), then) is False
     assert splits_alike(spec(root), {}) is None
+
+
+@pytest.mark.parametrize("changes", [(), (TEST_FILE,)])
+def test_audited_rows_keep_the_champion_comparable(root: Path, changes: tuple[tuple[str, str], ...]) -> None:
+    """No version learns from an audited row: what stood in train, or nearly, when it was audited is left out."""
+    context = spec(root, *changes)
+    context.paths.data.mkdir(parents=True)
+    (context.paths.data / "test.jsonl").write_text("rows")
+    before = split_digest(spec(root, *changes))
+    answer = Correction("a1", "a text that nobody trained on", "billing", "Ana", "2026-11-01")
+    write_corrections(context.paths.audits, [answer])
+    assert splits_alike(spec(root, *changes), {TAG: before})

@@ -28,7 +28,15 @@ class DayPoints:
     values: Mapping[str, float | None]
 
 
-def publish(tracker: Tracker, version: str, key: str, plan: RunPlan, days: Sequence[DayPoints], wall_s: float) -> str:
+def publish(
+    tracker: Tracker,
+    version: str,
+    key: str,
+    plan: RunPlan,
+    days: Sequence[DayPoints],
+    wall_s: float,
+    stage: str = STAGE,
+) -> str:
     """Write a look as a run of its own, and its days into the version's run over time.
 
     Args:
@@ -38,6 +46,7 @@ def publish(tracker: Tracker, version: str, key: str, plan: RunPlan, days: Seque
         plan: The run of the look.
         days: All days that are known, oldest first; those that stand there already are not written again.
         wall_s: Seconds that the look took.
+        stage: What kind of look: the monitor's, an audit.
 
     Returns:
         The id of the look's run.
@@ -47,10 +56,11 @@ def publish(tracker: Tracker, version: str, key: str, plan: RunPlan, days: Seque
     """
     with service_errors(tracker.uri, f"publishing a look at {tracker.case.name} v{version}"):
         ended = now_ms()
-        tags = tracker.tags(STAGE) | {PUBLICATION: key}
+        tags = tracker.tags(stage) | {PUBLICATION: key}
         writer = RunWriter(tracker.client, tracker.experiment_id, tags, {}, ended - int(wall_s * 1000), ended)
         run_id = writer.write(plan)
-        _extend(tracker, version, days)
+        if days:
+            _extend(tracker, version, days)
     return run_id
 
 

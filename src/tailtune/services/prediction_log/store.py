@@ -193,6 +193,27 @@ class PredictionLog:
         with self._database.reading() as connection:
             return {int(row): found for row, found in connection.execute(query.order_by(PREDICTION.c.id))}
 
+    def answered(self, use_case: str, request_id: str, row: int, version: str | None) -> dict[str, Any] | None:
+        """What clients heard for one row: text, answer, confidence and likeliest; None for an unknown one.
+
+        Args:
+            use_case: Whose.
+            request_id: Of the request; where clients name several alike, the last counts.
+            row: Its place in the request.
+            version: That answered; any when None.
+        """
+        names = ("text", "answer", "confidence", "likeliest")
+        query = select(*(PREDICTION.c[name] for name in names)).where(
+            PREDICTION.c.request_id == request_id,
+            PREDICTION.c.use_case == use_case,
+            PREDICTION.c.row == row,
+            PREDICTION.c.route != "shadow",
+            *(() if version is None else (PREDICTION.c.version == version,)),
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(PREDICTION.c.at_us.desc(), PREDICTION.c.id.desc())).first()
+        return None if found is None else _plain(names, found)
+
     def shadowed(self, use_case: str, since_us: int = 0) -> list[ShadowCount]:
         """What challengers answered beside the versions that clients heard, by pair of versions.
 

@@ -90,5 +90,5 @@ def over_days(
     parts.append(label((LEFT, _FOOT + 17), days[0], "dim", "start"))
     parts.append(label((RIGHT, _FOOT + 17), days[-1], "dim", "end"))
     last = values[-1]
-    told = f"{len(values)} days from {days[values[0].place]} to {days[last.place]}; last {shown(last.value)}"
-    return picture((RIGHT - LEFT) + LEFT + 8, _HEIGHT, title, told, *parts)
+    description = f"{len(values)} days from {days[values[0].place]} to {days[last.place]}; last {shown(last.value)}"
+    return picture((RIGHT - LEFT) + LEFT + 8, _HEIGHT, title, description, *parts)

@@ -1,0 +1,359 @@
+"""An audit: rows of a window drawn for a person to label, and what the labels say of the version that answered them.
+
+log ── a window's rows ──▶ judge.audit.drawn ──▶ a file for a person, and the draw in the database
+the filled file ──▶ task's score ──▶ judge.audit ──▶ AuditResult in the database, MLflow; rows for test
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailtune.core.audits import Audit, AuditResult, AuditRow
+from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.records import Answer, Estimate, Row
+from tailtune.core.spreadsheet import harmless
+from tailtune.judge import audit as judge
+from tailtune.judge.recalibration import fitted, log_odds
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.feedback import right_answer
+from tailtune.operations.accuracy import mean_score
+from tailtune.operations.reference import KnownReference, reference_of
+from tailtune.operations.windows import Window
+from tailtune.services import sources
+from tailtune.services.audits import Audits
+from tailtune.services.corrections import Correction
+from tailtune.services.mlflow import registry
+from tailtune.services.prediction_log.opening import opened
+from tailtune.services.prediction_log.store import PredictionLog
+
+FEWEST_TEST_ROWS = 100
+"""Test rows from which a version's own accuracy is that on test alone; with fewer, dev rows count too."""
+_STEPS = 1_000
+_NEEDED, _OPTIONAL = ("id", "label", "who"), ("text", "at")
+
+
+@dataclass(frozen=True)
+class DrawnText:
+    """One per drawn row: the row, and what a person sees of it."""
+
+    row: AuditRow
+    text: str
+    likeliest: Sequence[tuple[str, float]]
+
+
+def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> tuple[Audit, list[DrawnText]]:
+    """Draw rows of a window, and keep the draw; the same window, rows and seed draw the same ones.
+
+    Args:
+        context: The use case, its settings, its tracker.
+        which: Alias or number of the version.
+        window: Whole days that are over.
+        rows: How many.
+        seed: Another one draws other rows.
+
+    Raises:
+        UsageError: There is no such version, no row of it in the window, or its texts were not kept.
+        ServiceError: The tracking store or the prediction log does not answer.
+    """
+    case, settings = context.case, context.settings
+    version = registry.get(context.tracker, case.spec.register_.model or case.name, which)
+    with opened(context.project, settings, case.name) as log:
+        if log is None:
+            raise UsageError(f"{case.name}: nothing is logged yet", f"tailtune serve {case.name}")
+        seen, without_text = _window(log, case.name, version.version, window)
+        if not seen:
+            raise _nothing(context, version.uri, window, without_text)
+        others = sum(
+            each.rows
+            for each in log.days(case.name, window.since_us, window.until_us)
+            if each.route != "shadow" and (each.version != version.version or each.route != "model")
+        )
+        lots = _lots((case.name, version.version, window.name, str(seed)), seen)
+        confidences = np.array([np.nan if each[2] is None else each[2] for each in seen])
+        audit_id = (
+            "a"
+            + hashlib.sha256(
+                "\x1f".join((case.name, version.version, window.name, str(seed), str(rows))).encode()
+            ).hexdigest()[:10]
+        )
+        picked = judge.drawn(confidences, lots, rows)
+        made = Audit(
+            id=audit_id,
+            use_case=case.name,
+            version=version.version,
+            first_day=window.first,
+            last_day=window.last,
+            window_rows=len(seen),
+            without_text=without_text,
+            other_rows=others,
+            confidences=_steps(confidences),
+            rows=tuple(
+                AuditRow(
+                    id=f"{audit_id}-{number:03d}",
+                    request_id=seen[each.place][0],
+                    row=seen[each.place][1],
+                    stratum=each.stratum,
+                    weight=each.weight,
+                    answer=None,
+                    confidence=seen[each.place][2],
+                )
+                for number, each in enumerate(picked, 1)
+            ),
+        )
+        made, texts = _with_answers(log, made, version.version)
+    with closing(Audits(settings.prediction_log_url(context.project))) as store:
+        store.keep(made)
+    return made, texts
+
+
+_Seen = tuple[str, int, float | None]
+
+
+def _window(log: PredictionLog, use_case: str, version: str, window: Window) -> tuple[list[_Seen], int]:
+    """Request, row and confidence of the version's rows whose text was kept, and how many have none."""
+    rows: dict[tuple[str, int], float | None] = {}
+    without_text = 0
+    for each in log.rows(
+        use_case,
+        since_us=window.since_us,
+        until_us=window.until_us,
+        columns=("request_id", "row", "confidence", "text"),
+        version=version,
+        route="model",
+    ):
+        if not each["text"]:
+            without_text += 1
+        else:  # where clients name several requests alike, the last of them counts, as for feedback
+            rows[each["request_id"], each["row"]] = each["confidence"]
+    return [(*key, confidence) for key, confidence in rows.items()], without_text
+
+
+def _nothing(context: Context, uri: str, window: Window, without_text: int) -> UsageError:
+    name = context.case.name
+    if without_text:
+        return UsageError(
+            f"{uri}: the texts of its {without_text:,} rows of {window.name} were not kept (serve.log.text is "
+            f"{context.case.spec.serve.log.text}), so nobody can label them",
+            f"set serve.log.text: scrubbed in models/{name}/model.yaml, and audit a later window",
+        )
+    return UsageError(f"{uri} answered no row of {window.name}", f"tailtune log {name}   (says who answered when)")
+
+
+def _lots(seed: Iterable[str], seen: Sequence[_Seen]) -> NDArray[np.uint64]:
+    """A random number for each row, the same each time."""
+    begun = hashlib.blake2b("\x1f".join(seed).encode(), digest_size=8)
+    lots = np.empty(len(seen), dtype=np.uint64)
+    for place, (request_id, row, _) in enumerate(seen):
+        own = begun.copy()
+        own.update(f"\x1f{request_id}\x1f{row}".encode("utf-8", "surrogatepass"))
+        lots[place] = int.from_bytes(own.digest(), "big")
+    return lots
+
+
+def _steps(confidences: NDArray[np.float64]) -> tuple[float | None, ...]:
+    """Confidences at even steps from lowest to highest, those not measured first."""
+    ordered = np.sort(np.where(np.isnan(confidences), -1.0, confidences))
+    places = np.linspace(0, ordered.size - 1, min(_STEPS, ordered.size)).round().astype(int)
+    return tuple(None if value < 0 else round(float(value), 6) for value in ordered[places])
+
+
+def _with_answers(log: PredictionLog, audit: Audit, version: str) -> tuple[Audit, list[DrawnText]]:
+    rows: list[AuditRow] = []
+    texts: list[DrawnText] = []
+    for each in audit.rows:
+        found = log.answered(audit.use_case, each.request_id, each.row, version)
+        assert found is not None  # noqa: S101 - it has just been read
+        rows.append(each.model_copy(update={"answer": found["answer"]}))
+        texts.append(DrawnText(rows[-1], found["text"], found["likeliest"] or ()))
+    return audit.model_copy(update={"rows": tuple(rows)}), texts
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One per labelled row of an audit.
+
+    Attributes:
+        row: The row.
+        answer: What the person says, as it is kept for test.
+        score: What the version's answer is worth.
+    """
+
+    row: AuditRow
+    answer: Correction
+    score: float
+
+
+def read(context: Context, file: Path, shown: str) -> tuple[Audit, list[Labelled]]:
+    """Read an audit's file as people filled it in, wholly or in part.
+
+    Raises:
+        UsageError: No such audit was drawn.
+        DataError: Something is wrong in the file; all of it at once, with lines.
+    """
+    case, settings = context.case, context.settings
+    hint = f"correct the file, then: tailtune audit {case.name} --from {shown}"
+    lines, faults = sources.records(file, _NEEDED, _OPTIONAL, shown, hint)
+    faults.raise_any()
+    filled = [(line, values) for line, values in lines if any(_word(values[name]) for name in ("label", "who"))]
+    if not filled:
+        faults.add(lines[0][0] if lines else 0, "no line has a label and a name in `who`: nobody has filled it in")
+        faults.raise_any()
+    audit = _audit_of(context, [_word(values["id"]) for _, values in filled], shown)
+    known = {row.id: row for row in audit.rows}
+    labelled: dict[str, Labelled] = {}
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    with opened(context.project, settings, case.name) as log:
+        for line, values in filled:
+            row = known.get(_word(values["id"]))
+            if row is None:
+                faults.add(line, f"no row has the id {_word(values['id'])}; expected one of audit {audit.id}")
+                continue
+            try:
+                made = _labelled(context, log, row, values, stamp)
+            except ValueError as error:
+                faults.add(line, str(error))
+                continue
+            if labelled.setdefault(row.id, made).answer.label != made.answer.label:
+                faults.add(line, f"{row.id} stands in an earlier line under another label; expected one label a row")
+    faults.raise_any()
+    return audit, list(labelled.values())
+
+
+def _word(value: Any) -> str:
+    return str(value if value is not None else "").strip()
+
+
+def _audit_of(context: Context, ids: Sequence[str], shown: str) -> Audit:
+    """The audit that most of these rows are of."""
+    name = ids[0].rpartition("-")[0]
+    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
+        audit = store.get(context.case.name, name)
+    if audit is None:
+        raise UsageError(
+            f"{shown}: no audit {name or ids[0]} of {context.case.name} was drawn with this prediction log; expected "
+            "the ids as the file was written",
+            f"tailtune audit {context.case.name} --rows 50",
+        )
+    return audit
+
+
+def _labelled(
+    context: Context, log: PredictionLog | None, row: AuditRow, values: Mapping[str, Any], stamp: str
+) -> Labelled:
+    """A line as a labelled row.
+
+    Raises:
+        ValueError: What is wrong with it, in words.
+    """
+    task, label = context.case.task, _word(values["label"])
+    if not label:
+        raise ValueError("`label` is empty; expected the right answer, also where it is the one that the row has")
+    at = _word(values["at"]) or stamp
+    answer, made = right_answer(task, _text_of(context, log, row, values), label, _word(values["who"]), at)
+    given = Answer(row.answer, float("nan") if row.confidence is None else row.confidence)
+    score = task.score([Row(row.id, made.text, made.label, row.id)], [given]).per_row[0]
+    return Labelled(row, answer, float(score))
+
+
+def _text_of(
+    context: Context, log: PredictionLog | None, row: AuditRow, values: Mapping[str, Any]
+) -> Callable[[], str]:
+    """The row's text: as logged; where the log forgot it, as the file has it."""
+
+    def text() -> str:
+        logged = None if log is None else log.answered(context.case.name, row.request_id, row.row, None)
+        found = (logged or {}).get("text") or str(values["text"] or "")
+        if not logged and found[:1] == "'" and harmless(found[1:]) == found:
+            found = found[1:]  # what kept a spreadsheet from computing it
+        if not found:
+            raise ValueError("its text is not in the prediction log any more; expected it in the column `text`")
+        return str(found)
+
+    return text
+
+
+def judge_rows(context: Context, audit: Audit, labelled: Sequence[Labelled]) -> AuditResult:
+    """What labelled rows say of the version, kept in the database.
+
+    Raises:
+        ServiceError: The tracking store or the database does not answer.
+    """
+    case = context.case
+    window = np.array([np.nan if each is None else each for each in audit.confidences])
+    sure = np.array([np.nan if each.row.confidence is None else each.row.confidence for each in labelled])
+    scores = np.array([each.score for each in labelled])
+    accuracy = judge.audited(window, sure, scores, np.array([each.row.weight for each in labelled]))
+    known = _reference(context, audit)
+    own = None if known is None else own_accuracy(known)
+    margin = case.spec.monitor.accuracy_fall
+    fall = None
+    if known is not None and own is not None:
+        fall = judge.fall(accuracy, own, margin, _gain(known, window, own.value - margin))
+    by_id = {each.row.id: each.score for each in labelled}
+    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
+        before = [each for each in store.results(case.name, audit.version) if each[0].id != audit.id]
+        over_time, audits = _over_time(before, audit, by_id)
+        result = AuditResult(
+            audit=audit.id,
+            labelled=len(labelled),
+            scores=by_id,
+            accuracy=accuracy,
+            own=own,
+            fall=fall,
+            over_time=over_time,
+            audits=audits,
+            judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        store.keep_result(result)
+    return result
+
+
+def _reference(context: Context, audit: Audit) -> KnownReference | None:
+    version = registry.get(context.tracker, context.case.spec.register_.model or context.case.name, audit.version)
+    try:
+        return reference_of(context, version)
+    except MissingInputError as error:
+        context.progress.say(f"no comparison with the version's own accuracy: {error.message}")
+        return None
+
+
+def own_accuracy(known: KnownReference) -> Estimate | None:
+    """A version's mean score on its test rows; on dev rows too where those are few. None where it was not measured."""
+    answered = [row for row in known.rows if row.logged["answer"] is not None]
+    if not answered:
+        return None
+    test = [row.score for row in known.rows if row.split == "test"]
+    return mean_score(test if len(test) >= FEWEST_TEST_ROWS else [row.score for row in known.rows])
+
+
+def _gain(known: KnownReference, window: NDArray[np.float64], mean: float) -> float:
+    """Rows that an audited row is worth if confidences mean what they did on the reference."""
+    there = [row for row in known.rows if row.logged["confidence"] is not None]
+    if not there or np.isnan(window).all() or not 0 < mean < 1:
+        return 1.0
+    odds = log_odds(np.array([row.logged["confidence"] for row in there]))
+    return judge.gain(fitted(odds, np.array([row.score for row in there])), window, mean)
+
+
+def _over_time(
+    before: Sequence[tuple[Audit, AuditResult]], audit: Audit, scores: Mapping[str, float]
+) -> tuple[Estimate, int]:
+    """Over all audits of a version, by window; a row that two of them drew counts once."""
+    known: dict[tuple[str, int], float] = {}
+    everyone = sorted(
+        [*((each, result.scores) for each, result in before), (audit, scores)], key=lambda each: each[0].last_day
+    )
+    for each, own in everyone:
+        for row in each.rows:
+            if row.id in own:
+                known.setdefault((row.request_id, row.row), own[row.id])
+    return judge.over_time([np.array(list(known.values()))]), len(everyone)

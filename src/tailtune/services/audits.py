@@ -1,0 +1,77 @@
+"""Audits, kept in the database beside the prediction log: what was drawn, and what labels say of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, Text, insert, select, update
+
+from tailtune.core.audits import Audit, AuditResult
+from tailtune.services.database import Database, Room
+
+_META = MetaData()
+_AUDIT = Table(
+    "audit",
+    _META,
+    Column("id", Text, primary_key=True),
+    Column("use_case", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("last_day", Integer, nullable=False),
+    Column("audit", Text, nullable=False),
+    Column("result", Text),
+    Index("audit_by_version", "use_case", "version", "last_day"),
+)
+"""One row per draw; `audit` and `result` are JSON, the latter null until rows are labelled."""
+
+
+def _first_tables(connection: Connection) -> None:
+    _META.create_all(connection, tables=[_AUDIT])
+
+
+_ROOM = Room("the audits", "audit_version", (_first_tables,))
+
+
+class Audits:
+    """One per process and database.
+
+    Args:
+        url: As for the prediction log.
+
+    Raises:
+        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
+        ServiceError: It does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, _ROOM)
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._database.close()
+
+    def keep(self, audit: Audit) -> None:
+        """Keep a draw; one that is there already, with its result, stays."""
+        values = audit.model_dump(include={"id", "use_case", "version", "last_day"})
+        with self._database.writing(alone="audit") as connection:
+            if connection.scalar(select(_AUDIT.c.id).where(_AUDIT.c.id == audit.id)) is None:
+                connection.execute(insert(_AUDIT).values(audit=audit.model_dump_json(), **values))
+
+    def get(self, use_case: str, audit_id: str) -> Audit | None:
+        """A draw; None where there is no such."""
+        query = select(_AUDIT.c.audit).where(_AUDIT.c.id == audit_id, _AUDIT.c.use_case == use_case)
+        with self._database.reading() as connection:
+            found = connection.scalar(query)
+        return None if found is None else Audit.model_validate_json(found)
+
+    def keep_result(self, result: AuditResult) -> None:
+        """Keep what labels say; an earlier result of the same draw is replaced."""
+        with self._database.writing() as connection:
+            at = update(_AUDIT).where(_AUDIT.c.id == result.audit)
+            connection.execute(at.values(result=result.model_dump_json()))
+
+    def results(self, use_case: str, version: str) -> list[tuple[Audit, AuditResult]]:
+        """Draws of a version with a result, oldest window first."""
+        query = select(_AUDIT.c.audit, _AUDIT.c.result).where(
+            _AUDIT.c.use_case == use_case, _AUDIT.c.version == version, _AUDIT.c.result.is_not(None)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(_AUDIT.c.last_day, _AUDIT.c.id)).all()
+        return [(Audit.model_validate_json(audit), AuditResult.model_validate_json(result)) for audit, result in found]

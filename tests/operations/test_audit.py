@@ -1,0 +1,164 @@
+"""An audit from the draw to what it says: fair rows, faults with their lines, a fall that is seen, results kept."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from services.mlflow.conftest import THIRD_PARTY
+from serving.batch.probe import saved_probe
+from tasks.classification import contract
+from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
+
+from tailtune.core.audits import Audit
+from tailtune.core.errors import DataError, UsageError
+from tailtune.operations.audit import DrawnText, draw, judge_rows, read
+from tailtune.operations.monitor import look_at_log
+from tailtune.operations.windows import Window
+from tailtune.services.audits import Audits
+
+pytestmark = THIRD_PARTY
+WEEK = Window(FIRST_DAY, FIRST_DAY + 1)
+Label = Callable[[DrawnText], str]
+
+
+@pytest.fixture(scope="module")
+def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved_probe(tmp_path_factory, tiny_encoder)
+
+
+@pytest.fixture
+def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
+    made = WatchedCase(tmp_path / "project", tmp_path_factory, probe)
+    for number in range(2):
+        made.usual_day(FIRST_DAY + number)
+    return made
+
+
+def truth(text: str) -> str:
+    """The class that a text was drawn from."""
+    return next(label for label, words in contract.WORDS.items() if text.split()[0] in words.split())
+
+
+def right(drawn: DrawnText) -> str:
+    return truth(drawn.text)
+
+
+def filled(tmp_path: Path, texts: list[DrawnText], label: Label, rows: int = 1000, who: str = "Ana") -> Path:
+    file = tmp_path / "audit.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(("id", "text", "label", "who"))
+        for place, each in enumerate(texts):
+            cells = (label(each), who) if place < rows else ("", "")
+            writer.writerow((each.row.id, each.text, *cells))
+    return file
+
+
+def judged(world: WatchedCase, file: Path) -> tuple[Audit, float, bool]:
+    audit, labelled = read(world.context, file, "audit.csv")
+    result = judge_rows(world.context, audit, labelled)
+    assert result.fall is not None
+    return audit, result.accuracy.value, result.fall.decision.yes
+
+
+def test_the_same_window_and_seed_draw_the_same_rows_and_another_seed_others(world: WatchedCase) -> None:
+    audit, texts = draw(world.context, "champion", WEEK, 20, 1)
+    assert (audit.window_rows, len(audit.rows), len({row.request_id for row in audit.rows})) == (120, 20, 20)
+    assert sum(row.weight for row in audit.rows) == pytest.approx(120)
+    assert all(each.text and each.row.answer == each.likeliest[0][0] for each in texts)
+    assert draw(world.context, "champion", WEEK, 20, 1)[0] == audit
+    other = draw(world.context, "champion", WEEK, 20, 2)[0]
+    assert {row.request_id for row in other.rows} != {row.request_id for row in audit.rows}
+
+
+def test_right_labels_give_the_accuracy_and_show_no_fall(world: WatchedCase, tmp_path: Path) -> None:
+    _, texts = draw(world.context, "champion", WEEK, 40, 1)
+    _, accuracy, fell = judged(world, filled(tmp_path, texts, right))
+    wrong = sum(each.row.answer != truth(each.text) for each in texts)
+    assert accuracy == pytest.approx(1 - wrong / 40, abs=0.03)
+    assert not fell
+
+
+def test_swapped_labels_are_a_fall_that_probabilities_do_not_show(world: WatchedCase, tmp_path: Path) -> None:
+    swapped = {"billing": "login", "login": "billing"}
+    _, texts = draw(world.context, "champion", WEEK, 40, 1)
+    audit, accuracy, fell = judged(world, filled(tmp_path, texts, lambda each: swapped.get(right(each), right(each))))
+    assert fell and accuracy < 0.7
+    by = {each.by: each for each in look_at_log(world.context, "champion", WEEK).now}
+    assert by["audit"].accuracy is not None and by["audit"].accuracy.value == accuracy
+    assert "accuracy fell" in by["audit"].note and str(len(audit.rows)) in by["audit"].note
+    expected = by["no labels"].accuracy
+    assert expected is not None and expected.value > accuracy + 0.2
+
+
+def test_a_part_counts_and_the_whole_replaces_it(world: WatchedCase, tmp_path: Path) -> None:
+    audit, texts = draw(world.context, "champion", WEEK, 30, 1)
+    for rows in (12, 30):
+        judged(world, filled(tmp_path, texts, right, rows))
+        with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+            ((kept, result),) = store.results(NAME, world.version)
+        assert (kept, result.labelled, result.audits) == (audit, rows, 1)
+
+
+def test_audits_of_a_version_are_counted_together_and_a_row_once(world: WatchedCase, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        _, texts = draw(world.context, "champion", WEEK, 30, seed)
+        audit, labelled = read(world.context, filled(tmp_path, texts, right), "audit.csv")
+        result = judge_rows(world.context, audit, labelled)
+    assert result.audits == 2
+    assert 30 < result.over_time.rows < 60
+    assert result.over_time.low < result.accuracy.value
+
+
+def test_faults_have_their_lines(world: WatchedCase, tmp_path: Path) -> None:
+    _, texts = draw(world.context, "champion", WEEK, 4, 1)
+    file = tmp_path / "audit.csv"
+    ids = [each.row.id for each in texts]
+    file.write_text(
+        f"id,label,who,text\n{ids[0]},biling,Ana,\n{ids[1]},,Ana,\n{ids[2]},billing,,\n{ids[3]},,,\n"
+        f"a0-001,billing,Ana,\n{ids[0]},login,Ana,\n{ids[0]},billing,Ana,\n"
+    )
+    with pytest.raises(DataError) as error:
+        read(world.context, file, "audit.csv")
+    words = str(error.value)
+    assert "audit.csv:2  label `biling` is not in" in words and "did you mean billing?" in words
+    assert "audit.csv:3  `label` is empty" in words
+    assert "audit.csv:4  `who` is empty" in words
+    assert "audit.csv:5" not in words
+    assert "audit.csv:6  no row has the id a0-001" in words
+    assert "audit.csv:8" in words and "another label" in words
+
+
+def test_an_empty_file_and_a_foreign_one_are_refused(world: WatchedCase, tmp_path: Path) -> None:
+    _, texts = draw(world.context, "champion", WEEK, 4, 1)
+    with pytest.raises(DataError, match="nobody has filled it in"):
+        read(world.context, filled(tmp_path, texts, right, 0), "audit.csv")
+    file = tmp_path / "audit.csv"
+    file.write_text("id,label,who\nzzz-001,billing,Ana\n")
+    with pytest.raises(UsageError, match="no audit zzz of support-tickets was drawn"):
+        read(world.context, file, "audit.csv")
+
+
+def test_hashed_texts_cannot_be_labelled(world: WatchedCase) -> None:
+    world.log(FIRST_DAY + 5, texts_of("billing", 5, 1), keep_text=False)
+    with pytest.raises(UsageError, match="texts of its 5 rows of 2024-10-09 were not kept"):
+        draw(world.context, "champion", Window(FIRST_DAY + 5, FIRST_DAY + 5), 4, 1)
+    with pytest.raises(UsageError, match="answered no row of 2024-10-13"):
+        draw(world.context, "champion", Window(FIRST_DAY + 9, FIRST_DAY + 9), 4, 1)
+    audit, _ = draw(world.context, "champion", Window(FIRST_DAY, FIRST_DAY + 5), 4, 1)
+    assert (audit.window_rows, audit.without_text) == (120, 5)
+
+
+def test_what_the_log_forgot_is_judged_by_the_draw_and_the_files_text(world: WatchedCase, tmp_path: Path) -> None:
+    from tailtune.services.prediction_log.store import PredictionLog
+
+    _, texts = draw(world.context, "champion", WEEK, 10, 1)
+    file = filled(tmp_path, texts, right)
+    expected = judged(world, file)
+    with closing(PredictionLog(world.settings.prediction_log_url(world.case.paths.project))) as log:
+        assert log.delete_before(NAME, 2**60) == 120
+    assert judged(world, file) == expected
