@@ -61,8 +61,7 @@ def headline(report: MonitorReport) -> Headline:
             f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
-    since = next((each.since for each in telling(report) if each.since is not None), report.alarm_day)
-    begun = "" if since is None else f" since {day(since)}"
+    begun = "" if report.alarm_day is None else f" since {day(report.alarm_day)}"
     return Headline("bad", f"Drift{begun}", f"{rows}: {moved(report)[0].rstrip('.')} ({rate}).")
 
 
