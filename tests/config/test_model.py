@@ -57,6 +57,8 @@ CHANGED: dict[str, dict[str, Any]] = {
               "passthrough": "small", "max_usd_per_day": 2.0, "limits": {"rows": 3}, "log": {"text": "hash"}},
     "monitor": {"false_alarms": 0.1, "tolerance": 0.05, "accuracy_fall": 0.03, "usd_per_day": 9.0,
                 "alerts": {"cooldown_hours": 6}},
+    "retrain": {"cooldown_days": 3, "next_chance_days": 3, "min_new_labels": 3, "labels_from": "new",
+                "result": "files"},
 }  # fmt: skip
 
 

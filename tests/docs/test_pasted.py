@@ -21,7 +21,7 @@ from tailtune.tasks.use_case import load_use_case
 
 GUIDES = [page for page in pages() if page == "README.md" or page.startswith("docs/guides/")]
 KINDS = {"", "bash", "console", "yaml", "json", "python"}
-OPTIONAL_SECTIONS = {"serve", "monitor"}
+OPTIONAL_SECTIONS = {"serve", "monitor", "retrain"}
 SHIPPED = {"support-tickets", "insurance-claims"}
 NAMED = {"check", "run", "show", "prompts", "verdict", "reproduce", "sample", "prompt", "diagnose", "cost", "register"}
 """Commands of `tailtune` whose first word is a use case."""

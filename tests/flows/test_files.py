@@ -10,6 +10,7 @@ import sysconfig
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from ruamel.yaml import YAML
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "flows").glob("*.py"))
 DEPLOYMENTS: list[dict[str, Any]] = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
 
-OTHERS = ("lifecycle", "drift_monitoring", "silent_monitor")
+OTHERS = ("lifecycle", "drift_monitoring", "retraining", "silent_monitor")
 
 LOAD = """
 import json, sys
@@ -86,6 +87,30 @@ def test_a_monitor_that_is_silent_starts_the_flow_that_tells_people() -> None:
     assert trigger.posture == Posture.Proactive
     assert trigger.after == trigger.expect == {LOOKED}
     assert trigger.within.total_seconds() == 26 * 3600
+
+
+def test_drift_starts_the_retrain_of_the_use_case_that_drifted() -> None:
+    """As Prefect's server fills the parameters in from the event."""
+    from prefect.events import DeploymentEventTrigger, Posture
+    from prefect.server.events.schemas.events import ReceivedEvent
+    from prefect.server.utilities.user_templates import render_user_template_sync
+
+    from tailtune.operations.orchestration import DETECTED
+
+    (deployment,) = [each for each in DEPLOYMENTS if each["name"] == "retraining"]
+    assert [schedule["active"] for schedule in deployment["schedules"]] == [False]
+    trigger = DeploymentEventTrigger.model_validate(deployment["triggers"][0])
+    assert trigger.posture == Posture.Reactive and trigger.threshold == 1
+    assert trigger.expect == {DETECTED}
+    resource = {"prefect.resource.id": "model.support-tickets"}
+    event = ReceivedEvent.model_validate(
+        {"event": DETECTED, "occurred": "2026-11-03T02:31:00Z", "resource": resource, "id": str(uuid4()),
+         "payload": {"use_case": "support-tickets"}}
+    )  # fmt: skip
+    assert trigger.match.matches(event.resource)
+    assert trigger.parameters is not None
+    filled = {name: render_user_template_sync(text, {"event": event}) for name, text in trigger.parameters.items()}
+    assert filled == {"use_case": "support-tickets", "because": "drift"}
 
 
 def test_no_machine_path_stands_in_prefect_yaml() -> None:

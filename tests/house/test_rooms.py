@@ -47,6 +47,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "services/outbox/",
         "services/monitored_days.py",
         "services/audits.py",
+        "services/retrains.py",
         "services/mlflow/",
     ),
     "sqlite3": ("services/endpoint/", "services/mlflow/"),

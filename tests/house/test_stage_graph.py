@@ -67,7 +67,8 @@ def test_every_section_of_the_spec_shapes_some_stage() -> None:
         "description",
         "serve",
         "monitor",
-    }  # what serves and watches a model does not shape it
+        "retrain",
+    }  # what serves and watches a model, and when it is made anew, does not shape it
 
 
 def test_every_stage_has_a_report_and_a_function_that_returns_it() -> None:

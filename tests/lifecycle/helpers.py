@@ -27,6 +27,7 @@ _SECTIONS = (
     *("curate", "split", "validate", "ladder", "prompt", "targets", "value", "train", "evaluate", "register"),
     "serve",
     "monitor",
+    "retrain",
 )
 
 

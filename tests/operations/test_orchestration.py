@@ -53,6 +53,24 @@ def test_one_that_fails_holds_up_no_other(at_home: WatchedCase, monkeypatch: pyt
     assert seen == ["a", "b"]
 
 
+def test_a_retrain_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def retrain(name: str, because: str) -> None:
+        seen.append((name, because))
+        if name == "a":
+            raise TailTuneError("another retrain is at work", "wait")
+
+    monkeypatch.setattr(orchestration, "retrain", retrain)
+    monkeypatch.setattr(orchestration, "_registered", lambda paths: ["a", "b"])
+    monkeypatch.setenv("TAILTUNE_ROOT", str(ROOT))
+    with pytest.raises(TailTuneError, match="a: another retrain is at work"):
+        orchestration.retrain_all(None, "schedule")
+    assert seen == [("a", "schedule"), ("b", "schedule")]
+    with pytest.raises(TailTuneError, match="no such way in"):
+        orchestration.retrain_all("a", "luck")
+
+
 def test_only_use_cases_with_logged_answers_are_looked_at(at_home: WatchedCase) -> None:
     paths = at_home.case.paths.project
     (paths.models / "idle").mkdir()

@@ -331,6 +331,21 @@ def audit(
 
 
 @cli.command(rich_help_panel=LIFE)
+def retrain(
+    use_case: UseCaseName,
+    because: Annotated[str, typer.Option(help="What asks for it: schedule, drift, labels, hand.")] = "hand",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say whether it is worth it, with the figures; do nothing.")
+    ] = False,
+) -> None:
+    """Make a model anew, where that is worth it, in a checkout of its own; only what is better is promoted."""
+    from tailtune.cli.retrain import retrain_use_case
+
+    then = retrain_use_case(Paths.find(), use_case, because, dry_run, _show)
+    print(f"Next:  {then}")
+
+
+@cli.command(rich_help_panel=LIFE)
 def verdict(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with its evidence.")] = False,

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.config.paths import CasePaths
 from tailtune.config.prompting import PromptSpec
+from tailtune.config.retraining import RetrainSpec
 from tailtune.config.serving import ServeSpec
 from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.core.money import Usd
@@ -244,6 +245,7 @@ class ModelSpec(StrictSpec):
     register_: RegisterSpec = Field(alias="register")
     serve: ServeSpec = Field(default_factory=ServeSpec)
     monitor: MonitorSpec = Field(default_factory=MonitorSpec)
+    retrain: RetrainSpec = Field(default_factory=RetrainSpec)
 
     @model_validator(mode="after")
     def _shares_leave_train(self) -> ModelSpec:

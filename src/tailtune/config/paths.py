@@ -236,6 +236,11 @@ class CasePaths:
         return self.stage("register") / "decision.html"
 
     @property
+    def retrain(self) -> Path:
+        """Where retrains work: a checkout of their own, a lock, and what comes back as files."""
+        return self.project.root / ".run" / "retrain" / self.use_case
+
+    @property
     def reports(self) -> Path:
         """Small JSON metrics, in git."""
         return self.project.root / "reports" / self.use_case

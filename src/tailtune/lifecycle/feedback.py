@@ -97,7 +97,14 @@ def moment(at: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def receive(case: UseCase, file: Path, shown: str, texts: Texts) -> tuple[list[Correction], list[Correction]]:
+def receive(
+    case: UseCase,
+    file: Path,
+    shown: str,
+    texts: Texts,
+    before: Sequence[Correction] | None = None,
+    stamp: str | None = None,
+) -> tuple[list[Correction], list[Correction]]:
     """Read a file of right answers: request id (and row) or text, label, who, and when if that is known.
 
     Args:
@@ -105,6 +112,8 @@ def receive(case: UseCase, file: Path, shown: str, texts: Texts) -> tuple[list[C
         file: CSV, JSONL or Parquet with the columns label and who, and request_id or text; row and at may be there.
         shown: How faults name it.
         texts: Looks up the texts of a request in the prediction log.
+        before: What is kept already; what stands beside the use case's rows when None.
+        stamp: When right answers were given that do not say it, ISO 8601; now when None.
 
     Returns:
         All feedback of the use case from now on, and what of it is new or says something new.
@@ -113,7 +122,7 @@ def receive(case: UseCase, file: Path, shown: str, texts: Texts) -> tuple[list[C
         UsageError: The use case's own rows stand in the file that feedback is kept in.
         DataError: No such request or label, no text, nobody named; all of it at once, with lines.
     """
-    reader = _Reader(case, texts)
+    reader = _Reader(case, texts, before, stamp)
     lines, faults = sources.records(
         file, _NEEDED, _OPTIONAL, shown, f"correct the file, then: tailtune feedback {case.name} --from {shown}"
     )
@@ -133,9 +142,9 @@ def receive(case: UseCase, file: Path, shown: str, texts: Texts) -> tuple[list[C
 
 
 def receive_sent(
-    case: UseCase, sent: Sequence[ReceivedFeedback], texts: Texts
+    case: UseCase, sent: Sequence[ReceivedFeedback], texts: Texts, before: Sequence[Correction] | None = None
 ) -> tuple[list[Correction], list[Correction], dict[int, str]]:
-    """Read what people sent to the server.
+    """Read what people sent to the server, on top of what is kept; that beside the use case's rows when None.
 
     Returns:
         All feedback from now on, what of it is new, and number of a right answer → why it cannot be used.
@@ -143,7 +152,7 @@ def receive_sent(
     Raises:
         UsageError: The use case's own rows stand in the file that feedback is kept in.
     """
-    reader, refused = _Reader(case, texts), dict[int, str]()
+    reader, refused = _Reader(case, texts, before), dict[int, str]()
     for each in sent:
         at = datetime.fromtimestamp(each.at_us / 1e6, UTC).isoformat(timespec="seconds")
         try:
@@ -190,14 +199,18 @@ class _Reader:
         DataError: What was kept before cannot be read.
     """
 
-    def __init__(self, case: UseCase, texts: Texts) -> None:
+    def __init__(
+        self, case: UseCase, texts: Texts, before: Sequence[Correction] | None = None, stamp: str | None = None
+    ) -> None:
         kept, self._case, self._texts = case.paths.feedback, case, texts
         shown = case.paths.project.shown(kept)
         if kept.name in (case.spec.data.file, case.spec.data.test_file):
             raise UsageError(f"{shown} holds rows; expected feedback there", "rename it")
-        self._before = {each.id: each for each in read_corrections(kept, shown, f"tailtune check {case.name}")}
+        if before is None:
+            before = read_corrections(kept, shown, f"tailtune check {case.name}")
+        self._before = {each.id: each for each in before}
         self._now = dict(self._before)
-        self._stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stamp = stamp or datetime.now(UTC).isoformat(timespec="seconds")
 
     def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str) -> None:
         """Take in a right answer.

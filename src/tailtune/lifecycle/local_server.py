@@ -146,8 +146,14 @@ def wait_for(url: str, folder: Path, meanwhile: Callable[[], None]) -> None:
     raise ServiceError(f"{log}: the temporary Prefect server did not start: {last}", f"less {log}")
 
 
-def run_flow(paths: Paths, use_case: str, force: bool) -> int:
+def run_flow(paths: Paths, use_case: str, force: bool, environment: Mapping[str, str] | None = None) -> int:
     """Run the life of a use case as a flow, in a process of its own, with a server at hand for it.
+
+    Args:
+        paths: The checkout.
+        use_case: Whose life.
+        force: Run every stage, fresh or not.
+        environment: Of the process; this one's when None.
 
     Returns:
         Its exit code.
@@ -158,7 +164,7 @@ def run_flow(paths: Paths, use_case: str, force: bool) -> int:
     flow = paths.root / "flows" / "lifecycle.py"
     with LocalServer(paths.root / ".run") as server:
         words = [sys.executable, str(flow), use_case, "--parent", str(os.getpid()), "--server", server.url]
-        return run_to_end([*words, *(["--force"] if force else [])], paths.root)
+        return run_to_end([*words, *(["--force"] if force else [])], paths.root, environment)
 
 
 def run_to_end(words: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tailtune.core.figures import counted
-from tailtune.core.monitored import AccuracyNow
+from tailtune.core.monitored import AccuracyNow, DayFigures
 from tailtune.core.records import Estimate
 from tailtune.judge.counted import Counted
 from tailtune.judge.estimated_accuracy import CANNOT_SEE, EstimatedAccuracy
@@ -62,6 +63,30 @@ def mean_score(scores: Sequence[float]) -> Estimate | None:
     if set(scores) <= {0.0, 1.0}:
         return share_of(int(sum(scores)), len(scores))
     return interval(Counted.ratio(np.array(scores), np.ones(len(scores))))
+
+
+def over_days(days: Sequence[DayFigures], then: Estimate) -> Estimate | None:
+    """Accuracy estimated without labels over several days; None where no day has an estimate.
+
+    One night is a wide interval, and one night in many is low by chance. What the reference does not know is the
+    same every night, so that part of the interval does not narrow.
+
+    Args:
+        days: Of one version.
+        then: Its accuracy on the reference.
+    """
+    estimated = [(each.rows_read, each.accuracy) for each in days if each.accuracy is not None]
+    rows = sum(read for read, _ in estimated)
+    if not rows:
+        return None
+    value, chance = 0.0, 0.0
+    shared = ((then.high - then.low) / 2) ** 2
+    for read, accuracy in estimated:
+        weight = read / rows
+        value += weight * accuracy.value
+        chance += weight**2 * max(((accuracy.high - accuracy.low) / 2) ** 2 - shared, 0.0)
+    half = math.sqrt(chance + shared)
+    return Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half), rows=rows)
 
 
 def _expected(context: Context, known: KnownReference, rows: Sequence[dict[str, Any]]) -> EstimatedAccuracy:

@@ -1,22 +1,30 @@
-"""A look as Prefect shows it: a task for each use case, its report as artifacts, and events that automations hear."""
+"""Looks and retrains as Prefect shows them: a task for each use case, artifacts, and events that automations hear."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import TailTuneError
 from tailtune.core.monitored import MonitorReport
+from tailtune.core.printable import printable
+from tailtune.core.process import in_order_at_sigterm
+from tailtune.core.retrains import Because, way_in_of
 from tailtune.lifecycle.orchestration import flow, show_in_prefect, uncached_task
 from tailtune.operations import silence
 from tailtune.operations.alerts import open_alerts
 from tailtune.operations.nightly import LookOptions, watch
-from tailtune.report.prefect import publish_look
+from tailtune.operations.retrain import run as retraining
+from tailtune.report.prefect import publish_look, publish_retrain
+from tailtune.report.retraining import decision_lines, outcome_lines
 from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.services.mlflow import connect, registry
 from tailtune.services.prediction_log.opening import opened
+from tailtune.tasks.use_case import load_use_case
 
-__all__ = ["check_silence", "flow", "look_at_all"]
+__all__ = ["check_silence", "flow", "look_at_all", "retrain_all"]
 
 LOOKED, DETECTED, CLEARED = "monitor.looked", "drift.detected", "drift.cleared"
 """Events on the resource `model.<use case>`: a look was taken; it found drift; it found none."""
@@ -28,15 +36,42 @@ def look_at_all(use_case: str | None, window: str) -> None:
     Raises:
         TailTuneError: Looks failed; all others were taken.
     """
-    paths = Paths.find()
+    names = [use_case] if use_case else _logged(Paths.find())
+    _each(names, lambda name: look(name, window), "tailtune monitor USE-CASE   (says what is wrong, and what to run)")
+
+
+def retrain_all(use_case: str | None, because: str) -> None:
+    """Retrain one use case, or every one that has a version, where that is worth it; one that fails holds up no other.
+
+    Raises:
+        UsageError: No such way in.
+        TailTuneError: Retrains failed; all others have ended.
+    """
+    way_in = way_in_of(because)
+    names = [use_case] if use_case else _registered(Paths.find())
+    _each(names, lambda name: retrain(name, way_in), "tailtune retrain USE-CASE   (says what is wrong)")
+
+
+def _each(names: Iterable[str], work: Callable[[str], None], hint: str) -> None:
+    """Do something for each use case, then say of all together what failed."""
     failed: list[str] = []
-    for name in [use_case] if use_case else _logged(paths):
+    for name in names:
         try:
-            look(name, window)
+            work(name)
         except TailTuneError as error:
             failed.append(f"{name}: {error.message}")
     if failed:
-        raise TailTuneError("; ".join(failed), "tailtune monitor USE-CASE   (says what is wrong, and what to run)")
+        raise TailTuneError("; ".join(failed), hint)
+
+
+def _registered(paths: Paths) -> list[str]:
+    """Use cases that have a version."""
+    uri, found = Settings().resolved_tracking_uri(paths), []
+    for name in paths.use_cases():
+        case = load_use_case(paths, name)
+        if registry.versions(connect(uri, case), case.spec.register_.model or name):
+            found.append(name)
+    return found
 
 
 def _logged(paths: Paths) -> list[str]:
@@ -70,6 +105,20 @@ def look(use_case: str, window: str) -> None:
         looked = watch(paths, settings, use_case, LookOptions(window, links=_flow_run()), progress)
     show_in_prefect(lambda: publish_look(looked.report))
     show_in_prefect(lambda: _tell(looked.report))
+
+
+@uncached_task("retrain {use_case}")
+def retrain(use_case: str, because: Because) -> None:
+    """Retrain a use case where that is worth it, and publish the reckoning and what came of it."""
+    paths, settings = Paths.find(), Settings()
+    with (
+        in_order_at_sigterm(),  # Prefect's own handler would leave the life to itself
+        ConsoleProgress("retrain", f"make {use_case} anew, if that is worth it", settings.progress) as progress,
+    ):
+        done = retraining.retrain(paths, settings, use_case, because, progress)
+    lines = [*decision_lines(use_case, done.decision), *(outcome_lines(done.outcome) if done.outcome else ())]
+    print("\n".join(map(printable, lines)), flush=True)
+    show_in_prefect(lambda: publish_retrain(use_case, lines))
 
 
 def _tell(report: MonitorReport) -> None:

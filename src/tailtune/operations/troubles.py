@@ -9,6 +9,7 @@ from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.alerts import Alert, Cause, Severity
 from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport
 from tailtune.core.records import Estimate
+from tailtune.operations.accuracy import over_days
 from tailtune.operations.windows import DAY_US
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
@@ -115,27 +116,11 @@ def _audited(report: MonitorReport) -> Estimate | None:
 
 
 def _since_drift(report: MonitorReport) -> Estimate | None:
-    """Accuracy estimated without labels over the days since the alarm; None where there is none.
-
-    One night is a wide interval, and one night in many is low by chance. What the reference does not know is the
-    same every night, so that part of the interval does not narrow.
-    """
+    """Accuracy estimated without labels over the days since the alarm; None where there is none."""
     first, then = report.alarm_day, report.then
     if first is None or then is None:
         return None
-    days = [each.figures for each in report.days if each.day >= first and each.figures.accuracy is not None]
-    rows = sum(each.rows_read for each in days)
-    if not rows:
-        return None
-    value, chance = 0.0, 0.0
-    shared = ((then.high - then.low) / 2) ** 2
-    for each in days:
-        assert each.accuracy is not None  # noqa: S101 - chosen so
-        weight = each.rows_read / rows
-        value += weight * each.accuracy.value
-        chance += weight**2 * max(((each.accuracy.high - each.accuracy.low) / 2) ** 2 - shared, 0.0)
-    half = math.sqrt(chance + shared)
-    return Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half), rows=rows)
+    return over_days([each.figures for each in report.days if each.day >= first], then)
 
 
 def _accuracy(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> Alert | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,14 @@ def publish_look(report: MonitorReport) -> None:
     for name, table in (("moved", monitor_runs.findings(report)), ("words", monitor_runs.words(report))):
         if any(table.values()):
             create_table_artifact(rows(table), key=key(*base, name), description=f"{name}: {about}")
+
+
+def publish_retrain(use_case: str, lines: Sequence[str]) -> None:
+    """Make the artifact of a retrain, or of the reason why none started; needs a flow or task run around it."""
+    from prefect.artifacts import create_markdown_artifact
+
+    content = "\n".join(["```", *(line.replace("`", "'") for line in lines), "```", ""])
+    create_markdown_artifact(content, key=key(use_case, "retrain"), description=f"retrain of {use_case}")
 
 
 def text(report: Report) -> str:

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,57 @@ def restore_data(scratch: Scratch, use_case: str, same_as_origin: bool) -> str:
     )
 
 
+def commit(scratch: Scratch, files: Sequence[str], message: str) -> str | None:
+    """Commit what changed in some files and folders of a scratch checkout; its hooks and signing are left out.
+
+    Args:
+        scratch: The checkout.
+        files: Relative to its root; those that are not there are left out.
+        message: Of the commit.
+
+    Returns:
+        What is checked out afterwards, also when nothing had changed; None without git.
+
+    Raises:
+        ServiceError: Git refused, as on a full disk.
+    """
+    root = scratch.paths.root
+    if scratch.commit is None:
+        return None
+    there = [name for name in files if (root / name).exists()]
+    staged = _git(root, "add", "--force", "--", *there)
+    if not _git(root, "diff", "--cached", "--quiet"):
+        named = _git(root, "config", "user.email")
+        author = () if named else ("-c", "user.name=TailTune", "-c", "user.email=tailtune@localhost")
+        words = (*author, "-c", "commit.gpgsign=false", "commit", "--quiet", "--no-verify", "-m", message)
+        staged = staged and _git(root, *words)
+    if not staged:
+        raise ServiceError(f"{root}: git cannot commit there", f"git -C {root} status")
+    return _head(root)
+
+
+def keep_branch(scratch: Scratch, name: str) -> str:
+    """Name what is checked out in a scratch checkout, in the repository that it shares.
+
+    Args:
+        scratch: The checkout.
+        name: Of the branch; a number is put behind it where there is such a one.
+
+    Returns:
+        The branch.
+
+    Raises:
+        ServiceError: Git refused.
+    """
+    root, branch, number = scratch.paths.root, name, 1
+    while _git(root, "show-ref", "--verify", "--quiet", f"refs/heads/{branch}"):
+        number += 1
+        branch = f"{name}-{number}"
+    if not _git(root, "branch", "--no-track", branch):
+        raise ServiceError(f"{branch}: git cannot make this branch", f"git branch --list '{name}*'")
+    return branch
+
+
 def run_until(scratch: Scratch, stage: str, use_case: str, weights: Path | None = None) -> None:
     """Run the stages up to one, all of them anew: nothing is taken from earlier runs and nothing is kept in the cache.
 
@@ -127,6 +178,12 @@ def _environment(scratch: Scratch, given: Mapping[str, str]) -> dict[str, str]:
         "TAILTUNE_TRACKING_URI": f"sqlite:///{scratch.paths.mlflow_store / 'mlflow.db'}",
         **given,
     }
+
+
+def _head(root: Path) -> str | None:
+    """The commit that is checked out."""
+    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return done.stdout.strip() or None
 
 
 def _git(root: Path, *words: str) -> bool:

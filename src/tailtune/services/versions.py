@@ -215,6 +215,33 @@ def data_changes(paths: Paths, use_case: str) -> list[datetime]:
     return moments
 
 
+def pinned_files(paths: Paths, pin: str, use_case: str) -> dict[str, str] | None:
+    """File of a use case → its hash, as a hash of data/ pins them; None where DVC's cache does not have the listing."""
+    if not (paths.root / ".dvc").is_dir():
+        return None
+    with _repo(paths, use_case) as repo:
+        listing = _listing(repo, pin)
+    if listing is None:
+        return None
+    return {name.partition("/")[2]: digest for name, digest in _of_use_case(listing, use_case).items()}
+
+
+def pinned_bytes(paths: Paths, digest: str) -> bytes | None:
+    """A pinned file's bytes by its hash; None where DVC's cache does not have them."""
+    with _repo(paths) as repo:
+        file = Path(repo.cache.local.oid_to_path(digest))
+    return file.read_bytes() if file.is_file() else None
+
+
+def changed_between(root: Path, commit: str, files: Sequence[Path]) -> list[str]:
+    """Which of some files and folders differ between a commit and what is checked out as committed.
+
+    None do without git, and where the commit is not known here.
+    """
+    known = [str(file.relative_to(root)) for file in files]
+    return _git(root, "diff", "--name-only", commit, "HEAD", "--", *known).splitlines()
+
+
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603

@@ -16,7 +16,7 @@ from tailtune.lifecycle.register.splits import TAG, split_digest
 from tailtune.predictors.prompted.weights import digest_of
 from tailtune.services import store
 
-_SHAPING = tuple(section for section in SECTIONS if section not in ("description", "serve", "monitor"))
+_SHAPING = tuple(section for section in SECTIONS if section not in ("description", "serve", "monitor", "retrain"))
 
 
 def key_of(evaluated: EvaluateReport, test: Sequence[Row], folder: Path, local_model: Path | None) -> str:

@@ -1,0 +1,32 @@
+"""What `tailtune retrain` does: ask whether a retrain is worth it, retrain, print figures before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.retrains import way_in_of
+from tailtune.operations.retrain.run import retrain
+from tailtune.report.retraining import decision_lines, outcome_lines
+from tailtune.report.terminal.progress import ConsoleProgress
+
+
+def retrain_use_case(paths: Paths, name: str, because: str, dry_run: bool, show: Callable[[str], None]) -> str:
+    """Retrain and print. Returns the command to run next.
+
+    Raises:
+        UsageError: No such way in.
+        TailTuneError: As `operations.retrain.run.retrain`.
+    """
+    settings = Settings()
+    with ConsoleProgress("retrain", f"make {name} anew, if that is worth it", settings.progress) as progress:
+        done = retrain(paths, settings, name, way_in_of(because), progress, dry_run)
+    for line in decision_lines(name, done.decision, dry_run):
+        show(line)
+    if done.outcome is None:
+        return f"tailtune retrain {name}"
+    show("")
+    for line in outcome_lines(done.outcome):
+        show(line)
+    return f"git merge {done.outcome.result}" if done.outcome.result.startswith("retrain/") else f"tailtune show {name}"

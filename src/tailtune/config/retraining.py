@@ -1,0 +1,37 @@
+"""When a model is trained anew by itself: the section `retrain` of model.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tailtune.config.strict import StrictSpec
+
+
+class RetrainSpec(StrictSpec):
+    """When a retrain is worth it, and how it comes back. Read by `tailtune retrain`; no stage depends on it."""
+
+    cooldown_days: float = Field(
+        6.0,
+        ge=0,
+        le=366,
+        description="Days after a retrain in which none starts by itself; a little less than the schedule's.",
+    )
+    next_chance_days: float = Field(
+        7.0, gt=0, le=366, description="Days until the next retrain may start: what errors cost until then is reckoned."
+    )
+    min_new_labels: int = Field(
+        50, ge=1, description="Labels that people gave since the last version, from which on they start a retrain."
+    )
+    labels_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder, relative to the checkout, whose CSV, JSONL and Parquet files hold right answers as "
+        "`tailtune feedback --from` takes them.",
+    )
+    result: Literal["branch", "files"] = Field(
+        "branch",
+        description="How a retrain comes back: as a commit on a branch of its own, or as files in a folder. Without "
+        "git always as files.",
+    )

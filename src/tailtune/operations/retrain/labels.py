@@ -1,0 +1,175 @@
+"""What is new to learn from: right answers that people gave, other rows, another declaration.
+
+Right answers are not marked as taken in here, as `tailtune feedback` does in the checkout that people work in: what a
+retrain has learnt from counts for those who take its branch over, and for the next retrain, which reads them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from tailtune.core.errors import UsageError
+from tailtune.core.figures import counted
+from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.feedback import moment, receive, receive_sent
+from tailtune.services import versions
+from tailtune.services.corrections import Correction, read_corrections
+from tailtune.services.mlflow.registry import Version
+from tailtune.services.prediction_log.store import PredictionLog
+
+_KINDS = (".csv", ".jsonl", ".parquet")
+_LabelOf = tuple[str, str, str]
+"""File, row and label."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One per retrain: what it may learn from.
+
+    Attributes:
+        feedback: All right answers from now on.
+        new_labels: Labels that people gave and no version has learnt from.
+        changes: What else is new, as words.
+        notes: What was left out, as sentences.
+    """
+
+    feedback: tuple[Correction, ...]
+    new_labels: int
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def gather(context: Context, log: PredictionLog | None, newest: Version | None, last_pin: str | None) -> Gathered:
+    """Collect what people have labelled; nothing is written or marked.
+
+    Args:
+        context: Of the retrain.
+        log: Where people sent right answers to; None where nothing was ever logged.
+        newest: The newest version; None when there is none.
+        last_pin: Rows that the last retrain learnt from, as data.dvc pins them; None where there was none.
+
+    Raises:
+        UsageError: The declared folder is not there.
+        DataError: A file in it holds what is no right answer; all of it at once.
+        ServiceError: The prediction log does not answer.
+    """
+    notes: list[str] = []
+    feedback = _feedback(context, log, last_pin, notes)
+    version_pin = None if newest is None else newest.tags.get("data_hash")
+    known = {label for pin in (version_pin, last_pin) if pin for label in _pinned_labels(context, pin, notes)}
+    there = {(context.paths.feedback.name, each.id, each.label) for each in feedback}
+    for file in (context.paths.corrections, context.paths.audits):
+        there |= _labels_in(file.name, file.read_text(encoding="utf-8") if file.is_file() else "")
+    return Gathered(feedback, len(there - known), tuple(_changes(context, newest)), tuple(notes))
+
+
+def _feedback(
+    context: Context, log: PredictionLog | None, last_pin: str | None, notes: list[str]
+) -> tuple[Correction, ...]:
+    case, texts = context.case, partial(_texts, log, context.case.name)
+    kept: list[Correction] = _beside_rows(context, context.paths.feedback)
+    kept = _merged(kept, _of_last_retrain(context, last_pin, notes))
+    for file in _files(context):
+        written = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        kept, _ = receive(case, file, context.project.shown(file), texts, kept, written)
+    sent = [] if log is None else log.feedback(case.name)
+    kept, _, refused = receive_sent(case, sent, texts, kept)
+    if refused:
+        first = next(iter(refused.values()))
+        notes.append(f"{counted(len(refused), 'right answer')} cannot be used: {first}")
+    return tuple(kept)
+
+
+def _beside_rows(context: Context, file: Path) -> list[Correction]:
+    return read_corrections(file, context.project.shown(file), f"tailtune check {context.case.name}")
+
+
+def _of_last_retrain(context: Context, pin: str | None, notes: list[str]) -> list[Correction]:
+    """Right answers of the last retrain, also where nobody has taken its branch over yet."""
+    pinned = None if pin is None else versions.pinned_files(context.project, pin, context.case.name)
+    if pin is None or (pinned is not None and context.paths.feedback.name not in pinned):
+        return []
+    content = None if pinned is None else versions.pinned_bytes(context.project, pinned[context.paths.feedback.name])
+    if content is None:
+        notes.append(f"DVC's cache does not have the right answers of the last retrain ({pin[:12]}) any more")
+        return []
+    file = context.paths.retrain / "earlier.jsonl"
+    file.write_bytes(content)
+    return _beside_rows(context, file)
+
+
+def _merged(first: Sequence[Correction], second: Iterable[Correction]) -> list[Correction]:
+    """Both, and of two about one text the later."""
+    merged = {each.id: each for each in first}
+    for each in second:
+        before = merged.get(each.id)
+        if before is None or moment(before.at) < moment(each.at):
+            merged[each.id] = each
+    return list(merged.values())
+
+
+def _files(context: Context) -> list[Path]:
+    name = context.case.spec.retrain.labels_from
+    if name is None:
+        return []
+    folder = context.project.root / name
+    if not folder.is_dir():
+        raise UsageError(f"retrain.labels_from: {folder} is no folder", f"mkdir -p {folder}")
+    return sorted(file for file in folder.iterdir() if file.suffix in _KINDS and file.is_file())
+
+
+def _texts(log: PredictionLog | None, name: str, request_id: str) -> Mapping[int, str | None]:
+    return {} if log is None else log.request(name, request_id)
+
+
+def _pinned_labels(context: Context, pin: str, notes: list[str]) -> set[_LabelOf]:
+    """Labels of people that a pin holds; none, with a note, where DVC's cache does not have it."""
+    pinned = versions.pinned_files(context.project, pin, context.case.name)
+    if pinned is None:
+        notes.append(f"DVC's cache does not have the rows {pin[:12]}: their labels count as new")
+        return set()
+    found: set[_LabelOf] = set()
+    for name in _by_people(context):
+        content = versions.pinned_bytes(context.project, pinned[name]) if name in pinned else None
+        found |= _labels_in(name, "" if content is None else content.decode("utf-8", "replace"))
+    return found
+
+
+def _by_people(context: Context) -> tuple[str, ...]:
+    paths = context.paths
+    return tuple(file.name for file in (paths.feedback, paths.corrections, paths.audits))
+
+
+def _labels_in(name: str, lines: str) -> set[_LabelOf]:
+    records = [json.loads(line) for line in lines.splitlines() if line.strip()]
+    return {(name, str(record.get("id")), str(record.get("label"))) for record in records}
+
+
+def _changes(context: Context, newest: Version | None) -> Iterable[str]:
+    """What but labels of people differs from what the newest version was made of."""
+    if newest is None:
+        yield "no version yet"
+        return
+    project, name = context.project, context.case.name
+    before, now = newest.tags.get("data_hash"), versions.data_hash(project)
+    if before and now and before != now:
+        then = versions.pinned_files(project, before, name)
+        here = versions.pinned_files(project, now, name)
+        if (
+            then is not None
+            and here is not None
+            and _without(then, _by_people(context)) != _without(here, _by_people(context))
+        ):
+            yield "other rows"
+    commit = newest.tags.get("git_commit")
+    if commit and versions.changed_between(project.root, commit, [context.paths.folder, project.prices]):
+        yield "another declaration or price"
+
+
+def _without(listing: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    return {name: digest for name, digest in listing.items() if name not in names}

@@ -1,0 +1,79 @@
+"""A retrain as lines for people: the reckoning, line by line, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tailtune.core.records import Estimate
+from tailtune.core.retrains import Reckoning, RetrainDecision, RetrainOutcome
+from tailtune.report.numbers import (
+    capital,
+    counted,
+    dollars_between,
+    points_with_interval,
+    share,
+    title,
+    usd,
+    volume,
+    with_interval,
+)
+
+_UNKNOWN = "not known"
+
+
+def decision_lines(use_case: str, decision: RetrainDecision, is_dry: bool = False) -> list[str]:
+    """Whether a retrain starts, why, and the figures behind it."""
+    verb = ("would start" if is_dry else "starts") if decision.go else ("would not start" if is_dry else "not started")
+    lines = [f"{use_case}: retrain {verb}: {decision.reason}"]
+    return [*lines, *(f"  {name:<26}{value}" for name, value in _figures(decision))]
+
+
+def outcome_lines(outcome: RetrainOutcome) -> list[str]:
+    """What came of a retrain, with figures before and after, and what it cost."""
+    version = "" if outcome.version is None else f" v{outcome.version}"
+    lines = [f"{outcome.use_case}: retrain{version}: {outcome.state}: {outcome.why}"]
+    return [*lines, *(f"  {name:<26}{value}" for name, value in _results(outcome))]
+
+
+def _figures(decision: RetrainDecision) -> Iterator[tuple[str, str]]:
+    reckoning = decision.reckoning
+    yield "new labels", f"{decision.new_labels:,}"
+    yield "accuracy at registration", _estimate(reckoning.then)
+    yield "accuracy now", f"{_estimate(reckoning.now)}{f', {reckoning.now_by}' if reckoning.now_by else ''}"
+    if reckoning.fall is not None:
+        yield "fall", points_with_interval(reckoning.fall)
+    yield "requests a day", _UNKNOWN if reckoning.requests_per_day is None else _requests(reckoning)
+    yield "a wrong answer costs", usd(reckoning.error_usd)
+    yield "next chance", f"in {reckoning.days:g} days"
+    if reckoning.loss is not None:
+        yield "errors cost until then", f"{usd(reckoning.loss.value)} ({dollars_between(reckoning.loss)})"
+    yield "a retrain costs", usd(reckoning.cost_usd)
+    for line in reckoning.costs:
+        yield "", f"{usd(line.usd)}  {line.what}: {line.basis}"
+    for missing in reckoning.missing:
+        yield "missing", missing
+
+
+def _requests(reckoning: Reckoning) -> str:
+    return f"{volume(reckoning.requests_per_day or 0.0)}, {reckoning.requests_from}"
+
+
+def _results(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
+    measure, compared = title(outcome.measure), outcome.comparison
+    if outcome.after is not None:
+        yield f"{measure} after", f"{with_interval(outcome.after)} on {counted(outcome.after.rows, 'test row')}"
+    if compared is not None and outcome.after is not None:
+        before = outcome.after.value - compared.difference.value
+        yield f"{measure} before", f"{share(before)} on the same rows, v{outcome.champion_before}"
+        yield "difference", points_with_interval(compared.difference)
+    if outcome.verdict_after and outcome.verdict_before != outcome.verdict_after:
+        yield "verdict", f"{outcome.verdict_after}, before {outcome.verdict_before or _UNKNOWN}"
+    yield "cost", f"{usd(outcome.cost_usd)} for machine and bought answers; all of it: tailtune cost {outcome.use_case}"
+    if outcome.result:
+        yield "what changed", outcome.result
+    for note in outcome.notes:
+        yield "note", capital(note)
+
+
+def _estimate(estimate: Estimate | None) -> str:
+    return _UNKNOWN if estimate is None else with_interval(estimate)
