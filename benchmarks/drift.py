@@ -9,6 +9,8 @@ into a reference of 3,000 and a pool of windows, which have no row in common; ea
 pool. So the pool, too, is a sample, and differs from the reference by chance in whatever is measured.
 
 - **quiet**: nothing happens. The share of months of 30 nights with any alarm, which is to be 5 % at most.
+- **restless**: the same, but each intent's frequency wavers from night to night, by 20 % (its logarithm's standard
+  deviation), so that a night's rows vary more than independent ones do; of 1,000 rows a night.
 - **unseen**: from a random night, 10 % of the rows have one of the ten intents held out.
 - **mix**: half of the intents, drawn at random, become 40 % more frequent, the others 40 % less: 20 points move.
 - **typos**: 30 % of rows have two typing mistakes.
@@ -44,6 +46,7 @@ from tailtune.judge.drift import Look, Reference, count, look
 DATASETS = Path(__file__).resolve().parent.parent.parent / "shared" / "datasets"
 SIZES, NIGHTS, LATEST_ONSET = (500, 200, 1000), 30, 14
 REFERENCE_ROWS, RATE, FIRST_DAY = 3_000, 0.05, 20_000
+STEADY, WAVERING = ("quiet", "restless"), 0.2
 Rows = NDArray[np.int64]
 Draw = Callable[[int], Rows]
 
@@ -54,19 +57,21 @@ class Months:
 
     Attributes:
         quiet: Rows a night → months without drift.
+        restless: Months whose mix wavers.
         drifting: Months of each change and size.
         peer_quiet: Months without drift that Evidently's tests see too, of each size.
         peer_drifting: The same of each change.
     """
 
     quiet: dict[int, int]
+    restless: int
     drifting: int
     peer_quiet: int
     peer_drifting: int
 
 
-FULL = Months({500: 300, 200: 100, 1000: 100}, 60, 100, 30)
-QUICK = Months({500: 12, 200: 4, 1000: 4}, 3, 4, 3)
+FULL = Months({500: 300, 200: 100, 1000: 100}, 40, 40, 100, 30)
+QUICK = Months({500: 6, 200: 3, 1000: 3}, 2, 2, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Month:
     """One per simulated month.
 
     Attributes:
-        onset: Night of the change, from 0; of a quiet month the night after the last.
+        onset: Night of the change, from 0.
         found: What was found.
         large: Factors of Evidently's columns by its rules for large references, (nights, columns); None if not seen.
         small: The same with 1,000 rows of the reference.
@@ -102,8 +107,8 @@ class Simulation:
         reference = Reference.of(self.pools.sample(rows))
         quiet: Draw = lambda size: self.random.choice(pool, size)  # noqa: E731
         changed, grown = self._changed(change, quiet, pool)
-        onset = NIGHTS if change == "quiet" else int(self.random.integers(0, LATEST_ONSET + 1))
-        nights = NIGHTS if change == "quiet" else onset + NIGHTS
+        onset = 0 if change in STEADY else int(self.random.integers(0, LATEST_ONSET + 1))
+        nights = onset + NIGHTS
         days: list[DayCounts] = []
         large, small = [], []
         for night in range(nights):
@@ -129,8 +134,15 @@ class Simulation:
             return lambda size: np.where(
                 random.random(size) < 0.3, pools.typed[(drawn := quiet(size))], drawn
             ), frozenset()
+        intents, place = np.unique(pools.intents[pool], return_inverse=True)
+        if change == "restless":
+
+            def wavering(size: int) -> Rows:
+                weights = np.exp(random.normal(0, WAVERING, intents.size))[place]
+                return random.choice(pool, size, p=weights / weights.sum())
+
+            return wavering, frozenset()
         if change == "mix":
-            intents = np.unique(pools.intents[pool])
             grown = random.permutation(intents)[: intents.size // 2]
             weights = np.where(np.isin(pools.intents[pool], grown), 1.4, 0.6)
             weights /= weights.sum()
@@ -159,11 +171,16 @@ def main() -> int:
     )
     simulation = Simulation(pools, given.seed)
     quiet = {size: false_alarms(simulation, size, months, start) for size in SIZES}
-    print(f"\n{'change':8}{'rows':>6}  {'checked by':38}{'months':>7}{'power':>8}{'days':>6}")
+    wavering = [simulation.month("restless", 1000, False).found.alarm_day for _ in range(months.restless)]
+    print(f"\nrestless, 1,000 rows a night; after {time.perf_counter() - start:.0f} s")
+    print(f"  {'TailTune':38}{rate(sum(day is not None for day in wavering), len(wavering))}")
+    print(f"\npower and days of {months.drifting} months of each, of the first {months.peer_drifting} by Evidently")
+    print(f"{'':14}{'TailTune':>14}{'Evidently, of all the reference':>42}{f'of {SMALL_ROWS:,} rows':>42}")
+    print(f"{'change':8}{'rows':>6}{'':14}" + 2 * f"{'published':>14}{'tuned, half':>14}{'tuned, any':>14}")
     for change in ("unseen", "mix", "typos", "snips"):
         for size in SIZES:
             power(simulation, change, size, months, quiet[size])
-        print(f"{'':8}after {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"{time.perf_counter() - start:.0f} s")
     return 0
 
 
@@ -207,22 +224,20 @@ def rate(alarms: int, months: int) -> str:
 def power(simulation: Simulation, change: str, size: int, months: Months, quiet: Quiet) -> None:
     """Print how many changes were seen, and how soon."""
     drawn = [simulation.month(change, size, number < months.peer_drifting) for number in range(months.drifting)]
-    ours = [
-        None if month.found.alarm_day is None else month.found.alarm_day - FIRST_DAY - month.onset for month in drawn
-    ]
-    print(line(change, size, f"TailTune{named(change, drawn)}", ours))
-    for name, kept in (("Evidently", "large"), (f"Evidently, {SMALL_ROWS:,} ref.", "small")):
+    alarms = [(month.onset, month.found.alarm_day) for month in drawn]
+    cells = [cell([None if day is None else day - FIRST_DAY - onset for onset, day in alarms])]
+    for kept in ("large", "small"):
         base: NDArray[np.float64] = getattr(quiet, kept)
         seen = [(month.onset, getattr(month, kept)) for month in drawn if getattr(month, kept) is not None]
         halves = [(onset, half(factors)) for onset, factors in seen]
         singles = [(onset, single(factors, base)) for onset, factors in seen]
-        for way, scores, limit in (
-            ("as published", halves, 1.0),
-            ("tuned, half of columns", halves, tuned(half(base), RATE)),
-            ("tuned, any column", singles, tuned(single(base, base), RATE)),
+        for scores, limit in (
+            (halves, 1.0),
+            (halves, tuned(half(base), RATE)),
+            (singles, tuned(single(base, base), RATE)),
         ):
-            days = [first_night(score >= limit, onset) for onset, score in scores]
-            print(line(change, size, f"{name}, {way}", days))
+            cells.append(cell([first_night(score >= limit, onset) for onset, score in scores]))
+    print(f"{change:8}{size:>6,}" + "".join(f"{text:>14}" for text in cells) + named(change, drawn), flush=True)
 
 
 def first_night(alarms: NDArray[np.bool_], onset: int) -> int | None:
@@ -232,25 +247,23 @@ def first_night(alarms: NDArray[np.bool_], onset: int) -> int | None:
     return int(np.argmax(alarms[onset:])) if alarms[onset:].any() else None
 
 
-def line(change: str, size: int, name: str, days: list[int | None]) -> str:
-    """Of one way to check."""
+def cell(days: list[int | None]) -> str:
+    """Power and median nights of one way to check; a night below 0 is an alarm before the change."""
     in_time = [day is not None and 0 <= day < NIGHTS for day in days]
     waits = sorted(day + 1 if ok and day is not None else NIGHTS + 1 for day, ok in zip(days, in_time, strict=True))
     middle = float(np.median(waits))
-    shown = f">{NIGHTS}" if middle > NIGHTS else f"{middle:g}"
-    return f"{change:8}{size:>6,}  {name:38}{len(days):>7}{np.mean(in_time):>8.0%}{shown:>6}"
+    return f"{np.mean(in_time):.0%} {f'>{NIGHTS}' if middle > NIGHTS else f'{middle:g}':>4}"
 
 
 def named(change: str, months: list[Month]) -> str:
-    """In how many months the first answer that is named did become more frequent, as the draw knows."""
+    """In how many months the first answer that is named did move as it says, as the draw knows."""
     if change != "mix":
         return ""
-    firsts = [
-        (next((each for each in month.found.findings if each.measure == "answer" and each.part), None), month)
-        for month in months
-    ]
-    right = sum(first is not None and (first.part in month.grown) == first.more for first, month in firsts)
-    return f" (names rightly {right / len(months):.0%})"
+    right = 0
+    for month in months:
+        first = next((each for each in month.found.findings if each.measure == "answer" and each.part), None)
+        right += first is not None and (first.part in month.grown) == first.more
+    return f"  first named class right in {right / len(months):.0%}"
 
 
 if __name__ == "__main__":

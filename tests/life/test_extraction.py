@@ -108,6 +108,16 @@ for row in model.predict(pd.DataFrame({"text": texts})).to_dict("records"):
     assert objects[0]["order"] == "OR-4321" and objects[0]["day"] == "2026-05-04"
 
 
+def test_a_look_compares_objects_field_by_field(mine: Checkout, tmp_path: Path) -> None:
+    rows = [{"text": f"please call me back about the garden hose, number {n}"} for n in range(60)]
+    file = tmp_path / "strange.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    done = mine.inside("monitor", NAME, "--in", str(file), "--exit-code")
+    assert done.code == 3, "drift"
+    assert "Objects without" in done.out or "Objects with " in done.out, done.out
+    assert "Confidence of" in done.out
+
+
 def test_the_second_run_does_nothing(mine: Checkout) -> None:
     before = mine.stamps(NAMES)
     mine.ok("tailtune", "run", NAME)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,12 @@ from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
 from tailtune.config.settings import Settings
-from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.errors import MissingInputError, ServiceError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.nightly import Looked, LookOptions, watch
 from tailtune.operations.windows import Window, shown
-from tailtune.services.mlflow import registry
+from tailtune.services.mlflow import registry, windows
 
 pytestmark = THIRD_PARTY
 
@@ -58,6 +60,18 @@ def test_drift_is_found_named_and_told_once(world: WatchedCase, slack: Slack) ->
     assert len(slack.taken) == 1
     look(world, 4, slack)
     assert len(slack.taken) == 1, "it is told once"
+
+
+def test_what_has_been_back_for_a_week_is_over_and_may_come_again(world: WatchedCase, slack: Slack) -> None:
+    world.log(FIRST_DAY, strange_texts(90, 1))
+    assert look(world, 0, slack).report.drifted
+    for number in range(1, 8):
+        world.usual_day(FIRST_DAY + number, 150)
+    assert not look(world, 7, slack).report.drifted
+    world.log(FIRST_DAY + 8, strange_texts(90, 2))
+    assert look(world, 8, slack).report.drifted
+    heads = [message["text"].partition(":")[0].partition(" ")[2] for message in slack.taken]
+    assert heads == ["Warning", "Over", "Back, warning"]
 
 
 def test_a_look_leaves_a_page_a_run_and_a_run_over_time(world: WatchedCase) -> None:
@@ -166,3 +180,50 @@ def test_what_was_never_logged_and_what_is_not_there_is_said(world: WatchedCase)
         look_at_log(world.context, "champion", day(0))
     with pytest.raises(UsageError, match="no such version"):
         look_at_log(world.context, "v9", day(0))
+
+
+def test_what_mlflow_does_not_take_is_written_there_by_the_next_look(
+    world: WatchedCase, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.log(FIRST_DAY, strange_texts(90))
+    world.usual_day(FIRST_DAY + 1)
+
+    def away(*_: object) -> str:
+        raise ServiceError("MLflow does not answer", "start it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(windows, "publish", away)
+        first = look(world, 0, slack)
+    assert first.run_id is None and len(slack.taken) == 1, "people are told all the same"
+    second = look(world, 1, slack)
+    runs = world.tracker.client.search_runs([world.tracker.experiment_id], "params.window != ''")
+    assert sorted(run.data.params["window"] for run in runs) == [shown(FIRST_DAY), shown(FIRST_DAY + 1)]
+    assert all(run.data.metrics["cost_wall_s"] > 0 and run.info.status == "FINISHED" for run in runs)
+    assert second.run_id in {run.info.run_id for run in runs}
+
+
+def test_rows_of_another_version_are_counted_and_left_out(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    other, world.version = world.version, "77"
+    world.log(FIRST_DAY, strange_texts(50))
+    report = look_at_log(world.context, other, day(0))
+    assert (report.rows, report.other_rows) == (60, 50) and not report.drifted
+
+
+def test_a_locked_log_is_said_and_nothing_is_counted(world: WatchedCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.usual_day(FIRST_DAY)
+    assert look_at_log(world.context, "champion", day(0)).rows == 60
+    monkeypatch.setattr("tailtune.services.database._BUSY_S", 0.1)
+    with closing(sqlite3.connect(world.case.paths.project.serving / "predictions.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ServiceError, match="locked"):
+            look_at_log(world.context, "champion", day(0))
+    assert look_at_log(world.context, "champion", day(0)).rows == 60
+
+
+def test_of_a_day_with_many_rows_some_are_drawn(world: WatchedCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailtune.operations.monitor.ROWS_A_DAY", 40)
+    world.usual_day(FIRST_DAY, 90)
+    report = look_at_log(world.context, "champion", day(0))
+    assert report.rows == 90 and report.rows_read == 30
+    assert [each.figures.rows for each in report.days] == [90]

@@ -48,6 +48,7 @@ ROWS_A_DAY = 20_000
 """Rows of a day that are looked at; of more, so many are drawn by chance."""
 _REMEMBERED_DAYS = 56
 _CATCH_UP_DAYS = 31
+_BACK_DAYS, _SPEAKS = 7, 0.05
 _SHOWN_ROWS, _SHOWN_FINDINGS, _EXAMPLES = 5_000, 40, 6
 _COLUMNS = (*READ, "at_us", "latency_ms", "usd", "request_id", "row")
 LATENCY = "latency"
@@ -132,6 +133,12 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
                 context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
             fresh = [kept[day] for day in sorted(kept) if kept[day].counts.rows or day >= window.first]
             store.keep(use_case, version, watched.known.digest, fresh)
+            days = sorted(kept.values(), key=_day)
+            seen = _seen(watched, window, days, store.restarted(use_case, version))
+            if window.last >= days[-1].counts.day and _is_back(watched, seen, days):
+                week = window.last - _BACK_DAYS + 1
+                store.restart(use_case, version, week)
+                seen = _seen(watched, window, days, week)
         others = sum(
             each.rows
             for each in log.days(use_case, window.since_us)
@@ -139,7 +146,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
         )
         lost = sum(n for day, n in log.not_logged(use_case, window.since_us).items() if day <= window.last)
         now = accuracy_now(watched.context, watched.version, watched.known, rows, log, window)
-    return _report(watched, window, rows, sorted(kept.values(), key=_day), now, others, lost)
+    return _report(watched, window, rows, days, seen, now, others, lost)
 
 
 def look_at_file(context: Context, which: str, texts: Iterable[str], source: str) -> MonitorReport:
@@ -169,7 +176,8 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
     figures = _figures(rows, len(rows), None)
     counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
     now = accuracy_now(context, watched.version, watched.known, rows, None, today)
-    report = _report(watched, today, rows, [KeptDay(counts, figures)], now, 0, 0)
+    days = [KeptDay(counts, figures)]
+    report = _report(watched, today, rows, days, _seen(watched, today, days, None), now, 0, 0)
     return report.model_copy(update={"source": source})
 
 
@@ -258,22 +266,38 @@ def _figures(rows: Rows, total: int, accuracy: Estimate | None) -> DayFigures:
     )
 
 
+def _seen(watched: Watched, window: Window, kept: Sequence[KeptDay], since: int | None) -> drift.Look:
+    counts, rate = [each.counts for each in kept], watched.spec.false_alarms
+    return drift.look(watched.reference, counts, rate=rate, since=since, window=(window.first, window.last))
+
+
+def _is_back(watched: Watched, seen: drift.Look, kept: Sequence[KeptDay]) -> bool:
+    """Whether what had moved has been back for a week: no share differs by more than the tolerance, and none surely.
+
+    Evidence of many days fades slowly; a person should hear earlier that trouble is over.
+    """
+    last = kept[-1].counts.day
+    week = [each for each in kept if each.counts.day > last - _BACK_DAYS]
+    if not seen.alarm or not sum(each.counts.rows for each in week) or week[0].counts.day > last - _BACK_DAYS + 1:
+        return False
+    moved = {(each.measure, each.part) for each in seen.findings if each.evidence >= _SPEAKS}
+    of_week = _seen(watched, Window(last - _BACK_DAYS + 1, last), week, None)
+    now = [each.difference for each in of_week.findings if (each.measure, each.part) in moved]
+    tolerance = watched.spec.tolerance
+    return not of_week.alarm and all(each.low <= 0 <= each.high or abs(each.value) <= tolerance for each in now)
+
+
 def _report(
     watched: Watched,
     window: Window,
     rows: Rows,
     kept: Sequence[KeptDay],
+    seen: drift.Look,
     now: tuple[AccuracyNow, ...],
     others: int,
     lost: int,
 ) -> MonitorReport:
     spec, case = watched.spec, watched.context.case
-    seen = drift.look(
-        watched.reference,
-        [each.counts for each in kept],
-        rate=spec.false_alarms,
-        window=(window.first, window.last),
-    )
     path = dict(zip(seen.days, (float(value) for value in seen.path), strict=True))
     texts_then = [row.logged["text"] for row in watched.known.rows if row.logged["text"]]
     few = rows[:: max(1, math.ceil(len(rows) / _SHOWN_ROWS))]

@@ -12,14 +12,13 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Message
-from tailtune.core.errors import ServiceError
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_password
 from tailtune.lifecycle.context import Context
 from tailtune.operations.alerts import Alerts, Delivered, open_alerts
 from tailtune.operations.monitor import look_at_file, look_at_log
-from tailtune.operations.publishing import page_of, publish
+from tailtune.operations.publishing import page_of, publish_all
 from tailtune.operations.troubles import alerts_of, measured
 from tailtune.operations.windows import DAY_US, Window
 from tailtune.services.meter import Meter
@@ -87,11 +86,7 @@ def watch(paths: Paths, settings: Settings, use_case: str, options: LookOptions,
         }
     )
     page = page_of(context, report)
-    try:
-        run_id = publish(context, report, page)
-    except ServiceError as error:
-        progress.say(f"not in MLflow: {error.message}")
-        run_id = None
+    run_id = publish_all(context, report, page)
     delivered = None
     if options.texts is None:
         links = _links(context, page, run_id, options.links)

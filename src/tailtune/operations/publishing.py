@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tailtune.core.errors import ServiceError
 from tailtune.core.monitored import MonitorReport
 from tailtune.lifecycle.context import Context
 from tailtune.operations.windows import Window
@@ -14,6 +15,7 @@ from tailtune.services.mlflow import windows
 from tailtune.services.mlflow.windows import DayPoints
 
 LOG = "the prediction log"
+_WAITING = ".waiting.json"  # a look that MLflow has not taken yet
 
 
 def page_of(context: Context, report: MonitorReport) -> Path:
@@ -25,13 +27,33 @@ def page_of(context: Context, report: MonitorReport) -> Path:
     return file
 
 
-def publish(context: Context, report: MonitorReport, page: Path) -> str:
+def publish_all(context: Context, report: MonitorReport, page: Path) -> str | None:
+    """Write a look as a run of MLflow, after those that MLflow did not take before; what it does not take is kept.
+
+    Returns:
+        The look's run id; None where MLflow did not answer: the next look writes it there, with what it cost.
+    """
+    waiting = page.with_suffix(_WAITING)
+    store.write_json(waiting, report.model_dump(mode="json"))
+    run_id = None
+    try:
+        for file in sorted(page.parent.glob(f"*{_WAITING}"), key=lambda each: each.stat().st_mtime):
+            kept = MonitorReport.model_validate_json(file.read_text(encoding="utf-8"))
+            run_id = _publish(context, kept)
+            file.unlink()
+    except ServiceError as error:
+        context.progress.say(f"not in MLflow yet, the next look writes it there: {error.message}")
+        return None
+    return run_id
+
+
+def _publish(context: Context, report: MonitorReport) -> str:
     """Write a look as a run of MLflow, and its days into the version's run over time. Returns the look's run id.
 
     Raises:
         ServiceError: MLflow does not answer.
     """
-    plan = plan_of(report, page.read_text(encoding="utf-8"))
+    plan = plan_of(report, monitor.render(report))
     days = [DayPoints(each.day, day_values(each)) for each in report.days] if report.source == LOG else []
     key = f"monitor v{report.version} {report.first_day} {report.last_day} {report.made_at}"
     wall_s = 0.0 if report.cost is None else report.cost.wall_s

@@ -57,9 +57,10 @@ def is_unreadable(text: str) -> bool:
 
 
 def _embeddings(kept: Sequence[bytes | None]) -> Floats | None:
-    """Vectors of the rows that have one; of one model all have the same width."""
-    there = [each for each in kept if each]
-    if not there:
+    """Each row's vector, NaN where it has none; of one model all have the same width."""
+    width = next((len(each) for each in kept if each), 0)
+    if not width:
         return None
-    width = len(there[0])
-    return np.frombuffer(b"".join(each for each in there if len(each) == width), np.float16).reshape(-1, width // 2)
+    none = np.full(width // 2, np.nan, np.float16).tobytes()
+    vectors = b"".join(each if each and len(each) == width else none for each in kept)
+    return np.frombuffer(vectors, np.float16).reshape(len(kept), width // 2)

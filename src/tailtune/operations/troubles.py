@@ -28,10 +28,9 @@ def alerts_of(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]
         spec: What is declared of the monitor.
         links: What can be opened: name → address.
     """
-    fallen = _fallen(report, spec)
     found: list[Alert | None] = [
-        _accuracy(report, fallen, links),
-        _drift(report, fallen is not None, links),
+        _accuracy(report, spec, links),
+        _drift(report, _fallen(report, spec), links),
         _limited(report, "errors", ANSWER, "rows without an answer", links),
         _limited(report, "latency", LATENCY, "slow answers", links),
         _cost(report, spec, links),
@@ -44,8 +43,7 @@ def measured(report: MonitorReport, spec: MonitorSpec) -> frozenset[Cause]:
     causes: set[Cause] = set()
     if report.rows_read and report.evidence is not None:
         causes.add("drift")
-    if any(each.by in _OF_ALL_ROWS and each.accuracy is not None for each in report.now):
-        causes.add("accuracy")
+    causes |= {"accuracy"} if _audited(report) is not None else set()
     causes |= {"errors"} if _limit(report, ANSWER) else set()
     causes |= {"latency"} if _limit(report, LATENCY) else set()
     causes |= {"cost"} if spec.usd_per_day is not None and report.rows else set()
@@ -105,22 +103,50 @@ def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Ale
     return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, links, monitoring.moved(report), step)
 
 
-def _fallen(report: MonitorReport, spec: MonitorSpec) -> Estimate | None:
-    """The estimate that shows a fall of accuracy by more than what matters; None where there is none."""
-    if report.then is None:
-        return None
-    best = _best(report)
-    now = None if best is None else best.accuracy
-    return now if now is not None and now.high < report.then.value - spec.accuracy_fall else None
+def _fallen(report: MonitorReport, spec: MonitorSpec) -> bool:
+    """Whether accuracy has fallen by more than what matters: by an audit, else by all days since drift was found."""
+    now = _audited(report) or _since_drift(report)
+    return report.then is not None and now is not None and now.high < report.then.value - spec.accuracy_fall
 
 
-def _accuracy(report: MonitorReport, now: Estimate | None, links: Mapping[str, str]) -> Alert | None:
-    if now is None or report.then is None:
+def _audited(report: MonitorReport) -> Estimate | None:
+    return next((each.accuracy for each in report.now if each.by == "audit" and each.accuracy is not None), None)
+
+
+def _since_drift(report: MonitorReport) -> Estimate | None:
+    """Accuracy estimated without labels over the days since the alarm; None where there is none.
+
+    One night is a wide interval, and one night in many is low by chance. What the reference does not know is the
+    same every night, so that part of the interval does not narrow.
+    """
+    first, then = report.alarm_day, report.then
+    if first is None or then is None:
         return None
-    title = f"right on {with_interval(now)} of rows, {share(report.then.value)} when it was registered"
-    step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}"
+    days = [each.figures for each in report.days if each.day >= first and each.figures.accuracy is not None]
+    rows = sum(each.rows_read for each in days)
+    if not rows:
+        return None
+    value, chance = 0.0, 0.0
+    shared = ((then.high - then.low) / 2) ** 2
+    for each in days:
+        assert each.accuracy is not None  # noqa: S101 - chosen so
+        weight = each.rows_read / rows
+        value += weight * each.accuracy.value
+        chance += weight**2 * max(((each.accuracy.high - each.accuracy.low) / 2) ** 2 - shared, 0.0)
+    half = math.sqrt(chance + shared)
+    return Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half), rows=rows)
+
+
+def _accuracy(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> Alert | None:
+    """What an audit shows. Estimates without labels are made of what drift is judged by, and say how grave that is."""
+    now = _audited(report)
+    if now is None or report.then is None or now.high >= report.then.value - spec.accuracy_fall:
+        return None
+    title = f"right on {with_interval(now)} of audited rows, {share(report.then.value)} when it was registered"
     size = max(1.0, (report.then.value - now.value) * 100)
-    return _alert(report, "accuracy", "critical", title, size, links, monitoring.moved(report), step)
+    return _alert(
+        report, "accuracy", "critical", title, size, links, monitoring.moved(report), f"tailtune run {report.use_case}"
+    )
 
 
 def _limited(report: MonitorReport, cause: Cause, measure: str, what: str, links: Mapping[str, str]) -> Alert | None:

@@ -9,6 +9,8 @@ from tailtune.core.run_plan import RunPlan, Table, cost_points, cost_tags, estim
 from tailtune.report import monitoring
 
 PAGE = "monitor.html"
+MOST_EVIDENCE = 10.0
+"""What is drawn of evidence at most; 1 is an alarm."""
 
 
 def plan_of(report: MonitorReport, page: str) -> RunPlan:
@@ -20,7 +22,7 @@ def plan_of(report: MonitorReport, page: str) -> RunPlan:
     """
     head = monitoring.headline(report)
     values: dict[str, float | None] = {
-        "drift_evidence": report.evidence,
+        "drift_evidence": _drawn(report.evidence),
         "rows": report.rows,
         "rows_read": report.rows_read,
         "rows_not_logged": report.not_logged,
@@ -47,7 +49,7 @@ def day_values(day: WatchedDay) -> Mapping[str, float | None]:
     """What a chart over weeks shows of a day."""
     figures = day.figures
     return {
-        "drift_evidence": day.evidence,
+        "drift_evidence": _drawn(day.evidence),
         "rows": figures.rows,
         "unanswered": figures.unanswered,
         "latency_p50_ms": figures.p50_ms,
@@ -55,6 +57,11 @@ def day_values(day: WatchedDay) -> Mapping[str, float | None]:
         "answers_usd": None if figures.unpriced else figures.usd,
         **({} if figures.accuracy is None else estimate_values("accuracy_no_labels", figures.accuracy)),
     }
+
+
+def _drawn(evidence: float | None) -> float | None:
+    """Evidence for charts: beyond ten alarms one looks like the other, and all other days would be a flat line."""
+    return None if evidence is None else min(evidence, MOST_EVIDENCE)
 
 
 def findings(report: MonitorReport) -> Table:

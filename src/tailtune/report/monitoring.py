@@ -61,8 +61,7 @@ def headline(report: MonitorReport) -> Headline:
             f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
-    since = next((each.since for each in telling(report) if each.since is not None), report.alarm_day)
-    begun = "" if since is None else f" since {day(since)}"
+    begun = "" if report.alarm_day is None else f" since {day(report.alarm_day)}"
     return Headline("bad", f"Drift{begun}", f"{rows}: {moved(report)[0].rstrip('.')} ({rate}).")
 
 
@@ -119,6 +118,8 @@ def what(finding: Finding) -> str:
         if part in ("none", "no answer"):
             return "Rows without an answer"
         return f"Answers {part}" if part else "Answers that have become frequent"
+    if measure.endswith(" filled") and part in ("yes", "no"):
+        return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == "latency":
         return f"Answers slower than {part.removeprefix('above ')} ms"
     named = {"novelty": "Distance from all that was learnt", "unknown words": "Share of words that the model lacks"}

@@ -25,10 +25,18 @@ _DAY = Table(
     Column("figures", Text, nullable=False),
 )
 """One row per use case, version and day that was counted; counts, sums and figures are JSON."""
+_RESTART = Table(
+    "monitored_since",
+    _META,
+    Column("use_case", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("day", Integer, nullable=False),
+)
+"""One row per use case and version that drifted and is back: evidence is gathered anew from this day on."""
 
 
 def _first_tables(connection: Connection) -> None:
-    _META.create_all(connection, tables=[_DAY])
+    _META.create_all(connection, tables=[_DAY, _RESTART])
 
 
 _ROOM = Room("the monitor's days", "monitor_version", (_first_tables,))
@@ -119,3 +127,17 @@ class MonitoredDays:
         with self._database.reading() as connection:
             last = connection.scalar(select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case))
         return None if last is None else int(last)
+
+    def restarted(self, use_case: str, version: str) -> int | None:
+        """Day from which evidence is gathered, as drift before it is over; None from the first."""
+        query = select(_RESTART.c.day).where(_RESTART.c.use_case == use_case, _RESTART.c.version == version)
+        with self._database.reading() as connection:
+            day = connection.scalar(query)
+        return None if day is None else int(day)
+
+    def restart(self, use_case: str, version: str, day: int) -> None:
+        """Let evidence be gathered anew from a day on."""
+        own = (_RESTART.c.use_case == use_case) & (_RESTART.c.version == version)
+        with self._database.writing() as connection:
+            connection.execute(delete(_RESTART).where(own))
+            connection.execute(insert(_RESTART).values(use_case=use_case, version=version, day=day))

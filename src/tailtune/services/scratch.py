@@ -104,8 +104,20 @@ def run_until(scratch: Scratch, stage: str, use_case: str, weights: Path | None 
 def _dvc(
     scratch: Scratch, *words: str, shown: bool = False, given: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
+    where = None if shown else subprocess.DEVNULL
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "dvc", *words],
+        cwd=scratch.paths.root,
+        env=_environment(scratch, given or {}),
+        stdout=where,
+        stderr=where,
+        check=False,
+    )
+
+
+def _environment(scratch: Scratch, given: Mapping[str, str]) -> dict[str, str]:
     root = scratch.paths.root
-    environment: Mapping[str, str] = {
+    return {
         "TAILTUNE_ANSWERS": str(scratch.origin.answers),  # what was paid for once is not paid for again
         **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))},
         "DVC_NO_ANALYTICS": "1",
@@ -113,12 +125,8 @@ def _dvc(
         "PYTHONPATH": str(root / "src"),
         "TAILTUNE_ROOT": str(root),
         "TAILTUNE_TRACKING_URI": f"sqlite:///{scratch.paths.mlflow_store / 'mlflow.db'}",
-        **(given or {}),
+        **given,
     }
-    where = None if shown else subprocess.DEVNULL
-    return subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, stdout=where, stderr=where, check=False
-    )
 
 
 def _git(root: Path, *words: str) -> bool:

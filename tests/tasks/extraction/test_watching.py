@@ -7,7 +7,7 @@ from project import ROOT
 
 from tailtune.config.paths import Paths
 from tailtune.tasks.base import KnownRow
-from tailtune.tasks.extraction.watching import confidences
+from tailtune.tasks.extraction.watching import confidences, watched
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -26,3 +26,19 @@ def test_the_score_of_rows_without_labels_is_expected_from_their_fields() -> Non
     assert found.accuracy is not None
     assert abs(found.accuracy.value - 0.5) < 0.05
     assert set(found.right_by) == {first, second}
+
+
+def test_an_object_is_compared_field_by_field() -> None:
+    schema = load_use_case(Paths(ROOT), "insurance-claims").task.answers
+    chosen, spanned = schema.classified[0].name, schema.spanned[0].name  # type: ignore[attr-defined]
+    seen = watched(schema, f'{{"{spanned}": "P-1", "{chosen}": null}}', [(spanned, 0.75)])  # type: ignore[arg-type]
+    assert (seen.categories[f"{spanned} filled"], seen.categories[f"{chosen} filled"]) == ("yes", "no")
+    assert seen.categories[chosen] is None and spanned not in seen.categories, "only choices have values to count"
+    assert seen.numbers == {f"confidence of {spanned}": 0.75}
+
+
+def test_without_a_valid_object_no_field_is_known() -> None:
+    schema = load_use_case(Paths(ROOT), "insurance-claims").task.answers
+    for answer in (None, "not JSON", "[1]"):
+        seen = watched(schema, answer, [])  # type: ignore[arg-type]
+        assert set(seen.categories.values()) == {None} and not seen.numbers

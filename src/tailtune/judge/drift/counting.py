@@ -9,7 +9,7 @@ import numpy as np
 
 from tailtune.core.monitored import DayCounts, Floats, Sample
 from tailtune.judge.drift.learned import SUM, Direction, direction_tonight, directions, grown
-from tailtune.judge.drift.reference import Limit, Reference, key_of, measured_key, other_key, text_of
+from tailtune.judge.drift.reference import Limit, Reference, keys_of, measured_key, text_of
 from tailtune.judge.drift.space import Space
 
 Counts = dict[str, tuple[int, int]]
@@ -61,13 +61,10 @@ def _count_categories(
     seen: Counter[str | None] = Counter()
     for value, rows in Counter(values).items():
         seen[text_of(value)] += rows
-    total = seen.total()
-    own = {key_of(measure, name): (seen.get(name, 0), total) for name in (None, *sorted(categories.names))}
-    counts |= own
-    counts[other_key(measure)] = (total - sum(hits for hits, _ in own.values()), total)
+    hits, total = categories.in_order(seen), seen.total()
+    counts |= {key: (int(rows), total) for key, rows in zip(keys_of(measure, categories), hits, strict=True)}
     for learnt in grown(measure, categories, day, before):
-        hits = sum(seen.get(name, 0) for name in learnt.names)
-        counts[learnt.key] = (hits + (counts[other_key(measure)][0] if learnt.has_other else 0), total)
+        counts[learnt.key] = (int(hits[learnt.chosen].sum()), total)
         sums[learnt.key] = learnt.reference
 
 

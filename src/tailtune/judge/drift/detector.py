@@ -32,9 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 F = NDArray[np.float64]
-SHIFTS = (0.008, 0.02, 0.05, 0.12, 0.3)
+SHIFTS = (0.01, 0.03, 0.08, 0.25)
 """Beyond the null, on the scale of asin √p."""
-GRID = np.linspace(0.0, 1.0, 15)
+GRID = np.linspace(0.0, 1.0, 10)
 """From the share of the reference to the largest that it may be a sample of, on the same scale."""
 REFERENCE_RISK = 0.2
 _FLAT, _CARE = 8.0, 1.1

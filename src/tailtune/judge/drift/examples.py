@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,16 +51,18 @@ def _of_number(reference: Reference, sample: Sample, finding: Finding, most: int
 def _of_category(reference: Reference, sample: Sample, finding: Finding, most: int) -> tuple[int, ...]:
     names = [text_of(value) for value in sample.categories[finding.measure]]
     categories = reference.categories[finding.measure]
+    own = frozenset(categories.names)
     if finding.part == NO_ANSWER:
         chosen = [place for place, name in enumerate(names) if name is None]
     elif finding.part == OTHER:
-        chosen = [place for place, name in enumerate(names) if name is not None and name not in categories.names]
+        chosen = [place for place, name in enumerate(names) if name is not None and name not in own]
     elif finding.part:
         chosen = [place for place, name in enumerate(names) if name == finding.part]
     else:
         usual = {name: rows + categories.testing.get(name, 0) for name, rows in categories.learning.items()}
         total = max(1, sum(usual.values()))
-        gains = {name: names.count(name) / max(1, len(names)) - usual.get(name, 0) / total for name in set(names)}
+        seen = Counter(names)
+        gains = {name: rows / len(names) - usual.get(name, 0) / total for name, rows in seen.items()}
         chosen = sorted(range(len(names)), key=lambda place: -gains[names[place]])
     return tuple(chosen[:most])
 

@@ -12,7 +12,7 @@ sees what is small.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tailtune.core.monitored import DayCounts, Floats
 from tailtune.judge.drift.detector import NIGHTS
-from tailtune.judge.drift.reference import Categories, key_of, other_key
+from tailtune.judge.drift.reference import Categories, keys_of
 from tailtune.judge.drift.space import EMBEDDING, LEVELS, Space
 
 SUM = f"{EMBEDDING}\tsum"
@@ -78,10 +78,9 @@ class Direction(Learnt):
 
 @dataclass(frozen=True)
 class Grown(Learnt):
-    """One per set of categories that became more frequent; None is no answer."""
+    """One per set of categories that became more frequent: which, in the order of `Categories.in_order`."""
 
-    names: frozenset[str | None]
-    has_other: bool
+    chosen: NDArray[np.bool_]
 
 
 def births(day: int) -> Iterator[tuple[Schedule, int]]:
@@ -104,6 +103,12 @@ def learned_weight(key: str) -> float:
     return 1 / bounds if schedule is None else 1 / (len(SCHEDULES) * schedule.alive * bounds)
 
 
+def is_tested(key: str, day: int) -> bool:
+    """Whether a learned statistic is tested on a day, if the day has rows."""
+    schedule, birth = _schedule(key), int(key.rsplit(" ", 2)[1])
+    return birth <= day < birth + (1 if schedule is None else schedule.life)
+
+
 def renewal(key: str) -> float:
     """How many of a learned statistic's kind are tested on one day, as a share of those that are within 30 nights."""
     schedule = _schedule(key)
@@ -122,12 +127,20 @@ def _key(measure: str, span: object, birth: int, which: int) -> str:
 
 def directions(space: Space, day: int, earlier: Sequence[DayCounts]) -> Iterator[Direction]:
     """Directions that are tested on a day."""
+    there = [each for each in earlier if SUM in each.sums]
+    sums = np.array([each.sums[SUM] for each in there], dtype=np.float64)
+    for (span, birth), total in _learnt_from(there, sums, day):
+        if total[0] >= _LEAST_ROWS:
+            yield from _bounds(space, total[1:], float(total[0]), span, birth)
+
+
+def _learnt_from(days: Sequence[DayCounts], sums: Floats, day: int) -> Iterator[tuple[tuple[int, int], Floats]]:
+    """Span and birth of what is tested on a day, with the sum over the days that it is learnt from."""
+    at = np.array([each.day for each in days], dtype=np.int64)
     for schedule, birth in births(day):
-        sums = [each.sums[SUM] for each in earlier if birth - schedule.span <= each.day < birth and SUM in each.sums]
-        rows = sum(each[0] for each in sums)
-        if rows >= _LEAST_ROWS:
-            total = np.sum([each[1:] for each in sums], axis=0)
-            yield from _bounds(space, total, rows, schedule.span, birth)
+        chosen = (birth - schedule.span <= at) & (at < birth)
+        if chosen.any():
+            yield (schedule.span, birth), sums[chosen].sum(axis=0)
 
 
 def direction_tonight(space: Space, learning: Floats, day: int) -> Iterator[Direction]:
@@ -147,27 +160,19 @@ def _bounds(space: Space, total: Floats, rows: float, span: object, birth: int) 
 
 def grown(measure: str, categories: Categories, day: int, earlier: Sequence[DayCounts]) -> Iterator[Grown]:
     """Sets of categories that are tested on a day."""
-    names: list[str | None] = [None, *sorted(categories.names)]
-    keys = [other_key(measure), *(key_of(measure, name) for name in names)]
-    for schedule, birth in births(day):
-        days = [each.counts for each in earlier if birth - schedule.span <= each.day < birth and keys[0] in each.counts]
-        rows = sum(counts[keys[0]][1] for counts in days)
-        if rows < _LEAST_ROWS:
+    keys = keys_of(measure, categories)
+    there = [each for each in earlier if keys[0] in each.counts]
+    hits = (each.counts.get(key, (0, 0))[0] for each in there for key in keys)
+    seen = np.fromiter(hits, dtype=np.float64, count=len(there) * len(keys)).reshape(len(there), len(keys))
+    learning, testing = (categories.in_order(rows) for rows in (categories.learning, categories.testing))
+    for (span, birth), total in _learnt_from(there, seen, day):
+        if total.sum() < _LEAST_ROWS:
             continue
-        seen = np.array([sum(counts.get(key, (0, 0))[0] for counts in days) for key in keys], dtype=np.float64)
-        learning, testing = (_by_name(half, names) for half in (categories.learning, categories.testing))
-        gained = _gain(seen, rows, learning)
+        gained = _gain(total, total.sum(), learning)
         for which, sure in enumerate(_SURE):
             chosen = gained > sure
-            members = frozenset(name for name, is_in in zip(names, chosen[1:], strict=True) if is_in)
             counts = (int(testing[chosen].sum()), int(testing.sum()))
-            yield Grown(_key(measure, schedule.span, birth, which), counts, members, bool(chosen[0]))
-
-
-def _by_name(half: Mapping[str | None, int], names: Sequence[str | None]) -> NDArray[np.float64]:
-    """Rows of all other categories, and of each."""
-    own = np.array([half.get(name, 0) for name in names], dtype=np.float64)
-    return np.concatenate([[sum(half.values()) - own.sum()], own])
+            yield Grown(_key(measure, span, birth, which), counts, chosen)
 
 
 def _gain(seen: Floats, rows: float, learning: Floats) -> Floats:

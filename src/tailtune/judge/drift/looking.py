@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tailtune.core.monitored import DayCounts, Finding
 from tailtune.core.records import Estimate
 from tailtune.judge.drift.detector import REFERENCE_RISK, Nulls, detect, threshold
-from tailtune.judge.drift.learned import is_learned, learned_weight, renewal
+from tailtune.judge.drift.learned import is_learned, is_tested, learned_weight, renewal
 from tailtune.judge.drift.reference import Reference, Statistic
 from tailtune.judge.shares import LEVEL
 
@@ -52,17 +53,6 @@ class Look:
         return next((day for day, evidence in zip(self.days, self.path, strict=True) if evidence >= 1), None)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """All statistics of some days, in columns: more rows first, then fewer."""
-
-    statistics: list[Statistic]
-    hits: F
-    rows: F
-    up: F
-    down: F
-
-
 def look(
     reference: Reference,
     days: Sequence[DayCounts],
@@ -87,116 +77,118 @@ def look(
     """
     limit = threshold(rate)
     ordered = sorted(days, key=lambda each: each.day)
-    used = [each for each in ordered if since is None or each.day >= since]
-    table = _table(reference, used)
-    hits = np.concatenate([table.hits, table.rows - table.hits], axis=1)
-    rows = np.concatenate([table.rows, table.rows], axis=1)
-    weights = np.concatenate([table.up, table.down], axis=1)
-    seen = detect(_nulls(table, weights, rate), hits, rows, reference.tolerance)
+    is_used = np.array([since is None or each.day >= since for each in ordered], dtype=bool)
+    is_shown = is_used if window is None else np.array([window[0] <= each.day <= window[1] for each in ordered])
+    used = [each.day for each, chosen in zip(ordered, is_used, strict=True) if chosen]
+    statistics = _measured(reference, ordered)
+    counts = _counts(statistics, ordered)
+    hits, rows = counts[is_used, :, 0], counts[is_used, :, 1]
+    weights = _weights(statistics, used)
+    seen = detect(
+        _nulls(statistics, weights, rate),
+        np.concatenate([hits, rows - hits], axis=1),
+        np.concatenate([rows, rows], axis=1),
+        reference.tolerance,
+    )
     weighted = seen.capital * weights / limit
+    figures = _figures(statistics, counts[is_shown].sum(axis=0), reference.tolerance)
+    evidence = np.where(seen.onset >= 0, weighted[-1] if used else 0.0, 0.0)
+    findings = _findings(statistics, figures, evidence, [used[at] if at >= 0 else None for at in seen.onset], most)
     path = tuple(weighted.sum(axis=1).tolist())
-    shown = used if window is None else [each for each in ordered if window[0] <= each.day <= window[1]]
-    findings = _findings(reference, table, shown, weighted, seen.onset, tuple(each.day for each in used))
-    return Look(tuple(each.day for each in used), path, findings[:most], _not_measured(reference, shown))
+    return Look(tuple(used), path, findings, _not_measured(reference, statistics, figures.rows))
 
 
-def _nulls(table: _Table, weights: F, rate: float) -> Nulls:
+def _measured(reference: Reference, days: Sequence[DayCounts]) -> list[Statistic]:
+    """All statistics of which there are counts: those with a fixed rule, then those that were learnt."""
+    keys: set[str] = set().union(*(each.counts for each in days))
+    learned = {key: pair for each in days for key, pair in each.sums.items() if is_learned(key) and key in keys}
+    statistics = [each for each in reference.statistics if each.key in keys]
+    for key, (hits, rows) in sorted(learned.items()):
+        measure = key.split("\t", 1)[0]
+        weight = reference.learned_weight(measure) * learned_weight(key)
+        statistics.append(Statistic(key, measure, "", int(hits), float(rows), weight))
+    return statistics
+
+
+def _counts(statistics: Sequence[Statistic], days: Sequence[DayCounts]) -> F:
+    """Rows that count, and rows that were measured, (days, statistics, 2)."""
+    keys, nothing = [each.key for each in statistics], (0, 0)
+    pairs = (each.counts.get(key, nothing) for each in days for key in keys)
+    shape = (len(days), len(keys), 2)
+    return np.fromiter(chain.from_iterable(pairs), dtype=np.float64, count=math.prod(shape)).reshape(shape)
+
+
+def _weights(statistics: Sequence[Statistic], days: Sequence[int]) -> F:
+    """On each day, of more rows and then of fewer, (days, 2 · statistics).
+
+    A limit is only exceeded, and what was learnt only points towards the window, while it is tested.
+    """
+    weight = np.array([each.weight for each in statistics], dtype=np.float64)
+    learned = [(at, each.key) for at, each in enumerate(statistics) if is_learned(each.key)]
+    one_way = np.isfinite([each.limit for each in statistics])
+    one_way[[at for at, _ in learned]] = True
+    up = np.tile(np.where(one_way, weight, weight / 2), (len(days), 1))
+    down = np.tile(np.where(one_way, 0.0, weight / 2), (len(days), 1))
+    for at, key in learned:
+        up[:, at] *= [is_tested(key, day) for day in days]
+    return np.concatenate([up, down], axis=1)
+
+
+def _nulls(statistics: Sequence[Statistic], weights: F, rate: float) -> Nulls:
     """What the reference says of more rows, then of fewer."""
-    hits = np.array([each.hits for each in table.statistics], dtype=np.float64)
-    rows = np.array([each.rows for each in table.statistics], dtype=np.float64)
-    limits = np.array([each.limit for each in table.statistics], dtype=np.float64)
-    share = np.array([renewal(each.key) if is_learned(each.key) else 1.0 for each in table.statistics])
+    hits = np.array([each.hits for each in statistics], dtype=np.float64)
+    rows = np.array([each.rows for each in statistics], dtype=np.float64)
+    limits = np.array([each.limit for each in statistics], dtype=np.float64)
+    share = np.array([renewal(each.key) if is_learned(each.key) else 1.0 for each in statistics])
     risk = REFERENCE_RISK * rate * np.max(weights, axis=0, initial=1e-12) * np.tile(share, 2)
     return Nulls(np.concatenate([hits, rows - hits]), np.tile(rows, 2), np.tile(limits, 2), risk)
 
 
-def _table(reference: Reference, days: Sequence[DayCounts]) -> _Table:
-    measured = {key for each in days for key in each.counts}
-    statistics = [each for each in reference.statistics if each.key in measured]
-    fixed = len(statistics)
-    statistics += _learned(reference, days)
-    pairs = [each.counts.get(statistic.key, (0, 0)) for each in days for statistic in statistics]
-    counts = np.array(pairs, dtype=np.float64).reshape(len(days), len(statistics), 2)
-    up = np.tile(np.array([each.weight for each in statistics], dtype=np.float64), (len(days), 1))
-    up *= np.where(np.isfinite([each.limit for each in statistics]), 1.0, 0.5)
-    down = np.where(np.isfinite([each.limit for each in statistics]), 0.0, up)
-    up[:, fixed:] = np.where(counts[:, fixed:, 1] > 0, 2 * up[:, fixed:], 0.0)  # one direction, while it is tested
-    down[:, fixed:] = 0.0
-    return _Table(statistics, counts[:, :, 0], counts[:, :, 1], up, down)
-
-
-def _learned(reference: Reference, days: Sequence[DayCounts]) -> list[Statistic]:
-    references = {key: each.sums[key] for each in days for key in each.counts if is_learned(key)}
-    return [
-        Statistic(
-            key,
-            key.split("\t", 1)[0],
-            "",
-            int(hits),
-            float(rows),
-            reference.learned_weight(key.split("\t", 1)[0]) * learned_weight(key),
-        )
-        for key, (hits, rows) in sorted(references.items())
-    ]
-
-
-def _not_measured(reference: Reference, days: Sequence[DayCounts]) -> tuple[str, ...]:
-    rows = {key for each in days for key, (_, measured) in each.counts.items() if measured}
-    missing = list(reference.not_measured)
-    if not sum(each.rows for each in days):
-        return (*missing, "the window has no rows")
+def _not_measured(reference: Reference, statistics: Sequence[Statistic], rows: F) -> tuple[str, ...]:
+    there = {each.measure for each, measured in zip(statistics, rows, strict=True) if measured}
     measures = dict.fromkeys(each.measure for each in reference.statistics)
-    there = dict.fromkeys(each.measure for each in reference.statistics if each.key in rows)
-    missing += [f"{measure}: no row of the window has it" for measure in measures if measure not in there]
-    return tuple(missing)
+    if not there and measures:
+        return (*reference.not_measured, "the window has no rows")
+    missing = (f"{measure}: no row of the window has it" for measure in measures if measure not in there)
+    return (*reference.not_measured, *missing)
 
 
 def _findings(
-    reference: Reference,
-    table: _Table,
-    shown: Sequence[DayCounts],
-    weighted: F,
-    onset: NDArray[np.int64],
-    days: Sequence[int],
+    statistics: Sequence[Statistic], figures: _Figures, evidence: F, since: Sequence[int | None], most: int | None
 ) -> tuple[Finding, ...]:
     """One per fixed statistic that has rows in the window, and one per measure for all that was learnt."""
-    count = len(table.statistics)
-    last = weighted[-1] if len(weighted) else np.zeros(2 * count)
-    up, down = np.split(np.where(onset >= 0, last, 0.0), 2)
-    figures = _figures(table.statistics, *_counts(table.statistics, shown), reference.tolerance)
+    count = len(statistics)
+    up, down = evidence[:count], evidence[count:]
     order = sorted(range(count), key=lambda at: (-max(up[at], down[at]), figures.p[at], -figures.errors[at], at))
-    findings: list[Finding] = []
-    whole: dict[str, float] = {}  # measure as a whole → evidence of all that was learnt of it
-    for at, statistic in enumerate(table.statistics):
-        if is_learned(statistic.key):
-            whole[statistic.measure] = whole.get(statistic.measure, 0.0) + float(up[at])
+    shown: list[tuple[float, int]] = []  # evidence, place
+    whole = {each.measure: 0.0 for each in statistics if is_learned(each.key)}
     for at in order:
-        statistic, learned = table.statistics[at], is_learned(table.statistics[at].key)
-        if not figures.rows[at] or (learned and statistic.measure not in whole):
-            continue
+        if is_learned(statistics[at].key):
+            whole[statistics[at].measure] += float(up[at])
+    for at in order:
+        if figures.rows[at] and not is_learned(statistics[at].key):
+            shown.append((float(max(up[at], down[at])), at))
+        elif figures.rows[at] and statistics[at].measure in whole:
+            shown.append((whole.pop(statistics[at].measure), at))
+    shown.sort(key=lambda each: -each[0])
+    findings = []
+    for together, at in shown[:most]:
+        learned = is_learned(statistics[at].key)
         more = learned or up[at] > down[at] or (up[at] == down[at] and figures.difference[at, 0] >= 0)
-        begun = int(onset[at if more else at + count])
         findings.append(
             Finding(
-                measure=statistic.measure,
-                part=statistic.part,
+                measure=statistics[at].measure,
+                part=statistics[at].part,
                 more=bool(more),
-                reference=_estimate(figures.then[at], statistic.rows),
+                reference=_estimate(figures.then[at], statistics[at].rows),
                 window=_estimate(figures.now[at], figures.rows[at]),
                 difference=_estimate(figures.difference[at], figures.rows[at]),
                 p=float(figures.p[at]),
-                evidence=whole.pop(statistic.measure) if learned else float(max(up[at], down[at])),
-                since=days[begun] if begun >= 0 else None,
+                evidence=together,
+                since=since[at if more else at + count],
             )
         )
-    return tuple(sorted(findings, key=lambda each: -each.evidence))
-
-
-def _counts(statistics: Sequence[Statistic], days: Sequence[DayCounts]) -> tuple[F, F]:
-    """Rows that count, and rows that were measured, over all days."""
-    pairs = [[each.counts.get(statistic.key, (0, 0)) for each in days] for statistic in statistics]
-    sums = np.array(pairs, dtype=np.float64).reshape(len(statistics), len(days), 2).sum(axis=1)
-    return sums[:, 0], sums[:, 1]
+    return tuple(findings)
 
 
 @dataclass(frozen=True)
@@ -211,7 +203,7 @@ class _Figures:
     errors: F
 
 
-def _figures(statistics: Sequence[Statistic], hits: F, rows: F, tolerance: float) -> _Figures:
+def _figures(statistics: Sequence[Statistic], counts: F, tolerance: float) -> _Figures:
     """Shares then and now with exact intervals, their difference, and the window's own p.
 
     Source: Clopper and Pearson (1934); Newcombe (1998), method 10, from Wilson's intervals; for p the arcsine's normal
@@ -220,6 +212,7 @@ def _figures(statistics: Sequence[Statistic], hits: F, rows: F, tolerance: float
     from scipy.special import bdtrc
     from scipy.stats import norm
 
+    hits, rows = counts[:, 0], counts[:, 1]
     limits = np.array([each.limit for each in statistics], dtype=np.float64)
     fixed = np.isfinite(limits)
     then_hits = np.where(fixed, 0, np.array([each.hits for each in statistics], dtype=np.float64))

@@ -93,14 +93,19 @@ class Categories:
     """One per category measure of the reference.
 
     Attributes:
-        names: Those that have a statistic of their own, as they are written.
+        names: Those that have a statistic of their own, in ascending order.
         learning: Category → rows, in the third of the reference that is learnt from; None is no answer.
         testing: The same in the rest, by which what was learnt is judged.
     """
 
-    names: frozenset[str]
+    names: tuple[str, ...]
     learning: Mapping[str | None, int]
     testing: Mapping[str | None, int]
+
+    def in_order(self, rows: Mapping[str | None, int]) -> Floats:
+        """Rows of all categories without a statistic of their own, of no answer, and of each name."""
+        own = np.array([rows.get(name, 0) for name in (None, *self.names)], dtype=np.float64)
+        return np.concatenate([[sum(rows.values()) - own.sum()], own])
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,11 @@ def key_of(measure: str, category: str | None) -> str:
     return f"{measure}\tnone" if category is None else f"{measure}\tis {category}"
 
 
+def keys_of(measure: str, categories: Categories) -> list[str]:
+    """Of all statistics of a category measure, in the order of `Categories.in_order`."""
+    return [other_key(measure), *(key_of(measure, name) for name in (None, *categories.names))]
+
+
 def other_key(measure: str) -> str:
     """Of the statistic of all categories that have none of their own."""
     return f"{measure}\tother"
@@ -236,7 +246,7 @@ def _categories(values: Sequence[object]) -> Categories:
     testing = Counter(names)
     testing.subtract(learning)
     known = sorted((name for name in learning if name is not None), key=lambda name: (-learning[name], name))
-    return Categories(frozenset(known[:MOST_CATEGORIES]), learning, testing)
+    return Categories(tuple(sorted(known[:MOST_CATEGORIES])), learning, testing)
 
 
 def _of_categories(measure: str, categories: Categories) -> list[Statistic]:
@@ -244,13 +254,13 @@ def _of_categories(measure: str, categories: Categories) -> list[Statistic]:
     learning, testing = categories.learning, categories.testing
     rest = sum(testing.values())
     total = sum(learning.values()) + rest
-    other = sum(rows for name, rows in testing.items() if name is not None and name not in categories.names)
+    other = int(categories.in_order(testing)[0])
     none = learning.get(None, 0) + testing.get(None, 0)
     statistics = [
         Statistic(key_of(measure, None), measure, NO_ANSWER, none, total, _APART),
         Statistic(other_key(measure), measure, OTHER, other, rest, _APART),
     ]
-    for name in sorted(categories.names):
+    for name in categories.names:
         hits, weight = learning[name] + testing.get(name, 0), (1 - _LEARNED - 2 * _APART) / len(categories.names)
         statistics.append(Statistic(key_of(measure, name), measure, name, hits, total, weight))
     return statistics

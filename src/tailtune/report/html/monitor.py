@@ -13,6 +13,7 @@ from tailtune.report import monitoring
 from tailtune.report.html.charts.days import DayValue, over_days
 from tailtune.report.html.charts.sheet import STYLE, Picture
 from tailtune.report.html.page import environment
+from tailtune.report.monitor_runs import MOST_EVIDENCE
 from tailtune.report.numbers import count, share
 
 
@@ -67,8 +68,7 @@ def _values(days: Sequence[WatchedDay], figure: Callable[[WatchedDay], Estimate 
 
 
 def _evidence(day: WatchedDay) -> float | None:
-    """Beyond ten alarms one looks like the other, and the days before would be a flat line."""
-    return None if day.evidence is None else min(day.evidence, 10.0)
+    return None if day.evidence is None else min(day.evidence, MOST_EVIDENCE)
 
 
 def _accuracy(day: WatchedDay) -> Estimate | None:

@@ -42,7 +42,7 @@ def publish(
     Args:
         tracker: Of the use case.
         version: That was looked at.
-        key: Equal for the same look: one that was torn and its repetition have the same.
+        key: Equal for the same look: one that was torn is finished, and one that stands there is not written again.
         plan: The run of the look.
         days: All days that are known, oldest first; those that stand there already are not written again.
         wall_s: Seconds that the look took.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tailtune.tasks.base import Likeliest, Watched
 from tailtune.tasks.extraction.schema import ObjectSchema
 
-FILLED, EMPTY, VALID = "filled", "empty", "a valid object"
+FILLED, EMPTY, VALID = "yes", "no", "a valid object"
 
 
 def watched(schema: ObjectSchema, answer: str | None, likeliest: Sequence[tuple[str, float]]) -> Watched:
