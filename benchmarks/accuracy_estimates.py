@@ -378,7 +378,9 @@ def main() -> None:
     if (given.banking77 / "train.csv").is_file():
         rows = load(given.banking77, given.cache)
         print(f"BANKING77: {rows.truth.size:,} rows held out, {rows.right.mean():.1%} answered right")
-        without_labels(rows, 20 // part, 10, given.seed, given.nannyml, given.cache)
+        without_labels(
+            rows, max(2, 10 // part), 200 // max(2, 10 // part) // part, given.seed, given.nannyml, given.cache
+        )
         falls(rows, 400 // part, given.seed)
     else:
         print(f"BANKING77: skipped, {given.banking77} does not hold train.csv and test.csv")
