@@ -65,7 +65,7 @@ class Pools:
         return Sample(
             places.size,
             {measure: values[places] for measure, values in self.numbers.items()},
-            {"answer": self.answers[places], "language": self.languages[places]},
+            {"answer": self.answers[places].tolist(), "language": self.languages[places].tolist()},
             self.embeddings[places],
         )
 
@@ -112,11 +112,13 @@ def load(banking77: Path, snips: Path, cache: Path) -> Pools:
         "unknown_share": unknown[fitted:],
     }
     ends = np.cumsum([len(known), len(known), len(unseen), len(foreign)])
-    spans = [np.arange(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    right = float((answers[spans[0]] == true[spans[0]]).mean())
-    return Pools(
-        np.array(texts, dtype=object), answers, languages[fitted:], numbers, encoded[fitted:], true, *spans, right
+    first, second, third, last = (
+        np.arange(start, end, dtype=np.int64) for start, end in zip([0, *ends[:-1]], ends, strict=True)
     )
+    right = float((answers[first] == true[first]).mean())
+    as_texts = np.array(texts, dtype=object)
+    vectors, names = encoded[fitted:], languages[fitted:]
+    return Pools(as_texts, answers, names, numbers, vectors, true, first, second, third, last, right)
 
 
 def mistyped(text: str, random: np.random.Generator) -> str:

@@ -65,8 +65,9 @@ class Columns:
         for name in COLUMNS[:-2]:
             then, now = self.numbers[name][reference], self.numbers[name][window]
             found.append(_number_small(then, now) if small else _number_large(then, now))
-        then, now = (np.bincount(self.answers[rows], minlength=self.answers.max() + 1) for rows in (reference, window))
-        found.append(_category_small(then, now) if small else float(jensenshannon(then, now)) / _DISTANCE)
+        most = int(self.answers.max()) + 1
+        before, after = (np.bincount(self.answers[rows], minlength=most) for rows in (reference, window))
+        found.append(_category_small(before, after) if small else float(jensenshannon(before, after)) / _DISTANCE)
         area, spread = self._area(reference, window)
         found.append((area - 0.5) / spread / _Z if small else (area - 0.5) / (_AREA - 0.5))
         return np.array(found)

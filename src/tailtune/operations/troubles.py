@@ -95,8 +95,9 @@ def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Ale
     if report.evidence is None or report.evidence - limited < 1:
         return None
     telling = monitoring.telling(report)
-    # Under the root: a share of one night's few rows is soon half as large again by chance, and that is not worse.
-    size = math.sqrt(max((abs(each.difference.value) * 100 for each in telling), default=1.0))
+    # The sure part, under the root: a share of one night's few rows is soon half as large again by chance.
+    sure = (min(abs(each.difference.low), abs(each.difference.high)) for each in telling)
+    size = math.sqrt(max(sure, default=0.01) * 100)
     title = monitoring.headline(report).title
     step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}   says what it did to accuracy"
     severity: Severity = "critical" if fallen else "warning"
