@@ -264,10 +264,11 @@ def test_every_deployment_deploys(project: Paths, outside: dict[str, str], serve
         )
         assert done.returncode == 0, done.stdout + done.stderr
     made = {one["name"]: one for one in ask(server, "deployments")}
-    assert set(made) == {*FAMILIES, "lifecycle"}
-    for one in made.values():
+    life = {*FAMILIES, "lifecycle"}
+    assert set(made) == {*life, "drift_monitoring", "silent_monitor"}
+    for name, one in made.items():
         assert str(project.root) not in json.dumps(one["pull_steps"])
-        assert one["parameters"] == {"use_case": "support-tickets", "force": False}
+        assert name not in life or one["parameters"] == {"use_case": "support-tickets", "force": False}
 
 
 class Failing:

@@ -31,7 +31,7 @@ def drawn(audit: Audit) -> list[str]:
     return lines
 
 
-def found(audit: Audit, result: AuditResult) -> list[str]:
+def lines_of(audit: Audit, result: AuditResult) -> list[str]:
     """What the labels say, a sentence each: the estimate, the decision, and what more rows would see."""
     missing = len(audit.rows) - result.labelled
     still = f", {counted(missing, 'row')} not yet" if missing else ""
