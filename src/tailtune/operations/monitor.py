@@ -21,6 +21,7 @@ from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.errors import UsageError
 from tailtune.core.monitored import (
     AccuracyNow,
+    DayCounts,
     DayFigures,
     Finding,
     MonitorReport,
@@ -46,6 +47,8 @@ from tailtune.tasks.answerer import Answerer
 
 ROWS_A_DAY = 20_000
 """Rows of a day that are looked at; of more, so many are drawn by chance."""
+ROWS_A_LOOK = 500_000
+"""Rows of a window that are looked at: they are in memory together, two gibibytes of them."""
 _REMEMBERED_DAYS = 56
 _CATCH_UP_DAYS = 31
 _BACK_DAYS, _SPEAKS = 7, 0.05
@@ -124,14 +127,17 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             since = window.first - _REMEMBERED_DAYS
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
             rows: Rows = []
+            fresh = []
             for day in _days_to_count(log, watched, window, kept):
-                of_day = _rows_of(log, watched, day)
-                before = [each.counts for each in kept.values()]
-                kept[day] = _counted(watched, log, day, of_day, before)
+                total = _total(log, watched, day)
+                of_day = _rows_of(log, watched, day, total, window)
+                if day not in kept or total > kept[day].figures.rows:  # what the log has forgotten stays counted
+                    before = [each.counts for each in kept.values()]
+                    kept[day] = _counted(watched, day, of_day, total, before)
+                    fresh.append(kept[day])
                 if day >= window.first:
                     rows += of_day
                 context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
-            fresh = [kept[day] for day in sorted(kept) if kept[day].counts.rows or day >= window.first]
             store.keep(use_case, version, watched.known.digest, fresh)
             days = sorted(kept.values(), key=_day)
             seen = _seen(watched, window, days, store.restarted(use_case, version))
@@ -213,9 +219,9 @@ def _days_to_count(log: PredictionLog, watched: Watched, window: Window, kept: M
     return [*sorted(logged), *range(window.first, window.last + 1)]
 
 
-def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:
-    """A day's rows of the version; of more than `ROWS_A_DAY`, so many drawn by chance."""
-    total = _total(log, watched, day)
+def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window: Window) -> Rows:
+    """A day's rows of the version; of more than may be looked at, so many drawn by chance."""
+    most = min(ROWS_A_DAY, ROWS_A_LOOK // window.days)
     return list(
         log.rows(
             watched.context.case.name,
@@ -224,7 +230,7 @@ def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:
             columns=_COLUMNS,
             version=watched.version.version,
             route="model",
-            every=max(1, math.ceil(total / ROWS_A_DAY)),
+            every=max(1, math.ceil(total / most)),
         )
     )
 
@@ -243,10 +249,9 @@ def _sample(rows: Rows, context: Context) -> Sample:
     return Sample(made.rows, {**made.numbers, LATENCY: times}, made.categories, made.embeddings)
 
 
-def _counted(watched: Watched, log: PredictionLog, day: int, rows: Rows, before: Sequence[Any]) -> KeptDay:
-    sample = _sample(rows, watched.context)
-    counts = drift.count(watched.reference, sample, day, before)
-    return KeptDay(counts, _figures(rows, _total(log, watched, day), estimate_of(watched.context, watched.known, rows)))
+def _counted(watched: Watched, day: int, rows: Rows, total: int, before: Sequence[DayCounts]) -> KeptDay:
+    counts = drift.count(watched.reference, _sample(rows, watched.context), day, before)
+    return KeptDay(counts, _figures(rows, total, estimate_of(watched.context, watched.known, rows)))
 
 
 def _figures(rows: Rows, total: int, accuracy: Estimate | None) -> DayFigures:
