@@ -31,10 +31,9 @@ from tailtune.core.monitored import (
 )
 from tailtune.core.records import Estimate
 from tailtune.judge import drift
-from tailtune.judge.shares import share_of
 from tailtune.judge.words import moved_words
 from tailtune.lifecycle.context import Context
-from tailtune.operations.accuracy import accuracy_now, estimate_of
+from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
 from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.sample import READ, sample_of
 from tailtune.operations.windows import DAY_US, Window, shown
@@ -323,7 +322,7 @@ def _report(
         other_rows=others,
         not_logged=lost,
         reference_rows=len(watched.known.rows),
-        then=_mean(scores) if measured else None,
+        then=mean_score(scores) if measured else None,
         now=now,
         false_alarms=spec.false_alarms,
         tolerance=spec.tolerance,
@@ -338,18 +337,6 @@ def _report(
             WatchedDay(day=each.counts.day, figures=each.figures, evidence=path.get(each.counts.day)) for each in kept
         ),
     )
-
-
-def _mean(scores: Sequence[float]) -> Estimate | None:
-    """Mean score of the reference's rows with its interval."""
-    if not scores:
-        return None
-    if set(scores) <= {0.0, 1.0}:
-        return share_of(int(sum(scores)), len(scores))
-    from tailtune.judge.counted import Counted
-    from tailtune.judge.intervals import interval
-
-    return interval(Counted.ratio(np.array(scores), np.ones(len(scores))))
 
 
 def _examples(watched: Watched, rows: Rows, findings: Sequence[Finding]) -> tuple[ShownRow, ...]:
