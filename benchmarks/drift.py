@@ -6,7 +6,9 @@
 BANKING77 (Casanueva et al. 2020) without ten intents, which are held out. A model of 3,000 rows answers the others: a
 linear one on the embedded encoder's vectors, calibrated on 600 more. Each simulated month deals the remaining rows anew
 into a reference of 3,000 and a pool of windows, which have no row in common; each night's rows are drawn from that
-pool. So the pool, too, is a sample, and differs from the reference by chance in whatever is measured.
+pool. So the pool, too, is a sample, and differs in truth, if little, from what the reference is a sample of: the more
+rows a night are drawn from it, the more of that shows, and the learnt direction finds it. Rows that were always fresh
+would alarm less.
 
 - **quiet**: nothing happens. The share of months of 30 nights with any alarm, which is to be 5 % at most.
 - **restless**: the same, but each intent's frequency wavers from night to night, by 20 % (its logarithm's standard

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
 from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 
-from tailtune.core.audits import Audit
+from tailtune.config.paths import Paths
+from tailtune.config.settings import Settings
+from tailtune.core.audits import Audit, AuditRow
 from tailtune.core.errors import DataError, UsageError
-from tailtune.operations.audit import DrawnText, draw, judge_rows, read
+from tailtune.core.progress import Silent
+from tailtune.lifecycle.context import Context
+from tailtune.operations.audit import DrawnText, draw, judge_rows, labelled_row, read
 from tailtune.operations.monitor import look_at_log
 from tailtune.operations.windows import Window
 from tailtune.services.audits import Audits
+from tailtune.services.mlflow import connect
+from tailtune.tasks.use_case import load_use_case
 
 pytestmark = THIRD_PARTY
 WEEK = Window(FIRST_DAY, FIRST_DAY + 1)
@@ -162,3 +170,26 @@ def test_what_the_log_forgot_is_judged_by_the_draw_and_the_files_text(world: Wat
     with closing(PredictionLog(world.settings.prediction_log_url(world.case.paths.project))) as log:
         assert log.delete_before(NAME, 2**60) == 120
     assert judged(world, file) == expected
+
+
+def test_objects_are_worth_their_share_of_right_fields(tmp_path: Path) -> None:
+    case = load_use_case(Paths(ROOT), "insurance-claims")
+    first, second = "policy_number", "policyholder_name"
+    text = "policy AB1234567 of Ada Lovelace"
+    context = Context(case, Settings(), Silent(), connect(f"sqlite:///{tmp_path / 'never.db'}", case), "audit")
+    row = AuditRow(
+        id="a1-001",
+        request_id="r1",
+        row=0,
+        stratum=0,
+        weight=1.0,
+        answer=json.dumps({first: "AB1234567", second: "somebody"}),
+        confidence=0.9,
+    )
+    expected = {first: "AB1234567", second: "Ada Lovelace"}
+    values = {"label": json.dumps(expected), "who": "Ana", "text": text, "at": None}
+    assert labelled_row(context, None, row, values, "2026-11-01").score == pytest.approx(0.5)
+    right_row = row.model_copy(update={"answer": json.dumps(expected)})
+    assert labelled_row(context, None, right_row, values, "2026-11-01").score == 1.0
+    with pytest.raises(ValueError, match="JSON"):
+        labelled_row(context, None, row, values | {"label": "AB"}, "2026-11-01")

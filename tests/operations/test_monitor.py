@@ -20,6 +20,7 @@ from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.nightly import Looked, LookOptions, watch
 from tailtune.operations.windows import Window, shown
 from tailtune.services.mlflow import registry, windows
+from tailtune.services.prediction_log.store import PredictionLog
 
 pytestmark = THIRD_PARTY
 
@@ -95,6 +96,19 @@ def test_the_same_day_again_replaces_itself(world: WatchedCase) -> None:
     first, second = (look_at_log(world.context, "champion", day(1)) for _ in range(2))
     assert (first.evidence, first.findings) == (second.evidence, second.findings)
     assert first.rows == second.rows == 60
+
+
+def test_rows_that_come_late_are_counted_and_deleted_ones_stay_counted(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    assert look_at_log(world.context, "champion", day(0)).rows == 60
+    world.usual_day(FIRST_DAY, 30)
+    before = look_at_log(world.context, "champion", day(0))
+    assert before.rows == 90
+    log = PredictionLog(world.settings.prediction_log_url(world.case.paths.project))
+    log.delete_before(NAME, day(1).since_us)
+    log.close()
+    after = look_at_log(world.context, "champion", day(0))
+    assert (after.rows, after.rows_read, after.findings) == (90, 0, before.findings)
 
 
 def test_days_that_nobody_looked_at_are_counted_later(world: WatchedCase) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -60,11 +61,10 @@ def environment(uri: str) -> dict[str, str]:
     return {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_a_process_without_our_code_loads_it(report: RegisterReport, uri: str, tmp_path: Path) -> None:
-    script = """
+SCRIPT = """
 import json, mlflow, pandas as pd
 model = mlflow.pyfunc.load_model("models:/support-tickets@champion")
-frame = model.predict(pd.DataFrame({"text": ["reset my password please", "where is my refund"]}))
+frame = model.predict(pd.DataFrame({"text": ["reset my password please", "where is my refund", sys.argv[1]]}))
 listed = model.unwrap_python_model().predict(None, ["reset my password please"])
 print(json.dumps({
     "columns": list(frame.columns), "labels": list(frame["label"]), "confidence": list(frame["confidence"]),
@@ -73,12 +73,23 @@ print(json.dumps({
     "inputs": model.metadata.get_input_schema().input_names(),
 }))
 """
-    message = json.loads(bare.run(script, env=environment(uri), cwd=tmp_path)[-1])
-    assert message["columns"] == ["label", "confidence"] and message["inputs"] == ["text"]
-    assert message["labels"] == ["password_reset", "refund_status"]
-    assert all(0 < value <= 1 for value in message["confidence"])
-    assert message["listed"] == ["password_reset"]
-    assert message["code"] and all("/artifacts/code/tailtune_" in file for file in message["code"])
+RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset my  pass\u200bword, tel. no. 5550188123 "
+
+
+@pytest.fixture(scope="module")
+def loaded(report: RegisterReport, uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the model answers in a process without our code, and what it is there."""
+    lines = bare.run(SCRIPT, RAW, env=environment(uri), cwd=tmp_path_factory.mktemp("bare"))
+    message: dict[str, Any] = json.loads(lines[-1])
+    return message
+
+
+def test_a_process_without_our_code_loads_it(loaded: dict[str, Any]) -> None:
+    assert loaded["columns"] == ["label", "confidence"] and loaded["inputs"] == ["text"]
+    assert loaded["labels"][:2] == ["password_reset", "refund_status"]
+    assert all(0 < value <= 1 for value in loaded["confidence"])
+    assert loaded["listed"] == ["password_reset"]
+    assert loaded["code"] and all("/artifacts/code/tailtune_" in file for file in loaded["code"])
 
 
 def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: RegisterReport, case: UseCase) -> None:
@@ -97,33 +108,19 @@ def test_requirements_are_pinned_and_nothing_but_what_answering_needs(report: Re
     assert sum((stored / "code" / path).stat().st_size for path in carried) < 200_000
 
 
-RAW = "  He\u200bllo,\trefund.late@example.com here cafe\u0301\r\n re\u00adset my  pass\u200bword, tel. no. 5550188123 "
-
-
 def curated(case: UseCase, raw: str) -> str:
     """What curation makes of a text, by the stage's own code."""
     (tidy,) = tidy_train_rows([RawRow(raw, "password_reset", "tickets.jsonl:1")], case, Drops())
     return tidy.row.text
 
 
-def test_a_raw_text_is_answered_as_the_curated_row_is(
-    report: RegisterReport,
-    case: UseCase,
-    uri: str,
-    tmp_path: Path,
-) -> None:
+def test_a_raw_text_is_answered_as_the_curated_row_is(loaded: dict[str, Any], case: UseCase) -> None:
     text = curated(case, RAW)
     assert text == "Hello, <email> here caf\u00e9 reset my password, tel. no. <phone>"
     predictor = predictors.load(case.paths.stage("ladder") / "rungs" / "tfidf")
     (expected,), (unprepared,) = predictor.answer([text]), predictor.answer([RAW])
     assert unprepared.confidence != expected.confidence, "the raw text would be answered alike: nothing is shown"
-    script = """
-import json, mlflow, pandas as pd
-frame = mlflow.pyfunc.load_model("models:/support-tickets@champion").predict(pd.DataFrame({"text": [sys.argv[1]]}))
-print(json.dumps([frame["label"][0], frame["confidence"][0]]))
-"""
-    answered = bare.run(script, RAW, env=environment(uri), cwd=tmp_path)[-1]
-    assert json.loads(answered) == [expected.value, expected.confidence]
+    assert (loaded["labels"][2], loaded["confidence"][2]) == (expected.value, expected.confidence)
 
 
 @dataclass

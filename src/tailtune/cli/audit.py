@@ -92,7 +92,11 @@ def take_labels(paths: Paths, name: str, file: Path) -> list[str]:
             )
         except ServiceError as error:
             progress.say(f"not in MLflow: {error.message}")
-    return [f"{file}  {counted(len(labelled), 'label')} by {_people(labelled)}", *audited.found(audit, result), *kept]
+    return [
+        f"{file}  {counted(len(labelled), 'label')} by {_people(labelled)}",
+        *audited.lines_of(audit, result),
+        *kept,
+    ]
 
 
 def _people(labelled: Sequence[Labelled]) -> str:

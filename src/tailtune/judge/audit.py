@@ -14,8 +14,9 @@ right: of 50 rows at 97 % they have the truth in three cases of four. So what is
 that the audit is worth, more than its rows where confidences explain part of what is right, and the interval is
 Wilson's for so many.
 
-**Deciding** (`fall`). Whether accuracy lies below the version's own by more than a margin: an exact one-sided binomial
-test at 5 % for the rows that the audit is worth, the uncertainty of the version's own accuracy taken into it.
+**Deciding** (`fall`). Whether accuracy lies below the version's own by more than a margin: a one-sided binomial test
+at 5 % (mid-p) for the rows that an audit is worth as long as nothing fell, the uncertainty of the version's own
+accuracy taken into it.
 
 **Over time** (`over_time`). Audits of one version are looks at one question; the interval over all their rows holds at
 every look, however many there are (`judge/sequential.py`).
@@ -38,7 +39,6 @@ from tailtune.core.figures import counted, points, share, two_digits, with_inter
 from tailtune.core.records import Decision, Estimate
 from tailtune.judge.recalibration import Curve, Floats, fitted, log_odds, logistic, offset_for
 from tailtune.judge.sequential import quality_sequence
-from tailtune.judge.shares import exact_ends
 from tailtune.judge.stats import Z95, score_ends
 
 ERROR = 0.05
@@ -173,19 +173,26 @@ def fall(accuracy: Estimate, own: Estimate, margin: float, gained: float = 1.0, 
         gained: Independent rows that an audited row is worth if nothing fell (`gain`): what is tested is that.
         falls: Falls for which rows are wanted.
     """
-    from scipy.special import betainc
-
     least = own.value - margin
     test = _Test(own, margin, max(gained, (accuracy.worth_rows or accuracy.rows) / max(1, accuracy.rows)))
     worth = test.worth(accuracy.rows)
-    hits = accuracy.value * worth
-    p = 1.0 if hits >= worth - 1e-9 else float(betainc(worth - hits, hits + 1, 1 - least))
-    yes = exact_ends(hits, worth, 2 * ERROR)[1] < least
+    p = _as_few(accuracy.value * worth, worth, least)
+    yes = p <= ERROR
     visible = _smallest(lambda at: test.power(accuracy.rows, at) >= POWER, margin, least)
     rows_for = {each: test.rows(each) for each in falls if margin < each < own.value}
     return Fall(
         decision=Decision(yes=yes, reason=_reason(accuracy, own, margin, yes)), p=p, visible=visible, rows_for=rows_for
     )
+
+
+def _as_few(hits: float, rows: float, share: float) -> float:
+    """Probability of fewer hits, and half of that of as many (Lancaster 1961, mid-p); counts need not be whole."""
+    from scipy.special import betainc
+
+    if hits <= 1e-9 or share >= 1:
+        return 0.0 if share >= 1 and hits < rows else float((1 - share) ** rows) / 2
+    at_most = 1.0 if hits >= rows - 1e-9 else float(betainc(rows - hits, hits + 1, 1 - share))
+    return (at_most + float(betainc(rows - hits + 1, hits, 1 - share))) / 2
 
 
 def _reason(accuracy: Estimate, own: Estimate, margin: float, yes: bool) -> str:
@@ -229,12 +236,12 @@ class _Test:
         return usual / (usual / max(1.0, rows * self.gain) + self.unknown) if usual > 0 else float(max(1, rows))
 
     def power(self, rows: int, size: float) -> float:
-        """Probability of seeing a fall of this size, by the normal distribution, with half a row for the exact test."""
+        """Probability of seeing a fall of this size, by the normal distribution."""
         after = self.own.value - size
         if after <= 0 or not rows:
             return 1.0 if rows else 0.0
         worth = self.worth(rows)
-        reach = NormalDist().inv_cdf(1 - ERROR) * math.sqrt(self.least * (1 - self.least) / worth) + 0.5 / worth
+        reach = NormalDist().inv_cdf(1 - ERROR) * math.sqrt(self.least * (1 - self.least) / worth)
         # Of rows that fell, confidences may explain nothing.
         scatter = math.sqrt(after * (1 - after) / rows + self.unknown)
         return NormalDist().cdf((size - self.margin - reach) / scatter)

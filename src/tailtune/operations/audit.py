@@ -218,7 +218,7 @@ def read(context: Context, file: Path, shown: str) -> tuple[Audit, list[Labelled
                 faults.add(line, f"no row has the id {_word(values['id'])}; expected one of audit {audit.id}")
                 continue
             try:
-                made = _labelled(context, log, row, values, stamp)
+                made = labelled_row(context, log, row, values, stamp)
             except ValueError as error:
                 faults.add(line, str(error))
                 continue
@@ -246,7 +246,7 @@ def _audit_of(context: Context, ids: Sequence[str], shown: str) -> Audit:
     return audit
 
 
-def _labelled(
+def labelled_row(
     context: Context, log: PredictionLog | None, row: AuditRow, values: Mapping[str, Any], stamp: str
 ) -> Labelled:
     """A line as a labelled row.

@@ -21,6 +21,7 @@ from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.errors import UsageError
 from tailtune.core.monitored import (
     AccuracyNow,
+    DayCounts,
     DayFigures,
     Finding,
     MonitorReport,
@@ -30,10 +31,9 @@ from tailtune.core.monitored import (
 )
 from tailtune.core.records import Estimate
 from tailtune.judge import drift
-from tailtune.judge.shares import share_of
 from tailtune.judge.words import moved_words
 from tailtune.lifecycle.context import Context
-from tailtune.operations.accuracy import accuracy_now, estimate_of
+from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
 from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.sample import READ, sample_of
 from tailtune.operations.windows import DAY_US, Window, shown
@@ -46,6 +46,8 @@ from tailtune.tasks.answerer import Answerer
 
 ROWS_A_DAY = 20_000
 """Rows of a day that are looked at; of more, so many are drawn by chance."""
+ROWS_A_LOOK = 500_000
+"""Rows of a window that are looked at: they are in memory together, two gibibytes of them."""
 _REMEMBERED_DAYS = 56
 _CATCH_UP_DAYS = 31
 _BACK_DAYS, _SPEAKS = 7, 0.05
@@ -124,14 +126,17 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             since = window.first - _REMEMBERED_DAYS
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
             rows: Rows = []
+            fresh = []
             for day in _days_to_count(log, watched, window, kept):
-                of_day = _rows_of(log, watched, day)
-                before = [each.counts for each in kept.values()]
-                kept[day] = _counted(watched, log, day, of_day, before)
+                total = _total(log, watched, day)
+                of_day = _rows_of(log, watched, day, total, window)
+                if day not in kept or total > kept[day].figures.rows:  # what the log has forgotten stays counted
+                    before = [each.counts for each in kept.values()]
+                    kept[day] = _counted(watched, day, of_day, total, before)
+                    fresh.append(kept[day])
                 if day >= window.first:
                     rows += of_day
                 context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
-            fresh = [kept[day] for day in sorted(kept) if kept[day].counts.rows or day >= window.first]
             store.keep(use_case, version, watched.known.digest, fresh)
             days = sorted(kept.values(), key=_day)
             seen = _seen(watched, window, days, store.restarted(use_case, version))
@@ -213,9 +218,9 @@ def _days_to_count(log: PredictionLog, watched: Watched, window: Window, kept: M
     return [*sorted(logged), *range(window.first, window.last + 1)]
 
 
-def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:
-    """A day's rows of the version; of more than `ROWS_A_DAY`, so many drawn by chance."""
-    total = _total(log, watched, day)
+def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window: Window) -> Rows:
+    """A day's rows of the version; of more than may be looked at, so many drawn by chance."""
+    most = min(ROWS_A_DAY, ROWS_A_LOOK // window.days)
     return list(
         log.rows(
             watched.context.case.name,
@@ -224,7 +229,7 @@ def _rows_of(log: PredictionLog, watched: Watched, day: int) -> Rows:
             columns=_COLUMNS,
             version=watched.version.version,
             route="model",
-            every=max(1, math.ceil(total / ROWS_A_DAY)),
+            every=max(1, math.ceil(total / most)),
         )
     )
 
@@ -243,10 +248,9 @@ def _sample(rows: Rows, context: Context) -> Sample:
     return Sample(made.rows, {**made.numbers, LATENCY: times}, made.categories, made.embeddings)
 
 
-def _counted(watched: Watched, log: PredictionLog, day: int, rows: Rows, before: Sequence[Any]) -> KeptDay:
-    sample = _sample(rows, watched.context)
-    counts = drift.count(watched.reference, sample, day, before)
-    return KeptDay(counts, _figures(rows, _total(log, watched, day), estimate_of(watched.context, watched.known, rows)))
+def _counted(watched: Watched, day: int, rows: Rows, total: int, before: Sequence[DayCounts]) -> KeptDay:
+    counts = drift.count(watched.reference, _sample(rows, watched.context), day, before)
+    return KeptDay(counts, _figures(rows, total, estimate_of(watched.context, watched.known, rows)))
 
 
 def _figures(rows: Rows, total: int, accuracy: Estimate | None) -> DayFigures:
@@ -318,7 +322,7 @@ def _report(
         other_rows=others,
         not_logged=lost,
         reference_rows=len(watched.known.rows),
-        then=_mean(scores) if measured else None,
+        then=mean_score(scores) if measured else None,
         now=now,
         false_alarms=spec.false_alarms,
         tolerance=spec.tolerance,
@@ -333,18 +337,6 @@ def _report(
             WatchedDay(day=each.counts.day, figures=each.figures, evidence=path.get(each.counts.day)) for each in kept
         ),
     )
-
-
-def _mean(scores: Sequence[float]) -> Estimate | None:
-    """Mean score of the reference's rows with its interval."""
-    if not scores:
-        return None
-    if set(scores) <= {0.0, 1.0}:
-        return share_of(int(sum(scores)), len(scores))
-    from tailtune.judge.counted import Counted
-    from tailtune.judge.intervals import interval
-
-    return interval(Counted.ratio(np.array(scores), np.ones(len(scores))))
 
 
 def _examples(watched: Watched, rows: Rows, findings: Sequence[Finding]) -> tuple[ShownRow, ...]:

@@ -31,7 +31,7 @@ def drawn(audit: Audit) -> list[str]:
     return lines
 
 
-def found(audit: Audit, result: AuditResult) -> list[str]:
+def lines_of(audit: Audit, result: AuditResult) -> list[str]:
     """What the labels say, a sentence each: the estimate, the decision, and what more rows would see."""
     missing = len(audit.rows) - result.labelled
     still = f", {counted(missing, 'row')} not yet" if missing else ""
@@ -82,7 +82,7 @@ def plan_of(audit: Audit, result: AuditResult) -> RunPlan:
         values["fall_p"] = result.fall.p
     return RunPlan(
         name=f"audit: v{audit.version} {window(audit)}",
-        note="\n".join(f"- {line}" for line in found(audit, result)) + "\n",
+        note="\n".join(f"- {line}" for line in lines_of(audit, result)) + "\n",
         params={"version": audit.version, "window": window(audit), "audit": audit.id},
         metrics=points(values),
         tags={"tailtune.accuracy_fell": fell, "tailtune.audited": share(result.labelled / len(audit.rows))},

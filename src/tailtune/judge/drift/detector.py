@@ -13,7 +13,8 @@ not known. So R is followed for a grid of p, from the share of the reference upw
 the reference itself has against that p, and the least of these counts: it is below the one at the true p, which is
 valid. That evidence is the density of a wider beta distribution over that of the beta distribution which p has given
 the reference; `_FLAT` says how much wider, `_CARE` makes its expected value 1 at most for small counts (by
-computation). The grid ends at the exact upper limit of p (Clopper and Pearson 1934) at a level of its own: a share
+computation). Where a bound of a number is one of the reference's own values, the share beyond it has that very beta
+distribution. The grid ends at the exact upper limit of p (Clopper and Pearson 1934) at a level of its own: a share
 `REFERENCE_RISK` of the rate, dealt out by weight, is spent on p lying beyond, and the rest on R. So a reference is
 doubted up to there and no further, however many rows the window has.
 
