@@ -81,12 +81,30 @@ def messages() -> list[Message]:
             "links": {"report": "/srv/tailtune/reports/support-tickets/monitor/2026-11-28.html"},
         }
     )
+    retrained = drift.model_copy(
+        update={
+            "cause": "retrain",
+            "version": "8",
+            "title": "support-tickets: retrain v8: promoted",
+            "moved": (
+                "+2.1 points against champion v7 (+0.8 to +3.4) on 1,200 test rows, p = 0.002",
+                "Accuracy after: 93.1 % (91.5–94.5) on 1,200 test rows",
+                "Accuracy before: 91.0 % on the same rows, v7",
+                "cost: $0.42 for machine and bought answers",
+            ),
+            "accuracy": None,
+            "accuracy_by": "",
+            "examples": (),
+            "next_step": "git merge retrain/support-tickets/2026-11-29",
+        }
+    )
     kinds: list[tuple[MessageKind, Alert, dict[str, Any]]] = [
         ("alert", drift, {}),
         ("escalation", worse, {"before": "warning"}),
         ("return", drift, {}),
         ("reminder", worse, {}),
         ("recovery", worse, {"why": "version 8 answers now"}),
+        ("outcome", retrained, {}),
         ("test", sample(_NOON_US), {}),
         ("alert", hostile, {}),
     ]

@@ -54,7 +54,7 @@ def test_it_says_why_it_starts_and_what_came_of_it(retrained: str) -> None:
         "missing                   value.error_usd",
         "median of 1 version in the ledger",
         "2 h a retraining × $75.00 an hour",
-        "retrain v2: not promoted: not promoted",
+        "retrain v2: not promoted",
         "on the same rows, v1",
         "for machine and bought answers",
         "Next:  git merge retrain/inbox/",

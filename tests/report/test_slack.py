@@ -16,7 +16,7 @@ from tailtune.core.alerts import CAUSES, SEVERITIES, Alert, Message
 from tailtune.core.records import Estimate
 from tailtune.report import slack
 
-KINDS = ("alert", "escalation", "return", "reminder", "recovery", "test")
+KINDS = ("alert", "escalation", "return", "reminder", "recovery", "outcome", "test")
 FULL = alert(
     severity="critical",
     moved=("12.4 % (10.9–14.0) of rows are unlike anything in training; 3.1 % before", "refund: +6.2 points"),

@@ -8,7 +8,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.retrains import way_in_of
 from tailtune.operations.retrain.run import retrain
-from tailtune.report.retraining import decision_lines, outcome_lines
+from tailtune.report.retraining import decision_lines, next_step, outcome_lines
 from tailtune.report.terminal.progress import ConsoleProgress
 
 
@@ -29,4 +29,4 @@ def retrain_use_case(paths: Paths, name: str, because: str, dry_run: bool, show:
     show("")
     for line in outcome_lines(done.outcome):
         show(line)
-    return f"git merge {done.outcome.result}" if done.outcome.result.startswith("retrain/") else f"tailtune show {name}"
+    return next_step(done.outcome)

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from tailtune.core.records import Estimate, Record
 
-Cause = Literal["drift", "accuracy", "latency", "errors", "cost", "silent"]
+Cause = Literal["drift", "accuracy", "latency", "errors", "cost", "silent", "retrain"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 Severity = Literal["warning", "critical"]
 """In ascending order."""
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-MessageKind = Literal["alert", "escalation", "return", "reminder", "recovery", "test"]
-"""What a message says: there is trouble; it is worse; it is back; it is still there; it is over; nothing, a trial."""
+MessageKind = Literal["alert", "escalation", "return", "reminder", "recovery", "outcome", "test"]
+"""What a message says: there is trouble; it is worse; it is back; it is still there; it is over; a retrain has
+ended; nothing, a trial."""
 DeliveryState = Literal["waiting", "sent", "given up"]
 
 

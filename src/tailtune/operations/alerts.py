@@ -129,6 +129,14 @@ class Alerts:
         """
         return self.outbox.took_over(case.name, version, at_us, tuple(self.channels))
 
+    def record_outcome(self, case: Declared, alert: Alert) -> Message:
+        """Write down what came of a retrain, to be sent once.
+
+        Raises:
+            ServiceError: The database does not answer.
+        """
+        return self.outbox.record_outcome(_harmless(alert, case), tuple(self.channels))
+
     def deliver(
         self,
         patience_s: float = PATIENCE_S,

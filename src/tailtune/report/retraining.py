@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tailtune.core.alerts import Alert
 from tailtune.core.records import Estimate
 from tailtune.core.retrains import Reckoning, RetrainDecision, RetrainOutcome
 from tailtune.report.numbers import (
@@ -31,8 +32,30 @@ def decision_lines(use_case: str, decision: RetrainDecision, is_dry: bool = Fals
 def outcome_lines(outcome: RetrainOutcome) -> list[str]:
     """What came of a retrain, with figures before and after, and what it cost."""
     version = "" if outcome.version is None else f" v{outcome.version}"
-    lines = [f"{outcome.use_case}: retrain{version}: {outcome.state}: {outcome.why}"]
+    lines = [f"{outcome.use_case}: retrain{version}: {outcome.state}", f"  {'why':<26}{outcome.why}"]
     return [*lines, *(f"  {name:<26}{value}" for name, value in _results(outcome))]
+
+
+def next_step(outcome: RetrainOutcome) -> str:
+    """The command to run next."""
+    is_branch = outcome.result.startswith("retrain/")
+    return f"git merge {outcome.result}" if is_branch else f"tailtune show {outcome.use_case}"
+
+
+def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:
+    """The message about what came of a retrain."""
+    version = "" if outcome.version is None else f" v{outcome.version}"
+    results = (f"{name}: {value}" for name, value in _results(outcome) if name not in ("what changed", "note"))
+    return Alert(
+        use_case=outcome.use_case,
+        version=outcome.version,
+        cause="retrain",
+        severity="warning",
+        at_us=at_us,
+        title=f"{outcome.use_case}: retrain{version}: {outcome.state}",
+        moved=(outcome.why, *results),
+        next_step=next_step,
+    )
 
 
 def _figures(decision: RetrainDecision) -> Iterator[tuple[str, str]]:

@@ -61,6 +61,7 @@ def headline(about: Message) -> str:
         "return": f"{sign} Back, {alert.severity}",
         "reminder": f"{sign} Still there, {alert.severity}",
         "recovery": "🟢 Over",
+        "outcome": "🔵 Done",
         "test": "⚪ Test",
     }
     return _cut(f"{heads[about.kind]}: {_line(alert.title, HEADER_MOST)}", HEADER_MOST)
@@ -75,7 +76,11 @@ def blocks(about: Message) -> list[Block]:
     lead = _about(about)
     drawn += [_rich(_section(_text(lead)))] if lead else []
     if about.kind != "recovery":
-        drawn += [*_moved(alert.moved), *_accuracy_block(alert), *_examples(alert.examples)]
+        drawn += [
+            *_moved(about),
+            *_accuracy_block(alert),
+            *_examples(alert.examples),
+        ]
         drawn += [_titled("What happens next", _next(alert.next_step))] if alert.next_step else []
     drawn += _links_block(alert.links)
     return [*drawn, _context(_colophon(about))]
@@ -101,11 +106,12 @@ def _about(about: Message) -> str:
     return ""
 
 
-def _moved(moved: Sequence[str]) -> list[Block]:
+def _moved(about: Message) -> list[Block]:
+    title, moved = "What came of it" if about.kind == "outcome" else "What moved", about.alert.moved
     lines = [_section(_text(_line(line))) for line in moved[:_MOVED_MOST] if line.strip()]
     if len(moved) > _MOVED_MOST:
         lines.append(_section(_text(f"and {len(moved) - _MOVED_MOST} more, in the report")))
-    return [_titled("What moved", {"type": "rich_text_list", "style": "bullet", "elements": lines})] if lines else []
+    return [_titled(title, {"type": "rich_text_list", "style": "bullet", "elements": lines})] if lines else []
 
 
 def _has_accuracy(alert: Alert) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from doubles.slack import Slack
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
@@ -37,9 +38,16 @@ def last(paths: Paths) -> EndedRetrain | None:
         return kept.last("first")
 
 
-def test_a_closed_gate_stops_it_and_starts_the_cool_down(paths: Paths, codes: list[int]) -> None:
+def test_a_closed_gate_stops_it_and_starts_the_cool_down(
+    paths: Paths, codes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     codes.append(3)
-    done = once_more(paths, "schedule")
+    with Slack() as slack:
+        monkeypatch.setenv("TAILTUNE_SLACK_WEBHOOK", slack.url)
+        done = once_more(paths, "schedule")
+    (body,) = slack.taken
+    assert "Done: first: retrain: stopped" in body["text"] and "a gate of the life has closed" in body["text"]
+    monkeypatch.delenv("TAILTUNE_SLACK_WEBHOOK")
     assert done.decision.go and "no version yet" in done.decision.reason
     assert done.outcome is not None and done.outcome.state == "stopped" and not done.outcome.result
     ended = last(paths)

@@ -192,6 +192,14 @@ def test_a_channel_that_is_not_set_here_is_left_to_others_for_three_days(outbox:
     assert len(outbox.deliveries(state="given up")) == 1
 
 
+def test_an_outcome_is_no_trouble_and_each_is_a_message(outbox: Outbox) -> None:
+    outcome = outbox.record_outcome(alert(), BOTH)
+    assert (outcome.kind, outbox.troubles()) == ("outcome", [])
+    assert outbox.record_outcome(alert(), BOTH).id != outcome.id
+    first = record(outbox)
+    assert first is not None and first.kind == "alert"
+
+
 def test_a_trial_is_no_trouble(outbox: Outbox) -> None:
     trial = outbox.record_test(alert(), BOTH)
     assert (trial.kind, outbox.troubles()) == ("test", [])

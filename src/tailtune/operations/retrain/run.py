@@ -20,10 +20,12 @@ from tailtune.core.reports import EvaluateReport, RegisterReport
 from tailtune.core.retrains import Because, RetrainDecision, RetrainOutcome
 from tailtune.judge.retrain import Circumstances, decide, reckon
 from tailtune.lifecycle.context import Context
+from tailtune.operations.alerts import open_alerts
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.workspace import Workspace
 from tailtune.operations.windows import DAY_US, shown
+from tailtune.report.retraining import next_step, outcome_alert
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow import ledger as tracked
@@ -103,9 +105,21 @@ def _decided(context: Context, because: Because, last: EndedRetrain | None) -> t
 
 def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: RetrainDecision) -> RetrainOutcome:
     began_us, name = time.time_ns() // 1000, context.case.name
+    with open_alerts(context.project, context.settings) as alerts:  # a wrong address is said before work is done
+        number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
+        outcome = _lived(context, gathered, decision, began_us)
+        now_us = time.time_ns() // 1000
+        alerts.record_outcome(context.case, outcome_alert(outcome, now_us, next_step(outcome)))
+        kept.end(number, now_us, outcome)
+        for channel, reason in alerts.deliver().failed.items():
+            context.progress.say(f"{channel} did not take the outcome ({reason}); it is sent later")
+    return outcome
+
+
+def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, began_us: int) -> RetrainOutcome:
+    name = context.case.name
     before = registry.holder(context.tracker, _model(context), CHAMPION)
     known = {version.version for version in registry.versions(context.tracker, _model(context))}
-    number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
     workspace = Workspace.make(context, gathered.feedback)
     context.progress.say(f"working in {context.project.shown(workspace.scratch.paths.root)}")
     code = workspace.run_life()
@@ -118,7 +132,7 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         decision=decision,
         champion_before=None if before is None else before.version,
         verdict_before="" if before is None else before.tags.get("verdict", ""),
-        why="a gate of the life has closed; its reason stands above",
+        why="a gate of the life has closed",
         cost_usd=_cost(context, began_us // 1000),
         data_hash=versions.data_hash(workspace.scratch.paths),
         notes=gathered.notes,
@@ -128,7 +142,6 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         message = f"Retrain {name}: v{outcome.version}, {outcome.state}"
         result = workspace.bring_back(message, shown(began_us // DAY_US))
         outcome = outcome.model_copy(update={"result": result})
-    kept.end(number, time.time_ns() // 1000, outcome)
     return outcome
 
 

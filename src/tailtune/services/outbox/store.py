@@ -18,6 +18,8 @@ from tailtune.services.outbox.tables import DELIVERY, MESSAGE, MIGRATIONS, TROUB
 ROOM = Room("the outbox of alerts", "outbox_version", MIGRATIONS, "what was not recorded is seen at the next look")
 _RECORDING, _SENDING = "outbox", "outbox-sending"
 _LONGEST_REASON = 500
+_NO_TROUBLE: tuple[MessageKind, ...] = ("outcome", "test")
+"""Kinds of messages that are about nothing that could be over."""
 
 
 class Outbox:
@@ -142,6 +144,12 @@ class Outbox:
         with self._database.writing(_RECORDING) as connection:
             return self._open(connection, alert, channels, now, "test")
 
+    def record_outcome(self, alert: Alert, channels: Collection[str]) -> Message:
+        """Write down what came of something, which is no trouble: each outcome is a message of its own."""
+        now = self._clock()
+        with self._database.writing(_RECORDING) as connection:
+            return self._open(connection, alert, channels, now, "outcome")
+
     # What the sender needs.
 
     def sending(self) -> AbstractContextManager[bool]:
@@ -220,13 +228,13 @@ class Outbox:
     # What people see.
 
     def troubles(self, use_case: str | None = None, most: int = 50) -> list[Trouble]:
-        """Trouble that is open, and the last that is over: open first, the newest first; trials left out.
+        """Trouble that is open, and the last that is over: open first, the newest first; trials and outcomes left out.
 
         Args:
             use_case: Whose; everybody's when None.
             most: How many that are over.
         """
-        query = select(TROUBLE).where(TROUBLE.c.kind != "test").order_by(TROUBLE.c.id.desc())
+        query = select(TROUBLE).where(TROUBLE.c.kind.not_in(_NO_TROUBLE)).order_by(TROUBLE.c.id.desc())
         query = query if use_case is None else query.where(TROUBLE.c.use_case == use_case)
         with self._database.reading() as connection:
             rows = connection.execute(query.where(TROUBLE.c.cleared_us.is_(None))).all()
@@ -253,7 +261,7 @@ class Outbox:
             opened_us=alert.at_us,
             seen_us=alert.at_us,
             looks=1,
-            cleared_us=alert.at_us if kind == "test" else None,
+            cleared_us=alert.at_us if kind in _NO_TROUBLE else None,
             why="",
             alert=alert.model_dump_json(),
             messages=0,
@@ -342,7 +350,7 @@ def _last_trouble(connection: Connection, use_case: str, version: str | None, ca
         TROUBLE.c.use_case == use_case,
         TROUBLE.c.version == (version or ""),
         TROUBLE.c.cause == cause,
-        TROUBLE.c.kind != "test",
+        TROUBLE.c.kind.not_in(_NO_TROUBLE),
     )
     return connection.execute(query.order_by(TROUBLE.c.id.desc()).limit(1)).first()
 
