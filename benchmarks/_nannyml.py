@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-import nannyml
+import nannyml  # type: ignore[import-not-found]  # in a venv of its own
 import numpy as np
 import pandas as pd
 

@@ -30,7 +30,6 @@ import argparse
 import csv
 import hashlib
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -87,7 +86,7 @@ class Rows:
 
     def labelled(self, places: Places) -> Labelled:
         """These rows as a reference."""
-        return Labelled(self.top.of_rows(places), self.names[self.truth[places]])
+        return Labelled(self.top.of_rows(places), self.names[self.truth[places]].tolist())
 
 
 def load(folder: Path, cache: Path) -> Rows:
@@ -127,7 +126,8 @@ def _encoded(texts: list[str], cache: Path) -> NDArray[np.float32]:
 
 def _softmax(scores: Floats) -> Floats:
     shares: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    normalised: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return normalised
 
 
 def _loss(shares: Floats, truth: Places) -> float:
@@ -389,4 +389,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
