@@ -265,10 +265,17 @@ def test_every_deployment_deploys(project: Paths, outside: dict[str, str], serve
         assert done.returncode == 0, done.stdout + done.stderr
     made = {one["name"]: one for one in ask(server, "deployments")}
     life = {*FAMILIES, "lifecycle"}
-    assert set(made) == {*life, "drift_monitoring", "silent_monitor"}
+    assert set(made) == {*life, "drift_monitoring", "retraining", "silent_monitor"}
     for name, one in made.items():
         assert str(project.root) not in json.dumps(one["pull_steps"])
         assert name not in life or one["parameters"] == {"use_case": "support-tickets", "force": False}
+    (started,) = [
+        action
+        for automation in ask(server, "automations")
+        for action in automation["actions"]
+        if action["deployment_id"] == made["retraining"]["id"]
+    ]
+    assert started["parameters"] == {"use_case": "{{ event.payload.use_case }}", "because": "drift"}
 
 
 class Failing:
