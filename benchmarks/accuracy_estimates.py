@@ -360,10 +360,8 @@ def falls(rows: Rows, runs: int, seed: int) -> None:
 def _questions(rows: Rows, seed: int) -> Iterator[tuple[float, int]]:
     """Falls and audited rows; the last as many as a first audit of fifty asked for."""
     yield from ((0.0, AUDIT_ROWS), (0.15, AUDIT_ROWS), (0.05, AUDIT_ROWS))
-    first_rows = [
-        _falls(rows, 0.0, AUDIT_ROWS, np.random.default_rng([seed, 99, number])).needed for number in range(20)
-    ]
-    needed = int(np.median([rows_ for rows_ in first_rows if rows_ is not None]))
+    needs = [_falls(rows, 0.0, AUDIT_ROWS, np.random.default_rng([seed, 99, number])).needed for number in range(20)]
+    needed = int(np.median([rows_ for rows_ in needs if rows_ is not None]))
     yield 0.05, needed
     yield 0.0, needed
 
