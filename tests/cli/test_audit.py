@@ -12,7 +12,7 @@ from serving.batch.probe import saved_probe
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 
 from cli.checkout import Cli, environment
-from tailtune.operations.windows import shown
+from tailtune.core.days import shown
 from tailtune.services import versions
 
 pytestmark = pytest.mark.filterwarnings("ignore")

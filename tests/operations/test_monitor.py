@@ -14,11 +14,12 @@ from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
 from tailtune.config.settings import Settings
+from tailtune.core.days import shown
 from tailtune.core.errors import MissingInputError, ServiceError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.nightly import Looked, LookOptions, watch
-from tailtune.operations.windows import Window, shown
+from tailtune.operations.windows import Window
 from tailtune.services.mlflow import registry, windows
 from tailtune.services.prediction_log.store import PredictionLog
 

@@ -17,9 +17,9 @@ from serving.batch.probe import saved_probe
 from worlds import servers
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts
 
+from tailtune.core.days import shown
 from tailtune.core.errors import TailTuneError
 from tailtune.operations import orchestration
-from tailtune.operations.windows import shown
 
 pytestmark = THIRD_PARTY
 RUN = "import sys; from drift_monitoring import drift_monitoring; drift_monitoring(None, sys.argv[1])"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tailtune.core.days import DAY_US, shown
 from tailtune.core.errors import UsageError
-from tailtune.operations.windows import DAY_US, Window, shown
+from tailtune.operations.windows import Window
 
 NOW = datetime(2026, 11, 8, 0, 30, tzinfo=UTC)
 

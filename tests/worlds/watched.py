@@ -13,10 +13,10 @@ from services.mlflow.versions import register
 from tasks.classification import contract
 
 from tailtune.config.settings import Settings
+from tailtune.core.days import DAY_US
 from tailtune.core.progress import Silent
 from tailtune.core.records import Row, Split
 from tailtune.lifecycle.context import Context
-from tailtune.operations.windows import DAY_US
 from tailtune.services import store
 from tailtune.services.mlflow import connect
 from tailtune.services.prediction_log import LoggedPrediction, Spool

@@ -7,10 +7,11 @@ import time
 from tailtune.cli.shadow import compared
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.days import DAY_US
 from tailtune.tasks.use_case import load_use_case
 
 _SHOWN = ("at_us", "route", "version", "request_id", "answer", "confidence", "latency_ms", "text", "text_hash")
-_DAYS_US = 14 * 86_400_000_000
+_DAYS = 14
 NOTHING = "nothing is logged yet"
 
 
@@ -33,7 +34,7 @@ def print_log(paths: Paths, use_case: str, last: int) -> None:
         if log is None or where is None or not where.answered:
             print(f"{use_case}: {NOTHING}")
             return
-        since_us = time.time_ns() // 1000 - _DAYS_US
+        since_us = time.time_ns() // 1000 - _DAYS * DAY_US
         view = LogView(
             use_case=use_case,
             counts=where,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tailtune.config.monitoring import MonitorSpec
+from tailtune.core.days import DAY_US, number_of, shown
 from tailtune.core.errors import UsageError
 from tailtune.core.monitored import (
     AccuracyNow,
@@ -36,7 +37,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
 from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.sample import READ, sample_of
-from tailtune.operations.windows import DAY_US, Window, shown
+from tailtune.operations.windows import Window
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
 from tailtune.services.monitored_days import KeptDay, MonitoredDays
@@ -177,7 +178,7 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
         seen = answerer.answer(text)
         rows.append({**{name: getattr(seen, name, None) for name in READ}, "answer": seen.value, "slices": {}})
         rows[-1] |= {"at_us": 0, "latency_ms": None, "usd": seen.usd, "request_id": "", "row": len(rows)}
-    today = Window(*(2 * [int(datetime.now(UTC).timestamp()) // 86_400]))
+    today = Window(*(2 * [number_of(datetime.now(UTC).date())]))
     figures = _figures(rows, len(rows), None)
     counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
     now = accuracy_now(context, watched.version, watched.known, rows, None, today)

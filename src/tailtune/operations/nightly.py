@@ -12,6 +12,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Message
+from tailtune.core.days import DAY_US
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_password
@@ -20,7 +21,7 @@ from tailtune.operations.alerts import Alerts, Delivered, open_alerts
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.publishing import page_of, publish_all
 from tailtune.operations.troubles import alerts_of, measured
-from tailtune.operations.windows import DAY_US, Window
+from tailtune.operations.windows import Window
 from tailtune.services.meter import Meter
 from tailtune.services.mlflow import connect
 from tailtune.services.monitored_days import MonitoredDays

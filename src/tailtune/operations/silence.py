@@ -7,9 +7,9 @@ from contextlib import closing
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Alert, Message
+from tailtune.core.days import DAY_US, shown
 from tailtune.core.errors import SpecError
 from tailtune.operations.alerts import Alerts
-from tailtune.operations.windows import DAY_US, shown
 from tailtune.services.monitored_days import MonitoredDays
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.tasks.use_case import UseCase, load_use_case

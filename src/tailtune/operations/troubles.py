@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.alerts import Alert, Cause, Severity
+from tailtune.core.days import DAY_US, shown, span
 from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport
 from tailtune.core.records import Estimate
 from tailtune.operations.accuracy import over_days
-from tailtune.operations.windows import DAY_US
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
 
@@ -30,13 +30,13 @@ def alerts_of(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]
         links: What can be opened: name → address.
     """
     found: list[Alert | None] = [
-        _accuracy(report, spec, links),
-        _drift(report, _fallen(report, spec), links),
-        _limited(report, "errors", ANSWER, "rows without an answer", links),
-        _limited(report, "latency", LATENCY, "slow answers", links),
-        _cost(report, spec, links),
+        _accuracy(report, spec),
+        _drift(report, _fallen(report, spec)),
+        _limited(report, "errors", ANSWER, "rows without an answer"),
+        _limited(report, "latency", LATENCY, "slow answers"),
+        _cost(report, spec),
     ]
-    return [alert for alert in found if alert is not None]
+    return [alert.model_copy(update={"links": dict(links)}) for alert in found if alert is not None]
 
 
 def measured(report: MonitorReport, spec: MonitorSpec) -> frozenset[Cause]:
@@ -62,7 +62,6 @@ def _alert(
     severity: Severity,
     title: str,
     size: float,
-    links: Mapping[str, str],
     moved: Sequence[str] = (),
     next_step: str = "",
 ) -> Alert:
@@ -78,7 +77,6 @@ def _alert(
         accuracy=None if best is None else best.accuracy,
         accuracy_by="" if best is None else best.note,
         examples=tuple(row.text for row in report.examples[:2]),
-        links=dict(links),
         next_step=next_step,
         size=max(size, 1e-6),
     )
@@ -90,7 +88,7 @@ def _best(report: MonitorReport) -> AccuracyNow | None:
     return max(there, key=lambda each: each.by == "audit", default=None)
 
 
-def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Alert | None:
+def _drift(report: MonitorReport, fallen: bool) -> Alert | None:
     """Drift, less what limits on time and answers found: these have alerts of their own."""
     limited = sum(found.evidence for measure in (ANSWER, LATENCY) if (found := _limit(report, measure)))
     if report.evidence is None or report.evidence - limited < 1:
@@ -100,9 +98,10 @@ def _drift(report: MonitorReport, fallen: bool, links: Mapping[str, str]) -> Ale
     sure = (min(abs(each.difference.low), abs(each.difference.high)) for each in telling)
     size = math.sqrt(max(sure, default=0.01) * 100)
     title = monitoring.headline(report).title
-    step = f"tailtune audit {report.use_case} --rows 50 --window {_window(report)}   says what it did to accuracy"
+    window = span(report.first_day, report.last_day)
+    step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy"
     severity: Severity = "critical" if fallen else "warning"
-    return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, links, monitoring.moved(report), step)
+    return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, monitoring.moved(report), step)
 
 
 def _fallen(report: MonitorReport, spec: MonitorSpec) -> bool:
@@ -123,7 +122,7 @@ def _since_drift(report: MonitorReport) -> Estimate | None:
     return over_days([each.figures for each in report.days if each.day >= first], then)
 
 
-def _accuracy(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> Alert | None:
+def _accuracy(report: MonitorReport, spec: MonitorSpec) -> Alert | None:
     """What an audit shows. Estimates without labels are made of what drift is judged by, and say how grave that is."""
     now = _audited(report)
     if now is None or report.then is None or now.high >= report.then.value - spec.accuracy_fall:
@@ -131,11 +130,11 @@ def _accuracy(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]
     title = f"right on {with_interval(now)} of audited rows, {share(report.then.value)} when it was registered"
     size = max(1.0, (report.then.value - now.value) * 100)
     return _alert(
-        report, "accuracy", "critical", title, size, links, monitoring.moved(report), f"tailtune run {report.use_case}"
+        report, "accuracy", "critical", title, size, monitoring.moved(report), f"tailtune run {report.use_case}"
     )
 
 
-def _limited(report: MonitorReport, cause: Cause, measure: str, what: str, links: Mapping[str, str]) -> Alert | None:
+def _limited(report: MonitorReport, cause: Cause, measure: str, what: str) -> Alert | None:
     found = _limit(report, measure)
     if found is None or not found.alarm:
         return None
@@ -143,12 +142,10 @@ def _limited(report: MonitorReport, cause: Cause, measure: str, what: str, links
     severity: Severity = "critical" if times >= _MUCH_WORSE else "warning"
     title = f"{what}: {share(found.window.value)} of rows, at most {share(found.reference.value)} are all right"
     moved = [f"{monitoring.what(found)}: {monitoring.then_and_now(found)}."]
-    return _alert(
-        report, cause, severity, title, found.window.value * 100, links, moved, "look at the server's /metrics"
-    )
+    return _alert(report, cause, severity, title, found.window.value * 100, moved, "look at the server's /metrics")
 
 
-def _cost(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> Alert | None:
+def _cost(report: MonitorReport, spec: MonitorSpec) -> Alert | None:
     if spec.usd_per_day is None:
         return None
     days = [each for each in report.days if report.first_day <= each.day <= report.last_day]
@@ -156,10 +153,5 @@ def _cost(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) ->
     if dearest is None or dearest.figures.usd <= spec.usd_per_day:
         return None
     cost = dearest.figures.usd
-    title = f"answers of {monitoring.day(dearest.day)} cost {usd(cost)}, more than {usd(spec.usd_per_day)} a day"
-    return _alert(report, "cost", "warning", title, cost, links, (), "tailtune cost " + report.use_case)
-
-
-def _window(report: MonitorReport) -> str:
-    first, last = monitoring.day(report.first_day), monitoring.day(report.last_day)
-    return first if first == last else f"{first}..{last}"
+    title = f"answers of {shown(dearest.day)} cost {usd(cost)}, more than {usd(spec.usd_per_day)} a day"
+    return _alert(report, "cost", "warning", title, cost, (), "tailtune cost " + report.use_case)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
+from tailtune.core.days import DAY_US, number_of, shown, span
 from tailtune.core.errors import UsageError
 
-DAY_US = 86_400_000_000
 MOST_DAYS = 366
-_EPOCH = date(1970, 1, 1)
 _LAST = re.compile(r"(\d{1,3})d")
 _BETWEEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
 
@@ -38,12 +37,12 @@ class Window:
         Raises:
             UsageError: It is none of these, is empty, or lies in the future.
         """
-        today = day_of((now or datetime.now(UTC)).astimezone(UTC).date())
+        today = number_of((now or datetime.now(UTC)).astimezone(UTC).date())
         if found := _LAST.fullmatch(text.strip()):
             window = cls(today - int(found[1]), today - 1)
         elif found := _BETWEEN.fullmatch(text.strip()):
             try:
-                first, last = (day_of(date.fromisoformat(each)) for each in (found[1], found[2] or found[1]))
+                first, last = (number_of(date.fromisoformat(each)) for each in (found[1], found[2] or found[1]))
             except ValueError as error:
                 raise _no_window(text, f"no such day ({error})") from None
             window = cls(first, last)
@@ -63,7 +62,7 @@ class Window:
     @property
     def name(self) -> str:
         """As people read it: `2026-11-03`, `2026-11-01..2026-11-07`."""
-        return shown(self.first) if self.days == 1 else f"{shown(self.first)}..{shown(self.last)}"
+        return span(self.first, self.last)
 
     @property
     def since_us(self) -> int:
@@ -74,16 +73,6 @@ class Window:
     def until_us(self) -> int:
         """The moment after its end."""
         return (self.last + 1) * DAY_US
-
-
-def day_of(day: date) -> int:
-    """Days from 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-def shown(day: int) -> str:
-    """A counted day, as people write it."""
-    return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def _no_window(text: str, why: str) -> UsageError:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 from tailtune.core.audits import Audit, AuditResult
+from tailtune.core.days import span
 from tailtune.core.run_plan import RunPlan, estimate_values, points
 from tailtune.judge.audit import in_words
 from tailtune.report.numbers import counted, share, with_interval
 
-_EPOCH = date(1970, 1, 1)
-
 
 def window(audit: Audit) -> str:
     """`2026-11-01..2026-11-07`."""
-    first, last = ((_EPOCH + timedelta(days=day)).isoformat() for day in (audit.first_day, audit.last_day))
-    return first if first == last else f"{first}..{last}"
+    return span(audit.first_day, audit.last_day)
 
 
 def drawn(audit: Audit) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date, timedelta
 
+from tailtune.core.days import shown
 from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport, MovedWord
 from tailtune.report.numbers import count, counted, points_with_interval, share, title, with_interval
 
-_EPOCH = date(1970, 1, 1)
 _CLEAR = 0.05
 """Evidence, as a share of what makes an alarm, from which on a finding is named beside an alarm."""
 _SLIGHT = 0.01
@@ -36,14 +35,9 @@ class Headline:
     why: str
 
 
-def day(number: int) -> str:
-    """A day as people write it."""
-    return (_EPOCH + timedelta(days=number)).isoformat()
-
-
 def window(report: MonitorReport) -> str:
     """`2026-05-04` or `2026-05-04 to 2026-05-10`."""
-    first, last = day(report.first_day), day(report.last_day)
+    first, last = shown(report.first_day), shown(report.last_day)
     return first if first == last else f"{first} to {last}"
 
 
@@ -61,7 +55,7 @@ def headline(report: MonitorReport) -> Headline:
             f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
-    begun = "" if report.alarm_day is None else f" since {day(report.alarm_day)}"
+    begun = "" if report.alarm_day is None else f" since {shown(report.alarm_day)}"
     return Headline("bad", f"Drift{begun}", f"{rows}: {moved(report)[0].rstrip('.')} ({rate}).")
 
 

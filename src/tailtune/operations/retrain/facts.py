@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from tailtune.config.prices import load_prices
+from tailtune.core.days import shown
 from tailtune.core.errors import MissingInputError
 from tailtune.core.figures import counted, usd
 from tailtune.core.records import Estimate
@@ -14,7 +15,6 @@ from tailtune.judge.retrain import AtStake, costs_of
 from tailtune.lifecycle.context import Context
 from tailtune.operations.accuracy import mean_score, over_days
 from tailtune.operations.reference import reference_of
-from tailtune.operations.windows import shown
 from tailtune.services.audits import Audits
 from tailtune.services.mlflow import ledger as tracked
 from tailtune.services.mlflow.registry import Version

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.days import DAY_US, shown
 from tailtune.core.errors import BusyError, GateError, StageFailedError
 from tailtune.core.locks import alone
 from tailtune.core.money import known_sum
@@ -24,7 +25,6 @@ from tailtune.operations.alerts import open_alerts
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.workspace import Workspace
-from tailtune.operations.windows import DAY_US, shown
 from tailtune.report.retraining import next_step, outcome_alert
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry

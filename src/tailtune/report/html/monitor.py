@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from tailtune import __version__
+from tailtune.core.days import shown
 from tailtune.core.monitored import MonitorReport, WatchedDay
 from tailtune.core.records import Estimate
 from tailtune.report import monitoring
@@ -30,6 +31,7 @@ def render(report: MonitorReport) -> str:
             report=report,
             head=monitoring.headline(report),
             words=monitoring,
+            shown=shown,
             pictures=_pictures(report),
             chart_style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
             program=f"TailTune {__version__}",
@@ -53,7 +55,7 @@ def _pictures(report: MonitorReport) -> list[Picture]:
 
 
 def _names(days: Sequence[WatchedDay]) -> list[str]:
-    return [monitoring.day(each.day) for each in days]
+    return [shown(each.day) for each in days]
 
 
 def _values(days: Sequence[WatchedDay], figure: Callable[[WatchedDay], Estimate | float | None]) -> list[DayValue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -13,13 +13,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tailtune.core.days import shown
 from tailtune.core.logged import Comparison, DayCount, LogCounts
 from tailtune.report.numbers import count, counted, milliseconds, points_with_interval, share, usd, with_interval
 from tailtune.report.terminal.drawing import Whole, heading
 
 _NOTHING = "–"
 _WIDE = 110
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _shadow(compared: Sequence[Comparison]) -> Iterator[RenderableType]:
 def _day(found: DayCount) -> tuple[str, ...]:
     dollars = _NOTHING if not found.usd and not found.unpriced else usd(found.usd) + (" + ?" if found.unpriced else "")
     return (
-        _date(found.day),
+        shown(found.day),
         found.route,
         _NOTHING if found.version is None else f"v{found.version}",
         count(found.rows),
@@ -134,11 +134,7 @@ def _day(found: DayCount) -> tuple[str, ...]:
 def _gaps(not_logged: Mapping[int, int]) -> Iterator[tuple[str, ...]]:
     """Lines of days on which rows were answered and not logged."""
     for day, rows in not_logged.items():
-        yield (_date(day), "not logged", _NOTHING, count(rows), _NOTHING, _NOTHING, _NOTHING)
-
-
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).isoformat()
+        yield (shown(day), "not logged", _NOTHING, count(rows), _NOTHING, _NOTHING, _NOTHING)
 
 
 def _last(rows: Sequence[Mapping[str, Any]], width: int) -> Table:

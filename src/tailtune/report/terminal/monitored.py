@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tailtune.core.days import shown
 from tailtune.core.monitored import Finding, MonitorReport
 from tailtune.report import monitoring
 from tailtune.report.numbers import count, milliseconds, points_with_interval, share, usd, with_interval
@@ -82,7 +83,7 @@ def _days(report: MonitorReport) -> Table:
     for each in report.days[-_DAYS:]:
         figures = each.figures
         table.add_row(
-            monitoring.day(each.day),
+            shown(each.day),
             count(figures.rows),
             monitoring.evidence(each.evidence),
             "–" if figures.accuracy is None else with_interval(figures.accuracy),

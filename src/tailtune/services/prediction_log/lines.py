@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tailtune.core.days import day_of
 from tailtune.services.prediction_log.records import ROUTES, LoggedFeedback, LoggedPrediction
 
 _KIND, _PREDICTION, _FEEDBACK, _NOT_LOGGED = "kind", "prediction", "feedback", "not_logged"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MOST = 2**63
-DAY_US = 86_400_000_000
 
 
 def prediction(record: LoggedPrediction) -> dict[str, Any]:
@@ -115,11 +115,6 @@ class Batch:
             else:
                 key = values["use_case"], day_of(values["at_us"])
                 self.not_logged[key] = self.not_logged.get(key, 0) + values["rows"]
-
-
-def day_of(at_us: int) -> int:
-    """The day of a moment, counted from 1970-01-01 (UTC)."""
-    return at_us // DAY_US
 
 
 def _read(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

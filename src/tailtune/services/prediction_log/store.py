@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, insert, literal_column, or_, select, update
 
+from tailtune.core.days import DAY_US, day_of
 from tailtune.core.logged import DayCount, LogCounts, ShadowCount
 from tailtune.services.database import Database, Room, insert_or_update
-from tailtune.services.prediction_log.lines import DAY_US, Batch, day_of
+from tailtune.services.prediction_log.lines import Batch
 from tailtune.services.prediction_log.records import ReceivedFeedback
 from tailtune.services.prediction_log.tables import FEEDBACK, MIGRATIONS, PREDICTION, SEGMENT, TALLY
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tailtune.core.days import day_of
 from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.locks import alone, is_taken
 from tailtune.core.logged import LogCounts
 from tailtune.core.private import private_folder
-from tailtune.services.prediction_log.lines import Batch, answered_in, day_of
+from tailtune.services.prediction_log.lines import Batch, answered_in
 from tailtune.services.prediction_log.spool import SEGMENT
 from tailtune.services.prediction_log.store import PredictionLog
 

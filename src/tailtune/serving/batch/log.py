@@ -10,10 +10,11 @@ from typing import Any
 
 from tailtune.config.model import Pii
 from tailtune.config.serving import LogSpec
+from tailtune.core.days import DAY_US, day_of
 from tailtune.core.errors import BusyError
 from tailtune.predictors.prepare import prepared
 from tailtune.services.prediction_log import kept_text
-from tailtune.services.prediction_log.lines import DAY_US, Batch, day_of, encode, prediction
+from tailtune.services.prediction_log.lines import Batch, encode, prediction
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.serving.batch.kept import KeptAnswer, KeptAnswers
 from tailtune.serving.batch.seen import logged

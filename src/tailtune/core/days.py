@@ -1,0 +1,29 @@
+"""Days counted from 1970-01-01 (UTC), and how people write them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+DAY_US = 86_400_000_000
+"""Microseconds of a day."""
+_EPOCH = date(1970, 1, 1)
+
+
+def day_of(at_us: int) -> int:
+    """The day of a moment, which is given in microseconds since 1970 (UTC)."""
+    return at_us // DAY_US
+
+
+def number_of(day: date) -> int:
+    """A calendar's day as a counted one."""
+    return (day - _EPOCH).days
+
+
+def shown(day: int) -> str:
+    """A counted day, as people write it."""
+    return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+def span(first: int, last: int) -> str:
+    """Counted days from one to another, both included: `2026-11-03`, `2026-11-01..2026-11-07`."""
+    return shown(first) if first == last else f"{shown(first)}..{shown(last)}"
