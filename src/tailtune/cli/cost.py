@@ -55,7 +55,7 @@ def print_bill(paths: Paths, use_case: str, as_json: bool) -> None:
         ServiceError: MLflow does not answer.
     """
     case, prices, tracker = _opened(paths, use_case)
-    facts = tracked.facts(tracker, case.spec.register_.model or case.name, case.spec.metric)
+    facts = tracked.facts(tracker, case.model, case.spec.metric)
     if facts.empty:
         print(
             json.dumps(None) if as_json else f"{use_case}: nothing is in the ledger yet\nNext:  tailtune run {use_case}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tailtune.core.money import Usd
@@ -54,6 +55,15 @@ class DayCount:
     mean_ms: float | None
     usd: Usd
     unpriced: int
+
+    def is_of(self, version: str) -> bool:
+        """Whether a version answered these rows itself, heard by clients."""
+        return self.version == version and self.route == "model"
+
+
+def rows_of_others(counts: Iterable[DayCount], version: str) -> int:
+    """Rows that clients heard another version answer than this one, or none."""
+    return sum(each.rows for each in counts if each.route != "shadow" and not each.is_of(version))
 
 
 @dataclass(frozen=True, slots=True)

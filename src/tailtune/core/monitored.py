@@ -15,6 +15,10 @@ from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Record
 
 Floats = NDArray[np.floating]
+ANSWER, LATENCY = "answer", "latency"
+"""Measures that have a limit besides what they are compared with."""
+LOG = "the prediction log"
+"""Source of a look at what a server answered; other sources are files, and add no evidence over time."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
     """
     case = load_use_case(paths, name)
     tracker = connect(settings.resolved_tracking_uri(paths), case)
-    version = registry.get(tracker, case.spec.register_.model or name, alias_or_version)
+    version = registry.get(tracker, case.model, alias_or_version)
     folder = paths.root / "build" / "reproduce" / f"{name}-v{version.version}"
     with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
         model_files = registry.fetch_model_files(tracker, version, Path(holder))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tailtune.core.audits import Audit, AuditResult, AuditRow
 from tailtune.core.errors import MissingInputError, UsageError
+from tailtune.core.logged import rows_of_others
 from tailtune.core.records import Answer, Estimate, Row
 from tailtune.core.spreadsheet import harmless
 from tailtune.judge import audit as judge
@@ -65,18 +66,14 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
         ServiceError: The tracking store or the prediction log does not answer.
     """
     case, settings = context.case, context.settings
-    version = registry.get(context.tracker, case.spec.register_.model or case.name, which)
+    version = registry.get(context.tracker, case.model, which)
     with opened(context.project, settings, case.name) as log:
         if log is None:
             raise UsageError(f"{case.name}: nothing is logged yet", f"tailtune serve {case.name}")
         seen, without_text = _window(log, case.name, version.version, window)
         if not seen:
             raise _nothing(context, version.uri, window, without_text)
-        others = sum(
-            each.rows
-            for each in log.days(case.name, window.since_us, window.until_us)
-            if each.route != "shadow" and (each.version != version.version or each.route != "model")
-        )
+        others = rows_of_others(log.days(case.name, window.since_us, window.until_us), version.version)
         lots = _lots((case.name, version.version, window.name, str(seed)), seen)
         confidences = np.array([np.nan if each[2] is None else each[2] for each in seen])
         audit_id = (
@@ -318,7 +315,7 @@ def judge_rows(context: Context, audit: Audit, labelled: Sequence[Labelled]) -> 
 
 
 def _reference(context: Context, audit: Audit) -> KnownReference | None:
-    version = registry.get(context.tracker, context.case.spec.register_.model or context.case.name, audit.version)
+    version = registry.get(context.tracker, context.case.model, audit.version)
     try:
         return reference_of(context, version)
     except MissingInputError as error:

@@ -9,7 +9,7 @@ looked at again replaces itself, and what the log forgets stays counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,11 @@ import numpy as np
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.days import DAY_US, number_of, shown
 from tailtune.core.errors import UsageError
+from tailtune.core.logged import rows_of_others
 from tailtune.core.monitored import (
+    ANSWER,
+    LATENCY,
+    LOG,
     AccuracyNow,
     DayCounts,
     DayFigures,
@@ -35,7 +39,7 @@ from tailtune.judge import drift
 from tailtune.judge.words import moved_words
 from tailtune.lifecycle.context import Context
 from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
-from tailtune.operations.reference import KnownReference, reference_of
+from tailtune.operations.reference import KnownReference, folder_of, reference_of
 from tailtune.operations.sample import READ, sample_of
 from tailtune.operations.windows import Window
 from tailtune.services.mlflow import registry
@@ -54,7 +58,6 @@ _CATCH_UP_DAYS = 31
 _BACK_DAYS, _SPEAKS = 7, 0.05
 _SHOWN_ROWS, _SHOWN_FINDINGS, _EXAMPLES = 5_000, 40, 6
 _COLUMNS = (*READ, "at_us", "latency_ms", "usd", "request_id", "row")
-LATENCY = "latency"
 _SLOW_SHARE = 0.01
 """What p99 means: at most one row in a hundred is slower."""
 _UNANSWERED_SHARE = 0.01
@@ -88,9 +91,9 @@ class Watched:
             ServiceError: The tracking store does not answer.
         """
         spec = context.case.spec
-        version = registry.get(context.tracker, spec.register_.model or context.case.name, which)
+        version = registry.get(context.tracker, context.case.model, which)
         known = reference_of(context, version)
-        limits = [drift.Limit("answer", _UNANSWERED_SHARE)]
+        limits = [drift.Limit(ANSWER, _UNANSWERED_SHARE)]
         if spec.targets.p99_ms is not None:
             limits.append(drift.Limit(LATENCY, _SLOW_SHARE, spec.targets.p99_ms))
         reference = drift.Reference.of(known.sample, spec.monitor.tolerance, limits)
@@ -128,8 +131,10 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
             rows: Rows = []
             fresh = []
-            for day in _days_to_count(log, watched, window, kept):
-                total = _total(log, watched, day)
+            logged = log.days(use_case, _first_to_count(window, kept) * DAY_US, window.until_us)
+            totals = {each.day: each.rows for each in logged if each.is_of(version)}
+            for day in sorted({*totals, *range(window.first, window.last + 1)}):
+                total = totals.get(day, 0)
                 of_day = _rows_of(log, watched, day, total, window)
                 if day not in kept or total > kept[day].figures.rows:  # what the log has forgotten stays counted
                     before = [each.counts for each in kept.values()]
@@ -145,11 +150,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
                 week = window.last - _BACK_DAYS + 1
                 store.restart(use_case, version, week)
                 seen = _seen(watched, window, days, week)
-        others = sum(
-            each.rows
-            for each in log.days(use_case, window.since_us)
-            if each.day <= window.last and (each.version != version or each.route != "model") and each.route != "shadow"
-        )
+        others = rows_of_others((each for each in logged if each.day >= window.first), version)
         lost = sum(n for day, n in log.not_logged(use_case, window.since_us).items() if day <= window.last)
         now = accuracy_now(watched.context, watched.version, watched.known, rows, log, window)
     return _report(watched, window, rows, days, seen, now, others, lost)
@@ -188,13 +189,8 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
 
 
 def _answerer(watched: Watched) -> Answerer:
-    from tailtune.services.mlflow.fetch import fetch
-    from tailtune.services.mlflow.lookup import find
-
-    context, version = watched.context, watched.version
-    stored = find(context.tracker.uri, version.model, version.version)
-    assert stored is not None  # noqa: S101 - it has just been looked up
-    answerer = Answerer(fetch(context.tracker.uri, stored, context.project.fetched_versions), version.version)
+    version = watched.version
+    answerer = Answerer(folder_of(watched.context, version), version.version)
     if not answerer.local:
         raise UsageError(
             f"{version.uri} asks a language model: a file's rows would be paid for", "watch its prediction log instead"
@@ -206,17 +202,10 @@ def _day(kept: KeptDay) -> int:
     return kept.counts.day
 
 
-def _days_to_count(log: PredictionLog, watched: Watched, window: Window, kept: Mapping[int, KeptDay]) -> list[int]:
-    """The window's days, and those before it that have rows and that nobody has looked at since the last look."""
+def _first_to_count(window: Window, kept: Iterable[int]) -> int:
+    """The day after the last look before the window; not too far back, and no later than the window's first day."""
     last = max((day for day in kept if day < window.first), default=window.first - _CATCH_UP_DAYS - 1)
-    since = max(last + 1, window.first - _CATCH_UP_DAYS)
-    version = watched.version.version
-    logged = {
-        each.day
-        for each in log.days(watched.context.case.name, since * DAY_US, window.since_us)
-        if each.version == version and each.route == "model"
-    }
-    return [*sorted(logged), *range(window.first, window.last + 1)]
+    return max(last + 1, window.first - _CATCH_UP_DAYS)
 
 
 def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window: Window) -> Rows:
@@ -233,12 +222,6 @@ def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window:
             every=max(1, math.ceil(total / most)),
         )
     )
-
-
-def _total(log: PredictionLog, watched: Watched, day: int) -> int:
-    version = watched.version.version
-    days = log.days(watched.context.case.name, day * DAY_US, (day + 1) * DAY_US)
-    return sum(each.rows for each in days if each.version == version and each.route == "model")
 
 
 def _sample(rows: Rows, context: Context) -> Sample:
@@ -317,7 +300,7 @@ def _report(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         first_day=window.first,
         last_day=window.last,
-        source="the prediction log",
+        source=LOG,
         rows=sum(each.rows for each in in_window),
         rows_read=len(rows),
         other_rows=others,

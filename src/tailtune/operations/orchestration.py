@@ -69,7 +69,7 @@ def _registered(paths: Paths) -> list[str]:
     uri, found = Settings().resolved_tracking_uri(paths), []
     for name in paths.use_cases():
         case = load_use_case(paths, name)
-        if registry.versions(connect(uri, case), case.spec.register_.model or name):
+        if registry.versions(connect(uri, case), case.model):
             found.append(name)
     return found
 
@@ -79,7 +79,7 @@ def _logged(paths: Paths) -> list[str]:
     found = []
     for name in paths.use_cases():
         with opened(paths, Settings(), name) as log:
-            if log is not None and log.days(name):
+            if log is not None and log.last(name, 1, ("at_us",)):
                 found.append(name)
     return found
 

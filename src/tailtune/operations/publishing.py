@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tailtune.core.errors import ServiceError
-from tailtune.core.monitored import MonitorReport
+from tailtune.core.monitored import LOG, MonitorReport
 from tailtune.lifecycle.context import Context
 from tailtune.operations.windows import Window
 from tailtune.report.html import monitor
@@ -14,7 +14,6 @@ from tailtune.services import store
 from tailtune.services.mlflow import windows
 from tailtune.services.mlflow.windows import DayPoints
 
-LOG = "the prediction log"
 _WAITING = ".waiting.json"  # a look that MLflow has not taken yet
 
 

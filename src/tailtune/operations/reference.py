@@ -17,7 +17,7 @@ from tailtune.operations.sample import sample_of
 from tailtune.services import store
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.fetch import fetch
-from tailtune.services.mlflow.lookup import find
+from tailtune.services.mlflow.lookup import require
 from tailtune.services.mlflow.registry import Version
 
 _HELD_OUT: Final[tuple[Split, ...]] = ("dev", "test")
@@ -56,6 +56,16 @@ def reference_of(context: Context, version: Version) -> KnownReference:
     return KnownReference(rows, sample_of([row.logged for row in rows], context.case.task), file_digest(file))
 
 
+def folder_of(context: Context, version: Version) -> Path:
+    """A version's predictor, fetched here and checked.
+
+    Raises:
+        ServiceError: The store does not answer, or its files are not those that were registered.
+    """
+    uri = context.tracker.uri
+    return fetch(uri, require(uri, version.model, version.version), context.project.fetched_versions)
+
+
 def _make(context: Context, version: Version, file: Path) -> None:
     """Make the reference of a version that was registered before there were any, and keep it beside its model."""
     name = context.case.name
@@ -67,11 +77,7 @@ def _make(context: Context, version: Version, file: Path) -> None:
             f"tailtune run {name}   (or move the alias to a version that was registered since)",
         ) from error
     context.progress.say(f"{version.uri} has no reference yet: answering {min(len(rows), reference.MOST_ROWS):,} rows")
-    uri = context.tracker.uri
-    stored = find(uri, version.model, version.version)
-    assert stored is not None  # noqa: S101 - it has just been looked up
-    folder = fetch(uri, stored, context.project.fetched_versions)
-    reference.write(file, reference.of_version(context, folder, version.version, rows))
+    reference.write(file, reference.of_version(context, folder_of(context, version), version.version, rows))
     registry.keep_reference(context.tracker, version, file)
 
 

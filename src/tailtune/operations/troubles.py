@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.alerts import Alert, Cause, Severity
 from tailtune.core.days import DAY_US, shown, span
-from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport
+from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport
 from tailtune.core.records import Estimate
 from tailtune.operations.accuracy import over_days
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
 
-LATENCY, ANSWER = "latency", "answer"
 _MUCH_WORSE = 5
 """Times the most that is allowed, from which on too many slow or unanswered rows are critical."""
 _OF_ALL_ROWS = ("no labels", "audit")

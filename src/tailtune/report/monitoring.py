@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tailtune.core.days import shown
-from tailtune.core.monitored import AccuracyNow, Finding, MonitorReport, MovedWord
+from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport, MovedWord
 from tailtune.report.numbers import count, counted, points_with_interval, share, title, with_interval
 
 _CLEAR = 0.05
@@ -108,13 +108,13 @@ def what(finding: Finding) -> str:
     measure, part = finding.measure, finding.part
     if measure == "embedding":
         return f"Texts in region {part.removeprefix('cluster ')} of meanings" if part else "Texts of a new kind"
-    if measure == "answer":
+    if measure == ANSWER:
         if part in ("none", "no answer"):
             return "Rows without an answer"
         return f"Answers {part}" if part else "Answers that have become frequent"
     if measure.endswith(" filled") and part in ("yes", "no"):
         return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
-    if measure == "latency":
+    if measure == LATENCY:
         return f"Answers slower than {part.removeprefix('above ')} ms"
     named = {"novelty": "Distance from all that was learnt", "unknown words": "Share of words that the model lacks"}
     subject = named.get(measure, measure[:1].upper() + measure[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, Text, insert, select, update
 
 from tailtune.core.audits import Audit, AuditResult
-from tailtune.services.database import Database, Room
+from tailtune.services.database import Room, RoomStore
 
 _META = MetaData()
 _AUDIT = Table(
@@ -29,23 +29,10 @@ def _first_tables(connection: Connection) -> None:
 _ROOM = Room("the audits", "audit_version", (_first_tables,))
 
 
-class Audits:
-    """One per process and database.
+class Audits(RoomStore):
+    """One per process and database."""
 
-    Args:
-        url: As for the prediction log.
-
-    Raises:
-        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
-        ServiceError: It does not answer.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url, _ROOM)
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._database.close()
+    room = _ROOM
 
     def keep(self, audit: Audit) -> None:
         """Keep a draw; one that is there already, with its result, stays."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 from zlib import crc32
 
 from sqlalchemy import (
@@ -300,3 +300,38 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take SQLite's write lock at once where something will be written: taking it later may fail at once."""
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class RoomStore:
+    """One per process and database: what a room keeps there. Each room's class names its room.
+
+    Args:
+        url: As SQLAlchemy writes it: `sqlite:////folder/file`, `postgresql://user@host/name`.
+
+    Raises:
+        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
+        ServiceError: It does not answer.
+
+    Attributes:
+        shown: The address without its password.
+    """
+
+    room: ClassVar[Room]
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, self.room)
+        self.shown = self._database.shown
+
+    @classmethod
+    def existing(cls, url: str) -> Self | None:
+        """What is kept, for reading; None where nothing was ever written into a SQLite file.
+
+        Raises:
+            UsageError: As above.
+            ServiceError: As above.
+        """
+        return cls(url) if Database.exists(url) else None
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._database.close()

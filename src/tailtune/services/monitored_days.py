@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
 
 from tailtune.core.monitored import DayCounts, DayFigures
-from tailtune.services.database import Database, Room
+from tailtune.services.database import Room, RoomStore
 
 _META = MetaData()
 _DAY = Table(
@@ -55,23 +55,10 @@ class KeptDay:
     figures: DayFigures
 
 
-class MonitoredDays:
-    """One per process and database.
+class MonitoredDays(RoomStore):
+    """One per process and database."""
 
-    Args:
-        url: As for the prediction log.
-
-    Raises:
-        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
-        ServiceError: It does not answer.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url, _ROOM)
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._database.close()
+    room = _ROOM
 
     def keep(self, use_case: str, version: str, reference: str, days: Iterable[KeptDay]) -> None:
         """Keep days, all or none; a day that was kept before is replaced.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Table, Text, insert, select, update
 
 from tailtune.core.retrains import RetrainOutcome
-from tailtune.services.database import NUMBERED, Database, Room
+from tailtune.services.database import NUMBERED, Room, RoomStore
 
 _META = MetaData()
 _RETRAIN = Table(
@@ -46,23 +46,10 @@ class EndedRetrain:
     outcome: RetrainOutcome
 
 
-class Retrains:
-    """One per process and database.
+class Retrains(RoomStore):
+    """One per process and database."""
 
-    Args:
-        url: As for the prediction log.
-
-    Raises:
-        UsageError: No such kind of database, its driver is not installed, or a newer program made its tables.
-        ServiceError: It does not answer.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url, _ROOM)
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._database.close()
+    room = _ROOM
 
     def begin(self, use_case: str, place: str, because: str, at_us: int) -> int:
         """Note that a retrain begins; one that began in the same place and never ended was cut off.

@@ -63,7 +63,7 @@ def registry_of(case: UseCase, settings: Settings) -> Registry:
     aliases = {"champion": spec.alias} | ({"challenger": spec.challenger} if spec.shadow_share else {})
     return Registry(
         settings.resolved_tracking_uri(project),
-        case.spec.register_.model or case.name,
+        case.model,
         aliases,  # type: ignore[arg-type]
         project.fetched_versions,
     )

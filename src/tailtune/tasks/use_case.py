@@ -34,6 +34,11 @@ class UseCase:
         return self.task.spec
 
     @property
+    def model(self) -> str:
+        """Name of its registered model."""
+        return self.spec.register_.model or self.name
+
+    @property
     def answers(self) -> Answers:
         """The answers that it allows."""
         return self.task.answers

@@ -43,7 +43,7 @@ def run(context: Context) -> RegisterReport:
     case, inputs = context.case, context.inputs
     evaluated, test = inputs.report(EvaluateReport), inputs.rows("test")
     folder = served_folder_of(context, evaluated.winner)
-    model = case.spec.register_.model or case.name
+    model = case.model
     prompted = evaluated.winner in PROMPT_RUNGS
     local_model = model_of(folder, context.settings.weights_root(context.project)) if prompted else None
     key = key_of(evaluated, test, folder, local_model)

@@ -117,7 +117,7 @@ def _costs(context: Context) -> tuple[CostLine, ...]:
     """What a retrain costs, by the ledger and the declared hours."""
     case, prices = context.case, load_prices(context.project)
     value = case.spec.value
-    facts = tracked.facts(context.tracker, case.spec.register_.model or case.name, case.spec.metric)
+    facts = tracked.facts(context.tracker, case.model, case.spec.metric)
     bills = reckon(case.name, case.spec.metric, facts, None).bills
     by_default = " (default price)" if "person_hour_usd" in prices.defaults else ""
     basis = f"{value.retrain_hours_per_change:g} h a retraining × {usd(prices.person_hour_usd)} an hour{by_default}"

@@ -87,7 +87,7 @@ def retrain(
 
 def _decided(context: Context, because: Because, last: EndedRetrain | None) -> tuple[Gathered, RetrainDecision]:
     spec, now_us = context.case.spec, time.time_ns() // 1000
-    there = registry.versions(context.tracker, _model(context))
+    there = registry.versions(context.tracker, context.case.model)
     served = next((version for version in there if spec.serve.alias in version.aliases), None)
     with opened(context.project, context.settings, context.case.name) as log:
         stake = at_stake(context, served, log, now_us // DAY_US)
@@ -118,8 +118,8 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
 
 def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, began_us: int) -> RetrainOutcome:
     name = context.case.name
-    before = registry.holder(context.tracker, _model(context), CHAMPION)
-    known = {version.version for version in registry.versions(context.tracker, _model(context))}
+    before = registry.holder(context.tracker, context.case.model, CHAMPION)
+    known = {version.version for version in registry.versions(context.tracker, context.case.model)}
     workspace = Workspace.make(context, gathered.feedback)
     context.progress.say(f"working in {context.project.shown(workspace.scratch.paths.root)}")
     code = workspace.run_life()
@@ -171,13 +171,9 @@ def _registered(
 
 def _cost(context: Context, since_ms: int) -> float | None:
     """Machine and bought answers of the stages that ended since; None when one of them is not known."""
-    facts = tracked.facts(context.tracker, _model(context), context.case.spec.metric)
+    facts = tracked.facts(context.tracker, context.case.model, context.case.spec.metric)
     return known_sum(
         entry.usd
         for entry in facts.entries
         if entry.at_ms >= since_ms and entry.category in ("curation", "evaluation", "training")
     )
-
-
-def _model(context: Context) -> str:
-    return context.case.spec.register_.model or context.case.name

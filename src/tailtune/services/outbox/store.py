@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from tailtune.core.alerts import Alert, Cause, Delivery, DeliveryState, Message, MessageKind, Trouble
-from tailtune.services.database import Database, Room
+from tailtune.services.database import Room, RoomStore
 from tailtune.services.outbox import rules
 from tailtune.services.outbox.tables import DELIVERY, MESSAGE, MIGRATIONS, TROUBLE
 
@@ -22,7 +22,7 @@ _NO_TROUBLE: tuple[MessageKind, ...] = ("outcome", "test")
 """Kinds of messages that are about nothing that could be over."""
 
 
-class Outbox:
+class Outbox(RoomStore):
     """One per process and database.
 
     Args:
@@ -35,29 +35,16 @@ class Outbox:
         ServiceError: It does not answer.
     """
 
+    room = ROOM
+
     def __init__(
         self,
         url: str,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._database = Database(url, ROOM)
-        self.shown = self._database.shown
+        super().__init__(url)
         self._clock, self._chance = clock, chance
-
-    @classmethod
-    def existing(cls, url: str) -> Outbox | None:
-        """The outbox, for reading; None where nothing was ever written into a SQLite file.
-
-        Raises:
-            UsageError: As above.
-            ServiceError: As above.
-        """
-        return cls(url) if Database.exists(url) else None
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._database.close()
 
     # What the monitor needs.
 

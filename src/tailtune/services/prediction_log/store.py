@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, case, delete, func, insert, literal_col
 
 from tailtune.core.days import DAY_US, day_of
 from tailtune.core.logged import DayCount, LogCounts, ShadowCount
-from tailtune.services.database import Database, Room, insert_or_update
+from tailtune.services.database import Room, RoomStore, insert_or_update
 from tailtune.services.prediction_log.lines import Batch
 from tailtune.services.prediction_log.records import ReceivedFeedback
 from tailtune.services.prediction_log.tables import FEEDBACK, MIGRATIONS, PREDICTION, SEGMENT, TALLY
@@ -21,7 +21,7 @@ COLUMNS: tuple[str, ...] = tuple(column.name for column in PREDICTION.columns if
 """Fields of a logged prediction, by which the monitor picks what it reads."""
 
 
-class PredictionLog:
+class PredictionLog(RoomStore):
     """One per process and store.
 
     Args:
@@ -32,23 +32,7 @@ class PredictionLog:
         ServiceError: It does not answer.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url, ROOM)
-        self.shown = self._database.shown
-
-    @classmethod
-    def existing(cls, url: str) -> PredictionLog | None:
-        """The store, for reading; None where nothing was ever logged into a SQLite file.
-
-        Raises:
-            UsageError: As above.
-            ServiceError: As above.
-        """
-        return cls(url) if Database.exists(url) else None
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._database.close()
+    room = ROOM
 
     # What the writer needs.
 

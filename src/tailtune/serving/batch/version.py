@@ -66,7 +66,7 @@ class BatchVersion:
             UsageError: There is no such version.
             ServiceError: The registry does not answer, or the files are not those that were registered.
         """
-        paths, model = case.paths.project, case.spec.register_.model or case.name
+        paths, model = case.paths.project, case.model
         uri = settings.resolved_tracking_uri(paths)
         stored = require(uri, model, which or case.spec.serve.alias, f"tailtune run {case.name}")
         return cls(case, settings, stored, fetch(uri, stored, paths.fetched_versions))
