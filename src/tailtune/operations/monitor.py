@@ -120,6 +120,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
         MissingInputError: It has no reference, and none can be made here.
         ServiceError: The tracking store or the prediction log does not answer.
     """
+    context.progress.at(0, 1, "fetching what the version was like")
     watched = Watched.of(context, which)
     use_case, version = context.case.name, watched.version.version
     paths, settings = context.project, context.settings
@@ -133,7 +134,9 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             fresh = []
             logged = log.days(use_case, _first_to_count(window, kept) * DAY_US, window.until_us)
             totals = {each.day: each.rows for each in logged if each.is_of(version)}
-            for day in sorted({*totals, *range(window.first, window.last + 1)}):
+            to_count = sorted({*totals, *range(window.first, window.last + 1)})
+            for place, day in enumerate(to_count):
+                context.progress.at(place, len(to_count), f"looking at {shown(day)}")
                 total = totals.get(day, 0)
                 of_day = _rows_of(log, watched, day, total, window)
                 if day not in kept or total > kept[day].figures.rows:  # what the log has forgotten stays counted
@@ -142,7 +145,6 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
                     fresh.append(kept[day])
                 if day >= window.first:
                     rows += of_day
-                context.progress.at(day - window.first + 1, window.days, f"looking at {shown(day)}")
             store.keep(use_case, version, watched.known.digest, fresh)
             days = sorted(kept.values(), key=_day)
             seen = _seen(watched, window, days, store.restarted(use_case, version))
