@@ -134,12 +134,18 @@ class Supervisor:
         state = self.state(program)
         return None if state is None else _living(state)
 
-    def up(self, programs: Sequence[Program], progress: Progress | None = None) -> dict[str, bool]:
+    def up(
+        self,
+        programs: Sequence[Program],
+        progress: Progress | None = None,
+        finish: Callable[[], object] = lambda: None,
+    ) -> dict[str, bool]:
         """Start what does not run, all at once but for what waits for another, and wait until all are ready.
 
         Args:
             programs: In any order.
             progress: Is shown who is waited for.
+            finish: Is called once all are ready; when it fails, what was started now is stopped again.
 
         Returns:
             Name of a program → whether it was started now.
@@ -156,6 +162,7 @@ class Supervisor:
             try:
                 self._check(programs)
                 self._bring_up(programs, started, progress or Silent())
+                finish()
             except BaseException:
                 with uninterrupted():
                     self._stop_all(started)
@@ -190,7 +197,7 @@ class Supervisor:
             state = self.state(program)
             if state is not None and _living(state) is not None:
                 self._check_is_same(program, state)
-            elif program.port is not None and _in_use(program.port) and not self._family(program):
+            elif program.port is not None and in_use(program.port) and not self._family(program):
                 instead = f"{program.port_setting}={program.port + 1} {self._start}"
                 raise ServiceError(
                     f"port {program.port}, wanted for {program.name}, is in use by {_who_listens(program.port)}, which "
@@ -222,7 +229,7 @@ class Supervisor:
             if not starting and not any(ready.issuperset(each.after) for each in waiting) and waiting:
                 raise ServiceError(f"{waiting[0].name} waits for {', '.join(waiting[0].after)}, which is not started")
             if starting:
-                progress.at(len(ready), len(programs), f"waiting for {', '.join(starting)}")
+                progress.at(0, 0, f"waiting for {', '.join(starting)}")
                 time.sleep(_LOOK_S)
 
     def _became_ready(self, program: Program, since: float, fresh: bool) -> bool:
@@ -283,7 +290,7 @@ class Supervisor:
             needed = {name for program in left for name in program.after}
             now = [program for program in left if program.name not in needed] or left
             if progress is not None:
-                progress.at(len(programs) - len(left), len(programs), f"stopping {', '.join(p.name for p in now)}")
+                progress.at(0, 0, f"stopping {', '.join(p.name for p in now)}")
             stopped |= self._stop_together(now)
             left = [program for program in left if program not in now]
         return stopped
@@ -357,7 +364,8 @@ def _ask_to_end(family: Sequence[psutil.Process], program: Program, first: psuti
             process.send_signal(program.stop_signal)
 
 
-def _in_use(port: int) -> bool:
+def in_use(port: int) -> bool:
+    """Whether somebody listens on a port of this machine's loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
