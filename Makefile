@@ -47,19 +47,19 @@ graph: $(INSTALLED) ## Renew dvc.yaml from the table of stages
 	@python infra/graph.py
 
 up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
-	@python infra/servers.py up
+	@tailtune up
 
 down: $(INSTALLED) ## Stop the servers of `make up`
-	@python infra/servers.py down
+	@tailtune down
 
 ui: $(INSTALLED) ## Open MLflow on the embedded store, in the foreground
-	@python infra/servers.py ui
+	@tailtune ui
 
 lock: $(INSTALLED) ## Renew constraints.txt from what is installed
 	@python infra/lock.py
 
 clean: ## Remove derived data, caches and the servers' files; data/, reports/ and .venv stay
-	@if test -e $(INSTALLED); then python infra/servers.py down; fi
+	@if test -e $(INSTALLED); then tailtune down; fi
 	rm -rf build .run .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

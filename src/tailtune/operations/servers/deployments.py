@@ -150,14 +150,14 @@ def as_set_by_people(
 
 
 def end_left_over(api: PrefectApi, pool: str, worker: str) -> list[str]:
-    """Mark runs of a pool that nobody works at as crashed, when its worker starts again; those they began, too.
+    """Mark runs of a pool as crashed that nobody works at, because its worker has ended; those they began, too.
 
     Not while another worker polls the same pool: the runs may be its own.
 
     Args:
         api: Of the server.
         pool: The work pool.
-        worker: Name of the worker that starts.
+        worker: Name of the worker that has ended.
 
     Returns:
         Names of the runs.
@@ -166,21 +166,24 @@ def end_left_over(api: PrefectApi, pool: str, worker: str) -> list[str]:
     if any(row["status"] == "ONLINE" and row["name"] != worker for row in workers):
         return []
     at_work = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
-    runs = api.all_of("flow_runs/filter", {"work_pools": {"name": {"any_": [pool]}}, "flow_runs": {"state": at_work}})
-    left, ended = list(runs), []
-    while left:
-        run = left.pop()
-        inner = {"state": at_work, "parent_flow_run_id": {"any_": [run["id"]]}}
-        left += api.all_of("flow_runs/filter", {"flow_runs": inner})
+    runs = api.all_of("flow_runs/filter", {"flow_runs": {"state": at_work}})
+    ended = [run for run in runs if _outermost(api, run)["work_pool_name"] == pool]
+    for run in ended:
         cancelled = run["state"]["type"] == "CANCELLING"
         state = {
             "type": "CANCELLED" if cancelled else "CRASHED",
             "name": "Cancelled" if cancelled else "Crashed",
-            "message": "Its worker ended before it did; noticed when the worker was started again.",
+            "message": "Its worker ended before it did.",
         }
         api.ask("POST", f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-        ended.append(run["name"])
-    return ended
+    return [run["name"] for run in ended]
+
+
+def _outermost(api: PrefectApi, run: dict[str, Any]) -> dict[str, Any]:
+    """The run that a worker started: a run of a flow within a flow belongs to no pool itself."""
+    while task := run["parent_task_run_id"]:
+        run = api.ask("GET", f"flow_runs/{api.ask('GET', f'task_runs/{task}')['flow_run_id']}")
+    return run
 
 
 def _digest(paths: Paths, declared: Mapping[str, Any]) -> str:

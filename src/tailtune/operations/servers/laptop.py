@@ -109,6 +109,7 @@ def worker(paths: Paths, settings: Settings, prepare: Callable[[], None] | None 
         prepare=prepare,
         after=("prefect", "mlflow"),
         stop_s=_STOP_WORKER_S,
+        stop_children="first",  # it would kill its run before that has noted its end
     )
     return program
 
@@ -147,8 +148,12 @@ def up(paths: Paths, settings: Settings, progress: Progress) -> tuple[dict[str, 
 
 def down(paths: Paths, settings: Settings, progress: Progress) -> dict[str, bool]:
     """Stop what `up` started, the worker first: its run ends in order. Name of a program → whether it was up."""
-    programs = worker(paths, settings), mlflow_server(paths, settings), prefect_server(paths, settings)
-    return supervisor(paths).down(programs, progress)
+    watched, prefect = supervisor(paths), prefect_server(paths, settings)
+    stopped = watched.down([worker(paths, settings)], progress)
+    if watched.process(prefect) is not None:
+        with suppress(ServiceError):  # of a server that hangs
+            end_left_over(prefect_api(settings), POOL, WORKER)
+    return stopped | watched.down([mlflow_server(paths, settings), prefect], progress)
 
 
 def ui(paths: Paths, settings: Settings, show: Callable[[str], None]) -> None:

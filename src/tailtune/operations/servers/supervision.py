@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -60,7 +61,8 @@ class Program:
         startup_s: How long it may take until it is ready.
         stop_s: How long it may take to end before it is killed.
         stop_signal: What asks it to end.
-        stop_children: Whether the processes that it has started are asked, too, or left to it.
+        stop_children: What becomes of the processes that it has started: asked to end at the same time, asked and
+            waited for before itself, or left to it.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Program:
     startup_s: float = 180.0
     stop_s: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_children: bool = True
+    stop_children: Literal["too", "first", "never"] = "too"
 
     @property
     def digest(self) -> str:
@@ -296,10 +298,15 @@ class Supervisor:
         return stopped
 
     def _stop_together(self, programs: Sequence[Program]) -> dict[str, bool]:
-        families = {}
+        families = {program.name: self._family(program) for program in programs}
+        children = {program.name: families[program.name][self.process(program) is not None :] for program in programs}
         for program in programs:
-            families[program.name] = self._family(program)
-            _ask_to_end(families[program.name], program, self.process(program))
+            if program.stop_children == "first":
+                _ask_to_end(children[program.name], program)
+                _wait_for_end(children[program.name], program.stop_s)
+        for program in programs:
+            alone = program.stop_children == "never" and self.process(program) is not None
+            _ask_to_end(families[program.name][:1] if alone else families[program.name], program)
         for program in programs:
             self._end(families[program.name], program)
         return {name: bool(family) for name, family in families.items()}
@@ -358,8 +365,8 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _ask_to_end(family: Sequence[psutil.Process], program: Program, first: psutil.Process | None) -> None:
-    for process in family if first is None or program.stop_children else [first]:
+def _ask_to_end(processes: Iterable[psutil.Process], program: Program) -> None:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(program.stop_signal)
 
