@@ -46,10 +46,10 @@ docs: $(INSTALLED) ## Renew models/README.md from the specs
 graph: $(INSTALLED) ## Renew dvc.yaml from the table of stages
 	@python infra/graph.py
 
-up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
+up: $(INSTALLED) ## Start Prefect, MLflow and a worker on loopback, in the background
 	@tailtune up
 
-down: $(INSTALLED) ## Stop the servers of `make up`
+down: $(INSTALLED) ## Stop what `make up` started
 	@tailtune down
 
 ui: $(INSTALLED) ## Open MLflow on the embedded store, in the foreground

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from tailtune.config.paths import Paths
-from tailtune.core.errors import ServiceError
+from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
@@ -68,8 +68,9 @@ class Deployment:
 
         Raises:
             ServiceError: Prefect does not answer.
+            UsageError: `prefect.yaml` is no YAML, or declares no deployments with a name, a flow and a pool.
         """
-        declaration = yaml.safe_load((self._paths.root / "prefect.yaml").read_text(encoding="utf-8"))
+        declaration = _declaration(self._paths.root / "prefect.yaml")
         declared = {each["name"]: each for each in declaration["deployments"]}
         for pool in sorted({each["work_pool"]["name"] for each in declared.values()}):
             make_pool(self._api, pool)
@@ -93,6 +94,7 @@ class Deployment:
 
         Raises:
             ServiceError: Prefect does not answer, or refuses a declaration.
+            UsageError: As `begin`.
         """
         if self._due is None:
             self.begin()
@@ -184,6 +186,18 @@ def _outermost(api: PrefectApi, run: dict[str, Any]) -> dict[str, Any]:
     while task := run["parent_task_run_id"]:
         run = api.ask("GET", f"flow_runs/{api.ask('GET', f'task_runs/{task}')['flow_run_id']}")
     return run
+
+
+def _declaration(file: Path) -> dict[str, Any]:
+    try:
+        declaration: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for each in declaration["deployments"]:
+            _ = each["name"], each["entrypoint"], each["work_pool"]["name"]
+    except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{file.name}: {error}; expected deployments with name, entrypoint and work_pool.name", f"less {file.name}"
+        ) from None
+    return declaration
 
 
 def _digest(paths: Paths, declared: Mapping[str, Any]) -> str:
