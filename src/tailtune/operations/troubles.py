@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.alerts import Alert, Cause, Severity
 from tailtune.core.days import DAY_US, shown, span
-from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport
+from tailtune.core.monitored import ANSWER, LATENCY, Finding, MonitorReport
 from tailtune.core.records import Estimate
 from tailtune.operations.accuracy import over_days
 from tailtune.report import monitoring
@@ -16,8 +16,6 @@ from tailtune.report.numbers import share, usd, with_interval
 
 _MUCH_WORSE = 5
 """Times the most that is allowed, from which on too many slow or unanswered rows are critical."""
-_OF_ALL_ROWS = ("no labels", "audit")
-"""Ways of estimating the accuracy of all rows; feedback is about rows that somebody picked."""
 
 
 def alerts_of(report: MonitorReport, spec: MonitorSpec, links: Mapping[str, str]) -> list[Alert]:
@@ -64,7 +62,7 @@ def _alert(
     moved: Sequence[str] = (),
     next_step: str = "",
 ) -> Alert:
-    best = _best(report)
+    best = report.best_known
     return Alert(
         use_case=report.use_case,
         version=report.version,
@@ -79,12 +77,6 @@ def _alert(
         next_step=next_step,
         size=max(size, 1e-6),
     )
-
-
-def _best(report: MonitorReport) -> AccuracyNow | None:
-    """The estimate to tell: an audit's before one without labels."""
-    there = [each for each in report.now if each.by in _OF_ALL_ROWS and each.accuracy is not None]
-    return max(there, key=lambda each: each.by == "audit", default=None)
 
 
 def _drift(report: MonitorReport, fallen: bool) -> Alert | None:
