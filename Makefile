@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 test: $(INSTALLED) ## The test suite, on two cores
 	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-servers: $(INSTALLED) ## Tests that start PostgreSQL (skipped where it is not installed) and `mlflow models serve`
+test-servers: $(INSTALLED) ## Tests on Prefect, MLflow and PostgreSQL servers (the last skipped where it is not installed)
 	@pytest -m servers
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules
