@@ -41,7 +41,9 @@ from tailtune.services import store, versions
 from tailtune.services.mlflow.address import runs_tables, version_page
 
 __all__ = [
+    "Completed",
     "Milestones",
+    "State",
     "at_gate",
     "closed_gate",
     "fetch_data",
