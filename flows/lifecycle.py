@@ -8,18 +8,21 @@ from versioning import versioning
 
 from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
-from tailtune.lifecycle.orchestration import Milestones, flow
+from tailtune.lifecycle.orchestration import Milestones, at_gate, closed_gate, flow, show_verdict
 
 FAMILIES = (curation, validation, training, evaluation, versioning)
 
 
 @flow(name="lifecycle", flow_run_name="life of {use_case}")
-def lifecycle(use_case: str, force: bool = False) -> None:
+def lifecycle(use_case: str, force: bool = False) -> object:
     """From raw rows to a registered version; a stage whose inputs have not changed is not run again."""
-    reached = Milestones(use_case, of=len(FAMILIES))
+    reached, closed = Milestones(use_case, of=len(FAMILIES)), None
     for family in FAMILIES:
-        family(use_case, force)
+        if closed := closed_gate(family(use_case, force)):
+            break
         reached.one_more()
+    show_verdict(use_case)
+    return at_gate(closed) if closed else None
 
 
 if __name__ == "__main__":

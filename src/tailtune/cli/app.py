@@ -299,7 +299,7 @@ def log(
 def monitor(
     use_case: UseCaseName,
     window: Annotated[
-        str, typer.Option(help="Whole days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07.")
+        str, typer.Option(help="Days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07, today (so far).")
     ] = "1d",
     version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
     source: Annotated[
@@ -362,6 +362,33 @@ def retrain(
 
     then = retrain_use_case(Paths.find(), use_case, because, dry_run, _show)
     print(f"Next:  {then}")
+
+
+@cli.command(rich_help_panel=LIFE)
+def up() -> None:
+    """Start Prefect, MLflow and a worker on this machine, in the background, and deploy what prefect.yaml declares."""
+    from tailtune.cli.servers import start
+
+    for line in start(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def down() -> None:
+    """Stop what `tailtune up` started; a run that is at work ends in order."""
+    from tailtune.cli.servers import stop
+
+    for line in stop(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def ui() -> None:
+    """Open MLflow on the embedded store, in the foreground; Ctrl-C ends it."""
+    from tailtune.config.settings import Settings
+    from tailtune.operations.servers import laptop
+
+    laptop.ui(Paths.find(), Settings(), _show)
 
 
 @cli.command(rich_help_panel=LIFE)

@@ -68,6 +68,24 @@ def in_order_at_sigterm() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block has ended: something is half done meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, frame: arrived.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for caught, handler in zip(numbers, before, strict=True):
+            signal.signal(caught, handler)
+        if arrived:
+            os.kill(os.getpid(), arrived[0])
+
+
 def _terminate(*_: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)  # a second one, to the whole group, must not stop the clean-up
     raise Terminated

@@ -37,9 +37,10 @@ def moved_words(
         first, second = then.get(word, 0), today.get(word, 0)
         prior = prior_texts * (first + second) / (len(before) + len(now))
         rest = prior_texts - prior + 1  # a word may stand in every text
-        odds_now = (second + prior) / (len(now) - second + rest)
-        odds_before = (first + prior) / (len(before) - first + rest)
-        errors = math.log(odds_now / odds_before) / math.sqrt(1 / (second + prior) + 1 / (first + prior))
+        with_now, with_before = second + prior, first + prior
+        without_now, without_before = len(now) - second + rest, len(before) - first + rest
+        error = math.sqrt(1 / with_now + 1 / with_before + 1 / without_now + 1 / without_before)
+        errors = math.log(with_now / without_now * without_before / with_before) / error
         if abs(errors) >= clear:
             found.append((abs(errors), MovedWord(word=word, before=first / len(before), now=second / len(now))))
     found.sort(key=lambda each: (-each[0], each[1].word))
