@@ -19,8 +19,10 @@ from tailtune.core.locks import alone
 from tailtune.core.process import LEAVING_S
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.local_server import run_flow
+from tailtune.lifecycle.new_classes import undeclared
 from tailtune.services import scratch, versions
 from tailtune.services.corrections import Correction, write_corrections
+from tailtune.tasks.use_case import read_declaration
 
 _CHECKOUT = "checkout"
 
@@ -74,8 +76,18 @@ class Workspace:
             self.context.progress.say(f"data/{name} has edits that data.dvc does not pin: left out")
         if feedback:
             write_corrections(self.paths.feedback, feedback)
+        self._declare_accepted()
         versions.pin_data(self.scratch.paths, name)
         self._commit(f"Rows of {name} for a retrain")
+
+    def _declare_accepted(self) -> None:
+        """Classes that a person accepted are labels here too, though their declaration may not be committed yet."""
+        case = read_declaration(self.paths)
+        known = getattr(self.context.case.answers, "labels", {})
+        missing = {name: known[name] for name in sorted(undeclared(case, self.paths.proposed)) if name in known}
+        if missing:
+            text = case.task.with_classes(case.answers_file.read_text(encoding="utf-8"), missing)
+            case.answers_file.write_text(text, encoding="utf-8")
 
     def run_life(self) -> int:
         """Run the whole life there, as `tailtune run` does. Returns its exit code."""
@@ -111,7 +123,8 @@ class Workspace:
 
     def _written(self) -> tuple[str, ...]:
         """What a life changes of what git keeps."""
-        return ("data.dvc", "dvc.lock", f"reports/{self.context.case.name}")
+        name, answers = self.context.case.name, self.context.case.answers_file
+        return ("data.dvc", "dvc.lock", f"reports/{name}", str(answers.relative_to(self.context.project.root)))
 
     def _environment(self) -> dict[str, str]:
         """Of the life: stores and keys are those of the checkout it was started from."""
