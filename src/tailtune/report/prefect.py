@@ -53,7 +53,8 @@ def publish_verdict(paths: Paths, reports: Mapping[str, Report], links: Mapping[
 
     story = Story.of(reports)
     content = verdict_text(story, links, [file for report in story.reports for file in files(paths, report)])
-    create_markdown_artifact(content, key=key(story.use_case, "verdict"), description=f"verdict on {story.use_case}")
+    about = f"verdict on {story.use_case}: {headline(story).title}"
+    create_markdown_artifact(content, key=key(story.use_case, "verdict"), description=about)
 
 
 def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) -> str:
