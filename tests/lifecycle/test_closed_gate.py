@@ -11,7 +11,7 @@ from tailtune.core.errors import GateError
 from tailtune.lifecycle.closed_gate import ClosedGate, closed_gate
 from tailtune.lifecycle.orchestration import at_gate
 
-CLOSED = ClosedGate("validate", "toy", "1 of 4 checks failed")
+CLOSED = ClosedGate("validate", "toy", "1 of 4 checks failed\n  rows: too few")
 
 
 def test_it_is_found_by_itself_and_in_a_state() -> None:
@@ -23,7 +23,10 @@ def test_it_is_found_by_itself_and_in_a_state() -> None:
 
 def test_the_run_has_ended_well_and_says_why() -> None:
     state = at_gate(CLOSED)
-    assert state.is_completed() and (state.name, state.message) == ("Gate closed", "validate: 1 of 4 checks failed")
+    assert state.is_completed() and (state.name, state.message) == (
+        "Gate closed",
+        "validate: 1 of 4 checks failed; rows: too few",
+    )
 
 
 def test_a_shell_gets_the_exit_code_of_a_gate() -> None:

@@ -41,7 +41,9 @@ from tailtune.services import store, versions
 from tailtune.services.mlflow.address import runs_tables, version_page
 
 __all__ = [
+    "Completed",
     "Milestones",
+    "State",
     "at_gate",
     "closed_gate",
     "fetch_data",
@@ -160,7 +162,8 @@ def at_gate(closed: ClosedGate) -> State[ClosedGate]:
 
     So nobody is called out of bed, and there is no traceback; the state's name and message say what was answered.
     """
-    return Completed(name=GATE_CLOSED, message=f"{closed.stage}: {closed.why}", data=closed)
+    why = "; ".join(line.strip() for line in closed.why.splitlines())
+    return Completed(name=GATE_CLOSED, message=f"{closed.stage}: {why}", data=closed)
 
 
 def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
