@@ -356,11 +356,18 @@ def retrain(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say whether it is worth it, with the figures; do nothing.")
     ] = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Only push what earlier retrains could not (retrain.push).")
+    ] = False,
 ) -> None:
     """Make a model anew, where that is worth it, in a checkout of its own; only what is better is promoted."""
-    from tailtune.cli.retrain import retrain_use_case
+    from tailtune.cli.retrain import push_retrains, retrain_use_case
 
-    then = retrain_use_case(Paths.find(), use_case, because, dry_run, _show)
+    paths = Paths.find()
+    if push:
+        print(f"Next:  {push_retrains(paths, use_case, _show)}")
+        return
+    then = retrain_use_case(paths, use_case, because, dry_run, _show)
     print(f"Next:  {then}")
 
 

@@ -32,7 +32,7 @@ def test_without_git_what_changed_comes_back_as_files_with_the_right_answers(pat
     made = Workspace.make(context_of(paths), [ANSWER])
     made.paths.reports.mkdir(parents=True)
     made.paths.report("register").write_text("{}")
-    assert made.bring_back("Retrain", "2026-11-03") == ".run/retrain/first/changed/2026-11-03"
+    assert made.bring_back("Retrain", "2026-11-03") == (".run/retrain/first/changed/2026-11-03", None)
     folder = paths.case("first").retrain / "changed" / "2026-11-03"
     files = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert files == [
@@ -59,5 +59,5 @@ def test_an_accepted_class_is_a_label_there_though_its_declaration_is_not_commit
     (case.folder / "labels.yaml").write_text(committed)  # as a commit would have it
     made = Workspace.make(context, [])
     assert (made.paths.folder / "labels.yaml").read_text() == committed + 'relay: "The new thing."\n'
-    assert made.bring_back("Retrain", "2026-11-03") == ".run/retrain/first/changed/2026-11-03"
+    assert made.bring_back("Retrain", "2026-11-03") == (".run/retrain/first/changed/2026-11-03", None)
     assert (case.retrain / "changed" / "2026-11-03" / "models" / "first" / "labels.yaml").is_file()

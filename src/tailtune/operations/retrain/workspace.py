@@ -93,8 +93,11 @@ class Workspace:
         """Run the whole life there, as `tailtune run` does. Returns its exit code."""
         return run_flow(self.scratch.paths, self.context.case.name, False, self._environment())
 
-    def bring_back(self, message: str, day: str) -> str:
-        """Keep what changed, as a branch or as files. Returns the branch, or the folder as people read it.
+    def bring_back(self, message: str, day: str) -> tuple[str, str | None]:
+        """Keep what changed, as a branch or as files.
+
+        Returns:
+            The branch and its last commit; or the folder, as people read it, and None.
 
         Args:
             message: Of the commit.
@@ -104,8 +107,8 @@ class Workspace:
             ServiceError: Git refused.
         """
         context, name = self.context, self.context.case.name
-        if context.case.spec.retrain.result == "branch" and self._commit(message) is not None:
-            return scratch.keep_branch(self.scratch, f"retrain/{name}/{day}")
+        if context.case.spec.retrain.result == "branch" and (commit := self._commit(message)) is not None:
+            return scratch.keep_branch(self.scratch, f"retrain/{name}/{day}"), commit
         folder = context.paths.retrain / "changed" / day
         shutil.rmtree(folder, ignore_errors=True)
         feedback = self.paths.feedback.relative_to(self.scratch.paths.root)
@@ -116,7 +119,7 @@ class Workspace:
                 shutil.copytree(source, target)
             elif source.is_file():
                 shutil.copyfile(source, target)
-        return context.project.shown(folder)
+        return context.project.shown(folder), None
 
     def _commit(self, message: str) -> str | None:
         return scratch.commit(self.scratch, self._written(), message)
