@@ -96,6 +96,7 @@ def test_what_is_wrong_is_said_and_nothing_kept(watched: tuple[Cli, WatchedCase]
     cli, world = watched
     file = tmp_path / "audit.csv"
     assert cli("audit", NAME, "--window", "2030-01-01").code != 0
+    assert "an audit draws from days that are over" in cli("audit", NAME, "--window", "today").err
     assert cli("audit", NAME, "--rows", "3", "--window", WINDOW, "--out", file).code == 0
     text = file.read_text().splitlines()
     file.write_text("\n".join([text[0], text[1].replace(",,,", ",biling,Ana,", 1)]) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
 from tailtune.config.settings import Settings
-from tailtune.core.days import shown
+from tailtune.core.days import number_of, shown
 from tailtune.core.errors import MissingInputError, ServiceError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.operations.monitor import look_at_file, look_at_log
 from tailtune.operations.nightly import Looked, LookOptions, watch
+from tailtune.operations.troubles import alerts_of, measured
 from tailtune.operations.windows import Window
+from tailtune.report import monitoring
 from tailtune.services.mlflow import registry, windows
 from tailtune.services.prediction_log.store import PredictionLog
 
@@ -38,6 +41,10 @@ def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path)
 
 def day(number: int) -> Window:
     return Window(FIRST_DAY + number, FIRST_DAY + number)
+
+
+def so_far(number: int) -> Window:
+    return Window(FIRST_DAY + number, FIRST_DAY + number, is_over=False)
 
 
 def look(world: WatchedCase, number: int, slack: Slack | None = None) -> Looked:
@@ -203,7 +210,7 @@ def test_what_mlflow_does_not_take_is_written_there_by_the_next_look(
     world.log(FIRST_DAY, strange_texts(90))
     world.usual_day(FIRST_DAY + 1)
 
-    def away(*_: object) -> str:
+    def away(*_: object, **__: object) -> str:
         raise ServiceError("MLflow does not answer", "start it")
 
     with monkeypatch.context() as patched:
@@ -242,3 +249,102 @@ def test_of_a_day_with_many_rows_some_are_drawn(world: WatchedCase, monkeypatch:
     report = look_at_log(world.context, "champion", day(0))
     assert report.rows == 90 and report.rows_read == 30
     assert [each.figures.rows for each in report.days] == [90]
+
+
+def test_a_day_in_progress_is_counted_as_it_grows_and_to_its_end_by_a_later_look(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY)
+    look_at_log(world.context, "champion", day(0))
+    seen = []
+    for _ in range(2):
+        world.usual_day(FIRST_DAY + 1, 30)
+        report = look_at_log(world.context, "champion", so_far(1))
+        seen.append((report.rows, report.is_over, [each.day - FIRST_DAY for each in report.days]))
+    assert seen == [(30, False, [0, 1]), (60, False, [0, 1])]
+    world.usual_day(FIRST_DAY + 1, 30)
+    look_at_log(world.context, "champion", so_far(2))
+    world.usual_day(FIRST_DAY + 2, 30)
+    report = look_at_log(world.context, "champion", so_far(3))
+    assert [(each.figures.rows, each.figures.is_over) for each in report.days] == [
+        *((rows, True) for rows in (60, 90, 30)),
+        (0, False),
+    ]
+    whole = look_at_log(world.context, "champion", day(1))
+    assert (whole.rows, whole.is_over) == (90, True)
+
+
+def test_today_without_rows_says_so_and_is_no_alarm(world: WatchedCase) -> None:
+    world.log(FIRST_DAY, strange_texts(90))
+    assert look_at_log(world.context, "champion", day(0)).drifted
+    report = look_at_log(world.context, "champion", so_far(1))
+    assert not report.drifted and not alerts_of(report, world.case.spec.monitor, {})
+    assert measured(report, world.case.spec.monitor) == set(), "nor is anything over"
+    assert "No row of this day has come yet." in monitoring.headline(report).why
+
+
+def test_drift_of_today_is_found_while_the_day_goes_on(world: WatchedCase) -> None:
+    world.usual_day(FIRST_DAY, 150)
+    look_at_log(world.context, "champion", day(0))
+    evidence = []
+    for seed in range(3):
+        world.log(FIRST_DAY + 1, strange_texts(15, seed))
+        evidence.append(look_at_log(world.context, "champion", so_far(1)).evidence or 0.0)
+    assert evidence == sorted(evidence) and evidence[-1] > 1
+
+
+def test_what_has_been_back_for_a_week_of_whole_days_is_over_though_today_has_begun(world: WatchedCase) -> None:
+    world.log(FIRST_DAY, strange_texts(90, 1))
+    assert look_at_log(world.context, "champion", day(0)).drifted
+    for number in range(1, 8):
+        world.usual_day(FIRST_DAY + number, 150)
+    world.usual_day(FIRST_DAY + 8, 15)
+    assert not look_at_log(world.context, "champion", so_far(8)).drifted
+
+
+def test_of_a_day_that_grows_always_the_same_rows_are_drawn(
+    world: WatchedCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailtune.operations.monitor.ROWS_A_DAY", 30)
+    world.usual_day(FIRST_DAY, 90)
+    look_at_log(world.context, "champion", day(0))
+    read = []
+    for _ in range(3):
+        world.usual_day(FIRST_DAY + 1, 60)
+        report = look_at_log(world.context, "champion", so_far(1))
+        read.append((report.rows, report.rows_read))
+    assert read == [(60, 20), (120, 40), (180, 60)]
+    world.usual_day(FIRST_DAY + 1, 300)
+    grown = look_at_log(world.context, "champion", so_far(1))
+    assert (grown.rows, grown.rows_read) == (480, 30), "beyond five times what was expected fewer are drawn"
+
+
+def test_looks_at_today_share_a_run_and_tell_once(world: WatchedCase, slack: Slack) -> None:
+    today = number_of(datetime.now(UTC).date())
+    settings = Settings(tracking_uri=world.settings.tracking_uri, slack_webhook=slack.url)
+    looks = []
+    for seed in range(3):
+        world.log(today, strange_texts(40, seed))
+        looks.append(watch(world.case.paths.project, settings, NAME, LookOptions(window="today"), Silent()))
+    if number_of(datetime.now(UTC).date()) != today:
+        pytest.skip("midnight has passed")
+    assert len(slack.taken) == 1
+    (run_id,) = {each.run_id for each in looks}
+    run = world.tracker.client.get_run(run_id or "")
+    spent = [each.report.cost.wall_s for each in looks if each.report.cost is not None]
+    assert run.info.status == "FINISHED" and run.info.run_name.endswith("so far")
+    assert run.data.metrics["rows"] == 120 and run.data.metrics["cost_wall_s"] == pytest.approx(sum(spent))
+    (axis,) = world.tracker.client.search_runs([world.tracker.experiment_id], "tags.`tailtune.monitored_version` != ''")
+    points = world.tracker.client.get_metric_history(axis.info.run_id, "rows")
+    assert {point.step for point in points} == {today} and len(points) <= 2, "one an hour"
+
+
+def test_a_look_at_the_past_tells_nothing(world: WatchedCase, slack: Slack) -> None:
+    world.log(FIRST_DAY, strange_texts(90))
+    world.usual_day(FIRST_DAY + 1)
+    ahead = Window(2 * FIRST_DAY, 2 * FIRST_DAY)
+    look_at_log(world.context, "champion", ahead)  # by a clock that was ahead
+    look_at_log(world.context, "champion", day(1))
+    look(world, 0, slack)
+    assert not slack.taken, "a later day has been looked at"
+    world.log(FIRST_DAY + 2, strange_texts(90, 2))
+    look(world, 2, slack)
+    assert len(slack.taken) == 1

@@ -51,9 +51,12 @@ def answered(folder: Path, *days: int) -> None:
     log.close()
 
 
-def looked_at(day: int) -> None:
+def looked_at(day: int, is_over: bool = True) -> None:
     looks = MonitoredDays(Settings().prediction_log or "")
-    looks.keep(NAME, "3", "digest", [KeptDay(DayCounts(day, 1, {}), DayFigures.model_construct())])
+    figures = DayFigures(
+        rows=1, rows_read=1, unanswered=0, p50_ms=None, p99_ms=None, usd=0.0, unpriced=0, is_over=is_over
+    )
+    looks.keep(NAME, "3", "digest", [KeptDay(DayCounts(day, 1, {}), figures)])
     looks.close()
 
 
@@ -80,6 +83,16 @@ def test_a_day_that_nobody_looked_at_in_time_is_told_once(paths: Paths, alerts: 
     assert checked(paths, alerts, TODAY + 8, 6.5) == ["escalation silent critical"]
     looked_at(TODAY)
     assert checked(paths, alerts, TODAY + 8, 7) == ["recovery silent critical"]
+
+
+def test_a_look_in_mid_day_is_no_look_at_that_day(paths: Paths, alerts: Alerts, tmp_path: Path) -> None:
+    answered(tmp_path / "spool", TODAY - 1, TODAY)
+    looked_at(TODAY - 1)
+    looked_at(TODAY, is_over=False)
+    assert checked(paths, alerts, TODAY, 23) == []
+    assert checked(paths, alerts, TODAY + 1, 4.5, hours=3) == ["alert silent warning"]
+    looked_at(TODAY)
+    assert checked(paths, alerts, TODAY + 1, 5, hours=3) == ["recovery silent warning"]
 
 
 def test_who_was_never_looked_at_or_not_asked_is_not_missed(paths: Paths, alerts: Alerts, tmp_path: Path) -> None:

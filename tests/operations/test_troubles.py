@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailtune.config.monitoring import MonitorSpec
+from tailtune.core.days import moment_us
 from tailtune.core.monitored import AccuracyNow, DayFigures, Finding, MonitorReport, WatchedDay
 from tailtune.core.records import Estimate
 from tailtune.operations.troubles import alerts_of, measured
@@ -108,3 +109,24 @@ def test_a_dear_day_is_told_where_a_limit_is_declared() -> None:
     (alert,) = alerts_of(report(days=days), SPEC, {})
     assert alert.cause == "cost" and "$12.50" in alert.title
     assert alerts_of(report(days=days), MonitorSpec(), {}) == []
+
+
+def test_a_day_that_is_not_over_ends_no_dear_day_before_it() -> None:
+    so_far = WatchedDay(day=20_000, figures=figures(usd=0.2, rows=5, is_over=False), evidence=0.1)
+    dear = WatchedDay(day=19_999, figures=figures(usd=12.5), evidence=0.1)
+    fine = WatchedDay(day=19_999, figures=figures(usd=9.0), evidence=0.1)
+    (alert,) = alerts_of(report(days=(dear, so_far)), SPEC, {})
+    assert (alert.cause, alert.severity, alert.so_far) == ("cost", "warning", True) and "$12.50" in alert.title
+    assert not alerts_of(report(days=(fine, so_far)), SPEC, {}) and "cost" in measured(
+        report(days=(fine, so_far)), SPEC
+    )
+    ruin = WatchedDay(day=20_000, figures=figures(usd=50.0, is_over=False), evidence=0.1)
+    (alert,) = alerts_of(report(days=(fine, ruin)), SPEC, {})
+    assert (alert.severity, alert.at_us) == ("critical", moment_us("2026-11-29T02:30:00+00:00"))
+
+
+def test_a_few_slow_rows_are_not_grave_yet() -> None:
+    slow = finding("latency", "above 50", 3.0, now=0.3, limit=True)
+    few = slow.model_copy(update={"window": Estimate(value=0.3, low=0.01, high=0.9, rows=3)})
+    severities = [alerts_of(report(evidence=3.2, findings=(each,)), SPEC, {})[0].severity for each in (slow, few)]
+    assert severities == ["critical", "warning"]

@@ -1,4 +1,4 @@
-"""Windows are whole days, UTC, that are over."""
+"""Windows are whole days, UTC, that are over, or the rows so far of the one that is not."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def test_a_window_as_people_write_it(text: str, name: str, days: int) -> None:
         ("2026-11-08", "is not over"),
         ("2026-11-05..2026-11-01", "-3 days"),
         ("2026-02-30", "no such day"),
+        ("2026-11-07..2026-11-08", "its rows so far are the window `today`"),
         ("yesterday", "not a window"),
         ("6h", "not a window"),
     ],
@@ -43,6 +44,12 @@ def test_a_window_as_people_write_it(text: str, name: str, days: int) -> None:
 def test_anything_else_is_refused(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         Window.parse(text, NOW)
+
+
+def test_today_is_the_day_that_is_not_over() -> None:
+    window = Window.parse("today", NOW)
+    assert (window.name, window.days, window.is_over) == ("2026-11-08", 1, False)
+    assert Window.parse("1d", NOW).is_over
 
 
 def test_the_clock_of_another_zone_is_turned_to_utc() -> None:

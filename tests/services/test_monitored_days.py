@@ -53,3 +53,13 @@ def test_evidence_is_gathered_anew_from_a_day_on(days: MonitoredDays) -> None:
     days.restart("inbox", "3", 7)
     days.restart("inbox", "3", 9)
     assert (days.restarted("inbox", "3"), days.restarted("inbox", "4")) == (9, None)
+
+
+def test_a_day_that_was_not_over_is_no_whole_look(days: MonitoredDays) -> None:
+    assert days.last_whole_look("inbox") is None
+    days.keep("inbox", "3", "ref", [day(6, is_over=False)])
+    assert (days.last_look("inbox"), days.last_look("inbox", until=5), days.last_whole_look("inbox")) == (6, None, 5)
+    days.keep("inbox", "3", "ref", [day(4), day(6, is_over=False)])
+    assert days.last_whole_look("inbox") == 4
+    days.keep("inbox", "4", "ref", [day(6)])
+    assert days.last_whole_look("inbox") == 6

@@ -280,7 +280,7 @@ def log(
 def monitor(
     use_case: UseCaseName,
     window: Annotated[
-        str, typer.Option(help="Whole days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07.")
+        str, typer.Option(help="Days, UTC: 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07, today (so far).")
     ] = "1d",
     version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
     source: Annotated[

@@ -34,6 +34,7 @@ class Alert(Record):
     examples: tuple[str, ...] = Field((), description="Texts of rows that show it, scrubbed.")
     links: dict[str, str] = Field(default_factory=dict, description="Name → address of what can be opened.")
     next_step: str = Field("", description="What happens next, or what to run.")
+    so_far: bool = Field(False, description="Whether it was seen in a day that was not over.")
     size: float = Field(1.0, gt=0, description="How bad it is, on the cause's own scale: half as much again is worse.")
 
 

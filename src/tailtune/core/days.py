@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 DAY_US = 86_400_000_000
 """Microseconds of a day."""
@@ -12,6 +12,11 @@ _EPOCH = date(1970, 1, 1)
 def day_of(at_us: int) -> int:
     """The day of a moment, which is given in microseconds since 1970 (UTC)."""
     return at_us // DAY_US
+
+
+def moment_us(text: str) -> int:
+    """A moment in ISO 8601 with its zone, in microseconds since 1970 (UTC)."""
+    return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
 
 
 def number_of(day: date) -> int:

@@ -99,6 +99,8 @@ class DayFigures(Record):
     usd: Usd = Field(description="Price of the rows whose price is known.")
     unpriced: int = Field(description="Rows whose price is not known.")
     accuracy: Estimate | None = Field(None, description="Estimated without labels; null where it could not be.")
+    every: int = Field(1, description="One row in so many was looked at.")
+    is_over: bool = Field(True, description="Whether the day was over when it was counted; else rows may follow.")
 
 
 class MovedWord(Record):
@@ -169,6 +171,11 @@ class MonitorReport(Record):
     days: tuple[WatchedDay, ...] = ()
     alerts: tuple[Alert, ...] = ()
     cost: Cost | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all days of the window were over when they were counted."""
+        return all(each.figures.is_over for each in self.days if self.first_day <= each.day <= self.last_day)
 
     @property
     def drifted(self) -> bool:

@@ -192,6 +192,21 @@ class Cost(Record):
     )
 
 
+def added(first: Cost | None, second: Cost | None) -> Cost | None:
+    """What two of them used together; what is not known of one is not known of both."""
+    if first is None or second is None:
+        return first or second
+    prices = ((first.usd, second.usd), (first.bought_usd, second.bought_usd))
+    usd, bought_usd = (None if a is None or b is None else a + b for a, b in prices)
+    return Cost(
+        wall_s=first.wall_s + second.wall_s,
+        cpu_s=first.cpu_s + second.cpu_s,
+        peak_memory_mb=max(first.peak_memory_mb, second.peak_memory_mb),
+        usd=usd,
+        bought_usd=bought_usd,
+    )
+
+
 class Decision(Record):
     """One per gate: the answer with its reason."""
 

@@ -3,13 +3,14 @@
     log ── a day's rows ──▶ sample ──▶ judge.drift.count ──▶ kept days ──▶ judge.drift.look ──▶ MonitorReport
 
 Each day's rows are counted once and their counts kept, so that a nightly look costs one night's rows, a day that is
-looked at again replaces itself, and what the log forgets stays counted.
+looked at again replaces itself, and what the log forgets stays counted. A day that was not over when it was looked at
+is counted to its end by the next look at a later one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ ROWS_A_DAY = 20_000
 """Rows of a day that are looked at; of more, so many are drawn by chance."""
 ROWS_A_LOOK = 500_000
 """Rows of a window that are looked at: they are in memory together, two gibibytes of them."""
+_GROWTH = 5
+"""Times as many rows as are looked at of a day, up to which one that grows beyond what was expected is read."""
 _REMEMBERED_DAYS = 56
 _CATCH_UP_DAYS = 31
 _BACK_DAYS, _SPEAKS = 7, 0.05
@@ -113,7 +116,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
     Args:
         context: The use case, its settings, a way to show progress, its tracker.
         which: Alias or number of the version.
-        window: Whole days that are over.
+        window: Days that are over, or the one that is not.
 
     Raises:
         UsageError: There is no such version, or its rows were never logged.
@@ -130,32 +133,87 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
         with closing(MonitoredDays(settings.prediction_log_url(paths))) as store:
             since = window.first - _REMEMBERED_DAYS
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
-            rows: Rows = []
-            fresh = []
             logged = log.days(use_case, _first_to_count(window, kept) * DAY_US, window.until_us)
             totals = {each.day: each.rows for each in logged if each.is_of(version)}
-            to_count = sorted({*totals, *range(window.first, window.last + 1)})
-            for place, day in enumerate(to_count):
-                context.progress.at(place, len(to_count), f"looking at {shown(day)}")
-                total = totals.get(day, 0)
-                of_day = _rows_of(log, watched, day, total, window)
-                if day not in kept or total > kept[day].figures.rows:  # what the log has forgotten stays counted
-                    before = [each.counts for each in kept.values()]
-                    kept[day] = _counted(watched, day, of_day, total, before)
-                    fresh.append(kept[day])
-                if day >= window.first:
-                    rows += of_day
-            store.keep(use_case, version, watched.known.digest, fresh)
+            rows = _count_days(watched, window, log, store, totals, kept)
             days = sorted(kept.values(), key=_day)
-            seen = _seen(watched, window, days, store.restarted(use_case, version))
-            if window.last >= days[-1].counts.day and _is_back(watched, seen, days):
-                week = window.last - _BACK_DAYS + 1
-                store.restart(use_case, version, week)
-                seen = _seen(watched, window, days, week)
+            seen = _weighed(watched, window, store, days)
         others = rows_of_others((each for each in logged if each.day >= window.first), version)
         lost = sum(n for day, n in log.not_logged(use_case, window.since_us).items() if day <= window.last)
         now = accuracy_now(watched.context, watched.version, watched.known, rows, log, window)
     return _report(watched, window, rows, days, seen, now, others, lost)
+
+
+def _count_days(
+    watched: Watched,
+    window: Window,
+    log: PredictionLog,
+    store: MonitoredDays,
+    totals: Mapping[int, int],
+    kept: dict[int, KeptDay],
+) -> Rows:
+    """Count the days that were not counted, or have more rows than were counted; returns the window's rows.
+
+    Args:
+        watched: The version.
+        window: The window.
+        log: Where rows are.
+        store: Where counted days are kept.
+        totals: Day → the version's rows in the log.
+        kept: Day → as it was counted before; brought up to date.
+    """
+    rows: Rows = []
+    fresh: list[KeptDay] = []
+    to_count = sorted({*totals, *range(window.first, window.last + 1), *_unfinished(window, kept)})
+    for place, day in enumerate(to_count):
+        watched.context.progress.at(place, len(to_count), f"looking at {shown(day)}")
+        total, is_over = totals.get(day, 0), window.is_over or day < window.last
+        is_new = _has_more(kept.get(day), total, is_over)
+        if not is_new and day < window.first:
+            continue
+        every = _every(day, total, is_over, window, kept)
+        of_day = _rows_of(log, watched, day, every)
+        if is_new:
+            before = [each.counts for each in kept.values()]
+            kept[day] = _counted(watched, day, of_day, max(total, len(of_day)), before, every, is_over)
+            fresh.append(kept[day])
+        if day >= window.first:
+            rows += of_day
+    store.keep(watched.context.case.name, watched.version.version, watched.known.digest, fresh)
+    return rows
+
+
+def _has_more(before: KeptDay | None, total: int, is_over: bool) -> bool:
+    """Whether a day has to be counted: what the log has forgotten stays counted."""
+    if before is None or total > before.figures.rows:
+        return True
+    return is_over and not before.figures.is_over and total == before.figures.rows
+
+
+def _every(day: int, total: int, is_over: bool, window: Window, kept: Mapping[int, KeptDay]) -> int:
+    """One row in so many is looked at.
+
+    Of a day that grows always the same rows, and more: so as many are expected as in the week before. Only where it has
+    grown far beyond that, fewer are drawn, and what was seen of it is replaced.
+    """
+    most, before = min(ROWS_A_DAY, ROWS_A_LOOK // window.days), kept.get(day)
+    if before is not None and not before.figures.is_over and total <= _GROWTH * most * before.figures.every:
+        return before.figures.every
+    week = (kept[each].figures.rows for each in range(day - 7, day) if each in kept)
+    expected = total if is_over else max(total, *week, 0)
+    return max(1, math.ceil(expected / most))
+
+
+def _weighed(watched: Watched, window: Window, store: MonitoredDays, days: Sequence[KeptDay]) -> drift.Look:
+    """All evidence until now; gathered anew where drift has been over for a week of days that are over."""
+    use_case, version = watched.context.case.name, watched.version.version
+    seen = _seen(watched, window, days, store.restarted(use_case, version))
+    over = [each for each in days if each.figures.is_over]
+    if window.last < days[-1].counts.day or not over or not _is_back(watched, seen, over):
+        return seen
+    week = over[-1].counts.day - _BACK_DAYS + 1
+    store.restart(use_case, version, week)
+    return _seen(watched, window, days, week)
 
 
 def look_at_file(context: Context, which: str, texts: Iterable[str], source: str) -> MonitorReport:
@@ -181,7 +239,8 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
         seen = answerer.answer(text)
         rows.append({**{name: getattr(seen, name, None) for name in READ}, "answer": seen.value, "slices": {}})
         rows[-1] |= {"at_us": 0, "latency_ms": None, "usd": seen.usd, "request_id": "", "row": len(rows)}
-    today = Window(*(2 * [number_of(datetime.now(UTC).date())]))
+    day = number_of(datetime.now(UTC).date())
+    today = Window(day, day)
     figures = _figures(rows, len(rows), None)
     counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
     now = accuracy_now(context, watched.version, watched.known, rows, None, today)
@@ -204,15 +263,20 @@ def _day(kept: KeptDay) -> int:
     return kept.counts.day
 
 
-def _first_to_count(window: Window, kept: Iterable[int]) -> int:
-    """The day after the last look before the window; not too far back, and no later than the window's first day."""
+def _first_to_count(window: Window, kept: Mapping[int, KeptDay]) -> int:
+    """The day after the last look before the window, or an earlier one that is unfinished; not too far back."""
     last = max((day for day in kept if day < window.first), default=window.first - _CATCH_UP_DAYS - 1)
-    return max(last + 1, window.first - _CATCH_UP_DAYS)
+    return min([max(last + 1, window.first - _CATCH_UP_DAYS), *_unfinished(window, kept)])
 
 
-def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window: Window) -> Rows:
+def _unfinished(window: Window, kept: Mapping[int, KeptDay]) -> list[int]:
+    """Days before the window that were not over when they were counted, and may have more rows."""
+    days = range(window.first - _CATCH_UP_DAYS, window.first)
+    return [day for day in days if day in kept and not kept[day].figures.is_over]
+
+
+def _rows_of(log: PredictionLog, watched: Watched, day: int, every: int) -> Rows:
     """A day's rows of the version; of more than may be looked at, so many drawn by chance."""
-    most = min(ROWS_A_DAY, ROWS_A_LOOK // window.days)
     return list(
         log.rows(
             watched.context.case.name,
@@ -221,7 +285,7 @@ def _rows_of(log: PredictionLog, watched: Watched, day: int, total: int, window:
             columns=_COLUMNS,
             version=watched.version.version,
             route="model",
-            every=max(1, math.ceil(total / most)),
+            every=every,
         )
     )
 
@@ -234,9 +298,12 @@ def _sample(rows: Rows, context: Context) -> Sample:
     return Sample(made.rows, {**made.numbers, LATENCY: times}, made.categories, made.embeddings)
 
 
-def _counted(watched: Watched, day: int, rows: Rows, total: int, before: Sequence[DayCounts]) -> KeptDay:
-    counts = drift.count(watched.reference, _sample(rows, watched.context), day, before)
-    return KeptDay(counts, _figures(rows, total, estimate_of(watched.context, watched.known, rows)))
+def _counted(
+    watched: Watched, day: int, rows: Rows, total: int, before: Sequence[DayCounts], every: int, is_over: bool
+) -> KeptDay:
+    counts = drift.count(watched.reference, _sample(rows, watched.context), day, before, is_over=is_over)
+    figures = _figures(rows, total, estimate_of(watched.context, watched.known, rows))
+    return KeptDay(counts, figures.model_copy(update={"every": every, "is_over": is_over}))
 
 
 def _figures(rows: Rows, total: int, accuracy: Estimate | None) -> DayFigures:

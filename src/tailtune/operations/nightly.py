@@ -12,7 +12,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Message
-from tailtune.core.days import DAY_US
+from tailtune.core.days import day_of
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_password
@@ -33,7 +33,7 @@ class LookOptions:
     """One per look.
 
     Attributes:
-        window: Whole days, as `Window.parse` reads them.
+        window: Days, as `Window.parse` reads them.
         version: Alias or number; that which is served when None.
         texts: Of a file that is looked at instead of the log.
         source: How the report names that file.
@@ -95,17 +95,6 @@ def watch(paths: Paths, settings: Settings, use_case: str, options: LookOptions,
     return Looked(report, page, run_id, delivered)
 
 
-def is_past(last_day: int, newest_day: int | None, today: int) -> bool:
-    """Whether a later day has been looked at than a window's last; then it says nothing about how things are now.
-
-    Args:
-        last_day: Of the window, counted from 1970-01-01 (UTC).
-        newest_day: That was ever looked at; one that is not over was looked at while a clock was ahead.
-        today: By the clock.
-    """
-    return newest_day is not None and last_day < min(newest_day, today - 1)
-
-
 def _tell(context: Context, report: MonitorReport, links: Mapping[str, str], is_served: bool) -> Delivered:
     """Write down what the look found, and send what people do not know yet."""
     with open_alerts(context.project, context.settings) as alerts:
@@ -125,8 +114,8 @@ def _news(
     """What the look adds to what people know."""
     case, spec, now_us = context.case, context.case.spec.monitor, time.time_ns() // 1000
     with closing(MonitoredDays(context.settings.prediction_log_url(context.project))) as days:
-        newest_day = days.last_look(case.name)
-    if is_past(report.last_day, newest_day, now_us // DAY_US):
+        newest_day = days.last_look(case.name, until=day_of(now_us))  # later ones: while a clock was ahead
+    if newest_day is not None and report.last_day < newest_day:
         context.progress.say("later days have been looked at: alerts stay as they are")
         return []
     messages = alerts.took_over(case, report.version, now_us) if is_served else []

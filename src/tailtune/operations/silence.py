@@ -62,7 +62,7 @@ def _cases(paths: Paths) -> list[UseCase]:
 def _check(
     case: UseCase, log: PredictionLog, looks: MonitoredDays, alerts: Alerts, now_us: int, hours: float | None
 ) -> Message | None:
-    last = looks.last_look(case.name)
+    last = looks.last_whole_look(case.name)
     if last is None:
         return None  # nobody watches it, so nobody is missed
     grace_us = (case.spec.monitor.alerts.silent_hours if hours is None else hours) * _HOUR_US

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.alerts import Alert, Cause, Severity
-from tailtune.core.days import DAY_US, shown, span
-from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport
+from tailtune.core.days import DAY_US, moment_us, shown, span
+from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport, WatchedDay
 from tailtune.core.records import Estimate
 from tailtune.operations.accuracy import over_days
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
 
 _MUCH_WORSE = 5
-"""Times the most that is allowed, from which on too many slow or unanswered rows are critical."""
+"""Times the most that is allowed, from which on slow or unanswered rows, or what a day costs, are critical."""
 _OF_ALL_ROWS = ("no labels", "audit")
 """Ways of estimating the accuracy of all rows; feedback is about rows that somebody picked."""
 
@@ -70,13 +70,14 @@ def _alert(
         version=report.version,
         cause=cause,
         severity=severity,
-        at_us=(report.last_day + 1) * DAY_US,
+        at_us=(report.last_day + 1) * DAY_US if report.is_over else moment_us(report.made_at),
         title=f"{report.model} v{report.version}: {title}",
         moved=tuple(moved),
         accuracy=None if best is None else best.accuracy,
         accuracy_by="" if best is None else best.note,
         examples=tuple(row.text for row in report.examples[:2]),
         next_step=next_step,
+        so_far=not report.is_over,
         size=max(size, 1e-6),
     )
 
@@ -98,7 +99,8 @@ def _drift(report: MonitorReport, fallen: bool) -> Alert | None:
     size = math.sqrt(max(sure, default=0.01) * 100)
     title = monitoring.headline(report).title
     window = span(report.first_day, report.last_day)
-    step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy"
+    when = "" if report.is_over else ", once that day is over"
+    step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy{when}"
     severity: Severity = "critical" if fallen else "warning"
     return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, monitoring.moved(report), step)
 
@@ -137,20 +139,26 @@ def _limited(report: MonitorReport, cause: Cause, measure: str, what: str) -> Al
     found = _limit(report, measure)
     if found is None or not found.alarm:
         return None
-    times = found.window.value / found.reference.value
-    severity: Severity = "critical" if times >= _MUCH_WORSE else "warning"
+    surely = found.window.low  # a few rows say little
+    severity: Severity = "critical" if surely >= _MUCH_WORSE * found.reference.value else "warning"
     title = f"{what}: {share(found.window.value)} of rows, at most {share(found.reference.value)} are all right"
     moved = [f"{monitoring.what(found)}: {monitoring.then_and_now(found)}."]
-    return _alert(report, cause, severity, title, found.window.value * 100, moved, "look at the server's /metrics")
+    return _alert(report, cause, severity, title, surely * 100, moved, "look at the server's /metrics")
 
 
 def _cost(report: MonitorReport, spec: MonitorSpec) -> Alert | None:
     if spec.usd_per_day is None:
         return None
-    days = [each for each in report.days if report.first_day <= each.day <= report.last_day]
-    dearest = max(days, key=lambda each: each.figures.usd, default=None)
+    dearest = max(_priced(report), key=lambda each: each.figures.usd, default=None)
     if dearest is None or dearest.figures.usd <= spec.usd_per_day:
         return None
     cost = dearest.figures.usd
     title = f"answers of {shown(dearest.day)} cost {usd(cost)}, more than {usd(spec.usd_per_day)} a day"
-    return _alert(report, "cost", "warning", title, cost, (), "tailtune cost " + report.use_case)
+    severity: Severity = "critical" if cost >= _MUCH_WORSE * spec.usd_per_day else "warning"
+    return _alert(report, "cost", severity, title, cost, (), "tailtune cost " + report.use_case)
+
+
+def _priced(report: MonitorReport) -> list[WatchedDay]:
+    """Days by whose cost a look judges: those of the window, and the day before one that is not over."""
+    first = report.first_day if report.is_over else report.first_day - 1
+    return [each for each in report.days if first <= each.day <= report.last_day]

@@ -1,4 +1,7 @@
-"""Windows of time: whole days, UTC. A day is what evidence is counted by, so a window never cuts one."""
+"""Windows of time: days, UTC. A day is what evidence is counted by, so a window never cuts one.
+
+Days are over, but for `today`: its rows so far are looked at, and it is counted again as it grows.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from tailtune.core.days import DAY_US, number_of, shown, span
 from tailtune.core.errors import UsageError
 
 MOST_DAYS = 366
+TODAY = "today"
 _LAST = re.compile(r"(\d{1,3})d")
 _BETWEEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
 
@@ -21,23 +25,28 @@ class Window:
     Attributes:
         first: Its first day, counted from 1970-01-01 (UTC).
         last: Its last day, which belongs to it.
+        is_over: Whether that day is over.
     """
 
     first: int
     last: int
+    is_over: bool = True
 
     @classmethod
     def parse(cls, text: str, now: datetime | None = None) -> Window:
         """A window as people write it.
 
         Args:
-            text: `7d`, the last seven whole days; `2026-11-03`, that day; `2026-11-01..2026-11-07`, both included.
+            text: `7d`, the last seven whole days; `2026-11-03`, that day; `2026-11-01..2026-11-07`, both included;
+                `today`, the rows so far of the day that is not over.
             now: The present; the clock's when None.
 
         Raises:
-            UsageError: It is none of these, is empty, or lies in the future.
+            UsageError: It is none of these, is empty, or a day that is not over is named by its date.
         """
         today = number_of((now or datetime.now(UTC)).astimezone(UTC).date())
+        if text.strip() == TODAY:
+            return cls(today, today, is_over=False)
         if found := _LAST.fullmatch(text.strip()):
             window = cls(today - int(found[1]), today - 1)
         elif found := _BETWEEN.fullmatch(text.strip()):
@@ -51,7 +60,7 @@ class Window:
         if not 1 <= window.days <= MOST_DAYS:
             raise _no_window(text, f"{window.days} days; expected 1 to {MOST_DAYS}")
         if window.last >= today:
-            raise _no_window(text, f"{shown(today)} (UTC) is not over; only whole days are looked at")
+            raise _no_window(text, f"{shown(today)} (UTC) is not over; its rows so far are the window `today`")
         return window
 
     @property
@@ -77,5 +86,5 @@ class Window:
 
 def _no_window(text: str, why: str) -> UsageError:
     return UsageError(
-        f"--window {text}: {why}", "--window 1d (yesterday), 7d, 2026-11-03 or 2026-11-01..2026-11-07, UTC"
+        f"--window {text}: {why}", "--window 1d (yesterday), 7d, 2026-11-03, 2026-11-01..2026-11-07 or today, UTC"
     )

@@ -31,7 +31,7 @@ def plan_of(report: MonitorReport, page: str) -> RunPlan:
         if each.accuracy is not None:
             values |= estimate_values(f"accuracy_{each.by.replace(' ', '_')}", each.accuracy)
     return RunPlan(
-        name=f"monitor: v{report.version} {monitoring.window(report)}",
+        name=f"monitor: v{report.version} {monitoring.window(report)}{'' if report.is_over else ' so far'}",
         note=markdown(report),
         params={"version": report.version, "window": monitoring.window(report), "source": report.source},
         metrics=points(values) + cost_points(report.cost),

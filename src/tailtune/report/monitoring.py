@@ -41,11 +41,17 @@ def window(report: MonitorReport) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def period(report: MonitorReport) -> str:
+    """The window; of a day that was not over, `2026-05-04 until 13:05`."""
+    return window(report) if report.is_over else f"{window(report)} until {report.made_at[11:16]}"
+
+
 def headline(report: MonitorReport) -> Headline:
     """What an on-call engineer has to know first."""
-    rows = f"{counted(report.rows_read, 'row')} of {window(report)}"
+    rows = f"{counted(report.rows_read, 'row')} of {period(report)}"
     if report.evidence is None:
-        return Headline("wait", "Nothing to compare", f"{report.model} v{report.version}: {rows}.")
+        so_far = "" if report.is_over or report.rows else " No row of this day has come yet."
+        return Headline("wait", "Nothing to compare", f"{report.model} v{report.version}: {rows}.{so_far}")
     rate = f"a false alarm in at most {share(report.false_alarms)} of months"
     if not report.drifted:
         weight = "well below" if report.evidence < 0.5 else "below"

@@ -40,7 +40,7 @@ def publish_look(report: MonitorReport) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     base = (report.use_case, "monitor")
-    about = f"{report.use_case} v{report.version}, {monitoring.window(report)}"
+    about = f"{report.use_case} v{report.version}, {monitoring.period(report)}"
     create_markdown_artifact(monitor_runs.markdown(report), key=key(*base), description=f"what moved: {about}")
     for name, table in (("moved", monitor_runs.findings(report)), ("words", monitor_runs.words(report))):
         if any(table.values()):

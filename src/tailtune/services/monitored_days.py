@@ -109,11 +109,26 @@ class MonitoredDays(RoomStore):
             for day, rows, counts, sums, figures in found
         ]
 
-    def last_look(self, use_case: str) -> int | None:
-        """The newest day of a use case that was counted, of any version; None where none was."""
+    def last_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
+        """The newest day of a use case, up to one, that was looked at, of any version; None where none was."""
+        query = select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case, _DAY.c.day <= until)
         with self._database.reading() as connection:
-            last = connection.scalar(select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case))
+            last = connection.scalar(query)
         return None if last is None else int(last)
+
+    def last_whole_look(self, use_case: str) -> int | None:
+        """The newest day of a use case that was looked at to its end; None where none was looked at.
+
+        Where none was looked at to its end, it is the day before the first.
+        """
+        days = select(_DAY.c.day, _DAY.c.figures).where(_DAY.c.use_case == use_case).order_by(_DAY.c.day.desc())
+        first = None
+        with self._database.reading() as connection:
+            for day, figures in connection.execute(days):
+                if DayFigures.model_validate_json(figures).is_over:
+                    return int(day)
+                first = int(day)
+        return None if first is None else first - 1
 
     def restarted(self, use_case: str, version: str) -> int | None:
         """Day from which evidence is gathered, as drift before it is over; None from the first."""

@@ -86,3 +86,20 @@ def test_days_without_rows_change_nothing_and_millions_of_rows_stay_finite() -> 
 def test_a_rate_that_is_no_probability_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="expected above 0"):
         threshold(rate)
+
+
+def test_looks_within_days_keep_the_rate_too() -> None:
+    random, days, looks, rows = np.random.default_rng(8), 12, 6, 120
+    then = np.full(1500, 0.2)
+    hits = random.binomial(1500, then).astype(float)
+    parts = random.binomial(rows // looks, moved(then, TOLERANCE), size=(days, looks, then.size))
+    so_far, highest = np.cumsum(parts, axis=1).astype(float), np.zeros(then.size)
+    for day in range(days):
+        for look in range(looks):
+            seen = np.concatenate([so_far[:day, -1], so_far[day : day + 1, look]])
+            counted = np.full(seen.shape, float(rows))
+            counted[-1] = rows // looks * (look + 1)
+            found = detect(nulls(hits, 1500), seen, counted, TOLERANCE)
+            highest = np.maximum(highest, found.capital[-1])
+    for level in (threshold(RATE), threshold(1.0)):
+        assert (highest >= level).mean() <= days / level / (1 - REFERENCE_RISK) + 0.01

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from judge.drift.days import FIRST, LABELS, counted, sample
-from tailtune.judge.drift import Reference
+from tailtune.judge.drift import Reference, count
 from tailtune.judge.drift.learned import births, directions, grown, is_learned, learned_weight
 
 
@@ -80,3 +80,15 @@ def test_too_few_rows_teach_nothing() -> None:
     reference = Reference.of(sample(random, 400))
     days = counted(reference, [sample(random, 10), sample(random, 10)])
     assert not any(is_learned(key) for day in days for key in day.counts)
+
+
+def test_nothing_is_learnt_from_a_day_that_is_not_over() -> None:
+    random = np.random.default_rng(5)
+    reference = Reference.of(sample(random, 1000))
+    rows = sample(random, 300, turned=1.0)
+    so_far = count(reference, rows, FIRST, [], is_over=False)
+    whole = count(reference, rows, FIRST, [])
+    assert not any(map(is_learned, so_far.counts))
+    assert {key: pair for key, pair in whole.counts.items() if not is_learned(key)} == dict(so_far.counts)
+    later = [count(reference, rows, FIRST + 1, [whole], is_over=is_over) for is_over in (False, True)]
+    assert later[0] == later[1], "what earlier days taught is tested on it"

@@ -5,6 +5,11 @@
     seen = look(reference, [*earlier, today], rate=0.05)      # any number of times
     rows = examples(reference, sample_today, seen.findings[0])  # rows that show a finding
 
+**A day that is not over** may be looked at: its evidence is a likelihood ratio of the rows so far, and without drift no
+further row is expected to raise it. So the bound, which holds at any moment, counts the days begun, however often they
+are looked at. What is asked of a row must not depend on later rows: so the first night's direction, which is learnt
+from every second row of that night, waits until the day is over.
+
 **What is measured** is always a share of rows: below or above a quantile of the reference's numbers, of one category,
 in one region of the embedding space; and, most powerful, rows that look like the window of *earlier* days more than
 like the reference (`learned.py`). **The null** is that a share differs by no more than the tolerance from the true

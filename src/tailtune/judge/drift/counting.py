@@ -16,7 +16,9 @@ Counts = dict[str, tuple[int, int]]
 _BLOCK = 65_536
 
 
-def count(reference: Reference, sample: Sample, day: int, earlier: Sequence[DayCounts]) -> DayCounts:
+def count(
+    reference: Reference, sample: Sample, day: int, earlier: Sequence[DayCounts], *, is_over: bool = True
+) -> DayCounts:
     """Count a day's rows against the reference.
 
     Args:
@@ -25,6 +27,8 @@ def count(reference: Reference, sample: Sample, day: int, earlier: Sequence[DayC
         day: Days since 1970-01-01 (UTC).
         earlier: What this made of earlier days of the same version, in any order; at least of the last 56 there are.
             Later days among them are not read.
+        is_over: Whether no more rows of the day will come. A day that is not over is counted again with all of its
+            rows; nothing is learnt from it until then, so that its evidence stays valid as it grows.
 
     Returns:
         Counts of all that was measured; the same again from the same arguments.
@@ -44,7 +48,7 @@ def count(reference: Reference, sample: Sample, day: int, earlier: Sequence[DayC
     for limit in reference.limits:
         _count_limit(limit, sample, counts)
     if reference.space is not None and sample.embeddings is not None:
-        _count_vectors(reference.space, sample.embeddings, day, before, counts, sums)
+        _count_vectors(reference.space, sample.embeddings, day, before, is_over, counts, sums)
     return DayCounts(day, sample.rows, counts, sums)
 
 
@@ -84,6 +88,7 @@ def _count_vectors(
     embeddings: Floats,
     day: int,
     before: Sequence[DayCounts],
+    is_over: bool,
     counts: Counts,
     sums: dict[str, Sequence[float]],
 ) -> None:
@@ -93,7 +98,7 @@ def _count_vectors(
     counts |= {space.cluster_key(place): (int(hits), len(vectors)) for place, hits in enumerate(clusters)}
     sums[SUM] = (float(len(vectors)), *vectors.sum(axis=0, dtype=np.float64).tolist())
     learnt, tested = list(directions(space, day, before)), vectors
-    if not before:
+    if is_over and not before:
         learnt, tested = list(direction_tonight(space, vectors[::2], day)), vectors[1::2]
     for direction, hits in zip(learnt, _beyond(tested, learnt), strict=True):
         counts[direction.key] = (hits, len(tested))

@@ -37,6 +37,8 @@ HOST = "127.0.0.1"
 _LOOK_S, _END_LOOK_S = 0.1, 0.02
 _HEALTH_S = 1.0
 _LOG_LINES = 15
+_MARK = "TAILTUNE_STARTED_AS"
+"""Variable by which what a program has started is found, even in a session of its own and after the program's death."""
 _CLOCK_S = 1.0
 """By how much the noted start of a process may differ from what the system says later."""
 
@@ -53,6 +55,7 @@ class Program:
         port: What it listens on, on loopback; None listens on nothing.
         port_setting: The variable that chooses the port, for the error about one that is in use.
         health: An address that answers with 200, or a function, once the program is ready; None is ready at once.
+        prepare: Is called before the start, while what was started before comes up.
         after: Names of programs of the same list that must be ready before this one starts.
         startup_s: How long it may take until it is ready.
         stop_s: How long it may take to end before it is killed.
@@ -67,6 +70,7 @@ class Program:
     port: int | None = None
     port_setting: str = ""
     health: str | Callable[[], bool] | None = None
+    prepare: Callable[[], None] | None = None
     after: tuple[str, ...] = ()
     startup_s: float = 180.0
     stop_s: float = 10.0
@@ -186,10 +190,10 @@ class Supervisor:
             state = self.state(program)
             if state is not None and _living(state) is not None:
                 self._check_is_same(program, state)
-            elif program.port is not None and _in_use(program.port) and not (state and _family(state)):
+            elif program.port is not None and _in_use(program.port) and not self._family(program):
                 instead = f"{program.port_setting}={program.port + 1} {self._start}"
                 raise ServiceError(
-                    f"port {program.port}, wanted for {program.name}, is in use by {_who_listens(program.port)} that "
+                    f"port {program.port}, wanted for {program.name}, is in use by {_who_listens(program.port)}, which "
                     f"`{self._start}` did not start",
                     f"stop that program, or: {instead}" if program.port_setting else "stop that program",
                 )
@@ -240,9 +244,9 @@ class Supervisor:
         raise ServiceError(f"{program.name} did not start{where}:\n{printable(without_passwords(tail))}", f"less {log}")
 
     def _spawn(self, program: Program, started: list[Program]) -> None:
-        state = self.state(program)
-        if state is not None:
-            self._stop_together([program])  # what a process that died has left
+        self._stop_together([program])  # what a process that died has left
+        if program.prepare is not None:
+            program.prepare()
         log = self.log(program)
         with suppress(FileNotFoundError):
             log.replace(log.with_suffix(".before.log"))
@@ -250,7 +254,7 @@ class Supervisor:
         with log.open("ab") as out, uninterrupted():
             process = subprocess.Popen(  # noqa: S603
                 program.command,
-                env={**os.environ, **program.environment},
+                env={**os.environ, **program.environment, _MARK: self._mark(program)},
                 cwd=program.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -287,9 +291,8 @@ class Supervisor:
     def _stop_together(self, programs: Sequence[Program]) -> dict[str, bool]:
         families = {}
         for program in programs:
-            state = self.state(program)
-            families[program.name] = _family(state) if state is not None else []
-            _ask_to_end(families[program.name], program, state)
+            families[program.name] = self._family(program)
+            _ask_to_end(families[program.name], program, self.process(program))
         for program in programs:
             self._end(families[program.name], program)
         return {name: bool(family) for name, family in families.items()}
@@ -297,13 +300,26 @@ class Supervisor:
     def _end(self, family: Sequence[psutil.Process], program: Program) -> None:
         """Wait until a family that was asked to end has done so; kill what does not in time, or came meanwhile."""
         _wait_for_end(family, program.stop_s)
-        state = self.state(program)
-        left = [] if state is None else _family(state)
+        left = self._family(program)
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         _wait_for_end(left, program.stop_s)
         self._state_file(program).unlink(missing_ok=True)
+
+    def _mark(self, program: Program) -> str:
+        return str(self.folder.resolve() / program.name)
+
+    def _family(self, program: Program) -> list[psutil.Process]:
+        """Its process first, then what that has started; also where the first has died and left the others behind."""
+        first = self.process(program)
+        family = {} if first is None else {each.pid: each for each in (first, *_children(first))}
+        mark = self._mark(program)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.pid not in family and process.environ().get(_MARK) == mark and _goes_on(process):
+                    family[process.pid] = process
+        return list(family.values())
 
 
 def _living(state: State) -> psutil.Process | None:
@@ -329,30 +345,14 @@ def _goes_on(process: psutil.Process) -> bool:
         return False
 
 
-def _is_used_again(state: State) -> bool:
-    """Whether the number of a process that has died is another process's by now."""
-    try:
-        return bool(psutil.Process(state.pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return list(process.children(recursive=True))
+    return []
 
 
-def _family(state: State) -> list[psutil.Process]:
-    """A program's process first, then what it has started; also where the first has died and left the others behind."""
-    first = _living(state)
-    if first is None and _is_used_again(state):
-        return []
-    family = {} if first is None else {each.pid: each for each in (first, *first.children(recursive=True))}
-    for process in psutil.process_iter():
-        with suppress(ProcessLookupError, PermissionError, psutil.Error):
-            if os.getsid(process.pid) == state.pid and process.status() != psutil.STATUS_ZOMBIE:
-                family.setdefault(process.pid, process)
-    return list(family.values())
-
-
-def _ask_to_end(family: Sequence[psutil.Process], program: Program, state: State | None) -> None:
-    led = state is not None and bool(family) and family[0].pid == state.pid
-    for process in family[:1] if led and not program.stop_children else family:
+def _ask_to_end(family: Sequence[psutil.Process], program: Program, first: psutil.Process | None) -> None:
+    for process in family if first is None or program.stop_children else [first]:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(program.stop_signal)
 

@@ -55,7 +55,7 @@ def _pictures(report: MonitorReport) -> list[Picture]:
 
 
 def _names(days: Sequence[WatchedDay]) -> list[str]:
-    return [shown(each.day) for each in days]
+    return [shown(each.day) if each.figures.is_over else f"{shown(each.day)} so far" for each in days]
 
 
 def _values(days: Sequence[WatchedDay], figure: Callable[[WatchedDay], Estimate | float | None]) -> list[DayValue]:

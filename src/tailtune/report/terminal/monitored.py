@@ -26,7 +26,7 @@ def monitored(report: MonitorReport, page: str) -> RenderableType:
         report: The look.
         page: Where its page is.
     """
-    head, subject = monitoring.headline(report), f"{report.model} v{report.version}, {monitoring.window(report)}"
+    head, subject = monitoring.headline(report), f"{report.model} v{report.version}, {monitoring.period(report)}"
     parts: list[RenderableType] = [
         Text.assemble((head.title, _STYLE[head.tone]), f"  {subject}"),
         Padding(Text(head.why), (0, 0, 1, 2)),
@@ -83,7 +83,7 @@ def _days(report: MonitorReport) -> Table:
     for each in report.days[-_DAYS:]:
         figures = each.figures
         table.add_row(
-            shown(each.day),
+            shown(each.day) if figures.is_over else f"{shown(each.day)} so far",
             count(figures.rows),
             monitoring.evidence(each.evidence),
             "–" if figures.accuracy is None else with_interval(figures.accuracy),

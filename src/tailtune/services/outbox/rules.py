@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailtune.core.alerts import SEVERITIES, Alert, MessageKind, Severity
+from tailtune.core.days import day_of
 
 SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
@@ -73,8 +74,14 @@ def message_about(
 
 
 def is_worse(known: Known, alert: Alert) -> bool:
-    """Whether trouble is more severe, or half as large again, as what was last sent."""
-    return SEVERITIES.index(alert.severity) > SEVERITIES.index(known.severity) or alert.size >= WORSE * known.size
+    """Whether trouble is more severe, or half as large again, as what was last sent.
+
+    In a day that is not over, trouble grows with the day: what was sent that day is not sent again for its size.
+    """
+    if SEVERITIES.index(alert.severity) > SEVERITIES.index(known.severity):
+        return True
+    is_known_today = alert.so_far and day_of(alert.at_us) == day_of(known.at_us)
+    return alert.size >= WORSE * known.size and not is_known_today
 
 
 def comes_and_goes(known: Known, now_us: int, cooldown_us: float) -> bool:
