@@ -31,7 +31,7 @@ from tailtune.core.private import private_file
 from tailtune.operations.servers.supervision import HOST, Program, Supervisor
 
 COMPOSE = Path(__file__).with_name("team") / "compose.yaml"
-_OWN = ("PREFECT_", "MLFLOW_", "TAILTUNE_", "AWS_", "RCLONE_", "PG", "DVC_")
+_OWN = ("PREFECT_", "MLFLOW_", "TAILTUNE_", "AWS_", "RCLONE_", "PG", "DVC_", "TEAM_")
 """Variables of the shell that a container would not see."""
 _REFERENCE = re.compile(r"\$(?:(\$)|\{([A-Za-z_]\w*)(?:(:[-?])([^}]*))?\})")
 _HEALTH_S = 10
@@ -280,6 +280,18 @@ def _done(words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> No
         raise UsageError(f"{' '.join(words[:8])} …: {done.stderr.decode(errors='replace').strip()}")
 
 
+def _chosen(there: Sequence[Service], only: Sequence[str] | None, with_needed: bool) -> list[Service]:
+    """The services that are named, for a start with those that they need, as Compose does; all without names."""
+    by_name = {each.name: each for each in there}
+    names = list(by_name) if only is None else list(only)
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise UsageError(f"no such service: {', '.join(unknown)}", f"one of {', '.join(by_name)}")
+    for name in names:  # grows while it is read
+        names += [needed for needed in by_name[name].after if with_needed and needed not in names]
+    return [each for each in there if each.name in names]
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Start or stop; errors go to stderr."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -294,7 +306,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = services(folder, read_variables(given.env_file))
-        chosen = [each for each in there if given.only is None or each.name in given.only]
+        chosen = _chosen(there, given.only, with_needed=given.verb == "up")
         again = f"python infra/team_processes.py {{}} {given.folder}"
         supervisor = Supervisor(folder / "run", again.format("up"), again.format("down"))
         if given.verb == "up":

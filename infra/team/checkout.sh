@@ -1,10 +1,10 @@
 #!/bin/sh
-# Bring TAILTUNE_ROOT to the newest commit of TAILTUNE_BRANCH, with the rows that it pins, then run what follows in it.
+# Bring TAILTUNE_ROOT to the newest commit of TEAM_BRANCH, with the rows that it pins, then run what follows in it.
 # What a retrain commits is on branches of its own and stays.
 set -eu
 if [ ! -e "$TAILTUNE_ROOT/.git" ]; then
     rm -rf "$TAILTUNE_ROOT.new"
-    git clone --quiet --branch "$TAILTUNE_BRANCH" "$TAILTUNE_REPOSITORY" "$TAILTUNE_ROOT.new"
+    git clone --quiet --branch "$TEAM_BRANCH" "$TEAM_REPOSITORY" "$TAILTUNE_ROOT.new"
     mv "$TAILTUNE_ROOT.new" "$TAILTUNE_ROOT"
 fi
 cd "$TAILTUNE_ROOT"
@@ -13,11 +13,11 @@ cat >.dvc/config.local <<CONFIG
 [core]
     remote = team
 ['remote "team"']
-    url = $TAILTUNE_DVC_REMOTE
-    endpointurl = $TAILTUNE_DVC_ENDPOINT
+    url = $TEAM_DVC_REMOTE
+    endpointurl = $TEAM_DVC_ENDPOINT
 CONFIG
-if ! git fetch --quiet origin "$TAILTUNE_BRANCH"; then
-    echo "checkout.sh: $TAILTUNE_REPOSITORY does not answer; going on with $(git rev-parse --short HEAD)" >&2
+if ! git fetch --quiet origin "$TEAM_BRANCH"; then
+    echo "checkout.sh: $TEAM_REPOSITORY does not answer; going on with $(git rev-parse --short HEAD)" >&2
 elif [ "$(git rev-parse HEAD)" != "$(git rev-parse FETCH_HEAD)" ]; then
     git checkout --quiet --force --detach FETCH_HEAD
 fi

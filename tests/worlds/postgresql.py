@@ -67,6 +67,13 @@ def programs() -> Path | None:
     return versions[-1].parent if versions else None
 
 
+def open_the_way(folder: Path) -> None:
+    """Let the user postgres reach a folder, where tests run as root: pytest's own folders are closed to others."""
+    for above in folder.parents:
+        if os.geteuid() == 0 and above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
+            above.chmod(above.stat().st_mode | 0o001)
+
+
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Server]:
     """A running server in an empty folder; skips the test where PostgreSQL or its Python driver is not installed."""
@@ -76,9 +83,7 @@ def postgresql(folder: Path) -> Iterator[Server]:
         pytest.skip("PostgreSQL's programs are missing: apt-get install postgresql")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-        for above in folder.parents:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o001)  # pytest's own folders are closed to other users
+        open_the_way(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
