@@ -9,10 +9,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
-import pytest
+from worlds.parts import missing
 
 _numbers = count()
 
@@ -77,10 +78,9 @@ def open_the_way(folder: Path) -> None:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Server]:
     """A running server in an empty folder; skips the test where PostgreSQL or its Python driver is not installed."""
-    pytest.importorskip("psycopg2", reason="the driver of PostgreSQL is missing: pip install 'tailtune[postgres]'")
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL's programs are missing: apt-get install postgresql")
+    if find_spec("psycopg2") is None:
+        missing("the driver of PostgreSQL", "pip install 'tailtune[postgres]'")
+    found = programs() or missing("PostgreSQL", "apt-get install postgresql")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
         open_the_way(folder)
