@@ -103,7 +103,7 @@ def test_the_whole_life_without_a_server_then_a_no_op(
     assert took < NOOP_S * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_a_lost_version_is_registered_again_and_edited_rows_are_pinned(
     finished: tuple[Paths, subprocess.CompletedProcess[str]], outside: dict[str, str], tmp_path: Path
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_lost_version_is_registered_again_and_edited_rows_are_pinned(
     assert project.data_dvc.read_text() != before
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, outside: dict[str, str], server: str) -> None:
     (project.root / "fail-validate").write_text("3")
     done = run(project, outside)
@@ -172,7 +172,7 @@ with LocalServer(Path(sys.argv[1])) as server:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_a_server_that_dies_in_mid_run_does_not_stop_it(
     project: Paths, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -238,7 +238,7 @@ def runs(url: str) -> list[dict[str, Any]]:
     return ask(url, "flow_runs", flow_runs={"name": {"like_": " of toy"}})
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_the_same_command_against_a_server(project: Paths, outside: dict[str, str], server: str) -> None:
     before = {run["id"] for run in runs(server)}
     done = run(project, outside)
@@ -250,7 +250,7 @@ def test_the_same_command_against_a_server(project: Paths, outside: dict[str, st
     assert {one["state_type"] for one in made} == {"COMPLETED"}
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_every_deployment_deploys(project: Paths, outside: dict[str, str], server: str) -> None:
     programs = Path(sys.executable).parent
     for words in (["work-pool", "create", "local", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
@@ -322,7 +322,7 @@ class Failing:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_a_server_that_fails_in_mid_run_does_not_stop_it(
     project: Paths, environment: dict[str, str], server: str
 ) -> None:

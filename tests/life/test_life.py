@@ -89,6 +89,7 @@ def test_a_changed_section_reruns_only_who_reads_it(mine: Checkout) -> None:
     assert mine.stamps(NAMES) == after
 
 
+@pytest.mark.servers
 def test_a_closed_gate_stops_the_run(mine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     shutil.rmtree(mine.reports)
     mine.spec(validate={"min_rows_per_class": 500})

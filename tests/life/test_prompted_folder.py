@@ -95,6 +95,7 @@ def test_without_the_folder_the_version_answers_and_is_reproduced(mine: Checkout
     assert set(json.loads(done.stdout.splitlines()[-1])) <= set(CLASSES)
 
 
+@pytest.mark.servers
 def test_other_weights_are_refused_by_a_stage_and_measured_again_by_a_run(
     mine: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -299,7 +299,7 @@ def test_unknown_version_lists_those_there_are(case: UseCase, tracker: Tracker) 
         registry.get(tracker, case.name, "champion")
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_against_a_real_server(case: UseCase, server: str, tmp_path: Path) -> None:  # noqa: F811
     examples.make_life(case, weak=True)
     tracker = connect(server, case)  # noqa: F811

@@ -346,6 +346,33 @@ def retrain(
 
 
 @cli.command(rich_help_panel=LIFE)
+def up() -> None:
+    """Start Prefect, MLflow and a worker on this machine, in the background, and deploy what prefect.yaml declares."""
+    from tailtune.cli.servers import start
+
+    for line in start(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def down() -> None:
+    """Stop what `tailtune up` started; a run that is at work ends in order."""
+    from tailtune.cli.servers import stop
+
+    for line in stop(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def ui() -> None:
+    """Open MLflow on the embedded store, in the foreground; Ctrl-C ends it."""
+    from tailtune.config.settings import Settings
+    from tailtune.operations.servers import laptop
+
+    laptop.ui(Paths.find(), Settings(), _show)
+
+
+@cli.command(rich_help_panel=LIFE)
 def verdict(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with its evidence.")] = False,

@@ -181,3 +181,12 @@ class MonitorReport(Record):
     def drifted(self) -> bool:
         """Whether drift is alarming now."""
         return self.evidence is not None and self.evidence >= 1
+
+    @property
+    def best_known(self) -> AccuracyNow | None:
+        """What to tell of accuracy: an audit before an estimate without labels; None where there is neither.
+
+        Feedback is left out: it is about rows that somebody picked.
+        """
+        there = [each for each in self.now if each.by != "feedback" and each.accuracy is not None]
+        return max(there, key=lambda each: each.by == "audit", default=None)

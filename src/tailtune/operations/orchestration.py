@@ -125,12 +125,12 @@ def _tell(report: MonitorReport) -> None:
     from prefect.events import emit_event
 
     resource = {"prefect.resource.id": f"model.{report.use_case}", "prefect.resource.name": report.use_case}
-    best = next((each.accuracy for each in report.now if each.accuracy is not None), None)
+    best = report.best_known
     payload = {
         "use_case": report.use_case,
         "version": report.version,
         "evidence": report.evidence,
-        "accuracy": None if best is None else best.value,
+        "accuracy": None if best is None or best.accuracy is None else best.accuracy.value,
         "rows": report.rows,
     }
     for event in (LOOKED, DETECTED if report.drifted else CLEARED):

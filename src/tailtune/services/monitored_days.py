@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, func, select
 
 from tailtune.core.monitored import DayCounts, DayFigures
-from tailtune.services.database import Room, RoomStore
+from tailtune.services.database import Room, RoomStore, insert_or_update
 
 _META = MetaData()
 _DAY = Table(
@@ -71,20 +72,14 @@ class MonitoredDays(RoomStore):
         """
         with self._database.writing() as connection:
             for each in days:
-                own = (_DAY.c.use_case == use_case) & (_DAY.c.version == version) & (_DAY.c.day == each.counts.day)
-                connection.execute(delete(_DAY).where(own))
-                connection.execute(
-                    insert(_DAY).values(
-                        use_case=use_case,
-                        version=version,
-                        day=each.counts.day,
-                        reference=reference,
-                        rows=each.counts.rows,
-                        counts=json.dumps(each.counts.counts),
-                        sums=json.dumps({key: list(values) for key, values in each.counts.sums.items()}),
-                        figures=each.figures.model_dump_json(),
-                    )
-                )
+                new = {
+                    "reference": reference,
+                    "rows": each.counts.rows,
+                    "counts": json.dumps(each.counts.counts),
+                    "sums": json.dumps({key: list(values) for key, values in each.counts.sums.items()}),
+                    "figures": each.figures.model_dump_json(),
+                }
+                _put(connection, _DAY, {"use_case": use_case, "version": version, "day": each.counts.day}, new)
 
     def kept(self, use_case: str, version: str, reference: str, since: int) -> list[KeptDay]:
         """Days from one on that were counted with this reference, oldest first."""
@@ -139,7 +134,11 @@ class MonitoredDays(RoomStore):
 
     def restart(self, use_case: str, version: str, day: int) -> None:
         """Let evidence be gathered anew from a day on."""
-        own = (_RESTART.c.use_case == use_case) & (_RESTART.c.version == version)
         with self._database.writing() as connection:
-            connection.execute(delete(_RESTART).where(own))
-            connection.execute(insert(_RESTART).values(use_case=use_case, version=version, day=day))
+            _put(connection, _RESTART, {"use_case": use_case, "version": version}, {"day": day})
+
+
+def _put(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Add a row, or replace the one of that key; two looks at once do not meet."""
+    new = insert_or_update(connection, table).values(**key, **values)
+    connection.execute(new.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=values))

@@ -112,7 +112,7 @@ def test_neither_mlflow_nor_torch_is_imported(tracker: Tracker, uri: str, predic
     subprocess.run([sys.executable, "-c", script, uri, str(tmp_path / "cache")], check=True)
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_from_a_servers_own_store(case: UseCase, server: str, predictor: Path, tmp_path: Path) -> None:
     tracker = connect(server, case)
     number, _ = register(tracker, predictor, "champion")

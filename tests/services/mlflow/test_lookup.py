@@ -39,7 +39,7 @@ def test_in_the_embedded_store(tracker: Tracker, uri: str, tmp_path: Path) -> No
     check(tracker, uri, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_on_a_server(case: UseCase, server: str, tmp_path: Path) -> None:
     check(connect(server, case), server, tmp_path)
 

@@ -39,7 +39,7 @@ def test_embedded(case: UseCase, uri: str, tracker: Tracker, tmp_path: Path) -> 
     assert not (tmp_path / "none.db").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.servers
 def test_server(case: UseCase, server: str, tmp_path: Path) -> None:
     tracker = connect(server, case)
     check(server, tracker, registered(tracker, "m", tmp_path))

@@ -151,6 +151,7 @@ def test_the_run_of_a_rung_leads_to_its_prompt_as_mlflow_itself_would(
     assert json.loads(links[0]) == json.loads(links[1])
 
 
+@pytest.mark.servers
 def test_a_server_keeps_prompts_as_the_embedded_store_does(case: UseCase, server: str) -> None:
     there = connect(server, case)
     assert [there.prompts({"zero_shot": text})["zero_shot"] for text in (FIRST, FIRST, SECOND, FIRST)] == [1, 1, 2, 1]
