@@ -1,7 +1,15 @@
 #!/bin/sh
-# In the worker's checkout: make the work pool and the deployments of prefect.yaml, then run what is scheduled.
+# In the worker's checkout: bring what prefect.yaml declares to the server, then run what is scheduled.
 set -eu
-prefect work-pool inspect local >/dev/null 2>&1 || prefect work-pool create local --type process
-# Without TAILTUNE_ROOT, so that no path of this machine stands on the server: each worker fills in its own.
-env -u TAILTUNE_ROOT prefect --no-prompt deploy --all
+python - <<'PYTHON'
+import os
+
+from tailtune.config.paths import Paths
+from tailtune.core.progress import Silent
+from tailtune.operations.servers.deployments import Deployment
+from tailtune.operations.servers.prefect_api import PrefectApi
+
+deployed = Deployment(Paths.find(), PrefectApi(os.environ["PREFECT_API_URL"])).finish(Silent())
+print(f"new: {deployed.new}; renewed: {deployed.renewed}; as declared: {deployed.same}", flush=True)
+PYTHON
 exec prefect worker start --pool local --type process --name "$(hostname)" --with-healthcheck
