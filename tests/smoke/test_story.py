@@ -13,18 +13,19 @@ from typing import Any
 
 import pytest
 from doubles.slack import Slack
+from worlds.postgresql import open_the_way
+
 from smoke import tickets
 from smoke.team import NAME, Team
 from smoke.tickets import Ticket
 from smoke.traffic import Client
-from worlds.postgresql import open_the_way
 
 pytestmark = pytest.mark.smoke
 BUDGET_S = 15 * 60.0
 MODEL = f"models/{NAME}/model.yaml"
 SHORT = {
     "validate": {"min_rows_per_class": 5},
-    "ladder": {"rungs": ["tfidf", "probe"], "latency_rows": 20, "curve_points": 2},
+    "ladder": {"rungs": ["probe"], "latency_rows": 20, "curve_points": 2},
     "targets": {"accuracy": 0.6},
     "train": {"when": "never"},
     "evaluate": {"latency_rows": 20, "resamples": 200},
@@ -118,9 +119,9 @@ def test_a_launch_is_noticed_and_learnt_without_a_dropped_request(story: Story) 
         wait_for_the_retrain(story)
         client.wait_for_version("2", launched[0], 120)
         story.say("the server answers with version 2")
-    faults = [asked.fault for asked in client.asked if asked.fault]
+    faults = [response.fault for response in client.responses if response.fault]
     assert not faults, faults[:3]
-    story.say(f"{len(client.asked)} requests, none refused")
+    story.say(f"{len(client.responses)} requests, none refused")
     look_back(story)
     again(story, client, launched[:600])
     assert team.pids().keys() == team.services.keys()
@@ -164,7 +165,7 @@ def arrive(story: Story, client: Client, arriving: list[Ticket]) -> None:
     """Month five comes in."""
     for ticket in arriving:
         assert not client.ask(ticket).fault
-    right = sum(asked.answer == asked.ticket.true_label for asked in client.asked) / len(client.asked)
+    right = sum(response.answer == response.ticket.true_label for response in client.responses) / len(client.responses)
     story.say(f"{len(arriving)} tickets of month five have been answered, {right:.0%} of them right")
 
 
@@ -181,12 +182,12 @@ def wait_for_the_alert(story: Story) -> None:
 def label(story: Story, client: Client) -> None:
     """A person corrects answers, labels an audit, and accepts the new labels."""
     team = story.team
-    wrong = [asked for asked in client.asked[:600] if asked.answer != asked.ticket.true_label]
-    for asked in wrong[:150]:
-        client.correct(asked, "Ana")
+    wrong = [response for response in client.responses[:600] if response.answer != response.ticket.true_label]
+    for response in wrong[:150]:
+        client.correct(response, "Ana")
     story.say(f"{len(wrong[:150])} answers have been corrected over HTTP")
     tickets.labels(team.desk / f"models/{NAME}/labels.yaml", with_launched=True)
-    truth = {asked.request_id: asked.ticket.true_label for asked in client.asked}
+    truth = {response.request_id: response.ticket.true_label for response in client.responses}
     file = team.folder / "audit.csv"
     team.does("tailtune", "audit", NAME, "--rows", "150", "--window", "today", "--out", str(file))
     with file.open(encoding="utf-8", newline="") as read:

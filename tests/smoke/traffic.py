@@ -15,7 +15,7 @@ from smoke.tickets import Ticket
 
 
 @dataclass(frozen=True)
-class Asked:
+class Response:
     """One per request.
 
     Attributes:
@@ -37,24 +37,24 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
-        self.asked: list[Asked] = []
+        self.responses: list[Response] = []
 
-    def ask(self, ticket: Ticket) -> Asked:
+    def ask(self, ticket: Ticket) -> Response:
         """Ask about a ticket."""
         try:
             answer = self._post("predict", {"text": ticket.text})
-            asked = Asked(ticket, answer["request_id"], answer["version"], answer["answers"][0]["answer"])
+            response = Response(ticket, answer["request_id"], answer["version"], answer["answers"][0]["answer"])
         except urllib.error.HTTPError as error:
-            asked = Asked(ticket, "", "", "", f"{error.code} {error.read(200).decode(errors='replace')}")
+            response = Response(ticket, "", "", "", f"{error.code} {error.read(200).decode(errors='replace')}")
         except OSError as error:
-            asked = Asked(ticket, "", "", "", str(error))
-        self.asked.append(asked)
-        return asked
+            response = Response(ticket, "", "", "", str(error))
+        self.responses.append(response)
+        return response
 
-    def correct(self, asked: Asked, who: str) -> None:
-        """Send the right answer to what was asked."""
-        label = asked.ticket.true_label
-        answer = self._post("feedback", {"request_id": asked.request_id, "label": label, "who": who})
+    def correct(self, response: Response, who: str) -> None:
+        """Send the right answer to what it answered."""
+        label = response.ticket.true_label
+        answer = self._post("feedback", {"request_id": response.request_id, "label": label, "who": who})
         assert answer == {"kept": True}
 
     @contextmanager
@@ -80,7 +80,7 @@ class Client:
         """Ask until a version answers."""
         end = time.monotonic() + most_s
         while self.ask(ticket).version != version:
-            assert time.monotonic() < end, self.asked[-1]
+            assert time.monotonic() < end, self.responses[-1]
             time.sleep(0.2)
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object] | dict[str, list[dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""Programs that tests need and pip does not bring: without one a test is skipped on a user's machine, and fails in CI."""
+"""Programs that tests need and pip does not bring: one that is missing skips a test, and fails it in CI."""
 
 from __future__ import annotations
 
