@@ -9,6 +9,7 @@ from tailtune.config.settings import Settings
 from tailtune.operations.servers import laptop
 from tailtune.operations.servers.deployments import Deployed
 from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.services.mlflow.address import runs_tables
 
 NAMES = {"prefect": "Prefect", "mlflow": "MLflow", "worker": "worker"}
 
@@ -31,7 +32,7 @@ def start(paths: Paths) -> Iterator[str]:
     yield ""
     yield "Look at:"
     yield f"  {api.ui}/deployments  schedules, and a button to run each"
-    tables = laptop.runs_tables(paths, settings)
+    tables = {name: address for name, address in runs_tables(mlflow).items() if name in paths.use_cases()}
     for use_case, address in tables.items():
         yield f"  {address}  runs of {use_case}"
     if not tables:

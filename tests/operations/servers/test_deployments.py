@@ -89,5 +89,5 @@ def test_runs_may_be_those_of_another_worker_that_polls() -> None:
 @pytest.mark.parametrize("text", ["deployments: [", "deployments: {}: x", "x: 1", "", "deployments:\n  - name: a"])
 def test_a_declaration_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "prefect.yaml").write_text(text)
-    with pytest.raises(UsageError, match=r"prefect\.yaml: .*expected deployments with name"):
+    with pytest.raises(UsageError, match=r"(?s)prefect\.yaml: .*expected deployments with name"):
         Deployment(Paths(tmp_path), server([])).begin()

@@ -28,6 +28,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.operations.servers import laptop
 from tailtune.operations.servers.prefect_api import PrefectApi
 from tailtune.services.mlflow import connect, registry
+from tailtune.services.mlflow.address import runs_tables
 from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.home import open_client
 from tailtune.services.mlflow.lookup import require
@@ -233,9 +234,7 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
             files = f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}"
             with urllib.request.urlopen(files, timeout=20) as listed:
                 assert "reports" in {item["path"] for item in json.load(listed)["files"]}
-        assert laptop.runs_tables(paths, Settings(mlflow_port=port)) == {
-            case.name: f"{address}/#/experiments/1?workflowType=machine_learning"
-        }
+        assert runs_tables(address)[case.name] == f"{address}/#/experiments/1?workflowType=machine_learning"
     finally:
         stop(process)
 

@@ -27,6 +27,7 @@ from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_passwords
 from tailtune.operations.servers.prefect_api import PrefectApi, named
+from tailtune.report.numbers import counted
 
 HEARTBEAT_S = 30
 """How often a run says that it lives, where a worker started it; Prefect's least."""
@@ -101,7 +102,7 @@ class Deployment:
         if self._process is not None:
             end = time.monotonic() + _DEPLOY_S
             while self._process.poll() is None and time.monotonic() < end:
-                progress.at(0, 0, f"deploying {', '.join(self._due or ())}")
+                progress.at(0, 0, f"deploying {counted(len(self._due or ()), 'flow')}")
                 time.sleep(_LOOK_S)
             if self._process.poll() != 0:
                 self.abort()

@@ -19,7 +19,6 @@ from tailtune.core.progress import Progress
 from tailtune.operations.servers.deployments import HEARTBEAT_S, Deployed, Deployment, end_left_over
 from tailtune.operations.servers.prefect_api import PrefectApi, named
 from tailtune.operations.servers.supervision import HOST, Program, Supervisor, in_use
-from tailtune.services.mlflow.address import ask
 from tailtune.services.mlflow.home import prepare
 
 POOL = "local"
@@ -177,24 +176,6 @@ def ui(paths: Paths, settings: Settings, show: Callable[[str], None]) -> None:
     show(f"MLflow:  {mlflow_url(settings)}   (Ctrl-C ends it)")
     os.chdir(paths.root)
     os.execve(mlflow.command[0], mlflow.command, {**os.environ, **mlflow.environment})  # noqa: S606
-
-
-def runs_tables(paths: Paths, settings: Settings) -> dict[str, str]:
-    """Use case → address of its table of runs, in MLflow's mode for people who train models; only those with runs."""
-    with suppress(ServiceError, OSError, ValueError):
-        answer = ask(mlflow_url(settings), "experiments/search?max_results=1000")
-        names = set(paths.use_cases())
-        return {
-            row["name"]: runs_table(mlflow_url(settings), row["experiment_id"])
-            for row in (answer or {}).get("experiments", ())
-            if row["name"] in names
-        }
-    return {}
-
-
-def runs_table(url: str, experiment_id: str) -> str:
-    """Address of an experiment's table of runs on a server."""
-    return f"{url}/#/experiments/{experiment_id}?workflowType=machine_learning"
 
 
 def _polls_since(api: PrefectApi, at_s: float) -> bool:
