@@ -6,6 +6,7 @@ facts, labels ──▶ judge.retrain.decide ──▶ workspace ── the life
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.days import DAY_US, shown
-from tailtune.core.errors import BusyError, GateError, StageFailedError
+from tailtune.core.errors import BusyError, GateError, ServiceError, StageFailedError
 from tailtune.core.locks import alone
 from tailtune.core.money import known_sum
 from tailtune.core.private import private_folder
@@ -35,6 +36,9 @@ from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.services.prediction_log.opening import opened
 from tailtune.services.retrains import EndedRetrain, Retrains
 from tailtune.tasks.use_case import UseCase, load_use_case
+
+_PATIENCE_S = 60.0
+"""So long a database may be away when a retrain has ended."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,9 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
         outcome = _lived(context, gathered, decision, began_us)
         ended = EndedRetrain(number, time.time_ns() // 1000, outcome)
-        kept.end(number, ended.ended_us, outcome)  # what follows is made up for, whatever cuts it off
+        _wait_out(
+            lambda: kept.end(number, ended.ended_us, outcome)
+        )  # what follows is made up for, whatever cuts it off
         outcome = push(context, kept, ended)
         _tell(context, alerts, replace(ended, outcome=outcome))
         for channel, reason in alerts.deliver().failed.items():
@@ -189,9 +195,35 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
     if not code:
         outcome = _registered(workspace, outcome, before, known)
         message = f"Retrain {name}: v{outcome.version}, {outcome.state}"
-        result, commit = workspace.bring_back(message, shown(began_us // DAY_US))
-        outcome = outcome.model_copy(update={"result": result, "commit": commit})
+        outcome = _brought_back(workspace, outcome, message, shown(began_us // DAY_US))
     return outcome.model_copy(update={"pushes": planned(context, outcome)})
+
+
+def _brought_back(workspace: Workspace, outcome: RetrainOutcome, message: str, day: str) -> RetrainOutcome:
+    """The outcome with what changed; where there is no room for that, the version is registered all the same."""
+    try:
+        result, commit = workspace.bring_back(message, day)
+    except (ServiceError, OSError) as error:
+        place = workspace.context.project.shown(workspace.scratch.paths.root)
+        note = f"what changed did not come back, and is in {place} until the next retrain: {error}"
+        return outcome.model_copy(update={"notes": (*outcome.notes, note.partition("\n")[0])})
+    return outcome.model_copy(update={"result": result, "commit": commit})
+
+
+def _wait_out(write: Callable[[], None]) -> None:
+    """Write down what came of an hour's work, also where the database is being restarted.
+
+    Raises:
+        ServiceError: It has not come back in time.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return write()
+        except ServiceError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def _registered(
