@@ -64,6 +64,7 @@ def test_the_same_kind_or_a_first_version_is_no_turn(before: str, after: str) ->
 
 def test_a_message_says_why_it_started_what_it_cost_and_what_is_not_pushed() -> None:
     pushes = (Push(what="dvc", name="first", done=True), Push(what="branch", name="b", why="git push origin: no"))
-    message = sent(OUTCOME.model_copy(update={"cost_usd": 1.25, "pushes": pushes}))
-    for words in ("started because: by hand", "cost: $1.25", "not pushed: branch b: git push origin: no"):
+    update = {"cost_usd": 1.25, "pushes": pushes, "proposals": "1 group of texts is unlike all that is labelled"}
+    message = sent(OUTCOME.model_copy(update=update))
+    for words in ("started because: by hand", "cost: $1.25", "not pushed: branch b: git push origin: no", "1 group of"):
         assert words in message

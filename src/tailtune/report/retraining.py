@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.core.alerts import Alert
+from tailtune.core.proposals import Proposals
 from tailtune.core.records import Estimate
 from tailtune.core.retrains import Push, Reckoning, RetrainDecision, RetrainOutcome
 from tailtune.judge.net_value import FINE_TUNE
@@ -62,6 +63,15 @@ def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:
     )
 
 
+def proposals_line(proposals: Proposals) -> str:
+    """How many classes are missing, the largest by name, and how to see them; empty where none is."""
+    if not proposals.classes:
+        return ""
+    groups = counted(len(proposals.classes), "group of texts is", "groups of texts are")
+    named = ", ".join(f"{each.name} ({counted(each.rows, 'row')})" for each in proposals.classes[:3])
+    return f"{groups} unlike all that is labelled: {named}; see them: tailtune labels {proposals.use_case} --propose"
+
+
 def _title(outcome: RetrainOutcome) -> str:
     version, turned = "" if outcome.version is None else f" v{outcome.version}", _turned(outcome)
     return f"{outcome.use_case}: retrain{version}: {outcome.state}{f', {turned}' if turned else ''}"
@@ -77,9 +87,11 @@ def _message_lines(outcome: RetrainOutcome) -> Iterator[str]:
         why = verdict.pop("why it turned", "")
         figures = [f"{name}: {each}" for name, each in verdict.items() if name != "verdict"]
         yield "; ".join([f"verdict: {verdict['verdict']}", *figures, *([why] if why else [])])
-    yield f"started because: {outcome.decision.reason}"
-    owed = [f"not pushed: {push_line(push)}" for push in outcome.owed[:1]]
-    yield "; ".join([f"cost: {usd(outcome.cost_usd)} for machine and bought answers", *owed])
+    if outcome.proposals:
+        yield outcome.proposals
+    if outcome.owed:
+        yield f"not pushed: {push_line(outcome.owed[0])}"
+    yield f"cost: {usd(outcome.cost_usd)} for machine and bought answers; started because: {outcome.decision.reason}"
 
 
 def _figures(decision: RetrainDecision) -> Iterator[tuple[str, str]]:
@@ -113,6 +125,8 @@ def _results(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
         yield "what changed", outcome.result
     for push in outcome.pushes:
         yield "pushed" if push.done else "not pushed", push_line(push)
+    if outcome.proposals:
+        yield "new classes", outcome.proposals
     for note in outcome.notes:
         yield "note", capital(note)
 

@@ -14,7 +14,7 @@ from typing import Any
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.days import DAY_US, shown
-from tailtune.core.errors import BusyError, GateError, ServiceError, StageFailedError
+from tailtune.core.errors import BusyError, GateError, ServiceError, StageFailedError, TailTuneError
 from tailtune.core.locks import alone
 from tailtune.core.money import known_sum
 from tailtune.core.private import private_folder
@@ -23,12 +23,14 @@ from tailtune.core.reports import EvaluateReport, RegisterReport
 from tailtune.core.retrains import Because, ComparedCandidate, Push, RetrainDecision, RetrainOutcome
 from tailtune.judge.retrain import Circumstances, decide, reckon
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.new_classes import expect_classes
 from tailtune.operations.alerts import Alerts, open_alerts
+from tailtune.operations.new_classes import DAYS, proposals_of
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.push import make_up, planned, push
 from tailtune.operations.retrain.workspace import Workspace
-from tailtune.report.retraining import next_step, outcome_alert, push_line
+from tailtune.report.retraining import next_step, outcome_alert, proposals_line, push_line
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow import ledger as tracked
@@ -180,6 +182,7 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
     if code not in (0, GateError.exit_code):  # no cool-down: what failed may be tried again
         raise StageFailedError(f"retrain@{name}", code)
     outcome = RetrainOutcome(
+        proposals=_missing_classes(context, before, began_us),
         use_case=name,
         measure=context.case.spec.metric,
         state="stopped",
@@ -224,6 +227,19 @@ def _wait_out(write: Callable[[], None]) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
+
+
+def _missing_classes(context: Context, served: Version | None, now_us: int) -> str:
+    """Which classes nobody has labelled, in a sentence: a retrain goes on without them."""
+    if served is None:
+        return ""
+    try:
+        expect_classes(context.case)
+        with opened(context.project, context.settings, context.case.name) as log:
+            return "" if log is None else proposals_line(proposals_of(context, served, log, DAYS, now_us))
+    except TailTuneError as error:
+        context.progress.say(f"no look for new classes: {error.message}")
+        return ""
 
 
 def _registered(
