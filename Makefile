@@ -14,7 +14,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers check bench docs graph up down ui lock clean
+.PHONY: help demo test test-servers smoke check bench docs graph up down ui lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ test: $(INSTALLED) ## The test suite, on two cores
 
 test-servers: $(INSTALLED) ## Tests on Prefect, MLflow and PostgreSQL servers (the last skipped where it is not installed)
 	@pytest -m servers
+
+smoke: $(INSTALLED) ## The whole story on a team's servers: PostgreSQL, S3, Prefect, MLflow, a worker, a prediction server
+	@pytest -m smoke -s tests/smoke
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules
 	@ruff check
@@ -46,20 +49,20 @@ docs: $(INSTALLED) ## Renew models/README.md from the specs
 graph: $(INSTALLED) ## Renew dvc.yaml from the table of stages
 	@python infra/graph.py
 
-up: $(INSTALLED) ## Start Prefect and MLflow servers on loopback, in the background
-	@python infra/servers.py up
+up: $(INSTALLED) ## Start Prefect, MLflow and a worker on loopback, in the background
+	@tailtune up
 
-down: $(INSTALLED) ## Stop the servers of `make up`
-	@python infra/servers.py down
+down: $(INSTALLED) ## Stop what `make up` started
+	@tailtune down
 
 ui: $(INSTALLED) ## Open MLflow on the embedded store, in the foreground
-	@python infra/servers.py ui
+	@tailtune ui
 
 lock: $(INSTALLED) ## Renew constraints.txt from what is installed
 	@python infra/lock.py
 
 clean: ## Remove derived data, caches and the servers' files; data/, reports/ and .venv stay
-	@if test -e $(INSTALLED); then python infra/servers.py down; fi
+	@if test -e $(INSTALLED); then tailtune down; fi
 	rm -rf build .run .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

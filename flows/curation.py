@@ -6,11 +6,11 @@ from tailtune.lifecycle.orchestration import fetch_data, flow, pin_data, run_fam
 
 
 @flow(name="curation", flow_run_name="curation of {use_case}")
-def curation(use_case: str, force: bool = False) -> None:
+def curation(use_case: str, force: bool = False) -> object:
     """Clean, scrub, de-duplicate and split the rows."""
     fetch_data(use_case)
     pin_data(use_case)
-    run_family("curation", use_case, force)
+    return run_family("curation", use_case, force)
 
 
 if __name__ == "__main__":

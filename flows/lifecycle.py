@@ -8,18 +8,20 @@ from versioning import versioning
 
 from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
-from tailtune.lifecycle.orchestration import Milestones, flow
+from tailtune.lifecycle.orchestration import Milestones, closed_gate, ended, flow
 
 FAMILIES = (curation, validation, training, evaluation, versioning)
 
 
 @flow(name="lifecycle", flow_run_name="life of {use_case}")
-def lifecycle(use_case: str, force: bool = False) -> None:
+def lifecycle(use_case: str, force: bool = False) -> object:
     """From raw rows to a registered version; a stage whose inputs have not changed is not run again."""
-    reached = Milestones(use_case, of=len(FAMILIES))
+    reached, closed = Milestones(use_case, of=len(FAMILIES)), None
     for family in FAMILIES:
-        family(use_case, force)
+        if closed := closed_gate(family(use_case, force)):
+            break
         reached.one_more()
+    return ended(use_case, closed)
 
 
 if __name__ == "__main__":

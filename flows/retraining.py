@@ -4,6 +4,6 @@ from tailtune.operations.orchestration import flow, retrain_all
 
 
 @flow(name="retraining", flow_run_name="retraining because of {because}")
-def retraining(use_case: str | None = None, because: str = "schedule") -> None:
+def retraining(use_case: str | None = None, because: str = "schedule") -> object:
     """Retrain one use case, or every one that has a version."""
-    retrain_all(use_case, because)
+    return retrain_all(use_case, because)

@@ -6,9 +6,9 @@ from tailtune.lifecycle.orchestration import flow, run_family
 
 
 @flow(name="training", flow_run_name="training of {use_case}")
-def training(use_case: str, force: bool = False) -> None:
+def training(use_case: str, force: bool = False) -> object:
     """Measure the ladder, decide, and train if the decision lets it."""
-    run_family("training", use_case, force)
+    return run_family("training", use_case, force)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from tailtune.lifecycle.orchestration import flow, run_family
 
 
 @flow(name="validation", flow_run_name="validation of {use_case}")
-def validation(use_case: str, force: bool = False) -> None:
+def validation(use_case: str, force: bool = False) -> object:
     """Hold the Great Expectations suite and the leakage gate against the curated rows."""
-    run_family("validation", use_case, force)
+    return run_family("validation", use_case, force)
 
 
 if __name__ == "__main__":

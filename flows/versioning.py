@@ -6,9 +6,9 @@ from tailtune.lifecycle.orchestration import flow, run_family
 
 
 @flow(name="versioning", flow_run_name="versioning of {use_case}")
-def versioning(use_case: str, force: bool = False) -> None:
+def versioning(use_case: str, force: bool = False) -> object:
     """Register the winner in MLflow."""
-    run_family("versioning", use_case, force)
+    return run_family("versioning", use_case, force)
 
 
 if __name__ == "__main__":

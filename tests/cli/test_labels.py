@@ -110,7 +110,7 @@ def test_a_spreadsheet_computes_nothing_that_a_customer_wrote() -> None:
 def test_one_of_out_and_from_is_expected(cli: Cli, tmp_path: Path) -> None:
     for options in ((), ("--out", "a.csv", "--from", "b.csv")):
         ended = cli("labels", "first", *options)
-        assert ended.code == 2 and "expected one of --out FILE and --from FILE" in ended.err
+        assert ended.code == 2 and "expected one of --out FILE, --propose and --from FILE" in ended.err
     assert "no labels were checked yet" in cli("labels", "first", "--out", tmp_path / "a.csv").err
     assert "ends in .csv" in cli("labels", "first", "--out", tmp_path / "a.xlsx").err
 
@@ -120,3 +120,47 @@ def test_before_curation_there_are_no_rows_to_correct(cli: Cli, tmp_path: Path) 
     ended = cli("labels", "first", "--from", review)
     assert ended.code == 1
     assert "Next:  tailtune curate first" in ended.err
+
+
+PROPOSED = """\
+use_case: first
+proposed:
+  - name: hologram
+    description: A picture in the air.
+    accept: yes
+    who: Ana
+    texts:
+"""
+
+
+def test_an_accepted_class_is_a_label_with_rows_of_every_split(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "proposed.yaml"
+    texts = [f"the hologram on my desk, number {n} of {n * n}, flickers" for n in range(40)]
+    file.write_text(PROPOSED + "".join(f"      - {json.dumps(text)}\n" for text in texts))
+    ended = cli("labels", "first", "--from", file)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [
+        f"{file}  hologram: 40 rows; by Ana",
+        "models/first/labels.yaml  hologram: a new label",
+        "data/first/proposed.jsonl  40 rows in all, for every split; pinned by data.dvc",
+        "Next:  tailtune retrain first",
+    ]
+    assert versions.data_is_pinned(cli.paths, "first")
+    assert "data/first/proposed.jsonl  ok, 40 rows of proposed classes" in cli("check", "first").out
+    kept = [json.loads(line) for line in cli.paths.case("first").proposed.read_text().splitlines()]
+    assert {row["who"] for row in kept} == {"Ana"} and all(row["at"] for row in kept)
+    assert curated(cli).proposed_rows > 0
+    assert "has all of" in cli("labels", "first", "--from", file).out
+
+
+def test_a_class_with_too_few_texts_is_left_for_later(cli: Cli, tmp_path: Path) -> None:
+    before, file = tree(cli.paths.root), tmp_path / "proposed.yaml"
+    file.write_text(PROPOSED + "      - the hologram flickers\n")
+    ended = cli("labels", "first", "--from", file)
+    assert ended.code == 2 and "validate.min_rows_per_class is 8" in ended.err and "--days 56" in ended.err
+    assert tree(cli.paths.root) == before
+
+
+def test_nothing_is_proposed_before_anything_is_served(cli: Cli) -> None:
+    ended = cli("labels", "first", "--propose")
+    assert ended.code == 2 and not (cli.paths.root / "proposed-first.yaml").exists()

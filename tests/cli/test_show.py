@@ -6,8 +6,9 @@ import pytest
 from report.fixtures import stay, stopped, whole
 
 from cli.checkout import Cli, reported
-from tailtune.cli.show import print_summary, read_reports
+from tailtune.cli.show import print_summary
 from tailtune.core.reports import REPORTS
+from tailtune.services.store import read_reports
 
 
 def test_before_anything_ran(cli: Cli) -> None:
@@ -19,7 +20,7 @@ def test_before_anything_ran(cli: Cli) -> None:
 def test_reports_are_read_in_the_order_of_the_stages(cli: Cli) -> None:
     given = whole()
     reported(cli, dict(reversed(given.items())))
-    found = read_reports(cli.paths, "first")
+    found = read_reports(cli.paths.case("first"))
     assert list(found) == list(REPORTS)
     assert {name: report.model_dump_json() for name, report in found.items()} == {
         name: report.model_dump_json() for name, report in given.items()

@@ -89,6 +89,8 @@ def test_the_whole_life_without_a_server_then_a_no_op(
     assert {(f"toy-{stage}", "markdown") for stage in ORDER} <= set(kept)
     assert ("toy-ladder-rungs", "table") in kept
     assert ("toy-life", "progress") in kept
+    of_life = "select key from artifact where flow_run_id = (select id from flow_run where name = 'life of toy')"
+    assert {key for (key,) in rows(environment, of_life)} == {"toy-life", "toy-verdict"}
     assert rows(environment, "select data from artifact where key = 'toy-life'") == [(100,)]
     states = dict(rows(environment, "select name, state_type from flow_run"))
     assert states == dict.fromkeys([f"{name} of toy" for name in FAMILIES] + ["life of toy"], "COMPLETED")
@@ -131,8 +133,17 @@ def test_a_closed_gate_stops_the_life_once_and_is_shown(project: Paths, outside:
     assert done.returncode == 3
     assert ran(project) == ["curate", "validate"]
     assert "Traceback" not in done.stderr
-    shown = ask(server, "artifacts", artifacts={"key": {"any_": ["toy-validate"]}})
-    assert "1 of 1 expectation failed" in max(shown, key=lambda one: one["created"])["data"]
+    shown = ask(server, "artifacts", artifacts={"key": {"any_": ["toy-validate", "toy-verdict"]}})
+    newest = {one["key"]: one["data"] for one in sorted(shown, key=lambda one: one["created"])}
+    assert "1 of 1 expectation failed" in newest["toy-validate"]
+    assert newest["toy-verdict"].startswith("## Stopped: the rows do not pass")
+    at_gate = {run["name"]: run for run in runs(server) if run["state_name"] == "Gate closed"}
+    assert set(at_gate) == {"validation of toy", "life of toy"}
+    (life,) = {run["id"]: run for run in at_gate.values() if run["name"] == "life of toy"}.values()
+    assert life["state_type"] == "COMPLETED" and life["state"]["message"].startswith("validate: ")
+    of_runs = {"flow_run_id": {"any_": [run["id"] for run in at_gate.values()]}}
+    logged = [line["message"] for line in ask(server, "logs", logs=of_runs)]
+    assert not [line for line in logged if "Traceback" in line]
 
 
 @pytest.mark.slow

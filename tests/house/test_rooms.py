@@ -52,7 +52,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "sqlite3": ("services/endpoint/", "services/mlflow/"),
     "typer": ("cli/",),
-    "yaml": ("config/located.py",),
+    "yaml": ("config/located.py", "operations/servers/deployments.py"),
 }
 NOWHERE = (
     "datasketch",

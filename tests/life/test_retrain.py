@@ -30,6 +30,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     answers = [{"text": TEXT.format(label), "label": label, "who": "Ana"} for label in CLASSES]
     (made.root / "new").mkdir()
     (made.root / "new" / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers), "utf-8")
+    texts = [f"the hologram {n} on my desk flickers, number {n * n}" for n in range(40)]
+    group = {"name": "hologram", "description": "A picture in the air.", "accept": True, "who": "Ben", "texts": texts}
+    proposed = made.root / "new" / "proposed.yaml"
+    proposed.write_text(json.dumps({"use_case": NAME, "proposed": [group]}), "utf-8")
+    made.does("labels", NAME, "--from", str(proposed))
     left = made.root / ".run" / "retrain" / NAME / "checkout" / "build" / NAME
     left.mkdir(parents=True)
     (left / ".lock").write_text("process 1 (train, since 03:00:00)\nstarted by 1")
@@ -50,7 +55,7 @@ def retrained(world: Checkout) -> str:
 
 def test_it_says_why_it_starts_and_what_came_of_it(retrained: str) -> None:
     for words in (
-        "retrain starts: by labels, with 5 new labels",
+        "retrain starts: by labels, with 45 new labels",
         "missing                   value.error_usd",
         "median of 1 version in the ledger",
         "2 h a retraining × $75.00 an hour",
@@ -65,8 +70,9 @@ def test_it_says_why_it_starts_and_what_came_of_it(retrained: str) -> None:
 def test_it_comes_back_as_a_branch_that_the_version_names(world: Checkout, retrained: str) -> None:
     branch = retrained.rpartition("git merge ")[2].strip()
     changed = world.ok("git", "diff", "--name-only", f"HEAD...{branch}").split()
+    labels = f"models/{NAME}/labels.yaml"
     assert {"data.dvc", "dvc.lock", f"reports/{NAME}/register.json"} <= set(changed)
-    assert all(name.startswith(("data.dvc", "dvc.lock", "reports/")) for name in changed)
+    assert all(name.startswith(("data.dvc", "dvc.lock", "reports/", labels)) for name in changed)
     with closing(sqlite3.connect(world.root / "mlflow" / "store" / "mlflow.db")) as store:
         tags = dict(store.execute("SELECT key, value FROM model_version_tags WHERE version = 2").fetchall())
     assert tags["git_commit"] in world.ok("git", "log", "--format=%H", branch)
@@ -75,6 +81,15 @@ def test_it_comes_back_as_a_branch_that_the_version_names(world: Checkout, retra
     assert pinned is not None
     content = versions.pinned_bytes(Paths(world.root), pinned["feedback.jsonl"])
     assert content is not None and all(TEXT.format(label).encode() in content for label in CLASSES)
+
+
+def test_it_learns_a_class_that_a_person_accepted_before_anybody_committed_it(world: Checkout, retrained: str) -> None:
+    branch = retrained.rpartition("git merge ")[2].strip()
+    declared = (world.root / "models" / NAME / "labels.yaml").read_text()
+    assert declared.endswith('hologram: "A picture in the air."\n')
+    assert world.ok("git", "show", f"{branch}:models/{NAME}/labels.yaml") == declared
+    curated = json.loads(world.ok("git", "show", f"{branch}:reports/{NAME}/curate.json"))
+    assert curated["labels"]["hologram"] == curated["proposed_rows"] > 30
 
 
 def test_what_it_has_learnt_from_starts_no_second(world: Checkout, retrained: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
+from services.mlflow.versions import register
 from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
@@ -193,3 +194,27 @@ def test_objects_are_worth_their_share_of_right_fields(tmp_path: Path) -> None:
     assert labelled_row(context, None, right_row, values, "2026-11-01").score == 1.0
     with pytest.raises(ValueError, match="JSON"):
         labelled_row(context, None, row, values | {"label": "AB"}, "2026-11-01")
+
+
+def test_parts_that_several_people_labelled_are_one_audit(world: WatchedCase, tmp_path: Path) -> None:
+    _, texts = draw(world.context, "champion", WEEK, 30, 1)
+    for part, rows in ((texts[:12], 12), (texts[12:], 30)):
+        audit, labelled = read(world.context, filled(tmp_path, part, right), "audit.csv")
+        assert judge_rows(world.context, audit, labelled).labelled == rows
+    everything = judged(world, filled(tmp_path, texts, right))[1]
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        ((_, result),) = store.results(NAME, world.version)
+    assert (result.labelled, result.accuracy.value) == (30, everything)
+
+
+def test_rows_of_another_version_are_not_drawn_and_an_audit_stays_that_of_its_version(
+    world: WatchedCase, probe: Path, tmp_path: Path
+) -> None:
+    own, world.version = world.version, "77"
+    world.log(FIRST_DAY, texts_of("billing", 9, 5))
+    audit, texts = draw(world.context, "champion", WEEK, 1000, 1)
+    assert (audit.version, audit.window_rows, audit.other_rows) == (own, 120, 9)
+    newer = register(world.tracker, probe, "champion", model=NAME)[0]
+    assert judged(world, filled(tmp_path, texts, right))[0].version == own
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        assert len(store.results(NAME, own)) == 1 and not store.results(NAME, newer)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from prefect.states import Completed
 from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
 from serving.batch.probe import saved_probe
@@ -69,6 +70,16 @@ def test_a_retrain_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch)
     assert seen == [("a", "schedule"), ("b", "schedule")]
     with pytest.raises(TailTuneError, match="no such way in"):
         orchestration.retrain_all("a", "luck")
+
+
+def test_the_state_of_the_run_says_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {"a": Completed(message="a: drift. Texts are longer."), "b": None}
+    monkeypatch.setattr(orchestration, "look", lambda name, window: seen[name])
+    monkeypatch.setattr(orchestration, "_logged", lambda paths: list(seen))
+    monkeypatch.setenv("TAILTUNE_ROOT", str(ROOT))
+    assert orchestration.look_at_all(None, "1d").message == "a: drift. Texts are longer.; b"
+    monkeypatch.setattr(orchestration, "_logged", lambda paths: [])
+    assert orchestration.look_at_all(None, "1d").message == "no use case has come so far"
 
 
 def test_only_use_cases_with_logged_answers_are_looked_at(at_home: WatchedCase) -> None:

@@ -9,9 +9,9 @@ import pytest
 from flows.conftest import sample_reports
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
 from tailtune.core.reports import REPORTS, DiagnoseReport, PromptReport, Report
 from tailtune.report import prefect, tables
+from tailtune.report.story import Story
 
 SAMPLES = sample_reports("toy_2")
 
@@ -102,14 +102,28 @@ def test_bought_answers_are_told_beside_the_machine() -> None:
     assert "bought" not in prefect.text(SAMPLES["curate"])
 
 
-def test_links_lead_to_what_is_there(tmp_path: Path) -> None:
+def test_a_page_that_is_only_a_file_is_named_by_its_path(tmp_path: Path) -> None:
+    """A link to a file opens in no browser but that of the machine it is on, and there only by hand."""
     docs = tmp_path / "build/toy_2/validate/passed.json"
-    settings = Settings(tracking_uri="http://127.0.0.1:1")
-    assert prefect.links(Paths(tmp_path), SAMPLES["validate"], settings) == {"mlflow": "http://127.0.0.1:1"}
+    assert prefect.files(Paths(tmp_path), SAMPLES["validate"]) == []
     docs.parent.mkdir(parents=True)
     docs.touch()
-    found = prefect.links(Paths(tmp_path), SAMPLES["validate"], Settings(tracking_uri=None))
-    assert found == {"data docs": docs.as_uri()}
+    (line,) = prefect.files(Paths(tmp_path), SAMPLES["validate"])
+    assert line == f"What was validated, where it ran: `{docs}`"
+    assert prefect.text(SAMPLES["validate"], [line]).endswith(f"\n\n{line}\n")
+
+
+def test_the_verdict_says_what_to_do_why_and_where_to_look() -> None:
+    reports = {stage: report for stage, report in SAMPLES.items() if stage not in ("validate",)}
+    text = prefect.verdict_text(Story.of(reports), {"runs in MLflow": "http://127.0.0.1:5500/#/x"}, ["Page: `p.html`"])
+    assert text.startswith("## ")
+    assert "| figure | value | |" in text and "file://" not in text
+    assert "- [runs in MLflow](http://127.0.0.1:5500/#/x)\n- Page: `p.html`" in text
+
+
+def test_a_closed_gate_is_the_verdict() -> None:
+    text = prefect.verdict_text(Story.of({stage: SAMPLES[stage] for stage in ("curate", "validate")}), {}, [])
+    assert text.startswith("## Stopped: the rows do not pass\n\n1 of 1 check failed")
 
 
 def test_keys_are_what_prefect_allows() -> None:

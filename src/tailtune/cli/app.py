@@ -156,24 +156,43 @@ def labels(
     use_case: UseCaseName,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="CSV, JSONL or Parquet file with the columns id (or text), label, who."),
+        typer.Option(
+            "--from",
+            help="CSV, JSONL or Parquet file with the columns id (or text), label, who; or proposed classes (YAML).",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="CSV file to write: the rows whose label looks wrong, to fill in.")
+        Path | None,
+        typer.Option("--out", help="File to write: CSV with the rows whose label looks wrong; YAML with --propose."),
+    ] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Look for classes that nobody has labelled, in what was answered.")
+    ] = False,
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="With --propose: newest days that are looked at, today included.")
+    ] = 28,
+    version: Annotated[
+        str | None, typer.Option(help="With --propose: alias or number of the version that answered [serve.alias].")
     ] = None,
 ) -> None:
-    """Write the rows whose label looks wrong, or take in labels that people corrected or confirmed."""
-    from tailtune.cli.labels import take_labels, write_suspects
+    """Labels that look wrong, or classes that are missing: write them to a file, and take in what people say."""
+    from tailtune.cli import labels as made
     from tailtune.core.errors import UsageError
 
-    if (source is None) == (out is None):
-        raise UsageError("expected one of --out FILE and --from FILE", f"tailtune labels {use_case} --out review.csv")
+    if (source is None) == (out is None and not propose):
+        raise UsageError(
+            "expected one of --out FILE, --propose and --from FILE", f"tailtune labels {use_case} --out review.csv"
+        )
     paths = Paths.find()
-    if source is not None:
-        lines, then = take_labels(paths, use_case, source), f"tailtune run {use_case}"
+    if propose:
+        lines, then = made.propose_classes(paths, use_case, days, version, out)
+    elif source is not None and source.suffix.lower() in (".yaml", ".yml"):
+        lines, then = made.accept_classes(paths, use_case, source), f"tailtune retrain {use_case}"
+    elif source is not None:
+        lines, then = made.take_labels(paths, use_case, source), f"tailtune run {use_case}"
     else:
         assert out is not None  # noqa: S101 - one of the two is there
-        lines, then = write_suspects(paths, use_case, out), f"tailtune labels {use_case} --from {out}"
+        lines, then = made.write_suspects(paths, use_case, out), f"tailtune labels {use_case} --from {out}"
     for line in lines:
         _show(line)
     print(f"Next:  {then}")
@@ -337,12 +356,46 @@ def retrain(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say whether it is worth it, with the figures; do nothing.")
     ] = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Only push what earlier retrains could not (retrain.push).")
+    ] = False,
 ) -> None:
     """Make a model anew, where that is worth it, in a checkout of its own; only what is better is promoted."""
-    from tailtune.cli.retrain import retrain_use_case
+    from tailtune.cli.retrain import push_retrains, retrain_use_case
 
-    then = retrain_use_case(Paths.find(), use_case, because, dry_run, _show)
+    paths = Paths.find()
+    if push:
+        print(f"Next:  {push_retrains(paths, use_case, _show)}")
+        return
+    then = retrain_use_case(paths, use_case, because, dry_run, _show)
     print(f"Next:  {then}")
+
+
+@cli.command(rich_help_panel=LIFE)
+def up() -> None:
+    """Start Prefect, MLflow and a worker on this machine, in the background, and deploy what prefect.yaml declares."""
+    from tailtune.cli.servers import start
+
+    for line in start(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def down() -> None:
+    """Stop what `tailtune up` started; a run that is at work ends in order."""
+    from tailtune.cli.servers import stop
+
+    for line in stop(Paths.find()):
+        _show(line)
+
+
+@cli.command(rich_help_panel=LIFE)
+def ui() -> None:
+    """Open MLflow on the embedded store, in the foreground; Ctrl-C ends it."""
+    from tailtune.config.settings import Settings
+    from tailtune.operations.servers import laptop
+
+    laptop.ui(Paths.find(), Settings(), _show)
 
 
 @cli.command(rich_help_panel=LIFE)

@@ -53,8 +53,8 @@ def draw_rows(
     write_cells(file, COLUMNS, [_cells(each) for each in texts])
     return [
         *audited.drawn(audit),
-        f"{file}  fill in label (the right answer, also where it is the one that the row has) and who, as far as you "
-        "come; rows are in random order, so a beginning counts too",
+        f"{file}  fill in two columns: label, the right answer, also where the model gave it; and who, your name",
+        "begin at the top and stop where you like: rows are in random order, so a part is a fair sample, too",
     ], file
 
 
@@ -91,11 +91,10 @@ def take_labels(paths: Paths, name: str, file: Path) -> list[str]:
         kept = _keep(case, received)
         try:
             plan = audited.plan_of(audit, result)
-            windows.publish(
-                context.tracker, audit.version, f"audit {audit.id} {result.judged_at}", plan, [], 0.0, "audit"
-            )
+            key, look = f"audit {audit.id}", f"{audit.id} {result.judged_at}"
+            windows.publish(context.tracker, audit.version, key, plan, [], 0.0, "audit", look=look)
         except ServiceError as error:
-            progress.say(f"not in MLflow: {error.message}")
+            progress.say(f"not in MLflow, the same command writes it there later: {error.message}")
     return [
         f"{file}  {counted(len(labelled), 'label')} by {_people(labelled)}",
         *audited.lines_of(audit, result),
@@ -113,8 +112,13 @@ def _keep(case: UseCase, received: audits.Received) -> list[str]:
     lines = []
     if received.fresh:
         write_corrections(case.paths.audits, received.kept)
+    if received.fresh or (
+        received.kept and not versions.data_is_pinned(paths, case.name)
+    ):  # cut off before it was pinned
         versions.pin_data(paths, case.name)
         lines.append(f"{shown}  {counted(len(received.kept), 'row')} in all, for test only; pinned by data.dvc")
+    elif received.kept:
+        lines.append(f"{shown}  has these rows with these labels already")
     if received.feedback:
         lines.append(f"{counted(received.feedback, 'row')} not kept for test: feedback has their texts already")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
@@ -13,6 +14,7 @@ from tailtune.lifecycle.audits import audited_rows
 from tailtune.lifecycle.corrections import Corrections
 from tailtune.lifecycle.feedback import Feedback
 from tailtune.lifecycle.language_models import price_faults
+from tailtune.lifecycle.new_classes import accepted_rows
 from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import undescribed
 from tailtune.predictors.prompted.templates import load_templates
@@ -58,8 +60,12 @@ def examine(paths: Paths, name: str) -> list[str]:
             continue
         lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
         trained = set(check.seen) if trained is None else trained
+    accepted: dict[str, int] = {}
     try:
         lines += _corrections(case)
+        accepted = Counter(
+            str(row.label) for row in accepted_rows(case, case.paths.rows_file(case.paths.proposed.name))
+        )
     except DataError as error:
         faults += error.faults
     read_all = not faults
@@ -70,13 +76,14 @@ def examine(paths: Paths, name: str) -> list[str]:
             lines.append(f"data/{name}/{must}  ok, {counted(len(tests), 'row')} that must not fail")
         except DataError as error:
             faults += error.faults
-    unused = [label for label in case.answers.names if not check.seen.get(label)] if read_all else []
+    seen = check.seen | accepted
+    unused = [label for label in case.answers.names if not seen.get(label)] if read_all else []
     if unused:
         hint = f"remove them from {answers}, or label rows" if not faults else hint
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
     if faults:
         raise DataError(faults, hint)
-    only_test = [label for label in case.answers.names if label not in (trained or ())]
+    only_test = [label for label in case.answers.names if label not in (trained or set()) | accepted.keys()]
     if only_test:
         lines.append(f"{answers:{width}}  only test rows have: {_named(only_test)}; nothing can be learnt about them")
     return [*lines, *look_alike_lines(check.seen, task.noun, task.respelling), *encoder_lines(case)]
@@ -130,6 +137,10 @@ def _corrections(case: UseCase) -> list[str]:
     file = case.paths.rows_file(case.paths.audits.name)
     audited = audited_rows(case, file)
     lines += [f"{case.paths.project.shown(file)}  ok, {counted(len(audited), 'row')} from audits"] if audited else []
+    file = case.paths.rows_file(case.paths.proposed.name)
+    accepted = accepted_rows(case, file)
+    if accepted:
+        lines.append(f"{case.paths.project.shown(file)}  ok, {counted(len(accepted), 'row')} of proposed classes")
     return lines
 
 

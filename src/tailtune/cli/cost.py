@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
-from tailtune.cli.show import read_reports
 from tailtune.config.paths import Paths
 from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.config.settings import Settings
@@ -144,7 +143,7 @@ def _logged_bytes(case: UseCase) -> int:
 
 def _economics(case: UseCase) -> Economics | None:
     """All candidates in dollars: as measured on test, or else as decided before it."""
-    reports = read_reports(case.paths.project, case.name)
+    reports = store.read_reports(case.paths)
     evaluated, decided = reports.get("evaluate"), reports.get("decide")
     if isinstance(evaluated, EvaluateReport) and evaluated.final and evaluated.final.economics:
         return evaluated.final.economics

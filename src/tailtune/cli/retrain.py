@@ -6,10 +6,31 @@ from collections.abc import Callable
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.errors import ServiceError
 from tailtune.core.retrains import way_in_of
-from tailtune.operations.retrain.run import retrain
-from tailtune.report.retraining import decision_lines, next_step, outcome_lines
+from tailtune.operations.retrain.run import push_owed, retrain
+from tailtune.report.retraining import decision_lines, next_step, outcome_lines, push_line
 from tailtune.report.terminal.progress import ConsoleProgress
+
+
+def push_retrains(paths: Paths, name: str, show: Callable[[str], None]) -> str:
+    """Push what earlier retrains could not, and print. Returns the command to run next.
+
+    Raises:
+        BusyError: A retrain is at work.
+        ServiceError: Something could not be pushed; all else was.
+    """
+    settings = Settings()
+    with ConsoleProgress("retrain", f"push what retrains of {name} have left", settings.progress) as progress:
+        tried = push_owed(paths, settings, name, progress)
+    for each in tried:
+        show(f"{'pushed' if each.done else 'not pushed'}  {push_line(each)}")
+    if not tried:
+        show(f"{name}: nothing is left to push")
+    failed = [each.name for each in tried if not each.done]
+    if failed:
+        raise ServiceError(f"{len(failed)} of {len(tried)} could not be pushed", f"tailtune retrain {name} --push")
+    return f"tailtune retrain {name} --dry-run"
 
 
 def retrain_use_case(paths: Paths, name: str, because: str, dry_run: bool, show: Callable[[str], None]) -> str:

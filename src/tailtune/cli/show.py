@@ -6,19 +6,9 @@ from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.reports import REPORTS, RegisterReport, Report
+from tailtune.core.reports import RegisterReport
 from tailtune.core.secrets import without_password
 from tailtune.services import store
-
-
-def read_reports(paths: Paths, use_case: str) -> dict[str, Report]:
-    """Stage → report, of the stages that have one, in order."""
-    case = paths.case(use_case)
-    return {
-        stage: store.read_report(case.report(stage), kind, use_case)
-        for stage, kind in REPORTS.items()
-        if case.report(stage).is_file()
-    }
 
 
 def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
@@ -33,7 +23,8 @@ def print_summary(paths: Paths, use_case: str, stopped: bool = False) -> None:
     from tailtune.report.terminal.console import PrintableConsole
     from tailtune.report.terminal.summary import Links, summary
 
-    case, reports = paths.case(use_case), read_reports(paths, use_case)
+    case = paths.case(use_case)
+    reports = store.read_reports(case)
     if not reports:
         state = "stopped before a stage was done" if stopped else "nothing has run yet"
         print(f"{use_case}: {state}\nNext:  tailtune run {use_case}")
@@ -68,7 +59,7 @@ def overview(paths: Paths) -> Iterator[str]:
     from tailtune.report.story import Story
 
     for name in paths.use_cases():
-        story = Story.of(read_reports(paths, name))
+        story = Story.of(store.read_reports(paths.case(name)))
         done, current, registered = bool(story.reports), story.verdict, story.register
         if story.failed:
             state = "closed at validate"

@@ -6,11 +6,11 @@ import json
 from typing import Any, get_args
 
 from tailtune.cli.cost import finite
-from tailtune.cli.show import read_reports
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.reports import Verdict, last_verdict
 from tailtune.report.story import Story
+from tailtune.services import store
 
 EXPECTED: tuple[Verdict, ...] = get_args(Verdict)
 
@@ -21,7 +21,7 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
     Raises:
         MissingInputError: The last run did not come to a verdict, or there was none.
     """
-    story = Story.of(read_reports(paths, use_case))
+    story = Story.of(store.read_reports(paths.case(use_case)))
     decided, evaluated = story.decide, story.evaluate
     if decided is None:
         at = f"it stopped at {story.due}" if story.reports else "nothing has run yet"

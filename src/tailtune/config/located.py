@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -243,7 +243,10 @@ def has_defaults(model: type[BaseModel], loc: Loc) -> bool:
 def _section(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     current: Any = model
     for part in loc:
-        field = _fields(current).get(str(part))
+        if isinstance(part, int):  # an item of a list
+            current = next(iter(get_args(current)), None)
+            continue
+        field = _fields(current).get(part)
         current = None if field is None else field.annotation
     return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 

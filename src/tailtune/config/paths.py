@@ -156,6 +156,11 @@ class CasePaths:
         """Rows that people labelled for an audit, for test only; may be missing."""
         return self.data / "audits.jsonl"
 
+    @property
+    def proposed(self) -> Path:
+        """Rows of proposed classes that people accepted, for every split; may be missing."""
+        return self.data / "proposed.jsonl"
+
     def rows_file(self, file: str) -> Path:
         """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tailtune.config.strict import StrictSpec
+from tailtune.core.retrains import PushStep
 
 
 class RetrainSpec(StrictSpec):
@@ -29,6 +30,11 @@ class RetrainSpec(StrictSpec):
         min_length=1,
         description="Folder, relative to the checkout, whose CSV, JSONL and Parquet files hold right answers as "
         "`tailtune feedback --from` takes them.",
+    )
+    push: tuple[PushStep, ...] = Field(
+        (),
+        description="What leaves the machine after a retrain: `dvc` (rows and models, to the DVC remote), `branch` and "
+        "`tag` (to the git remote that `git push` would use). What could not be pushed is made up for later.",
     )
     result: Literal["branch", "files"] = Field(
         "branch",

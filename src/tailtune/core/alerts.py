@@ -36,6 +36,7 @@ class Alert(Record):
     next_step: str = Field("", description="What happens next, or what to run.")
     so_far: bool = Field(False, description="Whether it was seen in a day that was not over.")
     size: float = Field(1.0, gt=0, description="How bad it is, on the cause's own scale: half as much again is worse.")
+    sure_size: float | None = Field(None, gt=0, description="Low end of size where chance is in it: surely so bad.")
 
 
 class Message(Record):

@@ -174,17 +174,19 @@ class StageFailedError(TailTuneError):
     Args:
         target: The stage and use case, `stage@use-case`.
         exit_code: What the stage's process ended with; 128 + n when signal n ended it.
+        why: What it has printed, where that is known here.
     """
 
-    def __init__(self, target: str, exit_code: int) -> None:
+    def __init__(self, target: str, exit_code: int, why: str = "") -> None:
         stage, _, use_case = target.partition("@")
         super().__init__(f"{target} ended with exit code {exit_code}", f"tailtune {stage} {use_case}")
         self.target = target
         self.exit_code = exit_code
+        self.why = printable(without_passwords(why))
 
-    def __reduce__(self) -> tuple[type[StageFailedError], tuple[str, int]]:
+    def __reduce__(self) -> tuple[type[StageFailedError], tuple[str, int, str]]:
         """Copies go through pickle in Prefect."""
-        return type(self), (self.target, self.exit_code)
+        return type(self), (self.target, self.exit_code, self.why)
 
 
 class RefusedError(TailTuneError):

@@ -109,6 +109,7 @@ class CurateReport(Report):
     unused_corrections: int = Field(0, description="Corrections of rows that are not kept: dropped, or gone.")
     feedback_rows: int = Field(0, description="Train rows that people labelled after the model had answered them.")
     audited_rows: int = Field(0, description="Test rows that people labelled for an audit.")
+    proposed_rows: int = Field(0, description="Rows of proposed classes that people accepted, in any split.")
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> CurateReport:

@@ -17,6 +17,11 @@ WAYS_IN: tuple[Because, ...] = get_args(Because)
 RetrainState = Literal["running", "promoted", "not promoted", "same version", "stopped", "cut off"]
 
 
+PushStep = Literal["dvc", "branch", "tag"]
+"""What may leave the machine after a retrain, in this order: rows and files to the DVC remote, a branch, a tag."""
+PUSH_STEPS: tuple[PushStep, ...] = get_args(PushStep)
+
+
 def way_in_of(word: str) -> Because:
     """A way in by its name.
 
@@ -59,6 +64,24 @@ class RetrainDecision(Record):
     reckoning: Reckoning
 
 
+class Push(Record):
+    """One per thing that is to leave the machine after a retrain."""
+
+    what: PushStep
+    name: str = Field(description="Of the branch or tag; of rows, the use case.")
+    done: bool = False
+    why: str = Field("", description="Why it is not done yet; empty before the first attempt.")
+
+
+class ComparedCandidate(Record):
+    """One per candidate on test: what a changed verdict is explained by."""
+
+    name: str
+    title: str
+    quality: Estimate
+    total_usd: Usd | None = Field(None, description="Over the horizon of the decision; null when not known.")
+
+
 class RetrainOutcome(Record):
     """One per retrain that ran: what came of it."""
 
@@ -73,7 +96,19 @@ class RetrainOutcome(Record):
     why: str = Field("", description="Why it was promoted or not, or what stopped it.")
     verdict_before: str = ""
     verdict_after: str = ""
+    winner_before: str = Field("", description="Candidate that the champion before is; empty when none was.")
+    winner_after: str = Field("", description="Candidate that the registered version is.")
+    verdict_why: str = Field("", description="The reason of the verdict after.")
+    candidates: tuple[ComparedCandidate, ...] = Field((), description="All that were scored on test.")
+    horizon_months: int | None = Field(None, description="Over which the dollars of the candidates are.")
     cost_usd: Usd | None = Field(None, description="Machine and bought answers; null when not known.")
     result: str = Field("", description="Branch or folder that holds what changed; empty when nothing did.")
+    commit: str | None = Field(None, description="Last commit of that branch; null without git, and for files.")
+    pushes: tuple[Push, ...] = Field((), description="What is to leave the machine, in this order.")
     data_hash: str | None = Field(None, description="Rows that it learnt from, as data.dvc pins them.")
     notes: tuple[str, ...] = ()
+
+    @property
+    def owed(self) -> tuple[Push, ...]:
+        """What has not left the machine yet."""
+        return tuple(push for push in self.pushes if not push.done)

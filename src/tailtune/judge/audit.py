@@ -197,10 +197,10 @@ def _as_few(hits: float, rows: float, share: float) -> float:
 
 def _reason(accuracy: Estimate, own: Estimate, margin: float, yes: bool) -> str:
     against = (
-        f"{with_interval(accuracy)} of {counted(accuracy.rows, 'audited row')} against {share(own.value)} on "
-        f"{counted(own.rows, 'test row')}"
+        f"{with_interval(accuracy)} of {counted(accuracy.rows, 'audited row')} against {with_interval(own)} on the "
+        f"version's own {counted(own.rows, 'held-out row')}"
     )
-    allowed = f"{margin * 100:.1f} points (targets.margin)"
+    allowed = f"{margin * 100:.1f} points (monitor.accuracy_fall)"
     if yes:
         return f"accuracy fell by more than {allowed}: {against}"
     return f"not shown that accuracy fell by more than {allowed}: {against}"
@@ -282,12 +282,20 @@ def over_time(right: Sequence[NDArray[np.floating]]) -> Estimate:
 
 def in_words(found: Fall, rows: int) -> list[str]:
     """What an audit of so many rows sees, and how many a smaller fall needs, a sentence each."""
-    sees = "no fall" if found.visible is None else f"a fall of {points(-found.visible).lstrip('−+')} points or more"
-    lines = [f"{counted(rows, 'row')} show {sees} in {share(POWER)} of cases"]
-    for size, needed in sorted(found.rows_for.items(), reverse=True):
-        smaller = f"a fall of {size * 100:.0f} points"
-        if needed is None:
-            lines.append(f"{smaller}: no number of rows; the version's own accuracy is not known so well")
-        elif needed > rows:
-            lines.append(f"{smaller}: about {counted(needed, 'row')}")
+    sees = "" if found.visible is None else f"a fall of {points(-found.visible).lstrip('−+')} points or more"
+    lines = [
+        f"so many rows would show {sees}, in {share(POWER)} of cases" if found.visible else "so few rows show no fall"
+    ]
+    falls = sorted(found.rows_for.items(), reverse=True)
+    more = [
+        f"{counted(needed, 'row')} for {size * 100:.0f} points" for size, needed in falls if needed and needed > rows
+    ]
+    if more:
+        lines.append(f"a smaller fall takes more: about {', '.join(more)}")
+    unseen = [f"{size * 100:.0f}" for size, needed in falls if needed is None]
+    if unseen:
+        lines.append(
+            f"a fall of {' or '.join(unseen)} points is seen by no number of rows, since the version's own accuracy is "
+            "not known so well: that takes more test rows"
+        )
     return lines

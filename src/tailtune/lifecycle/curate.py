@@ -22,6 +22,7 @@ from tailtune.lifecycle.audits import audited_rows
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.corrections import Corrections
 from tailtune.lifecycle.feedback import NO_FEEDBACK, Feedback
+from tailtune.lifecycle.new_classes import accepted_rows
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources, store
 from tailtune.services.near_duplicates import NearDuplicates, normal
@@ -37,8 +38,9 @@ _BEFORE_OWN = 4
 NO_CORRECTIONS = Corrections()
 _TRAIN: Split = "train"
 _TEST: Split = "test"
-Came = Literal["", "feedback", "audit"]
+Came = Literal["", "feedback", "audit", "proposed"]
 _CONFIRMED: Review = "confirmed"
+_NOBODY: Mapping[str, Came] = {}
 _LABEL_CHARS = 80  # a longer label is not quoted in a drop's detail
 
 # Reason → what it means, in the order in which a row meets them; a task's own come after too_long.
@@ -77,7 +79,8 @@ def run(context: Context) -> CurateReport:
     corrections = Corrections.of(context.case, context.inputs.raw_file(context.case.paths.corrections.name))
     feedback = Feedback.of(context.case, context.inputs.raw_file(context.case.paths.feedback.name))
     audited = audited_rows(context.case, context.inputs.raw_file(context.case.paths.audits.name))
-    tests, unique = _read(context, corrections, feedback, audited, drops, read)
+    proposed = accepted_rows(context.case, context.inputs.raw_file(context.case.paths.proposed.name))
+    tests, unique = _read(context, corrections, ByPeople(audited, proposed, feedback), drops, read)
     kept = drop_near(tests, unique, spec.curate.near_duplicate_similarity, drops, context.progress)
     context.progress.say(f"{len(unique) - len(kept):,} near-duplicates dropped, {len(kept) + len(tests):,} rows kept")
     everyone = [*tests, *kept]
@@ -116,23 +119,25 @@ def _seen_by_people(everyone: Sequence[Tidy], corrections: Corrections, progress
     own = [tidy.row.review for tidy in everyone if not tidy.came]
     corrected, confirmed = (own.count(how) for how in ("corrected", "confirmed"))
     unused = corrections.unused(tidy.row for tidy in everyone)
-    sent, audited = (sum(tidy.came == how for tidy in everyone) for how in ("feedback", "audit"))
+    came = Counter(tidy.came for tidy in everyone)
     if corrected or confirmed or unused:
         gone = f"; {unused:,} corrections are about rows that are not kept" if unused else ""
         progress.say(f"labels that people looked at: {corrected:,} corrected, {confirmed:,} confirmed{gone}")
-    if sent:
-        progress.say(f"{sent:,} new train rows from feedback")
-    if audited:
-        progress.say(f"{audited:,} new test rows from audits")
+    if came["feedback"]:
+        progress.say(f"{came['feedback']:,} new train rows from feedback")
+    if came["audit"]:
+        progress.say(f"{came['audit']:,} new test rows from audits")
+    if came["proposed"]:
+        progress.say(f"{came['proposed']:,} new rows of proposed classes that people accepted")
     counts = {"corrected_rows": corrected, "confirmed_rows": confirmed, "unused_corrections": unused}
-    return {**counts, "feedback_rows": sent, "audited_rows": audited}
+    rows = {"feedback_rows": came["feedback"], "audited_rows": came["audit"], "proposed_rows": came["proposed"]}
+    return {**counts, **rows}
 
 
 def _read(
     context: Context,
     corrections: Corrections,
-    feedback: Feedback,
-    audited: Sequence[RawRow],
+    people: ByPeople,
     drops: Drops,
     read: Counter[str],
 ) -> tuple[list[Tidy], list[Tidy]]:
@@ -141,8 +146,7 @@ def _read(
     Args:
         context: Of the stage.
         corrections: Labels that people gave.
-        feedback: Rows that people labelled after the model had answered them; they follow all others.
-        audited: Rows that people labelled for an audit; they follow those of the file.
+        people: Rows that people labelled; they follow those of the file.
         drops: Takes the other rows.
         read: Takes the number of rows in each file, by the file's key in the spec.
     """
@@ -160,8 +164,9 @@ def _read(
             faults += error.faults
     try:
         raw = _raw(context, spec.data.file, check, read, "file", drops)
-        read |= {"feedback": len(feedback.rows), "audits": len(audited)}
-        tidied = tidy_train_rows(chain(raw, audited, feedback.rows), case, drops, corrections, feedback, audited)
+        read |= {"people": len(people.rows)}
+        rows = chain(raw, people.rows)
+        tidied = tidy_train_rows(rows, case, drops, corrections, people.feedback, people.came)
         unique = drop_exact(tests, tidied, drops)
     except DataError as error:
         faults += error.faults
@@ -219,7 +224,8 @@ class Tidy:
         row: With its split.
         form: Digest of the text's normal form; equal exactly for texts that repeat each other.
         changes: What was rewritten in it.
-        came: How it came, if not in a file: as feedback it goes to train, from an audit to test, whatever its text is.
+        came: How it came, if not in a file: as feedback it goes to train, from an audit to test, whatever its text is;
+            of an accepted class to the split of its text.
     """
 
     row: Row
@@ -228,18 +234,43 @@ class Tidy:
     came: Came = ""
 
 
+@dataclass(frozen=True)
+class ByPeople:
+    """One per curation: rows that people labelled, other than those of a file.
+
+    Attributes:
+        audited: For an audit.
+        proposed: Of a proposed class that they accepted.
+        feedback: After the model had answered.
+    """
+
+    audited: Sequence[RawRow]
+    proposed: Sequence[RawRow]
+    feedback: Feedback
+
+    @property
+    def rows(self) -> list[RawRow]:
+        """All of them, in the order in which they claim a text."""
+        return [*self.audited, *self.proposed, *self.feedback.rows]
+
+    @property
+    def came(self) -> dict[str, Came]:
+        """Origin → how the row came."""
+        came: dict[str, Came] = {row.origin: "feedback" for row in self.feedback.rows}
+        came |= {row.origin: "audit" for row in self.audited}
+        return came | {row.origin: "proposed" for row in self.proposed}
+
+
 def tidy_train_rows(
     raw: Iterable[RawRow],
     case: UseCase,
     drops: Drops,
     corrections: Corrections = NO_CORRECTIONS,
     feedback: Feedback = NO_FEEDBACK,
-    audited: Sequence[RawRow] = (),
+    came: Mapping[str, Came] = _NOBODY,
 ) -> Iterator[Tidy]:
     """Tidy the rows of the training file, and assign their splits; short, long and unusable ones are dropped."""
     spec, task = case.spec, case.task
-    came: dict[str, Came] = {row.origin: "feedback" for row in feedback.rows}
-    came.update((row.origin, "audit") for row in audited)
     for given in raw:
         cleaned, changes = clean(given.text)
         reason = _wrong_length(cleaned, spec.curate)
@@ -265,6 +296,7 @@ def tidy_train_rows(
             made, review = corrections.apply(name, form, made)
             if split == "train":
                 made, review = feedback.apply(form, given, made, review, corrections.at.get(form, ""))
+            review = _CONFIRMED if how == "proposed" and not review else review
         row = Row(name, made.text, made.label, given.origin, split, given.group, review, given.slices)
         yield Tidy(row, form_digest(form), made.changes, how)
 

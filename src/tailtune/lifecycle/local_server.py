@@ -35,6 +35,7 @@ from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, causes, end_in_order_at_sigterm, interrupted_code, leave_with
 from tailtune.core.secrets import secret_in, without_password, without_passwords
+from tailtune.lifecycle.closed_gate import closed_gate
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -254,7 +255,11 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
         for stage in stages:
             freshness.say_fresh(stage.name)
         return
-    life = partial(flow, options.use_case, options.force)
+
+    def life() -> None:
+        if closed := closed_gate(flow(options.use_case, options.force)):
+            raise closed.as_error()
+
     with ExitStack() as stack:
         try:
             address = stack.enter_context(_server(paths, url, options.server, partial(_warm_up, case, work)))

@@ -25,23 +25,42 @@ collect_rarely()
 from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.states import Completed
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, of_system
-from tailtune.core.reports import REPORTS
+from tailtune.core.reports import REPORTS, RegisterReport, Report
 from tailtune.lifecycle import freshness, runner, table
+from tailtune.lifecycle.closed_gate import ClosedGate, closed_gate
 from tailtune.lifecycle.local_server import first_line, run_to_end
-from tailtune.report.prefect import key, publish
+from tailtune.report.prefect import key, publish, publish_verdict
+from tailtune.report.story import Story
 from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.report.verdict import headline
 from tailtune.services import store, versions
+from tailtune.services.mlflow.address import runs_tables, version_page
 
-__all__ = ["Milestones", "fetch_data", "flow", "pin_data", "run_family", "run_stage", "uncached_task"]
+__all__ = [
+    "Completed",
+    "Milestones",
+    "State",
+    "closed_gate",
+    "ended",
+    "fetch_data",
+    "flow",
+    "pin_data",
+    "run_family",
+    "run_stage",
+    "uncached_task",
+]
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
 RETRY_AFTER_S = [5.0, 15.0]
+GATE_CLOSED = "Gate closed"
 _ENDED: set[tuple[str, str]] = set()
 """Stages, with their use case, that have ended well in this process: a life that begins again forces no one twice."""
 _LOST: list[str] = []
@@ -106,8 +125,12 @@ def pin_data(use_case: str) -> bool:
     retry_condition_fn=tracking_server_failed,
     cache_policy=NO_CACHE,
 )
-def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
-    """Run one stage if it is stale, and publish its report, also that of a gate that closed. Returns whether it ran."""
+def run_stage(stage: str, use_case: str, force: bool = False) -> bool | State[ClosedGate]:
+    """Run one stage if it is stale, and publish its report, also that of a gate that closed.
+
+    Returns:
+        Whether it ran; the state of a run that a gate has ended, where its gate closed.
+    """
     paths = Paths.find()
     why = freshness.hidden_change(paths, stage, use_case)
     if why:
@@ -118,6 +141,7 @@ def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     except StageFailedError as failed:
         if failed.exit_code == GateError.exit_code:
             _publish(paths, stage, use_case)
+            return at_gate(ClosedGate(stage, use_case, failed.why or "its gate said no; its log says why"))
         raise
     if not ran:
         freshness.say_fresh(stage)
@@ -126,10 +150,21 @@ def run_stage(stage: str, use_case: str, force: bool = False) -> bool:
     return ran
 
 
-def run_family(family: str, use_case: str, force: bool = False) -> None:
-    """Run the stages of one family, in the order of the table."""
+def run_family(family: str, use_case: str, force: bool = False) -> State[ClosedGate] | None:
+    """Run the stages of one family, in the order of the table, up to a gate that closes. Returns the state at it."""
     for stage in table.family(family):
-        run_stage(stage.name, use_case, force)
+        if closed := closed_gate(run_stage(stage.name, use_case, force)):
+            return at_gate(closed)
+    return None
+
+
+def at_gate(closed: ClosedGate) -> State[ClosedGate]:
+    """The state of a run that a closed gate has ended: completed, because a gate that says no has answered.
+
+    So nobody is called out of bed, and there is no traceback; the state's name and message say what was answered.
+    """
+    why = "; ".join(line.strip() for line in closed.why.splitlines())
+    return Completed(name=GATE_CLOSED, message=f"{closed.stage}: {why}", data=closed)
 
 
 def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
@@ -142,16 +177,16 @@ def _work(paths: Paths, stage: str, use_case: str, command: str) -> None:
     ours = command == f"tailtune {stage} {use_case}"
     with in_order_at_sigterm():  # Prefect's own handler raises what no stage knows
         if ours and not table.BY_NAME[stage].own_process:
-            code = _here(paths, stage, use_case)
+            code, why = _here(paths, stage, use_case)
         else:  # without a shell between, a stage notices when this run is killed
             words = [sys.executable, "-m", "tailtune", stage, use_case] if ours else ["/bin/sh", "-c", command]
-            code = run_to_end(words, paths.root, _as_under_dvc(stage, use_case))
+            code, why = run_to_end(words, paths.root, _as_under_dvc(stage, use_case)), ""
     if code:
-        raise StageFailedError(f"{stage}@{use_case}", code)
+        raise StageFailedError(f"{stage}@{use_case}", code, why)
 
 
-def _here(paths: Paths, stage: str, use_case: str) -> int:
-    """Run a stage in this process, as its verb does in one of its own. Returns the exit code; says what is wrong."""
+def _here(paths: Paths, stage: str, use_case: str) -> tuple[int, str]:
+    """Run a stage in this process, as its verb does in one of its own. Returns exit code and reason; says it, too."""
     settings = Settings()
     try:
         with (
@@ -162,11 +197,11 @@ def _here(paths: Paths, stage: str, use_case: str) -> int:
     except (TailTuneError, OSError) as error:
         reported = error if isinstance(error, TailTuneError) else of_system(error)
         print(f"\n{reported}", file=sys.stderr)
-        return reported.exit_code
-    except Exception:  # a mistake of ours: shown whole, and no other stage runs
+        return reported.exit_code, reported.message
+    except Exception as error:  # a mistake of ours: shown whole, and no other stage runs
         print(printable(traceback.format_exc()), file=sys.stderr)
-        return TailTuneError.exit_code
-    return 0
+        return TailTuneError.exit_code, first_line(error)
+    return 0, ""
 
 
 def _as_under_dvc(stage: str, use_case: str) -> dict[str, str]:
@@ -179,7 +214,25 @@ def _publish(paths: Paths, stage: str, use_case: str) -> None:
     path = paths.case(use_case).report(stage)
     if path.is_file():
         report = store.read_report(path, REPORTS[stage], use_case)
-        show_in_prefect(lambda: publish(paths, report, Settings()))
+        show_in_prefect(lambda: publish(paths, report, _links(report)))
+
+
+def ended(use_case: str, closed: ClosedGate | None) -> State[ClosedGate]:
+    """The state of a life that has ended, at its end or at a gate; shows the verdict on the page of its run."""
+    paths = Paths.find()
+    story = Story.of(store.read_reports(paths.case(use_case)))
+    links = {name: link for report in story.reports for name, link in _links(report).items()}
+    show_in_prefect(lambda: publish_verdict(paths, story, links))
+    return at_gate(closed) if closed else Completed(message=headline(story).title)
+
+
+def _links(report: Report) -> dict[str, str]:
+    """Name → address of what a browser can open about a report."""
+    uri = Settings().tracking_uri
+    found = {"runs in MLflow": runs_tables(uri).get(report.use_case, "")}
+    if isinstance(report, RegisterReport):
+        found["version in MLflow"] = version_page(uri, report.model, report.version)
+    return {name: link for name, link in found.items() if link}
 
 
 def show_in_prefect(show: Callable[[], object]) -> object:

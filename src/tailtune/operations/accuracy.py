@@ -122,7 +122,7 @@ def _by_audit(context: Context, version: Version, log: PredictionLog | None, win
         ]
     if not there:
         return AccuracyNow(by="audit", accuracy=None, note=_NO_AUDIT.format(name=context.case.name, window=window.name))
-    audit, result = there[-1]
+    audit, result = max(there, key=lambda each: (each[0].last_day, each[1].judged_at))
     return AccuracyNow(by="audit", accuracy=result.accuracy, note=audited.note(audit, result))
 
 

@@ -129,8 +129,8 @@ class Alerts:
         """
         return self.outbox.took_over(case.name, version, at_us, tuple(self.channels))
 
-    def record_outcome(self, case: Declared, alert: Alert) -> Message:
-        """Write down what came of a retrain, to be sent once.
+    def record_outcome(self, case: Declared, alert: Alert) -> Message | None:
+        """Write down what came of a retrain, to be sent once; None where that was written down before.
 
         Raises:
             ServiceError: The database does not answer.

@@ -279,37 +279,40 @@ def _text_of(
 
 
 def judge_rows(context: Context, audit: Audit, labelled: Sequence[Labelled]) -> AuditResult:
-    """What labelled rows say of the version, kept in the database.
+    """What labelled rows say of the version, together with those of the audit that came before; kept in the database.
 
     Raises:
         ServiceError: The tracking store or the database does not answer.
     """
     case = context.case
+    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
+        results = store.results(case.name, audit.version)
+    by_id = {name: score for each, result in results if each.id == audit.id for name, score in result.scores.items()}
+    by_id |= {each.row.id: each.score for each in labelled}  # others may have labelled other rows
+    rows = [row for row in audit.rows if row.id in by_id]
     window = np.array([np.nan if each is None else each for each in audit.confidences])
-    sure = np.array([np.nan if each.row.confidence is None else each.row.confidence for each in labelled])
-    scores = np.array([each.score for each in labelled])
-    accuracy = judge.audited(window, sure, scores, np.array([each.row.weight for each in labelled]))
+    sure = np.array([np.nan if row.confidence is None else row.confidence for row in rows])
+    scores, weights = np.array([by_id[row.id] for row in rows]), np.array([row.weight for row in rows])
+    accuracy = judge.audited(window, sure, scores, weights)
     known = _reference(context, audit)
     own = None if known is None else own_accuracy(known)
     margin = case.spec.monitor.accuracy_fall
     fall = None
     if known is not None and own is not None:
         fall = judge.fall(accuracy, own, margin, _gain(known, window, own.value - margin))
-    by_id = {each.row.id: each.score for each in labelled}
+    over_time, audits = _over_time([each for each in results if each[0].id != audit.id], audit, by_id)
+    result = AuditResult(
+        audit=audit.id,
+        labelled=len(rows),
+        scores=by_id,
+        accuracy=accuracy,
+        own=own,
+        fall=fall,
+        over_time=over_time,
+        audits=audits,
+        judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
     with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
-        before = [each for each in store.results(case.name, audit.version) if each[0].id != audit.id]
-        over_time, audits = _over_time(before, audit, by_id)
-        result = AuditResult(
-            audit=audit.id,
-            labelled=len(labelled),
-            scores=by_id,
-            accuracy=accuracy,
-            own=own,
-            fall=fall,
-            over_time=over_time,
-            audits=audits,
-            judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
         store.keep_result(result)
     return result
 

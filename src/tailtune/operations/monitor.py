@@ -385,11 +385,20 @@ def _report(
         statistics=len(seen.findings),
         words=moved_words(texts_then, [row["text"] for row in few if row["text"]]),
         examples=_examples(watched, few, seen.findings),
-        not_measured=seen.not_measured,
+        not_measured=(*seen.not_measured, *_not_in_reference(watched, few)),
         days=tuple(
             WatchedDay(day=each.counts.day, figures=each.figures, evidence=path.get(each.counts.day)) for each in kept
         ),
     )
+
+
+def _not_in_reference(watched: Watched, rows: Rows) -> list[str]:
+    """Measures that the window has, and the reference does not."""
+    if not rows:
+        return []
+    now, then = _sample(rows, watched.context), watched.known.sample
+    new = sorted({*now.numbers, *now.categories} - {*then.numbers, *then.categories, LATENCY})
+    return [f"{measure}: the reference does not have it" for measure in new]
 
 
 def _examples(watched: Watched, rows: Rows, findings: Sequence[Finding]) -> tuple[ShownRow, ...]:

@@ -12,11 +12,12 @@ from tailtune.core.monitored import MonitorReport
 from tailtune.core.printable import printable
 from tailtune.core.process import in_order_at_sigterm
 from tailtune.core.retrains import Because, way_in_of
-from tailtune.lifecycle.orchestration import flow, show_in_prefect, uncached_task
+from tailtune.lifecycle.orchestration import Completed, State, flow, show_in_prefect, uncached_task
 from tailtune.operations import silence
 from tailtune.operations.alerts import open_alerts
 from tailtune.operations.nightly import LookOptions, watch
 from tailtune.operations.retrain import run as retraining
+from tailtune.report.monitoring import headline
 from tailtune.report.prefect import publish_look, publish_retrain
 from tailtune.report.retraining import decision_lines, outcome_lines
 from tailtune.report.terminal.progress import ConsoleProgress
@@ -30,18 +31,26 @@ LOOKED, DETECTED, CLEARED = "monitor.looked", "drift.detected", "drift.cleared"
 """Events on the resource `model.<use case>`: a look was taken; it found drift; it found none."""
 
 
-def look_at_all(use_case: str | None, window: str) -> None:
+def look_at_all(use_case: str | None, window: str) -> State[None]:
     """Look at one use case, or at every one whose answers are logged; one that fails holds up no other.
+
+    Returns:
+        The state of the run, whose message says what was seen.
 
     Raises:
         TailTuneError: Looks failed; all others were taken.
     """
     names = [use_case] if use_case else _logged(Paths.find())
-    _each(names, lambda name: look(name, window), "tailtune monitor USE-CASE   (says what is wrong, and what to run)")
+    return _each(
+        names, lambda name: look(name, window), "tailtune monitor USE-CASE   (says what is wrong, and what to run)"
+    )
 
 
-def retrain_all(use_case: str | None, because: str) -> None:
+def retrain_all(use_case: str | None, because: str) -> State[None]:
     """Retrain one use case, or every one that has a version, where that is worth it; one that fails holds up no other.
+
+    Returns:
+        The state of the run, whose message says whether a retrain was worth it, and what came of it.
 
     Raises:
         UsageError: No such way in.
@@ -49,19 +58,20 @@ def retrain_all(use_case: str | None, because: str) -> None:
     """
     way_in = way_in_of(because)
     names = [use_case] if use_case else _registered(Paths.find())
-    _each(names, lambda name: retrain(name, way_in), "tailtune retrain USE-CASE   (says what is wrong)")
+    return _each(names, lambda name: retrain(name, way_in), "tailtune retrain USE-CASE   (says what is wrong)")
 
 
-def _each(names: Iterable[str], work: Callable[[str], None], hint: str) -> None:
+def _each(names: Iterable[str], work: Callable[[str], object], hint: str) -> State[None]:
     """Do something for each use case, then say of all together what failed."""
-    failed: list[str] = []
+    failed, ended = list[str](), list[str]()
     for name in names:
         try:
-            work(name)
+            ended.append(str(getattr(work(name), "message", None) or name))
         except TailTuneError as error:
             failed.append(f"{name}: {error.message}")
     if failed:
         raise TailTuneError("; ".join(failed), hint)
+    return Completed(message="; ".join(ended) or "no use case has come so far")
 
 
 def _registered(paths: Paths) -> list[str]:
@@ -98,17 +108,19 @@ def check_silence(hours: float) -> None:
 
 
 @uncached_task("look at {use_case}")
-def look(use_case: str, window: str) -> None:
+def look(use_case: str, window: str) -> State[None]:
     """Look at a use case's version, publish what was seen, and tell automations."""
     paths, settings = Paths.find(), Settings()
     with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
         looked = watch(paths, settings, use_case, LookOptions(window, links=_flow_run()), progress)
     show_in_prefect(lambda: publish_look(looked.report))
     show_in_prefect(lambda: _tell(looked.report))
+    top = headline(looked.report)
+    return Completed(message=f"{use_case}: {top.title}. {top.why}")
 
 
 @uncached_task("retrain {use_case}")
-def retrain(use_case: str, because: Because) -> None:
+def retrain(use_case: str, because: Because) -> State[None]:
     """Retrain a use case where that is worth it, and publish the reckoning and what came of it."""
     paths, settings = Paths.find(), Settings()
     with (
@@ -119,6 +131,7 @@ def retrain(use_case: str, because: Because) -> None:
     lines = [*decision_lines(use_case, done.decision), *(outcome_lines(done.outcome) if done.outcome else ())]
     print("\n".join(map(printable, lines)), flush=True)
     show_in_prefect(lambda: publish_retrain(use_case, lines))
+    return Completed(message=lines[0] if done.outcome is None else outcome_lines(done.outcome)[0])
 
 
 def _tell(report: MonitorReport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from tailtune.core.records import Row, Split
 from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.reference import ReferenceRow
-from tailtune.operations.sample import sample_of
+from tailtune.operations.sample import sample_of, without_answers
 from tailtune.services import store
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.fetch import fetch
@@ -53,7 +54,12 @@ def reference_of(context: Context, version: Version) -> KnownReference:
     if not registry.fetch_reference(context.tracker, version, file):
         _make(context, version, file)
     rows = tuple(reference.read(file))
-    return KnownReference(rows, sample_of([row.logged for row in rows], context.case.task), file_digest(file))
+    sample = sample_of([row.logged for row in rows], context.case.task)
+    return KnownReference(rows, sample if _is_answered(rows) else without_answers(sample), file_digest(file))
+
+
+def _is_answered(rows: Sequence[ReferenceRow]) -> bool:
+    return any(row.logged["answer"] is not None for row in rows)
 
 
 def folder_of(context: Context, version: Version) -> Path:

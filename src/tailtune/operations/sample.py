@@ -15,6 +15,8 @@ from tailtune.tasks.base import Task
 READ = ("text", "answer", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens", "slices")
 """Columns of the prediction log that a sample is made of."""
 _NUMBERS = {"confidence": "confidence", "novelty": "novelty", "unknown_share": "unknown words", "tokens": "length"}
+_OF_TEXTS = ("language", "unreadable")
+_SLICE = "slice "
 _REPLACED = "\ufffd"
 
 
@@ -39,7 +41,7 @@ def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
         for measure, number in watched.numbers.items():
             numbers[measure][place] = number
         for column, value in (row["slices"] or {}).items():
-            categories[f"slice {column}"][place] = str(value)
+            categories[f"{_SLICE}{column}"][place] = str(value)
         if row["text"] is not None:
             categories["language"][place] = language(row["text"])
             categories["unreadable"][place] = "yes" if is_unreadable(row["text"]) else "no"
@@ -49,6 +51,15 @@ def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
         categories=dict(categories),
         embeddings=_embeddings([row["embedding"] for row in rows]),
     )
+
+
+def without_answers(sample: Sample) -> Sample:
+    """What texts alone show: of a reference whose answers nobody kept, no answer is no share of rows without one."""
+    categories = {
+        name: values for name, values in sample.categories.items() if name in _OF_TEXTS or name.startswith(_SLICE)
+    }
+    numbers = {name: values for name, values in sample.numbers.items() if name in _NUMBERS.values()}
+    return Sample(sample.rows, numbers, categories, sample.embeddings)
 
 
 def is_unreadable(text: str) -> bool:

@@ -14,6 +14,7 @@ from tailtune.operations.accuracy import over_days
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
 
+_LEAST = 1e-6
 _MUCH_WORSE = 5
 """Times the most that is allowed, from which on slow or unanswered rows, or what a day costs, are critical."""
 
@@ -61,6 +62,7 @@ def _alert(
     size: float,
     moved: Sequence[str] = (),
     next_step: str = "",
+    sure_size: float | None = None,
 ) -> Alert:
     best = report.best_known
     return Alert(
@@ -76,7 +78,8 @@ def _alert(
         examples=tuple(row.text for row in report.examples[:2]),
         next_step=next_step,
         so_far=not report.is_over,
-        size=max(size, 1e-6),
+        size=max(size, _LEAST),
+        sure_size=None if sure_size is None else max(sure_size, _LEAST),
     )
 
 
@@ -86,15 +89,21 @@ def _drift(report: MonitorReport, fallen: bool) -> Alert | None:
     if report.evidence is None or report.evidence - limited < 1:
         return None
     telling = monitoring.telling(report)
-    # The sure part, under the root: a share of one night's few rows is soon half as large again by chance.
-    sure = (min(abs(each.difference.low), abs(each.difference.high)) for each in telling)
-    size = math.sqrt(max(sure, default=0.01) * 100)
+    size = _moved_by([abs(each.difference.value) for each in telling])
+    # What a few rows show is soon half as large again by chance.
+    surely = _moved_by([min(abs(each.difference.low), abs(each.difference.high)) for each in telling])
     title = monitoring.headline(report).title
     window = span(report.first_day, report.last_day)
     when = "" if report.is_over else ", once that day is over"
     step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy{when}"
     severity: Severity = "critical" if fallen else "warning"
-    return _alert(report, "drift", severity, title[:1].lower() + title[1:], size, monitoring.moved(report), step)
+    title = title[:1].lower() + title[1:]
+    return _alert(report, "drift", severity, title, size, monitoring.moved(report), step, surely)
+
+
+def _moved_by(shares: Sequence[float]) -> float:
+    """How much has moved: the root of the largest shift, in points, so that twice and a quarter as much is worse."""
+    return math.sqrt(max(shares, default=0.01) * 100)
 
 
 def _fallen(report: MonitorReport, spec: MonitorSpec) -> bool:
@@ -135,7 +144,8 @@ def _limited(report: MonitorReport, cause: Cause, measure: str, what: str) -> Al
     severity: Severity = "critical" if surely >= _MUCH_WORSE * found.reference.value else "warning"
     title = f"{what}: {share(found.window.value)} of rows, at most {share(found.reference.value)} are all right"
     moved = [f"{monitoring.what(found)}: {monitoring.then_and_now(found)}."]
-    return _alert(report, cause, severity, title, surely * 100, moved, "look at the server's /metrics")
+    size = found.window.value * 100
+    return _alert(report, cause, severity, title, size, moved, "look at the server's /metrics", surely * 100)
 
 
 def _cost(report: MonitorReport, spec: MonitorSpec) -> Alert | None:

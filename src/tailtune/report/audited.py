@@ -15,11 +15,11 @@ def window(audit: Audit) -> str:
 
 
 def drawn(audit: Audit) -> list[str]:
-    """What was drawn, a sentence each."""
-    lines = [
-        f"{counted(len(audit.rows), 'row')} of {audit.window_rows:,} that v{audit.version} answered {window(audit)}, "
-        "drawn at random within ranges of confidence"
-    ]
+    """What was drawn, a line each."""
+    answered = f"that v{audit.version} answered {window(audit)}"
+    some = f"{counted(len(audit.rows), 'row')} of {audit.window_rows:,} {answered}"
+    is_all = len(audit.rows) == audit.window_rows
+    lines = [f"all {some}: there are no more" if is_all else f"{some}, drawn at random within ranges of confidence"]
     if audit.without_text:
         lines.append(f"{counted(audit.without_text, 'row')} could not be drawn: their texts were not kept")
     if audit.other_rows:
@@ -35,8 +35,6 @@ def lines_of(audit: Audit, result: AuditResult) -> list[str]:
         f"v{audit.version} was right on {with_interval(result.accuracy)} of the rows of {window(audit)}, by "
         f"{counted(result.labelled, 'labelled row')}{still}"
     ]
-    if result.own is not None:
-        lines.append(f"on its own held-out rows it was {with_interval(result.own)}")
     if result.fall is None:
         lines.append("whether it fell cannot be said: the version's own accuracy is not known")
     else:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tailtune.config.paths import Paths
-from tailtune.config.settings import Settings
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.records import Estimate
 from tailtune.core.reports import RegisterReport, Report, ValidateReport
 from tailtune.core.run_plan import Table
-from tailtune.core.secrets import without_password
 from tailtune.report import monitor_runs, monitoring, sections, tables
 from tailtune.report.numbers import NOT_MEASURED, duration, memory, ms, plain, points_with_interval, usd, with_interval
+from tailtune.report.story import Story
+from tailtune.report.verdict import figures, headline
 
 
 def key(*parts: str) -> str:
@@ -23,16 +22,57 @@ def key(*parts: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
-def publish(paths: Paths, report: Report, settings: Settings) -> None:
-    """Make the artifacts of one stage report; needs a flow or task run around it."""
+def publish(paths: Paths, report: Report, links: Mapping[str, str]) -> None:
+    """Make the artifacts of one stage report; needs a flow or task run around it.
+
+    Args:
+        paths: The checkout.
+        report: Of the stage.
+        links: Name → address of what a browser can open.
+    """
     from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
     base = (report.use_case, report.stage)
-    create_markdown_artifact(text(report), key=key(*base), description=f"{report.stage} of {report.use_case}")
+    content = text(report, files(paths, report))
+    create_markdown_artifact(content, key=key(*base), description=f"{report.stage} of {report.use_case}")
     for name, table in tables.of_report(report).items():
         create_table_artifact(rows(table), key=key(*base, name), description=f"{name} of {report.use_case}")
-    for name, link in links(paths, report, settings).items():
+    for name, link in links.items():
         create_link_artifact(link, link_text=name, key=key(*base, name), description=f"{name} of {report.use_case}")
+
+
+def publish_verdict(paths: Paths, story: Story, links: Mapping[str, str]) -> None:
+    """Make the artifact that says what a life came to; needs the flow run of that life around it.
+
+    Args:
+        paths: The checkout.
+        story: Of the use case.
+        links: Name → address of what a browser can open.
+    """
+    from prefect.artifacts import create_markdown_artifact
+
+    content = verdict_text(story, links, [file for report in story.reports for file in files(paths, report)])
+    about = f"verdict on {story.use_case}: {headline(story).title}"
+    create_markdown_artifact(content, key=key(story.use_case, "verdict"), description=about)
+
+
+def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) -> str:
+    """What to do and why, the figures, which version there is, and where to look, as Markdown."""
+    top = headline(story)
+    lines = [f"## {top.title}", top.why]
+    if shown := figures(story):
+        cells = [(name, value, beside) for name, value, beside in shown]
+        lines.append("\n".join(["| figure | value | |", "| --- | --- | --- |", *(_row(row) for row in cells)]))
+    if (section := sections.registered(story)) is not None:
+        lines += ["### Registered", section.markdown()]
+    places = [*(f"[{name}]({link})" for name, link in links.items()), *more]
+    if places:
+        lines.append("\n".join(f"- {place}" for place in places))
+    return "\n\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def publish_look(report: MonitorReport) -> None:
@@ -55,14 +95,15 @@ def publish_retrain(use_case: str, lines: Sequence[str]) -> None:
     create_markdown_artifact(content, key=key(use_case, "retrain"), description=f"retrain of {use_case}")
 
 
-def text(report: Report) -> str:
-    """The report's section and what the stage cost, as Markdown."""
+def text(report: Report, more: Sequence[str] = ()) -> str:
+    """The report's section, what the stage cost, and further lines, as Markdown."""
     lines = [f"## {report.stage} of {report.use_case}", sections.of_report(report).markdown()]
     if report.cost is not None:
         price = "" if report.cost.usd is None else f", {usd(report.cost.usd)}"
         if report.cost.bought_usd != 0:
             price += f", answers bought {usd(report.cost.bought_usd)}"
         lines.append(f"{duration(report.cost.wall_s)}, {memory(report.cost.peak_memory_mb)}{price}")
+    lines += more
     return "\n\n".join(lines) + "\n"
 
 
@@ -95,18 +136,15 @@ def _cell(name: str, value: object) -> object:
     return value
 
 
-def links(paths: Paths, report: Report, settings: Settings) -> dict[str, str]:
-    """Name → address of what can be opened next."""
+def files(paths: Paths, report: Report) -> list[str]:
+    """Pages that stages have written, as paths in the checkout: a browser on another machine has no such file."""
     found: dict[str, str] = {}
     if isinstance(report, ValidateReport):
-        found["data docs"] = _file(paths, report.docs)
+        found["What was validated"] = report.docs
     if isinstance(report, RegisterReport):
-        found["decision page"] = _file(paths, report.page)
-    if (uri := settings.tracking_uri or "").startswith("http"):
-        found["mlflow"] = without_password(uri)
-    return {name: link for name, link in found.items() if link}
-
-
-def _file(paths: Paths, relative: str) -> str:
-    path = paths.root / Path(relative)
-    return path.as_uri() if relative and path.is_file() else ""
+        found["Decision page"] = report.page
+    return [
+        f"{name}, where it ran: `{paths.root / file}`"
+        for name, file in found.items()
+        if file and (paths.root / file).is_file()
+    ]

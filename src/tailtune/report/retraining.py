@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tailtune.core.alerts import Alert
 from tailtune.core.records import Estimate
-from tailtune.core.retrains import Reckoning, RetrainDecision, RetrainOutcome
+from tailtune.core.retrains import Push, Reckoning, RetrainDecision, RetrainOutcome
+from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     capital,
     counted,
@@ -20,6 +21,12 @@ from tailtune.report.numbers import (
 )
 
 _UNKNOWN = "not known"
+_TURNED = {
+    ("a fine-tune", "the prompt"): "back to the prompt",
+    ("a fine-tune", "a cheaper rung"): "back to a cheaper rung",
+    ("the prompt", "a fine-tune"): "from the prompt to a fine-tune",
+}
+"""Kind of the candidate before and after → what the change is called."""
 
 
 def decision_lines(use_case: str, decision: RetrainDecision, is_dry: bool = False) -> list[str]:
@@ -89,13 +96,45 @@ def _results(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
         before = outcome.after.value - compared.difference.value
         yield f"{measure} before", f"{share(before)} on the same rows, v{outcome.champion_before}"
         yield "difference", points_with_interval(compared.difference)
-    if outcome.verdict_after and outcome.verdict_before != outcome.verdict_after:
-        yield "verdict", f"{outcome.verdict_after}, before {outcome.verdict_before or _UNKNOWN}"
+    yield from _verdict(outcome)
     yield "cost", f"{usd(outcome.cost_usd)} for machine and bought answers; all of it: tailtune cost {outcome.use_case}"
     if outcome.result:
         yield "what changed", outcome.result
+    for push in outcome.pushes:
+        yield "pushed" if push.done else "not pushed", push_line(push)
     for note in outcome.notes:
         yield "note", capital(note)
+
+
+def push_line(push: Push) -> str:
+    """What was pushed, or why not yet, in a line."""
+    named = {"dvc": "rows and models to the DVC remote", "branch": f"branch {push.name}", "tag": f"tag {push.name}"}
+    if push.done:
+        return named[push.what]
+    return f"{named[push.what]}: {push.why or 'not tried yet'}; the next retrain tries again"
+
+
+def _verdict(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
+    """Another verdict or another kind of candidate, in words, with the figures behind it."""
+    before, after = _kind(outcome.winner_before), _kind(outcome.winner_after)
+    turned = before and after and before != after
+    if not turned and (not outcome.verdict_after or outcome.verdict_before == outcome.verdict_after):
+        return
+    words = _TURNED.get((before, after), f"from {before} to {after}") if turned else ""
+    verdict = f"{outcome.verdict_after or _UNKNOWN}, before {outcome.verdict_before or _UNKNOWN}"
+    yield "verdict", f"{words} ({verdict})" if words else verdict
+    if turned and outcome.verdict_why:
+        yield "why it turned", outcome.verdict_why
+    for each in outcome.candidates if turned else ():
+        over = "" if outcome.horizon_months is None else f", {usd(each.total_usd)} over {outcome.horizon_months} months"
+        yield each.title, f"{with_interval(each.quality)}{over}"
+
+
+def _kind(winner: str) -> str:
+    """What kind of candidate a name is; empty for none."""
+    if not winner:
+        return ""
+    return "a fine-tune" if winner == FINE_TUNE else "the prompt" if winner.startswith("lm_") else "a cheaper rung"
 
 
 def _estimate(estimate: Estimate | None) -> str:

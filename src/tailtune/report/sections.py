@@ -151,12 +151,13 @@ def rows(story: Story) -> Section | None:
 def _by_people(found: CurateReport) -> Fact | None:
     """How many labels people have looked at; None when there were none."""
     unused, sent, audited = found.unused_corrections, found.feedback_rows, found.audited_rows
-    if not (found.corrected_rows or found.confirmed_rows or unused or sent or audited):
+    if not (found.corrected_rows or found.confirmed_rows or unused or sent or audited or found.proposed_rows):
         return None
     shown = [f"{count(found.corrected_rows)} corrected", f"{count(found.confirmed_rows)} confirmed"]
     shown += [f"{counted(unused, 'correction')} of rows that are not kept"] if unused else []
     shown += [f"{counted(sent, 'new train row')} from feedback"] if sent else []
     shown += [f"{counted(audited, 'new test row')} from audits"] if audited else []
+    shown += [f"{counted(found.proposed_rows, 'new row')} of proposed classes"] if found.proposed_rows else []
     return Fact(" · ".join(shown), "labels reviewed")
 
 

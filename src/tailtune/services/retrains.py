@@ -25,6 +25,9 @@ _RETRAIN = Table(
 )
 """One row per retrain that began; `place` is the checkout it works in, `outcome` is JSON."""
 
+_REMEMBERED = 200
+"""Retrains of a use case that are looked through for what was not pushed yet: years of them."""
+
 
 def _first_tables(connection: Connection) -> None:
     _META.create_all(connection, tables=[_RETRAIN])
@@ -38,10 +41,12 @@ class EndedRetrain:
     """One per retrain that has ended by itself.
 
     Attributes:
+        id: Its number.
         ended_us: When, microseconds since 1970 (UTC).
         outcome: What came of it.
     """
 
+    id: int
     ended_us: int
     outcome: RetrainOutcome
 
@@ -72,11 +77,28 @@ class Retrains(RoomStore):
         with self._database.writing() as connection:
             connection.execute(update(_RETRAIN).where(_RETRAIN.c.id == id_).values(**values))
 
+    def amend(self, id_: int, outcome: RetrainOutcome) -> None:
+        """Note what changed of an outcome since, such as that it was pushed; when the retrain ended stays."""
+        with self._database.writing() as connection:
+            amended = update(_RETRAIN).where(_RETRAIN.c.id == id_).values(outcome=outcome.model_dump_json())
+            connection.execute(amended)
+
     def last(self, use_case: str) -> EndedRetrain | None:
         """The newest retrain that has ended by itself; None where none has. Those cut off may be tried at once."""
-        query = select(_RETRAIN.c.ended_us, _RETRAIN.c.outcome).where(
-            _RETRAIN.c.use_case == use_case, _RETRAIN.c.outcome.is_not(None)
-        )
+        return next(iter(self._ended(use_case, 1)), None)
+
+    def owed(self, use_case: str) -> list[EndedRetrain]:
+        """Retrains of which something has not left the machine yet, though it should, oldest first."""
+        return [each for each in reversed(self._ended(use_case, _REMEMBERED)) if each.outcome.owed]
+
+    def _ended(self, use_case: str, most: int) -> list[EndedRetrain]:
+        """The newest that have ended by themselves, newest first."""
+        columns = (_RETRAIN.c.id, _RETRAIN.c.ended_us, _RETRAIN.c.outcome)
+        query = select(*columns).where(_RETRAIN.c.use_case == use_case, _RETRAIN.c.outcome.is_not(None))
+        query = query.order_by(_RETRAIN.c.ended_us.desc(), _RETRAIN.c.id.desc()).limit(most)
         with self._database.reading() as connection:
-            found = connection.execute(query.order_by(_RETRAIN.c.ended_us.desc(), _RETRAIN.c.id.desc())).first()
-        return None if found is None else EndedRetrain(int(found[0]), RetrainOutcome.model_validate_json(found[1]))
+            found = connection.execute(query).all()
+        return [
+            EndedRetrain(int(id_), int(ended_us), RetrainOutcome.model_validate_json(outcome))
+            for id_, ended_us, outcome in found
+        ]

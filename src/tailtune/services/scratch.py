@@ -14,8 +14,11 @@ from pathlib import Path
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError
+from tailtune.core.printable import printable
+from tailtune.core.secrets import without_passwords
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")  # no branch, no option: the name comes from a version's tags
+_PUSH_S = 300
 _TREE = ("src", "flows", "models", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore")
 
 
@@ -132,6 +135,62 @@ def keep_branch(scratch: Scratch, name: str) -> str:
     return branch
 
 
+def make_tag(origin: Paths, name: str, commit: str) -> None:
+    """Name a commit by a tag; one of that name stays where it is, for a tag never moves.
+
+    Raises:
+        ServiceError: Git refused.
+    """
+    if _git(origin.root, "show-ref", "--verify", "--quiet", f"refs/tags/{name}"):
+        return
+    if not _git(origin.root, "tag", name, commit):
+        raise ServiceError(f"{name}: git cannot make this tag", f"git tag --list '{name}'")
+
+
+def push_ref(origin: Paths, source: str, ref: str) -> None:
+    """Push a branch or tag to the remote that `git push` would use, never by force.
+
+    Hooks of this checkout are left out, as for commits; nothing is asked for at a terminal.
+
+    Args:
+        origin: The checkout.
+        source: What is pushed, such as a commit.
+        ref: What it is called there, such as `refs/heads/retrain/tickets/2026-11-29`.
+
+    Raises:
+        ServiceError: The remote is away or refused, in git's words.
+    """
+    remote = _words(origin.root, "config", "remote.pushDefault") or "origin"
+    own = {
+        **os.environ,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    }
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(origin.root), "push", "--no-verify", "--porcelain", remote, f"{source}:{ref}"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PUSH_S,
+            env=own,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServiceError(f"git push {remote}: {type(error).__name__}", f"git push {remote} {source}:{ref}") from error
+    if done.returncode:
+        raise ServiceError(_refusal(done.stdout, done.stderr, remote), f"git push {remote} {source}:{ref}")
+
+
+def _refusal(out: str, err: str, remote: str) -> str:
+    """What git says of a push that failed, in one line, without passwords."""
+    lines = [line.strip() for line in (*err.splitlines(), *out.splitlines())]
+    telling = [line for line in lines if line.startswith(("remote:", "fatal:", "!"))]
+    words = [re.sub(r"^(remote:|fatal:|!)\s*|refs/\S+:\S+\s*", "", line).strip() for line in telling]
+    words_shown = "; ".join(dict.fromkeys(word for word in words if word)) or "failed"
+    return without_passwords(printable(f"git push {remote}: {words_shown[:300]}"))
+
+
 def run_until(scratch: Scratch, stage: str, use_case: str, weights: Path | None = None) -> None:
     """Run the stages up to one, all of them anew: nothing is taken from earlier runs and nothing is kept in the cache.
 
@@ -182,8 +241,13 @@ def _environment(scratch: Scratch, given: Mapping[str, str]) -> dict[str, str]:
 
 def _head(root: Path) -> str | None:
     """The commit that is checked out."""
-    done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    return done.stdout.strip() or None
+    return _words(root, "rev-parse", "HEAD") or None
+
+
+def _words(root: Path, *words: str) -> str:
+    """What git answers; empty where it answers nothing."""
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return done.stdout.strip()
 
 
 def _git(root: Path, *words: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import ValidationError
 
+from tailtune.config.paths import CasePaths
 from tailtune.core.errors import MissingInputError, TailTuneError
 from tailtune.core.records import Row, Split
 from tailtune.core.reports import REPORTS, Report
@@ -138,6 +139,15 @@ def read_report(path: Path, kind: type[R], use_case: str) -> R:
         raise MissingInputError(
             f"{path}: not a report of {stage} that this version can read ({what})", f"tailtune {stage} {use_case}"
         ) from None
+
+
+def read_reports(case: CasePaths) -> dict[str, Report]:
+    """Stage → report, of the stages that have one, in order."""
+    return {
+        stage: read_report(case.report(stage), kind, case.use_case)
+        for stage, kind in REPORTS.items()
+        if case.report(stage).is_file()
+    }
 
 
 def write_rows(path: Path, batches: Iterable[Sequence[Row]], slices: Sequence[str] = ()) -> int:

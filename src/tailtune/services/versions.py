@@ -168,6 +168,17 @@ def pull(paths: Paths, use_case: str) -> int:
         return int(repo.pull(targets=targets)["stats"]["fetched"])
 
 
+def push(paths: Paths, use_case: str) -> int:
+    """Send a use case's data and outputs from the checkout's cache to the DVC remote. Returns the files sent.
+
+    Raises:
+        ServiceError: The remote does not take them, or there is no remote.
+    """
+    with _repo(paths, use_case) as repo:
+        targets = [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
+        return int(repo.push(targets=targets))
+
+
 def git_commit(root: Path) -> str | None:
     """The commit that is checked out; None without git or before the first commit."""
     return _git(root, "rev-parse", "--verify", "--quiet", "HEAD") or None

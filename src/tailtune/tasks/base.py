@@ -303,6 +303,18 @@ class Task(ABC):
         """
         raise ValueError(f"labels of {self.name} cannot be corrected this way; correct them in {self.files.data}/")
 
+    def with_classes(self, text: str, classes: Mapping[str, str]) -> str:
+        """The text of the file of allowed answers with more classes in it.
+
+        Args:
+            text: Of the file.
+            classes: Name → description.
+
+        Raises:
+            ValueError: Answers are no classes, in words.
+        """
+        raise ValueError(f"answers of {self.name} are objects of {self.files.answers}, so there are no classes to add")
+
     @abstractmethod
     def raw_label(self, answer: str) -> Any:
         """A right answer that a person sent, as rows of a file have their labels: a label, a JSON object.

@@ -96,3 +96,11 @@ def test_other_rows_are_a_change_and_labels_of_people_are_none(paths: Paths) -> 
     versions.pin_data(paths, "first")
     assert gathered(paths, newest=newest).changes == ("other rows",)
     assert gathered(paths).changes == ("no version yet",)
+
+
+def test_rows_of_an_accepted_class_are_new_labels(paths: Paths) -> None:
+    newest, case = version(paths), paths.case("first")
+    write_corrections(case.proposed, [Correction("1", "let me in", "login", "Ana", "2026-11-01")])
+    versions.pin_data(paths, "first")
+    assert gathered(paths, newest=newest).new_labels == 1
+    assert gathered(paths, newest=version(paths)).new_labels == 0

@@ -99,13 +99,33 @@ def test_what_died_is_started_again_and_its_children_end(supervisor: Supervisor,
 
 def test_what_a_dead_program_left_is_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
     note = tmp_path / "child"
-    parent = program("parent", PARENT, str(note), health=there(note), stop_children=False)
+    parent = program("parent", PARENT, str(note), health=there(note), stop_children="never")
     supervisor.up([parent])
     state = supervisor.state(parent)
     assert state is not None
     kill(state.pid)
     assert supervisor.down([parent]) == {"parent": True}
     assert not lives(int(note.read_text()))
+
+
+ORDER = """
+import signal, subprocess, sys, time
+child = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.3), note('child'), sys.exit()))\\n"
+note = "note = lambda who: open(sys.argv[1], 'a').write(who + chr(10))\\n"
+subprocess.Popen([sys.executable, "-c", "import sys\\n" + note + child + "note('ready'); time.sleep(600)", sys.argv[1]],
+                 start_new_session=True)
+signal.signal(15, lambda *_: (open(sys.argv[1], "a").write("parent"), sys.exit()))
+while True: time.sleep(600)
+"""
+
+
+def test_children_may_end_before_their_parent(supervisor: Supervisor, tmp_path: Path) -> None:
+    """Also one in a session of its own, as Prefect's worker starts its runs."""
+    note = tmp_path / "order"
+    parent = program("parent", ORDER, str(note), health=there(note), stop_children="first")
+    supervisor.up([parent])
+    supervisor.down([parent])
+    assert note.read_text().split() == ["ready", "child", "parent"]
 
 
 def test_one_that_does_not_start_stops_all_that_were_started(supervisor: Supervisor) -> None:
@@ -163,6 +183,17 @@ def test_a_stale_state_file_is_nobody(supervisor: Supervisor, text: str) -> None
     assert supervisor.down([web]) == {"web": False}
     assert not list(supervisor.folder.glob("*.json"))
     assert supervisor.up([web]) == {"web": True}
+    supervisor.down([web])
+
+
+def test_a_clock_that_moved_hides_no_process(supervisor: Supervisor) -> None:
+    """The system tells the start of a process from the time of its boot, in whole seconds."""
+    web = program("web")
+    supervisor.up([web])
+    file = supervisor.folder / "web.json"
+    state = json.loads(file.read_text())
+    file.write_text(json.dumps({**state, "started": state["started"] - 2}))
+    assert supervisor.process(web) is not None
     supervisor.down([web])
 
 

@@ -23,6 +23,8 @@ MOMENTS = st.integers(-(2**62), 2**62)
         (KNOWN, alert(size=2.0), 1, False, None),
         (KNOWN, alert(size=2.9), 1, False, None),
         (KNOWN, alert(size=3.0), 1, False, "escalation"),
+        (KNOWN, alert(size=9.0, sure_size=2.9), 1, False, None),
+        (KNOWN, alert(size=9.0, sure_size=3.0), 1, False, "escalation"),
         (KNOWN, alert(size=0.1, severity="critical"), 0, False, "escalation"),
         (KNOWN, alert(size=9.0, so_far=True), 1, False, None),
         (KNOWN, alert(size=9.0, so_far=True, severity="critical"), 1, False, "escalation"),

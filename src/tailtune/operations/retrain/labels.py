@@ -63,7 +63,7 @@ def gather(context: Context, log: PredictionLog | None, newest: Version | None, 
     version_pin = None if newest is None else newest.tags.get("data_hash")
     known = {label for pin in (version_pin, last_pin) if pin for label in _pinned_labels(context, pin, notes)}
     there = {(context.paths.feedback.name, each.id, each.label) for each in feedback}
-    for file in (context.paths.corrections, context.paths.audits):
+    for file in (context.paths.corrections, context.paths.audits, context.paths.proposed):
         there |= _labels_in(file.name, file.read_text(encoding="utf-8") if file.is_file() else "")
     return Gathered(feedback, len(there - known), tuple(_changes(context, newest)), tuple(notes))
 
@@ -142,7 +142,7 @@ def _pinned_labels(context: Context, pin: str, notes: list[str]) -> set[_LabelOf
 
 def _by_people(context: Context) -> tuple[str, ...]:
     paths = context.paths
-    return tuple(file.name for file in (paths.feedback, paths.corrections, paths.audits))
+    return tuple(file.name for file in (paths.feedback, paths.corrections, paths.audits, paths.proposed))
 
 
 def _labels_in(name: str, lines: str) -> set[_LabelOf]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
@@ -18,21 +19,22 @@ from tailtune.core.money import known_sum
 from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
 from tailtune.core.reports import EvaluateReport, RegisterReport
-from tailtune.core.retrains import Because, RetrainDecision, RetrainOutcome
+from tailtune.core.retrains import Because, ComparedCandidate, Push, RetrainDecision, RetrainOutcome
 from tailtune.judge.retrain import Circumstances, decide, reckon
 from tailtune.lifecycle.context import Context
-from tailtune.operations.alerts import open_alerts
+from tailtune.operations.alerts import Alerts, open_alerts
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
+from tailtune.operations.retrain.push import make_up, planned, push
 from tailtune.operations.retrain.workspace import Workspace
-from tailtune.report.retraining import next_step, outcome_alert
+from tailtune.report.retraining import next_step, outcome_alert, push_line
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow import ledger as tracked
 from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.services.prediction_log.opening import opened
 from tailtune.services.retrains import EndedRetrain, Retrains
-from tailtune.tasks.use_case import load_use_case
+from tailtune.tasks.use_case import UseCase, load_use_case
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,13 @@ def retrain(
     """
     case = load_use_case(paths, use_case)
     private_folder(case.paths.retrain)
-    busy = BusyError(
-        f"another retrain of {use_case} is at work in this checkout", "wait for it, then run the same command again"
-    )
-    with alone(case.paths.retrain / "lock", busy), closing(Retrains(settings.prediction_log_url(paths))) as kept:
-        context = Context(case, settings, progress, connect(settings.resolved_tracking_uri(paths), case), "retrain")
+    with (
+        alone(case.paths.retrain / "lock", _busy(use_case)),
+        closing(Retrains(settings.prediction_log_url(paths))) as kept,
+    ):
+        context = _context(case, settings, progress)
+        if not dry_run:
+            _settle(context, kept)
         last = kept.last(use_case)
         gathered, decision = _decided(context, because, last)
         for note in gathered.notes:
@@ -83,6 +87,33 @@ def retrain(
             return Retrained(decision, None)
         progress.say(decision.reason)
         return Retrained(decision, _retrained(context, kept, gathered, decision))
+
+
+def push_owed(paths: Paths, settings: Settings, use_case: str, progress: Progress) -> list[Push]:
+    """Push what earlier retrains could not. Returns what was tried, as it is now; empty where nothing was owed.
+
+    Raises:
+        BusyError: A retrain of the use case is at work; it does the same.
+        ServiceError: The database does not answer.
+    """
+    case = load_use_case(paths, use_case)
+    private_folder(case.paths.retrain)
+    with (
+        alone(case.paths.retrain / "lock", _busy(use_case)),
+        closing(Retrains(settings.prediction_log_url(paths))) as kept,
+    ):
+        return make_up(_context(case, settings, progress), kept)
+
+
+def _busy(use_case: str) -> BusyError:
+    return BusyError(
+        f"another retrain of {use_case} is at work in this checkout", "wait for it, then run the same command again"
+    )
+
+
+def _context(case: UseCase, settings: Settings, progress: Progress) -> Context:
+    tracker = connect(settings.resolved_tracking_uri(case.paths.project), case)
+    return Context(case, settings, progress, tracker, "retrain")
 
 
 def _decided(context: Context, because: Because, last: EndedRetrain | None) -> tuple[Gathered, RetrainDecision]:
@@ -108,12 +139,29 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
     with open_alerts(context.project, context.settings) as alerts:  # a wrong address is said before work is done
         number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
         outcome = _lived(context, gathered, decision, began_us)
-        now_us = time.time_ns() // 1000
-        alerts.record_outcome(context.case, outcome_alert(outcome, now_us, next_step(outcome)))
-        kept.end(number, now_us, outcome)
+        ended = EndedRetrain(number, time.time_ns() // 1000, outcome)
+        kept.end(number, ended.ended_us, outcome)  # what follows is made up for, whatever cuts it off
+        outcome = push(context, kept, ended)
+        _tell(context, alerts, replace(ended, outcome=outcome))
         for channel, reason in alerts.deliver().failed.items():
             context.progress.say(f"{channel} did not take the outcome ({reason}); it is sent later")
     return outcome
+
+
+def _settle(context: Context, kept: Retrains) -> None:
+    """Make up for what earlier retrains owe: pushes that failed, and an outcome that a kill kept from people."""
+    for each in make_up(context, kept):
+        context.progress.say(push_line(each))
+    last = kept.last(context.case.name)
+    if last is not None:
+        with open_alerts(context.project, context.settings) as alerts:
+            _tell(context, alerts, last)
+
+
+def _tell(context: Context, alerts: Alerts, ended: EndedRetrain) -> None:
+    """Write the outcome down for people, once."""
+    outcome = ended.outcome
+    alerts.record_outcome(context.case, outcome_alert(outcome, ended.ended_us, next_step(outcome)))
 
 
 def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, began_us: int) -> RetrainOutcome:
@@ -132,6 +180,7 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
         decision=decision,
         champion_before=None if before is None else before.version,
         verdict_before="" if before is None else before.tags.get("verdict", ""),
+        winner_before="" if before is None else before.tags.get("winner", ""),
         why="a gate of the life has closed",
         cost_usd=_cost(context, began_us // 1000),
         data_hash=versions.data_hash(workspace.scratch.paths),
@@ -140,9 +189,9 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
     if not code:
         outcome = _registered(workspace, outcome, before, known)
         message = f"Retrain {name}: v{outcome.version}, {outcome.state}"
-        result = workspace.bring_back(message, shown(began_us // DAY_US))
-        outcome = outcome.model_copy(update={"result": result})
-    return outcome
+        result, commit = workspace.bring_back(message, shown(began_us // DAY_US))
+        outcome = outcome.model_copy(update={"result": result, "commit": commit})
+    return outcome.model_copy(update={"pushes": planned(context, outcome)})
 
 
 def _registered(
@@ -164,9 +213,27 @@ def _registered(
             "after": won.metrics.get(outcome.measure),
             "comparison": registered.comparison,
             "why": registered.promotion.reason,
-            "verdict_after": "" if evaluated.final is None else evaluated.final.verdict,
+            "winner_after": evaluated.winner,
+            **_verdict(evaluated),
         }
     )
+
+
+def _verdict(evaluated: EvaluateReport) -> dict[str, Any]:
+    """The verdict after the test, and the candidates' figures that explain it."""
+    final = evaluated.final
+    economics = None if final is None else final.economics
+    dollars = {} if economics is None else {each.name: each.total_usd for each in economics.candidates}
+    return {
+        "verdict_after": "" if final is None else final.verdict,
+        "verdict_why": "" if final is None else final.reason,
+        "horizon_months": None if economics is None else economics.horizon_months,
+        "candidates": tuple(
+            ComparedCandidate(name=each.name, title=each.title, quality=each.quality, total_usd=dollars.get(each.name))
+            for each in evaluated.candidates
+            if not each.ignores_text
+        ),
+    }
 
 
 def _cost(context: Context, since_ms: int) -> float | None:

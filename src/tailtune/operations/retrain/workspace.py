@@ -19,8 +19,10 @@ from tailtune.core.locks import alone
 from tailtune.core.process import LEAVING_S
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.local_server import run_flow
+from tailtune.lifecycle.new_classes import undeclared
 from tailtune.services import scratch, versions
 from tailtune.services.corrections import Correction, write_corrections
+from tailtune.tasks.use_case import read_declaration
 
 _CHECKOUT = "checkout"
 
@@ -74,15 +76,28 @@ class Workspace:
             self.context.progress.say(f"data/{name} has edits that data.dvc does not pin: left out")
         if feedback:
             write_corrections(self.paths.feedback, feedback)
+        self._declare_accepted()
         versions.pin_data(self.scratch.paths, name)
         self._commit(f"Rows of {name} for a retrain")
+
+    def _declare_accepted(self) -> None:
+        """Classes that a person accepted are labels here too, though their declaration may not be committed yet."""
+        case = read_declaration(self.paths)
+        known = getattr(self.context.case.answers, "labels", {})
+        missing = {name: known[name] for name in sorted(undeclared(case, self.paths.proposed)) if name in known}
+        if missing:
+            text = case.task.with_classes(case.answers_file.read_text(encoding="utf-8"), missing)
+            case.answers_file.write_text(text, encoding="utf-8")
 
     def run_life(self) -> int:
         """Run the whole life there, as `tailtune run` does. Returns its exit code."""
         return run_flow(self.scratch.paths, self.context.case.name, False, self._environment())
 
-    def bring_back(self, message: str, day: str) -> str:
-        """Keep what changed, as a branch or as files. Returns the branch, or the folder as people read it.
+    def bring_back(self, message: str, day: str) -> tuple[str, str | None]:
+        """Keep what changed, as a branch or as files.
+
+        Returns:
+            The branch and its last commit; or the folder, as people read it, and None.
 
         Args:
             message: Of the commit.
@@ -92,8 +107,8 @@ class Workspace:
             ServiceError: Git refused.
         """
         context, name = self.context, self.context.case.name
-        if context.case.spec.retrain.result == "branch" and self._commit(message) is not None:
-            return scratch.keep_branch(self.scratch, f"retrain/{name}/{day}")
+        if context.case.spec.retrain.result == "branch" and (commit := self._commit(message)) is not None:
+            return scratch.keep_branch(self.scratch, f"retrain/{name}/{day}"), commit
         folder = context.paths.retrain / "changed" / day
         shutil.rmtree(folder, ignore_errors=True)
         feedback = self.paths.feedback.relative_to(self.scratch.paths.root)
@@ -104,14 +119,15 @@ class Workspace:
                 shutil.copytree(source, target)
             elif source.is_file():
                 shutil.copyfile(source, target)
-        return context.project.shown(folder)
+        return context.project.shown(folder), None
 
     def _commit(self, message: str) -> str | None:
         return scratch.commit(self.scratch, self._written(), message)
 
     def _written(self) -> tuple[str, ...]:
         """What a life changes of what git keeps."""
-        return ("data.dvc", "dvc.lock", f"reports/{self.context.case.name}")
+        name, answers = self.context.case.name, self.context.case.answers_file
+        return ("data.dvc", "dvc.lock", f"reports/{name}", str(answers.relative_to(self.context.project.root)))
 
     def _environment(self) -> dict[str, str]:
         """Of the life: stores and keys are those of the checkout it was started from."""

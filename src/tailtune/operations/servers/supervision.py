@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -39,8 +40,9 @@ _HEALTH_S = 1.0
 _LOG_LINES = 15
 _MARK = "TAILTUNE_STARTED_AS"
 """Variable by which what a program has started is found, even in a session of its own and after the program's death."""
-_CLOCK_S = 1.0
-"""By how much the noted start of a process may differ from what the system says later."""
+_CLOCK_S = 10.0
+"""By how much the noted start of a process may differ from what the system says later, which counts from the time of
+its boot, in whole seconds that move with the clock. No number of a process is used again within this time."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Program:
         startup_s: How long it may take until it is ready.
         stop_s: How long it may take to end before it is killed.
         stop_signal: What asks it to end.
-        stop_children: Whether the processes that it has started are asked, too, or left to it.
+        stop_children: What becomes of the processes that it has started: asked to end at the same time, asked and
+            waited for before itself, or left to it.
     """
 
     name: str
@@ -72,10 +75,10 @@ class Program:
     health: str | Callable[[], bool] | None = None
     prepare: Callable[[], None] | None = None
     after: tuple[str, ...] = ()
-    startup_s: float = 180.0
+    startup_s: float = 300.0
     stop_s: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_children: bool = True
+    stop_children: Literal["too", "first", "never"] = "too"
 
     @property
     def digest(self) -> str:
@@ -134,12 +137,18 @@ class Supervisor:
         state = self.state(program)
         return None if state is None else _living(state)
 
-    def up(self, programs: Sequence[Program], progress: Progress | None = None) -> dict[str, bool]:
+    def up(
+        self,
+        programs: Sequence[Program],
+        progress: Progress | None = None,
+        finish: Callable[[], object] = lambda: None,
+    ) -> dict[str, bool]:
         """Start what does not run, all at once but for what waits for another, and wait until all are ready.
 
         Args:
             programs: In any order.
             progress: Is shown who is waited for.
+            finish: Is called once all are ready; when it fails, what was started now is stopped again.
 
         Returns:
             Name of a program → whether it was started now.
@@ -156,6 +165,7 @@ class Supervisor:
             try:
                 self._check(programs)
                 self._bring_up(programs, started, progress or Silent())
+                finish()
             except BaseException:
                 with uninterrupted():
                     self._stop_all(started)
@@ -190,7 +200,7 @@ class Supervisor:
             state = self.state(program)
             if state is not None and _living(state) is not None:
                 self._check_is_same(program, state)
-            elif program.port is not None and _in_use(program.port) and not self._family(program):
+            elif program.port is not None and in_use(program.port) and not self._family(program):
                 instead = f"{program.port_setting}={program.port + 1} {self._start}"
                 raise ServiceError(
                     f"port {program.port}, wanted for {program.name}, is in use by {_who_listens(program.port)}, which "
@@ -222,7 +232,7 @@ class Supervisor:
             if not starting and not any(ready.issuperset(each.after) for each in waiting) and waiting:
                 raise ServiceError(f"{waiting[0].name} waits for {', '.join(waiting[0].after)}, which is not started")
             if starting:
-                progress.at(len(ready), len(programs), f"waiting for {', '.join(starting)}")
+                progress.at(0, 0, f"waiting for {', '.join(starting)}")
                 time.sleep(_LOOK_S)
 
     def _became_ready(self, program: Program, since: float, fresh: bool) -> bool:
@@ -283,16 +293,21 @@ class Supervisor:
             needed = {name for program in left for name in program.after}
             now = [program for program in left if program.name not in needed] or left
             if progress is not None:
-                progress.at(len(programs) - len(left), len(programs), f"stopping {', '.join(p.name for p in now)}")
+                progress.at(0, 0, f"stopping {', '.join(p.name for p in now)}")
             stopped |= self._stop_together(now)
             left = [program for program in left if program not in now]
         return stopped
 
     def _stop_together(self, programs: Sequence[Program]) -> dict[str, bool]:
-        families = {}
+        families = {program.name: self._family(program) for program in programs}
+        children = {program.name: families[program.name][self.process(program) is not None :] for program in programs}
         for program in programs:
-            families[program.name] = self._family(program)
-            _ask_to_end(families[program.name], program, self.process(program))
+            if program.stop_children == "first":
+                _ask_to_end(children[program.name], program)
+                _wait_for_end(children[program.name], program.stop_s)
+        for program in programs:
+            alone = program.stop_children == "never" and self.process(program) is not None
+            _ask_to_end(families[program.name][:1] if alone else families[program.name], program)
         for program in programs:
             self._end(families[program.name], program)
         return {name: bool(family) for name, family in families.items()}
@@ -351,13 +366,14 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _ask_to_end(family: Sequence[psutil.Process], program: Program, first: psutil.Process | None) -> None:
-    for process in family if first is None or program.stop_children else [first]:
+def _ask_to_end(processes: Iterable[psutil.Process], program: Program) -> None:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(program.stop_signal)
 
 
-def _in_use(port: int) -> bool:
+def in_use(port: int) -> bool:
+    """Whether somebody listens on a port of this machine's loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

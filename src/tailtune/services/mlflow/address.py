@@ -10,12 +10,12 @@ import sqlite3
 import ssl
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.json_text import parse_json
@@ -112,6 +112,27 @@ def _trusted() -> ssl.SSLContext:
         cafile=place if place and Path(place).is_file() else None,
         capath=place if place and Path(place).is_dir() else None,
     )
+
+
+def runs_tables(uri: str | None) -> dict[str, str]:
+    """Experiment → address of its table of runs in MLflow's UI, in the mode for people who train models.
+
+    Empty for an embedded store, which nobody serves, and where the server does not answer: a link is a help, no need.
+    """
+    if uri is None or not is_server(uri):
+        return {}
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        rows = ask(uri, "experiments/search?max_results=1000").get("experiments", ())
+        start = f"{without_password(uri).rstrip('/')}/#/experiments"
+        return {row["name"]: f"{start}/{row['experiment_id']}?workflowType=machine_learning" for row in rows}
+    return {}
+
+
+def version_page(uri: str | None, model: str, version: str) -> str:
+    """Address of a registered version in MLflow's UI; empty for an embedded store."""
+    if uri is None or not is_server(uri):
+        return ""
+    return f"{without_password(uri).rstrip('/')}/#/models/{quote(model, safe='')}/versions/{version}"
 
 
 def _refuse_secrets(uri: str) -> None:

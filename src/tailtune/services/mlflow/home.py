@@ -63,6 +63,7 @@ def prepare(uri: str) -> None:
     folder = embedded_folder(uri)
     if folder is None or _is_prepared(uri, folder):
         return
+    quiet()
     with locked(folder):
         if _is_prepared(uri, folder):
             return

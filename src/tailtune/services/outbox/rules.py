@@ -74,14 +74,15 @@ def message_about(
 
 
 def is_worse(known: Known, alert: Alert) -> bool:
-    """Whether trouble is more severe, or half as large again, as what was last sent.
+    """Whether trouble is more severe, or surely half as large again, as what was last sent.
 
     In a day that is not over, trouble grows with the day: what was sent that day is not sent again for its size.
     """
     if SEVERITIES.index(alert.severity) > SEVERITIES.index(known.severity):
         return True
     is_known_today = alert.so_far and day_of(alert.at_us) == day_of(known.at_us)
-    return alert.size >= WORSE * known.size and not is_known_today
+    surely = alert.size if alert.sure_size is None else alert.sure_size
+    return surely >= WORSE * known.size and not is_known_today
 
 
 def comes_and_goes(known: Known, now_us: int, cooldown_us: float) -> bool:

@@ -131,10 +131,19 @@ class Outbox(RoomStore):
         with self._database.writing(_RECORDING) as connection:
             return self._open(connection, alert, channels, now, "test")
 
-    def record_outcome(self, alert: Alert, channels: Collection[str]) -> Message:
-        """Write down what came of something, which is no trouble: each outcome is a message of its own."""
+    def record_outcome(self, alert: Alert, channels: Collection[str]) -> Message | None:
+        """Write down what came of something, which is no trouble: each outcome is a message of its own.
+
+        Returns:
+            The message; None where the outcome of that moment is written down already.
+        """
         now = self._clock()
+        same = select(TROUBLE.c.id).where(
+            TROUBLE.c.use_case == alert.use_case, TROUBLE.c.cause == alert.cause, TROUBLE.c.opened_us == alert.at_us
+        )
         with self._database.writing(_RECORDING) as connection:
+            if connection.execute(same).first() is not None:
+                return None
             return self._open(connection, alert, channels, now, "outcome")
 
     # What the sender needs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -35,6 +36,7 @@ from tailtune.tasks.classification.config import ClassificationData, Classificat
 from tailtune.tasks.classification.opinions import opinions
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.classification.rungs import Classifier, ClassifyContext
+from tailtune.tasks.declare import quoted
 from tailtune.tasks.label_check import RESPELLED, NameCheck, visible
 
 if TYPE_CHECKING:
@@ -98,6 +100,11 @@ class Classification(Task):
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"label `{visible(label)}` is not in {self.files.answers}{meant}")
         return name
+
+    def with_classes(self, text: str, classes: Mapping[str, str]) -> str:
+        """The text of labels.yaml with more labels at its end; what stands in it stays as it is."""
+        lines = "".join(f"{quoted(name)}: {json.dumps(about, ensure_ascii=False)}\n" for name, about in classes.items())
+        return text + ("\n" if text and not text.endswith("\n") else "") + lines
 
     def raw_label(self, answer: str) -> str:
         """A declared label, in whatever spelling is declared for it."""
