@@ -14,7 +14,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers check bench docs graph up down ui lock clean
+.PHONY: help demo test test-servers smoke check bench docs graph up down ui lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ test: $(INSTALLED) ## The test suite, on two cores
 
 test-servers: $(INSTALLED) ## Tests on Prefect, MLflow and PostgreSQL servers (the last skipped where it is not installed)
 	@pytest -m servers
+
+smoke: $(INSTALLED) ## The whole story on a team's servers: PostgreSQL, S3, Prefect, MLflow, a worker, a prediction server
+	@pytest -m smoke -s tests/smoke
 
 check: $(INSTALLED) ## Lint, format, types, layers, house rules
 	@ruff check

@@ -8,7 +8,7 @@ from versioning import versioning
 
 from tailtune.core.process import leave
 from tailtune.lifecycle.local_server import main
-from tailtune.lifecycle.orchestration import Milestones, at_gate, closed_gate, flow, show_verdict
+from tailtune.lifecycle.orchestration import Milestones, closed_gate, ended, flow
 
 FAMILIES = (curation, validation, training, evaluation, versioning)
 
@@ -21,8 +21,7 @@ def lifecycle(use_case: str, force: bool = False) -> object:
         if closed := closed_gate(family(use_case, force)):
             break
         reached.one_more()
-    show_verdict(use_case)
-    return at_gate(closed) if closed else None
+    return ended(use_case, closed)
 
 
 if __name__ == "__main__":

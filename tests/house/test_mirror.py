@@ -9,6 +9,7 @@ from house.tree import ROOT, SRC, outside, syntax
 
 TESTS = ROOT / "tests"
 BESIDE_SRC = {"benchmarks", "docs", "examples", "flows", "hostile", "house", "infra", "life", "models", "worlds"}
+BESIDE_SRC |= {"smoke"}
 """Folders of tests whose subject is not in src/tailtune; some of them mirror the folder of that name."""
 
 

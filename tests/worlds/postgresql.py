@@ -9,10 +9,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
-import pytest
+from worlds.parts import missing
 
 _numbers = count()
 
@@ -67,18 +68,22 @@ def programs() -> Path | None:
     return versions[-1].parent if versions else None
 
 
+def open_the_way(folder: Path) -> None:
+    """Let the user postgres reach a folder, where tests run as root: pytest's own folders are closed to others."""
+    for above in folder.parents:
+        if os.geteuid() == 0 and above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
+            above.chmod(above.stat().st_mode | 0o001)
+
+
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Server]:
     """A running server in an empty folder; skips the test where PostgreSQL or its Python driver is not installed."""
-    pytest.importorskip("psycopg2", reason="the driver of PostgreSQL is missing: pip install 'tailtune[postgres]'")
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL's programs are missing: apt-get install postgresql")
+    if find_spec("psycopg2") is None:
+        missing("the driver of PostgreSQL", "pip install 'tailtune[postgres]'")
+    found = programs() or missing("PostgreSQL", "apt-get install postgresql")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-        for above in folder.parents:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o001)  # pytest's own folders are closed to other users
+        open_the_way(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

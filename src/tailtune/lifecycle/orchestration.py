@@ -36,7 +36,9 @@ from tailtune.lifecycle import freshness, runner, table
 from tailtune.lifecycle.closed_gate import ClosedGate, closed_gate
 from tailtune.lifecycle.local_server import first_line, run_to_end
 from tailtune.report.prefect import key, publish, publish_verdict
+from tailtune.report.story import Story
 from tailtune.report.terminal.progress import ConsoleProgress
+from tailtune.report.verdict import headline
 from tailtune.services import store, versions
 from tailtune.services.mlflow.address import runs_tables, version_page
 
@@ -44,14 +46,13 @@ __all__ = [
     "Completed",
     "Milestones",
     "State",
-    "at_gate",
     "closed_gate",
+    "ended",
     "fetch_data",
     "flow",
     "pin_data",
     "run_family",
     "run_stage",
-    "show_verdict",
     "uncached_task",
 ]
 
@@ -216,13 +217,13 @@ def _publish(paths: Paths, stage: str, use_case: str) -> None:
         show_in_prefect(lambda: publish(paths, report, _links(report)))
 
 
-def show_verdict(use_case: str) -> None:
-    """What a life came to, on the page of its run."""
+def ended(use_case: str, closed: ClosedGate | None) -> State[ClosedGate]:
+    """The state of a life that has ended, at its end or at a gate; shows the verdict on the page of its run."""
     paths = Paths.find()
-    reports = store.read_reports(paths.case(use_case))
-    if reports:
-        links = {name: link for report in reports.values() for name, link in _links(report).items()}
-        show_in_prefect(lambda: publish_verdict(paths, reports, links))
+    story = Story.of(store.read_reports(paths.case(use_case)))
+    links = {name: link for report in story.reports for name, link in _links(report).items()}
+    show_in_prefect(lambda: publish_verdict(paths, story, links))
+    return at_gate(closed) if closed else Completed(message=headline(story).title)
 
 
 def _links(report: Report) -> dict[str, str]:

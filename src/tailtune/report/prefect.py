@@ -41,19 +41,19 @@ def publish(paths: Paths, report: Report, links: Mapping[str, str]) -> None:
         create_link_artifact(link, link_text=name, key=key(*base, name), description=f"{name} of {report.use_case}")
 
 
-def publish_verdict(paths: Paths, reports: Mapping[str, Report], links: Mapping[str, str]) -> None:
+def publish_verdict(paths: Paths, story: Story, links: Mapping[str, str]) -> None:
     """Make the artifact that says what a life came to; needs the flow run of that life around it.
 
     Args:
         paths: The checkout.
-        reports: Stage → report, of the stages that have one.
+        story: Of the use case.
         links: Name → address of what a browser can open.
     """
     from prefect.artifacts import create_markdown_artifact
 
-    story = Story.of(reports)
     content = verdict_text(story, links, [file for report in story.reports for file in files(paths, report)])
-    create_markdown_artifact(content, key=key(story.use_case, "verdict"), description=f"verdict on {story.use_case}")
+    about = f"verdict on {story.use_case}: {headline(story).title}"
+    create_markdown_artifact(content, key=key(story.use_case, "verdict"), description=about)
 
 
 def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) -> str:
@@ -64,7 +64,7 @@ def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) ->
         cells = [(name, value, beside) for name, value, beside in shown]
         lines.append("\n".join(["| figure | value | |", "| --- | --- | --- |", *(_row(row) for row in cells)]))
     if (section := sections.registered(story)) is not None:
-        lines.append(section.markdown())
+        lines += ["### Registered", section.markdown()]
     places = [*(f"[{name}]({link})" for name, link in links.items()), *more]
     if places:
         lines.append("\n".join(f"- {place}" for place in places))
