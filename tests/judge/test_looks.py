@@ -1,6 +1,6 @@
 import pytest
 
-from tailtune.judge.looks import ERROR, look
+from tailtune.judge.looks import ERROR, halves, look
 
 
 def test_all_looks_together_spend_no_more_than_the_error() -> None:
@@ -21,3 +21,9 @@ def test_from_the_twentieth_look_on_fresh_rows_are_advised() -> None:
 def test_there_is_no_look_before_the_first() -> None:
     with pytest.raises(ValueError, match="expected 1 or more"):
         look(0)
+
+
+def test_two_ways_to_win_share_the_error_and_newest_rows_count_looks_by_the_year() -> None:
+    whole, newest = halves(look(1), 3)
+    assert (whole.error + newest.error) < look(1).error and whole.error == look(1).error / 2
+    assert newest.error == look(3).error / 2 and newest.words == "look 3 of this year"

@@ -55,6 +55,16 @@ def test_not_worse_wants_it_above_minus_the_margin() -> None:
     assert not promote(compared(0.0, -0.009, 0.009), "better", 0.01).yes
 
 
+def test_what_old_rows_hide_may_show_on_the_newest_audited_ones() -> None:
+    hidden, shown = compared(0.004, -0.003, 0.011, p=0.2), compared(0.06, 0.03, 0.09, p=0.001)
+    won = promote(hidden, "better", 0.01, shown)
+    assert won.yes and won.reason.startswith("better on what is asked now: on the newest audited rows +6.0 points")
+    assert promote(hidden, "better", 0.01, hidden).reason.count("look 1 of this test set") == 2
+    worse = compared(-0.02, -0.03, -0.01, p=0.001)
+    assert not promote(worse, "better", 0.01, shown).yes, "what is worse on all rows is not promoted"
+    assert not promote(hidden, "not-worse", 0.001, shown).yes, "that rule has a way of its own"
+
+
 def test_rows_that_cannot_show_it_are_said_with_how_many_would() -> None:
     refused = promote(compared(0.0, -0.024, 0.018), "not-worse", 0.01)
     assert not refused.yes

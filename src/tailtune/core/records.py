@@ -223,6 +223,7 @@ class Look(Record):
 
     number: int = Field(ge=1)
     error: float = Field(gt=0, lt=0.5, description="Probability with which this look may promote by luck, one-sided.")
+    of: str = Field("this test set", description="What looks are counted of.")
 
     @property
     def advice(self) -> str:
@@ -232,4 +233,4 @@ class Look(Record):
     @property
     def words(self) -> str:
         """`look 3 of this test set`, with the advice."""
-        return f"look {self.number:,} of this test set" + (f", {self.advice}" if self.advice else "")
+        return f"look {self.number:,} of {self.of}" + (f", {self.advice}" if self.advice else "")

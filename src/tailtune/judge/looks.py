@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from tailtune.core.records import FRESH_FROM, Look
 
+NEWEST, LEAST_NEWEST = 400, 100
+"""Newest audited rows that a version may win by, and from how many on."""
+A_YEAR = "this year"
 ERROR = 0.05
 """Probability of any promotion by luck, over all looks at one test set."""
 _FIRST, _DECAY, _FALL = 0.124, 0.6, 3.0
@@ -35,3 +38,20 @@ def look(number: int) -> Look:
     if number > FRESH_FROM:
         share *= (FRESH_FROM / number) ** _FALL
     return Look(number=number, error=ERROR * share)
+
+
+def halves(all_rows: Look, in_year: int) -> tuple[Look, Look]:
+    """The looks of a version that may win on all test rows or on the newest audited ones: half of the error for each.
+
+    Newest rows are always fresh, so their looks are counted over a year: else each set of them would have 5 % of its
+    own to promote by luck.
+
+    Args:
+        all_rows: Look at the whole test set.
+        in_year: Versions that were compared within a year, this one included.
+    """
+    newest = look(in_year)
+    return (
+        all_rows.model_copy(update={"error": all_rows.error / 2}),
+        newest.model_copy(update={"error": newest.error / 2, "of": A_YEAR}),
+    )

@@ -40,21 +40,33 @@ class Compared:
     slices: tuple[SliceChange, ...] = ()
 
 
-def promote(compared: Compared | None, rule: Rule, margin: float) -> Decision:
+def promote(compared: Compared | None, rule: Rule, margin: float, newest: Compared | None = None) -> Decision:
     """Whether the evaluation's winner becomes champion.
 
     `better`: the paired interval lies above 0, and the one-sided p is below the error that this look may spend.
     `not-worse`: at that error the candidate is at most `margin` behind; where the net value is known, it is not
     negative either. So any number of looks at one test set promote by luck in at most 5 % of cases (`looks.py`).
 
+    After drift most test rows are of before, and hide what a version has learnt since: so it may also be better on the
+    newest audited rows, which are what is asked now, unless it is worse on all rows together.
+
     Args:
         compared: The comparison with the present champion; None when there is none.
         rule: As declared.
         margin: What a candidate may be worse and still count as not worse, 0 to 1.
+        newest: The comparison on the newest audited rows alone, for the rule `better`; None where these are few.
     """
     if compared is None:
         return Decision(yes=True, reason="first version: there is no champion to beat")
-    return _better(compared) if rule == "better" else _not_worse(compared, margin)
+    if rule == "not-worse":
+        return _not_worse(compared, margin)
+    decision = _better(compared)
+    if decision.yes or newest is None:
+        return decision
+    of_newest, lately = _better(newest), f"on the newest audited rows {_shown(newest)}"
+    if of_newest.yes and compared.paired.difference.high >= 0:
+        return Decision(yes=True, reason=f"better on what is asked now: {lately}; on all {_shown(compared)}")
+    return Decision(yes=False, reason=f"{decision.reason}; {lately}")
 
 
 def _shown(compared: Compared) -> str:

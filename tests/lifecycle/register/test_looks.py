@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tailtune.core.records import Estimate, Row
 from tailtune.core.reports import Paired
-from tailtune.lifecycle.register.looks import LOOKS, TEST_ROWS, Sketch, last_look, look_at, noting
+from tailtune.judge.looks import LEAST_NEWEST, NEWEST
+from tailtune.lifecycle.register.looks import (
+    LOOKS,
+    TEST_ROWS,
+    Sketch,
+    last_look,
+    look_at,
+    looks_in_year,
+    newest_audited,
+    noting,
+)
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
 
@@ -84,3 +95,21 @@ def test_the_last_look_is_read_from_what_was_noted() -> None:
     last = last_look(version(5, looks={"1": 3, "4": 7}))
     assert last is not None and last.number == 7
     assert last_look(version(5)) is None and last_look(version(5, **{LOOKS: "torn"})) is None
+
+
+def test_looks_of_a_year_are_counted_whatever_the_rows() -> None:
+    day_ms = 86_400_000
+    there = [replace(version(1, rows(0, 9)), made_ms=0)]
+    there += [replace(version(n, rows(n, n + 9), {"1": 1}), made_ms=n * 100 * day_ms) for n in (2, 3, 4, 5)]
+    assert looks_in_year(there, there[3], there[0]) == 3
+    assert looks_in_year(there, there[4], there[0]) == 4, "the one of 300 days before counts, and no older one"
+    assert looks_in_year(there[:2], replace(version(9), made_ms=0), there[0]) == 1, "a later one does not count"
+
+
+def test_the_newest_audited_rows_are_those_at_the_end_of_their_file() -> None:
+    test = rows(0, 50) + [Row(f"a{n}", f"a{n}", "a", f"audits.jsonl:{(n * 7) % 500 + 1}") for n in range(500)]
+    newest = newest_audited(test, "audits.jsonl")
+    assert len(newest) == NEWEST and newest == sorted(newest)
+    lines = {int(test[place].origin.rpartition(":")[2]) for place in newest}
+    assert lines == set(range(501 - NEWEST, 501))
+    assert newest_audited(test[: 50 + LEAST_NEWEST - 1], "audits.jsonl") == []

@@ -186,6 +186,17 @@ def test_a_stale_state_file_is_nobody(supervisor: Supervisor, text: str) -> None
     supervisor.down([web])
 
 
+def test_a_clock_that_moved_hides_no_process(supervisor: Supervisor) -> None:
+    """The system tells the start of a process from the time of its boot, in whole seconds."""
+    web = program("web")
+    supervisor.up([web])
+    file = supervisor.folder / "web.json"
+    state = json.loads(file.read_text())
+    file.write_text(json.dumps({**state, "started": state["started"] - 2}))
+    assert supervisor.process(web) is not None
+    supervisor.down([web])
+
+
 def test_what_does_not_end_is_killed(supervisor: Supervisor) -> None:
     stubborn = Program(
         "stubborn",

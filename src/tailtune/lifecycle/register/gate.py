@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from tailtune.core.records import Decision, Look, Row
 from tailtune.core.reports import EvaluateReport, LadderReport, Paired, SliceChange
 from tailtune.judge.guards import refusal as floor_refusal
 from tailtune.judge.intervals import SWAPS, least_difference
+from tailtune.judge.looks import halves
 from tailtune.judge.promote import (
     Compared,
     not_above,
@@ -31,14 +32,14 @@ from tailtune.judge.promote import (
     promote,
     worse_in_a_slice,
 )
-from tailtune.judge.scores import compare
+from tailtune.judge.scores import Score, compare
 from tailtune.judge.slices import changes
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import line_of, targets_of
 from tailtune.lifecycle.language_models import language_models
 from tailtune.lifecycle.register.dollars import Answered, net_value
 from tailtune.lifecycle.register.identity import winner_of
-from tailtune.lifecycle.register.looks import last_look, look_at, noting
+from tailtune.lifecycle.register.looks import last_look, look_at, looks_in_year, newest_audited, noting
 from tailtune.lifecycle.register.splits import splits_alike
 from tailtune.predictors.base import CachedEmbed, Predictor
 from tailtune.predictors.encoder import Encoder
@@ -88,7 +89,9 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
     champion = registry.champion_before(context.tracker, version)
     if champion is not None and champion.version == version.version:
         return _as_settled(version)
-    spec, compared, noted = context.case.spec, None, {}
+    spec, noted = context.case.spec, {}
+    compared: Compared | None = None
+    newest: Compared | None = None
     refusal = _unfit(context, evaluated)
     if champion is not None and refusal is None:
         refusal = not_comparable(champion.version, splits_alike(context, champion.tags))
@@ -97,10 +100,10 @@ def settle(context: Context, version: Version, folder: Path, evaluated: Evaluate
         if isinstance(answered, Decision):
             refusal = answered
         else:
-            compared = _compare(context, version, champion, answered, test)
+            compared, newest = _compare(context, version, champion, answered, test)
             noted = noting(version, champion, compared.look) | {_SLICES: _written(compared.slices)}
             refusal = worse_in_a_slice(compared.slices) if spec.register_.block_slices else None
-    decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin)
+    decision = refusal or promote(compared, spec.register_.promote_if, spec.targets.margin, newest)
     comparison = None if compared is None else compared.paired
     registry.settle(context.tracker, version, decision, comparison, noted)
     if compared is None:
@@ -176,8 +179,8 @@ def _answers(
 
 def _compare(
     context: Context, version: Version, champion: Version, answered: tuple[Answered, Answered], test: Sequence[Row]
-) -> Compared:
-    """Both on the same test rows, judged as the look that it is.
+) -> tuple[Compared, Compared | None]:
+    """Both on the same test rows, judged as the look that it is; and on the newest audited ones, if they are enough.
 
     Raises:
         MissingInputError: Dollars are known, and a stage that they are made of has not run.
@@ -185,21 +188,39 @@ def _compare(
     ours, theirs = answered
     known = registry.versions(context.tracker, version.model)
     at = look_at(known, version, champion, test, lambda tags: splits_alike(context, tags))
-    level, metric = 2 * at.error, ours.score.metric
+    by_dollars = context.case.spec.register_.promote_if == "not-worse"
+    places = [] if by_dollars else newest_audited(test, context.case.paths.audits.name)
+    newest = None
+    if places:
+        at, of_newest = halves(at, looks_in_year(known, version, champion))
+        rows = [test[place] for place in places]
+        scores = (context.case.task.score(rows, [each.answers[place] for place in places]) for each in answered)
+        newest = _on_rows(champion, of_newest, *scores)
+    compared = _on_rows(champion, at, ours.score, theirs.score)
+    whole = replace(
+        compared,
+        net=net_value(context, ours, theirs, compared.paired) if by_dollars else None,
+        months=context.case.spec.value.horizon_months,
+        slices=changes(test, ours.score, theirs.score, _names(champion)),
+    )
+    return whole, newest
+
+
+def _names(champion: Version) -> tuple[str, str]:
+    return "candidate", f"champion v{champion.version}"
+
+
+def _on_rows(champion: Version, at: Look, ours: Score, theirs: Score) -> Compared:
+    """Both on the same rows, at the error of a look."""
+    level = 2 * at.error
     # A p so small that this look may promote by it must be one that the test can give.
     swaps = min(_MOST_SWAPS, max(SWAPS, math.ceil(10 / level)))
-    names = ("candidate", f"champion v{champion.version}")
-    paired = compare(ours.score, theirs.score, names, swaps=swaps)
-    first, second = (each.score.counted[metric] for each in (ours, theirs))
-    by_dollars = context.case.spec.register_.promote_if == "not-worse"
+    first, second = (each.counted[ours.metric] for each in (ours, theirs))
     return Compared(
         champion=champion.version,
-        paired=paired,
+        paired=compare(ours, theirs, _names(champion), swaps=swaps),
         look=at,
-        least=least_difference(first, second, ours.score.groups, level),
-        net=net_value(context, ours, theirs, paired) if by_dollars else None,
-        months=context.case.spec.value.horizon_months,
-        slices=changes(test, ours.score, theirs.score, names),
+        least=least_difference(first, second, ours.groups, level),
     )
 
 

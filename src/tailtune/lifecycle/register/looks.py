@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from tailtune.core.records import Look, Row
 from tailtune.core.reports import Paired
-from tailtune.judge.looks import look
+from tailtune.judge.looks import LEAST_NEWEST, NEWEST, look
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
 
 TEST_ROWS, LOOKS = "tailtune.test_rows", "tailtune.looks"
 _LOWEST, _DIGITS = 200, 10
 _SHARED = 0.5
+_YEAR_MS = 365 * 86_400_000
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,35 @@ def noting(version: Version, champion: Version, at: Look) -> dict[str, str]:
 def last_look(version: Version) -> Look | None:
     """The last one that a version was compared at; None when it never was, or nobody noted it."""
     return max((look(number) for number in looks_of(version).values()), key=lambda at: at.number, default=None)
+
+
+def looks_in_year(there: Sequence[Version], version: Version, champion: Version) -> int:
+    """Looks of the year before a version was made, its own at this champion included, whatever the test rows were.
+
+    Args:
+        there: All versions of the model; those that were made later do not count.
+        version: At the gate.
+        champion: That it is compared with.
+    """
+    own = sum(name != champion.version for name in looks_of(version))
+    before = [other for other in there if other.version != version.version]
+    return 1 + own + sum(len(looks_of(each)) for each in before if 0 <= version.made_ms - each.made_ms < _YEAR_MS)
+
+
+def newest_audited(test: Sequence[Row], file: str) -> list[int]:
+    """Places of the newest audited rows, at most `NEWEST`; none where there are fewer than `LEAST_NEWEST`.
+
+    Args:
+        test: The test rows.
+        file: That audited rows are kept in, in the order in which they were first labelled.
+    """
+    lines = {place: int(row.origin.removeprefix(f"{file}:")) for place, row in enumerate(test) if _is_in(row, file)}
+    newest = sorted(lines, key=lambda place: -lines[place])[:NEWEST]
+    return sorted(newest) if len(newest) >= LEAST_NEWEST else []
+
+
+def _is_in(row: Row, file: str) -> bool:
+    return row.origin.startswith(f"{file}:") and row.origin.removeprefix(f"{file}:").isdecimal()
 
 
 def _looked(version: Version, sketch: Sketch, alike: Callable[[Mapping[str, str]], bool | None]) -> int:

@@ -83,7 +83,7 @@ def _audited(context: Context, version: Version, today: int) -> tuple[Estimate |
     recent = [(audit, result) for audit, result in results if audit.last_day >= today - _AUDIT_DAYS]
     if not recent:
         return None, ""
-    audit, result = recent[-1]
+    audit, result = max(recent, key=lambda each: (each[0].last_day, each[1].judged_at))
     return result.accuracy, f"by an audit of {counted(result.labelled, 'row')} up to {shown(audit.last_day)}"
 
 

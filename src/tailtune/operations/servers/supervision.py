@@ -40,8 +40,9 @@ _HEALTH_S = 1.0
 _LOG_LINES = 15
 _MARK = "TAILTUNE_STARTED_AS"
 """Variable by which what a program has started is found, even in a session of its own and after the program's death."""
-_CLOCK_S = 1.0
-"""By how much the noted start of a process may differ from what the system says later."""
+_CLOCK_S = 10.0
+"""By how much the noted start of a process may differ from what the system says later, which counts from the time of
+its boot, in whole seconds that move with the clock. No number of a process is used again within this time."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Program:
     health: str | Callable[[], bool] | None = None
     prepare: Callable[[], None] | None = None
     after: tuple[str, ...] = ()
-    startup_s: float = 180.0
+    startup_s: float = 300.0
     stop_s: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_children: Literal["too", "first", "never"] = "too"
