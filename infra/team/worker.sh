@@ -12,4 +12,5 @@ from tailtune.operations.servers.prefect_api import PrefectApi
 deployed = Deployment(Paths.find(), PrefectApi(os.environ["PREFECT_API_URL"])).finish(Silent())
 print(f"new: {deployed.new}; renewed: {deployed.renewed}; as declared: {deployed.same}", flush=True)
 PYTHON
+export PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 # by which a run is seen whose process was killed
 exec prefect worker start --pool local --type process --name "$(hostname)" --with-healthcheck

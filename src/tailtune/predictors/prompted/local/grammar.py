@@ -248,6 +248,9 @@ class Writer(Protocol):
     tokens: list[int]
     done: bool
 
+    def forced(self) -> list[int]:
+        """Write the tokens that alone can come next; they need no scores."""
+
     def take(self, scores: Floats) -> int:
         """Choose the next token by scores (vocabulary,)."""
 
@@ -288,6 +291,10 @@ class Free:
         self.done = False
         self._choose, self._tokenizer, self._ends, self._stops = choose, tokenizer, ends, stops
         self._words = len(tokenizer)
+
+    def forced(self) -> list[int]:
+        """None: anything can come next."""
+        return []
 
     def take(self, scores: Floats) -> int:
         """Choose among all tokens that the tokenizer knows."""
@@ -341,12 +348,28 @@ class Constrained:
         self._way = ways.on(self._matcher, self._quoting)
         self.needs_tokens = None if self._way is None else len(self._way)
 
+    def forced(self) -> list[int]:
+        """Write what the grammar leaves no choice about, as the tokenizer would write it."""
+        begun = len(self.tokens)
+        while not self.done and len(self.tokens) < self._most and (tokens := self._matcher.compute_ff_tokens()):
+            self._write(tokens[0])
+        return self.tokens[begun:]
+
     def take(self, scores: Floats) -> int:
         """Choose among the allowed tokens."""
         mask = allowed(self._matcher)[: len(scores)]
         masked = np.full_like(scores, -np.inf)
         masked[: len(mask)][mask] = np.nan_to_num(scores[: len(mask)][mask], nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
-        token = self._kept(self._choose(masked))
+        return self._write(self._choose(masked))
+
+    def text(self) -> str:
+        """What was written; only one that was cut off may end in half a character."""
+        found: bytes = self._tokenizer.decode_bytes(self.tokens)
+        return found.decode(errors="replace")
+
+    def _write(self, token: int) -> int:
+        """Write a token, or the one that leads to an end in time; the one that was written."""
+        token = self._kept(token)
         if token in self._ends:
             self.done = True
             return token
@@ -355,11 +378,6 @@ class Constrained:
         left = self._most - len(self.tokens)
         self.done = self._matcher.is_stopped() or (not left and self._matcher.is_accepting())
         return token
-
-    def text(self) -> str:
-        """What was written; only one that was cut off may end in half a character."""
-        found: bytes = self._tokenizer.decode_bytes(self.tokens)
-        return found.decode(errors="replace")
 
     def _kept(self, token: int) -> int:
         """The token if an end is still in reach behind it, else the way's next one; the matcher goes on behind it."""

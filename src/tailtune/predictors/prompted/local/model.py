@@ -15,6 +15,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTuneError, UsageError
 from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
+from tailtune.predictors.prompted.local.decoding import Decoder, Spent
 from tailtune.predictors.prompted.local.grammar import (
     Choose,
     Constrained,
@@ -40,7 +41,7 @@ class Loaded:
 
     Attributes:
         model: A transformers causal language model, in evaluation mode.
-        tokenizer: Its fast tokenizer, padding on the left.
+        tokenizer: Its fast tokenizer.
         ends: Ids of tokens that end an answer.
         positions: Most tokens of prompt and answer together; None when its config names no limit.
         device: Where the weights are.
@@ -88,7 +89,7 @@ def load(folder: Path) -> Loaded:
     require_model(folder)
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     from tailtune.predictors.bert import keep_freed_memory
@@ -100,7 +101,7 @@ def load(folder: Path) -> Loaded:
     fast = torch.cuda.is_bf16_supported() if device == "cuda" else has_fast_bf16()
     own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, padding_side="left", **own)
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **own)
         model = AutoModelForCausalLM.from_pretrained(
             folder, use_safetensors=True, dtype=torch.bfloat16 if fast else torch.float32, **own
         )
@@ -111,10 +112,6 @@ def load(folder: Path) -> Loaded:
     if not ends or not tokenizer.is_fast:
         what = "names no token that ends a text" if tokenizer.is_fast else "is not a fast one (tokenizer.json)"
         raise TailTuneError(f"{folder}: its tokenizer {what}; an answer could not be ended or held to a schema", _SAVE)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token_id = min(ends)
-    # The folder's own habits of sampling and of penalties would shape answers unseen.
-    model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=tokenizer.pad_token_id)
     return Loaded(model.eval().to(device), tokenizer, ends, _positions(folder), device)
 
 
@@ -184,83 +181,7 @@ def _harmless(tokenizer: Any, text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """One per answer: milliseconds of its whole batch until it was complete."""
-
-    infer_ms: float
-    decode_ms: float
-
-
-class _Steering:
-    """Stands where transformers lets scores be changed: leaves each row the one token that its writer chose."""
-
-    def __init__(self, writers: Sequence[Writer]) -> None:
-        self._writers = writers
-        self._infer_s = self._decode_s = 0.0
-        self._since = time.perf_counter()
-        self.spent: list[Spent | None] = [None] * len(writers)
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Scores (n, vocabulary) with minus infinity for all tokens but one of each row."""
-        import torch
-
-        on_cpu = scores.float().cpu().numpy()  # waits for the device, so it is part of inference
-        begun = time.perf_counter()
-        self._infer_s += begun - self._since
-        chosen = torch.full_like(scores, float("-inf"))
-        for row, writer in enumerate(self._writers):
-            chosen[row, 0 if writer.done else writer.take(on_cpu[row])] = 0.0
-        self._since = time.perf_counter()
-        self._decode_s += self._since - begun
-        for row, writer in enumerate(self._writers):
-            if writer.done and self.spent[row] is None:
-                self.spent[row] = self.now()
-        return chosen
-
-    def stops(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Which rows are complete, shape (n,) bool."""
-        import torch
-
-        return torch.tensor([writer.done for writer in self._writers], device=input_ids.device)
-
-    def now(self) -> Spent:
-        return Spent(self._infer_s * 1000, self._decode_s * 1000)
-
-
-def write(loaded: Loaded, prompts: Sequence[Sequence[int]], writers: Sequence[Writer], most: int) -> list[Spent]:
-    """Let writers write answers to prompts, all at once.
-
-    Args:
-        loaded: The model.
-        prompts: Token ids, at least one each; padded on the left.
-        writers: One per prompt.
-        most: Tokens of an answer.
-
-    Returns:
-        What each answer took. Answers of a batch wait for each other, as requests to a busy server do.
-    """
-    import torch
-    from transformers import LogitsProcessorList, StoppingCriteriaList
-
-    longest = max(map(len, prompts))
-    pad = loaded.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=loaded.device)
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=loaded.device)
-    steering = _Steering(writers)
-    with torch.inference_mode():
-        loaded.model.generate(
-            ids,
-            attention_mask=mask,
-            do_sample=False,
-            max_new_tokens=most,
-            logits_processor=LogitsProcessorList([steering]),
-            stopping_criteria=StoppingCriteriaList([steering.stops]),
-        )
-    return [spent or steering.now() for spent in steering.spent]
-
-
-_VERSION = 1  # of how answers are made; another one asks again
+_VERSION = 2  # of how answers are made; another one asks again
 
 
 class Answers(Protocol):
@@ -348,10 +269,12 @@ class LocalModel:
         prompts: dict[int, tuple[list[int], float]] = {place: self._prompt(asks[place], place) for place in places}
         order = sorted(places, key=lambda place: -len(prompts[place][0]))
         with settled(sum(len(ids) for ids, _ in prompts.values())):
-            for start in range(0, len(order), self._spec.concurrency):
-                batch = order[start : start + self._spec.concurrency]
+            many, most = self._spec.concurrency, self._spec.max_output_tokens
+            for start in range(0, len(order), many):
+                batch = order[start : start + many]
                 writers = [self._writer(asks[place]) for place in batch]
-                spent = write(self._loaded, [prompts[p][0] for p in batch], writers, self._spec.max_output_tokens)
+                after = prompts[order[start + many]][0] if start + many < len(order) else ()
+                spent = self._decoder.write([prompts[place][0] for place in batch], writers, most, after)
                 for place, writer, answer_spent in zip(batch, writers, spent, strict=True):
                     yield place, self._reply(asks[place], *prompts[place], writer, answer_spent)
 
@@ -440,6 +363,10 @@ class LocalModel:
     @cached_property
     def _loaded(self) -> Loaded:
         return load(self._folder)
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        return Decoder(self._loaded.model, self._loaded.device)
 
     @cached_property
     def _tokens(self) -> Any:
