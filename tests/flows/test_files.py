@@ -98,7 +98,9 @@ def test_drift_starts_the_retrain_of_the_use_case_that_drifted() -> None:
     from tailtune.operations.orchestration import DETECTED
 
     (deployment,) = [each for each in DEPLOYMENTS if each["name"] == "retraining"]
-    assert [schedule["active"] for schedule in deployment["schedules"]] == [False]
+    schedules = {each["slug"]: each for each in deployment["schedules"]}
+    assert {slug: each["active"] for slug, each in schedules.items()} == {"weekly": False, "labels": False}
+    assert schedules["labels"]["parameters"] == {"because": "labels"}
     trigger = DeploymentEventTrigger.model_validate(deployment["triggers"][0])
     assert trigger.posture == Posture.Reactive and trigger.threshold == 1
     assert trigger.expect == {DETECTED}

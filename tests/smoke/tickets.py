@@ -13,7 +13,7 @@ import yaml
 from tailtune.cli.sample import example
 from tailtune.config.paths import Paths
 
-LAUNCH = "2026-05-04"
+LAUNCH, LAUNCHED = "2026-05-04", "relay"
 _LAUNCHED = "relay_"
 """Labels of the product that is launched then begin so."""
 
@@ -32,6 +32,11 @@ class Ticket:
     text: str
     label: str
     true_label: str
+
+    @property
+    def right(self) -> str:
+        """The right answer in the story, where the launched product has one label."""
+        return LAUNCHED if self.true_label.startswith(_LAUNCHED) else self.true_label
 
     @property
     def is_launched(self) -> bool:
@@ -72,9 +77,8 @@ def write_rows(file: Path, tickets: list[Ticket]) -> None:
     file.write_text("".join(lines), encoding="utf-8")
 
 
-def labels(file: Path, with_launched: bool) -> None:
-    """Write the shipped labels, with or without those of the launched product."""
-    shipped = Path(__file__).parents[2] / "models/support-tickets/labels.yaml"
-    there = yaml.safe_load(shipped.read_text(encoding="utf-8"))
-    kept = {name: about for name, about in there.items() if with_launched or not name.startswith(_LAUNCHED)}
+def labels_before(file: Path) -> None:
+    """Take the launched product's labels out of labels.yaml."""
+    there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    kept = {name: about for name, about in there.items() if not name.startswith(_LAUNCHED)}
     file.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -53,7 +53,7 @@ class Client:
 
     def correct(self, response: Response, who: str) -> None:
         """Send the right answer to what it answered."""
-        label = response.ticket.true_label
+        label = response.ticket.right
         answer = self._post("feedback", {"request_id": response.request_id, "label": label, "who": who})
         assert answer == {"kept": True}
 

@@ -106,6 +106,7 @@ class RetrainOutcome(Record):
     commit: str | None = Field(None, description="Last commit of that branch; null without git, and for files.")
     pushes: tuple[Push, ...] = Field((), description="What is to leave the machine, in this order.")
     data_hash: str | None = Field(None, description="Rows that it learnt from, as data.dvc pins them.")
+    proposals: str = Field("", description="Which classes are missing, in a sentence; empty where none is.")
     notes: tuple[str, ...] = ()
 
     @property

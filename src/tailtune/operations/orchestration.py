@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import BusyError, TailTuneError
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.printable import printable
 from tailtune.core.process import in_order_at_sigterm
@@ -127,7 +127,10 @@ def retrain(use_case: str, because: Because) -> State[None]:
         in_order_at_sigterm(),  # Prefect's own handler would leave the life to itself
         ConsoleProgress("retrain", f"make {use_case} anew, if that is worth it", settings.progress) as progress,
     ):
-        done = retraining.retrain(paths, settings, use_case, because, progress)
+        try:
+            done = retraining.retrain(paths, settings, use_case, because, progress)
+        except BusyError as busy:  # two ways in at once; the one that is at work takes in all that is new
+            return Completed(name="Skipped", message=f"{use_case}: skipped: {busy.message}")
     lines = [*decision_lines(use_case, done.decision), *(outcome_lines(done.outcome) if done.outcome else ())]
     print("\n".join(map(printable, lines)), flush=True)
     show_in_prefect(lambda: publish_retrain(use_case, lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.core.alerts import Alert
+from tailtune.core.proposals import Proposals
 from tailtune.core.records import Estimate
 from tailtune.core.retrains import Push, Reckoning, RetrainDecision, RetrainOutcome
 from tailtune.judge.net_value import FINE_TUNE
@@ -38,8 +39,7 @@ def decision_lines(use_case: str, decision: RetrainDecision, is_dry: bool = Fals
 
 def outcome_lines(outcome: RetrainOutcome) -> list[str]:
     """What came of a retrain, with figures before and after, and what it cost."""
-    version = "" if outcome.version is None else f" v{outcome.version}"
-    lines = [f"{outcome.use_case}: retrain{version}: {outcome.state}", f"  {'why':<26}{outcome.why}"]
+    lines = [_title(outcome), f"  {'why':<26}{outcome.why}"]
     return [*lines, *(f"  {name:<26}{value}" for name, value in _results(outcome))]
 
 
@@ -51,18 +51,47 @@ def next_step(outcome: RetrainOutcome) -> str:
 
 def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:
     """The message about what came of a retrain."""
-    version = "" if outcome.version is None else f" v{outcome.version}"
-    results = (f"{name}: {value}" for name, value in _results(outcome) if name not in ("what changed", "note"))
     return Alert(
         use_case=outcome.use_case,
         version=outcome.version,
         cause="retrain",
         severity="warning",
         at_us=at_us,
-        title=f"{outcome.use_case}: retrain{version}: {outcome.state}",
-        moved=(outcome.why, *results),
+        title=_title(outcome),
+        moved=tuple(_message_lines(outcome)),
         next_step=next_step,
     )
+
+
+def proposals_line(proposals: Proposals) -> str:
+    """How many classes are missing, the largest by name, and how to see them; empty where none is."""
+    if not proposals.classes:
+        return ""
+    groups = counted(len(proposals.classes), "group of texts is", "groups of texts are")
+    named = ", ".join(f"{each.name} ({counted(each.rows, 'row')})" for each in proposals.classes[:3])
+    return f"{groups} unlike all that is labelled: {named}; see them: tailtune labels {proposals.use_case} --propose"
+
+
+def _title(outcome: RetrainOutcome) -> str:
+    version, turned = "" if outcome.version is None else f" v{outcome.version}", _turned(outcome)
+    return f"{outcome.use_case}: retrain{version}: {outcome.state}{f', {turned}' if turned else ''}"
+
+
+def _message_lines(outcome: RetrainOutcome) -> Iterator[str]:
+    """What a message says: few lines, as a channel cuts what is long."""
+    yield outcome.why
+    if quality := [f"{name} {value}" for name, value in _quality(outcome)]:
+        yield ", ".join(quality)
+    verdict = dict(_verdict(outcome))
+    if verdict:
+        why = verdict.pop("why it turned", "")
+        figures = [f"{name}: {each}" for name, each in verdict.items() if name != "verdict"]
+        yield "; ".join([f"verdict: {verdict['verdict']}", *figures, *([why] if why else [])])
+    if outcome.proposals:
+        yield outcome.proposals
+    if outcome.owed:
+        yield f"not pushed: {push_line(outcome.owed[0])}"
+    yield f"cost: {usd(outcome.cost_usd)} for machine and bought answers; started because: {outcome.decision.reason}"
 
 
 def _figures(decision: RetrainDecision) -> Iterator[tuple[str, str]]:
@@ -89,6 +118,21 @@ def _requests(reckoning: Reckoning) -> str:
 
 
 def _results(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
+    yield from _quality(outcome)
+    yield from _verdict(outcome)
+    yield "cost", f"{usd(outcome.cost_usd)} for machine and bought answers; all of it: tailtune cost {outcome.use_case}"
+    if outcome.result:
+        yield "what changed", outcome.result
+    for push in outcome.pushes:
+        yield "pushed" if push.done else "not pushed", push_line(push)
+    if outcome.proposals:
+        yield "new classes", outcome.proposals
+    for note in outcome.notes:
+        yield "note", capital(note)
+
+
+def _quality(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
+    """After and before on the same rows, and the difference."""
     measure, compared = title(outcome.measure), outcome.comparison
     if outcome.after is not None:
         yield f"{measure} after", f"{with_interval(outcome.after)} on {counted(outcome.after.rows, 'test row')}"
@@ -96,14 +140,6 @@ def _results(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
         before = outcome.after.value - compared.difference.value
         yield f"{measure} before", f"{share(before)} on the same rows, v{outcome.champion_before}"
         yield "difference", points_with_interval(compared.difference)
-    yield from _verdict(outcome)
-    yield "cost", f"{usd(outcome.cost_usd)} for machine and bought answers; all of it: tailtune cost {outcome.use_case}"
-    if outcome.result:
-        yield "what changed", outcome.result
-    for push in outcome.pushes:
-        yield "pushed" if push.done else "not pushed", push_line(push)
-    for note in outcome.notes:
-        yield "note", capital(note)
 
 
 def push_line(push: Push) -> str:
@@ -116,18 +152,24 @@ def push_line(push: Push) -> str:
 
 def _verdict(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
     """Another verdict or another kind of candidate, in words, with the figures behind it."""
-    before, after = _kind(outcome.winner_before), _kind(outcome.winner_after)
-    turned = before and after and before != after
+    turned = _turned(outcome)
     if not turned and (not outcome.verdict_after or outcome.verdict_before == outcome.verdict_after):
         return
-    words = _TURNED.get((before, after), f"from {before} to {after}") if turned else ""
     verdict = f"{outcome.verdict_after or _UNKNOWN}, before {outcome.verdict_before or _UNKNOWN}"
-    yield "verdict", f"{words} ({verdict})" if words else verdict
+    yield "verdict", f"{turned} ({verdict})" if turned else verdict
     if turned and outcome.verdict_why:
         yield "why it turned", outcome.verdict_why
     for each in outcome.candidates if turned else ():
         over = "" if outcome.horizon_months is None else f", {usd(each.total_usd)} over {outcome.horizon_months} months"
         yield each.title, f"{with_interval(each.quality)}{over}"
+
+
+def _turned(outcome: RetrainOutcome) -> str:
+    """What another kind of candidate than before is called; empty where it is the same kind."""
+    before, after = _kind(outcome.winner_before), _kind(outcome.winner_after)
+    if not before or not after or before == after:
+        return ""
+    return _TURNED.get((before, after), f"from {before} to {after}")
 
 
 def _kind(winner: str) -> str:

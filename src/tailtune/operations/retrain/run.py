@@ -6,6 +6,7 @@ facts, labels ──▶ judge.retrain.decide ──▶ workspace ── the life
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.days import DAY_US, shown
-from tailtune.core.errors import BusyError, GateError, StageFailedError
+from tailtune.core.errors import BusyError, GateError, ServiceError, StageFailedError, TailTuneError
 from tailtune.core.locks import alone
 from tailtune.core.money import known_sum
 from tailtune.core.private import private_folder
@@ -22,12 +23,14 @@ from tailtune.core.reports import EvaluateReport, RegisterReport
 from tailtune.core.retrains import Because, ComparedCandidate, Push, RetrainDecision, RetrainOutcome
 from tailtune.judge.retrain import Circumstances, decide, reckon
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.new_classes import expect_classes
 from tailtune.operations.alerts import Alerts, open_alerts
+from tailtune.operations.new_classes import DAYS, proposals_of
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.push import make_up, planned, push
 from tailtune.operations.retrain.workspace import Workspace
-from tailtune.report.retraining import next_step, outcome_alert, push_line
+from tailtune.report.retraining import next_step, outcome_alert, proposals_line, push_line
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow import ledger as tracked
@@ -35,6 +38,9 @@ from tailtune.services.mlflow.registry import CHAMPION, Version
 from tailtune.services.prediction_log.opening import opened
 from tailtune.services.retrains import EndedRetrain, Retrains
 from tailtune.tasks.use_case import UseCase, load_use_case
+
+_PATIENCE_S = 60.0
+"""So long a database may be away when a retrain has ended."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,9 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
         outcome = _lived(context, gathered, decision, began_us)
         ended = EndedRetrain(number, time.time_ns() // 1000, outcome)
-        kept.end(number, ended.ended_us, outcome)  # what follows is made up for, whatever cuts it off
+        _wait_out(
+            lambda: kept.end(number, ended.ended_us, outcome)
+        )  # what follows is made up for, whatever cuts it off
         outcome = push(context, kept, ended)
         _tell(context, alerts, replace(ended, outcome=outcome))
         for channel, reason in alerts.deliver().failed.items():
@@ -174,6 +182,7 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
     if code not in (0, GateError.exit_code):  # no cool-down: what failed may be tried again
         raise StageFailedError(f"retrain@{name}", code)
     outcome = RetrainOutcome(
+        proposals=_missing_classes(context, before, began_us),
         use_case=name,
         measure=context.case.spec.metric,
         state="stopped",
@@ -189,9 +198,48 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
     if not code:
         outcome = _registered(workspace, outcome, before, known)
         message = f"Retrain {name}: v{outcome.version}, {outcome.state}"
-        result, commit = workspace.bring_back(message, shown(began_us // DAY_US))
-        outcome = outcome.model_copy(update={"result": result, "commit": commit})
+        outcome = _brought_back(workspace, outcome, message, shown(began_us // DAY_US))
     return outcome.model_copy(update={"pushes": planned(context, outcome)})
+
+
+def _brought_back(workspace: Workspace, outcome: RetrainOutcome, message: str, day: str) -> RetrainOutcome:
+    """The outcome with what changed; where there is no room for that, the version is registered all the same."""
+    try:
+        result, commit = workspace.bring_back(message, day)
+    except (ServiceError, OSError) as error:
+        place = workspace.context.project.shown(workspace.scratch.paths.root)
+        note = f"what changed did not come back, and is in {place} until the next retrain: {error}"
+        return outcome.model_copy(update={"notes": (*outcome.notes, note.partition("\n")[0])})
+    return outcome.model_copy(update={"result": result, "commit": commit})
+
+
+def _wait_out(write: Callable[[], None]) -> None:
+    """Write down what came of an hour's work, also where the database is being restarted.
+
+    Raises:
+        ServiceError: It has not come back in time.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return write()
+        except ServiceError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _missing_classes(context: Context, served: Version | None, now_us: int) -> str:
+    """Which classes nobody has labelled, in a sentence: a retrain goes on without them."""
+    if served is None:
+        return ""
+    try:
+        expect_classes(context.case)
+        with opened(context.project, context.settings, context.case.name) as log:
+            return "" if log is None else proposals_line(proposals_of(context, served, log, DAYS, now_us))
+    except TailTuneError as error:
+        context.progress.say(f"no look for new classes: {error.message}")
+        return ""
 
 
 def _registered(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tailtune.config.paths import CasePaths, Paths
 from tailtune.core.errors import BusyError, UsageError
@@ -24,7 +25,9 @@ from tailtune.services import scratch, versions
 from tailtune.services.corrections import Correction, write_corrections
 from tailtune.tasks.use_case import read_declaration
 
+T = TypeVar("T")
 _CHECKOUT = "checkout"
+_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Workspace:
     def _bring_rows(self, feedback: Sequence[Correction]) -> None:
         origin, name = self.context.project, self.context.case.name
         shutil.copyfile(origin.data_dvc, self.scratch.paths.data_dvc)
-        pinned = versions.data_is_pinned(origin, name)
+        pinned = _patiently(lambda: versions.data_is_pinned(origin, name))
         scratch.restore_data(self.scratch, name, same_as_origin=pinned)
         if not pinned:
             self.context.progress.say(f"data/{name} has edits that data.dvc does not pin: left out")
@@ -144,6 +147,22 @@ class Workspace:
             "TAILTUNE_ANSWERS": str(settings.answers_file(origin).absolute()),
             "TAILTUNE_WEIGHTS": str(settings.weights_root(origin).absolute()),
         }
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask DVC about a checkout in which another use case's retrain, or a person, is at work for a moment.
+
+    Raises:
+        BusyError: For longer than that.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _wait_for_the_dead(left: CasePaths) -> None:
