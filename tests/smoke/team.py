@@ -13,11 +13,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import yaml
+from sqlalchemy import create_engine, text
 
 ROOT = Path(__file__).parents[2]
 NAME = "support-tickets"
@@ -92,6 +95,24 @@ class Team:
         """Service → its process."""
         files = (self._state / "run").glob("*.json")
         return {file.stem: json.loads(file.read_text(encoding="utf-8"))["pid"] for file in files}
+
+    def kill(self, name: str) -> None:
+        """End a service and all that it has started with SIGKILL."""
+        first = psutil.Process(self.pids()[name])
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def logged_rows(self) -> tuple[int, int]:
+        """Rows in the prediction log, and how many different ones."""
+        made = create_engine(
+            self.environment["TAILTUNE_PREDICTION_LOG"], connect_args={"password": self.variables["STORE_DB_PASSWORD"]}
+        )
+        query = "SELECT count(*), count(DISTINCT (request_id, row)) FROM prediction WHERE route = 'model'"
+        with made.connect() as connection:
+            rows, different = connection.execute(text(query)).one()
+        made.dispose()
+        return rows, different
 
     def make_desk(self) -> None:
         """A repository with this project's files, one use case, and no rows yet."""
