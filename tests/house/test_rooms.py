@@ -19,6 +19,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dvc": ("services/versions.py",),
     "great_expectations": ("lifecycle/validate/",),
     "gepa": ("predictors/prompted/",),
+    "gguf": ("predictors/prompted/gguf_file.py",),
     "httpx2": ("services/endpoint/", "serving/gateway.py"),
     "jinja2": ("report/", "predictors/prompted/"),
     "jsonschema": ("config/formats.py", "tasks/extraction/"),

@@ -39,3 +39,10 @@ def test_what_no_row_has_is_not_listed() -> None:
     assert made.embeddings is None
     assert set(made.numbers) == {"confidence"}
     assert np.isnan(made.numbers["confidence"][0])
+
+
+def test_strangeness_is_there_where_distance_and_confidence_are() -> None:
+    made = sample({"novelty": 0.4, "confidence": 0.5}, {"novelty": 0.4, "confidence": 1.0}, {"confidence": 0.9})
+    strange = made.numbers["strangeness"]
+    assert np.isclose(strange[0], 2 * strange[1]) and np.isnan(strange[2])
+    assert "strangeness" not in sample({"novelty": 0.4}).numbers

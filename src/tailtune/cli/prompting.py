@@ -21,12 +21,15 @@ def estimate(paths: Paths, use_case: str) -> Iterator[str]:
         SpecError: A prompt file or a price is not as it must be.
     """
     from tailtune.lifecycle.prompt.forecast import cost_line, cost_table
-    from tailtune.lifecycle.prompt.step import NO_MODEL, bought_order, rung_factory
+    from tailtune.lifecycle.prompt.step import NO_MODEL, bought_order, not_installed, rung_factory
 
     with _context(paths, use_case) as context:
         case = context.case
         if not case.spec.prompt.models:
             yield f"{use_case}: nothing to estimate: {NO_MODEL}"
+            return
+        if missing := not_installed(case.spec.prompt):
+            yield f"{use_case}: nothing to estimate: {missing}"
             return
         train, rows = context.inputs.rows("train"), bought_order(context, context.inputs.rows("dev"))
         with rung_factory(context, train) as factory:

@@ -17,7 +17,7 @@ _USUAL: tuple[PromptRungName, ...] = PROMPT_RUNGS[:-1]  # the optimiser is an op
 
 
 class LanguageModelSpec(StrictSpec):
-    """One per language model: an OpenAI-compatible endpoint, or a causal model in a folder."""
+    """One per language model: an OpenAI-compatible endpoint, a causal model in a folder, or the embedded one."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$", description="What reports and caches call it.")
     role: Literal["base", "strong"] = Field("base", description="base answers; strong is asked where base fails.")
@@ -26,6 +26,9 @@ class LanguageModelSpec(StrictSpec):
     )
     folder: str | None = Field(
         None, description="Folder of a local causal model (safetensors) instead, relative to the project root."
+    )
+    embedded: Literal["smollm2"] | None = Field(
+        None, description="Small model that comes with the installation, instead: smollm2."
     )
     model: str = Field("", description="What the endpoint calls it; its name when empty.")
     key_env: str | None = Field(
@@ -59,9 +62,14 @@ class LanguageModelSpec(StrictSpec):
 
     @model_validator(mode="after")
     def _one_place(self) -> LanguageModelSpec:
-        if (self.endpoint is None) == (self.folder is None):
-            raise ValueError(f"{self.name}: name either an endpoint or a folder")
+        if [self.endpoint, self.folder, self.embedded].count(None) != 2:
+            raise ValueError(f"{self.name}: name either an endpoint or a folder, or the embedded model")
         return self
+
+    @property
+    def local(self) -> bool:
+        """Whether it answers in this process."""
+        return self.endpoint is None
 
     @property
     def called(self) -> str:

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     weights: Path | None = Field(
         None, description="What folders of local language models are relative to; the project root when unset."
     )
+    embedded: Path | None = Field(
+        None, description="Folder that keeps the embedded language model, made ready; in the user's cache when unset."
+    )
     endpoints: str | None = Field(
         None,
         description="Endpoints that stored versions may be asked at besides those of model.yaml: `URL`, or "
@@ -90,6 +93,10 @@ class Settings(BaseSettings):
     def weights_root(self, paths: Paths) -> Path:
         """What folders of local language models are relative to."""
         return self.weights or paths.root
+
+    def embedded_folder(self) -> Path:
+        """Where the embedded language model is kept, made ready to be read."""
+        return self.embedded or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailtune"
 
     def prediction_log_url(self, paths: Paths) -> str:
         """Where answers of servers are logged. A relative SQLite file is below the project."""

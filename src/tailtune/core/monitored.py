@@ -17,6 +17,8 @@ from tailtune.core.records import Cost, Estimate, Record
 Floats = NDArray[np.floating]
 ANSWER, LATENCY = "answer", "latency"
 """Measures that have a limit besides what they are compared with."""
+STRANGENESS = "strangeness"
+"""Measure that unseen kinds of texts raise most: how far off a text is, and how unsure the answer."""
 LOG = "the prediction log"
 """Source of a look at what a server answered; other sources are files, and add no evidence over time."""
 

@@ -9,7 +9,7 @@ from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import PromptReport, RegisterReport
 from tailtune.lifecycle.table import Stage
-from tailtune.predictors.prompted import weights
+from tailtune.predictors.prompted import embedded
 from tailtune.report.terminal.console import PrintableConsole
 from tailtune.services import store, versions
 from tailtune.services.mlflow.presence import is_registered
@@ -66,7 +66,7 @@ def has_other_weights(paths: Paths, use_case: str) -> bool:
     except MissingInputError:  # of another version: it is for DVC to say whether it is stale
         return False
     declared = load_use_case(paths, use_case).spec.prompt
-    return bool(weights.changed(declared, Settings().weights_root(paths), report.weights))
+    return bool(embedded.changed(declared, Settings().weights_root(paths), report.weights))
 
 
 def names_a_line(paths: Paths, use_case: str) -> bool:

@@ -21,9 +21,10 @@ from tailtune.core.language import LanguageModel
 from tailtune.core.reports import PromptReport
 from tailtune.lifecycle.context import Context
 from tailtune.predictors.base import Predictor
+from tailtune.predictors.prompted.embedded import changed, folders
 from tailtune.predictors.prompted.opening import open_model
 from tailtune.predictors.prompted.rung import Prompted
-from tailtune.predictors.prompted.weights import changed, digest_of, folders, holds
+from tailtune.predictors.prompted.weights import digest_of, holds
 from tailtune.services import store
 from tailtune.services.endpoint import AnswerCache, Budget
 from tailtune.tasks.use_case import UseCase
@@ -193,6 +194,12 @@ def restore_weights(
     lacking = changed(prompt, here, noted)
     if not lacking:
         return here
+    for model in prompt.models:
+        if model.embedded is not None and model.name in lacking:
+            raise ServiceError(
+                f"{model.name}: not the embedded model that was measured ({noted[model.name][:12]})",
+                "install the version of it that this one was made with",
+            )
     stored = packed()
     measured = {model.name: model.folder for model in prompt.models if model.folder is not None and model.name in noted}
     for name, folder in measured.items():

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tailtune.core.monitored import Floats, Sample
+from tailtune.core.monitored import STRANGENESS, Floats, Sample
+from tailtune.judge.drift import strangeness
 from tailtune.services.languages import language
 from tailtune.tasks.base import Task
 
@@ -45,9 +46,12 @@ def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
         if row["text"] is not None:
             categories["language"][place] = language(row["text"])
             categories["unreadable"][place] = "yes" if is_unreadable(row["text"]) else "no"
+    measured = {name: np.array(values) for name, values in numbers.items() if not np.isnan(values).all()}
+    if "novelty" in measured and "confidence" in measured:
+        measured[STRANGENESS] = strangeness(measured["novelty"], measured["confidence"])
     return Sample(
         rows=len(rows),
-        numbers={name: np.array(values) for name, values in numbers.items() if not np.isnan(values).all()},
+        numbers=measured,
         categories=dict(categories),
         embeddings=_embeddings([row["embedding"] for row in rows]),
     )

@@ -34,7 +34,7 @@ def unlike_groups(known: Floats, labels: Sequence[str], now: Floats) -> list[Pla
     """Places in `now` of texts that are alike among themselves and unlike known ones, the largest group first.
 
     Within a group those nearest to its centre come first. Limit: a pocket of a known class of which, by chance, no
-    known text is there looks the same; on BANKING77 there is about one in 5,000 rows (`benchmarks/new_classes.py`).
+    known text is there looks the same; on BANKING77 every second look of 5,000 rows has one.
 
     Args:
         known: Vectors of texts whose class is known, (m, width); of any length.

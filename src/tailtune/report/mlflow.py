@@ -253,7 +253,7 @@ def _prompt_section(spec: ModelSpec) -> dict[str, str]:
     params = _section(spec, "prompt")
     params.pop("prompt.models", None)
     for model in spec.prompt.models:
-        place = without_password(model.endpoint) if model.endpoint else str(model.folder)
+        place = without_password(model.endpoint) if model.endpoint else model.folder or f"embedded: {model.embedded}"
         params[f"prompt.model.{model.name}"] = f"{model.role}: {model.called} at {place}"
     return params
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tailtune.core.days import shown
-from tailtune.core.monitored import ANSWER, LATENCY, AccuracyNow, Finding, MonitorReport, MovedWord
+from tailtune.core.monitored import ANSWER, LATENCY, STRANGENESS, AccuracyNow, Finding, MonitorReport, MovedWord
 from tailtune.report.numbers import count, counted, points_with_interval, share, title, with_interval
 
 _CLEAR = 0.05
@@ -122,7 +122,11 @@ def what(finding: Finding) -> str:
         return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == LATENCY:
         return f"Answers slower than {part.removeprefix('above ')} ms"
-    named = {"novelty": "Distance from all that was learnt", "unknown words": "Share of words that the model lacks"}
+    named = {
+        "novelty": "Distance from all that was learnt",
+        STRANGENESS: "Distance from all that was learnt, weighed by doubt,",
+        "unknown words": "Share of words that the model lacks",
+    }
     subject = named.get(measure, measure[:1].upper() + measure[1:])
     return f"{subject} {part}".strip()
 

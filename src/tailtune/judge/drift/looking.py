@@ -121,11 +121,12 @@ def _counts(statistics: Sequence[Statistic], days: Sequence[DayCounts]) -> F:
 def _weights(statistics: Sequence[Statistic], days: Sequence[int]) -> F:
     """On each day, of more rows and then of fewer, (days, 2 · statistics).
 
-    A limit is only exceeded, and what was learnt only points towards the window, while it is tested.
+    A limit is only exceeded, strangeness only grows, and what was learnt only points towards the window, while it is
+    tested.
     """
     weight = np.array([each.weight for each in statistics], dtype=np.float64)
     learned = [(at, each.key) for at, each in enumerate(statistics) if is_learned(each.key)]
-    one_way = np.isfinite([each.limit for each in statistics])
+    one_way = np.isfinite([each.limit for each in statistics]) | np.array([each.only_more for each in statistics], bool)
     one_way[[at for at, _ in learned]] = True
     up = np.tile(np.where(one_way, weight, weight / 2), (len(days), 1))
     down = np.tile(np.where(one_way, 0.0, weight / 2), (len(days), 1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailtune.core.monitored import Floats, Sample
+from tailtune.core.monitored import STRANGENESS, Floats, Sample
 from tailtune.judge.drift.space import EMBEDDING, Space
 
 TOLERANCE = 0.01
@@ -19,6 +19,9 @@ LEAST_ROWS = 50
 MOST_CATEGORIES = 5_000
 NO_ANSWER, OTHER = "no answer", "not in the reference"
 _LOWER, _UPPER = (0.01, 0.05, 0.25), (0.5, 0.75, 0.95, 0.99)
+_STRANGE = (0.75, 0.9, 0.95, 0.99)
+_SURE = 1.5
+"""What is taken from 1 by a sure answer counts less: of a text far off, a third of its strangeness is left."""
 _LEARNED = 0.5
 """Share of a measure's weight that its learned statistics have, where it has such."""
 _APART = 0.125
@@ -55,9 +58,11 @@ class Statistic:
         part: As in `Finding`.
         hits: Rows of the reference that count.
         rows: Rows of the reference that were measured; infinite where there is a `limit`.
-        weight: In the evidence, both directions together. Numbers, categories, the embedding and limits have the same
-            weight each, as far as there are any; so has each measure among its kind. All weights add up to 1.
+        weight: In the evidence, both directions together. Strangeness, other numbers, categories, the embedding and
+            limits have the same weight each, as far as there are any; so has each measure among its kind. All weights
+            add up to 1.
         limit: Share that must not be exceeded; NaN where the reference says what is usual.
+        only_more: Whether fewer rows than before are no evidence.
     """
 
     key: str
@@ -67,6 +72,7 @@ class Statistic:
     rows: float
     weight: float
     limit: float = math.nan
+    only_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,8 @@ class Reference:
                 raise ValueError(f"limit of {limit.measure} is {limit.share}; expected above 0 and below 1")
         cuts: dict[str, tuple[Cut, ...]] = {}
         categories: dict[str, Categories] = {}
-        watched: dict[str, list[list[Statistic]]] = {"number": [], "category": [], "embedding": [], "limit": []}
+        kinds_of = ("strangeness", "number", "category", "embedding", "limit")
+        watched: dict[str, list[list[Statistic]]] = {kind: [] for kind in kinds_of}
         missing: list[str] = []
         for measure, values in sorted(sample.numbers.items()):
             numbers = np.asarray(values, dtype=np.float64)
@@ -159,8 +166,12 @@ class Reference:
             if measured < LEAST_ROWS:
                 missing.append(_too_few(measure, measured))
                 continue
-            cuts[measure] = _cuts(measure, numbers)
-            watched["number"].append(_of_numbers(measure, numbers, cuts[measure]))
+            if measure == STRANGENESS:
+                cuts[measure] = _cuts(measure, numbers, (), _STRANGE)
+                watched["strangeness"].append(_of_strangeness(numbers, cuts[measure]))
+            else:
+                cuts[measure] = _cuts(measure, numbers, _LOWER, _UPPER)
+                watched["number"].append(_of_numbers(measure, numbers, cuts[measure]))
         for measure, names in sorted(sample.categories.items()):
             if len(names) < LEAST_ROWS:
                 missing.append(_too_few(measure, len(names)))
@@ -185,8 +196,19 @@ class Reference:
 
     def learned_weight(self, measure: str) -> float:
         """Weight in the evidence of a measure's learned statistics together."""
-        kinds = sum(map(bool, (self.cuts, self.categories, self.space, self.limits)))
+        numbers = [measure for measure in self.cuts if measure != STRANGENESS]
+        kinds = sum(map(bool, (STRANGENESS in self.cuts, numbers, self.categories, self.space, self.limits)))
         return _LEARNED / kinds if measure == EMBEDDING else _LEARNED / kinds / len(self.categories)
+
+
+def strangeness(novelty: Floats, confidence: Floats) -> Floats:
+    """How far off texts are, weighed by how unsure the answers to them were, (n,) each; NaN where either is.
+
+    Of texts of unseen kinds many are only a little farther off and a little less sure, which together tells them best:
+    of BANKING77's 75 % lie beyond 90 % of known ones, by distance alone 63 %.
+    """
+    strange: Floats = novelty * (_SURE - confidence)
+    return strange
 
 
 def text_of(category: object) -> str | None:
@@ -218,15 +240,15 @@ def _too_few(measure: str, rows: int) -> str:
     return f"{measure}: the reference has it in {rows} rows, fewer than {LEAST_ROWS}"
 
 
-def _cuts(measure: str, numbers: Floats) -> tuple[Cut, ...]:
+def _cuts(measure: str, numbers: Floats, lower: Sequence[float], upper: Sequence[float]) -> tuple[Cut, ...]:
     """Quantiles, each once: a number that is nearly always the same has few."""
     ordered = np.sort(numbers[~np.isnan(numbers)])
     found: dict[tuple[float, bool], Cut] = {}
-    for level in (*_LOWER, *_UPPER):
-        upper = level >= 0.5  # as many rows lie beyond on either side
-        place = math.ceil(level * ordered.size) - 1 if upper else math.floor(level * ordered.size)
+    for level in (*lower, *upper):
+        above = level in upper  # as many rows lie beyond on either side
+        place = math.ceil(level * ordered.size) - 1 if above else math.floor(level * ordered.size)
         value = float(ordered[place])
-        found.setdefault((value, upper), Cut(f"{measure}\t{'above' if upper else 'below'} {level:g}", value, upper))
+        found.setdefault((value, above), Cut(f"{measure}\t{'above' if above else 'below'} {level:g}", value, above))
     return tuple(found.values())
 
 
@@ -238,6 +260,14 @@ def _of_numbers(measure: str, numbers: Floats, cuts: Sequence[Cut]) -> list[Stat
         part = f"{'above' if cut.upper else 'below'} {cut.value:.4g}"
         statistics.append(Statistic(cut.key, measure, part, cut.beyond(numbers), measured, weight))
     return statistics
+
+
+def _of_strangeness(numbers: Floats, cuts: Sequence[Cut]) -> list[Statistic]:
+    measured = int(np.count_nonzero(~np.isnan(numbers)))
+    parts = [(cut.key, f"above {cut.value:.4g}", cut.beyond(numbers)) for cut in cuts]
+    return [
+        Statistic(key, STRANGENESS, part, hits, measured, 1 / len(cuts), only_more=True) for key, part, hits in parts
+    ]
 
 
 def _categories(values: Sequence[object]) -> Categories:

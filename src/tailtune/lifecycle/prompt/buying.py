@@ -206,7 +206,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
     metrics |= bought.must.metrics
     timed, kinds = latency(answered, rung.spec.name), forms(answered) if rung.constrained else {}
     replies = [each.reply for each in answered]
-    hosted = rung.spec.folder is not None
+    hosted = rung.spec.local
     cost = own_price(timed, core_hour_usd) if hosted else price(bought.usd)
     return PromptedRung(
         name=name,

@@ -68,7 +68,7 @@ class RungFactory:
         """What a rung can never be made without, known before the first request; empty when nothing is missing."""
         spec = self.context.case.spec.prompt
         base = spec.model("base")
-        if name == "lm_constrained" and base is not None and base.structured == "none" and base.folder is None:
+        if name == "lm_constrained" and base is not None and base.structured == "none" and not base.local:
             return f"{base.name} knows no constrained decoding (structured: none)"
         if name == "lm_strong" and spec.model("strong") is None:
             return "no model has the role strong"

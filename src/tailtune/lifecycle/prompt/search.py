@@ -48,7 +48,7 @@ class PricedModel:
 
     def usd(self, read: float, written: float) -> float | None:
         """US dollars for tokens; 0 for a local model, None without a price."""
-        return 0.0 if self.spec.folder is not None else list_usd(self.price, math.ceil(read), math.ceil(written))
+        return 0.0 if self.spec.local else list_usd(self.price, math.ceil(read), math.ceil(written))
 
 
 def missing_for_search(train_rows: int) -> str:
@@ -69,7 +69,7 @@ def held_out(case: UseCase, train: Sequence[Row]) -> list[Row]:
 
 def reflecting(spec: LanguageModelSpec) -> LanguageModelSpec:
     """The model that proposes prompts, with room to write them. A local model stays as it is: it is open already."""
-    if spec.folder is not None:
+    if spec.local:
         return spec
     room = min(_WRITTEN_TOKENS, spec.context_tokens // 2)
     return spec.model_copy(update={"max_output_tokens": max(spec.max_output_tokens, room)})

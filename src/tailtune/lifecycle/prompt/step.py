@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tailtune.config.prompting import PromptSpec
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
 from tailtune.judge.constraints import stays
@@ -18,6 +19,7 @@ from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
 from tailtune.lifecycle.prompt.forecast import Forecast, cost_line, total_usd
 from tailtune.lifecycle.prompt.make import RungFactory, best_prompt
 from tailtune.lifecycle.prompt.search import notes_of, origin_of
+from tailtune.predictors.prompted.embedded import lacking
 from tailtune.predictors.prompted.templates import Template, load_templates
 from tailtune.services import store
 from tailtune.tasks import saved
@@ -47,6 +49,10 @@ def run(context: Context) -> PromptReport:
     if not spec.models:
         context.progress.say("no language model is declared: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
+    missing = not_installed(spec)
+    if missing:
+        context.progress.say(f"nothing is prompted: {missing}")
+        return report.model_copy(update={"unmeasured": (f"prompted language models ({missing})",)})
     targets = targets_of(case.spec.targets, ladder)
     line = line_of(ladder.rungs)
     local = candidates_of(ladder)
@@ -56,6 +62,11 @@ def run(context: Context) -> PromptReport:
         context.progress.say(f"nothing is bought: {why}")
         return report.model_copy(update={"not_needed": dict.fromkeys(spec.rungs, why)})
     return _measured(context, report, ladder, bought_order(context, dev))
+
+
+def not_installed(spec: PromptSpec) -> str:
+    """Which declared model is not installed, and how to install it; empty when all are there."""
+    return "; ".join(filter(None, map(lacking, spec.models)))
 
 
 def bought_order(context: Context, dev: Sequence[Row]) -> list[Row]:

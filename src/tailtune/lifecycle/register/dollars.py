@@ -83,7 +83,7 @@ def _change(context: Context, answered: Answered) -> Change:
 
 def _hosted(predictor: Predictor) -> bool:
     """On cores of our own: all but a model behind an endpoint."""
-    return not isinstance(predictor, Prompted) or predictor.spec.folder is not None
+    return not isinstance(predictor, Prompted) or predictor.spec.local
 
 
 def _request_usd(answered: Answered) -> Estimate | None:

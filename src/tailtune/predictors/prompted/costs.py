@@ -52,7 +52,7 @@ def expected(rung: Prompted, texts: Sequence[str], price: TokenPrice | None) -> 
     sample = texts[:_SAMPLE_TEXTS]
     read, written = rung.expected_tokens(sample)
     scale = len(texts) / max(1, len(sample))
-    cost = 0.0 if rung.spec.folder is not None else list_usd(price, round(read * scale), round(written * scale))
+    cost = 0.0 if rung.spec.local else list_usd(price, round(read * scale), round(written * scale))
     return Expected(read * scale, written * scale, cost)
 
 

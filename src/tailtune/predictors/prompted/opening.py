@@ -11,6 +11,7 @@ from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.json_text import read_object
 from tailtune.core.language import LanguageModel
+from tailtune.predictors.prompted.embedded import folder_of
 from tailtune.predictors.prompted.weights import files_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def open_model(
     Raises:
         TailTuneError: A local model's folder cannot be used.
     """
-    if spec.folder is not None:
+    if spec.local:
         from tailtune.predictors.prompted.local import LocalModel
 
         return LocalModel(spec, root or Path.cwd(), cache)
@@ -57,8 +58,8 @@ WEIGHTS = "model"
 def declared(folder: Path, card: LanguageModelSpec) -> LanguageModelSpec:
     """What a saved rung asks: as its card says, or the model that was packed with it, by its absolute path."""
     packed_folder = (folder / WEIGHTS).absolute()
-    packed = card.folder is not None and packed_folder.is_dir()
-    return card.model_copy(update={"folder": str(packed_folder)}) if packed else card
+    packed = card.local and packed_folder.is_dir()
+    return card.model_copy(update={"folder": str(packed_folder), "embedded": None}) if packed else card
 
 
 def model_of(folder: Path, root: Path) -> Path | None:
@@ -70,7 +71,7 @@ def model_of(folder: Path, root: Path) -> Path | None:
     """
     card = read_object(folder / CARD)
     spec = declared(folder, LanguageModelSpec.model_validate(card["spec"]))
-    return None if spec.folder is None else root / spec.folder
+    return folder_of(spec, root)
 
 
 def pack(folder: Path, model: Path, into: Path) -> Path:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-
-from tailtune.config.prompting import PromptSpec
 
 _SHAPING = (".json", ".jinja", ".model", ".safetensors")
 _WHOLE_BYTES = 64 << 20
@@ -41,30 +38,6 @@ def digest_of(folder: Path) -> str:
 def holds(folder: Path, digest: str) -> bool:
     """Whether a folder holds the very model of a digest."""
     return folder.is_dir() and digest_of(folder) == digest
-
-
-def folders(prompt: PromptSpec, root: Path) -> dict[str, Path]:
-    """Declared model → its folder; endpoints have none.
-
-    Args:
-        prompt: What is declared.
-        root: What folders of local models are relative to.
-    """
-    return {model.name: root / model.folder for model in prompt.models if model.folder is not None}
-
-
-def changed(prompt: PromptSpec, root: Path, noted: Mapping[str, str]) -> dict[str, Path]:
-    """Declared models that were measured and are not the same any more → where they lie.
-
-    A model that was not measured, or is not declared any more, is none of these: a stage's parameters tell of it.
-
-    Args:
-        prompt: What is declared.
-        root: What folders of local models are relative to.
-        noted: Model → digest of what was measured.
-    """
-    there = folders(prompt, root)
-    return {name: folder for name, folder in there.items() if name in noted and not holds(folder, noted[name])}
 
 
 def _file_digest(path: Path) -> bytes:

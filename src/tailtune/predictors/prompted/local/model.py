@@ -15,6 +15,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTuneError, UsageError
 from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
+from tailtune.predictors.prompted.embedded import folder_of, lacking
 from tailtune.predictors.prompted.local.decoding import Decoder, Spent
 from tailtune.predictors.prompted.local.grammar import (
     Choose,
@@ -214,10 +215,12 @@ class LocalModel:
     """
 
     def __init__(self, spec: LanguageModelSpec, root: Path, cache: Answers | None = None) -> None:
-        if spec.folder is None:
+        folder = folder_of(spec, root)
+        if folder is None:
             raise ValueError(f"{spec.name} has no folder; it is an endpoint")
-        self._spec, self._cache = spec, cache
-        self._folder = root / spec.folder
+        if lacking(spec):
+            raise MissingInputError(lacking(spec), f"declare another model than {spec.embedded}, or install it")
+        self._spec, self._cache, self._folder = spec, cache, folder
         require_model(self._folder)
         self._grammars: dict[str, Grammar] = {}
 
