@@ -138,9 +138,9 @@ class Team:
     def change(self, file: str, edit: Mapping[str, Mapping[str, Any]]) -> None:
         """Change keys of sections of a YAML file at the desk."""
         path = self.desk / file
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         for section, keys in edit.items():
-            spec[section] = (spec.get(section) or {}) | keys
+            spec[section] = {**(spec.get(section) or {}), **keys}
         path.write_text(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
     def push(self, message: str, rows: bool = True) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.smoke
 BUDGET_S = 15 * 60.0
 ARRIVING = 800
 MODEL = f"models/{NAME}/model.yaml"
-SHORT = {
+SHORT: dict[str, dict[str, Any]] = {
     "validate": {"min_rows_per_class": 2},
     "ladder": {"rungs": ["probe"], "latency_rows": 20, "curve_points": 2},
     "targets": {"accuracy": 0.5},
