@@ -13,11 +13,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import yaml
+from sqlalchemy import create_engine, text
 
 ROOT = Path(__file__).parents[2]
 NAME = "support-tickets"
@@ -93,6 +96,24 @@ class Team:
         files = (self._state / "run").glob("*.json")
         return {file.stem: json.loads(file.read_text(encoding="utf-8"))["pid"] for file in files}
 
+    def kill(self, name: str) -> None:
+        """End a service and all that it has started with SIGKILL."""
+        first = psutil.Process(self.pids()[name])
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def logged_rows(self) -> tuple[int, int]:
+        """Rows in the prediction log, and how many different ones."""
+        made = create_engine(
+            self.environment["TAILTUNE_PREDICTION_LOG"], connect_args={"password": self.variables["STORE_DB_PASSWORD"]}
+        )
+        query = "SELECT count(*), count(DISTINCT (request_id, row)) FROM prediction WHERE route = 'model'"
+        with made.connect() as connection:
+            rows, different = connection.execute(text(query)).one()
+        made.dispose()
+        return rows, different
+
     def make_desk(self) -> None:
         """A repository with this project's files, one use case, and no rows yet."""
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
@@ -117,9 +138,9 @@ class Team:
     def change(self, file: str, edit: Mapping[str, Mapping[str, Any]]) -> None:
         """Change keys of sections of a YAML file at the desk."""
         path = self.desk / file
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         for section, keys in edit.items():
-            spec[section] = (spec.get(section) or {}) | keys
+            spec[section] = {**(spec.get(section) or {}), **keys}
         path.write_text(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
     def push(self, message: str, rows: bool = True) -> None:

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from smoke.tickets import Ticket
 
@@ -83,9 +84,9 @@ class Client:
             assert time.monotonic() < end, self.responses[-1]
             time.sleep(0.2)
 
-    def _post(self, path: str, body: dict[str, object]) -> dict[str, object] | dict[str, list[dict[str, str]]]:
+    def _post(self, path: str, body: dict[str, object]) -> dict[str, Any]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}"}
         request = urllib.request.Request(f"{self._url}/{path}", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=30) as response:
-            answer: dict[str, object] = json.load(response)
+            answer: dict[str, Any] = json.load(response)
         return answer
