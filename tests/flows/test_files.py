@@ -117,5 +117,6 @@ def test_drift_starts_the_retrain_of_the_use_case_that_drifted() -> None:
 
 def test_no_machine_path_stands_in_prefect_yaml() -> None:
     config = YAML(typ="safe").load(ROOT / "prefect.yaml")
-    (step,) = config["pull"]
+    step, before_run = config["pull"]
     assert step == {"prefect.deployments.steps.set_working_directory": {"directory": "{{ $TAILTUNE_ROOT }}"}}
+    assert before_run["prefect.deployments.steps.run_shell_script"]["script"].count("TEAM_BEFORE_RUN") == 1
