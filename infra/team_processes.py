@@ -122,7 +122,7 @@ class _Local:
         """A text of a container for a process here."""
         text = self._port.sub(lambda found: self._of_port[found[0]], self._host.sub(HOST, text))
         for inside, here in sorted(folders.items(), reverse=True):
-            text = re.sub(rf"(?<![\w./-]){re.escape(inside)}(?![\w.-])", lambda _, here=here: str(here), text)
+            text = re.sub(rf"(?<![\w./-]){re.escape(inside)}(?![\w.-])", str(here).replace("\\", r"\\"), text)
         return text
 
 
