@@ -58,7 +58,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "monitor": {"false_alarms": 0.1, "tolerance": 0.05, "accuracy_fall": 0.03, "usd_per_day": 9.0,
                 "alerts": {"cooldown_hours": 6}},
     "retrain": {"cooldown_days": 3, "next_chance_days": 3, "min_new_labels": 3, "labels_from": "new",
-                "result": "files"},
+                "push": ["dvc", "tag"], "result": "files"},
 }  # fmt: skip
 
 

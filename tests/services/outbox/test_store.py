@@ -194,8 +194,10 @@ def test_a_channel_that_is_not_set_here_is_left_to_others_for_three_days(outbox:
 
 def test_an_outcome_is_no_trouble_and_each_is_a_message(outbox: Outbox) -> None:
     outcome = outbox.record_outcome(alert(), BOTH)
-    assert (outcome.kind, outbox.troubles()) == ("outcome", [])
-    assert outbox.record_outcome(alert(), BOTH).id != outcome.id
+    assert outcome is not None and (outcome.kind, outbox.troubles()) == ("outcome", [])
+    assert outbox.record_outcome(alert(), BOTH) is None, "of the same moment"
+    later = outbox.record_outcome(alert(at_us=alert().at_us + 1), BOTH)
+    assert later is not None and later.id != outcome.id
     first = record(outbox)
     assert first is not None and first.kind == "alert"
 

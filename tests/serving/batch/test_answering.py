@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from serving.batch.probe import saved_probe, texts
@@ -48,22 +49,23 @@ def test_a_version_that_does_not_load_is_named(tmp_path: Path) -> None:
         list(by_processes([["a"]], tmp_path, "1", 2))
 
 
-def test_a_process_that_was_ended_is_named(probe: Path) -> None:
-    import psutil
+def answering() -> list[psutil.Process]:
+    """Processes of this one that answer; what other tests have left dead is none."""
+    alive = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in alive if "tailtune.serving.batch.worker" in each.cmdline()]
 
+
+def test_a_process_that_was_ended_is_named(probe: Path) -> None:
     answers = by_processes((["a"] for _ in range(50)), probe, "1", 1)
     assert isinstance(next(answers)[0], KeptAnswer)
-    for child in psutil.Process().children():
-        if "tailtune.serving.batch.worker" in child.cmdline():
-            child.kill()
+    for child in answering():
+        child.kill()
     with pytest.raises(TailTuneError, match="a process that answers has ended"):
         list(answers)
 
 
 def test_who_stops_early_leaves_no_process(probe: Path) -> None:
-    import psutil
-
     answers = by_processes((["a"] for _ in range(50)), probe, "1", 1)
     next(answers)
     answers.close()
-    assert not [each for each in psutil.Process().children() if "tailtune.serving.batch.worker" in each.cmdline()]
+    assert not answering()
