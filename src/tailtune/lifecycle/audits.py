@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailtune.core.errors import UsageError
-from tailtune.lifecycle.corrections import says_more, with_labels
+from tailtune.lifecycle.corrections import labelled_rows, says_more
 from tailtune.services.corrections import Correction, read_corrections
 from tailtune.services.near_duplicates import NearDuplicates, normal
 from tailtune.services.sources import RawRow
@@ -27,8 +27,7 @@ def audited_rows(case: UseCase, file: Path) -> list[RawRow]:
         DataError: A line that is none, or a label that the use case does not allow; all at once.
     """
     hint = f"tailtune audit {case.name} --from FILE, with new labels of these rows"
-    kept = with_labels(case, file, case.task.raw_label, hint)
-    return [RawRow(each.text, label, f"{file.name}:{each.line}") for each, label in kept]
+    return labelled_rows(case, file, hint)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,16 @@ def with_labels(case: UseCase, file: Path, read: Callable[[str], T], hint: str) 
     return kept
 
 
+def labelled_rows(case: UseCase, file: Path, hint: str) -> list[RawRow]:
+    """What people labelled beside a use case's rows, as rows of a file, in the order in which it is kept.
+
+    Raises:
+        DataError: As `with_labels`.
+    """
+    kept = with_labels(case, file, case.task.raw_label, hint)
+    return [RawRow(each.text, label, f"{file.name}:{each.line}") for each, label in kept]
+
+
 def receive(case: UseCase, file: Path, shown: str) -> tuple[list[Correction], list[Correction]]:
     """Read a file of corrected labels: row id or text, label, who, and when if that is known.
 

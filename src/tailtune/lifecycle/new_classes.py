@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tailtune.core.errors import UsageError
-from tailtune.lifecycle.corrections import with_labels
+from tailtune.lifecycle.corrections import labelled_rows
 from tailtune.services.corrections import read_corrections
 from tailtune.services.sources import RawRow
 from tailtune.tasks.use_case import UseCase
@@ -34,8 +34,7 @@ def accepted_rows(case: UseCase, file: Path) -> list[RawRow]:
         DataError: A line that is none, or a label that the use case does not declare; all at once.
     """
     hint = f"declare it in {case.task.files.answers}, or take its lines out of {case.paths.project.shown(file)}"
-    kept = with_labels(case, file, case.task.raw_label, hint)
-    return [RawRow(each.text, label, f"{file.name}:{each.line}") for each, label in kept]
+    return labelled_rows(case, file, hint)
 
 
 def undeclared(case: UseCase, file: Path) -> set[str]:

@@ -6,7 +6,6 @@ facts, labels ──▶ judge.retrain.decide ──▶ workspace ── the life
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +28,7 @@ from tailtune.operations.new_classes import DAYS, proposals_of
 from tailtune.operations.retrain.facts import at_stake
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.push import make_up, planned, push
-from tailtune.operations.retrain.workspace import Workspace
+from tailtune.operations.retrain.workspace import Workspace, patiently
 from tailtune.report.retraining import next_step, outcome_alert, proposals_line, push_line
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
@@ -146,9 +145,9 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         number = kept.begin(name, str(context.paths.retrain), decision.because, began_us)
         outcome = _lived(context, gathered, decision, began_us)
         ended = EndedRetrain(number, time.time_ns() // 1000, outcome)
-        _wait_out(
-            lambda: kept.end(number, ended.ended_us, outcome)
-        )  # what follows is made up for, whatever cuts it off
+        # An hour's work is written down also where the database is being restarted. What follows is made up for,
+        # whatever cuts it off.
+        patiently(lambda: kept.end(number, ended.ended_us, outcome), ServiceError, _PATIENCE_S)
         outcome = push(context, kept, ended)
         _tell(context, alerts, replace(ended, outcome=outcome))
         for channel, reason in alerts.deliver().failed.items():
@@ -211,22 +210,6 @@ def _brought_back(workspace: Workspace, outcome: RetrainOutcome, message: str, d
         note = f"what changed did not come back, and is in {place} until the next retrain: {error}"
         return outcome.model_copy(update={"notes": (*outcome.notes, note.partition("\n")[0])})
     return outcome.model_copy(update={"result": result, "commit": commit})
-
-
-def _wait_out(write: Callable[[], None]) -> None:
-    """Write down what came of an hour's work, also where the database is being restarted.
-
-    Raises:
-        ServiceError: It has not come back in time.
-    """
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return write()
-        except ServiceError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 def _missing_classes(context: Context, served: Version | None, now_us: int) -> str:

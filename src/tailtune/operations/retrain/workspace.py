@@ -10,12 +10,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from tailtune.config.paths import CasePaths, Paths
-from tailtune.core.errors import BusyError, UsageError
+from tailtune.core.errors import BusyError, TailTuneError, UsageError
 from tailtune.core.locks import alone
 from tailtune.core.process import LEAVING_S
 from tailtune.lifecycle.context import Context
@@ -73,7 +72,7 @@ class Workspace:
     def _bring_rows(self, feedback: Sequence[Correction]) -> None:
         origin, name = self.context.project, self.context.case.name
         shutil.copyfile(origin.data_dvc, self.scratch.paths.data_dvc)
-        pinned = _patiently(lambda: versions.data_is_pinned(origin, name))
+        pinned = patiently(lambda: versions.data_is_pinned(origin, name), BusyError, _PATIENCE_S)
         scratch.restore_data(self.scratch, name, same_as_origin=pinned)
         if not pinned:
             self.context.progress.say(f"data/{name} has edits that data.dvc does not pin: left out")
@@ -149,17 +148,22 @@ class Workspace:
         }
 
 
-def _patiently(ask: Callable[[], T]) -> T:
-    """Ask DVC about a checkout in which another use case's retrain, or a person, is at work for a moment.
+def patiently(ask: Callable[[], T], during: type[TailTuneError], most_s: float) -> T:
+    """Ask again and again while something is in the way for a moment.
+
+    Args:
+        ask: What is asked.
+        during: The error that says so.
+        most_s: How long it may last, seconds.
 
     Raises:
-        BusyError: For longer than that.
+        TailTuneError: That error, after so long.
     """
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + most_s
     while True:
         try:
             return ask()
-        except BusyError:
+        except during:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
@@ -174,10 +178,9 @@ def _wait_for_the_dead(left: CasePaths) -> None:
     if not left.lock.is_file():
         return
     busy = BusyError(f"{left.project.root} is in use", "wait for it, then run the same command again")
-    deadline = time.monotonic() + LEAVING_S + 5
-    while True:
-        with suppress(BusyError), alone(left.lock, busy):
-            return
-        if time.monotonic() > deadline:
-            raise busy
-        time.sleep(0.2)
+
+    def hold() -> None:
+        with alone(left.lock, busy):
+            pass
+
+    patiently(hold, BusyError, LEAVING_S + 5)
