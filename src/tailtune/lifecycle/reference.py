@@ -99,19 +99,19 @@ def describe(
 
 
 def describe_texts(
-    answerer: Answerer, asked: Sequence[tuple[str, dict[str, str]]], on_progress: Callable[[int, int], None]
+    answerer: Answerer, requests: Sequence[tuple[str, dict[str, str]]], on_progress: Callable[[int, int], None]
 ) -> list[ReferenceRow]:
     """The same of texts whose right answers nobody knows: no label, and no score.
 
     Args:
         answerer: The version; one that answers by itself.
-        asked: Each text with its slices.
+        requests: Each text with its slices.
         on_progress: Is shown how many are done, of how many.
     """
-    logged = _logged(answerer, [text for text, _ in asked], on_progress)
+    logged = _logged(answerer, [text for text, _ in requests], on_progress)
     return [
         ReferenceRow({**columns, "slices": slices}, "", math.nan, "")
-        for columns, (_, slices) in zip(logged, asked, strict=True)
+        for columns, (_, slices) in zip(logged, requests, strict=True)
     ]
 
 

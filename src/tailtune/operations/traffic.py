@@ -45,14 +45,14 @@ def make_traffic(context: Context, version: Version, held_out: Sample, log: Pred
     Raises:
         ServiceError: The tracking store or the prediction log does not answer.
     """
-    asked = _asked_before(context, version, log, first_day)
-    if len(asked) < LEAST_ROWS:
+    requests = _requests_before(context, version, log, first_day)
+    if len(requests) < LEAST_ROWS:
         return False
     answerer = Answerer(folder_of(context, version), version.version)
     if not answerer.local:  # answers of a language model cost money
         return False
     doing = "answering what was asked in the week before"
-    answered = reference.describe_texts(answerer, asked, lambda done, of: context.progress.at(done, of, doing))
+    answered = reference.describe_texts(answerer, requests, lambda done, of: context.progress.at(done, of, doing))
     if not is_known(held_out, sample_of([row.logged for row in answered], context.case.task)):
         return False
     file = traffic_file(context, version)
@@ -73,7 +73,7 @@ def _strange(sample: Sample) -> Sample:
     return Sample(sample.rows, {STRANGENESS: sample.numbers[STRANGENESS]}, {})
 
 
-def _asked_before(
+def _requests_before(
     context: Context, version: Version, log: PredictionLog, first_day: int
 ) -> Sequence[tuple[str, dict[str, str]]]:
     """Texts with their slices; of more than a reference has, so many drawn by chance."""
