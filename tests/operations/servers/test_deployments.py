@@ -87,12 +87,12 @@ def test_runs_may_be_those_of_another_worker_that_polls() -> None:
 
 
 def test_what_was_made_here_and_is_declared_no_more_is_removed() -> None:
-    asked = list[str]()
+    deleted = list[str]()
 
     class Made(PrefectApi):
         def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, fine: object = ()) -> Any:
             if method == "DELETE":
-                asked.append(path)
+                deleted.append(path)
                 return None
             assert body is not None and body["deployments"] == {"tags": {"all_": ["from prefect.yaml"]}}
             files = {"kept": "flows/a.py:a", "gone": "flows/b.py:b", "moved": "flows/before.py:c"}
@@ -101,7 +101,7 @@ def test_what_was_made_here_and_is_declared_no_more_is_removed() -> None:
     declared = {"kept": "flows/a.py:a", "moved": "flows/after.py:other", "new": "flows/d.py:d"}
     assert remove_undeclared(Made("http://127.0.0.1/api"), declared) == ["gone", "moved"]
     of_gone = ["automations/owned-by/prefect.deployment.gone", "deployments/gone"]
-    assert asked[:2] == of_gone and len(asked) == 4
+    assert deleted[:2] == of_gone and len(deleted) == 4
 
 
 @pytest.mark.parametrize("text", ["deployments: [", "deployments: {}: x", "x: 1", "", "deployments:\n  - name: a"])
