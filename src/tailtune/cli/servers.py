@@ -48,8 +48,9 @@ def start(paths: Paths) -> Iterator[str]:
 def deployments(deployed: Deployed) -> str:
     """How many deployments there are, and which were touched."""
     counts = {"new": deployed.new, "renewed": deployed.renewed, "as declared": deployed.same}
+    counts |= {"removed": deployed.removed}
     return ", ".join(
-        f"{len(names)} {what}" + (f" ({', '.join(names)})" if what == "renewed" else "")
+        f"{len(names)} {what}" + (f" ({', '.join(names)})" if what in ("renewed", "removed") else "")
         for what, names in counts.items()
         if names
     )
