@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -144,7 +145,8 @@ def test_it_goes_on_with_the_version_that_began(cli: Cli, tracker: Tracker, prob
 
 def prompted(tracker: Tracker, double: Double, folder: Path, price: str | None) -> None:
     """A version that asks an endpoint, declared and priced as in a life."""
-    declared = {"name": "small", "endpoint": double.url, "retries": 0, "max_output_tokens": 16, "price": price}
+    declared: dict[str, Any] = {"name": "small", "endpoint": double.url, "retries": 0, "max_output_tokens": 16}
+    declared |= {"price": price, "request": {"temperature": None, "seed": 7}}
     spec = LanguageModelSpec.model_validate(declared)
     rung = build("lm_zero_shot", {"zero_shot": SHOWING}, CODEC, contract.context(), open_model(spec), spec, 0)
     folder.mkdir()
@@ -173,6 +175,7 @@ def test_a_prompted_version_asks_its_endpoint_within_a_limit(cli: Cli, tracker: 
         ended = cli(*words, "--max-usd", "100", "--log")
         assert ended.code == 0, ended.err
         assert len(double.seen) == 12, "what was paid for once is not paid for again"
+        assert all(seen.body["seed"] == 7 and "temperature" not in seen.body for seen in double.seen)
         paid = (double.input_tokens * 1000 + double.output_tokens * 2000) / 1e6
     assert "12 rows in = 0 answered + 12 without a valid answer" in ended.out
     assert ", endpoint $" in ended.out

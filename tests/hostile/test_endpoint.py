@@ -138,6 +138,45 @@ def test_a_refused_parameter_is_left_out_and_noted(double: Double, habit: str) -
     assert all(words in reply.note for reply in replies)
 
 
+DECLARED_REFUSALS = {
+    "unrecognised": "Unrecognized request argument supplied: reasoning_effort",
+    "unsupported": "Unsupported parameter: 'reasoning_effort' is not supported with this model.",
+    "value": "Unsupported value: 'reasoning_effort' does not support 'low'; temperature is fine.",
+    "extra": "[{'type': 'extra_forbidden', 'loc': ('body', 'reasoning_effort'), 'msg': 'Extra inputs not permitted'}]",
+    "listed": "unknown field `reasoning_effort`, expected one of `messages`, `max_tokens`, `temperature`, `stop`",
+}
+
+
+@pytest.mark.parametrize("habit", DECLARED_REFUSALS)
+def test_a_refused_parameter_that_is_declared_ends_the_run_at_once_with_the_key_to_write(
+    double: Double, habit: str
+) -> None:
+    double.conduct.coming.extend([error(DECLARED_REFUSALS[habit])] * 9)
+    asking = endpoint(double, concurrency=1, request={"reasoning_effort": "low"})
+    with asking as model, pytest.raises(EndpointError, match="cannot be asked") as raised:
+        model.ask(asks(9))
+    assert "change reasoning_effort under request of small" in (raised.value.hint or "")
+    assert len(double.seen) == 1
+
+
+def test_the_parameter_that_a_server_names_is_the_one_that_is_changed(double: Double) -> None:
+    """A list of all that it takes names the others, too."""
+    double.conduct.next(error("unknown field `max_tokens`, expected one of `temperature`, `max_completion_tokens`"))
+    with endpoint(double) as model:
+        (reply,) = model.ask(asks(1))
+    assert double.seen[1].body["temperature"] == 0 and double.seen[1].body["max_completion_tokens"] == 16
+    assert "`request: {max_completion_tokens: $max_output_tokens}`" in reply.note
+
+
+def test_a_refused_value_of_ours_names_the_key_to_write(double: Double) -> None:
+    double.conduct.coming.extend([error("must be less than 8", param="max_completion_tokens")] * 9)
+    declared = {"request": {"max_completion_tokens": "$max_output_tokens"}}
+    with endpoint(double, concurrency=1, **declared) as model, pytest.raises(EndpointError) as raised:
+        model.ask(asks(6))
+    assert "change max_output_tokens of small" in (raised.value.hint or "")
+    assert len(double.seen) == 1
+
+
 LIMITS = {
     "in seconds": Mishap("status", 429, retry_after_s=0.05),
     "in words": error("Rate limit reached. Please try again in 60ms.", 429),

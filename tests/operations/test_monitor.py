@@ -125,7 +125,7 @@ def test_days_that_nobody_looked_at_are_counted_later(world: WatchedCase) -> Non
     look_at_log(world.context, "champion", day(0))
     late = look_at_log(world.context, "champion", day(3))
     assert [each.figures.rows for each in late.days] == [60, 60, 60, 60]
-    assert late.rows == 60, "the window itself is the one that was options for"
+    assert late.rows == 60, "the window itself is the one that was asked for"
 
 
 def test_the_reference_of_a_version_of_before_is_made_and_kept(world: WatchedCase) -> None:

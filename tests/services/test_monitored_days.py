@@ -8,7 +8,7 @@ import pytest
 
 from tailtune.core.monitored import DayCounts, DayFigures
 from tailtune.core.records import Estimate
-from tailtune.services.monitored_days import KeptDay, MonitoredDays
+from tailtune.services.monitored_days import DriftEvent, KeptDay, MonitoredDays
 
 
 @pytest.fixture
@@ -53,6 +53,15 @@ def test_evidence_is_gathered_anew_from_a_day_on(days: MonitoredDays) -> None:
     days.restart("inbox", "3", 7)
     days.restart("inbox", "3", 9)
     assert (days.restarted("inbox", "3"), days.restarted("inbox", "4")) == (9, None)
+
+
+def test_what_automations_were_told_last_of_a_versions_drift(days: MonitoredDays) -> None:
+    assert days.last_event("inbox", "3") is None
+    for event in (DriftEvent(1_764_000_000_000_000, "warning", 2.5, "a"), DriftEvent(2, "critical", 4.0, "b")):
+        days.keep_event("inbox", "3", event)
+        assert days.last_event("inbox", "3") == event and days.last_event("inbox", "4") is None
+    days.forget_event("inbox", "3")
+    assert days.last_event("inbox", "3") is None
 
 
 def test_a_day_that_was_not_over_is_no_whole_look(days: MonitoredDays) -> None:

@@ -225,6 +225,19 @@ def test_a_right_answer_is_kept_where_it_is_one(body: dict[str, Any], status: in
     assert run(tmp_path, scenario, FakeAnswerer())["feedback"] == (status == 202)
 
 
+def test_a_new_version_brings_its_labels_at_once(tmp_path: Path) -> None:
+    async def scenario(made: Server) -> None:
+        right = {"text": "where does it go", "label": "relay", "who": "ada"}
+        before = await made.ask(FEEDBACK, right)
+        assert (before.status, before.code) == (422, "unknown_label")
+        newer = FakeAnswerer(version="2")
+        newer.labels = (*newer.labels, "relay")  # type: ignore[assignment]
+        made.versions.put("champion", "2", newer, 8)
+        assert (await made.ask(FEEDBACK, right)).status == 202
+
+    run(tmp_path, scenario, FakeAnswerer())
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_challenger_answers_its_share_unseen(share: float, tmp_path: Path) -> None:
     class Contrary(FakeAnswerer):

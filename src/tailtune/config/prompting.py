@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from tailtune.config.request import faults_in
 from tailtune.config.strict import SpendingLimit, StrictSpec
 from tailtune.core.secrets import secret_in
 
@@ -45,7 +46,11 @@ class LanguageModelSpec(StrictSpec):
     concurrency: int = Field(4, ge=1, le=256, description="Requests in flight at most.")
     timeout_s: float = Field(60.0, gt=0, description="Seconds for one request, all of it.")
     retries: int = Field(4, ge=0, le=20, description="Times a request is sent again after 5xx or a timeout.")
-
+    request: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Other parameters of each request to an endpoint, e.g. reasoning_effort: low. null leaves one out "
+        "(temperature: null); $max_output_tokens or $temperature as value sends that under another name.",
+    )
     rate_limit_wait_s: float = Field(
         600.0, ge=0, le=86_400, description="Seconds that a rate limit is waited out at most, without one answer."
     )
@@ -65,6 +70,15 @@ class LanguageModelSpec(StrictSpec):
     def _one_place(self) -> LanguageModelSpec:
         if [self.endpoint, self.folder, self.embedded].count(None) != 2:
             raise ValueError(f"{self.name}: name either an endpoint or a folder, or the embedded model")
+        return self
+
+    @model_validator(mode="after")
+    def _request_may_be_sent(self) -> LanguageModelSpec:
+        faults = faults_in(self.request, self.structured)
+        if self.request and self.local:
+            faults = ["it is for endpoints; a local model takes temperature and max_output_tokens"]
+        if faults:
+            raise ValueError(f"request of {self.name}: {'; '.join(faults)}")
         return self
 
     @property

@@ -14,6 +14,15 @@ HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _WORDS = r"[\w.-]*(?:key|token|secret|passw|pwd|credential|signature|auth)[\w.-]*|sig"
 _SECRET_PARAMETER = re.compile(rf"([?&;#](?:{_WORDS})=)[^&;#\s]+", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(x[-_])?((api|access|auth|private|secret|bearer)[-_]?)?(key|token)"
+    r"|auth|authori[sz]ation|bearer|credentials?|signature|[\w-]*(passw|secret)[\w-]*",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"^Bearer \S|(?<![\w-])(sk|pk|rk|gsk|xai|hf|ghp|glpat|nvapi|r8|pplx|fw|csk)[-_][\w-]{16,}"
+    r"|AIza[\w-]{30,}|AKIA[A-Z0-9]{12,}"
+)
 _ODD_PASSWORD = re.compile(r"://[^/?#@]*:(?!\d*[/?#])[^/?#@]*[/?#].*@")  # user:pass/word@host
 _MASKED = re.compile(r"[^\s'\"(),;:=]*(?:\*{2,}|\.{3}|…|•{2,}|[xX]{4,})[^\s'\"(),;:=]*")
 _SHOWN_PART = re.compile(r"[^*.…•]{3,}")
@@ -28,6 +37,16 @@ def secret_in(uri: str) -> str:
     if user:
         return "a password" if ":" in user else "a user"
     return "a key" if _SECRET_PARAMETER.search(uri) else ""
+
+
+def looks_secret(name: str, value: object) -> bool:
+    """Whether a parameter of a request holds a key or a password: by its name, or by what the value looks like.
+
+    Limit: a key that begins as no well-known provider's do is recognised by the parameter's name alone.
+    """
+    if not isinstance(value, str) or not value:
+        return False
+    return bool(_SECRET_NAME.fullmatch(name) or _KEY.search(value)) or ("://" in value and bool(secret_in(value)))
 
 
 def without_password(uri: str) -> str:

@@ -15,6 +15,7 @@ from tailtune.core.retrains import Because, way_in_of
 from tailtune.lifecycle.orchestration import Completed, State, flow, show_in_prefect, uncached_task
 from tailtune.operations import silence
 from tailtune.operations.alerts import open_alerts
+from tailtune.operations.drift_events import tell_of_drift
 from tailtune.operations.nightly import LookOptions, watch
 from tailtune.operations.retrain import run as retraining
 from tailtune.report.monitoring import headline
@@ -28,7 +29,7 @@ from tailtune.tasks.use_case import load_use_case
 __all__ = ["check_silence", "flow", "look_at_all", "retrain_all"]
 
 LOOKED, DETECTED, CLEARED = "monitor.looked", "drift.detected", "drift.cleared"
-"""Events on the resource `model.<use case>`: a look was taken; it found drift; it found none."""
+"""Events on the resource `model.<use case>`: a look was taken; it found drift that is news; it found none."""
 
 
 def look_at_all(use_case: str | None, window: str) -> State[None]:
@@ -114,7 +115,7 @@ def look(use_case: str, window: str) -> State[None]:
     with ConsoleProgress("monitor", f"look at what {use_case} answered", settings.progress) as progress:
         looked = watch(paths, settings, use_case, LookOptions(window, links=_flow_run()), progress)
     show_in_prefect(lambda: publish_look(looked.report))
-    show_in_prefect(lambda: _tell(looked.report))
+    show_in_prefect(lambda: _tell(paths, settings, looked.report))
     top = headline(looked.report)
     return Completed(message=f"{use_case}: {top.title}. {top.why}")
 
@@ -137,7 +138,8 @@ def retrain(use_case: str, because: Because) -> State[None]:
     return Completed(message=lines[0] if done.outcome is None else outcome_lines(done.outcome)[0])
 
 
-def _tell(report: MonitorReport) -> None:
+def _tell(paths: Paths, settings: Settings, report: MonitorReport) -> None:
+    """Tell automations of a look, and of drift where that is news."""
     from prefect.events import emit_event
 
     resource = {"prefect.resource.id": f"model.{report.use_case}", "prefect.resource.name": report.use_case}
@@ -149,8 +151,14 @@ def _tell(report: MonitorReport) -> None:
         "accuracy": None if best is None or best.accuracy is None else best.accuracy.value,
         "rows": report.rows,
     }
-    for event in (LOOKED, DETECTED if report.drifted else CLEARED):
+    for event in (LOOKED, *(() if report.drifted else (CLEARED,))):
         emit_event(event=event, resource=resource, payload=payload)
+    tell_of_drift(
+        paths,
+        settings,
+        report,
+        lambda why: emit_event(event=DETECTED, resource=resource, payload={**payload, "why": why}),
+    )
 
 
 def _flow_run() -> dict[str, str]:

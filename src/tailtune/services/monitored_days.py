@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, func, select
+from sqlalchemy import BigInteger, Column, Connection, Float, Integer, MetaData, Table, Text, delete, func, select, text
 
+from tailtune.core.alerts import Severity
 from tailtune.core.monitored import DayCounts, DayFigures
 from tailtune.services.database import Room, RoomStore, insert_or_update
 
@@ -35,12 +36,30 @@ _RESTART = Table(
 )
 """One row per use case and version that drifted and is back: evidence is gathered anew from this day on."""
 
+_EVENT = Table(
+    "drift_event",
+    _META,
+    Column("use_case", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("size", Float(53), nullable=False),
+    Column("labels", Text, nullable=False),
+)
+"""One row per use case and version whose drift automations were told of, as they were told last."""
+
 
 def _first_tables(connection: Connection) -> None:
     _META.create_all(connection, tables=[_DAY, _RESTART])
 
 
-_ROOM = Room("the monitor's days", "monitor_version", (_first_tables,))
+def _events(connection: Connection) -> None:
+    columns = "use_case TEXT, version TEXT, at_us BIGINT NOT NULL, severity TEXT NOT NULL"
+    rest = "size DOUBLE PRECISION NOT NULL, labels TEXT NOT NULL, PRIMARY KEY (use_case, version)"
+    connection.execute(text(f"CREATE TABLE drift_event ({columns}, {rest})"))
+
+
+_ROOM = Room("the monitor's days", "monitor_version", (_first_tables, _events))
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,23 @@ class KeptDay:
 
     counts: DayCounts
     figures: DayFigures
+
+
+@dataclass(frozen=True)
+class DriftEvent:
+    """One per time that automations are told of drift.
+
+    Attributes:
+        at_us: When, microseconds since 1970 (UTC).
+        severity: Of the alert about it.
+        size: Of the alert about it.
+        labels: Digest of what people had labelled then.
+    """
+
+    at_us: int
+    severity: Severity
+    size: float
+    labels: str
 
 
 class MonitoredDays(RoomStore):
@@ -104,6 +140,12 @@ class MonitoredDays(RoomStore):
             for day, rows, counts, sums, figures in found
         ]
 
+    def is_known(self, use_case: str, version: str) -> bool:
+        """Whether a day of a version was counted, with any reference."""
+        query = select(_DAY.c.day).where(_DAY.c.use_case == use_case, _DAY.c.version == version).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(query) is not None
+
     def last_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
         """The newest day of a use case, up to one, that was looked at, of any version; None where none was."""
         query = select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case, _DAY.c.day <= until)
@@ -136,6 +178,24 @@ class MonitoredDays(RoomStore):
         """Let evidence be gathered anew from a day on."""
         with self._database.writing() as connection:
             _put(connection, _RESTART, {"use_case": use_case, "version": version}, {"day": day})
+
+    def last_event(self, use_case: str, version: str) -> DriftEvent | None:
+        """What automations were told last of a version's drift; None where nothing since it began."""
+        columns = (_EVENT.c.at_us, _EVENT.c.severity, _EVENT.c.size, _EVENT.c.labels)
+        query = select(*columns).where(_EVENT.c.use_case == use_case, _EVENT.c.version == version)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else DriftEvent(int(row.at_us), row.severity, float(row.size), row.labels)
+
+    def keep_event(self, use_case: str, version: str, event: DriftEvent) -> None:
+        """Note what automations were told."""
+        with self._database.writing() as connection:
+            _put(connection, _EVENT, {"use_case": use_case, "version": version}, asdict(event))
+
+    def forget_event(self, use_case: str, version: str) -> None:
+        """Note that the drift is over: the next is news."""
+        with self._database.writing() as connection:
+            connection.execute(delete(_EVENT).where(_EVENT.c.use_case == use_case, _EVENT.c.version == version))
 
 
 def _put(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
-from tailtune.operations.servers.deployments import Deployment, as_set_by_people, end_left_over
+from tailtune.operations.servers.deployments import Deployment, as_set_by_people, end_left_over, remove_undeclared
 from tailtune.operations.servers.prefect_api import PrefectApi
 
 WEEKLY = {"cron": "0 3 * * 1", "slug": "weekly", "active": False}
@@ -60,6 +60,7 @@ def server(workers: list[dict[str, str]]) -> Server:
     runs = [
         run("outer", "local"), run("stopping", "local", "CANCELLING"), run("by-hand", None),
         run("inner", None, task="t1"), run("of-another-pool", "team"), run("of-a-hand", None, task="t2"),
+        {**run("life", None), "tags": ["within:outer"]}, {**run("life-by-hand", None), "tags": ["within:by-hand"]},
     ]  # fmt: skip
     made = Server("http://127.0.0.1/api")
     rows = {
@@ -77,13 +78,32 @@ def server(workers: list[dict[str, str]]) -> Server:
 
 def test_runs_of_a_worker_that_ended_are_marked_with_what_they_began() -> None:
     api = server([{"name": "tailtune", "status": "ONLINE"}, {"name": "old", "status": "OFFLINE"}])
-    assert end_left_over(api, "local", "tailtune") == ["outer", "stopping", "inner"]
-    assert api.states == {"outer": "CRASHED", "stopping": "CANCELLED", "inner": "CRASHED"}
+    assert end_left_over(api, "local", "tailtune") == ["outer", "stopping", "inner", "life"]
+    ended = {"outer": "CRASHED", "stopping": "CANCELLED", "inner": "CRASHED", "life": "CRASHED"}
+    assert api.states == ended
 
 
 def test_runs_may_be_those_of_another_worker_that_polls() -> None:
     api = server([{"name": "somebody", "status": "ONLINE"}])
     assert end_left_over(api, "local", "tailtune") == [] and api.states == {}
+
+
+def test_what_was_made_here_and_is_declared_no_more_is_removed() -> None:
+    deleted = list[str]()
+
+    class Made(PrefectApi):
+        def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, fine: object = ()) -> Any:
+            if method == "DELETE":
+                deleted.append(path)
+                return None
+            assert body is not None and body["deployments"] == {"tags": {"all_": ["from prefect.yaml"]}}
+            files = {"kept": "flows/a.py:a", "gone": "flows/b.py:b", "moved": "flows/before.py:c"}
+            return [{"id": name, "name": name, "entrypoint": flow} for name, flow in files.items()]
+
+    declared = {"kept": "flows/a.py:a", "moved": "flows/after.py:other", "new": "flows/d.py:d"}
+    assert remove_undeclared(Made("http://127.0.0.1/api"), declared) == ["gone", "moved"]
+    of_gone = ["automations/owned-by/prefect.deployment.gone", "deployments/gone"]
+    assert deleted[:2] == of_gone and len(deleted) == 4
 
 
 @pytest.mark.parametrize("text", ["deployments: [", "deployments: {}: x", "x: 1", "", "deployments:\n  - name: a"])

@@ -53,6 +53,17 @@ deployments:
         match: {prefect.resource.id: "nobody.*"}
         expect: [nobody.sleeps]
 """
+MORE = """\
+  - name: napping
+    entrypoint: flows/sleeping.py:inner
+    work_pool: {name: local}
+    triggers:
+      - type: event
+        name: somebody naps
+        match: {prefect.resource.id: "nobody.*"}
+        expect: [nobody.naps]
+"""
+"""Is declared at first, and then no more."""
 FLOW = """\
 import os, time
 from pathlib import Path
@@ -76,7 +87,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "mlflow").mkdir()
     (tmp_path / "flows").mkdir()
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    (tmp_path / "prefect.yaml").write_text(DECLARED)
+    (tmp_path / "prefect.yaml").write_text(DECLARED + MORE)
     (tmp_path / "flows/sleeping.py").write_text(FLOW)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "TAILTUNE_"))}
     return {
@@ -128,7 +139,7 @@ def test_up_runs_a_deployment_and_what_is_cut_off_has_ended(environment: dict[st
     try:
         up = tailtune("up", environment)
         assert up.returncode == 0, up.stdout + up.stderr
-        assert "Deployments: 1 new" in up.stdout
+        assert "Deployments: 2 new" in up.stdout
         assert f"export PREFECT_API_URL={prefect}/api TAILTUNE_TRACKING_URI={mlflow}\n" in up.stdout
         family = [each for state in states().values() for each in _family(state["pid"])]
         listening = {c.laddr.ip for each in family for c in each.net_connections("inet") if c.status == "LISTEN"}
@@ -141,10 +152,14 @@ def test_up_runs_a_deployment_and_what_is_cut_off_has_ended(environment: dict[st
         automation = next(row for row in api.all_of("automations/filter") if row["name"] == "somebody sleeps")
         api.ask("PATCH", f"automations/{automation['id']}", {"enabled": False})
         again = tailtune("up", environment)
-        assert again.stdout.count("already up") == 3 and "Deployments: 1 as declared" in again.stdout
+        assert again.stdout.count("already up") == 3 and "Deployments: 2 as declared" in again.stdout
         assert api.deployment()["schedules"][0]["active"] and states() == before
+        # What is not declared any more is removed; what somebody has made by hand stays.
+        by_hand = {"name": "by hand", "flow_id": api.deployment()["flow_id"], "tags": ["tailtune"]}
+        api.ask("POST", "deployments/", by_hand)
         (tmp_path / "prefect.yaml").write_text(DECLARED.replace("0 3", "0 4"))
-        assert "1 renewed (sleeping)" in tailtune("up", environment).stdout
+        assert "1 renewed (sleeping), 1 removed (napping)" in tailtune("up", environment).stdout
+        assert {row["name"] for row in api.all_of("deployments/filter")} == {"sleeping", "by hand"}
         row = api.deployment()["schedules"][0]
         assert (row["active"], row["schedule"]["cron"]) == (True, "0 4 * * 1")
         automations = {row["name"]: row["enabled"] for row in api.all_of("automations/filter")}
@@ -234,7 +249,7 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
             files = f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}"
             with urllib.request.urlopen(files, timeout=20) as listed:
                 assert "reports" in {item["path"] for item in json.load(listed)["files"]}
-        assert runs_tables(address)[case.name] == f"{address}/#/experiments/1?workflowType=machine_learning"
+        assert runs_tables(address, address)[case.name] == f"{address}/#/experiments/1?workflowType=machine_learning"
     finally:
         stop(process)
 

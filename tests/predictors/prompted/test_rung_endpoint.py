@@ -55,6 +55,25 @@ def test_the_server_sees_text_examples_and_schema(double: Double) -> None:
         assert seen.body["response_format"]["json_schema"]["schema"] == CODEC.schema(False)
 
 
+def test_declared_parameters_are_sent_kept_with_the_rung_and_tell_kept_answers_apart(
+    double: Double, tmp_path: Path
+) -> None:
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    plain = rung(double, cache=cache)
+    asked = {"max_completion_tokens": "$max_output_tokens", "temperature": None, "seed": 7}
+    spec = plain.spec.model_copy(update={"request": asked})
+    for each in (plain, plain.using(open_model(spec, cache=cache), spec)):
+        each.ask(TEXTS[:1])
+        each.ask(TEXTS[:1])
+    assert len(double.seen) == 2, "each once, and neither with the other's answer"
+    (tmp_path / "rung").mkdir()
+    plain.using(open_model(spec), spec).save(tmp_path / "rung")
+    Prompted.load(tmp_path / "rung", embed, lambda card: CODEC).ask(TEXTS[:1])
+    cache.close()
+    sent = [{name: seen.body[name] for name in seen.body.keys() - {"model", "messages"}} for seen in double.seen]
+    assert sent == [{"max_tokens": 32, "temperature": 0}, *[{"max_completion_tokens": 32, "seed": 7}] * 2]
+
+
 def test_a_context_shorter_than_declared_drops_examples_and_pays_nothing_twice(double: Double, tmp_path: Path) -> None:
     double.conduct = Conduct(context_words=45)
     cache = AnswerCache(tmp_path / "answers.sqlite")

@@ -3,6 +3,9 @@
 `prefect deploy` does the work. It would put schedules and automations back to what the file says, and make automations
 anew, which forget what they wait for. So a deployment is renewed only when its declaration or its flow's file has
 changed since (a digest of both is the deployment's version), and what people have switched on or off goes along.
+
+It would also leave there what is declared no more, with its schedule. What is deployed here carries a tag, and of those
+that carry it the ones that are not declared any more are removed; deployments that people have made are not touched.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_passwords
+from tailtune.lifecycle.local_server import WITHIN
 from tailtune.operations.servers.prefect_api import PrefectApi, named
 from tailtune.report.numbers import counted
 
@@ -34,6 +38,8 @@ HEARTBEAT_S = 30
 SILENT_S = 300
 """After how long without a heartbeat a run counts as crashed. A server that restarts must not end a run that lives."""
 NO_HEARTBEAT = "a run without heartbeat has crashed"
+DECLARED = "from prefect.yaml"
+"""Tag of the deployments that are made here."""
 _RUNS = 1
 """How many runs the pool of one checkout may have at once: DVC locks it."""
 _DEPLOY_S = 600.0
@@ -43,11 +49,12 @@ _LOG = ".run/deploy.log"
 
 @dataclass(frozen=True)
 class Deployed:
-    """One per call: names of the deployments that are new, were renewed, or were as declared."""
+    """One per call: names of the deployments that are new, were renewed, were as declared, or were removed."""
 
     new: tuple[str, ...]
     renewed: tuple[str, ...]
     same: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 class Deployment:
@@ -62,6 +69,7 @@ class Deployment:
         self._paths, self._api = paths, api
         self._process: subprocess.Popen[bytes] | None = None
         self._due: dict[str, str] | None = None
+        self._entrypoints: dict[str, str] = {}
         self._deployed = Deployed((), (), ())
 
     def begin(self) -> None:
@@ -72,7 +80,8 @@ class Deployment:
             UsageError: `prefect.yaml` is no YAML, or declares no deployments with a name, a flow and a pool.
         """
         declaration = _declaration(self._paths.root / "prefect.yaml")
-        declared = {each["name"]: each for each in declaration["deployments"]}
+        declared = {each["name"]: _tagged(each) for each in declaration["deployments"]}
+        self._entrypoints = {name: each["entrypoint"] for name, each in declared.items()}
         for pool in sorted({each["work_pool"]["name"] for each in declared.values()}):
             make_pool(self._api, pool)
         there = {row["name"]: row for row in self._api.all_of("deployments/filter") if row["name"] in declared}
@@ -91,7 +100,7 @@ class Deployment:
             self._process = _start_prefect(self._paths, self._api, {**declaration, "deployments": rows})
 
     def finish(self, progress: Progress) -> Deployed:
-        """Wait until all is deployed, and make the automation about runs without a heartbeat if it is missing.
+        """Wait until all is deployed, remove what is declared no more, and make the automation about lost heartbeats.
 
         Raises:
             ServiceError: Prefect does not answer, or refuses a declaration.
@@ -110,8 +119,9 @@ class Deployment:
             there = {row["name"]: row["version"] for row in self._api.all_of("deployments/filter")}
             if any(there.get(name) != version for name, version in (self._due or {}).items()):
                 raise _not_deployed(self._paths)
+        removed = remove_undeclared(self._api, self._entrypoints)
         _make_heartbeat_automation(self._api)
-        return self._deployed
+        return replace(self._deployed, removed=tuple(removed))
 
     def abort(self) -> None:
         """Stop to deploy."""
@@ -152,6 +162,28 @@ def as_set_by_people(
     return made
 
 
+def remove_undeclared(api: PrefectApi, entrypoints: Mapping[str, str]) -> list[str]:
+    """Remove deployments that were made here and are declared no more, with their automations; their runs stay.
+
+    Args:
+        api: Of the server.
+        entrypoints: Name of a declared deployment → its flow.
+
+    Returns:
+        Their names.
+    """
+    made = api.all_of("deployments/filter", {"deployments": {"tags": {"all_": [DECLARED]}}})
+    gone = [row for row in made if entrypoints.get(row["name"]) != row["entrypoint"]]
+    for row in gone:
+        api.ask("DELETE", f"automations/owned-by/prefect.deployment.{row['id']}")
+        api.ask("DELETE", f"deployments/{row['id']}", fine=(404,))
+    return [row["name"] for row in gone]
+
+
+def _tagged(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {**declared, "tags": [*(declared.get("tags") or ()), DECLARED]}
+
+
 def end_left_over(api: PrefectApi, pool: str, worker: str) -> list[str]:
     """Mark runs of a pool as crashed that nobody works at, because its worker has ended; those they began, too.
 
@@ -183,10 +215,16 @@ def end_left_over(api: PrefectApi, pool: str, worker: str) -> list[str]:
 
 
 def _outermost(api: PrefectApi, run: dict[str, Any]) -> dict[str, Any]:
-    """The run that a worker started: a run of a flow within a flow belongs to no pool itself."""
-    while task := run["parent_task_run_id"]:
-        run = api.ask("GET", f"flow_runs/{api.ask('GET', f'task_runs/{task}')['flow_run_id']}")
-    return run
+    """The run that a worker started: one within a flow, or the life of a retrain, belongs to no pool itself."""
+    while True:
+        task, tags = run["parent_task_run_id"], run.get("tags") or ()
+        outer = next((tag.removeprefix(WITHIN) for tag in tags if tag.startswith(WITHIN)), None)
+        if task:
+            outer = api.ask("GET", f"task_runs/{task}")["flow_run_id"]
+        above = api.ask("GET", f"flow_runs/{outer}", fine=(404, 422)) if outer else None
+        if above is None:
+            return run
+        run = above
 
 
 def _declaration(file: Path) -> dict[str, Any]:

@@ -23,7 +23,16 @@ from tailtune.core.language import Ask, Form, OnReply, Reply
 from tailtune.core.secrets import without_key
 from tailtune.services.endpoint.budget import Budget, CostEstimate, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.endpoint.dialect import FORMS, Dialect, cost_of, form_note, read_reply, response_format, whole
+from tailtune.services.endpoint.dialect import (
+    FORMS,
+    Dialect,
+    cost_of,
+    form_note,
+    read_reply,
+    refused_parameter,
+    response_format,
+    whole,
+)
 from tailtune.services.endpoint.faults import (
     RowRefusal,
     no_key,
@@ -230,18 +239,17 @@ class Endpoint:
         return replace(reply, note="; ".join(text for text in (reply.note, note) if text))
 
     def _cache_key(self, ask: Ask, form: Form) -> str:
-        """Everything that shapes an answer."""
-        return _digest(
-            {
-                "version": _VERSION,
-                "server": self._server,
-                "messages": [[message.role, message.content] for message in ask.messages],
-                "response_format": response_format(form, ask.schema),
-                "temperature": self._spec.temperature,
-                "max_output_tokens": self._spec.max_output_tokens,
-                "sample": ask.sample,
-            }
-        )
+        """Everything that shapes an answer; keys of before there was `request` hold where none is declared."""
+        shaping = {
+            "version": _VERSION,
+            "server": self._server,
+            "messages": [[message.role, message.content] for message in ask.messages],
+            "response_format": response_format(form, ask.schema),
+            "temperature": self._spec.temperature,
+            "max_output_tokens": self._spec.max_output_tokens,
+            "sample": ask.sample,
+        }
+        return _digest({**shaping, "request": self._spec.request} if self._spec.request else shaping)
 
 
 def _digest(value: Any) -> str:
@@ -522,8 +530,8 @@ class Sender:
             return None
         if refusal.no_model:
             return no_model(self.spec, refusal, await self._offered())
-        failure = refused(self.spec, refusal, place, self.served)
-        if not refusal.unexplained:
+        failure = refused(self.spec, refusal, place, self.served, refused_parameter(refusal, sent))
+        if not refusal.unexplained or self.dialect.final(sent, refusal):
             return failure
         note = self.dialect.row_note(refusal.text)
         return RowRefusal(replace(self._filtered(ask, attempt), finish="refusal", note=note), failure)
@@ -531,7 +539,7 @@ class Sender:
     async def _sent(self, ask: Ask, sent: Mapping[str, Any], attempt: RequestAttempt) -> Reply:
         messages: list[Any] = [{"role": message.role, "content": whole(message.content)} for message in ask.messages]
         raw = await self.client.chat.completions.with_raw_response.create(
-            model=self.spec.called, messages=messages, **sent
+            model=self.spec.called, messages=messages, extra_body=dict(sent)
         )
         reply = self._without_key(read_reply(parse_json(raw.content)))
         usd, note = cost_of(reply, self.price), self.dialect.note()

@@ -9,6 +9,7 @@ from typing import Any
 
 from tailtune.config.prices import TokenPrice, list_usd
 from tailtune.config.prompting import LanguageModelSpec
+from tailtune.config.request import parameters
 from tailtune.core.language import Ask, Form, Reply
 from tailtune.core.money import Usd
 from tailtune.services.endpoint.faults import Refusal
@@ -19,6 +20,11 @@ FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 _ABOUT_FORMS = ("response_format", "json_schema", "json_object", "json schema", "json mode", "structured", "grammar")
 _REFUSING = (400, 404, 422, 500, 501)
 _OLDER, _NEWER = "max_tokens", "max_completion_tokens"
+_INSTEAD: Mapping[str, str | None] = {_OLDER: _NEWER, "temperature": None}
+"""Parameter that is not declared → what is sent when a server refuses it: the value under another name, or nothing."""
+_OTHERS = re.compile(
+    r"expected one of|(supported|valid|allowed|available|accepted) (parameters|arguments|fields|options)"
+)
 _NOT_TAKEN = re.compile(
     r"support|instead|deprecat|no longer|removed?\b|unrecogni[sz]ed|unknown|unexpected|extra (input|field|argument)"
     r"|not (allowed|permitted|accepted|available|compatible|valid)|forbid|disallow|invalid|incompatible"
@@ -54,18 +60,19 @@ class Dialect:
     refused: dict[Form, str] = field(default_factory=dict)
     answers: bool = False
     refused_in_row: int = 0
-    _limit: str = _OLDER  # the newer name is ignored by older servers, which would then write without end
-    _temperature: bool = True
+    _without: dict[str, str | None] = field(default_factory=dict)  # parameter that was refused → its other name
     _row_refusal: str = ""
 
     def __post_init__(self) -> None:
         self.form = self.spec.structured
 
     def arguments(self, ask: Ask) -> dict[str, Any]:
-        """What is sent besides model and messages."""
-        sent: dict[str, Any] = {self._limit: self.spec.max_output_tokens}
-        if self._temperature:
-            sent["temperature"] = self.spec.temperature
+        """What is sent besides model and messages.
+
+        The limit goes under its older name first: older servers ignore the newer one, and would write without end.
+        """
+        spec = self.spec
+        sent = parameters(spec.request, spec.max_output_tokens, spec.temperature, self._without)
         form = response_format(self.form, ask.schema)
         return sent if form is None else {**sent, "response_format": form}
 
@@ -81,10 +88,15 @@ class Dialect:
         if "response_format" in sent and refusal.names(_ABOUT_FORMS):
             self.refused[self.form] = refusal.text
             self.form = FORMS[FORMS.index(self.form) + 1]
-        elif _OLDER in sent and _refuses(refusal, _OLDER):
-            self._limit = _NEWER
-        elif "temperature" in sent and _refuses(refusal, "temperature"):
-            self._temperature = False
+            return
+        name = refused_parameter(refusal, sent)
+        if name in _INSTEAD and name not in self.spec.request:
+            self._without[name] = _INSTEAD[name]
+
+    def final(self, sent: Mapping[str, Any], refusal: Refusal) -> bool:
+        """Whether a refusal is about a declared parameter, so that no other row will be answered either."""
+        name = "" if self.answers or refusal.status not in _REFUSING else refused_parameter(refusal, sent)
+        return name in self.spec.request
 
     def row_note(self, text: str) -> str:
         """What a reader should know of rows that were refused for an unknown reason: the first one stands for all."""
@@ -95,14 +107,37 @@ class Dialect:
 
     def note(self) -> str:
         """What is sent otherwise than declared, apart from forms; empty mostly."""
-        notes = [] if self._temperature else ["the temperature was refused; the server's own was used"]
-        notes += [] if self._limit == _OLDER else [f"{_OLDER} was refused; {_NEWER} was used"]
-        return "; ".join(notes)
+        said = {
+            "temperature": "the temperature was refused; the server's own was used (`request: {temperature: null}` "
+            "never sends it)",
+            _OLDER: f"{_OLDER} was refused; {_NEWER} was used (`request: {{{_NEWER}: $max_output_tokens}}` sends that "
+            "from the start)",
+        }
+        return "; ".join(said[name] for name in said if name in self._without)
 
 
-def _refuses(refusal: Refusal, name: str) -> bool:
-    """Whether a refusal is about a parameter: it names it, in a sentence that says that it does not take it."""
-    return name in refusal.lower and bool(_NOT_TAKEN.search(refusal.lower))
+def refused_parameter(refusal: Refusal, sent: Mapping[str, Any]) -> str:
+    """The parameter that a refusal is about: it names it, and says that it is not taken as it is; empty for none.
+
+    Of several the one that the server gives as `param`, else the first: lists of what it does take come last.
+
+    Args:
+        refusal: From the endpoint.
+        sent: What the request had besides model and messages.
+    """
+    text = refusal.text.lower()
+    if not _NOT_TAKEN.search(refusal.lower):
+        return ""
+    listed = _OTHERS.search(text)
+    named: dict[int, str] = {}
+    for name in sent:
+        word = re.compile(rf"(?<![\w$]){re.escape(name.lower())}(?!\w)")
+        if word.search(refusal.code.lower()):
+            return name
+        at = word.search(text[: listed.start()] if listed else text)
+        if at is not None:
+            named[at.start()] = name
+    return named[min(named)] if named else ""
 
 
 def response_format(form: Form, schema: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -189,7 +189,7 @@ def waiting_line(spec: LanguageModelSpec, wait_s: float, waited_s: float, most_s
 
 
 def refused(
-    spec: LanguageModelSpec, refusal: Refusal, place: int, served: bool = False
+    spec: LanguageModelSpec, refusal: Refusal, place: int, served: bool = False, parameter: str = ""
 ) -> EndpointError | ContextTooLongError:
     """A refusal that no further attempt changes; a wrong model name is for `no_model`.
 
@@ -198,6 +198,7 @@ def refused(
         refusal: From the endpoint.
         place: Of the request.
         served: Whether somebody waits for the answer, so that a rate limit was waited out for seconds only.
+        parameter: What of the request the refusal is about; empty when it is not known.
     """
     quoted = f"HTTP {refusal.status}" + (f", {refusal.text}" if refusal.text else "")
     if UNREADABLE in refusal.code:
@@ -229,8 +230,25 @@ def refused(
         )
     return EndpointError(
         f"{describe_model(spec)}: the model {spec.called} cannot be asked: {quoted}",
-        f"mend {spec.name} under prompt.models in model.yaml; then {_KEPT}",
+        f"{_remedy(spec, parameter)}; then {_KEPT}",
     )
+
+
+def _remedy(spec: LanguageModelSpec, parameter: str) -> str:
+    """What to write in model.yaml about a parameter that a server refuses; empty names none."""
+    where = f"{spec.name} under prompt.models in model.yaml"
+    if parameter == "response_format":
+        return f"declare structured: json_object, or none, for {where}"
+    if parameter in ("max_tokens", "max_completion_tokens"):
+        return (
+            f"change max_output_tokens of {where}, or the parameter's name: `request: {{NAME: $max_output_tokens}}`, "
+            "`request: {max_tokens: null}` for none"
+        )
+    if parameter == "temperature":
+        return f"change temperature of {where}, or leave it out: `request: {{temperature: null}}`"
+    if parameter in spec.request:
+        return f"change {parameter} under request of {where}, or take it out"
+    return f"mend {where} (request sets, renames or leaves out any parameter)"
 
 
 def _wrong_key(spec: LanguageModelSpec, quoted: str) -> EndpointError:
