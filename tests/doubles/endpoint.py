@@ -129,6 +129,8 @@ class Double(Loopback):
             "model": body["model"],
             "choices": [choice],
         }
+        if self.conduct.bill is not None:
+            return {**whole, "usage": self.conduct.bill(given, written)}
         return {**whole, "usage": {**usage, **details}} if self.conduct.usage else whole
 
 

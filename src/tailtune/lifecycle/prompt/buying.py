@@ -232,7 +232,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
         input_tokens=_mean([None if reply.usd_estimated else reply.input_tokens for reply in replies]),
-        output_tokens=_mean([reply.output_tokens for reply in replies]),
+        output_tokens=_mean([None if reply.usd_estimated else reply.output_tokens for reply in replies]),
         unpriced_rows=bought.usd.count(None),
         cached_rows=sum(reply.from_cache for reply in replies),
         retries=sum(reply.retries for reply in replies),
