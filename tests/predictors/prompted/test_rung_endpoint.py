@@ -60,8 +60,8 @@ def test_declared_parameters_are_sent_kept_with_the_rung_and_tell_kept_answers_a
 ) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     plain = rung(double, cache=cache)
-    asked = {"max_completion_tokens": "$max_output_tokens", "temperature": None, "seed": 7}
-    spec = plain.spec.model_copy(update={"request": asked})
+    request = {"max_completion_tokens": "$max_output_tokens", "temperature": None, "seed": 7}
+    spec = plain.spec.model_copy(update={"request": request})
     for each in (plain, plain.using(open_model(spec, cache=cache), spec)):
         each.ask(TEXTS[:1])
         each.ask(TEXTS[:1])

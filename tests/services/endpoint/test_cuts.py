@@ -16,7 +16,7 @@ READ = Reply("a", "stop", 2050, 3)
 
 
 @pytest.mark.parametrize(
-    ("asked", "changes", "cut"),
+    ("prompt", "changes", "cut"),
     [
         (LONG, {}, "prompt"),
         (LONG, {"cached_input_tokens": 2000}, "prompt"),
@@ -34,8 +34,8 @@ READ = Reply("a", "stop", 2050, 3)
         (ask("short"), {"finish": "stop", "output_tokens": 400}, ""),
     ],
 )
-def test_it_is_seen_in_the_servers_own_figures(asked: Any, changes: dict[str, Any], cut: str) -> None:
-    assert cut_of(asked, replace(READ, **changes), SPEC) == cut
+def test_it_is_seen_in_the_servers_own_figures(prompt: Any, changes: dict[str, Any], cut: str) -> None:
+    assert cut_of(prompt, replace(READ, **changes), SPEC) == cut
 
 
 def test_a_limit_that_is_not_sent_ends_no_answer_early() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -216,7 +217,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         invalid_rows=scored.invalid_rows,
         must_failed=bought.must.failed,
         latency=timed,
-        fit_s=0.0,
+        fit_s=math.nan,  # choosing examples is not timed
         fit_rows=rung.fit_rows,
         model=rung.spec.name,
         role=rung.spec.role,
