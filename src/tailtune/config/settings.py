@@ -58,7 +58,9 @@ class Settings(BaseSettings):
         None, description="What folders of local language models are relative to; the project root when unset."
     )
     embedded: Path | None = Field(
-        None, description="Folder that keeps the embedded language model, made ready; in the user's cache when unset."
+        None,
+        description="Folder that keeps the embedded language model, made ready; in the user's cache when unset, and "
+        "with `none` the model counts as not installed.",
     )
     endpoints: str | None = Field(
         None,
