@@ -7,12 +7,12 @@ version is right on a row by a hidden normal value, most of which is how hard th
 retrains agree on most rows. The oracle is that generator: the true quality of every version on every kind of row is
 set.
 
-Each week people label 50 rows, drawn at random from those that were asked (an audit), and send right answers to one in
-fifty wrong ones. When drift alarms they audit 200 rows at once, and 200 a week while it goes on; and by the end of that
-week they have named the new kinds, and labelled 60 rows of them for training. Audited rows become test rows, beside
-those of the beginning. A model answers 1,000 requests a day; a retrain costs $152, most of it two hours of a person.
-The monitor looks every night at 500 rows. Every night of an alarm is a way in, and so is the end of every week, by
-schedule and by labels.
+Each week people label 50 rows, drawn at random from those that were asked (an audit), and every day they send right
+answers to one in fifty wrong ones. When drift alarms they audit 200 rows at once, and 200 a week while it goes on; and
+by the end of that week they have named the new kinds, and labelled 60 rows of them for training. Audited rows become
+test rows, beside those of the beginning. A model answers 1,000 requests a day; a retrain costs $152, most of it two
+hours of a person. The monitor looks every night at 500 rows. Every night of an alarm is a way in, and so is the end of
+every week, by schedule and by labels.
 
 | setting | what happens | what counts |
 | --- | --- | --- |
@@ -145,29 +145,35 @@ class Year:
         self.champion = self._model((QUALITY, BLIND))
         self.then = share_of(int(random.binomial(REFERENCE, QUALITY)), REFERENCE)
         self.now: Estimate | None = None
-        self.labels, self.labels_of_new, self.new_labels = 0, 0, 0
+        self.labels_of_new = 0
+        self.given: list[int] = []
         self.last_day: float | None = None
+        self.alarm_day: int | None = None
         self.watch = Watch(random)
 
     def lived(self) -> Outcome:
         """Live it."""
-        was_alarming = False
         for week in range(WEEKS):
             share = self.setting.share if week >= ONSET else 0.0
             alarms = [] if self.setting.by_hand else self.watch.week(week, share)
-            for night in alarms:
-                if not was_alarming and night == alarms[0]:
-                    self.people(share, AUDIT_IN_ALARM, 0)
-                self.way_in("drift", week * DAYS + night + 1, share)
-            self.people(share, AUDIT_IN_ALARM if was_alarming and alarms else AUDIT, DAYS)
+            was_alarming = self.alarm_day is not None
+            for night in range(DAYS):
+                day = week * DAYS + night
+                self.sent(share, day)
+                if night in alarms and self.watch.is_on:
+                    if self.alarm_day is None:
+                        self.alarm_day = day
+                        self.audit(share, AUDIT_IN_ALARM)
+                    self.way_in("drift", day + 1, share)
+            end = (week + 1) * DAYS
+            self.audit(share, AUDIT_IN_ALARM if was_alarming and alarms else AUDIT)
             if share and alarms and not was_alarming:
                 self.labels_of_new += NAMED
-                self.new_labels += NAMED
-            was_alarming = bool(alarms)
-            end = (week + 1) * DAYS
+                self.given += [end - 1] * NAMED
             for because in ("hand",) if self.setting.by_hand else ("drift", "schedule", "labels"):
-                if because != "drift" or alarms:
+                if because != "drift" or (alarms and self.watch.is_on):
                     self.way_in(because, end, share)  # type: ignore[arg-type]
+            self.alarm_day = self.alarm_day if alarms else None
             first = QUALITY * (1 - share) + BLIND * share
             self.outcome.won_usd += (self.true(share) - first) * REQUESTS * DAYS * self.setting.error_usd
         return self.outcome
@@ -177,8 +183,8 @@ class Year:
         usual, new = self.champion.quality
         return usual * (1 - share) + new * share
 
-    def people(self, share: float, audited: int, days: int) -> None:
-        """Rows that people label: an audit, and right answers that they sent in so many days."""
+    def audit(self, share: float, audited: int) -> None:
+        """So many rows that people label."""
         hard, kinds = self.random.standard_normal(audited), (self.random.random(audited) < share).astype(np.int64)
         start = len(self.rows)
         self.rows += [Row(f"a{start + n}", f"a{start + n}", "", "", "test") for n in range(audited)]
@@ -186,10 +192,13 @@ class Year:
         self.champion.luck.append(self._luck(hard))
         right = self.champion.right(self.kinds)[start:]
         self.now = share_of(int(right.sum()), audited)
+
+    def sent(self, share: float, day: int) -> None:
+        """Right answers that people send in a day."""
         usual, new = self.champion.quality
-        sent = self.random.poisson(SENT * days * REQUESTS * np.array([(1 - share) * (1 - usual), share * (1 - new)]))
+        sent = self.random.poisson(SENT * REQUESTS * np.array([(1 - share) * (1 - usual), share * (1 - new)]))
         self.labels_of_new += int(sent[1])
-        self.new_labels += int(sent.sum()) + audited
+        self.given += [day] * int(sent.sum())
 
     def way_in(self, because: Because, day: int, share: float) -> None:
         """Decide, and retrain where that is worth it."""
@@ -199,12 +208,20 @@ class Year:
             self.then, self.now, "an audit", REQUESTS, "declared", self.setting.error_usd, float(DAYS), COSTS
         )
         since = None if self.last_day is None else day - self.last_day
-        around = Circumstances(self.new_labels, MIN_LABELS, (), since, COOLDOWN)
+        began = None if self.alarm_day is None else self.alarm_day - DAYS
+        of_drift = None if began is None else sum(each >= began for each in self.given)
+        around = Circumstances(
+            new_labels=len(self.given),
+            min_new_labels=MIN_LABELS,
+            drift_labels=of_drift,
+            days_since_last=since,
+            cooldown_days=COOLDOWN,
+        )
         if not decide(because, reckon(stake), around).go:
             return
         self.outcome.started[because] = self.outcome.started.get(because, 0) + 1
         self.outcome.spent_usd += PERSON_USD + MACHINE_USD
-        self.last_day, self.new_labels = day, 0
+        self.last_day, self.given = day, []
         learnt = BLIND + (BEST - BLIND) * (1 - math.exp(-self.labels_of_new / LABELS))
         candidate = self._model((QUALITY, learnt))
         if self._promotes(candidate):

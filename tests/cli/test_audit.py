@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -105,7 +106,6 @@ def test_what_is_wrong_is_said_and_nothing_kept(watched: tuple[Cli, WatchedCase]
     cli, world = watched
     file = tmp_path / "audit.csv"
     assert cli("audit", NAME, "--window", "2030-01-01").code != 0
-    assert "an audit draws from days that are over" in cli("audit", NAME, "--window", "today").err
     assert cli("audit", NAME, "--rows", "3", "--window", WINDOW, "--out", file).code == 0
     text = file.read_text().splitlines()
     file.write_text("\n".join([text[0], text[1].replace(",,,", ",biling,Ana,", 1)]) + "\n")
@@ -113,6 +113,21 @@ def test_what_is_wrong_is_said_and_nothing_kept(watched: tuple[Cli, WatchedCase]
     assert refused.code == 1
     assert f"{file}:2  label `biling` is not in" in refused.err
     assert not world.case.paths.audits.exists()
+
+
+def test_today_is_audited_as_far_as_it_has_come(watched: tuple[Cli, WatchedCase], tmp_path: Path) -> None:
+    cli, world = watched
+    world.log(int(time.time()) // 86_400, texts_of("billing", 12, 3))
+    drawn = cli("audit", NAME, "--rows", "4", "--window", "today")
+    assert drawn.code == 0 and " so far, drawn at random" in drawn.out and "that day is not over" in drawn.out
+    (file,) = tmp_path.glob(f"audit-{NAME}-*T*.csv")
+    fill(file, 4)
+    assert (
+        " of the rows of " in (printed := cli("audit", NAME, "--from", file).out)
+        and " so far, by 4 labelled" in printed
+    )
+    second = cli("audit", NAME, "--rows", "4", "--window", "today", "--out", tmp_path / "second.csv")
+    assert "4 rows drawn while the day went on left out: none is drawn twice" in second.out
 
 
 def kept(world: WatchedCase) -> tuple[int, int, int]:

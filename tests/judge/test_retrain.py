@@ -144,3 +144,18 @@ def test_a_retrain_costs_what_versions_cost_and_declared_hours() -> None:
 def test_a_price_that_nobody_declared_is_not_known_and_no_hours_cost_nothing() -> None:
     assert [line.usd for line in costs_of([bill("1", None)], 2.0, None, "")] == [None, None]
     assert costs_of([], 0.0, None, "")[1].usd == 0.0
+
+
+def test_drift_waits_for_labels_of_its_own_time() -> None:
+    """Those of before teach nothing of what moved, and a retrain's cool-down would hold up the one that does."""
+    few = decided("drift", replace(NEW, new_labels=300, drift_labels=49))
+    assert not few.go and "49 new labels are of the time of the drift, and 50 start a retrain" in few.reason
+    assert decided("drift", replace(NEW, new_labels=300, drift_labels=50)).go
+    assert decided("schedule", replace(NEW, new_labels=300, drift_labels=0)).go
+    assert decided("drift", replace(NEW, new_labels=1, drift_labels=0, changes=("other rows",))).go
+    assert not decided("drift", replace(NEW, new_labels=49)).go, "where its time is not known, all that is new counts"
+
+
+def test_audited_rows_teach_nothing() -> None:
+    decision = decided("schedule", replace(NEW, new_labels=0, audited=200))
+    assert not decision.go and "(200 audited rows are test rows)" in decision.reason

@@ -12,7 +12,6 @@ import pytest
 from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.versions import register
-from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 
@@ -34,17 +33,11 @@ WEEK = Window(FIRST_DAY, FIRST_DAY + 1)
 Label = Callable[[DrawnText], str]
 
 
-@pytest.fixture(scope="module")
-def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved_probe(tmp_path_factory, tiny_encoder)
-
-
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, probe)
+def world(world: WatchedCase) -> WatchedCase:
     for number in range(2):
-        made.usual_day(FIRST_DAY + number)
-    return made
+        world.usual_day(FIRST_DAY + number)
+    return world
 
 
 def truth(text: str) -> str:
@@ -82,6 +75,28 @@ def test_the_same_window_and_seed_draw_the_same_rows_and_another_seed_others(wor
     assert draw(world.context, "champion", WEEK, 20, 1)[0] == audit
     other = draw(world.context, "champion", WEEK, 20, 2)[0]
     assert {row.request_id for row in other.rows} != {row.request_id for row in audit.rows}
+
+
+def test_a_day_that_goes_on_is_audited_and_no_row_is_drawn_twice(world: WatchedCase, tmp_path: Path) -> None:
+    so_far, whole = Window(FIRST_DAY, FIRST_DAY, is_over=False), Window(FIRST_DAY, FIRST_DAY)
+    drawn = [draw(world.context, "champion", so_far, 20, 1)]
+    world.log(FIRST_DAY, texts_of("billing", 30, 7))
+    drawn += [draw(world.context, "champion", so_far, 20, 1), draw(world.context, "champion", whole, 20, 1)]
+    audits = [audit for audit, _ in drawn]
+    assert [(each.is_over, each.drawn_before, each.window_rows) for each in audits] == [
+        (False, 0, 60), (False, 20, 70), (True, 40, 50)
+    ]  # fmt: skip
+    assert len({row.request_id for each in audits for row in each.rows}) == 60
+    assert draw(world.context, "champion", whole, 20, 1)[0] == audits[2]
+    for audit, texts in drawn:
+        assert judged(world, filled(tmp_path, texts, right))[0] == audit
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        results = [result for _, result in store.results(NAME, world.version)]
+    last = max(results, key=lambda each: each.judged_at)
+    assert (last.audits, last.over_time.rows, last.accuracy.rows) == (3, 60, 20)
+    assert draw(world.context, "champion", so_far, 1000, 1)[0].window_rows == 50
+    with pytest.raises(UsageError, match="all 90 rows of 2024-10-04 were drawn before"):
+        draw(world.context, "champion", so_far, 20, 1)
 
 
 def test_right_labels_give_the_accuracy_and_show_no_fall(world: WatchedCase, tmp_path: Path) -> None:

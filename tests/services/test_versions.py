@@ -307,6 +307,18 @@ def test_a_pin_that_the_cache_does_not_know_is_not_replaced_by_less(project: Pat
     assert project.data_dvc.read_bytes() == before
 
 
+def test_what_a_remotes_own_library_raises_is_one_of_our_errors(
+    project: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise EOFError("Could not connect to http://key:secret@127.0.0.1:9/dvc\nand more")
+
+    monkeypatch.setattr(Repo, "push", away)
+    with pytest.raises(ServiceError, match=r"does not answer as it should: EOFError: Could not") as raised:
+        versions.push(project, "toy")
+    assert "secret" not in raised.value.message
+
+
 def test_pull_brings_what_was_pushed_to_a_remote(project: Paths, tmp_path: Path) -> None:
     assert versions.remote(project) is None
     config = project.root / ".dvc/config"

@@ -64,8 +64,14 @@ class WatchedCase:
         self.settings = Settings(tracking_uri=f"sqlite:///{self.case.paths.project.mlflow_store / 'mlflow.db'}")
         self.tracker = connect(self.settings.tracking_uri or "", self.case)
         self.version = register(self.tracker, probe, "champion", model=NAME)[0]
+        self._probe = probe
         self._answerer = Answerer(probe, self.version)
         self._logged = 0
+
+    def replace_version(self) -> None:
+        """Another version is champion, and answers from now on."""
+        self.version = register(self.tracker, self._probe, "champion", model=NAME)[0]
+        self._answerer = Answerer(self._probe, self.version)
 
     @property
     def context(self) -> Context:

@@ -327,7 +327,7 @@ def monitor(
 def audit(
     use_case: UseCaseName,
     rows: Annotated[int, typer.Option(min=1, max=100_000, help="Rows to draw for a person to label.")] = 50,
-    window: Annotated[str, typer.Option(help="Whole days, UTC: 7d, 2026-11-03, 2026-11-01..2026-11-07.")] = "7d",
+    window: Annotated[str, typer.Option(help="Days, UTC: 7d, 2026-11-03, 2026-11-01..2026-11-07, today.")] = "7d",
     version: Annotated[str | None, typer.Option(help="Alias or number of the version [serve.alias].")] = None,
     seed: Annotated[int, typer.Option(help="Another seed draws other rows of the same window.")] = 1,
     out: Annotated[Path | None, typer.Option(help="CSV file to write [audit-USE-CASE-WINDOW.csv].")] = None,

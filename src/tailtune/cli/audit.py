@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tailtune.cli import staging
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import ServiceError, UsageError
+from tailtune.core.errors import ServiceError
 from tailtune.core.progress import Progress
 from tailtune.core.spreadsheet import harmless
 from tailtune.lifecycle import audits
@@ -41,11 +42,8 @@ def draw_rows(
         ServiceError: The tracking store or the prediction log does not answer.
     """
     case, settings, span = load_use_case(paths, name), Settings(), Window.parse(window)
-    if not span.is_over:
-        raise UsageError(
-            "an audit draws from days that are over: of today's rows each must have the same chance", "--window 1d"
-        )
-    file = Path(f"audit-{name}-{span.name}.csv") if out is None else out
+    so_far = "" if span.is_over else f"{datetime.now(UTC):T%H%M%S}"
+    file = Path(f"audit-{name}-{span.name}{so_far}.csv") if out is None else out
     expect_new(file)
     with ConsoleProgress("audit", f"draw rows of {span.name}", settings.progress) as progress:
         context = _context(paths, case, settings, progress)

@@ -23,7 +23,10 @@ class RetrainSpec(StrictSpec):
         7.0, gt=0, le=366, description="Days until the next retrain may start: what errors cost until then is reckoned."
     )
     min_new_labels: int = Field(
-        50, ge=1, description="Labels that people gave since the last version, from which on they start a retrain."
+        50,
+        ge=1,
+        description="Labels to learn from that people gave since the last version, from which on they start a retrain; "
+        "drift wants as many since a week before it was found. Audited rows are test rows and do not count.",
     )
     labels_from: str | None = Field(
         None,

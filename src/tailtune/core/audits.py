@@ -27,7 +27,9 @@ class Audit(Record):
     version: str
     first_day: int = Field(description="Of the window, days since 1970-01-01 (UTC).")
     last_day: int = Field(description="Of the window, included.")
+    is_over: bool = Field(True, description="Whether the last day was over; else its rows so far were drawn from.")
     window_rows: int = Field(description="Rows that could be drawn: the version's own, whose text was kept.")
+    drawn_before: int = Field(0, description="Rows that were drawn while the day went on, and are not drawn again.")
     without_text: int = Field(0, description="The version's rows whose text was not kept, which nobody can label.")
     other_rows: int = Field(0, description="Rows of the window that other versions, or no version, answered.")
     confidences: tuple[float | None, ...] = Field(

@@ -158,7 +158,10 @@ class MonitorReport(Record):
     rows_read: int = Field(description="Of these, drawn by chance and looked at.")
     other_rows: int = Field(0, description="Rows of the window that other versions, or no version, answered.")
     not_logged: int = Field(0, description="Rows that were answered and could not be logged.")
-    reference_rows: int
+    reference_rows: int = Field(description="Held-out rows that say how right the version was.")
+    traffic_rows: int = Field(
+        0, description="Rows of the week before it answered, which the window is compared with; 0: with held-out rows."
+    )
     then: Estimate | None = Field(description="Accuracy on the reference's rows; null where it was not measured.")
     now: tuple[AccuracyNow, ...]
     false_alarms: float = Field(description="Share of months that may alarm although nothing has moved.")

@@ -60,7 +60,7 @@ class RetrainDecision(Record):
     go: bool = Field(description="Whether the retrain starts.")
     reason: str
     worth_it: bool | None = Field(description="Whether the reckoning speaks for it; null where it cannot be reckoned.")
-    new_labels: int = Field(ge=0, description="That people gave since the last version.")
+    new_labels: int = Field(ge=0, description="To learn from, that people gave since the last version.")
     reckoning: Reckoning
 
 

@@ -54,8 +54,10 @@ class Circumstances:
     """One per way in: what else decides.
 
     Attributes:
-        new_labels: That people gave since the last version.
+        new_labels: To learn from, that people gave since the last version; audited rows are test rows and none.
         min_new_labels: From which on they start a retrain.
+        drift_labels: Of these, those of the time of drift, which wants as many; None where that time is not known.
+        audited: Rows that were audited since the last version.
         changes: What else differs from what the last version was made of, as words.
         days_since_last: Days since a retrain ended; None when there was none.
         cooldown_days: So long none starts by itself.
@@ -63,6 +65,8 @@ class Circumstances:
 
     new_labels: int
     min_new_labels: int
+    drift_labels: int | None = None
+    audited: int = 0
     changes: tuple[str, ...] = ()
     days_since_last: float | None = None
     cooldown_days: float = 0.0
@@ -134,8 +138,10 @@ def decide(because: Because, reckoning: Reckoning, around: Circumstances) -> Ret
     """Whether to retrain, by the way in.
 
     By hand it always starts. Else: not within the cool-down, not when nothing is new, not on too few labels where these
-    are the reason, and not when the reckoning speaks against it. Where nothing can be reckoned, the schedule and new
-    labels start it, and drift does not: drift alone says neither what it costs nor that a retrain helps.
+    are the reason, and not when the reckoning speaks against it. Drift waits for labels of its own time: without them a
+    retrain learns nothing of what moved, and its cool-down holds up the one that would. Where nothing can be reckoned,
+    the schedule and new labels start it, and drift does not: drift alone says neither what it costs nor that a retrain
+    helps.
     """
     worth_it, why = _worth(because, reckoning)
     if because == "hand":
@@ -185,8 +191,25 @@ def _nothing_new(because: Because, around: Circumstances) -> str:
     if because == "labels" and around.new_labels < around.min_new_labels:
         return f"{counted(around.new_labels, 'new label')}, and {around.min_new_labels:,} start a retrain"
     if not around.new_labels and not around.changes:
-        return "nothing is new since the last version: no label, no row, no declaration; a retrain would make the same"
+        tests = f" ({counted(around.audited, 'audited row')} are test rows)" if around.audited else ""
+        return (
+            f"nothing is new since the last version: no label to learn from{tests}, no row, no declaration; a retrain "
+            "would make the same"
+        )
+    if because == "drift" and not around.changes:
+        return _too_few_of_drift(around)
     return ""
+
+
+def _too_few_of_drift(around: Circumstances) -> str:
+    labels = around.new_labels if around.drift_labels is None else around.drift_labels
+    if labels >= around.min_new_labels:
+        return ""
+    return (
+        f"{counted(labels, 'new label is', 'new labels are')} of the time of the drift, and "
+        f"{around.min_new_labels:,} start a retrain: with fewer it learns little of what moved; people label more by "
+        "`tailtune labels USE-CASE --propose` or `tailtune feedback`"
+    )
 
 
 def _way_in(because: Because, around: Circumstances) -> str:

@@ -50,6 +50,8 @@ _REQUEST_S = 30.0
 _RETRIES = 2
 """How often a request to the Prefect server is sent again; Prefect's own five take more than a minute each."""
 _LOG = "temporary-server.log"
+WITHIN_VARIABLE, WITHIN = "TAILTUNE_WITHIN_RUN", "within:"
+"""Variable with the id of the run that this one is a part of, and how the tag begins that says so in Prefect."""
 
 
 class LocalServer:
@@ -241,6 +243,7 @@ def _options(flow: Flow[Any, Any], words: Sequence[str] | None) -> argparse.Name
 
 
 def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
+    from prefect import tags
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL
@@ -269,6 +272,8 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
             _unobserved(life, error.message)
             return
         stack.enter_context(_settings(paths, address))
+        if outer := os.environ.get(WITHIN_VARIABLE):
+            stack.enter_context(tags(WITHIN + outer))
         try:
             _observed(life, paths, address)
         finally:

@@ -42,9 +42,9 @@ class ReferenceRow:
 
     Attributes:
         logged: Column of the prediction log → value.
-        label: The right answer, as text.
-        score: What the answer is worth by the task's own rule, 0 to 1.
-        split: Whose row it is: dev or test.
+        label: The right answer, as text; empty where nobody knows it.
+        score: What the answer is worth by the task's own rule, 0 to 1; NaN where that is not known.
+        split: Whose row it is: dev or test; empty for what was asked.
     """
 
     logged: dict[str, Any]
@@ -95,13 +95,34 @@ def describe(
         on_progress: Is shown how many are done, of how many.
     """
     chosen = sorted(rows, key=lambda row: (row.id, row.origin))[:MOST_ROWS]
+    return _scored(case, chosen, _logged(answerer, [row.text for row in chosen], on_progress))
+
+
+def describe_texts(
+    answerer: Answerer, requests: Sequence[tuple[str, dict[str, str]]], on_progress: Callable[[int, int], None]
+) -> list[ReferenceRow]:
+    """The same of texts whose right answers nobody knows: no label, and no score.
+
+    Args:
+        answerer: The version; one that answers by itself.
+        requests: Each text with its slices.
+        on_progress: Is shown how many are done, of how many.
+    """
+    logged = _logged(answerer, [text for text, _ in requests], on_progress)
+    return [
+        ReferenceRow({**columns, "slices": slices}, "", math.nan, "")
+        for columns, (_, slices) in zip(logged, requests, strict=True)
+    ]
+
+
+def _logged(answerer: Answerer, texts: Sequence[str], on_progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
     logged: list[dict[str, Any]] = []
-    for place, row in enumerate(chosen):
+    for place, text in enumerate(texts):
         if place % _BLOCK == 0:
-            on_progress(place, len(chosen))
-        prediction = answerer.answer(row.text)
+            on_progress(place, len(texts))
+        prediction = answerer.answer(text)
         logged.append({"answer": prediction.value, **{name: getattr(prediction, name) for name in _SEEN}})
-    return _scored(case, chosen, logged)
+    return logged
 
 
 def describe_answers(case: UseCase, rows: Sequence[Row], answers: Sequence[Answer]) -> list[ReferenceRow]:

@@ -121,7 +121,8 @@ def _by_audit(context: Context, version: Version, log: PredictionLog | None, win
             if window.last - _RECENT_DAYS <= each[0].last_day and each[0].first_day <= window.last
         ]
     if not there:
-        return AccuracyNow(by="audit", accuracy=None, note=_NO_AUDIT.format(name=context.case.name, window=window.name))
+        note = _NO_AUDIT.format(name=context.case.name, window=window.written)
+        return AccuracyNow(by="audit", accuracy=None, note=note)
     audit, result = max(there, key=lambda each: (each[0].last_day, each[1].judged_at))
     return AccuracyNow(by="audit", accuracy=result.accuracy, note=audited.note(audit, result))
 

@@ -7,6 +7,7 @@ the filled file ──▶ task's score ──▶ judge.audit ──▶ AuditResu
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -52,12 +53,15 @@ class DrawnText:
 
 
 def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> tuple[Audit, list[DrawnText]]:
-    """Draw rows of a window, and keep the draw; the same window, rows and seed draw the same ones.
+    """Draw rows of a window, and keep the draw; the same whole days, rows and seed draw the same ones.
+
+    Of a day that is not over, rows so far are drawn, by other lots each time: a fair sample of it so far. What was
+    drawn of it is not drawn again, also when it is over, so that a person labels a row once.
 
     Args:
         context: The use case, its settings, its tracker.
         which: Alias or number of the version.
-        window: Whole days that are over.
+        window: Days that are over, or the one that is not.
         rows: How many.
         seed: Another one draws other rows.
 
@@ -71,17 +75,18 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
         if log is None:
             raise UsageError(f"{case.name}: nothing is logged yet", f"tailtune serve {case.name}")
         seen, without_text = _window(log, case.name, version.version, window)
+        before = _drawn_so_far(context, version.version, window)
+        left = [each for each in seen if (each[0], each[1]) not in before]
+        drawn_before, seen = len(seen) - len(left), left
         if not seen:
-            raise _nothing(context, version.uri, window, without_text)
+            raise _nothing(context, version.uri, window, without_text, drawn_before)
         others = rows_of_others(log.days(case.name, window.since_us, window.until_us), version.version)
-        lots = _lots((case.name, version.version, window.name, str(seed)), seen)
+        named = (case.name, version.version, window.name, str(seed))
+        # By one lot for all draws of a day, rows that an earlier draw left would be drawn less often than newer ones.
+        moment = () if window.is_over else (str(time.time_ns()),)
+        lots = _lots((*named, *moment), seen)
         confidences = np.array([np.nan if each[2] is None else each[2] for each in seen])
-        audit_id = (
-            "a"
-            + hashlib.sha256(
-                "\x1f".join((case.name, version.version, window.name, str(seed), str(rows))).encode()
-            ).hexdigest()[:10]
-        )
+        audit_id = "a" + hashlib.sha256("\x1f".join((*named, str(rows), *moment)).encode()).hexdigest()[:10]
         picked = judge.drawn(confidences, lots, rows)
         made = Audit(
             id=audit_id,
@@ -89,6 +94,8 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
             version=version.version,
             first_day=window.first,
             last_day=window.last,
+            is_over=window.is_over,
+            drawn_before=drawn_before,
             window_rows=len(seen),
             without_text=without_text,
             other_rows=others,
@@ -134,8 +141,20 @@ def _window(log: PredictionLog, use_case: str, version: str, window: Window) -> 
     return [(*key, confidence) for key, confidence in rows.items()], without_text
 
 
-def _nothing(context: Context, uri: str, window: Window, without_text: int) -> UsageError:
+def _drawn_so_far(context: Context, version: str, window: Window) -> set[tuple[str, int]]:
+    """Rows that were drawn from days of the window while these went on."""
+    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
+        audits = store.drawn_so_far(context.case.name, version, window.first, window.last)
+    return {(row.request_id, row.row) for audit in audits for row in audit.rows}
+
+
+def _nothing(context: Context, uri: str, window: Window, without_text: int, drawn_before: int) -> UsageError:
     name = context.case.name
+    if drawn_before:
+        return UsageError(
+            f"{uri}: all {drawn_before:,} rows of {window.name} were drawn before, and are not drawn again",
+            f"tailtune audit {name} --from FILE, with the file of that time",
+        )
     if without_text:
         return UsageError(
             f"{uri}: the texts of its {without_text:,} rows of {window.name} were not kept (serve.log.text is "

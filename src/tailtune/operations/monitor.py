@@ -42,6 +42,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
 from tailtune.operations.reference import KnownReference, folder_of, reference_of
 from tailtune.operations.sample import READ, sample_of
+from tailtune.operations.traffic import make_traffic
 from tailtune.operations.windows import Window
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
@@ -102,6 +103,24 @@ class Watched:
         reference = drift.Reference.of(known.sample, spec.monitor.tolerance, limits)
         return cls(context, version, known, reference)
 
+    def first_seen(self, log: PredictionLog, store: MonitoredDays, until_us: int) -> Watched:
+        """The same; a version that replaced another and that nobody has looked at is compared with what was asked then.
+
+        Raises:
+            ServiceError: The tracking store or the prediction log does not answer.
+        """
+        name, version = self.context.case.name, self.version
+        if self.known.traffic or store.is_known(name, version.version):
+            return self
+        own = [
+            each.day
+            for each in log.days(name, until_us - _CATCH_UP_DAYS * DAY_US, until_us)
+            if each.is_of(version.version)
+        ]
+        if not own or not make_traffic(self.context, version, self.known.held_out, log, min(own)):
+            return self
+        return Watched.of(self.context, version.version)
+
     @property
     def spec(self) -> MonitorSpec:
         """What is declared of the monitor."""
@@ -131,6 +150,7 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
         if log is None:
             raise UsageError(f"{use_case}: nothing is logged yet", f"tailtune serve {use_case}")
         with closing(MonitoredDays(settings.prediction_log_url(paths))) as store:
+            watched = watched.first_seen(log, store, window.until_us)
             since = window.first - _REMEMBERED_DAYS
             kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
             logged = log.days(use_case, _first_to_count(window, kept) * DAY_US, window.until_us)
@@ -356,7 +376,6 @@ def _report(
 ) -> MonitorReport:
     spec, case = watched.spec, watched.context.case
     path = dict(zip(seen.days, (float(value) for value in seen.path), strict=True))
-    texts_then = [row.logged["text"] for row in watched.known.rows if row.logged["text"]]
     few = rows[:: max(1, math.ceil(len(rows) / _SHOWN_ROWS))]
     scores = [row.score for row in watched.known.rows]
     measured = any(row.logged["answer"] is not None for row in watched.known.rows)
@@ -375,6 +394,7 @@ def _report(
         other_rows=others,
         not_logged=lost,
         reference_rows=len(watched.known.rows),
+        traffic_rows=len(watched.known.traffic),
         then=mean_score(scores) if measured else None,
         now=now,
         false_alarms=spec.false_alarms,
@@ -383,7 +403,7 @@ def _report(
         alarm_day=seen.alarm_day,
         findings=seen.findings[:_SHOWN_FINDINGS],
         statistics=len(seen.findings),
-        words=moved_words(texts_then, [row["text"] for row in few if row["text"]]),
+        words=moved_words(watched.known.texts, [row["text"] for row in few if row["text"]]),
         examples=_examples(watched, few, seen.findings),
         not_measured=(*seen.not_measured, *_not_in_reference(watched, few)),
         days=tuple(

@@ -1,4 +1,8 @@
-"""The reference of a registered version: fetched from beside its model, or made now for a version of before."""
+"""The reference of a registered version: fetched from beside its model, or made now for a version of before.
+
+What it answered to held-out rows says how right it is. What moves is seen against the same rows, or against what was
+asked in the week before it answered (`traffic.py`).
+"""
 
 from __future__ import annotations
 
@@ -30,13 +34,23 @@ class KnownReference:
 
     Attributes:
         rows: Held-out rows with the version's answers.
-        sample: The same as columns.
-        digest: Of the file they stand in.
+        held_out: The same as columns.
+        traffic: Rows that were asked in the week before the version answered; empty where what moves is seen against
+            the held-out rows.
+        sample: What moves is seen against: traffic, else held-out rows, as columns.
+        digest: Of the files that `sample` is made of.
     """
 
     rows: tuple[ReferenceRow, ...]
+    held_out: Sample
+    traffic: tuple[ReferenceRow, ...]
     sample: Sample
     digest: str
+
+    @property
+    def texts(self) -> list[str]:
+        """Of the sample's rows, as far as they were kept."""
+        return [row.logged["text"] for row in self.traffic or self.rows if row.logged["text"]]
 
 
 def reference_of(context: Context, version: Version) -> KnownReference:
@@ -53,9 +67,26 @@ def reference_of(context: Context, version: Version) -> KnownReference:
     file = context.project.fetched_references / version.model / version.version / reference.FILE
     if not registry.fetch_reference(context.tracker, version, file):
         _make(context, version, file)
-    rows = tuple(reference.read(file))
+    rows, traffic = tuple(reference.read(file)), _traffic(context, version)
+    held_out = _sample(context, rows)
+    digest = file_digest(file) if not traffic else version.tags[registry.TRAFFIC]
+    return KnownReference(rows, held_out, traffic, _sample(context, traffic) if traffic else held_out, digest)
+
+
+def traffic_file(context: Context, version: Version) -> Path:
+    """Where what was asked in the week before a version answered is, as it answers it."""
+    return context.project.fetched_references / version.model / version.version / "traffic.parquet"
+
+
+def _traffic(context: Context, version: Version) -> tuple[ReferenceRow, ...]:
+    file = traffic_file(context, version)
+    is_there = registry.fetch_reference(context.tracker, version, file, registry.TRAFFIC)
+    return tuple(reference.read(file)) if is_there else ()
+
+
+def _sample(context: Context, rows: Sequence[ReferenceRow]) -> Sample:
     sample = sample_of([row.logged for row in rows], context.case.task)
-    return KnownReference(rows, sample if _is_answered(rows) else without_answers(sample), file_digest(file))
+    return sample if _is_answered(rows) else without_answers(sample)
 
 
 def _is_answered(rows: Sequence[ReferenceRow]) -> bool:

@@ -11,6 +11,7 @@ from tailtune.core.days import DAY_US, moment_us, shown, span
 from tailtune.core.monitored import ANSWER, LATENCY, Finding, MonitorReport, WatchedDay
 from tailtune.core.records import Estimate
 from tailtune.operations.accuracy import over_days
+from tailtune.operations.windows import TODAY
 from tailtune.report import monitoring
 from tailtune.report.numbers import share, usd, with_interval
 
@@ -93,9 +94,8 @@ def _drift(report: MonitorReport, fallen: bool) -> Alert | None:
     # What a few rows show is soon half as large again by chance.
     surely = _moved_by([min(abs(each.difference.low), abs(each.difference.high)) for each in telling])
     title = monitoring.headline(report).title
-    window = span(report.first_day, report.last_day)
-    when = "" if report.is_over else ", once that day is over"
-    step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy{when}"
+    window = span(report.first_day, report.last_day) if report.is_over else TODAY
+    step = f"tailtune audit {report.use_case} --rows 50 --window {window}   says what it did to accuracy"
     severity: Severity = "critical" if fallen else "warning"
     title = title[:1].lower() + title[1:]
     return _alert(report, "drift", severity, title, size, monitoring.moved(report), step, surely)

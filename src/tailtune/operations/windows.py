@@ -74,6 +74,11 @@ class Window:
         return span(self.first, self.last)
 
     @property
+    def written(self) -> str:
+        """As it is written in a command."""
+        return self.name if self.is_over else TODAY
+
+    @property
     def since_us(self) -> int:
         """Its beginning, microseconds since 1970 (UTC)."""
         return self.first * DAY_US

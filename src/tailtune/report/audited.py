@@ -10,8 +10,8 @@ from tailtune.report.numbers import counted, share, with_interval
 
 
 def window(audit: Audit) -> str:
-    """`2026-11-01..2026-11-07`."""
-    return span(audit.first_day, audit.last_day)
+    """`2026-11-01..2026-11-07`; `2026-11-07 so far` where that day was not over."""
+    return span(audit.first_day, audit.last_day) + ("" if audit.is_over else " so far")
 
 
 def drawn(audit: Audit) -> list[str]:
@@ -20,6 +20,12 @@ def drawn(audit: Audit) -> list[str]:
     some = f"{counted(len(audit.rows), 'row')} of {audit.window_rows:,} {answered}"
     is_all = len(audit.rows) == audit.window_rows
     lines = [f"all {some}: there are no more" if is_all else f"{some}, drawn at random within ranges of confidence"]
+    if not audit.is_over:
+        lines.append(
+            "that day is not over: a later audit of it, or of the whole day, draws from the rows that are left"
+        )
+    if audit.drawn_before:
+        lines.append(f"{counted(audit.drawn_before, 'row')} drawn while the day went on left out: none is drawn twice")
     if audit.without_text:
         lines.append(f"{counted(audit.without_text, 'row')} could not be drawn: their texts were not kept")
     if audit.other_rows:

@@ -155,6 +155,11 @@ def measured_then(report: MonitorReport) -> str:
 def not_seen(report: MonitorReport) -> tuple[str, ...]:
     """What this look could not see, and why."""
     lines = [f"{line[:1].upper()}{line[1:]}." for line in report.not_measured]
+    if report.traffic_rows:
+        lines.append(
+            f"Rows are compared with {counted(report.traffic_rows, 'row')} of the week before this version answered: "
+            "what had moved by then is no drift of it."
+        )
     lines += _strangers(report)
     if report.rows > report.rows_read:
         lines.append(

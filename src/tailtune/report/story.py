@@ -26,6 +26,7 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
     RungResult,
+    Settled,
     TrainReport,
     ValidateReport,
     last_verdict,
@@ -209,6 +210,8 @@ class Story:
         """Everything a reader could take for measured that was not, as sentences."""
         reports = (self.ladder, self.prompt, self.diagnose, self.decide)
         found = [why for report in reports if report is not None for why in report.unmeasured]
+        if self.prompt is not None:
+            found += [f"{title}: {why}" for title, why in self.prompt.left_out.items()]
         if self.failed:
             found.append("Every rung, the decision and the test: the run stopped at validation.")
         elif self.evaluate is None:
@@ -289,6 +292,8 @@ class Bill:
 
 
 Kind = Literal["local", "prompted", "tuned"]
+_RAN_OUT: Mapping[Settled, str] = {"budget": "money", "time": "time"}
+"""What stopped buying without regard to what was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +353,7 @@ class Candidate:
     def stopped_early(self) -> bool:
         """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
         found = self.scored
-        return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+        return isinstance(found, PromptedRung) and found.settled not in _RAN_OUT and found.quality.rows < found.of_rows
 
     @property
     def note(self) -> str:
@@ -358,8 +363,8 @@ class Candidate:
             return f"sequence, {rows}"
         if self.kind == "tuned":
             return "on test"
-        stopped = isinstance(self.scored, PromptedRung) and self.scored.settled == "budget"
-        return f"money ran out, {rows}" if stopped else ""
+        ran_out = _RAN_OUT.get(self.scored.settled) if isinstance(self.scored, PromptedRung) else None
+        return f"{ran_out} ran out, {rows}" if ran_out else ""
 
     @property
     def labels(self) -> str:

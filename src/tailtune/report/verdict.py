@@ -62,6 +62,7 @@ SETTLED: Mapping[Settled, str] = {
     "not better": "not better enough",
     "all rows": "asked every row",
     "budget": "money ran out",
+    "time": "time ran out",
 }
 """Why buying stopped, in a few words."""
 

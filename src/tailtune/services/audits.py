@@ -48,6 +48,15 @@ class Audits(RoomStore):
             found = connection.scalar(query)
         return None if found is None else Audit.model_validate_json(found)
 
+    def drawn_so_far(self, use_case: str, version: str, first_day: int, last_day: int) -> list[Audit]:
+        """Draws of a version, from days that were not over then and lie in a window."""
+        query = select(_AUDIT.c.audit).where(
+            _AUDIT.c.use_case == use_case, _AUDIT.c.version == version, _AUDIT.c.last_day.between(first_day, last_day)
+        )
+        with self._database.reading() as connection:
+            found = connection.scalars(query.order_by(_AUDIT.c.id)).all()
+        return [audit for audit in map(Audit.model_validate_json, found) if not audit.is_over]
+
     def keep_result(self, result: AuditResult) -> None:
         """Keep what labels say; an earlier result of the same draw is replaced."""
         with self._database.writing() as connection:

@@ -140,6 +140,12 @@ class MonitoredDays(RoomStore):
             for day, rows, counts, sums, figures in found
         ]
 
+    def is_known(self, use_case: str, version: str) -> bool:
+        """Whether a day of a version was counted, with any reference."""
+        query = select(_DAY.c.day).where(_DAY.c.use_case == use_case, _DAY.c.version == version).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(query) is not None
+
     def last_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
         """The newest day of a use case, up to one, that was looked at, of any version; None where none was."""
         query = select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case, _DAY.c.day <= until)

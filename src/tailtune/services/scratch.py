@@ -18,7 +18,8 @@ from tailtune.core.printable import printable
 from tailtune.core.secrets import without_passwords
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")  # no branch, no option: the name comes from a version's tags
-_PUSH_S = 300
+_PUSH_S, _GIT_S = 300, 120
+_ROOM = "make room or mend the folder, then run the same command again"
 _TREE = ("src", "flows", "models", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore")
 
 
@@ -41,7 +42,7 @@ def make(origin: Paths, folder: Path, commit: str | None) -> Scratch:
     """Check out a commit as a git worktree; without it, copy the origin's own code. What a killed run left goes first.
 
     Raises:
-        ServiceError: The folder cannot be written.
+        ServiceError: The folder cannot be written, as on a full disk.
     """
     remove(origin, folder)
     known = (
@@ -49,14 +50,39 @@ def make(origin: Paths, folder: Path, commit: str | None) -> Scratch:
         and bool(_COMMIT.fullmatch(commit))
         and _git(origin.root, "cat-file", "-e", f"{commit}^{{commit}}")
     )
-    if known and commit and _git(origin.root, "worktree", "add", "--detach", "--force", str(folder), commit):
-        made = Scratch(origin, Paths(folder), commit)
-    else:
+    try:
+        if known and commit:
+            _add_worktree(origin.root, folder, commit)
+            made = Scratch(origin, Paths(folder), commit)
+        else:
+            _copy_tree(origin.root, folder)
+            made = Scratch(origin, Paths(folder), None)
+        _use_cache_of(origin, folder)
+    except (OSError, subprocess.TimeoutExpired) as error:
         remove(origin, folder)
-        _copy_tree(origin.root, folder)
-        made = Scratch(origin, Paths(folder), None)
-    _use_cache_of(origin, folder)
+        first = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # it lists every file
+        raise ServiceError(f"{folder}: no checkout can be made there: {first}", _ROOM) from error
     return made
+
+
+def _add_worktree(root: Path, folder: Path, commit: str) -> None:
+    """Check a commit out beside the others.
+
+    Raises:
+        OSError: Git refused, in its words.
+    """
+    words = ("worktree", "add", "--detach", "--force", str(folder), commit)
+    done = subprocess.run(  # noqa: S603
+        ["git", "-C", str(root), *words],  # noqa: S607
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_GIT_S,
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith(("error:", "fatal:"))]
+        raise OSError(without_passwords(printable((lines or ["git worktree add failed"])[0])))
 
 
 def remove(origin: Paths, folder: Path) -> None:
@@ -252,7 +278,7 @@ def _words(root: Path, *words: str) -> str:
 
 def _git(root: Path, *words: str) -> bool:
     try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, timeout=120, check=False)  # noqa: S603, S607
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, timeout=_GIT_S, check=False)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import BusyError, ServiceError, TailTuneError, UsageError
+from tailtune.core.secrets import without_passwords
 
 _PATIENCE_S = 0.5
 _LEAVING_S = 3.0
@@ -161,9 +162,9 @@ def pull(paths: Paths, use_case: str) -> int:
     """Fetch a use case's data and outputs from the DVC remote into the checkout. Returns the number of files fetched.
 
     Raises:
-        ServiceError: The remote lacks the bytes, or there is no remote.
+        ServiceError: The remote lacks the bytes or is away, or there is no remote.
     """
-    with _repo(paths, use_case) as repo:
+    with _repo(paths, use_case) as repo, _remote_errors(repo):
         targets = [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
         return int(repo.pull(targets=targets)["stats"]["fetched"])
 
@@ -172,9 +173,9 @@ def push(paths: Paths, use_case: str) -> int:
     """Send a use case's data and outputs from the checkout's cache to the DVC remote. Returns the files sent.
 
     Raises:
-        ServiceError: The remote does not take them, or there is no remote.
+        ServiceError: The remote does not take them or is away, or there is no remote.
     """
-    with _repo(paths, use_case) as repo:
+    with _repo(paths, use_case) as repo, _remote_errors(repo):
         targets = [str(paths.case(use_case).data), *(stage.name for stage in _stages(repo, use_case))]
         return int(repo.push(targets=targets))
 
@@ -341,6 +342,22 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
         raise ServiceError(f"DVC: {error}", "make room or mend the permissions, then run again") from error
+
+
+@contextmanager
+def _remote_errors(repo: Any) -> Iterator[None]:
+    """Errors of a remote's own library, such as botocore's of S3 that is away: DVC passes them on as they are."""
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except (DvcException, OSError, TailTuneError):
+        raise
+    except Exception as error:
+        line = next(iter(str(error).strip().splitlines()), "")
+        what = without_passwords(f"{type(error).__name__}: {line}" if line else type(error).__name__)
+        name = repo.config["core"].get("remote") or "(none)"
+        raise ServiceError(f"the DVC remote {name} does not answer as it should: {what}", "dvc push") from error
 
 
 def _without_git(root: Path) -> dict[str, Any]:

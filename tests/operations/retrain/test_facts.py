@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
+from worlds.alarming import alert
 from worlds.watched import FIRST_DAY, NAME, WatchedCase
 
 from tailtune.core.audits import Audit, AuditResult
+from tailtune.core.days import DAY_US
 from tailtune.core.records import Estimate
 from tailtune.judge.retrain import AtStake
 from tailtune.operations.monitor import look_at_log
-from tailtune.operations.retrain.facts import at_stake
+from tailtune.operations.retrain.facts import at_stake, drift_since_us
 from tailtune.operations.windows import Window
 from tailtune.services.audits import Audits
 from tailtune.services.mlflow import registry
+from tailtune.services.outbox.store import Outbox
 from tailtune.services.prediction_log.opening import opened
 
 pytestmark = THIRD_PARTY
@@ -24,11 +26,10 @@ TODAY = FIRST_DAY + 2
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, saved_probe(tmp_path_factory, tiny_encoder))
+def world(world: WatchedCase) -> WatchedCase:
     for day in (FIRST_DAY, FIRST_DAY + 1):
-        made.usual_day(day, rows=60)
-    return made
+        world.usual_day(day, rows=60)
+    return world
 
 
 def stake(world: WatchedCase) -> AtStake:
@@ -69,3 +70,14 @@ def test_requests_are_counted_from_the_first_logged_day_unless_declared(world: W
     found, declared = stake(world), world.case.spec.value.requests_per_day
     expected = (60.0, "counted in the log over 2 days") if declared is None else (declared, "declared")
     assert (found.requests_per_day, found.requests_from) == expected
+
+
+def test_drift_may_have_begun_a_week_before_it_was_found(world: WatchedCase) -> None:
+    version = registry.get(world.tracker, NAME, world.version)
+    assert drift_since_us(world.context, version) is None
+    with closing(Outbox(world.settings.prediction_log_url(world.case.paths.project))) as outbox:
+        outbox.record(alert(use_case=NAME, version=world.version, at_us=TODAY * DAY_US), ())
+        assert drift_since_us(world.context, version) == (TODAY - 7) * DAY_US
+        assert drift_since_us(world.context, None) is None
+        outbox.clear(NAME, world.version, "drift", (TODAY + 1) * DAY_US, ())
+    assert drift_since_us(world.context, version) is None

@@ -50,6 +50,7 @@ def test_what_people_sent_is_new_and_stays_for_those_who_take_it_in(paths: Paths
         found = gathered(paths, newest=newest)
         assert [(each.text, each.label) for each in found.feedback] == [("the bank charged me twice", "billing")]
         assert found.new_labels == 1 and found.changes == ()
+        assert (found.since(NOW_US - 1_000_000), found.since(NOW_US + 1)) == (1, 0)
         assert "1 right answer cannot be used" in found.notes[0] and "entry" in found.notes[0]
     assert not paths.case("first").feedback.exists()
 
@@ -91,7 +92,7 @@ def test_other_rows_are_a_change_and_labels_of_people_are_none(paths: Paths) -> 
     write_corrections(case.audits, [Correction("1", "pay me", "refund", "Ana", "2026-11-01T00:00:00+00:00")])
     versions.pin_data(paths, "first")
     found = gathered(paths, newest=newest)
-    assert (found.new_labels, found.changes) == (1, ())
+    assert (found.new_labels, found.audited, found.changes) == (0, 1, ()), "audited rows are test rows"
     write(case.data / "rows.csv", [{"text": f"another text, number {i}", "label": "login"} for i in range(9)])
     versions.pin_data(paths, "first")
     assert gathered(paths, newest=newest).changes == ("other rows",)

@@ -60,6 +60,7 @@ def server(workers: list[dict[str, str]]) -> Server:
     runs = [
         run("outer", "local"), run("stopping", "local", "CANCELLING"), run("by-hand", None),
         run("inner", None, task="t1"), run("of-another-pool", "team"), run("of-a-hand", None, task="t2"),
+        {**run("life", None), "tags": ["within:outer"]}, {**run("life-by-hand", None), "tags": ["within:by-hand"]},
     ]  # fmt: skip
     made = Server("http://127.0.0.1/api")
     rows = {
@@ -77,8 +78,9 @@ def server(workers: list[dict[str, str]]) -> Server:
 
 def test_runs_of_a_worker_that_ended_are_marked_with_what_they_began() -> None:
     api = server([{"name": "tailtune", "status": "ONLINE"}, {"name": "old", "status": "OFFLINE"}])
-    assert end_left_over(api, "local", "tailtune") == ["outer", "stopping", "inner"]
-    assert api.states == {"outer": "CRASHED", "stopping": "CANCELLED", "inner": "CRASHED"}
+    assert end_left_over(api, "local", "tailtune") == ["outer", "stopping", "inner", "life"]
+    ended = {"outer": "CRASHED", "stopping": "CANCELLED", "inner": "CRASHED", "life": "CRASHED"}
+    assert api.states == ended
 
 
 def test_runs_may_be_those_of_another_worker_that_polls() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from tailtune.config.prices import load_prices
-from tailtune.core.days import shown
+from tailtune.core.days import DAY_US, shown
 from tailtune.core.errors import MissingInputError
 from tailtune.core.figures import counted, usd
 from tailtune.core.records import Estimate
@@ -19,6 +19,7 @@ from tailtune.services.audits import Audits
 from tailtune.services.mlflow import ledger as tracked
 from tailtune.services.mlflow.registry import Version
 from tailtune.services.monitored_days import MonitoredDays
+from tailtune.services.outbox.store import Outbox
 from tailtune.services.prediction_log.store import PredictionLog
 
 _DAYS = 7
@@ -53,6 +54,21 @@ def at_stake(context: Context, version: Version | None, log: PredictionLog | Non
         days=spec.retrain.next_chance_days,
         costs=_costs(context),
     )
+
+
+def drift_since_us(context: Context, version: Version | None) -> int | None:
+    """When the drift of a served version may have begun, a week before it was found; None where none is known.
+
+    Raises:
+        ServiceError: The database does not answer.
+    """
+    if version is None:
+        return None
+    with closing(Outbox(_database(context))) as outbox:
+        troubles = outbox.troubles(context.case.name, most=0)
+    own = (each for each in troubles if each.alert.cause == "drift" and each.alert.version == version.version)
+    drift = next(own, None)
+    return None if drift is None else drift.opened_us - _DAYS * DAY_US
 
 
 def _accuracy(

@@ -33,15 +33,27 @@ class Gathered:
 
     Attributes:
         feedback: All right answers from now on.
-        new_labels: Labels that people gave and no version has learnt from.
+        given_us: When each label to learn from was given that no version has learnt from, microseconds since 1970
+            (UTC).
+        audited: Audited rows that no version was tested on.
         changes: What else is new, as words.
         notes: What was left out, as sentences.
     """
 
     feedback: tuple[Correction, ...]
-    new_labels: int
+    given_us: tuple[int, ...]
+    audited: int
     changes: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def new_labels(self) -> int:
+        """How many labels to learn from are new."""
+        return len(self.given_us)
+
+    def since(self, moment_us: int) -> int:
+        """How many of them were given from a moment on."""
+        return sum(each >= moment_us for each in self.given_us)
 
 
 def gather(context: Context, log: PredictionLog | None, newest: Version | None, last_pin: str | None) -> Gathered:
@@ -62,10 +74,12 @@ def gather(context: Context, log: PredictionLog | None, newest: Version | None, 
     feedback = _feedback(context, log, last_pin, notes)
     version_pin = None if newest is None else newest.tags.get("data_hash")
     known = {label for pin in (version_pin, last_pin) if pin for label in _pinned_labels(context, pin, notes)}
-    there = {(context.paths.feedback.name, each.id, each.label) for each in feedback}
-    for file in (context.paths.corrections, context.paths.audits, context.paths.proposed):
-        there |= _labels_in(file.name, file.read_text(encoding="utf-8") if file.is_file() else "")
-    return Gathered(feedback, len(there - known), tuple(_changes(context, newest)), tuple(notes))
+    there = {(context.paths.feedback.name, each.id, each.label): each.at for each in feedback}
+    for file in (context.paths.corrections, context.paths.proposed):
+        there |= _labels_in(file.name, _content(file))
+    given_us = sorted(_moment_us(at) for label, at in there.items() if label not in known)
+    audited = _labels_in(context.paths.audits.name, _content(context.paths.audits)).keys() - known
+    return Gathered(feedback, tuple(given_us), len(audited), tuple(_changes(context, newest)), tuple(notes))
 
 
 def _feedback(
@@ -136,7 +150,7 @@ def _pinned_labels(context: Context, pin: str, notes: list[str]) -> set[_LabelOf
     found: set[_LabelOf] = set()
     for name in _by_people(context):
         content = versions.pinned_bytes(context.project, pinned[name]) if name in pinned else None
-        found |= _labels_in(name, "" if content is None else content.decode("utf-8", "replace"))
+        found |= _labels_in(name, "" if content is None else content.decode("utf-8", "replace")).keys()
     return found
 
 
@@ -145,9 +159,19 @@ def _by_people(context: Context) -> tuple[str, ...]:
     return tuple(file.name for file in (paths.feedback, paths.corrections, paths.audits, paths.proposed))
 
 
-def _labels_in(name: str, lines: str) -> set[_LabelOf]:
+def _labels_in(name: str, lines: str) -> dict[_LabelOf, str]:
+    """Labels of a file, each with the time at which it was given."""
     records = [json.loads(line) for line in lines.splitlines() if line.strip()]
-    return {(name, str(record.get("id")), str(record.get("label"))) for record in records}
+    return {(name, str(record.get("id")), str(record.get("label"))): str(record.get("at")) for record in records}
+
+
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _moment_us(at: str) -> int:
+    """A time as people write it; one that cannot be read is long ago."""
+    return round(moment(at).timestamp() * 1_000_000)
 
 
 def _changes(context: Context, newest: Version | None) -> Iterable[str]:

@@ -25,7 +25,7 @@ from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.new_classes import expect_classes
 from tailtune.operations.alerts import Alerts, open_alerts
 from tailtune.operations.new_classes import DAYS, proposals_of
-from tailtune.operations.retrain.facts import at_stake
+from tailtune.operations.retrain.facts import at_stake, drift_since_us
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.push import make_up, planned, push
 from tailtune.operations.retrain.workspace import Workspace, patiently
@@ -129,9 +129,12 @@ def _decided(context: Context, because: Because, last: EndedRetrain | None) -> t
         stake = at_stake(context, served, log, now_us // DAY_US)
         last_pin = None if last is None else last.outcome.data_hash
         gathered = gather(context, log, there[0] if there else None, last_pin)
+    drifted_us = drift_since_us(context, served)
     around = Circumstances(
         new_labels=gathered.new_labels,
         min_new_labels=spec.retrain.min_new_labels,
+        drift_labels=None if drifted_us is None else gathered.since(drifted_us),
+        audited=gathered.audited,
         changes=gathered.changes,
         days_since_last=None if last is None else max(0, now_us - last.ended_us) / DAY_US,
         cooldown_days=spec.retrain.cooldown_days,

@@ -18,7 +18,7 @@ from tailtune.core.errors import BusyError, TailTuneError, UsageError
 from tailtune.core.locks import alone
 from tailtune.core.process import LEAVING_S
 from tailtune.lifecycle.context import Context
-from tailtune.lifecycle.local_server import run_flow
+from tailtune.lifecycle.local_server import WITHIN_VARIABLE, run_flow
 from tailtune.lifecycle.new_classes import undeclared
 from tailtune.services import scratch, versions
 from tailtune.services.corrections import Correction, write_corrections
@@ -136,8 +136,10 @@ class Workspace:
         origin, settings, root = self.context.project, self.context.settings, self.scratch.paths.root
         own = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "PREFECT__"))}
         code = [str(root / "src")] if (root / "src").is_dir() else []
+        within = os.environ.get("PREFECT__FLOW_RUN_ID")
         return {
             **own,
+            **({WITHIN_VARIABLE: within} if within else {}),
             "PYTHONPATH": os.pathsep.join([*code, *filter(None, [own.get("PYTHONPATH")])]),
             "TAILTUNE_ROOT": str(root),
             "TAILTUNE_TRACKING_URI": settings.resolved_tracking_uri(origin),

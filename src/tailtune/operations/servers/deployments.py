@@ -29,6 +29,7 @@ from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
 from tailtune.core.secrets import without_passwords
+from tailtune.lifecycle.local_server import WITHIN
 from tailtune.operations.servers.prefect_api import PrefectApi, named
 from tailtune.report.numbers import counted
 
@@ -214,10 +215,16 @@ def end_left_over(api: PrefectApi, pool: str, worker: str) -> list[str]:
 
 
 def _outermost(api: PrefectApi, run: dict[str, Any]) -> dict[str, Any]:
-    """The run that a worker started: a run of a flow within a flow belongs to no pool itself."""
-    while task := run["parent_task_run_id"]:
-        run = api.ask("GET", f"flow_runs/{api.ask('GET', f'task_runs/{task}')['flow_run_id']}")
-    return run
+    """The run that a worker started: one within a flow, or the life of a retrain, belongs to no pool itself."""
+    while True:
+        task, tags = run["parent_task_run_id"], run.get("tags") or ()
+        outer = next((tag.removeprefix(WITHIN) for tag in tags if tag.startswith(WITHIN)), None)
+        if task:
+            outer = api.ask("GET", f"task_runs/{task}")["flow_run_id"]
+        above = api.ask("GET", f"flow_runs/{outer}", fine=(404, 422)) if outer else None
+        if above is None:
+            return run
+        run = above
 
 
 def _declaration(file: Path) -> dict[str, Any]:

@@ -303,21 +303,23 @@ def attach(tracker: Tracker, run_id: str, files: Mapping[str, Path]) -> None:
 
 REFERENCE = "tailtune.reference"
 """Tag of a version: SHA-256 of its reference."""
+TRAFFIC = "tailtune.traffic"
+"""The same of what was asked in the week before it answered."""
 _REFERENCE_FOLDER = "reference"
 
 
-def keep_reference(tracker: Tracker, version: Version, file: Path) -> None:
-    """Put a version's reference beside its model, and note its digest.
+def keep_reference(tracker: Tracker, version: Version, file: Path, tag_name: str = REFERENCE) -> None:
+    """Put a version's reference, or its traffic, beside its model, and note its digest.
 
     Raises:
         ServiceError: MLflow cannot be written.
     """
     attach(tracker, version.run_id, {f"{_REFERENCE_FOLDER}/{file.name}": file})
-    tag(tracker, version, {REFERENCE: file_digest(file)})
+    tag(tracker, version, {tag_name: file_digest(file)})
 
 
-def fetch_reference(tracker: Tracker, version: Version, file: Path) -> bool:
-    """Fetch a version's reference into a file, which may be there already.
+def fetch_reference(tracker: Tracker, version: Version, file: Path, tag_name: str = REFERENCE) -> bool:
+    """Fetch a version's reference, or its traffic, into a file, which may be there already.
 
     Returns:
         Whether it is there now; False for a version that has none.
@@ -325,22 +327,22 @@ def fetch_reference(tracker: Tracker, version: Version, file: Path) -> bool:
     Raises:
         ServiceError: The store does not answer, or has another file than the one that was noted.
     """
-    digest = version.tags.get(REFERENCE)
+    digest = version.tags.get(tag_name)
     if digest is None:
         return False
     if file.is_file() and file_digest(file) == digest:
         return True
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
-        _at(tracker, f"fetching the reference of {version.uri}"),
+        _at(tracker, f"fetching the {file.stem} of {version.uri}"),
         tempfile.TemporaryDirectory(dir=file.parent) as scratch,
     ):
         path = f"{_REFERENCE_FOLDER}/{file.name}"
         fetched = Path(tracker.client.download_artifacts(version.run_id, path, scratch))
         if file_digest(fetched) != digest:
             raise ServiceError(
-                f"{version.uri}: its reference is not the one that was noted at registration; not used",
-                f"remove the tag `{REFERENCE}` of version {version.version} in MLflow: the next look makes a new one",
+                f"{version.uri}: its {file.stem} is not the one that was noted when it was made; not used",
+                f"remove the tag `{tag_name}` of version {version.version} in MLflow: the next look makes a new one",
             )
         fetched.replace(file)
     return True

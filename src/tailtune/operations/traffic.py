@@ -1,0 +1,92 @@
+"""What a version that replaced another is compared with: the rows of the week before it answered, as it answers them.
+
+Its held-out rows are mostly of before that week. What it was made anew for, another mix of classes or a class that is
+new, would alarm again as soon as it answers. That it does know these rows is checked: where texts are farther off or
+answers less sure than on its held-out rows, something is asked that it has not learnt, and that stays an alarm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tailtune.core.days import DAY_US
+from tailtune.core.monitored import STRANGENESS, Sample
+from tailtune.judge import drift
+from tailtune.lifecycle import reference
+from tailtune.lifecycle.context import Context
+from tailtune.operations.reference import folder_of, traffic_file
+from tailtune.operations.sample import sample_of
+from tailtune.services.mlflow import registry
+from tailtune.services.mlflow.registry import Version
+from tailtune.services.prediction_log.store import PredictionLog
+from tailtune.tasks.answerer import Answerer
+
+LEAST_ROWS = 300
+"""Rows of the week below which a version is compared with its held-out rows: few rows hide what moves later."""
+_DAYS = 7
+_COLUMNS = ("text", "slices", "version", "route")
+
+
+def make_traffic(context: Context, version: Version, held_out: Sample, log: PredictionLog, first_day: int) -> bool:
+    """Answer the rows that other versions were asked in the week before, and keep them beside the version's model.
+
+    Args:
+        context: Of the look.
+        version: The version; nobody has looked at it yet.
+        held_out: What it answered to held-out rows.
+        log: Where rows are.
+        first_day: The first day on which it answered, days since 1970-01-01 (UTC).
+
+    Returns:
+        Whether there are enough such rows, and the version knows them.
+
+    Raises:
+        ServiceError: The tracking store or the prediction log does not answer.
+    """
+    requests = _requests_before(context, version, log, first_day)
+    if len(requests) < LEAST_ROWS:
+        return False
+    answerer = Answerer(folder_of(context, version), version.version)
+    if not answerer.local:  # answers of a language model cost money
+        return False
+    doing = "answering what was asked in the week before"
+    answered = reference.describe_texts(answerer, requests, lambda done, of: context.progress.at(done, of, doing))
+    if not is_known(held_out, sample_of([row.logged for row in answered], context.case.task)):
+        return False
+    file = traffic_file(context, version)
+    reference.write(file, answered)
+    registry.keep_reference(context.tracker, version, file, registry.TRAFFIC)
+    return True
+
+
+def is_known(held_out: Sample, traffic: Sample) -> bool:
+    """Whether what is asked is no stranger to a version than its held-out rows; not where that was not measured."""
+    if any(STRANGENESS not in sample.numbers for sample in (held_out, traffic)):
+        return False
+    known = drift.Reference.of(_strange(held_out))
+    return not drift.look(known, [drift.count(known, _strange(traffic), 0, [])]).alarm
+
+
+def _strange(sample: Sample) -> Sample:
+    return Sample(sample.rows, {STRANGENESS: sample.numbers[STRANGENESS]}, {})
+
+
+def _requests_before(
+    context: Context, version: Version, log: PredictionLog, first_day: int
+) -> Sequence[tuple[str, dict[str, str]]]:
+    """Texts with their slices; of more than a reference has, so many drawn by chance."""
+    name = context.case.name
+    day_us = first_day * DAY_US
+    own = log.rows(name, since_us=day_us, columns=("at_us",), version=version.version, batch_rows=1)
+    first_us = int(next(own)["at_us"])
+    since_us = first_us - _DAYS * DAY_US
+    total = sum(each.rows for each in log.days(name, since_us, first_us))
+    every = max(1, math.ceil(total / reference.MOST_ROWS))
+    rows = log.rows(name, since_us=since_us, until_us=first_us, columns=_COLUMNS, every=every)
+    return [(row["text"], row["slices"] or {}) for row in rows if _is_of_another(row, version)]
+
+
+def _is_of_another(row: dict[str, Any], version: Version) -> bool:
+    return bool(row["text"]) and row["route"] != "shadow" and row["version"] not in (None, version.version)
