@@ -32,11 +32,6 @@ def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
-    return WatchedCase(tmp_path / "project", tmp_path_factory, probe)
-
-
 def look(world: WatchedCase, number: int) -> MonitorReport:
     return look_at_log(world.context, "champion", Window(FIRST_DAY + number, FIRST_DAY + number))
 

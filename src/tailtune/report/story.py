@@ -517,10 +517,12 @@ def _whose(candidate: Candidate, latency: Latency) -> str:
         return f"{opening}; where that time goes was not measured."
     network, model, either = of_family(parts, "network"), of_family(parts, "model"), of_family(parts, "either")
     if either > max(network, model):
+        apart = f"{ms(network)} are connecting and receiving, {ms(either)} are" if network else "nearly all of it is"
         return (
-            f"{opening}: {ms(network)} are connecting and receiving, {ms(either)} are network and model together, "
-            "because the server does not say how long it works itself."
+            f"{opening}: {apart} network and model together, because the server does not say how long it works itself."
         )
+    if not network:
+        return f"{opening}: {ms(model)} the model, with no network in between."
     slow, what = (model, "the model") if model >= network else (network, "the network")
     return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
         f", {share(slow / whole)} of the time."

@@ -209,14 +209,14 @@ def test_a_rung_whose_model_is_not_declared_is_named(tmp_path: Path, tmp_path_fa
         assert prompt(paths).unmeasured == (STRONGER,)
 
 
-def test_a_missing_usage_makes_the_cost_null(tmp_path: Path, tmp_path_factory: Factory) -> None:
+def test_a_missing_usage_is_estimated_and_noted(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project", conduct=Conduct(usage=False)) as (paths, double):
         declare(paths, double.url)
         report = prompt(paths)
         rung = report.rungs[0]
-        assert (rung.usd, rung.usd_per_1000, report.usd_spent) == (None, None, None)
-        assert rung.unpriced_rows == rung.quality.rows
-        assert any("without usage or price" in line for line in report.unmeasured)
+        assert rung.usd is not None and report.usd_spent is not None and rung.usd <= report.usd_spent
+        assert (rung.unpriced_rows, rung.input_tokens, rung.output_tokens) == (0, None, None)
+        assert any("reported without usage; their cost is estimated" in note for note in rung.notes)
 
 
 def test_no_price_is_told_and_measured_all_the_same(tmp_path: Path, tmp_path_factory: Factory) -> None:
