@@ -16,9 +16,9 @@ def about_embedded(found: PromptReport) -> str:
     if not found.embedded or not found.rungs:
         return ""
     return (
-        f"the model {', '.join(found.embedded)} comes with the installation and is small (135M parameters): of 77 labels "
-        f"(BANKING77) it finds {ZERO_SHOT} % without examples and {RETRIEVAL} % with retrieved ones, as the nearest rows "
-        "alone do; so it shows what prompting brings at all, not what a good model would"
+        f"the model {', '.join(found.embedded)} comes with the installation and is small (135M parameters): of 77 "
+        f"labels (BANKING77) it finds {ZERO_SHOT} % without examples and {RETRIEVAL} % with retrieved ones, as the "
+        "nearest rows alone do; so it shows what prompting brings at all, not what a good model would"
     )
 
 
