@@ -156,14 +156,15 @@ def _format(evidence: Evidence, targets: Targets) -> Question:
     A rung whose server refused the schema is neither: it was not constrained, and its prompt was not the free one.
     """
     question = "Is the format narrow, and does constrained decoding already fix it?"
-    constrained = next((rung for rung in _prompted(evidence) if rung.constrained), None)
+    constrained = _best(rung for rung in _prompted(evidence) if rung.constrained)
     refused = next((rung for rung in _prompted(evidence) if rung.forms and not rung.constrained), None)
     free = _best(
         rung for rung in _prompted(evidence) if not (rung.constrained or rung.forms) and _same_prompt(rung, constrained)
     )
     clauses = [evidence.narrow] if evidence.narrow else []
     figures: dict[str, float] = {}
-    for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, "with it", "constrained")):
+    with_it = "with constrained decoding" if free is None else "with it"
+    for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, with_it, "constrained")):
         if rung is not None:
             clauses.append(
                 f"{how} {with_interval(validity(rung))} of {rung.model}'s answers are usable, "

@@ -384,6 +384,21 @@ def candidates(story: Story) -> tuple[Candidate, ...]:
     )
 
 
+_TELLING = ("lm_zero_shot", "retrieval", "probe", "token_probe")
+
+
+def telling(story: Story) -> tuple[Candidate, ...]:
+    """One candidate of each kind, best first: prompts, retrieval, probe, the best rung, the fine-tune on test.
+
+    None where no prompt was measured: then the tables of rungs and of the test say all.
+    """
+    if story.prompt is None or not story.prompt.rungs:
+        return ()
+    names = {*_TELLING, story.prompt.best, story.best_name}
+    found = [each for each in candidates(story) if each.kind == "tuned" or each.name in names]
+    return tuple(sorted(found, key=lambda each: (math.isnan(each.quality.value), -each.quality.value)))
+
+
 def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Candidates to which no other is both cheaper and better, cheapest first.
 

