@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tailtune.core.reports import PromptReport
-from tailtune.report.numbers import sentence, share
+from tailtune.report.numbers import sentence
 from tailtune.report.story import Story
 
 GUIDE = "docs/guides/prompted-models.md"
-ZERO_SHOT, RETRIEVAL = 0.14, 0.50
-"""What the embedded model answers right of BANKING77 without examples, and with retrieved ones (ADR 031)."""
+ZERO_SHOT, RETRIEVAL = 14, 50
+"""Percent of BANKING77 that the embedded model answers right without examples, and with retrieved ones (ADR 031)."""
 
 
 def about_embedded(found: PromptReport) -> str:
@@ -16,9 +16,9 @@ def about_embedded(found: PromptReport) -> str:
     if not found.embedded or not found.rungs:
         return ""
     return (
-        f"{', '.join(found.embedded)} is the small model that comes with the installation (135M parameters): of 77 "
-        f"labels (BANKING77) it finds {share(ZERO_SHOT)} without examples and {share(RETRIEVAL)} with retrieved ones, "
-        "so it shows what prompting brings at all, not what a good model would"
+        f"the model {', '.join(found.embedded)} comes with the installation and is small (135M parameters): of the 77 "
+        f"labels of BANKING77 it finds {ZERO_SHOT} % without examples and {RETRIEVAL} % with retrieved ones, so it "
+        "shows what prompting brings at all, not what a good model would"
     )
 
 

@@ -50,7 +50,7 @@ from tailtune.report.numbers import (
     words,
 )
 from tailtune.report.prompted import about_embedded, provisional_words
-from tailtune.report.story import Story, time_sentences
+from tailtune.report.story import Story, telling, time_sentences
 from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, value_sentences
 
 Tone = Literal["", "good", "wait", "bad"]
@@ -454,6 +454,14 @@ def test(story: Story) -> Section | None:
             _provisional(story),
         ),
     )
+
+
+def side_by_side(story: Story) -> Section | None:
+    """Prompts, rungs and the fine-tune under each other, where prompts were measured."""
+    if not telling(story):
+        return None
+    on = ", the fine-tune on test" if story.fine_tune else ""
+    return Section("Side by side", f"best first; rungs on dev{on}", ())
 
 
 def _slices(found: EvaluateReport) -> Iterator[Fact]:

@@ -384,6 +384,21 @@ def candidates(story: Story) -> tuple[Candidate, ...]:
     )
 
 
+_TELLING = ("lm_zero_shot", "retrieval", "probe", "token_probe")
+
+
+def telling(story: Story) -> tuple[Candidate, ...]:
+    """One candidate of each kind, best first: prompts, retrieval, probe, the best rung, the fine-tune on test.
+
+    None where no prompt was measured: then the tables of rungs and of the test say all.
+    """
+    if story.prompt is None or not story.prompt.rungs:
+        return ()
+    names = {*_TELLING, story.prompt.best, story.best_name}
+    found = [each for each in candidates(story) if each.kind == "tuned" or each.name in names]
+    return tuple(sorted(found, key=lambda each: (math.isnan(each.quality.value), -each.quality.value)))
+
+
 def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Candidates to which no other is both cheaper and better, cheapest first.
 
@@ -502,10 +517,12 @@ def _whose(candidate: Candidate, latency: Latency) -> str:
         return f"{opening}; where that time goes was not measured."
     network, model, either = of_family(parts, "network"), of_family(parts, "model"), of_family(parts, "either")
     if either > max(network, model):
+        apart = f"{ms(network)} are connecting and receiving, {ms(either)} are" if network else "nearly all of it is"
         return (
-            f"{opening}: {ms(network)} are connecting and receiving, {ms(either)} are network and model together, "
-            "because the server does not say how long it works itself."
+            f"{opening}: {apart} network and model together, because the server does not say how long it works itself."
         )
+    if not network:
+        return f"{opening}: {ms(model)} the model, with no network in between."
     slow, what = (model, "the model") if model >= network else (network, "the network")
     return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
         f", {share(slow / whole)} of the time."

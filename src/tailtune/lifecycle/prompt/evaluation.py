@@ -184,10 +184,12 @@ class PromptEvaluation:
                 minutes = case.spec.prompt.minutes(rung.spec)
                 limit = f"its share of {minutes:g} minutes (prompt.max_minutes) is over{self._after(name)}"
                 self.unmeasured.append(f"{saved.title(name)}: {limit}")
-        if bought.count:
-            bought.must = tried(self.factory.context, rung.answer)
-            self._rank(name, bought)
-            self._say(name, bought)
+        if not bought.count:
+            del self.bought[name]
+            return
+        bought.must = tried(self.factory.context, rung.answer)
+        self._rank(name, bought)
+        self._say(name, bought)
 
     @contextmanager
     def _timed(self, spec: LanguageModelSpec, rungs: Sequence[str]) -> Iterator[None]:

