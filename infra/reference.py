@@ -145,12 +145,19 @@ def _default(field: FieldInfo) -> str:
     if value is None:
         return "null"
     if isinstance(value, tuple):
-        return f"`[{', '.join(map(str, value))}]`"
+        return f"`[{', '.join(map(_entry, value))}]`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if value == {}:
         return "`{}`"
     return '`""`' if value == "" else f"`{value}`"
+
+
+def _entry(value: Any) -> str:
+    """An entry of a list as it would be written; of a section the keys that differ from their defaults."""
+    if not isinstance(value, BaseModel):
+        return str(value)
+    return f"{{{', '.join(f'{key}: {given}' for key, given in value.model_dump(exclude_defaults=True).items())}}}"
 
 
 def _allowed(kind: Any, field: FieldInfo) -> str:

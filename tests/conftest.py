@@ -15,6 +15,7 @@ from worlds.postgresql import Server, postgresql
 from tailtune.config.settings import quiet_environment
 
 quiet_environment()
+os.environ["TAILTUNE_EMBEDDED"] = "none"  # no test asks the embedded language model by accident; some ask it by name
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck))
 settings.load_profile("unhurried")

@@ -106,3 +106,17 @@ def test_a_health_check_on_loopback_works_behind_a_proxy(monkeypatch: pytest.Mon
     quiet_environment()
     assert urllib.request.proxy_bypass("127.0.0.1:4200")
     assert urllib.request.proxy_bypass("localhost")
+
+
+@pytest.mark.parametrize(
+    ("ui", "uri", "pages"),
+    [
+        (None, None, ""),
+        (None, "sqlite:///here.db", ""),
+        (None, "http://127.0.0.1:5500/", "http://127.0.0.1:5500"),
+        ("https://mlflow.example.com/", "http://mlflow:5500", "https://mlflow.example.com"),
+        ("https://ana:secret@mlflow.example.com", "http://mlflow:5500", "https://mlflow.example.com"),
+    ],
+)
+def test_links_begin_with_what_browsers_reach(ui: str | None, uri: str | None, pages: str) -> None:
+    assert Settings(mlflow_ui=ui, tracking_uri=uri).mlflow_pages == pages

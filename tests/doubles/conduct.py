@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -51,6 +51,7 @@ class Conduct:
         filters: A word that no prompt may have.
         filtered: What comes of a prompt with it; None refuses it as OpenAI does.
         usage: Whether it tells tokens.
+        bill: The usage it tells instead, from words of the prompt and words of the answer, as a provider would.
         cached_share: Share of a prompt's tokens that it says it had cached.
         finish: Why answers end.
         message: Laid over the message of each answer, e.g. `{"content": "", "reasoning_content": "…"}`.
@@ -71,6 +72,7 @@ class Conduct:
     filters: str | None = None
     filtered: Mishap | None = None
     usage: bool = True
+    bill: Callable[[int, int], Mapping[str, Any]] | None = None
     cached_share: float = 0.0
     finish: str = "stop"
     message: dict[str, Any] = field(default_factory=dict)

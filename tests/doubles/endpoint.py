@@ -114,7 +114,8 @@ class Double(Loopback):
             self._answered[answers] += 1
         text = self.skill(body["model"], body["messages"], schema, n)
         given = sum(len(one["content"].split()) for one in body["messages"])
-        written = min(len(text.split()), body.get("max_completion_tokens") or body.get("max_tokens") or 10**9)
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
+        written = limit if limit and self.conduct.finish == "length" else min(len(text.split()), limit or 10**9)
         with self.lock:
             self.input_tokens += given
             self.output_tokens += written
@@ -129,6 +130,8 @@ class Double(Loopback):
             "model": body["model"],
             "choices": [choice],
         }
+        if self.conduct.bill is not None:
+            return {**whole, "usage": self.conduct.bill(given, written)}
         return {**whole, "usage": {**usage, **details}} if self.conduct.usage else whole
 
 

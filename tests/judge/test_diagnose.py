@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.evidence import prompted
 from tailtune.judge.diagnose import (
     FAULTS,
     Failure,
@@ -18,6 +19,7 @@ from tailtune.judge.diagnose import (
     classes,
     explain,
     mixed_up,
+    no_better,
     remedy,
 )
 
@@ -245,6 +247,52 @@ def test_many_labels_are_counted_and_not_listed() -> None:
     text = remedy("retrieval missed", [], [f"label {n}" for n in range(10)], TOY_PLACES)
     assert "`label 2` and 7 more" in text
     assert "label 3" not in text
+
+
+ALL_TRIED = {
+    "lm_zero_shot": "62.0 % against 62.0 %",
+    "lm_few_shot": "60.0 % against 62.0 %",
+    "lm_retrieval": "61.0 % against 62.0 %",
+    "lm_constrained": "62.0 % against 62.0 %",
+    "lm_strong": "62.3 % against 62.0 %",
+}
+ADVICE = {"lm_strong": "use large", "lm_constrained": "lm_constrained", "lm_few_shot": "measure the rung lm_few_shot",
+          "lm_retrieval": "measure the rung lm_retrieval"}  # fmt: skip
+ABOUT = {"lm_strong": "model too weak", "lm_constrained": "answer not usable", "lm_few_shot": "no example",
+         "lm_retrieval": "no example"}  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", ABOUT)
+def test_what_was_measured_and_is_no_better_is_not_advised(rung: str) -> None:
+    places = replace(TOY_PLACES, strong="large", shows_examples=False)
+    assert ADVICE[rung] in remedy(ABOUT[rung], [], ["a"], places)
+    one = replace(places, tried={rung: ALL_TRIED[rung]})
+    assert ADVICE[rung] not in remedy(ABOUT[rung], [], ["a"], one)
+    everything = replace(places, tried=ALL_TRIED)
+    for reason in FAULTS:
+        text = remedy(reason, [("a", "b")], ["a"], everything)
+        assert text and not any(advice in text for advice in ADVICE.values()), (reason, text)
+
+
+def test_what_failed_is_told_with_its_figures() -> None:
+    places = replace(TOY_PLACES, strong="large", shows_examples=False, tried=ALL_TRIED)
+    assert "no better (62.3 % against 62.0 %)" in remedy("model too weak", [], ["a"], places)
+    shown = remedy("no example", [], ["a"], places)
+    assert shown.startswith("describe `a` in labels.yaml") and "lm_retrieval 61.0 % against 62.0 %" in shown
+
+
+def test_a_prompt_without_examples_is_not_told_to_show_more_of_them() -> None:
+    assert "prompt.shots" in remedy("no example", [], ["a"], TOY_PLACES)
+    assert "prompt.shots" not in remedy("no example", [], ["a"], replace(TOY_PLACES, shows_examples=False))
+
+
+def test_a_rung_that_is_better_stays_advice() -> None:
+    rungs = [
+        prompted(name="lm_zero_shot", value=0.62),
+        prompted(name="lm_strong", value=0.9),
+        prompted(name="lm_cot", value=0.625),
+    ]
+    assert set(no_better(rungs[0], rungs, 0.01)) == {"lm_zero_shot", "lm_cot"}
 
 
 def test_who_has_no_stronger_model_is_told_to_declare_one() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from dvc.repo import Repo
@@ -25,6 +25,8 @@ from tailtune.core.reports import (
     RungResult,
     Surroundings,
 )
+from tailtune.judge.evidence import STRONGER
+from tailtune.judge.verdict import PROMPT_FIRST
 from tailtune.services import store, versions
 
 NO_MODEL = "prompted language models (none is declared in prompt.models)"
@@ -57,10 +59,22 @@ def measured(paths: Paths, *rungs: RungResult, **changes: Any) -> LadderReport:
     return report
 
 
-def prompt_report(paths: Paths, *rungs: PromptedRung, digest: str = "abc", unmeasured: tuple[str, ...] = ()) -> None:
-    """Write what prompt and diagnose report."""
+BOTH: dict[str, Literal["base", "strong"]] = {"small": "base", "large": "strong"}
+
+
+def prompt_report(
+    paths: Paths,
+    *rungs: PromptedRung,
+    digest: str = "abc",
+    unmeasured: tuple[str, ...] = (),
+    models: dict[str, Literal["base", "strong"]] = BOTH,
+) -> None:
+    """Write what prompt and diagnose report; the stronger model need not be asked."""
     known: dict[str, Any] = {"use_case": NAME, "rows_digest": digest}
-    prompt = PromptReport(stage="prompt", rungs=rungs, unmeasured=unmeasured, **known)
+    needless = {"lm_strong": "lm_retrieval meets the target with head-room"}
+    prompt = PromptReport(
+        stage="prompt", models=models, rungs=rungs, unmeasured=unmeasured, not_needed=needless, **known
+    )
     store.write_report(paths.case(NAME).report("prompt"), prompt)
     store.write_report(paths.case(NAME).report("diagnose"), DiagnoseReport(stage="diagnose", **known))
 
@@ -146,6 +160,32 @@ def test_what_was_not_measured_makes_the_verdict_provisional(paths: Paths) -> No
     assert len(found.questions) == 5
     prompt_report(paths, prompted(0.8))
     assert not perform("decide", context(paths)).provisional
+
+
+@pytest.mark.parametrize("verdict", ["stay", "fine-tune"])
+def test_as_long_as_no_stronger_model_was_asked_every_verdict_is_provisional(paths: Paths, verdict: str) -> None:
+    respec(paths, {"targets": {"accuracy": 0.9}})
+    measured(paths, rung("probe", 0.99 if verdict == "stay" else 0.8))
+    prompt_report(paths, prompted(0.7), models={"smollm2": "base"})
+    found = perform("decide", context(paths))
+    assert (found.verdict, found.provisional) == (verdict, True)
+    assert (found.why_provisional, found.unmeasured) == ("no stronger model was asked", (STRONGER,))
+    assert ticket(paths)["train"] is (verdict == "fine-tune")
+
+
+@pytest.mark.parametrize(("when", "trains"), [("auto", False), ("always", True)])
+def test_without_prompts_no_fine_tune_is_proposed(paths: Paths, when: str, trains: bool) -> None:
+    respec(paths, {"prompt": {"models": []}, "targets": {"accuracy": 0.9}, "train": {"when": when}})
+    measured(paths, rung("probe", 0.8))
+    prompt_report(paths, unmeasured=(NO_MODEL,), models={})
+    found = perform("decide", context(paths))
+    assert found.verdict == "not-yet"
+    assert PROMPT_FIRST in found.reason
+    assert found.why_provisional == f"no stronger model was asked; not measured: {NO_MODEL}"
+    assert ticket(paths)["train"] is found.train.yes is trains
+    measured(paths, rung("probe", 0.99))
+    prompt_report(paths, unmeasured=(NO_MODEL,), models={})
+    assert perform("decide", context(paths)).verdict == "stay"
 
 
 @pytest.mark.parametrize("missing", ["prompt", "diagnose"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from predictors.prompted.random_model import write_random_model
-from project import NAME, make
+from project import NAME, make, respec
 
 from tailtune.config.paths import Paths
 from tailtune.core.reports import PromptReport
@@ -63,3 +63,15 @@ def test_a_ticket_that_names_what_ignores_the_text_is_decided_again(paths: Paths
     folder.mkdir(parents=True)
     store.write_json(folder / "ticket.json", {"train": False, "best_rung": best, "rows_digest": "0"})
     assert bool(freshness.hidden_change(paths, "decide", NAME)) is again
+
+
+def test_a_model_that_was_not_there_when_prompts_were_measured_is_asked(paths: Paths) -> None:
+    path = paths.case(NAME).report("prompt")
+    for models, missing, again in ({"tiny": "base"}, (), False), ({}, (), True), ({"tiny": "base"}, ("tiny",), True):
+        report = PromptReport.model_validate(
+            {"use_case": NAME, "stage": "prompt", "models": models, "missing": missing}
+        )
+        store.write_report(path, report)
+        assert freshness.has_other_models(paths, NAME) is again
+    respec(paths, {})  # the embedded model, which is not installed here
+    assert not freshness.has_other_models(paths, NAME)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from doubles.slack import Slack
 from project import ROOT
+from serving.batch.probe import saved_probe
 from worlds.alarming import Clock
+from worlds.watched import WatchedCase
 
 from tailtune.config.model import ModelSpec
 from tailtune.config.monitoring import AlertsSpec, MonitorSpec
@@ -41,6 +44,18 @@ def watched(**alerts: Any) -> Watched:
 @pytest.fixture
 def case() -> Watched:
     return watched()
+
+
+@pytest.fixture(scope="module")
+def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `world` serves. Read only."""
+    return saved_probe(tmp_path_factory, tiny_encoder)
+
+
+@pytest.fixture
+def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
+    """A use case with a champion that nobody has asked yet."""
+    return WatchedCase(tmp_path / "project", tmp_path_factory, probe)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
 from services.mlflow.versions import register
-from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 
@@ -34,17 +33,11 @@ WEEK = Window(FIRST_DAY, FIRST_DAY + 1)
 Label = Callable[[DrawnText], str]
 
 
-@pytest.fixture(scope="module")
-def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved_probe(tmp_path_factory, tiny_encoder)
-
-
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, probe)
+def world(world: WatchedCase) -> WatchedCase:
     for number in range(2):
-        made.usual_day(FIRST_DAY + number)
-    return made
+        world.usual_day(FIRST_DAY + number)
+    return world
 
 
 def truth(text: str) -> str:

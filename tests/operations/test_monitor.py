@@ -5,12 +5,10 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from doubles.slack import Slack
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
@@ -27,16 +25,6 @@ from tailtune.services.mlflow import registry, windows
 from tailtune.services.prediction_log.store import PredictionLog
 
 pytestmark = THIRD_PARTY
-
-
-@pytest.fixture(scope="module")
-def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved_probe(tmp_path_factory, tiny_encoder)
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
-    return WatchedCase(tmp_path / "project", tmp_path_factory, probe)
 
 
 def day(number: int) -> Window:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from doubles.slack import Slack
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts
 
 from tailtune.config.settings import Settings
@@ -28,16 +27,10 @@ pytestmark = THIRD_PARTY
 FIRST = Window(FIRST_DAY, FIRST_DAY)
 
 
-@pytest.fixture(scope="module")
-def probe(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved_probe(tmp_path_factory, tiny_encoder)
-
-
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, probe: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, probe)
-    made.log(FIRST_DAY, strange_texts(90))
-    return made
+def world(world: WatchedCase) -> WatchedCase:
+    world.log(FIRST_DAY, strange_texts(90))
+    return world
 
 
 def test_a_reference_without_answers_compares_texts_and_says_what_it_cannot(world: WatchedCase, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
 from worlds.watched import FIRST_DAY, NAME, STRANGE, WatchedCase, strange_texts
 
 from tailtune.core.days import DAY_US
@@ -20,10 +19,9 @@ NOW_US = (FIRST_DAY + 2) * DAY_US - 1
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, saved_probe(tmp_path_factory, tiny_encoder))
-    made.usual_day(FIRST_DAY, 90)
-    return made
+def world(world: WatchedCase) -> WatchedCase:
+    world.usual_day(FIRST_DAY, 90)
+    return world
 
 
 def proposals(world: WatchedCase, days: int = 28) -> Proposals:

@@ -14,7 +14,6 @@ import pytest
 from prefect.states import Completed
 from project import ROOT
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
 from worlds import servers
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts
 
@@ -27,10 +26,9 @@ RUN = "import sys; from drift_monitoring import drift_monitoring; drift_monitori
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, saved_probe(tmp_path_factory, tiny_encoder))
-    made.log(FIRST_DAY, strange_texts(90))
-    return made
+def world(world: WatchedCase) -> WatchedCase:
+    world.log(FIRST_DAY, strange_texts(90))
+    return world
 
 
 @pytest.fixture

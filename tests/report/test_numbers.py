@@ -68,7 +68,15 @@ def test_a_price_above_nothing_never_reads_as_nothing(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(1.6, "1.6 ms"), (0.04, "0.04 ms"), (0, "0.0 ms"), (99.6, "100 ms"), (NAN, "n/a")]
+    ("value", "written"),
+    [
+        (1.6, "1.6 ms"),
+        (0.04, "0.04 ms"),
+        (0, "under 0.001 ms"),
+        (0.0004, "under 0.001 ms"),
+        (99.6, "100 ms"),
+        (NAN, "n/a"),
+    ],
 )
 def test_milliseconds(value: float, written: str) -> None:
     assert numbers.ms(value) == written

@@ -32,7 +32,11 @@ def start(paths: Paths) -> Iterator[str]:
     yield ""
     yield "Look at:"
     yield f"  {api.ui}/deployments  schedules, and a button to run each"
-    tables = {name: address for name, address in runs_tables(mlflow).items() if name in paths.use_cases()}
+    tables = {
+        name: address
+        for name, address in runs_tables(mlflow, settings.mlflow_ui or mlflow).items()
+        if name in paths.use_cases()
+    }
     for use_case, address in tables.items():
         yield f"  {address}  runs of {use_case}"
     if not tables:

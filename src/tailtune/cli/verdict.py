@@ -9,6 +9,7 @@ from tailtune.cli.cost import finite
 from tailtune.config.paths import Paths
 from tailtune.core.errors import MissingInputError, UsageError
 from tailtune.core.reports import Verdict, last_verdict
+from tailtune.report.prompted import why_provisional
 from tailtune.report.story import Story
 from tailtune.services import store
 
@@ -35,6 +36,7 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
         "verdict": current.verdict,
         "reason": current.reason,
         "provisional": current.provisional,
+        "why_provisional": why_provisional(story),
         "stage": "evaluate" if evaluated is not None and current is evaluated.final else "decide",
         "would_change": list(current.would_change),
         "unmeasured": list(story.not_measured),
@@ -67,8 +69,9 @@ def described(found: dict[str, Any], as_json: bool) -> str:
     """The verdict as a person reads it, or as JSON."""
     if as_json:
         return json.dumps(finite(found), indent=2, ensure_ascii=False, allow_nan=False)
+    why = found["why_provisional"]
     lines = [
-        f"{found['use_case']}: {found['verdict']}{' (provisional)' if found['provisional'] else ''}",
+        f"{found['use_case']}: {found['verdict']}{f' (provisional: {why})' if why else ''}",
         found["reason"],
         *([f"labels: {found['ceiling']}"] if found["ceiling"] else []),
     ]

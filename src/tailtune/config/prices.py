@@ -21,23 +21,34 @@ class TokenPrice(StrictSpec):
         None, ge=0, description="Tokens of the prompt that the endpoint had cached; as input when null."
     )
 
-    def usd(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> Usd:
-        """US dollars of one answer; `cached_input_tokens` are a part of `input_tokens`."""
-        cached = self.cached_input_usd_per_million
-        if cached is None:
-            cached = self.input_usd_per_million
-        fresh = input_tokens - cached_input_tokens
-        total = fresh * self.input_usd_per_million + cached_input_tokens * cached
+    cache_write_usd_per_million: Usd | None = Field(
+        None, ge=0, description="Tokens of the prompt that the endpoint wrote to its cache; as input when null."
+    )
+
+    def usd(
+        self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0, cache_write_tokens: int = 0
+    ) -> Usd:
+        """US dollars of one answer; cached tokens, and those written to the cache, are parts of `input_tokens`."""
+        fresh, cached, write = (
+            self.input_usd_per_million if price is None else price
+            for price in (None, self.cached_input_usd_per_million, self.cache_write_usd_per_million)
+        )
+        total = (input_tokens - cached_input_tokens - cache_write_tokens) * fresh
+        total += cached_input_tokens * cached + cache_write_tokens * write
         return (total + output_tokens * self.output_usd_per_million) / 1_000_000
 
 
 def list_usd(
-    price: TokenPrice | None, input_tokens: int | None, output_tokens: int | None, cached_input_tokens: int = 0
+    price: TokenPrice | None,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    cached_input_tokens: int = 0,
+    cache_write_tokens: int = 0,
 ) -> Usd | None:
     """US dollars at list price; None when the price or the tokens are not known."""
     if price is None or input_tokens is None or output_tokens is None:
         return None
-    return price.usd(input_tokens, output_tokens, cached_input_tokens)
+    return price.usd(input_tokens, output_tokens, cached_input_tokens, cache_write_tokens)
 
 
 DEFAULTS_OF = date(2026, 11, 1)

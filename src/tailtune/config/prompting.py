@@ -13,6 +13,7 @@ from tailtune.core.secrets import secret_in
 PromptRungName = Literal[
     "lm_zero_shot", "lm_few_shot", "lm_chain_of_thought", "lm_retrieval", "lm_constrained", "lm_strong", "lm_optimised"
 ]
+_EMBEDDED_ROWS, _EMBEDDED_FIELDS, _LEAST_ROWS, _EMBEDDED_MINUTES = 100, 400, 8, 10.0
 PROMPT_RUNGS: tuple[PromptRungName, ...] = get_args(PromptRungName)
 _USUAL: tuple[PromptRungName, ...] = PROMPT_RUNGS[:-1]  # the optimiser is an optional extra
 
@@ -91,10 +92,18 @@ class LanguageModelSpec(StrictSpec):
         return self.model or self.name
 
 
+EMBEDDED = LanguageModelSpec(name="smollm2", embedded="smollm2", max_output_tokens=1024, concurrency=1)
+"""What is prompted where no model is declared: an answer at a time, so that its time is its own."""
+
+
 class PromptSpec(StrictSpec):
     """Which prompted models are measured before anything is trained. Read by prompt and diagnose."""
 
-    models: tuple[LanguageModelSpec, ...] = Field((), description="At most one of each role; none measures none.")
+    models: tuple[LanguageModelSpec, ...] = Field(
+        (EMBEDDED,),
+        description="At most one of each role; the embedded model where the key is missing. [] prompts none, and then "
+        "no fine-tune is proposed.",
+    )
     rungs: tuple[PromptRungName, ...] = Field(_USUAL, min_length=1, description="Rungs, cheapest first.")
     shots: int = Field(8, ge=1, le=100, description="Examples in a prompt.")
     max_cost_usd: SpendingLimit = Field(1, gt=0, description="Hard stop of each stage's spending, US dollars.")
@@ -104,6 +113,17 @@ class PromptSpec(StrictSpec):
     batch_rows: int = Field(50, ge=1, le=10_000, description="Dev rows bought between two interim analyses.")
     min_rows: int = Field(100, ge=1, description="Dev rows bought before the first interim analysis.")
     max_rows: int = Field(1000, ge=1, description="Dev rows bought for a rung at most.")
+    embedded_rows: int | None = Field(
+        None,
+        ge=1,
+        description="The same of the embedded model; when null 100 rows, or as few as have 400 fields between them.",
+    )
+    max_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Minutes that models on this machine may take in all; what that stops is named. When null the "
+        "embedded model has 10, and others no limit.",
+    )
     optimise_calls: int = Field(200, ge=10, description="Rows that the prompt optimiser may ask for at most.")
 
     @model_validator(mode="after")
@@ -120,3 +140,21 @@ class PromptSpec(StrictSpec):
     def model(self, role: str) -> LanguageModelSpec | None:
         """The declared model of a role."""
         return next((model for model in self.models if model.role == role), None)
+
+    def most_rows(self, model: LanguageModelSpec, fields: int = 1) -> int:
+        """Dev rows bought of a model for a rung at most.
+
+        Args:
+            model: Who answers.
+            fields: Of an answer.
+        """
+        if model.embedded is None:
+            return self.max_rows
+        few = max(_LEAST_ROWS, min(_EMBEDDED_ROWS, _EMBEDDED_FIELDS // fields))
+        return min(self.max_rows, few if self.embedded_rows is None else self.embedded_rows)
+
+    def minutes(self, model: LanguageModelSpec) -> float | None:
+        """Minutes that a model's rungs may take in all; None without a limit."""
+        if self.max_minutes is None and model.embedded is not None:
+            return _EMBEDDED_MINUTES
+        return self.max_minutes if model.local else None

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import UsageError
+from tailtune.core.secrets import without_password
 
 # Telemetry of our libraries and their hub look-ups off; waiting threads sleep. MLflow heeds only the word `true`.
 _QUIET = {
@@ -42,6 +43,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TAILTUNE_", frozen=True, extra="ignore")
 
     tracking_uri: str | None = Field(None, description="MLflow tracking server; the embedded SQLite store when unset.")
+    mlflow_ui: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address of MLflow's UI as browsers reach it, for links; that of the tracking server when unset.",
+    )
     threads: int | None = Field(None, ge=1, description="Threads of OpenMP and BLAS in a stage; all cores when unset.")
     mlflow_port: int = Field(5500, ge=1, le=65535, description="Loopback port of `make up`'s MLflow server.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Loopback port of `make up`'s Prefect server.")
@@ -52,7 +58,9 @@ class Settings(BaseSettings):
         None, description="What folders of local language models are relative to; the project root when unset."
     )
     embedded: Path | None = Field(
-        None, description="Folder that keeps the embedded language model, made ready; in the user's cache when unset."
+        None,
+        description="Folder that keeps the embedded language model, made ready; in the user's cache when unset, and "
+        "with `none` the model counts as not installed.",
     )
     endpoints: str | None = Field(
         None,
@@ -111,6 +119,12 @@ class Settings(BaseSettings):
         if not self.tracking_uri:
             return f"{_SQLITE}{paths.mlflow_store / 'mlflow.db'}"
         return self._below_root(self.tracking_uri, paths)
+
+    @property
+    def mlflow_pages(self) -> str:
+        """What links to MLflow's UI begin with, without user and password; empty where no server has such pages."""
+        address = self.mlflow_ui or self.tracking_uri or ""
+        return without_password(address).rstrip("/") if address.startswith("http") else ""
 
     @staticmethod
     def _below_root(uri: str, paths: Paths) -> str:

@@ -152,6 +152,10 @@ class PartlyAnsweredError(BudgetReachedError):
         self.answers = dict(answers)
 
 
+class TimeReachedError(TailTuneError):
+    """Models on this machine took as many minutes as they may; what was answered until then counts."""
+
+
 class ContextTooLongError(TailTuneError):
     """A prompt is longer than the language model can take.
 

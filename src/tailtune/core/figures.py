@@ -32,6 +32,23 @@ def percent(value: float) -> str:
     return f"{value * 100:.1f}"
 
 
+def milliseconds(value: float) -> str:
+    """Milliseconds without unit: `0.04`, `1.6`, `210`; what is too short to be timed is not 0: `under 0.001`."""
+    if math.isnan(value):
+        return NOT_MEASURED
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    if 0 <= value < 0.0005:
+        return "under 0.001"
+    return f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def ms(value: float) -> str:
+    """Milliseconds with unit: `1.6 ms`."""
+    text = milliseconds(value)
+    return text if text == NOT_MEASURED else f"{text} ms"
+
+
 def share(value: float) -> str:
     """A share, 0 to 1, as people write it: `93.1 %`."""
     text = percent(value)

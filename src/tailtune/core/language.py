@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -43,13 +44,18 @@ class Timing:
     """One per answered request, milliseconds. What was not seen is None: a kept-alive connection has no connect.
 
     Attributes:
-        total_ms: From sending to the last byte, waiting for a free slot and retries not counted.
+        total_ms: From sending to the last byte, waiting for a free slot and retries not counted; NaN when not timed.
         parts: connect, tls, wait (to the first byte), body, server (told by the server itself, part of wait); for local
             models tokenise, infer, decode.
     """
 
     total_ms: float
     parts: Mapping[str, float] = field(default_factory=dict)
+
+
+UNTIMED = Timing(math.nan)
+Cut = Literal["", "prompt", "answer"]
+"""What a server seems to have cut: the beginning of a prompt, or an answer before its limit; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,16 @@ class Reply:
     Attributes:
         text: What the model said; None when it refused or said nothing.
         finish: stop, length, content_filter or what the server says.
-        input_tokens: Of the prompt; None when no usage was told. Counted here where the cost is estimated.
-        output_tokens: Of the answer; None when no usage was told.
+        input_tokens: Of the prompt, charged attempts without an answer among them; None when not known. Counted here
+            where the cost is estimated.
+        output_tokens: Of the answer and of the reasoning before it, likewise.
         cached_input_tokens: Part of input_tokens that the endpoint had cached.
         usd: At list price; None when tokens or price are not known, 0 for local work and for what was never sent.
         usd_estimated: Whether usd is reckoned from tokens counted here, rather too many: a prompt that a filter refused
-            carries no usage, and may be charged.
+            carries no usage, and may be charged; and some servers report none.
+        cache_write_tokens: Part of input_tokens that the endpoint wrote to its cache.
+        reasoning_tokens: Part of output_tokens that is in no answer, as far as it was reported.
+        cut: What the server seems to have cut.
         timing: Of the request that was answered, also when the answer comes from the cache.
         from_cache: Whether it was kept from an earlier run, so that it costs nothing now.
         retries: Requests sent again before it was answered.
@@ -78,12 +88,15 @@ class Reply:
     output_tokens: int | None
     cached_input_tokens: int = 0
     usd: Usd | None = None
-    timing: Timing = Timing(0.0)
+    timing: Timing = UNTIMED
     from_cache: bool = False
     retries: int = 0
     note: str = ""
     form: Form = "none"
     usd_estimated: bool = False
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cut: Cut = ""
 
 
 OnReply = Callable[[int, Reply], None]

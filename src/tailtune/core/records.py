@@ -154,6 +154,8 @@ class Latency(Record):
     @property
     def p99_range(self) -> str:
         """`12.30 ms (11.9 to 14.0)`; an end that the rows cannot bound is said to be so."""
+        if math.isnan(self.p99_ms):
+            return "not measured"
         if math.isinf(self.p99_low_ms):
             return f"{self.p99_ms:.2f} ms"
         high = "not bounded" if self.p99_high_ms is None else f"{self.p99_high_ms:.1f}"

@@ -181,7 +181,7 @@ class LadderReport(Report):
 
 
 Role = Literal["base", "strong"]
-Settled = Literal["stays", "falls short", "better", "not better", "all rows", "budget"]
+Settled = Literal["stays", "falls short", "better", "not better", "all rows", "budget", "time"]
 Fault = Literal["model", "context", "label", "unexplained"]
 
 
@@ -234,6 +234,8 @@ class PromptReport(Report):
         default_factory=dict,
         description="Models in a folder that were asked → digest of config, tokenizer and weights.",
     )
+    embedded: tuple[str, ...] = Field((), description="Those of them that come with the installation.")
+    missing: tuple[str, ...] = Field((), description="Those of them that are not installed.")
     dev_rows: int = Field(0, description="Dev rows that may be bought for a rung.")
     rungs: tuple[PromptedRung, ...] = ()
     best: str | None = Field(None, description="The best prompted rung by quality; null when none was measured.")
@@ -245,6 +247,9 @@ class PromptReport(Report):
     )
     usd_saved_share: float | None = Field(None, description="The same in dollars; null when a price is unknown.")
     not_needed: dict[str, str] = Field(default_factory=dict, description="Rung → why it was not bought.")
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="Title of a rung → why the embedded model is not asked for it by default."
+    )
     unmeasured: tuple[str, ...] = Field((), description="What could not be measured, with the reason.")
     notes: tuple[str, ...] = ()
 
@@ -375,6 +380,7 @@ class DecideReport(Report):
     verdict: Verdict
     reason: str
     provisional: bool
+    why_provisional: str = Field("", description="In words; empty when it is not, and in old reports.")
     unmeasured: tuple[str, ...] = ()
     would_change: tuple[str, ...] = Field((), description="What would change the verdict, as sentences.")
     questions: tuple[Question, ...] = ()
@@ -395,6 +401,7 @@ class FinalVerdict(Record):
     verdict: Verdict
     reason: str
     provisional: bool
+    why_provisional: str = Field("", description="In words; empty when it is not, and in old reports.")
     would_change: tuple[str, ...] = ()
     economics: Economics | None = None
 

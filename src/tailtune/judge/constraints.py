@@ -134,7 +134,7 @@ def no_better(scored: Scored, line: Scored) -> str:
 
 def fast_enough(scored: RungResult | CandidateResult, targets: Targets) -> bool:
     """Its p99, the network of an endpoint included, is within the latency target; or there is none, or no timing."""
-    if targets.p99_ms is None or scored.latency is None:
+    if targets.p99_ms is None or scored.latency is None or math.isnan(scored.latency.p99_ms):
         return True
     return scored.latency.p99_ms <= targets.p99_ms
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp
+from tailtune.core.figures import share
+from tailtune.core.reports import FailureClass, FailureExample, Fault, MixedUp, PromptedRung
 from tailtune.judge.shares import share_of
 
 Reason = Literal[
@@ -94,6 +95,8 @@ class Places:
         data: The folder of labelled files.
         failures: The file that lists every failure.
         strong: Name of the stronger model; empty when none is declared.
+        tried: Rung that was measured and is no better than the diagnosed prompt, itself included → how they compare.
+        shows_examples: Whether the diagnosed prompt shows examples, so that more of them can be shown.
     """
 
     use_case: str
@@ -104,6 +107,8 @@ class Places:
     failures: str
     strong: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
+    shows_examples: bool = True
 
     def line(self, name: str) -> str:
         """`models/x/labels.yaml:12`, or the file alone when the line is not known; a field's choice is at the field."""
@@ -259,8 +264,29 @@ def _listed(answers: Sequence[tuple[str, str | None]]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in answers)
 
 
+def no_better(best: PromptedRung, rungs: Sequence[PromptedRung], min_effect: float) -> dict[str, str]:
+    """Rungs that were measured and are no better than the best prompt, which is one: no advice about it names them.
+
+    Args:
+        best: The prompt that was diagnosed.
+        rungs: All that were measured.
+        min_effect: Difference in quality from which one is better.
+
+    Returns:
+        Rung → how the two compare, e.g. `61.0 % against 62.0 %`.
+    """
+    ours = best.quality.value
+    return {
+        rung.name: f"{share(rung.quality.value)} against {share(ours)}"
+        for rung in rungs
+        if rung.name == best.name or rung.quality.value - ours < min_effect
+    }
+
+
 def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str], places: Places) -> str:
     """The next action about a reason of failing: one sentence, with the file to edit or the command to run.
+
+    It never advises a rung that was measured and is no better.
 
     Args:
         reason: From `explain`.
@@ -276,23 +302,54 @@ def remedy(reason: str, pairs: Sequence[tuple[str, str]], expected: Sequence[str
     return {
         "label suspect": f"read these labels ({places.failures} has each with its file and line), correct the wrong "
         f"ones in {places.data}/ or by tailtune labels {places.use_case} --from FILE, then {again}",
-        "model too weak": f"use {places.strong or 'a stronger model'}: with the same prompt it gets right what is "
-        "wrong here, or most of it; or fine-tune, if it is too slow or too dear",
-        "answer not usable": f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and state the "
-        f"exact shape of an answer in {places.prompt}; what was refused, cut off or too long needs another text or "
-        "more room (the rung's notes count it)",
+        "model too weak": _stronger(places),
+        "answer not usable": (
+            ""
+            if "lm_constrained" in places.tried
+            else f"hold answers to the schema (rung lm_constrained in {places.model_yaml}), and "
+        )
+        + f"state the exact shape of an answer in {places.prompt}; what was refused, cut off or too long needs another "
+        "text or more room (the rung's notes count it)",
         "wrong format": f"state the format of {named} in {places.answers} and {places.prompt}: the value is right and "
         "written otherwise",
         "retrieval missed": f"label rows like these ({named}) and add them to {places.data}/, or raise prompt.shots in "
         f"{places.model_yaml}: no retrieved example showed what was expected",
         "ambiguous instructions": _ambiguous(pairs, places),
-        "no example": f"show an example of {named}: raise prompt.shots in {places.model_yaml}, write one into "
-        f"{places.prompt}, or measure the rung lm_retrieval",
+        "no example": _show_example(named, places),
         "not asked again": f"raise prompt.max_cost_usd in {places.model_yaml}, then tailtune diagnose "
         f"{places.use_case}: answers so far are kept and not paid again",
         "unexplained": f"read them in {places.failures}"
         + ("" if places.strong else f"; declare a model with the role strong in {places.model_yaml} to tell more"),
     }[reason]
+
+
+def _stronger(places: Places) -> str:
+    strong = places.strong or "a stronger model"
+    if "lm_strong" in places.tried:
+        return (
+            f"look at what {strong} gets right here and wrong elsewhere: measured on all rows with the same prompt it "
+            f"is no better ({places.tried['lm_strong']}), so a fine-tune may be what helps"
+        )
+    return (
+        f"use {strong}: with the same prompt it gets right what is wrong here, or most of it; or fine-tune, if it is "
+        "too slow or too dear"
+    )
+
+
+def _show_example(named: str, places: Places) -> str:
+    """How to show an example, by what was not measured yet; where all was, what else describes a label."""
+    ways = [f"raise prompt.shots in {places.model_yaml}"] if places.shows_examples else []
+    untried = [name for name in ("lm_few_shot", "lm_retrieval") if name not in places.tried]
+    if not ways and not untried:
+        figures = "; ".join(f"{name} {places.tried[name]}" for name in ("lm_few_shot", "lm_retrieval"))
+        return (
+            f"describe {named} in {places.answers}, or in {places.prompt}: prompts with examples were measured and are "
+            f"no better ({figures})"
+        )
+    ways.append(f"write one into {places.prompt}")
+    return f"show an example of {named}: " + ", or ".join(
+        [", ".join(ways), *(f"measure the rung {name}" for name in untried)]
+    )
 
 
 def _ambiguous(pairs: Sequence[tuple[str, str]], places: Places) -> str:

@@ -11,6 +11,9 @@ from tailtune.core.money import Usd
 from tailtune.core.reports import CurvePoint, DiagnoseReport, RungResult
 from tailtune.judge.economics import Cadence, CostInputs
 
+STRONGER = "a stronger model (none with role: strong is declared in prompt.models)"
+"""Named as not measured as long as no model of that role is declared."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -29,6 +32,7 @@ class Evidence:
         inputs: Volume and prices; None when no volume is declared, and then nothing is weighed in dollars.
         line: The best of what answers every text alike, which every rung must beat; None when none was measured.
         labels: How many dev labels look wrong; None where labels were not checked.
+        unprompted: Whether it was decided to prompt no language model.
     """
 
     rungs: Sequence[RungResult]
@@ -43,8 +47,16 @@ class Evidence:
     inputs: CostInputs | None = None
     line: RungResult | None = None
     labels: LabelNoise | None = None
+    unprompted: bool = False
 
     @property
     def looks(self) -> int:
         """Rungs that were looked at on the same rows."""
         return max(1, len(self.rungs))
+
+    @property
+    def provisional(self) -> str:
+        """Why a verdict on this is provisional, in words; empty when it is not."""
+        others = [what for what in self.unmeasured if what != STRONGER]
+        why = ["no stronger model was asked"] if STRONGER in self.unmeasured else []
+        return "; ".join([*why, *([f"not measured: {'; '.join(others)}"] if others else [])])

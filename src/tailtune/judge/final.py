@@ -136,6 +136,7 @@ def final_verdict(
         verdict=verdict,
         reason=decision.reason + hangs + _parted(tested, evidence),
         provisional=decided.provisional,
+        why_provisional=decided.why_provisional,
         would_change=tuple(change),
         economics=_economics(tested, evidence, targets),
     )
@@ -313,6 +314,7 @@ def _untrained(
         verdict=verdict,
         reason=reason + _parted(tested, evidence),
         provisional=decided.provisional,
+        why_provisional=decided.why_provisional,
         would_change=tuple(change),
         economics=_untrained_economics(rung, tested, shown, targets),
     )

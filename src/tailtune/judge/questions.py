@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from tailtune.core.figures import share, with_interval
+from tailtune.core.figures import ms, share, with_interval
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
@@ -107,10 +107,10 @@ def _latency(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
         fast = [rung for rung in evidence.rungs if fast_enough(rung, targets)]
         clauses.append(
             f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it; "
-            f"{best.title} takes {best.latency.p99_ms:.1f} ms"
+            f"{best.title} takes {ms(best.latency.p99_ms)}"
         )
         figures["target_p99_ms"] = targets.p99_ms
-    if prompted is None:
+    if prompted is None or math.isnan(prompted.latency.mean_ms):
         clauses.append("no prompt was timed, so whether a model would be the slow part was not measured")
     else:
         slow, words, parts = _slow_part(prompted.latency)
@@ -142,7 +142,8 @@ def _slow_part(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
             f": {around:,.0f} ms of connecting and transfer, {parts['wait']:,.0f} ms of waiting, of which the server "
         )
         slow: Answer = "no" if around > parts["wait"] else "unmeasured"
-        return slow, f"{words}does not tell its part", {"network_at_least_ms": around, "wait_ms": parts["wait"]}
+        least = {"network_at_least_ms": around} if around else {}
+        return slow, f"{words}does not tell its part", least | {"wait_ms": parts["wait"]}
     network = around + parts["wait"] - parts["server"]
     slow, name = ("no", "the network") if network > parts["server"] else ("yes", "the model")
     words = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {name} is the slow part"
@@ -155,14 +156,15 @@ def _format(evidence: Evidence, targets: Targets) -> Question:
     A rung whose server refused the schema is neither: it was not constrained, and its prompt was not the free one.
     """
     question = "Is the format narrow, and does constrained decoding already fix it?"
-    constrained = next((rung for rung in _prompted(evidence) if rung.constrained), None)
+    constrained = _best(rung for rung in _prompted(evidence) if rung.constrained)
     refused = next((rung for rung in _prompted(evidence) if rung.forms and not rung.constrained), None)
     free = _best(
         rung for rung in _prompted(evidence) if not (rung.constrained or rung.forms) and _same_prompt(rung, constrained)
     )
     clauses = [evidence.narrow] if evidence.narrow else []
     figures: dict[str, float] = {}
-    for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, "with it", "constrained")):
+    with_it = "with constrained decoding" if free is None else "with it"
+    for rung, how, name in ((free, "without constrained decoding", "free"), (constrained, with_it, "constrained")):
         if rung is not None:
             clauses.append(
                 f"{how} {with_interval(validity(rung))} of {rung.model}'s answers are usable, "

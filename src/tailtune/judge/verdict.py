@@ -8,26 +8,27 @@ majority class, which is never a candidate itself. The first row that holds deci
 | | a rung stays | dollars known | what holds | verdict |
 | --- | --- | --- | --- | --- |
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
-| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 5 to 9 holds | fine-tune; \
-where 5 alone holds, not yet: a cheaper rung may do |
+| 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 4 and 6 to 10 holds | \
+fine-tune; where 6 alone holds, not yet: a cheaper rung may do |
 | 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
-| 4 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
-| 5 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
-| 6 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
-| 7 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
-| 8 | no | either | labels are few and the curve clearly climbs | not yet: label first |
-| 9 | no | either | training is estimated above `train.max_cost_usd` | not yet |
-| 10 | no | either | otherwise | fine-tune |
+| 4 | no | either | it was decided to prompt no language model (`prompt.models` is empty) | not yet: prompt first |
+| 5 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
+| 6 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
+| 7 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
+| 8 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
+| 9 | no | either | labels are few and the curve clearly climbs | not yet: label first |
+| 10 | no | either | training is estimated above `train.max_cost_usd` | not yet |
+| 11 | no | either | otherwise | fine-tune |
 
 A rung stays by an interval that knows how many rungs were looked at, and by values that reach every floor: with
-head-room they do, unless rare labels are neglected. Where 3 holds and they do not, the answer is *not yet*, too. 5 is
+head-room they do, unless rare labels are neglected. Where 3 holds and they do not, the answer is *not yet*, too. 6 is
 also for one that would stay but for a constraint whose interval reaches what is asked for; it is not for one that 1
-would replace if it did: then more rows would change nothing. Whoever misses by one constraint alone is named. 7 weighs
+would replace if it did: then more rows would change nothing. Whoever misses by one constraint alone is named. 8 weighs
 a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
-change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 8: rows and labels for a
-model that cannot pay are the dearest advice there is. 4 takes the high end of the ceiling's interval, and stands before
-5: no number of rows shows what their labels hide. Where 4 or 8 holds and a training costs less than
+change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 9: prompts, rows and labels
+for a model that cannot pay are the dearest advice there is. 5 takes the high end of the ceiling's interval, and stands
+before 6: no number of rows shows what their labels hide. Where 5 or 9 holds and a training costs less than
 `train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is
 the one of highest quality; with dollars, the one of highest net value among those whose error is at most `head_room`
 times the least, and which reach the target if any does.
@@ -81,6 +82,10 @@ from tailtune.judge.would_change import at_defaults, would_change
 
 Cause = Literal["rows", "context", "labels", "other"]
 """What an answer of *not yet* waits for."""
+PROMPT_FIRST = (
+    "prompt first: prompt.models is empty, so no language model was asked; leave the key out for the embedded one, or "
+    "declare an endpoint or a folder"
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def _where_none_stays(
     max_train_usd: Usd,
     looks: int,
 ) -> Outcome:
-    """Rows 3 to 10."""
+    """Rows 3 to 11."""
     worth = _worth_over(best, evidence, targets)
     cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
     short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
@@ -230,6 +235,8 @@ def _against(
     evidence: Evidence, open_: Sequence[RungResult], settled: bool, worth: float, targets: Targets, max_train_usd: Usd
 ) -> tuple[Cause, str]:
     """What speaks against training now, and its words; empty when nothing does."""
+    if evidence.unprompted:
+        return "other", PROMPT_FIRST
     if evidence.reading is not None and evidence.reading.mostly_unreadable:
         unread = evidence.reading.lines[0]
         return "other", f"{unread}, and a fine-tune starts from it: an encoder of their language must come first"

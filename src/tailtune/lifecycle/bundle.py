@@ -34,12 +34,14 @@ class Bought:
         input_tokens: Of the prompt; None when the endpoint did not report them.
         output_tokens: Of the answer; None when the endpoint did not report them.
         cached_input_tokens: Part of the prompt's that the endpoint had cached.
+        cache_write_tokens: Part of the prompt's that it wrote to its cache.
     """
 
     price: str | None
     input_tokens: int | None
     output_tokens: int | None
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def _try(
         if reply.problem == "too long":  # nothing was sent, so nothing was seen
             raise ValueError("the text to try it with is too long for its model")
         answer, usage = reply.answer, reply.reply
-        bought = Bought(predictor.spec.price, usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
+        read, written = usage.input_tokens, usage.output_tokens
+        bought = Bought(predictor.spec.price, read, written, usage.cached_input_tokens, usage.cache_write_tokens)
     else:
         (answer,) = predictor.answer([text])
     columns = {name: "str" if value is None else type(value).__name__ for name, value in answer.columns().items()}

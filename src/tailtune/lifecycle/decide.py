@@ -27,9 +27,9 @@ def run(context: Context) -> DecideReport:
     # The ticket holds nothing that changes from run to run: a new ticket makes training stale.
     ticket = {"train": train.yes, "best_rung": outcome.best.name, "rows_digest": ladder.rows_digest}
     store.write_json(context.out / "ticket.json", ticket)
-    provisional = bool(facts.unmeasured)
     ceiling = ceiling_note(facts.labels, targets.quality, needed(targets))
-    context.progress.say(f"{outcome.verdict}{' (provisional)' if provisional else ''}: {outcome.reason}")
+    provisional = f" (provisional: {facts.provisional})" if facts.provisional else ""
+    context.progress.say(f"{outcome.verdict}{provisional}: {outcome.reason}")
     if ceiling:
         context.progress.say(ceiling)
     return DecideReport(
@@ -38,7 +38,8 @@ def run(context: Context) -> DecideReport:
         rows_digest=ladder.rows_digest,
         verdict=outcome.verdict,
         reason=outcome.reason,
-        provisional=provisional,
+        provisional=bool(facts.provisional),
+        why_provisional=facts.provisional,
         unmeasured=facts.unmeasured,
         would_change=outcome.would_change,
         questions=questions(facts, outcome, targets),

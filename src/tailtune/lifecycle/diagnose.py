@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tailtune.config.prompting import LanguageModelSpec
@@ -52,7 +52,8 @@ def run(context: Context) -> DiagnoseReport:
         _write_failures(context, (), ())
         context.progress.say("no prompt was measured: there is nothing to diagnose")
         return report.model_copy(update={"unmeasured": (NO_PROMPT,)})
-    return _diagnosed(context, best, _read_failing(context, best.name, dev), dev, report)
+    tried = diagnose.no_better(best, prompted.rungs, context.case.spec.targets.min_effect)
+    return _diagnosed(context, best, tried, _read_failing(context, best.name, dev), dev, report)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,12 @@ class Failing:
 
 
 def _diagnosed(
-    context: Context, best: PromptedRung, failing: Failing, dev: Sequence[Row], report: DiagnoseReport
+    context: Context,
+    best: PromptedRung,
+    tried: Mapping[str, str],
+    failing: Failing,
+    dev: Sequence[Row],
+    report: DiagnoseReport,
 ) -> DiagnoseReport:
     strong = context.case.spec.prompt.model("strong")
     if failing.rows:
@@ -105,7 +111,8 @@ def _diagnosed(
         failing.witness = _witness(context, dev)
     failures = _failures_of(context, failing)
     reasons = diagnose.explain(failures, failing.shown, strong is not None)
-    classes = diagnose.classes(failures, reasons, _places_of(context, best.prompt, failures))
+    places = replace(_places_of(context, best.prompt, failures), tried=tried, shows_examples=failing.shown != "none")
+    classes = diagnose.classes(failures, reasons, places)
     assert sum(group.rows for group in classes) == len(failing.rows)  # noqa: S101 - no failure may vanish
     _write_failures(context, failures, reasons)
     for group in classes:

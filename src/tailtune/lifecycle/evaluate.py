@@ -234,7 +234,7 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
         must = tried(context, lambda texts: predictor.using(models.open(predictor.spec), predictor.spec).answer(texts))
         spent = models.budget.spent_usd
     answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
-    if predictor.spec.folder is not None:
+    if predictor.spec.local:
         return _scored(context, name, answers, test, timed, _own_usd(context, timed), must)
     cost = price([reply.reply.usd for reply in replies])
     made = _scored(context, name, answers, test, timed, None if cost is None else cost.value, must)

@@ -13,11 +13,12 @@ from tailtune.core.money import known_sum
 from tailtune.core.reports import DiagnoseReport, Guard, LadderReport, PromptReport, RungResult, Surroundings
 from tailtune.judge.constraints import S, Targets, best_of
 from tailtune.judge.economics import DECLARED_AS, Cadence, CostInputs, training_usd
-from tailtune.judge.evidence import Evidence
+from tailtune.judge.evidence import STRONGER, Evidence
 from tailtune.judge.guards import MUST_NOT_FAIL, by_default
 from tailtune.lifecycle.context import Context
 from tailtune.tasks import saved
 
+STRONG = "lm_strong"
 # A training step costs about this many encodings: forward, backward, and the adapter's own work (measured 3.0-4.5).
 TRAINING_PER_ENCODING = 4.0
 
@@ -109,13 +110,24 @@ def evidence(context: Context, estimated: float | None, seen: Surroundings) -> E
         curve=ladder.curve,
         train_rows=ladder.train_rows,
         estimated_usd=estimated,
-        unmeasured=tuple(dict.fromkeys((*ladder.unmeasured, *prompt.unmeasured, *empty))),
+        unmeasured=tuple(dict.fromkeys((*_no_stronger(prompt), *ladder.unmeasured, *prompt.unmeasured, *empty))),
+        unprompted=not (prompt.models or prompt.rungs),
         narrow=context.case.task.narrow,
         cadence=cadence,
         reading=ladder.reading,
         diagnosis=context.inputs.report(DiagnoseReport),
         inputs=_cost_inputs(context, local, cadence.days, seen.kept_gb, ladder.train_rows, estimated, bought),
     )
+
+
+def _no_stronger(prompt: PromptReport) -> Iterator[str]:
+    """That no stronger model was asked, and why; nothing where one was, needed not be, or is named as not measured."""
+    if "strong" not in prompt.models.values():
+        yield STRONGER
+    elif not any(rung.role == "strong" for rung in prompt.rungs) and STRONG not in prompt.not_needed:
+        title = saved.title(STRONG)
+        if not any(title in what for what in prompt.unmeasured):
+            yield f"{title}: {STRONG} is not among prompt.rungs"
 
 
 def _cost_inputs(

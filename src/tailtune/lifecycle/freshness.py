@@ -23,6 +23,8 @@ def hidden_change(paths: Paths, stage: str, use_case: str) -> str:
         return "the version it reported is not in this tracking store, or not whole: registering again"
     if stage == "prompt" and has_other_weights(paths, use_case):
         return "the weights of a local model have changed: measuring again"
+    if stage == "prompt" and has_other_models(paths, use_case):
+        return "a language model is there that was not when prompts were measured: measuring again"
     if stage == "decide" and names_a_line(paths, use_case):
         return "it named a candidate that ignores the text: deciding again"
     return ""
@@ -58,15 +60,30 @@ def is_lost(paths: Paths, use_case: str) -> bool:
 
 def has_other_weights(paths: Paths, use_case: str) -> bool:
     """Whether prompts were measured with other weights of a local model than are there now."""
-    path = paths.case(use_case).report("prompt")
-    if not path.is_file():
-        return False
-    try:
-        report = store.read_report(path, PromptReport, use_case)
-    except MissingInputError:  # of another version: it is for DVC to say whether it is stale
+    report = _prompts(paths, use_case)
+    if report is None:
         return False
     declared = load_use_case(paths, use_case).spec.prompt
     return bool(embedded.changed(declared, Settings().weights_root(paths), report.weights))
+
+
+def has_other_models(paths: Paths, use_case: str) -> bool:
+    """Whether prompts were measured without a model that is declared by default, or installed, by now."""
+    report = _prompts(paths, use_case)
+    if report is None:
+        return False
+    declared = load_use_case(paths, use_case).spec.prompt.models
+    there = [model for model in declared if not embedded.lacking(model)]
+    return bool({model.name for model in there} - (report.models.keys() - set(report.missing)))
+
+
+def _prompts(paths: Paths, use_case: str) -> PromptReport | None:
+    """The report of the prompts; None where there is none, or one of another version: DVC says whether it is stale."""
+    path = paths.case(use_case).report("prompt")
+    try:
+        return store.read_report(path, PromptReport, use_case) if path.is_file() else None
+    except MissingInputError:
+        return None
 
 
 def names_a_line(paths: Paths, use_case: str) -> bool:

@@ -228,10 +228,10 @@ def ended(use_case: str, closed: ClosedGate | None) -> State[ClosedGate]:
 
 def _links(report: Report) -> dict[str, str]:
     """Name → address of what a browser can open about a report."""
-    uri = Settings().tracking_uri
-    found = {"runs in MLflow": runs_tables(uri).get(report.use_case, "")}
+    settings = Settings()
+    found = {"runs in MLflow": runs_tables(settings.tracking_uri, settings.mlflow_pages).get(report.use_case, "")}
     if isinstance(report, RegisterReport):
-        found["version in MLflow"] = version_page(uri, report.model, report.version)
+        found["version in MLflow"] = version_page(settings.mlflow_pages, report.model, report.version)
     return {name: link for name, link in found.items() if link}
 
 

@@ -15,7 +15,6 @@ from tailtune.core.alerts import Message
 from tailtune.core.days import day_of
 from tailtune.core.monitored import MonitorReport
 from tailtune.core.progress import Progress
-from tailtune.core.secrets import without_password
 from tailtune.lifecycle.context import Context
 from tailtune.operations.alerts import Alerts, Delivered, open_alerts
 from tailtune.operations.monitor import look_at_file, look_at_log
@@ -127,9 +126,7 @@ def _news(
 
 def _links(context: Context, page: Path, run_id: str | None, more: Mapping[str, str]) -> dict[str, str]:
     """What can be opened: addresses where there are some, else paths of this checkout."""
-    uri = context.tracker.uri
-    links = {"report": context.shown(page), **more}
-    if run_id is not None and uri.startswith("http"):
-        experiment = context.tracker.experiment_id
-        links["MLflow run"] = f"{without_password(uri)}/#/experiments/{experiment}/runs/{run_id}"
+    links, pages = {"report": context.shown(page), **more}, context.settings.mlflow_pages
+    if run_id is not None and pages:
+        links["MLflow run"] = f"{pages}/#/experiments/{context.tracker.experiment_id}/runs/{run_id}"
     return links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -105,9 +106,11 @@ def latency_of(times_ms: NDArray[np.float64], parts_ms: Mapping[str, float]) -> 
     """Percentiles and means.
 
     Args:
-        times_ms: Of each row, at least one.
+        times_ms: Of each row. All figures are NaN, which is shown as not measured, where there is none.
         parts_ms: Part → its milliseconds over all rows.
     """
+    if not len(times_ms):
+        return Latency(p50_ms=math.nan, p95_ms=math.nan, p99_ms=math.nan, mean_ms=math.nan, rows=0)
     p50, p95, p99 = (round(float(q), 3) for q in np.percentile(times_ms, [50, 95, 99]))
     rows = len(times_ms)
     parts = {name: round(total / rows, 3) for name, total in parts_ms.items()}

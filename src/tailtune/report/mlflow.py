@@ -254,8 +254,8 @@ def _prompt_section(spec: ModelSpec) -> dict[str, str]:
     params.pop("prompt.models", None)
     for model in spec.prompt.models:
         place = without_password(model.endpoint) if model.endpoint else model.folder or f"embedded: {model.embedded}"
-        asked = f", request {json.dumps(model.request, sort_keys=True)}" if model.request else ""
-        params[f"prompt.model.{model.name}"] = f"{model.role}: {model.called} at {place}{asked}"
+        request = f", request {json.dumps(model.request, sort_keys=True)}" if model.request else ""
+        params[f"prompt.model.{model.name}"] = f"{model.role}: {model.called} at {place}{request}"
     return params
 
 

@@ -12,6 +12,8 @@ from tailtune.core.figures import NOT_MEASURED as NOT_MEASURED
 from tailtune.core.figures import bounds as bounds
 from tailtune.core.figures import counted as counted
 from tailtune.core.figures import memory as memory
+from tailtune.core.figures import milliseconds as milliseconds
+from tailtune.core.figures import ms as ms
 from tailtune.core.figures import p_value as p_value
 from tailtune.core.figures import percent as percent
 from tailtune.core.figures import points as points
@@ -52,21 +54,6 @@ def figure(name: str, value: float) -> str:
     if shown is None or not what:
         return f"{words(name)} {NOT_MEASURED if math.isnan(value) else f'{value:,.4g}'}"
     return f"{words(what)} {NOT_MEASURED if math.isnan(value) else shown(value)}"
-
-
-def milliseconds(value: float) -> str:
-    """Milliseconds without unit: `0.04`, `1.6`, `210`."""
-    if math.isnan(value):
-        return NOT_MEASURED
-    if value >= 99.5:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
-
-
-def ms(value: float) -> str:
-    """Milliseconds with unit: `1.6 ms`."""
-    text = milliseconds(value)
-    return text if text == NOT_MEASURED else f"{text} ms"
 
 
 def duration(seconds: float) -> str:

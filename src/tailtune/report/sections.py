@@ -49,7 +49,8 @@ from tailtune.report.numbers import (
     with_interval,
     words,
 )
-from tailtune.report.story import Story, time_sentences
+from tailtune.report.prompted import about_embedded, provisional_words
+from tailtune.report.story import Story, telling, time_sentences
 from tailtune.report.verdict import VERDICTS, over, saved, spent, unneeded, value_sentences
 
 Tone = Literal["", "good", "wait", "bad"]
@@ -257,8 +258,10 @@ def prompts(story: Story) -> Section | None:
             Fact(spent(found), "spent") if found.rungs else None,
             Fact(times, "time") if times else None,
             *(Fact(f"{names}: {why}", "not needed") for why, names in unneeded(found)),
+            *(Fact(f"{left}: {why}", "left out") for left, why in found.left_out.items()),
             _unmeasured(found.unmeasured),
             *(Fact(note, "note") for note in found.notes),
+            Fact(about, "model") if (about := about_embedded(found)) else None,
         ),
         details=_facts(_best(next((rung for rung in found.rungs if rung.name == found.best), None))),
     )
@@ -278,6 +281,8 @@ def bought_notes(found: PromptReport) -> Iterator[str]:
     """Why some rungs were not bought, and what to know of those that were, as sentences."""
     for why, names in unneeded(found):
         yield f"Not bought: {names}. {sentence(why)}"
+    for left, why in found.left_out.items():
+        yield f"Left out: {left}. {sentence(why)}"
     yield from map(sentence, found.notes)
     for rung in found.rungs:
         yield from (f"{rung.title}: {sentence(note)}" for note in rung.notes)
@@ -325,14 +330,13 @@ def decision(story: Story) -> Section | None:
         train += f" (estimated cost {usd(found.estimated_train_usd)})"
     elif found.train.reason == found.reason:
         train += f"; to try it anyway: train.when: always (estimated cost {usd(found.estimated_train_usd)})"
-    unknown = "; ".join(found.unmeasured) or "some evidence is missing"
     final = story.evaluate.final if story.evaluate else None
     return Section(
         "Decision",
         "before any training money",
         _facts(
             Fact(f": {found.reason}", lead=VERDICTS[found.verdict]),
-            Fact(f"not measured: {unknown}", "provisional", tone="wait") if found.provisional else None,
+            _provisional(story),
             *_floors(story.best_rung, found.guards),
             Fact(train, "training"),
             _reading(story.ladder.reading) if story.ladder else None,
@@ -343,6 +347,12 @@ def decision(story: Story) -> Section | None:
             *(Fact(f": {question.evidence}", question.question, question.answer) for question in found.questions),
         ),
     )
+
+
+def _provisional(story: Story) -> Fact | None:
+    """Why the verdict may change, and what to declare so that it need not; None when it is not provisional."""
+    words = provisional_words(story)
+    return Fact(words, "provisional", tone="wait") if words else None
 
 
 def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
@@ -441,9 +451,17 @@ def test(story: Story) -> Section | None:
         final.would_change[:MOST_CHANGES] if final else (),
         _facts(
             Fact(found.ceiling, "labels") if found.ceiling else None,
-            Fact("some evidence is missing", "provisional") if final and final.provisional else None,
+            _provisional(story),
         ),
     )
+
+
+def side_by_side(story: Story) -> Section | None:
+    """Prompts, rungs and the fine-tune under each other, where prompts were measured."""
+    if not telling(story):
+        return None
+    on = ", the fine-tune on test" if story.fine_tune else ""
+    return Section("Side by side", f"best first; rungs on dev{on}", ())
 
 
 def _slices(found: EvaluateReport) -> Iterator[Fact]:

@@ -26,6 +26,7 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
     RungResult,
+    Settled,
     TrainReport,
     ValidateReport,
     last_verdict,
@@ -209,6 +210,8 @@ class Story:
         """Everything a reader could take for measured that was not, as sentences."""
         reports = (self.ladder, self.prompt, self.diagnose, self.decide)
         found = [why for report in reports if report is not None for why in report.unmeasured]
+        if self.prompt is not None:
+            found += [f"{title}: {why}" for title, why in self.prompt.left_out.items()]
         if self.failed:
             found.append("Every rung, the decision and the test: the run stopped at validation.")
         elif self.evaluate is None:
@@ -289,6 +292,8 @@ class Bill:
 
 
 Kind = Literal["local", "prompted", "tuned"]
+_RAN_OUT: Mapping[Settled, str] = {"budget": "money", "time": "time"}
+"""What stopped buying without regard to what was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +353,7 @@ class Candidate:
     def stopped_early(self) -> bool:
         """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
         found = self.scored
-        return isinstance(found, PromptedRung) and found.settled != "budget" and found.quality.rows < found.of_rows
+        return isinstance(found, PromptedRung) and found.settled not in _RAN_OUT and found.quality.rows < found.of_rows
 
     @property
     def note(self) -> str:
@@ -358,8 +363,8 @@ class Candidate:
             return f"sequence, {rows}"
         if self.kind == "tuned":
             return "on test"
-        stopped = isinstance(self.scored, PromptedRung) and self.scored.settled == "budget"
-        return f"money ran out, {rows}" if stopped else ""
+        ran_out = _RAN_OUT.get(self.scored.settled) if isinstance(self.scored, PromptedRung) else None
+        return f"{ran_out} ran out, {rows}" if ran_out else ""
 
     @property
     def labels(self) -> str:
@@ -377,6 +382,21 @@ def candidates(story: Story) -> tuple[Candidate, ...]:
         *(Candidate(scored, "prompted") for scored in prompted),
         *(Candidate(scored, "tuned") for scored in tuned),
     )
+
+
+_TELLING = ("lm_zero_shot", "retrieval", "probe", "token_probe")
+
+
+def telling(story: Story) -> tuple[Candidate, ...]:
+    """One candidate of each kind, best first: prompts, retrieval, probe, the best rung, the fine-tune on test.
+
+    None where no prompt was measured: then the tables of rungs and of the test say all.
+    """
+    if story.prompt is None or not story.prompt.rungs:
+        return ()
+    names = {*_TELLING, story.prompt.best, story.best_name}
+    found = [each for each in candidates(story) if each.kind == "tuned" or each.name in names]
+    return tuple(sorted(found, key=lambda each: (math.isnan(each.quality.value), -each.quality.value)))
 
 
 def undominated(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -497,10 +517,12 @@ def _whose(candidate: Candidate, latency: Latency) -> str:
         return f"{opening}; where that time goes was not measured."
     network, model, either = of_family(parts, "network"), of_family(parts, "model"), of_family(parts, "either")
     if either > max(network, model):
+        apart = f"{ms(network)} are connecting and receiving, {ms(either)} are" if network else "nearly all of it is"
         return (
-            f"{opening}: {ms(network)} are connecting and receiving, {ms(either)} are network and model together, "
-            "because the server does not say how long it works itself."
+            f"{opening}: {apart} network and model together, because the server does not say how long it works itself."
         )
+    if not network:
+        return f"{opening}: {ms(model)} the model, with no network in between."
     slow, what = (model, "the model") if model >= network else (network, "the network")
     return f"{opening}: {ms(model)} the model, {ms(network)} the network. {what.capitalize()} is the slow part" + (
         f", {share(slow / whole)} of the time."

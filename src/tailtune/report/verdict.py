@@ -62,6 +62,7 @@ SETTLED: Mapping[Settled, str] = {
     "not better": "not better enough",
     "all rows": "asked every row",
     "budget": "money ran out",
+    "time": "time ran out",
 }
 """Why buying stopped, in a few words."""
 
@@ -463,7 +464,7 @@ def _work(story: Story) -> list[Figure]:
 
 def saved(found: PromptReport) -> str:
     """What sequential buying saved, as a sentence; empty when nothing was bought or nothing is known."""
-    if found.rows_saved_share is None or not found.rungs:
+    if not found.rows_saved_share or not found.rungs:
         return ""
     money = "" if found.usd_saved_share is None else f" and {share(found.usd_saved_share)} of the dollars"
     return f"{share(found.rows_saved_share)} of the rows{money} of a full evaluation were not needed"

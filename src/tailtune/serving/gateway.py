@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx2
 
-from tailtune.config.prices import list_usd
 from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
-from tailtune.services.endpoint import Reservation
+from tailtune.services.endpoint import Reservation, read_usage
 from tailtune.serving.plan import Upstream
 from tailtune.serving.spending import ServedBudget
 
@@ -138,7 +137,7 @@ class Gateway:
             raise UpstreamError(type(error).__name__, late=isinstance(error, httpx2.TimeoutException)) from None
         finally:
             usage, passed.content = _outcome(bytes(seen), passed.headers.get("content-type", ""))
-            passed.usd = self._price(usage) if passed.status < 400 else 0.0
+            passed.usd = self._price(usage) if passed.status < 400 or usage else 0.0
             self._end(reserved, passed.usd)
             await response.aclose()
 
@@ -165,15 +164,7 @@ class Gateway:
 
     def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
         """US dollars; None where tokens or prices are not known."""
-        if usage is None:
-            return None
-        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
-            return None
-        details = usage.get("prompt_tokens_details")
-        cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-        cached = cached if isinstance(cached, int) and 0 <= cached <= read else 0
-        return list_usd(self._upstream.price, read, written, cached)
+        return None if usage is None else read_usage({"usage": usage}).usd(self._upstream.price)
 
 
 def _outcome(body: bytes, content_type: str) -> tuple[Mapping[str, Any] | None, str | None]:

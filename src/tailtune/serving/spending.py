@@ -122,9 +122,9 @@ class ServedBudget(Budget):
             return Reservation(usd or 0.0)
         return None if usd is None else self._day.reserve(usd)
 
-    def settle(self, reservation: Reservation, usd: Usd | None) -> None:
-        """See `Budget`."""
-        self._settle(reservation, usd)
+    def settle(self, reservation: Reservation, usd: Usd | None, estimated: bool = False) -> None:
+        """See `Budget`; of the day's money all that was reserved is taken to be spent where the cost is estimated."""
+        self._settle(reservation, None if estimated else usd)
         self._on_cost(usd)
 
     def release(self, reservation: Reservation) -> None:

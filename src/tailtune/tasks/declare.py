@@ -73,6 +73,9 @@ class Declaration:
     notes: Sequence[str] = ()
 
 
+_COMMENTS = {"prompt": "  # asks the small model of the installation; declare yours: docs/guides/prompted-models.md"}
+
+
 def model_yaml(
     new: NewUseCase, task: str, data: Mapping[str, str | None], sections: Mapping[str, Sequence[str]]
 ) -> str:
@@ -97,7 +100,8 @@ def model_yaml(
     ]
     body = []
     for section, entries in sections.items():
-        body += ["", f"{section}:" if entries else f"{section}: {{}}", *(f"  {line}" for line in entries)]
+        empty = "" if entries else " {}"
+        body += ["", f"{section}:{empty}{_COMMENTS.get(section, '')}", *(f"  {line}" for line in entries)]
     return "\n".join([*head, *body]) + "\n"
 
 

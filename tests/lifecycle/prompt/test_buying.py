@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
+from tailtune.config.prompting import EMBEDDED, LanguageModelSpec, PromptSpec
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError, TimeReachedError
 from tailtune.core.language import Reply
 from tailtune.core.records import Answer, Row
-from tailtune.lifecycle.prompt.buying import Bought, Known, Question, buy
+from tailtune.lifecycle.prompt.buying import Bought, Deadline, Known, Question, buy
 from tailtune.predictors.prompted.rung import PromptAnswer
 from tailtune.tasks.classification.config import ClassificationTargets
 
@@ -27,6 +29,8 @@ class Scripted:
     wrong: Sequence[int] = ()
     money: int = 10_000
     asked_for: list[int] = field(default_factory=list)
+    name: str = "lm_zero_shot"
+    spec: LanguageModelSpec = EMBEDDED
 
     def ask(self, texts: Sequence[str]) -> list[PromptAnswer]:
         places = [int(text.split()[1]) for text in texts]
@@ -137,3 +141,15 @@ def test_answers_after_a_gap_do_not_count_as_bought() -> None:
     with pytest.raises(BudgetReachedError):
         buy(purchase, question(None))
     assert purchase.count == 2
+
+
+def test_a_model_on_this_machine_stops_when_its_time_is_over() -> None:
+    rung, seconds = Scripted(every(2)), itertools.count()
+    purchase = bought(rung)
+    purchase.deadline = Deadline(at_s=30, clock=lambda: float(next(seconds)))  # a second an answer
+    with pytest.raises(TimeReachedError, match=r"prompt\.max_minutes"):
+        buy(purchase, question(Known(outcomes(0.9))))
+    assert (purchase.settled, purchase.count, purchase.early) == ("time", 30, False)
+    assert rung.asked_for == list(range(30))
+    purchase.deadline.at_s = math.inf
+    assert len(purchase.upto(40)) == 40, "a limit that is lifted lets it go on"

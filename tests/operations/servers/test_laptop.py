@@ -249,7 +249,7 @@ def test_runs_with_and_without_the_server_take_turns_on_one_store(tmp_path: Path
             files = f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}"
             with urllib.request.urlopen(files, timeout=20) as listed:
                 assert "reports" in {item["path"] for item in json.load(listed)["files"]}
-        assert runs_tables(address)[case.name] == f"{address}/#/experiments/1?workflowType=machine_learning"
+        assert runs_tables(address, address)[case.name] == f"{address}/#/experiments/1?workflowType=machine_learning"
     finally:
         stop(process)
 

@@ -6,7 +6,7 @@ import pytest
 from tasks.classification.contract import context
 
 from predictors.prompted.scripted import CODEC, SHOWING, SPEC, Scripted
-from tailtune.config.prompting import PROMPT_RUNGS
+from tailtune.config.prompting import EMBEDDED, PROMPT_RUNGS
 from tailtune.predictors.prompted.rung import RECIPES, build
 from tailtune.predictors.prompted.templates import PROMPTS
 from tailtune.tasks import saved
@@ -56,3 +56,9 @@ def test_few_shot_shows_all_labels_and_retrieval_what_is_near() -> None:
     assert {one.label for one in near.examples_for([text])[0]} == {"billing"}
     assert (few.fit_rows, near.fit_rows) == (3, len(fitting.rows))
     assert build("lm_few_shot", TEMPLATES, CODEC, fitting, Scripted(), SPEC, 2).note.startswith("examples show 2 of 3")
+
+
+def test_the_embedded_model_is_always_held_to_the_schema() -> None:
+    model = Scripted([CODEC.shown("billing")])
+    build("lm_zero_shot", TEMPLATES, CODEC, context(), model, EMBEDDED, 3).ask(["a"])
+    assert model.requests[0].schema == CODEC.schema(False)

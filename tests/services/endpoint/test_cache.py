@@ -77,7 +77,7 @@ def test_a_file_of_the_format_before_is_read_on_without_what_had_no_cost(tmp_pat
 def test_a_file_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     later = sqlite3.connect(path)
-    later.executescript(BEFORE.replace("user_version=1", "user_version=3"))
+    later.executescript(BEFORE.replace("user_version=1", "user_version=4"))
     later.close()
     cache = AnswerCache(path)
     with pytest.raises(TailTuneError, match="not a file of answers that this version kept"):

@@ -50,13 +50,14 @@ def test_a_reply_has_tokens_cost_and_end(double: Double) -> None:
     assert not reply.from_cache
 
 
-def test_usage_that_is_not_told_makes_cost_unknown_not_zero(double: Double) -> None:
+def test_usage_that_is_not_told_is_estimated_and_marked_so(double: Double) -> None:
     double.conduct.usage = False
     budget = Budget(1)
     with endpoint(double, budget=budget) as model:
         (reply,) = model.ask([ask("one")])
-    assert (reply.input_tokens, reply.output_tokens, reply.usd) == (None, None, None)
-    assert budget.spent_usd is None
+    assert reply.usd_estimated and reply.usd is not None
+    assert 5 <= (reply.input_tokens or 0) < 60 and 2 <= (reply.output_tokens or 0) <= 10
+    assert budget.spent_usd == reply.usd
 
 
 def test_without_a_price_the_cost_is_unknown(double: Double) -> None:

@@ -155,13 +155,14 @@ def test_a_filtered_prompt_costs_no_less_than_its_tokens(double: Double) -> None
     assert budget.spent_usd == reply.usd
 
 
-def test_a_filter_after_the_prompt_tells_usage_or_the_cost_is_unknown(double: Double) -> None:
-    """It is an answer as any other: usage that is missing there is missing."""
+def test_a_filter_after_the_prompt_tells_usage_or_the_cost_is_estimated(double: Double) -> None:
+    """It is an answer as any other: usage that is missing there is reckoned."""
     double.conduct.finish, double.conduct.usage = "content_filter", False
     double.conduct.next(Mishap("null"))
     with endpoint(double) as model:
         (reply,) = model.ask(asks(1))
-    assert (reply.text, reply.finish, reply.usd, reply.usd_estimated) == (None, "content_filter", None, False)
+    assert (reply.text, reply.finish, reply.usd_estimated) == (None, "content_filter", True)
+    assert reply.usd is not None and reply.output_tokens == 0
 
 
 def test_a_schema_is_sent_as_strict(double: Double) -> None:

@@ -50,7 +50,7 @@ def test_no_choice_is_no_text(choices: Any) -> None:
     [
         ({"prompt_tokens": 9, "completion_tokens": 2}, (9, 2, 0)),
         ({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}, (9, 2, 4)),
-        ({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 40}}, (9, 2, 9)),
+        ({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 40}}, (49, 2, 40)),
         ({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": None}, (9, 2, 0)),
         ({"prompt_tokens": 9}, (9, None, 0)),
         ({"prompt_tokens": -1, "completion_tokens": True}, (None, None, 0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from tailtune.config.model import TargetsSpec
 from tailtune.config.prompting import PromptSpec
-from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError
+from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError, TimeReachedError
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency, Row
 from tailtune.core.reports import Paired, PromptedRung, Settled
@@ -28,6 +30,10 @@ from tailtune.tasks.use_case import UseCase
 
 Outcomes = NDArray[np.int64]  # items right, wrong and missed of each row, shape (n, 3)
 Scorer = Callable[[Sequence[Row], Sequence[Answer]], Outcomes]
+
+
+LIMITS: frozenset[Settled] = frozenset({"budget", "time"})
+"""Reasons to stop buying that do not depend on what was answered."""
 
 
 class RungOutcomes(Protocol):
@@ -49,6 +55,24 @@ class Known:
 
 
 @dataclass
+class Deadline:
+    """One per stage run: until when models on this machine may be asked.
+
+    Attributes:
+        at_s: On the clock.
+        clock: Seconds, from anywhere.
+    """
+
+    at_s: float = math.inf
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing more may be asked."""
+        return self.clock() >= self.at_s
+
+
+@dataclass
 class Bought:
     """One per prompted rung: its answers to the first of the rows, bought as far as they were needed.
 
@@ -57,6 +81,7 @@ class Bought:
         rows: All rows that may be bought, in order.
         scorer: Scores answers of rows.
         on_batch: Called after every batch.
+        deadline: Looked at between answers of a model on this machine; the stage's.
         answered: Answers and replies to the rows bought until now.
         outcomes: Items right, wrong and missed of these rows, shape (n, 3).
         settled: Why buying stopped.
@@ -68,6 +93,7 @@ class Bought:
     rows: Sequence[Row]
     scorer: Scorer
     on_batch: Callable[[Bought], None]
+    deadline: Deadline = field(default_factory=Deadline)
     answered: list[PromptAnswer] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     settled: Settled = "all rows"
@@ -91,16 +117,21 @@ class Bought:
     @property
     def early(self) -> bool:
         """Whether what the answers showed stopped buying early: then only a confidence sequence is valid."""
-        return self.count < len(self.rows) and self.settled != "budget"
+        return self.count < len(self.rows) and self.settled not in LIMITS
 
     def upto(self, rows: int) -> Outcomes:
         """Outcomes of the first rows, the missing ones bought.
 
         Raises:
             BudgetReachedError: The money ran out before; what was answered is kept here.
+            TimeReachedError: The time did.
         """
         while self.count < rows:
             missing = self.rows[self.count : rows]
+            if math.isfinite(self.deadline.at_s):
+                if self.deadline.passed:
+                    raise TimeReachedError(f"{self.rung.name}: its minutes (prompt.max_minutes) are over")
+                missing = missing[: self.rung.spec.concurrency]
             answered, spent = _ask(self.rung, missing)
             self._keep(missing[: len(answered)], answered)
             self.on_batch(self)
@@ -142,6 +173,7 @@ def buy(bought: Bought, question: Question) -> None:
 
     Raises:
         BudgetReachedError: The money ran out; `bought.settled` says so.
+        TimeReachedError: The time did; the same.
     """
     spec, most = question.spec, len(bought.rows)
     rows, alone = 0, all(row.group is None for row in bought.rows)
@@ -156,6 +188,9 @@ def buy(bought: Bought, question: Question) -> None:
                 return
     except BudgetReachedError:
         bought.settled = "budget"
+        raise
+    except TimeReachedError:
+        bought.settled = "time"
         raise
 
 
@@ -216,7 +251,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         invalid_rows=scored.invalid_rows,
         must_failed=bought.must.failed,
         latency=timed,
-        fit_s=0.0,
+        fit_s=math.nan,  # choosing examples is not timed
         fit_rows=rung.fit_rows,
         model=rung.spec.name,
         role=rung.spec.role,
@@ -232,7 +267,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         usd_low=None if cost is None else cost.low,
         usd_high=None if cost is None else cost.high,
         input_tokens=_mean([None if reply.usd_estimated else reply.input_tokens for reply in replies]),
-        output_tokens=_mean([reply.output_tokens for reply in replies]),
+        output_tokens=_mean([None if reply.usd_estimated else reply.output_tokens for reply in replies]),
         unpriced_rows=bought.usd.count(None),
         cached_rows=sum(reply.from_cache for reply in replies),
         retries=sum(reply.retries for reply in replies),

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tailtune.core.errors import BudgetReachedError
+from tailtune.config.prompting import LanguageModelSpec
+from tailtune.core.errors import BudgetReachedError, TimeReachedError
 from tailtune.core.figures import share, usd
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import LadderReport, Settled
 from tailtune.judge.constraints import Targets, needed, stays
-from tailtune.lifecycle.evidence import candidates_of, line_of, targets_of
+from tailtune.judge.evidence import STRONGER
+from tailtune.lifecycle.evidence import STRONG, candidates_of, line_of, targets_of
 from tailtune.lifecycle.must_not_fail import tried
-from tailtune.lifecycle.prompt.buying import Bought, Known, Outcomes, Question, RungOutcomes, buy, micro_f1, result
+from tailtune.lifecycle.prompt.buying import (
+    Bought,
+    Deadline,
+    Known,
+    Outcomes,
+    Question,
+    RungOutcomes,
+    buy,
+    micro_f1,
+    result,
+)
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
 from tailtune.predictors.prompted.costs import remarks, unusable
 from tailtune.tasks import saved
@@ -30,6 +43,7 @@ SETTLED: dict[Settled, str] = {
     "not better": "it is not better than the best before it",
     "all rows": "all rows are bought",
     "budget": "the spending limit is reached",
+    "time": "its share of the minutes is over",
 }
 
 
@@ -39,11 +53,13 @@ class BestRung:
 
     Attributes:
         answers: Gives its answers to the rows, as far as they are known.
+        rows: That it has answers to, or can have.
     """
 
     name: str
     outcomes: RungOutcomes
     answers: Callable[[], Sequence[Answer]]
+    rows: int
 
 
 @dataclass
@@ -59,6 +75,8 @@ class PromptEvaluation:
         unmeasured: What could not be measured, with the reason.
         unusable: Rung → its answers, of which most could not be used: they are counted, and it is not measured.
         stopped: Those of `not_needed` that could have been made; a rung before them that stays made them needless.
+        left_out: Rung → why the embedded model is not asked for it.
+        deadline: Of models on this machine.
     """
 
     factory: RungFactory
@@ -69,29 +87,37 @@ class PromptEvaluation:
     unmeasured: list[str] = field(default_factory=list)
     unusable: dict[str, Bought] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    deadline: Deadline = field(default_factory=Deadline)
+    _taken_s: float = 0.0  # by models on this machine
 
     def run(self, ladder: LadderReport) -> None:
         """Buy rung after rung until nothing more can change the verdict, or the money ends."""
         spec = self.factory.context.case.spec.prompt
-        self._best = self._local(ladder)
-        for place, name in enumerate(spec.rungs):
+        self._best = self._local_best = self._local(ladder)
+        self.left_out = self.factory.left_out()
+        rungs = [name for name in spec.rungs if name not in self.left_out]
+        for place, name in enumerate(rungs):
             try:
-                self._buy(name)
+                self._buy(name, rungs[place:])
             except BudgetReachedError:
                 limit = f"the limit of {usd(spec.max_cost_usd)} (prompt.max_cost_usd) is reached"
-                cut = self.bought.get(name)
-                after = f" after {cut.count:,} of {len(self.rows):,} rows" if cut and cut.count else ""
-                self.unmeasured += [f"{saved.title(name)}: {limit}{after}"]
-                self.unmeasured += [f"{saved.title(other)}: {limit}" for other in spec.rungs[place + 1 :]]
+                self.unmeasured += [f"{saved.title(name)}: {limit}{self._after(name)}"]
+                self.unmeasured += [f"{saved.title(other)}: {limit}" for other in rungs[place + 1 :]]
                 break
             if name in self.bought and self._stays(name) and spec.stop == "settled":
-                for other in spec.rungs[place + 1 :]:
+                for other in rungs[place + 1 :]:
                     self._skip(other, f"{saved.title(name)} meets the target with head-room")
                     if not self.factory.lacking(other):
                         self.stopped.append(other)
                 break
         self._drop_empty()
         self._drop_unusable()
+
+    def _after(self, name: str) -> str:
+        """After how many rows a limit was reached, as the end of a sentence; empty where there were none."""
+        cut = self.bought.get(name)
+        return f" after {cut.count:,} of {len(cut.rows):,} rows" if cut and cut.count else ""
 
     @cached_property
     def _targets(self) -> Targets:
@@ -110,10 +136,15 @@ class PromptEvaluation:
         self.factory.context.progress.say(f"{saved.title(name)}: not needed, {why}")
 
     def _drop_empty(self) -> None:
-        """Rungs that the limit cut short before a first analysis say nothing: they are named as not measured."""
-        least = min(self.factory.context.case.spec.prompt.min_rows, len(self.rows))
-        for name in [name for name, bought in self.bought.items() if bought.count < least]:
-            del self.bought[name]
+        """Rungs that a limit cut short too early say nothing: they are named as not measured.
+
+        Money buys rows for a first analysis at least; time, which is short where answers are long, a tenth of them.
+        """
+        enough = self.factory.context.case.spec.prompt.min_rows
+        for name, bought in list(self.bought.items()):
+            least = min(enough // 10 if bought.settled == "time" else enough, len(bought.rows))
+            if bought.count < max(1, least):
+                del self.bought[name]
 
     def _drop_unusable(self) -> None:
         """Rungs that were hardly measured: not bad, but cut off, refused or not understood."""
@@ -123,38 +154,65 @@ class PromptEvaluation:
                 self.unusable[name] = self.bought.pop(name)
                 self.unmeasured.append(f"{saved.title(name)}: {why}")
 
-    def _buy(self, name: str) -> None:
+    def _buy(self, name: str, rungs: Sequence[str]) -> None:
+        """Buy a rung, the first of those that are left."""
         case = self.factory.context.case
         rung = self.factory.make(name, self.bought)
         if isinstance(rung, NotMade):
             if rung.lacking:
-                self.unmeasured.append(f"{saved.title(name)}: {rung.why}")
+                undeclared = name == STRONG and case.spec.prompt.model("strong") is None
+                self.unmeasured.append(STRONGER if undeclared else f"{saved.title(name)}: {rung.why}")
             else:
                 self._skip(name, rung.why)
             return
-        bought = Bought(rung, self.rows, self._score, self._show)
+        rows = self.rows[: case.spec.prompt.most_rows(rung.spec, case.task.most_items())]
+        bought = Bought(rung, rows, self._score, self._show, self.deadline)
         self.bought[name] = bought
-        self.against[name] = self._best
+        best = self.against[name] = self._best if self._best.rows >= len(rows) else self._local_best
         question = Question(
-            best=self._best.outcomes,
+            best=best.outcomes,
             most_items=case.task.most_items(),
             needed=needed(self._targets),
             alpha=ERROR / len(case.spec.prompt.rungs),
             targets=case.spec.targets,
             spec=case.spec.prompt,
         )
-        buy(bought, question)
+        with self._timed(rung.spec, rungs):
+            try:
+                buy(bought, question)
+            except TimeReachedError:
+                minutes = case.spec.prompt.minutes(rung.spec)
+                limit = f"its share of {minutes:g} minutes (prompt.max_minutes) is over{self._after(name)}"
+                self.unmeasured.append(f"{saved.title(name)}: {limit}")
+        if not bought.count:
+            del self.bought[name]
+            return
         bought.must = tried(self.factory.context, rung.answer)
         self._rank(name, bought)
         self._say(name, bought)
+
+    @contextmanager
+    def _timed(self, spec: LanguageModelSpec, rungs: Sequence[str]) -> Iterator[None]:
+        """A rung of a model on this machine may take an equal share of the minutes that are left."""
+        prompt, begun = self.factory.context.case.spec.prompt, self.deadline.clock()
+        minutes = prompt.minutes(spec)
+        if minutes is not None:
+            able = [name for name in rungs if not self.factory.lacking(name)]
+            self.deadline.at_s = begun + (minutes * 60 - self._taken_s) / len(able)
+        yield
+        if spec.local:
+            self._taken_s += self.deadline.clock() - begun
+        self.deadline.at_s = math.inf
 
     def _rank(self, name: str, bought: Bought) -> None:
         """The best so far is replaced by one that is better by more than ties are worth, and was measured."""
         if unusable(bought.answered, bought.rung.spec):
             return
-        ours, theirs = bought.outcomes, self._best.outcomes.upto(bought.count)
+        if bought.settled == "time":
+            return  # it cannot answer the rows that others are compared on
+        ours, theirs = bought.outcomes, self.against[name].outcomes.upto(bought.count)
         if micro_f1(ours) - micro_f1(theirs) >= self.factory.context.case.spec.targets.min_effect:
-            self._best = BestRung(name, bought, bought.answers)
+            self._best = BestRung(name, bought, bought.answers, len(bought.rows))
 
     def _say(self, name: str, bought: Bought) -> None:
         """A line about a rung that was bought: quality, rows, price, why buying stopped, remarks.
@@ -188,4 +246,4 @@ class PromptEvaluation:
         able = [rung for rung in ladder.rungs if not saved.ignores_text(rung.name)] or ladder.rungs
         best = max(able, key=lambda rung: rung.quality.value)
         answers = self.factory.local_answers(best.name, self.rows)
-        return BestRung(best.name, Known(self._score(self.rows, answers)), lambda: answers)
+        return BestRung(best.name, Known(self._score(self.rows, answers)), lambda: answers, len(self.rows))

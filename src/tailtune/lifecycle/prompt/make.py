@@ -27,7 +27,7 @@ from tailtune.lifecycle.prompt.search import (
     scorer,
     search_forecast,
 )
-from tailtune.predictors.base import CachedEmbed, Embed, FitContext
+from tailtune.predictors.base import CachedEmbed, Embed, FitContext, Floats
 from tailtune.predictors.prompted.codec import Codec
 from tailtune.predictors.prompted.optimise import SearchResult, optimise
 from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
@@ -72,7 +72,20 @@ class RungFactory:
             return f"{base.name} knows no constrained decoding (structured: none)"
         if name == "lm_strong" and spec.model("strong") is None:
             return "no model has the role strong"
+        if name in self.left_out():
+            return self.left_out()[name]
         return missing_for_search(len(self.train)) if name == OPTIMISED else ""
+
+    def left_out(self) -> dict[str, str]:
+        """Usual rungs that the embedded model is not asked for → why; none where `prompt.rungs` names the rungs."""
+        spec = self.context.case.spec.prompt
+        base = spec.model("base")
+        if base is None or base.embedded is None or "rungs" in spec.model_fields_set:
+            return {}
+        return {
+            "lm_chain_of_thought": f"reasoning takes {base.name} some 3 s a row; prompt.rungs may name it",
+            "lm_constrained": f"every answer of {base.name} is held to the schema",
+        }
 
     def warnings(self) -> list[str]:
         """A line per declared rung that cannot be made, shown before the first request."""
@@ -106,25 +119,28 @@ class RungFactory:
 
         Rungs that cannot be made take nothing, and are not among them. Rows that must not fail are asked too.
         """
-        spec, rows = self.context.case.spec.prompt, [*rows, *must_not_fail.declared(self.context)]
-        made: dict[str, Prompted] = {name: self._own(name) for name in spec.rungs if name in RECIPES}
-        found = [forecast(name, rung, rows, self.models.price(rung.spec)) for name, rung in made.items()]
+        spec = self.context.case.spec.prompt
+        possible = [name for name in spec.rungs if not self.lacking(name)]
+        made: dict[str, Prompted] = {name: self._own(name) for name in possible if name in RECIPES}
+        found = [self._forecast(name, rung, rows) for name, rung in made.items()]
         if not found:
             return found
         dearest = max(found, key=lambda forecast: forecast.input_tokens + forecast.output_tokens).name
-        possible = {name for name in spec.rungs if not self.lacking(name)}
         if "lm_constrained" in possible:
-            constrained = made[dearest].constrained_to_schema()
-            found.append(forecast("lm_constrained", constrained, rows, self.models.price(constrained.spec)))
+            found.append(self._forecast("lm_constrained", made[dearest].constrained_to_schema(), rows))
         strong = spec.model("strong")
         if "lm_strong" in possible and strong is not None:
-            other = made[dearest].using(self._opened(strong), strong)
-            found.append(forecast("lm_strong", other, rows, self.models.price(strong)))
+            found.append(self._forecast("lm_strong", made[dearest].using(self._opened(strong), strong), rows))
         if OPTIMISED in possible:
             best, calls = made[dearest], spec.optimise_calls
             base = PricedModel(self._opened(best.spec), best.spec, self.models.price(best.spec))
             found.append(search_forecast(best, self._searched, rows, calls, base, self._reflecting))
         return found
+
+    def _forecast(self, name: str, rung: Prompted, rows: Sequence[Row]) -> Forecast:
+        case = self.context.case
+        some = rows[: case.spec.prompt.most_rows(rung.spec, case.task.most_items())]
+        return forecast(name, rung, [*some, *must_not_fail.declared(self.context)], self.models.price(rung.spec))
 
     def local_answers(self, name: str, rows: Sequence[Row]) -> list[Answer]:
         """What a local rung answered to dev rows, as the ladder wrote it down.
@@ -236,8 +252,21 @@ class RungFactory:
         encoder = Encoder.load()
         cached = CachedEmbed(encoder.embed)
         texts, at = [row.text for row in self._shown], self.context.progress.at
-        cached.remember(texts, encoder.embed(texts, lambda done, total: at(done, total, "encoding examples")))
+        vectors = self._indexed(cached)
+        if vectors is None or len(vectors) != len(texts):
+            vectors = encoder.embed(texts, lambda done, total: at(done, total, "encoding examples"))
+        cached.remember(texts, vectors)
         return cached
+
+    def _indexed(self, embed: Embed) -> Floats | None:
+        """Vectors of the train rows as the ladder's retrieval keeps them; None where it was not measured."""
+        if self._searched:
+            return None
+        folder = self.context.inputs.folder("ladder/rungs/retrieval")
+        if not folder.is_dir():
+            return None
+        index: Floats = saved.load(folder, embed).index  # type: ignore[attr-defined]
+        return index
 
 
 def best_prompt(bought: Mapping[str, Bought]) -> str | None:

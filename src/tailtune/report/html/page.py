@@ -16,6 +16,7 @@ from tailtune.report import numbers, sections, verdict
 from tailtune.report.html import charts
 from tailtune.report.html.charts.sheet import STYLE, ticked
 from tailtune.report.numbers import Scale
+from tailtune.report.prompted import about_embedded, provisional_words
 from tailtune.report.story import (
     Candidate,
     Story,
@@ -48,6 +49,7 @@ def render(reports: Mapping[str, Report]) -> str:
             story=story,
             chart_style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
             head=verdict.headline(story),
+            provisional=provisional_words(story),
             figures=verdict.figures(story),
             economics=story.verdict.economics if story.verdict else None,
             verdict=verdict,
@@ -130,6 +132,7 @@ def _bought(story: Story) -> dict[str, Any]:
     """What the table of bought answers shows."""
     rungs = story.prompt.rungs if story.prompt else ()
     return {
+        "about_embedded": about_embedded(story.prompt) if story.prompt else "",
         "corrected": any(rung.p_adjusted is not None for rung in rungs),
         "early": any(candidate.stopped_early for candidate in candidates(story)),
         "bought_notes": list(sections.bought_notes(story.prompt)) if story.prompt else [],

@@ -17,6 +17,7 @@ from tailtune.report.labels import labels
 from tailtune.report.numbers import (
     when,
 )
+from tailtune.report.prompted import provisional_words
 from tailtune.report.sections import Section
 from tailtune.report.story import Story
 from tailtune.report.terminal import tables
@@ -37,6 +38,7 @@ SECTIONS: tuple[tuple[Callable[[Story], Section | None], Callable[[Story, int], 
     (sections.training, tables.none),
     (sections.exported, tables.none),
     (sections.test, tables.test),
+    (sections.side_by_side, tables.side_by_side),
     (sections.ownership, tables.ownership),
     (sections.registered, tables.none),
     (sections.bill, tables.bill),
@@ -102,10 +104,11 @@ def _head(story: Story, again: str) -> RenderableType:
     title = Text(verdict.title, f"bold {tone}")
     if story.provisional:
         title.append("  provisional", "yellow not bold")
+    doubt = [Text(f"Provisional: {words}", "yellow")] if (words := provisional_words(story)) else []
     next_ = [Text.assemble("Next:  ", (again, "bold"))] if again and verdict.tone == "bad" else []
     stamp = f" {when(story.finished_at)} " if story.finished_at and not story.old else None
     return Panel(
-        Group(title, Text(verdict.why), *next_),
+        Group(title, Text(verdict.why), *doubt, *next_),
         title=Text(f" {story.use_case or 'no reports'} ", "bold"),
         title_align="left",
         subtitle=Text(stamp, "dim") if stamp else None,

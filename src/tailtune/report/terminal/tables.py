@@ -30,7 +30,7 @@ from tailtune.report.numbers import (
     usd,
     with_interval,
 )
-from tailtune.report.story import Bill, Story
+from tailtune.report.story import Bill, Story, telling
 from tailtune.report.terminal.drawing import DOT, LINE_TO_BEAT, Axis, Whisker
 from tailtune.report.verdict import SETTLED, spent_line, total_usd
 
@@ -66,6 +66,22 @@ def test(story: Story, width: int) -> Iterable[RenderableType]:
     more = _measures(shown if pair else [winner] if winner else [], width)
     if more is not None:
         yield from (Text(), more, Text())
+
+
+def side_by_side(story: Story, width: int) -> Iterable[RenderableType]:
+    """A prompt, a rung of each kind and the fine-tune: quality, time and price, and on how many rows."""
+    rows = [candidate.scored for candidate in telling(story)]
+    if rows:
+        times = [_time(row.latency) for row in rows]
+        figures = {
+            "p50 ms": [p50 for p50, _ in times],
+            "p99 ms": [p99 for _, p99 in times],
+            "$/1,000": [_price(row.usd_per_1000) for row in rows],
+            "rows": [count(row.quality.rows) for row in rows],
+        }
+        names = {row.name: row.title if width >= WIDE else row.name for row in rows}
+        best = story.evaluate.winner if story.evaluate else story.best_name
+        yield _side_by_side(rows, ("candidate", measure(rows[0].metric).short), names, figures, story.target, best)
 
 
 def ownership(story: Story, width: int) -> Iterable[RenderableType]:

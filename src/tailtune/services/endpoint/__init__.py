@@ -8,5 +8,6 @@ from __future__ import annotations
 from tailtune.services.endpoint.budget import Budget, Reservation, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
 from tailtune.services.endpoint.client import Endpoint
+from tailtune.services.endpoint.usage import read_usage
 
-__all__ = ["AnswerCache", "Budget", "Endpoint", "Reservation", "count_tokens"]
+__all__ = ["AnswerCache", "Budget", "Endpoint", "Reservation", "count_tokens", "read_usage"]

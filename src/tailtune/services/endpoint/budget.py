@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import PER_MESSAGE_TOKENS, Ask
 from tailtune.core.money import Usd
+from tailtune.services.endpoint.usage import Usage
 
 _PIECES = re.compile(
     r"(?P<word>[A-Za-z]+)|(?P<spaces> +)|(?P<signs>[\x00-\x1f!-@\[-`{-\x7f]+)|(?P<other>[^\x00-\x7f]+)"
@@ -37,7 +38,7 @@ class Budget:
     Before a request is sent, the most it may cost is reserved; a request is not sent while that does not fit, so that
     the sum of true costs stays below the limit, whatever is in flight. What was reserved and not spent comes back.
     Answers without usage, and requests that were sent and never answered, may have cost anything up to it, so for them
-    it stays reserved.
+    it stays reserved; also where the cost is estimated, beyond the estimate.
 
     Args:
         max_usd: The limit, US dollars.
@@ -70,8 +71,14 @@ class Budget:
             self._open.add(reservation)
             return reservation
 
-    def settle(self, reservation: Reservation, usd: Usd | None) -> None:
-        """A request was answered, for so much; None when its cost is not known."""
+    def settle(self, reservation: Reservation, usd: Usd | None, estimated: bool = False) -> None:
+        """A request was answered, for so much; None when its cost is not known.
+
+        Args:
+            reservation: What was reserved for it.
+            usd: Its cost.
+            estimated: Whether that is reckoned, and it may have cost more, up to what was reserved.
+        """
         with self._lock:
             self._open.remove(reservation)
             if usd is None:
@@ -79,6 +86,7 @@ class Budget:
                 self._unknown += 1
             else:
                 self._spent_usd += usd
+                self._kept_usd += max(0.0, reservation.usd - usd) if estimated else 0.0
 
     def release(self, reservation: Reservation) -> None:
         """A request was not sent, or was refused: it costs nothing."""
@@ -131,33 +139,59 @@ class Budget:
 class CostEstimate:
     """The most that a request may cost, before it is sent; one per model.
 
-    Its answers may be as long as is allowed; its prompts are counted, and the count is corrected.
+    Its answers may be as long as is allowed; its prompts are counted. Both are corrected by what is charged: some
+    servers charge for more tokens than a request allows, such as those of reasoning.
 
     Args:
         spec: Of the model.
         price: Of its tokens.
 
-    Limit: until a prompt of a script that the count knows badly is answered, the estimate may be too low.
+    Limit: until a prompt of a script that the count knows badly is answered, the estimate may be too low; and a later
+    answer may be charged for more than any before it.
     """
 
     def __init__(self, spec: LanguageModelSpec, price: TokenPrice | None) -> None:
         self._spec, self._price = spec, price
         self._factor = 1.0
+        self._longest = spec.max_output_tokens
+        self.confirmed = False
+        """Whether an answer has shown what is charged."""
 
     def most_usd(self, ask: Ask) -> Usd | None:
         """US dollars at most; None without a price."""
         if self._price is None:
             return None
-        return self._price.usd(self.prompt_tokens(ask), self._spec.max_output_tokens)
+        tokens = self.prompt_tokens(ask)
+        write = self._price.cache_write_usd_per_million or 0.0
+        return self._price.usd(tokens, self._longest, 0, tokens if write > self._price.input_usd_per_million else 0)
 
     def prompt_tokens(self, ask: Ask) -> int:
         """Tokens of a prompt, rather too many."""
         return round(self._counted(ask) * self._factor)
 
-    def learn(self, ask: Ask, input_tokens: int | None) -> None:
-        """A prompt had more tokens than counted: later ones are taken to have, too."""
+    def learn(self, ask: Ask, input_tokens: int | None, output_tokens: int | None = None) -> None:
+        """A prompt or an answer had more tokens than expected: later ones are taken to have, too."""
         if input_tokens is not None:
             self._factor = max(self._factor, input_tokens / self._counted(ask))
+            self.confirmed = True
+        self._longest = max(self._longest, output_tokens or 0)
+
+    def reckoned(self, ask: Ask, usage: Usage, written: str, finish: str) -> Usage:
+        """What was probably charged where a server does not report it, rather too many tokens.
+
+        Args:
+            ask: What was sent.
+            usage: As far as it was reported.
+            written: All that came back, reasoning that is shown among it.
+            finish: Why the answer ended.
+
+        Limit: reasoning that a server neither shows nor reports is not in it.
+        """
+        read = self.prompt_tokens(ask) if usage.input_tokens is None else usage.input_tokens
+        wrote = usage.output_tokens
+        if wrote is None:
+            wrote = max(count_tokens(written), self._spec.max_output_tokens if finish == "length" else 0)
+        return replace(usage, input_tokens=read, output_tokens=wrote)
 
     def _counted(self, ask: Ask) -> int:
         # Most servers put the schema into the prompt.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tailtune.core.errors import BusyError, TailTuneError
-from tailtune.core.language import Reply, Timing
+from tailtune.core.language import UNTIMED, Reply, Timing
 from tailtune.core.private import private_file, private_folder
 
-_FORMAT = 2  # of the tables; the file has its own
+_FORMAT = 3  # of the tables; the file has its own
 _MARK = 0x7A11  # this application's, so that another program's file is not written into
 _WAIT_S = 30.0
 _TABLES = """
@@ -22,22 +23,30 @@ CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, text TEXT, finish TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER,
     cached_input_tokens INTEGER NOT NULL, usd REAL, total_ms REAL NOT NULL, parts TEXT NOT NULL,
     retries INTEGER NOT NULL, note TEXT NOT NULL, form TEXT NOT NULL DEFAULT 'none',
-    usd_estimated INTEGER NOT NULL DEFAULT 0
+    usd_estimated INTEGER NOT NULL DEFAULT 0, cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+    reasoning_tokens INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused (server TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (server, form)) WITHOUT ROWID;
 """
-_SINCE_1 = (  # what files of format 1 lack; prompts that a filter refused had no cost there, and are asked again
-    "ALTER TABLE answers ADD COLUMN form TEXT NOT NULL DEFAULT 'none'",
-    "ALTER TABLE answers ADD COLUMN usd_estimated INTEGER NOT NULL DEFAULT 0",
-    "DELETE FROM answers WHERE finish = 'content_filter' AND text IS NULL AND output_tokens IS NULL",
-    "PRAGMA user_version = 2",
-)
+_SINCE = {  # what files of a format lack
+    1: (  # prompts that a filter refused had no cost there, and are asked again
+        "ALTER TABLE answers ADD COLUMN form TEXT NOT NULL DEFAULT 'none'",
+        "ALTER TABLE answers ADD COLUMN usd_estimated INTEGER NOT NULL DEFAULT 0",
+        "DELETE FROM answers WHERE finish = 'content_filter' AND text IS NULL AND output_tokens IS NULL",
+    ),
+    2: (
+        "ALTER TABLE answers ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE answers ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0",
+        "UPDATE answers SET total_ms = -1 WHERE total_ms = 0",
+    ),
+}
+_NOT_TIMED = -1.0
 
 
 class AnswerCache:
     """Kept answers; safe with several threads and processes at once. The file is made when it is first needed.
 
-    A file of the format before is brought to this one when it is opened.
+    A file of a format before is brought to this one when it is opened.
 
     Args:
         path: The SQLite file.
@@ -66,9 +75,11 @@ class AnswerCache:
             TailTuneError: The file cannot be written.
         """
         tokens = (reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
-        timing = (reply.timing.total_ms, json.dumps(dict(reply.timing.parts)))
+        total_ms = _NOT_TIMED if math.isnan(reply.timing.total_ms) else reply.timing.total_ms
+        timing = (total_ms, json.dumps(dict(reply.timing.parts)))
         how = (reply.retries, reply.note, reply.form, reply.usd_estimated)
-        values = (key, reply.text, reply.finish, *tokens, reply.usd, *timing, *how)
+        more = (reply.cache_write_tokens, reply.reasoning_tokens)
+        values = (key, reply.text, reply.finish, *tokens, reply.usd, *timing, *how, *more)
         places = ", ".join("?" * len(values))
         self._run(f"INSERT OR REPLACE INTO answers VALUES ({places})", *values)  # noqa: S608
 
@@ -110,7 +121,7 @@ class AnswerCache:
             # Tables first: another process may make the file meanwhile, and marks it when it makes them.
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             (mark,), known = connection.execute("PRAGMA application_id").fetchone(), _format(connection)
-            if tables and (mark != _MARK or known not in (1, _FORMAT)):
+            if tables and (mark != _MARK or known not in (*_SINCE, _FORMAT)):
                 raise TailTuneError(f"{self._path}: not a file of answers that this version kept", self._remedy())
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")  # a crash of this process loses nothing
@@ -118,7 +129,7 @@ class AnswerCache:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; PRAGMA application_id={_MARK}; PRAGMA user_version={_FORMAT};{_TABLES}COMMIT;"
                 )
-            elif known == 1:
+            elif known in _SINCE:
                 _renew(connection)
         except BaseException:
             connection.close()
@@ -155,9 +166,9 @@ class AnswerCache:
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:
-    _, text, finish, read, written, cached, usd, total_ms, parts, retries, note, form, estimated = row
-    timing = Timing(total_ms, json.loads(parts))
-    return Reply(text, finish, read, written, cached, usd, timing, True, retries, note, form, bool(estimated))
+    _, text, finish, read, written, cached, usd, total_ms, parts, retries, note, form, estimated, *more = row
+    timing = UNTIMED if total_ms == _NOT_TIMED else Timing(total_ms, json.loads(parts))
+    return Reply(text, finish, read, written, cached, usd, timing, True, retries, note, form, bool(estimated), *more)
 
 
 def _format(connection: sqlite3.Connection) -> int:
@@ -165,9 +176,10 @@ def _format(connection: sqlite3.Connection) -> int:
 
 
 def _renew(connection: sqlite3.Connection) -> None:
-    """Bring a file of format 1 to this one, unless another process did it meanwhile."""
+    """Bring a file of a format before to this one, unless another process did it meanwhile."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        if _format(connection) == 1:
-            for statement in _SINCE_1:
+        for known in range(_format(connection), _FORMAT):
+            for statement in _SINCE[known]:
                 connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import math
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,32 +21,14 @@ from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, TailTuneError
 from tailtune.core.language import Ask, Form, OnReply, Reply
-from tailtune.core.secrets import without_key
+from tailtune.core.money import Usd
 from tailtune.services.endpoint.budget import Budget, CostEstimate, count_tokens
 from tailtune.services.endpoint.cache import AnswerCache
-from tailtune.services.endpoint.dialect import (
-    FORMS,
-    Dialect,
-    cost_of,
-    form_note,
-    read_reply,
-    refused_parameter,
-    response_format,
-    whole,
-)
-from tailtune.services.endpoint.faults import (
-    RowRefusal,
-    no_key,
-    no_model,
-    odd_key,
-    out_of_money,
-    read_refusal,
-    refused,
-    unreachable,
-    waiting_line,
-)
+from tailtune.services.endpoint.cuts import cut_of
+from tailtune.services.endpoint.dialect import FORMS, Dialect, cost_of, form_note, response_format
+from tailtune.services.endpoint.faults import RowRefusal, cut_line, no_key, odd_key, out_of_money, waiting_line
 from tailtune.services.endpoint.pace import SERVED_WAIT_S, Pace
-from tailtune.services.endpoint.wording import parse_json
+from tailtune.services.endpoint.sender import Sender
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -55,11 +38,12 @@ if TYPE_CHECKING:
     Task = asyncio.Task[None]
 
 T = TypeVar("T")
+_log = logging.getLogger("tailtune.endpoint")
 _VERSION = 1  # Cache format; bump to invalidate cached answers.
 _BREAK_OFF_S = 0.8
 _CLOSE_S = 2.0
-_KEY_LETTERS = 16
 _MOST_REFUSED = 5  # requests refused for an unknown reason, one after another, that may still be about their rows
+_OVERCHARGED = 10  # times what was expected that a server may charge for an answer, before one was seen
 _POLL_S = 0.05  # how often requests that wait look whether they may go, or need not
 
 
@@ -96,6 +80,7 @@ class Endpoint:
         self._connection: Connection | None = None
         self._key: str | None = None
         self._refused: frozenset[str] | None = None
+        self._warned = False
         self._server = _digest({"endpoint": spec.endpoint.rstrip("/"), "model": spec.called})
 
     @property
@@ -236,7 +221,11 @@ class Endpoint:
         declared = self._spec.structured
         refusal = self._dialect.refused.get(declared, "")
         note = "" if ask.schema is None else form_note(declared, reply.form, refusal)
-        return replace(reply, note="; ".join(text for text in (reply.note, note) if text))
+        cut = reply.cut or cut_of(ask, reply, self._spec)
+        if self._served and cut == "prompt" and not self._warned:
+            self._warned = True
+            _log.warning("%s", cut_line(self._spec, reply))
+        return replace(reply, cut=cut, note="; ".join(text for text in (reply.note, note) if text))
 
     def _cache_key(self, ask: Ask, form: Form) -> str:
         """Everything that shapes an answer; keys of before there was `request` hold where none is declared."""
@@ -434,6 +423,12 @@ class RequestBatch:
             del self._attempts[task]
             attempt.end()
 
+    def _must_see_first(self, most_usd: Usd | None) -> bool:
+        """Whether one answer is to show what is charged before others are in flight: they could overrun the limit."""
+        if most_usd is None or self.sender.estimate.confirmed:
+            return False
+        return self.budget.left_usd < _OVERCHARGED * most_usd * self.sender.spec.concurrency
+
     async def _reserved(self, ask: Ask) -> RequestAttempt:
         """An attempt that can be paid for; waits while money may come back.
 
@@ -444,131 +439,13 @@ class RequestBatch:
 
         while True:
             most_usd = self.sender.estimate.most_usd(ask)
+            if self._attempts and self._must_see_first(most_usd):
+                await asyncio.sleep(_POLL_S)
+                continue
             busy = self.budget.busy
             reservation = self.budget.reserve(most_usd)
             if reservation is not None:
-                return RequestAttempt(self.budget, reservation, most_usd)
+                return RequestAttempt(self.budget, reservation, most_usd, price=self.sender.price)
             if not busy:
                 raise out_of_money(self.sender.spec, most_usd, self.budget)
             await asyncio.sleep(_POLL_S)
-
-
-@dataclass(frozen=True)
-class Sender:
-    """One per model: sends one request until it is answered or fails for good.
-
-    Attributes:
-        spec: Of the model.
-        client: openai's client of it.
-        price: Of its tokens.
-        dialect: What it understands.
-        estimate: What a request may cost.
-        key: Blotted out of what servers and libraries write.
-        served: Whether somebody waits for the answer.
-    """
-
-    spec: LanguageModelSpec
-    client: AsyncOpenAI
-    price: TokenPrice | None
-    dialect: Dialect
-    estimate: CostEstimate
-    key: str | None = None
-    served: bool = False
-
-    async def send(self, place: int, ask: Ask, attempt: RequestAttempt) -> Reply | RowRefusal:
-        """Send a request, in the words that the server understands.
-
-        Args:
-            place: Of the request, for errors.
-            ask: The request.
-            attempt: Pays for it; set as the task's `CURRENT_ATTEMPT`.
-
-        Returns:
-            The reply, with the form in which it was really constrained; or a refusal that may be about this prompt.
-
-        Raises:
-            TailTuneError: It fails for good.
-        """
-        while True:
-            sent = self.dialect.arguments(ask)
-            form: Form = "none" if ask.schema is None else self.dialect.form
-            reply = await self._tried(place, ask, sent, attempt)
-            if reply is None:
-                continue
-            if isinstance(reply, TailTuneError):
-                raise reply
-            if isinstance(reply, RowRefusal):
-                attempt.settle(reply.reply.usd)
-                return RowRefusal(replace(reply.reply, form=form), reply.error)
-            attempt.settle(reply.usd)
-            self.estimate.learn(ask, None if reply.usd_estimated else reply.input_tokens)
-            return replace(reply, form=form)
-
-    async def _tried(
-        self, place: int, ask: Ask, sent: Mapping[str, Any], attempt: RequestAttempt
-    ) -> Reply | RowRefusal | TailTuneError | None:
-        """The reply; why there is none; or None when it is worth trying in other words.
-
-        Errors are returned, so that none of ours has one of the client's as its context: those quote servers, and
-        servers quote keys.
-        """
-        from openai import APIConnectionError, APIStatusError, OpenAIError
-
-        try:
-            return await self._sent(ask, sent, attempt)
-        except APIStatusError as error:
-            refusal = read_refusal(error.status_code, error.response.text, self.key)
-        except APIConnectionError as error:
-            return unreachable(self.spec, error, self.key)
-        except OpenAIError:
-            if attempt.unaffordable:
-                return out_of_money(self.spec, attempt.most_usd, attempt.budget)
-            raise
-        if refusal.filtered:
-            return self._filtered(ask, attempt)
-        if not refusal.too_long and self.dialect.adapt(ask, sent, refusal):
-            return None
-        if refusal.no_model:
-            return no_model(self.spec, refusal, await self._offered())
-        failure = refused(self.spec, refusal, place, self.served, refused_parameter(refusal, sent))
-        if not refusal.unexplained or self.dialect.final(sent, refusal):
-            return failure
-        note = self.dialect.row_note(refusal.text)
-        return RowRefusal(replace(self._filtered(ask, attempt), finish="refusal", note=note), failure)
-
-    async def _sent(self, ask: Ask, sent: Mapping[str, Any], attempt: RequestAttempt) -> Reply:
-        messages: list[Any] = [{"role": message.role, "content": whole(message.content)} for message in ask.messages]
-        raw = await self.client.chat.completions.with_raw_response.create(
-            model=self.spec.called, messages=messages, extra_body=dict(sent)
-        )
-        reply = self._without_key(read_reply(parse_json(raw.content)))
-        usd, note = cost_of(reply, self.price), self.dialect.note()
-        return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken + attempt.waits, note=note)
-
-    def _without_key(self, reply: Reply) -> Reply:
-        """Answers are kept and shown, so a key that the server repeats in one goes; a short word is no key there."""
-        if not self.key or len(self.key) < _KEY_LETTERS:
-            return reply
-        text = None if reply.text is None else without_key(reply.text, self.key, _KEY_LETTERS)
-        return replace(reply, text=text, finish=without_key(reply.finish, self.key, _KEY_LETTERS))
-
-    def _filtered(self, ask: Ask, attempt: RequestAttempt) -> Reply:
-        """A prompt that a filter refused: no usage comes with it, and its prompt may be charged all the same.
-
-        Limit: Azure may also charge what was written before the filter acted, and nothing reports how much that was.
-
-        Source: Azure OpenAI, "Plan to manage costs": a 400 by the content filter may be charged, as the service worked.
-        """
-        tokens = self.estimate.prompt_tokens(ask)
-        reply = Reply(None, "content_filter", tokens, 0, timing=attempt.timing, usd_estimated=True)
-        return replace(reply, usd=cost_of(reply, self.price))
-
-    async def _offered(self) -> list[str] | None:
-        """The models that the endpoint lists; None when it lists none."""
-        from openai import OpenAIError
-
-        try:
-            page = await self.client.with_options(max_retries=0).models.list()
-            return [without_key(str(model.id), self.key or "") for model in page.data]
-        except (OpenAIError, TypeError, AttributeError):
-            return None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tailtune.config.prices import TokenPrice, list_usd
+from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.config.request import parameters
 from tailtune.core.language import Ask, Form, Reply
 from tailtune.core.money import Usd
 from tailtune.services.endpoint.faults import Refusal
+from tailtune.services.endpoint.usage import Usage, read_usage
 
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 """How an answer can be constrained, strictest first."""
@@ -36,7 +37,6 @@ _FINISHES = {  # what else servers call it
         r"content_?filter|safety|sensitive|prohibited|blocklist|blocked|moderat|guardrail|recitation|spii", re.I
     ),
 }
-_MOST_TOKENS = 10**9  # of one request; what claims more is no count
 _REASONING_PARTS = ("thinking", "reasoning", "redacted_thinking", "summary")
 
 
@@ -107,13 +107,13 @@ class Dialect:
 
     def note(self) -> str:
         """What is sent otherwise than declared, apart from forms; empty mostly."""
-        said = {
+        notes = {
             "temperature": "the temperature was refused; the server's own was used (`request: {temperature: null}` "
             "never sends it)",
             _OLDER: f"{_OLDER} was refused; {_NEWER} was used (`request: {{{_NEWER}: $max_output_tokens}}` sends that "
             "from the start)",
         }
-        return "; ".join(said[name] for name in said if name in self._without)
+        return "; ".join(note for name, note in notes.items() if name in self._without)
 
 
 def refused_parameter(refusal: Refusal, sent: Mapping[str, Any]) -> str:
@@ -175,21 +175,26 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
     text = _text(message.get("content"))
     if message.get("refusal"):
         text, finish = None, "refusal"
-    usage = _object(body, "usage")
-    prompt_tokens = _count(usage.get("prompt_tokens"))
-    cached = _count(_object(usage, "prompt_tokens_details").get("cached_tokens"))
-    return Reply(
-        text=text,
-        finish=finish,
-        input_tokens=prompt_tokens,
-        output_tokens=_count(usage.get("completion_tokens")),
-        cached_input_tokens=min(cached or 0, prompt_tokens or 0),
-    )
+    return Reply(text, finish, **asdict(read_usage(body)))
+
+
+def written_text(body: Mapping[str, Any]) -> str:
+    """All that a model wrote, reasoning that is shown among it."""
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = _object(choice, "message")
+    texts = (_text(message.get(name)) for name in ("reasoning_content", "reasoning", "content"))
+    return "\n".join(text for text in texts if text)
+
+
+def usage_of(reply: Reply) -> Usage:
+    """The tokens of a reply."""
+    return Usage(**{each.name: getattr(reply, each.name) for each in fields(Usage)})
 
 
 def cost_of(reply: Reply, price: TokenPrice | None) -> Usd | None:
     """US dollars at list price; None when tokens or price are not known."""
-    return list_usd(price, reply.input_tokens, reply.output_tokens, reply.cached_input_tokens)
+    return usage_of(reply).usd(price)
 
 
 def _finish(choice: Mapping[str, Any]) -> str:
@@ -222,8 +227,3 @@ def whole(text: str) -> str:
 def _is_answer(part: Mapping[str, Any]) -> bool:
     """Whether a part of a message is what the model answers, rather than how it came to that."""
     return part.get("type") not in _REASONING_PARTS
-
-
-def _count(value: Any) -> int | None:
-    """A number of tokens; -1, 2⁶³ and the like are none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

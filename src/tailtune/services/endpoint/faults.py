@@ -188,6 +188,14 @@ def waiting_line(spec: LanguageModelSpec, wait_s: float, waited_s: float, most_s
     return f"rate limited by {host_of(spec)}: waiting {wait_s:.0f} s ({waited_s:.0f} of at most {most_s:.0f} s)"
 
 
+def cut_line(spec: LanguageModelSpec, reply: Reply) -> str:
+    """What is logged when a server has cut a prompt, the first time."""
+    return (
+        f"{describe_model(spec)} cut a prompt: it read {reply.input_tokens or 0:,} tokens of more; give the server "
+        f"more context, or set context_tokens of {spec.name} in model.yaml to what it has"
+    )
+
+
 def refused(
     spec: LanguageModelSpec, refusal: Refusal, place: int, served: bool = False, parameter: str = ""
 ) -> EndpointError | ContextTooLongError:

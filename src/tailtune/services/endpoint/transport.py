@@ -9,20 +9,22 @@ import re
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from openai import AsyncOpenAI, OpenAIError
 
+from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.language import Timing
+from tailtune.core.language import UNTIMED, Timing
 from tailtune.core.money import Usd
 from tailtune.services.endpoint.bodies import read_body, readable
 from tailtune.services.endpoint.budget import Budget, Reservation
 from tailtune.services.endpoint.pace import Pace, requested_wait_s
-from tailtune.services.endpoint.wording import UNREADABLE, out_of_quota
+from tailtune.services.endpoint.usage import Usage, read_usage
+from tailtune.services.endpoint.wording import UNREADABLE, out_of_quota, parse_json
 
 _KEEP_S = 60.0
 _LIST_S = 10.0
@@ -90,10 +92,13 @@ class Wire(httpx2.AsyncClient):
             raise OpenAIError("no money is left to send the request again")
         request.extensions["trace"] = attempt.trace
         try:
-            response = readable(await self._within(self._timeout_s, request, **options))
+            raw = await self._within(self._timeout_s, request, **options)
         except httpx2.RequestError:
             attempt.lose()
             raise
+        response = readable(raw)
+        if response.status_code >= 400:
+            attempt.charge(raw.content)
         if response.status_code == 502:
             attempt.lose()
         else:
@@ -193,12 +198,14 @@ class RequestAttempt:
 
     Attributes:
         budget: Who pays.
-        reservation: What is reserved for the attempt under way; None when a lost one used it up.
+        reservation: What is reserved for the attempt under way; None when an earlier one used it up.
         most_usd: What an attempt may cost at most; None without a price.
         in_flight: Whether an attempt is under way, rather than waiting to be sent again.
         unaffordable: Whether it was not sent again for want of money.
         timing: Of the last attempt that was answered.
         waits: Times that a rate limit was waited out.
+        price: Of the tokens that attempts without an answer are charged for.
+        charged: What those took that a server charged all the same.
     """
 
     budget: Budget
@@ -206,13 +213,15 @@ class RequestAttempt:
     most_usd: Usd | None = None
     in_flight: bool = False
     unaffordable: bool = False
-    timing: Timing = field(default_factory=lambda: Timing(0.0))
+    timing: Timing = UNTIMED
     waits: int = 0
+    price: TokenPrice | None = None
+    charged: list[Usage] = field(default_factory=list)
     _begun: float = 0.0
     _marks: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> bool:
-        """An attempt begins. Returns False when an earlier one was lost and there is no money for another."""
+        """An attempt begins. Returns False when an earlier one was lost or charged and no money is left for another."""
         if self.reservation is None:
             self.reservation = self.budget.reserve(self.most_usd)
             self.unaffordable = self.reservation is None
@@ -237,10 +246,22 @@ class RequestAttempt:
             self.budget.lose(self.reservation)
             self.reservation = None
 
-    def settle(self, usd: Usd | None) -> None:
+    def charge(self, content: bytes) -> None:
+        """The attempt was answered with an error; where that reports tokens, they are paid for."""
+        try:
+            body = parse_json(content)
+        except ValueError:
+            return
+        usage = read_usage(body) if isinstance(body, dict) else Usage()
+        if usage.input_tokens is not None:
+            usage = replace(usage, output_tokens=usage.output_tokens or 0)
+            self.charged.append(usage)
+            self.settle(usage.usd(self.price))
+
+    def settle(self, usd: Usd | None, estimated: bool = False) -> None:
         """The request was answered, for so much."""
         if self.reservation is not None:
-            self.budget.settle(self.reservation, usd)
+            self.budget.settle(self.reservation, usd, estimated)
             self.reservation = None
 
     def end(self) -> None:

@@ -114,25 +114,27 @@ def _trusted() -> ssl.SSLContext:
     )
 
 
-def runs_tables(uri: str | None) -> dict[str, str]:
+def runs_tables(uri: str | None, pages: str) -> dict[str, str]:
     """Experiment → address of its table of runs in MLflow's UI, in the mode for people who train models.
 
     Empty for an embedded store, which nobody serves, and where the server does not answer: a link is a help, no need.
+
+    Args:
+        uri: Of the tracking server.
+        pages: What links begin with, as browsers reach it.
     """
     if uri is None or not is_server(uri):
         return {}
     with suppress(OSError, ValueError, LookupError, TypeError):
         rows = ask(uri, "experiments/search?max_results=1000").get("experiments", ())
-        start = f"{without_password(uri).rstrip('/')}/#/experiments"
-        return {row["name"]: f"{start}/{row['experiment_id']}?workflowType=machine_learning" for row in rows}
+        start, mode = f"{pages}/#/experiments", "workflowType=machine_learning"
+        return {row["name"]: f"{start}/{row['experiment_id']}?{mode}" for row in rows}
     return {}
 
 
-def version_page(uri: str | None, model: str, version: str) -> str:
-    """Address of a registered version in MLflow's UI; empty for an embedded store."""
-    if uri is None or not is_server(uri):
-        return ""
-    return f"{without_password(uri).rstrip('/')}/#/models/{quote(model, safe='')}/versions/{version}"
+def version_page(pages: str, model: str, version: str) -> str:
+    """Address of a registered version in MLflow's UI; empty for an embedded store, which has no pages."""
+    return f"{pages}/#/models/{quote(model, safe='')}/versions/{version}" if pages else ""
 
 
 def _refuse_secrets(uri: str) -> None:
