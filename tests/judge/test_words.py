@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tailtune.judge.words import moved_words
+from tailtune.core.monitored import MovedWord
+from tailtune.judge.words import WordCounts
+from tailtune.judge.words import moved_words as moved
+
+
+def moved_words(before: list[str], now: list[str]) -> tuple[MovedWord, ...]:
+    return moved(WordCounts.in_texts(before), WordCounts.in_texts(now))
 
 
 def test_a_word_that_has_become_frequent_is_named() -> None:

@@ -13,12 +13,14 @@ from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
 from tailtune.core.monitored import MonitorReport
 from tailtune.operations.monitor import look_at_log
+from tailtune.operations.reference import reference_of, traffic_file
 from tailtune.operations.windows import Window
 from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.novelty import Novelty
 from tailtune.predictors.reading import ENCODER
 from tailtune.report import monitoring
 from tailtune.services.mlflow import registry
+from tailtune.services.mlflow.registry import Version
 
 pytestmark = THIRD_PARTY
 
@@ -56,6 +58,25 @@ def test_a_mix_of_classes_that_a_version_was_made_for_is_no_drift_of_it(world: W
     assert registry.TRAFFIC in registry.get(world.tracker, NAME, "champion").tags
     world.usual_day(FIRST_DAY + 5, 150)
     assert look(world, 5).drifted, "another mix is drift again"
+    known = reference_of(world.context, champion(world))
+    assert {"language", "unreadable"} <= known.sample.categories.keys()
+    assert (known.words.texts, known.words.of["please"]) == (480, 480)
+
+
+def test_no_text_outlives_the_log(world: WatchedCase) -> None:
+    for number in range(4):
+        mostly_one_class(world, number)
+    world.replace_version()
+    mostly_one_class(world, 4)
+    assert look(world, 4).traffic_rows
+    kept = traffic_file(world.context, champion(world)).read_bytes()
+    (text, *_) = texts_of(next(iter(contract.WORDS)), 1, 0)
+    assert b"please" in kept and text.encode() not in kept and text.split()[-1].encode() not in kept
+    assert all(row.logged["text"] is None for row in reference_of(world.context, champion(world)).traffic)
+
+
+def champion(world: WatchedCase) -> Version:
+    return registry.get(world.tracker, NAME, "champion")
 
 
 def test_what_a_version_does_not_know_stays_drift(world: WatchedCase) -> None:

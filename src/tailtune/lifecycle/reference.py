@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ FILE = "reference.parquet"
 MOST_ROWS = 3000
 """Rows of a reference: more would take longer to answer and hardly narrow its intervals."""
 _SEEN = ("text", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens")
+_OF_TEXTS = ("language", "unreadable")
+"""What is kept of texts that are not kept themselves."""
+_WORDS = b"words"
 _BLOCK = 50
 _DOING = "answering held-out rows, for the monitor to compare with"
 
@@ -143,8 +146,14 @@ def _scored(case: UseCase, rows: Sequence[Row], logged: Sequence[dict[str, Any]]
     ]
 
 
-def write(file: Path, rows: Sequence[ReferenceRow]) -> None:
-    """Write a reference whole: the same rows are the same bytes."""
+def write(file: Path, rows: Sequence[ReferenceRow], words: Mapping[str, int] | None = None) -> None:
+    """Write a reference whole: the same rows are the same bytes.
+
+    Args:
+        file: Where.
+        rows: Its rows.
+        words: Word → texts that have it, where the rows are without texts.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -153,8 +162,11 @@ def write(file: Path, rows: Sequence[ReferenceRow]) -> None:
     columns["slices"] = [json.dumps(row.logged["slices"], sort_keys=True) for row in rows]
     columns |= {"label": [row.label for row in rows], "score": [row.score for row in rows]}
     columns["split"] = [row.split for row in rows]
+    columns |= {name: [row.logged.get(name) for row in rows] for name in _OF_TEXTS}
+    schema = _schema()
+    schema = schema if words is None else schema.with_metadata({_WORDS: json.dumps(words, sort_keys=True)})
     with store.written_whole(file) as part:
-        pq.write_table(pa.table(columns, schema=_schema()), part, compression="zstd")
+        pq.write_table(pa.table(columns, schema=schema), part, compression="zstd")
 
 
 def read(file: Path) -> list[ReferenceRow]:
@@ -174,6 +186,7 @@ def read(file: Path) -> list[ReferenceRow]:
         ReferenceRow(
             {
                 **{name: columns[name] for name in (*_SEEN, "answer")},
+                **{name: columns[name] for name in _OF_TEXTS if columns[name] is not None},
                 "likeliest": tuple((str(name), float(share)) for name, share in json.loads(columns["likeliest"])),
                 "slices": json.loads(columns["slices"]),
             },
@@ -185,9 +198,18 @@ def read(file: Path) -> list[ReferenceRow]:
     ]
 
 
+def read_words(file: Path) -> dict[str, int]:
+    """Word → texts that have it, of a reference that keeps no texts; empty for others."""
+    import pyarrow.parquet as pq
+
+    kept = pq.read_metadata(file).metadata or {}
+    words: dict[str, int] = json.loads(kept.get(_WORDS, b"{}"))
+    return words
+
+
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = dict.fromkeys(("text", "answer", "likeliest", "slices", "label", "split"), pa.string())
+    kinds = dict.fromkeys(("text", "answer", "likeliest", "slices", "label", "split", *_OF_TEXTS), pa.string())
     kinds |= dict.fromkeys(("confidence", "novelty", "unknown_share", "score"), pa.float64())
     return pa.schema({**kinds, "embedding": pa.binary(), "tokens": pa.int64()})

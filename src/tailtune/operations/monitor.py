@@ -37,7 +37,7 @@ from tailtune.core.monitored import (
 )
 from tailtune.core.records import Estimate
 from tailtune.judge import drift
-from tailtune.judge.words import moved_words
+from tailtune.judge.words import WordCounts, moved_words
 from tailtune.lifecycle.context import Context
 from tailtune.operations.accuracy import accuracy_now, estimate_of, mean_score
 from tailtune.operations.reference import KnownReference, folder_of, reference_of
@@ -403,7 +403,7 @@ def _report(
         alarm_day=seen.alarm_day,
         findings=seen.findings[:_SHOWN_FINDINGS],
         statistics=len(seen.findings),
-        words=moved_words(watched.known.texts, [row["text"] for row in few if row["text"]]),
+        words=moved_words(watched.known.words, WordCounts.in_texts(row["text"] for row in few if row["text"])),
         examples=_examples(watched, few, seen.findings),
         not_measured=(*seen.not_measured, *_not_in_reference(watched, few)),
         days=tuple(

@@ -16,7 +16,7 @@ import numpy as np
 from tailtune.core.days import DAY_US
 from tailtune.core.errors import UsageError
 from tailtune.core.proposals import Proposals, ProposedClass
-from tailtune.judge.words import moved_words
+from tailtune.judge.words import WordCounts, moved_words
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.new_classes import expect_classes
 from tailtune.operations.reference import reference_of
@@ -170,7 +170,8 @@ def _vectors(texts: Sequence[tuple[str, bytes | None]]) -> Floats:
 
 def _class(group: Sequence[LoggedText], known: Sequence[str], rows: int) -> ProposedClass:
     texts = [each.text for each in group]
-    words = [word for word in moved_words(known, texts, 40, _CLEAR, _PRIOR_TEXTS) if word.more]
+    counts = WordCounts.in_texts(known), WordCounts.in_texts(texts)
+    words = [word for word in moved_words(*counts, 40, _CLEAR, _PRIOR_TEXTS) if word.more]
     answers = Counter(answer for each in group for answer in each.answers if answer)
     own = sum(each.rows for each in group)
     return ProposedClass(

@@ -15,6 +15,7 @@ from tailtune.core.digests import file_digest
 from tailtune.core.errors import MissingInputError
 from tailtune.core.monitored import Sample
 from tailtune.core.records import Row, Split
+from tailtune.judge.words import WordCounts
 from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.reference import ReferenceRow
@@ -38,6 +39,7 @@ class KnownReference:
         traffic: Rows that were asked in the week before the version answered; empty where what moves is seen against
             the held-out rows.
         sample: What moves is seen against: traffic, else held-out rows, as columns.
+        words: In how many texts of the sample each word stands.
         digest: Of the files that `sample` is made of.
     """
 
@@ -45,12 +47,8 @@ class KnownReference:
     held_out: Sample
     traffic: tuple[ReferenceRow, ...]
     sample: Sample
+    words: WordCounts
     digest: str
-
-    @property
-    def texts(self) -> list[str]:
-        """Of the sample's rows, as far as they were kept."""
-        return [row.logged["text"] for row in self.traffic or self.rows if row.logged["text"]]
 
 
 def reference_of(context: Context, version: Version) -> KnownReference:
@@ -67,21 +65,20 @@ def reference_of(context: Context, version: Version) -> KnownReference:
     file = context.project.fetched_references / version.model / version.version / reference.FILE
     if not registry.fetch_reference(context.tracker, version, file):
         _make(context, version, file)
-    rows, traffic = tuple(reference.read(file)), _traffic(context, version)
+    rows = tuple(reference.read(file))
     held_out = _sample(context, rows)
-    digest = file_digest(file) if not traffic else version.tags[registry.TRAFFIC]
-    return KnownReference(rows, held_out, traffic, _sample(context, traffic) if traffic else held_out, digest)
+    of_week = traffic_file(context, version)
+    if registry.fetch_reference(context.tracker, version, of_week, registry.TRAFFIC):
+        traffic, digest = tuple(reference.read(of_week)), version.tags[registry.TRAFFIC]
+        words = WordCounts(len(traffic), reference.read_words(of_week))
+        return KnownReference(rows, held_out, traffic, _sample(context, traffic), words, digest)
+    words = WordCounts.in_texts(row.logged["text"] for row in rows if row.logged["text"])
+    return KnownReference(rows, held_out, (), held_out, words, file_digest(file))
 
 
 def traffic_file(context: Context, version: Version) -> Path:
     """Where what was asked in the week before a version answered is, as it answers it."""
     return context.project.fetched_references / version.model / version.version / "traffic.parquet"
-
-
-def _traffic(context: Context, version: Version) -> tuple[ReferenceRow, ...]:
-    file = traffic_file(context, version)
-    is_there = registry.fetch_reference(context.tracker, version, file, registry.TRAFFIC)
-    return tuple(reference.read(file)) if is_there else ()
 
 
 def _sample(context: Context, rows: Sequence[ReferenceRow]) -> Sample:

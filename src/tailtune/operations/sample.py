@@ -43,9 +43,8 @@ def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
             numbers[measure][place] = number
         for column, value in (row["slices"] or {}).items():
             categories[f"{_SLICE}{column}"][place] = str(value)
-        if row["text"] is not None:
-            categories["language"][place] = language(row["text"])
-            categories["unreadable"][place] = "yes" if is_unreadable(row["text"]) else "no"
+        for measure, category in about_text(row).items():
+            categories[measure][place] = category
     measured = {name: np.array(values) for name, values in numbers.items() if not np.isnan(values).all()}
     if "novelty" in measured and "confidence" in measured:
         measured[STRANGENESS] = strangeness(measured["novelty"], measured["confidence"])
@@ -55,6 +54,14 @@ def sample_of(rows: Sequence[Mapping[str, Any]], task: Task) -> Sample:
         categories=dict(categories),
         embeddings=_embeddings([row["embedding"] for row in rows]),
     )
+
+
+def about_text(row: Mapping[str, Any]) -> dict[str, str | None]:
+    """What is measured of a row's text: now, or before it was left out; empty where neither is there."""
+    if row["text"] is not None:
+        unreadable = "yes" if is_unreadable(row["text"]) else "no"
+        return {"language": language(row["text"]), "unreadable": unreadable}
+    return {measure: row[measure] for measure in _OF_TEXTS if row.get(measure)}
 
 
 def without_answers(sample: Sample) -> Sample:

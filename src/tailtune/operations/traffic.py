@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tailtune.core.days import DAY_US
 from tailtune.core.monitored import STRANGENESS, Sample
 from tailtune.judge import drift
+from tailtune.judge.words import WordCounts
 from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
+from tailtune.lifecycle.reference import ReferenceRow
 from tailtune.operations.reference import folder_of, traffic_file
-from tailtune.operations.sample import sample_of
+from tailtune.operations.sample import about_text, sample_of
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
 from tailtune.services.prediction_log.store import PredictionLog
@@ -26,6 +29,8 @@ from tailtune.tasks.answerer import Answerer
 LEAST_ROWS = 300
 """Rows of the week below which a version is compared with its held-out rows: few rows hide what moves later."""
 _DAYS = 7
+_LEAST_TEXTS = 3
+"""Texts that must have a word, for it to be kept: rarer ones are names and numbers."""
 _COLUMNS = ("text", "slices", "version", "route")
 
 
@@ -56,7 +61,9 @@ def make_traffic(context: Context, version: Version, held_out: Sample, log: Pred
     if not is_known(held_out, sample_of([row.logged for row in answered], context.case.task)):
         return False
     file = traffic_file(context, version)
-    reference.write(file, answered)
+    words = WordCounts.in_texts(text for text, _ in requests).of
+    frequent = {word: texts for word, texts in words.items() if texts >= _LEAST_TEXTS}
+    reference.write(file, [_without_text(row) for row in answered], frequent)
     registry.keep_reference(context.tracker, version, file, registry.TRAFFIC)
     return True
 
@@ -67,6 +74,11 @@ def is_known(held_out: Sample, traffic: Sample) -> bool:
         return False
     known = drift.Reference.of(_strange(held_out))
     return not drift.look(known, [drift.count(known, _strange(traffic), 0, [])]).alarm
+
+
+def _without_text(row: ReferenceRow) -> ReferenceRow:
+    """A row without its text: the log deletes its rows after some time, and what is kept with a version stays."""
+    return replace(row, logged={**row.logged, **about_text(row.logged), "text": None})
 
 
 def _strange(sample: Sample) -> Sample:

@@ -1,4 +1,4 @@
-"""Jinja2 within bounds: whatever a prompt's template does, it ends soon and in little memory.
+"""Jinja2 within bounds: whatever the template of a prompt or of a model's chat does, it ends soon and in little memory.
 
 Jinja2's own sandbox keeps a template from Python's insides; it does not keep it from looping or from making a string of
 a gigabyte. Here every loop step, call, filter, operator and literal is charged to the rendering it belongs to, and what
@@ -7,15 +7,19 @@ could grow by more than its input (`'a' * n`, `replace`, `center`) is charged be
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, filters, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, filters, nodes
 from jinja2.exceptions import TemplateAssertionError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context, pass_eval_context
@@ -29,6 +33,7 @@ _STEP = 20  # characters that a loop step or an item of a list counts as
 _CALL = 100
 _MOST_BITS = 1024  # of a whole number
 _LARGEST_SOURCE, _MOST_NODES, _DEEPEST = 1 << 20, 20_000, 100
+_WIDEST_DATE = 100
 _WIDE = re.compile(r"\d{4}|\*|\{[^}]*\{")  # a width of 1000 and more, or one that is a value itself
 
 
@@ -64,7 +69,21 @@ def render(source: str, values: Mapping[str, Any]) -> str:
         OutOfBoundsError: It makes or takes too much.
         Exception: It fails in any way that Python can.
     """
-    compiled = _compiled(source)
+    return _rendered(_compiled(source), values)
+
+
+def render_chat(source: str, values: Mapping[str, Any]) -> str:
+    """A dialogue in a model's own chat template, as transformers writes it: names that are not there are empty.
+
+    Raises:
+        OutOfBoundsError: It makes or takes too much.
+        TemplateError: It does not take these messages, or cannot be used.
+        Exception: It fails in any way that Python can.
+    """
+    return _rendered(_compiled(source, chat=True), values)
+
+
+def _rendered(compiled: Template, values: Mapping[str, Any]) -> str:
     token = _WORK.set(_Work())
     try:
         return _joined(compiled.generate(values))
@@ -88,11 +107,11 @@ def global_names() -> set[str]:
     return set(_environment().globals)
 
 
-def _parsed(source: str) -> nodes.Template:
+def _parsed(source: str, chat: bool = False) -> nodes.Template:
     if len(source) > _LARGEST_SOURCE:
         raise TemplateAssertionError(f"longer than {_LARGEST_SOURCE:,} characters", 1)
     try:
-        tree = _environment().parse(source)
+        tree = _environment(chat).parse(source)
         level: list[nodes.Node] = [tree]
         count = depth = 0
         while level:
@@ -110,10 +129,10 @@ def _parsed(source: str) -> nodes.Template:
 
 
 @lru_cache(maxsize=64)
-def _compiled(source: str) -> Template:
-    tree = _parsed(source)
+def _compiled(source: str, chat: bool = False) -> Template:
+    tree = _parsed(source, chat)
     try:
-        return _environment().from_string(tree)
+        return _environment(chat).from_string(tree)
     except TemplateSyntaxError:
         raise
     except (RecursionError, SyntaxError, MemoryError):  # Python's compiler knows 20 loops in each other
@@ -246,7 +265,7 @@ _COSTS: dict[str, Callable[..., int]] = {
     "wordwrap": _wrapped,
     "sum": _summed,
     "round": _scaled,
-    "tojson": lambda value, indent=0: _size(value) * (1 + (indent or 0)),
+    "tojson": lambda value, indent=0, **_: _size(value) * (1 + (indent or 0)),
     "join": lambda *_, **__: 0,  # charges itself
     "expandtabs": lambda text, tabsize=8: len(text) + text.count("\t") * tabsize,
 }
@@ -299,9 +318,9 @@ class _Bounded(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
     concat = staticmethod(_joined)
 
-    def __init__(self) -> None:
+    def __init__(self, undefined: type[Undefined] = StrictUndefined) -> None:
         super().__init__(
-            undefined=StrictUndefined,
+            undefined=undefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,
@@ -360,6 +379,41 @@ def _method(obj: Any) -> Any:
     return getattr(obj, "__wrapped__", obj)
 
 
-@lru_cache(maxsize=1)
-def _environment() -> _Bounded:
-    return _Bounded()
+class _Generation(Extension):
+    """The tag `generation` of chat templates, which marks what a model says: for us its content alone."""
+
+    tags = {"generation"}  # noqa: RUF012 - as Jinja2 declares it
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """What stands between the tag and its end."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Chat(_Bounded):
+    """The same for chat templates, with what transformers gives them."""
+
+    def __init__(self) -> None:
+        super().__init__(Undefined)
+        self.add_extension(loopcontrols)
+        self.add_extension(_Generation)
+        self.filters["tojson"] = _charged("tojson", _as_json)
+        self.globals |= {"raise_exception": _refuse, "strftime_now": _now}
+
+
+def _as_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **how: Any) -> str:
+    known = {name: how[name] for name in ("separators", "sort_keys") if name in how}
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **known)
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(str(message))
+
+
+def _now(form: str) -> str:
+    return datetime.now().strftime(form[:_WIDEST_DATE])
+
+
+@lru_cache(maxsize=2)
+def _environment(chat: bool = False) -> _Bounded:
+    return _Chat() if chat else _Bounded()

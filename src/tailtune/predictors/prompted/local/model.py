@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tailtune.config.prompting import LanguageModelSpec
-from tailtune.core.errors import ContextTooLongError, MissingInputError, TailTuneError, UsageError
+from tailtune.core.errors import ContextTooLongError, MissingInputError, OutOfBoundsError, TailTuneError, UsageError
 from tailtune.core.json_text import read_object
 from tailtune.core.language import Ask, Message, OnReply, Reply, Timing
 from tailtune.predictors.prompted.embedded import folder_of, lacking
@@ -144,6 +144,9 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     Args:
         tokenizer: Of transformers.
         messages: The prompt; special tokens written out in them are broken up, so that a text cannot end its turn.
+
+    Raises:
+        MissingInputError: The model's chat template cannot be used: it takes too much, or takes no such messages.
     """
     turns = [{"role": message.role, "content": _harmless(tokenizer, message.content)} for message in messages]
     if not tokenizer.chat_template:
@@ -152,9 +155,15 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     from jinja2 import TemplateError
 
     try:
-        return _templated(tokenizer, turns)
-    except TemplateError:
-        return _templated(tokenizer, _without_system(turns))
+        try:
+            return _templated(tokenizer, turns)
+        except TemplateError:
+            return _templated(tokenizer, _without_system(turns))
+    except (TemplateError, OutOfBoundsError) as error:
+        raise MissingInputError(
+            f"{tokenizer.name_or_path}: the model's chat template cannot be used: {' '.join(str(error).split())[:200]}",
+            "mend chat_template in its tokenizer_config.json, or declare another model",
+        ) from None
 
 
 def plain(turns: Sequence[dict[str, str]]) -> str:
@@ -163,8 +172,12 @@ def plain(turns: Sequence[dict[str, str]]) -> str:
 
 
 def _templated(tokenizer: Any, turns: Sequence[dict[str, str]]) -> list[int]:
-    found = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
-    return [int(token) for token in found["input_ids"]]
+    """As `apply_chat_template` would, but within bounds: a template comes with the model, from whoever made that."""
+    from tailtune.predictors.prompted.sandbox import render_chat
+
+    values = {"messages": turns, "tools": None, "documents": None, "add_generation_prompt": True}
+    text = render_chat(tokenizer.get_chat_template(), {**tokenizer.special_tokens_map, **values})
+    return [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
 
 
 def _without_system(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
