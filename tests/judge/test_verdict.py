@@ -510,3 +510,13 @@ def test_a_training_that_costs_hardly_anything_is_tried_where_labels_are_few() -
     assert not may_train(few, "never", 0.006, 0.10).yes
     stays = verdict(evidence(rung("probe", 0.97), train_rows=3000, gain=0.03, usd=0.006), TARGETS, MAX_USD)
     assert stays.verdict == "stay" and not may_train(stays, "auto", 0.006, 0.10).yes
+
+
+def test_a_prompt_that_was_asked_few_of_the_rows_is_asked_more() -> None:
+    few = prompted(0.98).model_copy(update={"metrics": {"accuracy": share_of(98, 100)}})
+    found = verdict(evidence(rung("probe", 0.9), few), product_targets(0.95), MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "rows")
+    assert "100 dev rows show Retrieval prompt to ±" in found.reason
+    assert found.reason.endswith(
+        "so ask small more of them (prompt.embedded_rows, prompt.max_rows, prompt.max_minutes)"
+    )

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import jsonschema
 import pytest
 from lifecycle.prompt.prompted import measured, prompt
 from project import copy, respec
-from worlds import lives
-from worlds.checkout import NAME
+from tasks.extraction.rungs.claims import ROWS, SCHEMA
 from worlds.once import once
 from worlds.parts import missing
 
 from tailtune.config.prompting import EMBEDDED
 from tailtune.core.reports import PromptReport
 from tailtune.judge.evidence import STRONGER
+from tailtune.predictors.base import FitContext, Floats
 from tailtune.predictors.prompted.embedded import folder_of, lacking
+from tailtune.predictors.prompted.opening import open_model
+from tailtune.predictors.prompted.rung import build
+from tailtune.predictors.prompted.templates import parsed
+from tailtune.tasks.extraction.new import starting_prompts
+from tailtune.tasks.extraction.replies import ObjectCodec
 
 pytestmark = pytest.mark.slow
 RUNGS = ["lm_zero_shot", "lm_few_shot", "lm_retrieval"]
@@ -53,10 +61,16 @@ def test_it_sorts_texts(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
     assert report.rungs[-1].quality.value > 0.3
 
 
-def test_it_reads_objects(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    checkout = lives.extraction(tmp_path_factory)[0].copy(tmp_path / "checkout")
-    checkout.spec(prompt={"embedded_rows": 1, "shots": 1})
-    checkout.does("prompt", NAME)
-    report = PromptReport.model_validate(checkout.report("prompt"))
-    held_to_the_schema(report, 1)
-    assert all(rung.metrics["schema_valid"].value == 1 for rung in report.rungs)
+def test_it_reads_objects() -> None:
+    spec, codec = EMBEDDED.model_copy(update={"max_output_tokens": 200}), ObjectCodec(SCHEMA)
+    prompts = starting_prompts("Read claims.").items()
+    templates = {name: parsed(name, text, name)[0] for name, text in prompts}
+    texts = [row.text for row in ROWS[:2]]
+    rung = build("lm_zero_shot", templates, codec, FitContext(rows=[], embed=_no_vectors), open_model(spec), spec, 1)
+    for found in rung.ask(texts):
+        assert found.problem == "" and found.reply.form == "json_schema"
+        jsonschema.validate(json.loads(found.reply.text or ""), codec.schema(False))
+
+
+def _no_vectors(texts: Sequence[str]) -> Floats:
+    raise AssertionError("no example is looked for")

@@ -15,7 +15,8 @@ from services.mlflow.examples import publish
 
 from lifecycle.helpers import perform
 from tailtune.config.settings import Settings
-from tailtune.core.errors import StageFailedError, UsageError
+from tailtune.core.errors import BusyError, StageFailedError, UsageError
+from tailtune.core.locks import alone
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.reproduce import Reproduction, reproduce
@@ -133,6 +134,18 @@ def test_what_a_killed_reproduce_left_is_no_hindrance(case: UseCase) -> None:
     (folder / "half").write_text("x")
     assert again(case).exact
     assert git(root, "worktree", "list").count("\n") == 1
+
+
+def test_two_at_once_do_not_remove_each_others_checkout(case: UseCase) -> None:
+    folder = case.paths.project.root / "build" / "reproduce"
+    folder.mkdir(parents=True)
+    here = BusyError("held", "")
+    with (
+        alone(folder / f"{NAME}-v1.lock", here),
+        pytest.raises(BusyError, match="another process reproduces version 1"),
+    ):
+        again(case)
+    assert [path.name for path in folder.iterdir()] == [f"{NAME}-v1.lock"]
 
 
 def test_failing_stage_is_told(case: UseCase) -> None:

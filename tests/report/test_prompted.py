@@ -26,15 +26,15 @@ def test_what_the_embedded_model_is_stands_beside_its_figures() -> None:
     story = Story(prompt=embedded(), use_case="claims")
     section = prompts(story)
     assert section is not None
-    said = {fact.name: fact.text for fact in section.facts}
-    assert "135M parameters" in said["model"] and "not what a good model would" in said["model"]
-    assert said["left out"] == "Prompt, step by step: slow"
+    facts = {fact.name: fact.text for fact in section.facts}
+    assert "135M parameters" in facts["model"] and "not what a good model would" in facts["model"]
+    assert facts["left out"] == "Prompt, step by step: slow"
     assert "Prompt, step by step: slow" in story.not_measured
     assert about_embedded(tune_prompt()) == ""
 
 
 @pytest.mark.parametrize(
-    ("models", "said"),
+    ("models", "words"),
     [
         ({"smollm2": "base"}, "with the role base and another with the role strong in"),
         ({"smollm2": "base", "large": "strong"}, "with the role base in"),
@@ -42,10 +42,10 @@ def test_what_the_embedded_model_is_stands_beside_its_figures() -> None:
         ({"small": "base", "large": "strong"}, ""),
     ],
 )
-def test_what_is_lacking_is_to_be_declared(models: dict[str, Role], said: str) -> None:
+def test_what_is_lacking_is_to_be_declared(models: dict[str, Role], words: str) -> None:
     found = embedded().model_copy(update={"models": models})
-    assert said in declare_next(found)
-    assert bool(declare_next(found)) == bool(said)
+    assert words in declare_next(found)
+    assert bool(declare_next(found)) == bool(words)
 
 
 def test_a_provisional_verdict_says_why_and_what_to_do() -> None:

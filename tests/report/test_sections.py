@@ -60,7 +60,7 @@ def test_the_page_shows_the_floors_of_decision_and_test() -> None:
     decided = life["decide"]
     assert isinstance(decided, DecideReport)
     life["decide"] = decided.model_copy(update={"guards": GUARDS[:1]})
-    page = render(life)
+    page = render(life).replace("\u00a0", " ")
     assert "20.0 % (5.7–43.7), missed" in page and WHY in page
     assert "recall of fraud at least 80.0 %" in page and "not measured" in page
 

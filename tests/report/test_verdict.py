@@ -79,4 +79,8 @@ def test_the_headline_ends_with_what_to_do_next() -> None:
     review = "review the labels that look wrong (tailtune labels support-tickets --out FILE.csv)"
     assert headline(Story.of({**shown, "decide": capped})).why.endswith(f" {serve}, and {review}.")
     refused = registered.model_copy(update={"promotion": Decision(yes=False, reason="no better")})
+    line = "declaring label_usd: at $0.02 a label instead of the default $0.08 a fine-tune pays"
+    hanging = decided.model_copy(update={"would_change": (line,)})
+    price = "ask what label_usd really is and declare it, as another amount turns this verdict"
+    assert headline(Story.of({**shown, "decide": hanging})).why.endswith(f" {serve}, and {price}.")
     assert "Next" not in headline(Story.of({**shown, "register": refused})).why

@@ -276,8 +276,16 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
     if rows is None:
         enough = "it lies so close to what is needed that hardly any number would: move the target, or take the risk"
     else:
-        enough = f"about {rows:,} would, so label more rows (dev takes its share) or raise split.dev_share"
+        enough = f"about {rows:,} would, so {_more_rows(rung, evidence)}"
     return f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
+
+
+def _more_rows(rung: RungResult, evidence: Evidence) -> str:
+    """How a rung comes to be measured on more rows: by asking a model more of those that are there, or by labelling."""
+    there = max(each.quality.rows for each in evidence.rungs)
+    if isinstance(rung, PromptedRung) and rung.quality.rows < there:
+        return f"ask {rung.model} more of them (prompt.embedded_rows, prompt.max_rows, prompt.max_minutes)"
+    return "label more rows (dev takes its share) or raise split.dev_share"
 
 
 def _fix_first(evidence: Evidence, targets: Targets) -> str:

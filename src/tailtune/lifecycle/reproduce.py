@@ -8,7 +8,8 @@ from pathlib import Path
 from tailtune.config.endpoints import declared_addresses
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import ServiceError, TailTuneError
+from tailtune.core.errors import BusyError, ServiceError, TailTuneError
+from tailtune.core.locks import alone
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
 from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
@@ -90,11 +91,32 @@ def reproduce(name: str, alias_or_version: str, paths: Paths, settings: Settings
             files ask for more than this checkout's own code and rows.
         UndeclaredEndpointError: It was made with an endpoint, or a key for one, that is not declared here.
         StageFailedError: A stage failed when run again.
+        BusyError: Another process reproduces this version in this checkout.
     """
     case = load_use_case(paths, name)
     tracker = connect(settings.resolved_tracking_uri(paths), case)
     version = registry.get(tracker, case.model, alias_or_version)
     folder = paths.root / "build" / "reproduce" / f"{name}-v{version.version}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    busy = BusyError(
+        f"{paths.shown(folder)}: another process reproduces version {version.version} here",
+        f"tailtune reproduce {name}@{alias_or_version.removeprefix('@')} again when it has finished",
+    )
+    with alone(folder.with_name(f"{folder.name}.lock"), busy):
+        return _reproduced(name, version, folder, tracker, paths, settings, progress)
+
+
+def _reproduced(
+    name: str,
+    version: registry.Version,
+    folder: Path,
+    tracker: Tracker,
+    paths: Paths,
+    settings: Settings,
+    progress: Progress,
+) -> Reproduction:
+    """See `reproduce`; nothing else works in the folder."""
+    case = load_use_case(paths, name)
     with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
         model_files = registry.fetch_model_files(tracker, version, Path(holder))
         recorded = store.read_report(model_files / "reports" / "evaluate.json", EvaluateReport, name)

@@ -67,10 +67,10 @@ def reference_of(context: Context, version: Version) -> KnownReference:
         _make(context, version, file)
     rows = tuple(reference.read(file))
     held_out = _sample(context, rows)
-    asked = traffic_file(context, version)
-    if registry.fetch_reference(context.tracker, version, asked, registry.TRAFFIC):
-        traffic, digest = tuple(reference.read(asked)), version.tags[registry.TRAFFIC]
-        words = WordCounts(len(traffic), reference.read_words(asked))
+    of_week = traffic_file(context, version)
+    if registry.fetch_reference(context.tracker, version, of_week, registry.TRAFFIC):
+        traffic, digest = tuple(reference.read(of_week)), version.tags[registry.TRAFFIC]
+        words = WordCounts(len(traffic), reference.read_words(of_week))
         return KnownReference(rows, held_out, traffic, _sample(context, traffic), words, digest)
     words = WordCounts.in_texts(row.logged["text"] for row in rows if row.logged["text"])
     return KnownReference(rows, held_out, (), held_out, words, file_digest(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,13 @@ from tailtune.core.figures import usd as usd
 from tailtune.core.figures import with_interval as with_interval
 from tailtune.core.measures import Measure, measure_of
 from tailtune.core.records import Estimate
+
+_BEFORE_SIGN = re.compile(r"(?<=\d) (?=%)")
+
+
+def unbroken(text: str, space: str = "\u00a0") -> str:
+    """A text in which no line ends between a number and its sign: `96.7 %` has another space."""
+    return _BEFORE_SIGN.sub(space, text)
 
 
 def count(value: int) -> str:

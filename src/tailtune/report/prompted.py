@@ -7,8 +7,8 @@ from tailtune.report.numbers import sentence
 from tailtune.report.story import Story
 
 GUIDE = "docs/guides/prompted-models.md"
-ZERO_SHOT, RETRIEVAL = 14, 50
-"""Percent of BANKING77 that the embedded model answers right without examples, and with retrieved ones (ADR 031)."""
+ZERO_SHOT, RETRIEVAL = 12, 93
+"""Percent of 100 dev rows of BANKING77 that it answers right without examples, and with eight retrieved ones."""
 
 
 def about_embedded(found: PromptReport) -> str:
@@ -16,9 +16,9 @@ def about_embedded(found: PromptReport) -> str:
     if not found.embedded or not found.rungs:
         return ""
     return (
-        f"the model {', '.join(found.embedded)} comes with the installation and is small (135M parameters): of the 77 "
-        f"labels of BANKING77 it finds {ZERO_SHOT} % without examples and {RETRIEVAL} % with retrieved ones, so it "
-        "shows what prompting brings at all, not what a good model would"
+        f"the model {', '.join(found.embedded)} comes with the installation and is small (135M parameters): of 77 "
+        f"labels (BANKING77) it finds {ZERO_SHOT} % without examples and {RETRIEVAL} % with retrieved ones, as the "
+        "nearest rows alone do; so it shows what prompting brings at all, not what a good model would"
     )
 
 

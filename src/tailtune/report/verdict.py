@@ -23,7 +23,7 @@ from tailtune.core.reports import (
     Verdict,
 )
 from tailtune.judge.ceiling import REVIEW_FIRST
-from tailtune.judge.economics import MONTH_DAYS
+from tailtune.judge.economics import DECLARED_AS, MONTH_DAYS
 from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     OWNERS,
@@ -215,7 +215,15 @@ def _next(story: Story) -> str:
         steps.append(f"serve version {kept.version}, which is champion")
     if story.ceiling:
         steps.append(f"review the labels that look wrong (tailtune labels {story.use_case} --out FILE.csv)")
+    if hanging := _hangs_on(story):
+        steps.append(f"ask what {' and '.join(hanging)} really is and declare it, as another amount turns this verdict")
     return f" Next: {', and '.join(steps)}." if steps else ""
+
+
+def _hangs_on(story: Story) -> list[str]:
+    """Keys of default prices that nobody declared, another amount of which turns the verdict."""
+    change = story.verdict.would_change if story.verdict else ()
+    return [key for key in DECLARED_AS.values() if any(line.startswith(f"declaring {key}:") for line in change)]
 
 
 def _kept_out(story: Story) -> str:

@@ -118,7 +118,7 @@ def test_every_field_has_its_kind_its_numbers_and_an_interval() -> None:
 
 def test_a_share_of_few_values_is_not_shown_as_none() -> None:
     html = render(claims.whole())
-    assert re.search(r"odometer_reading</th><td[^>]*>2</td><td[^>]*>&lt;0\.1 %</td>", html)
+    assert re.search(r"odometer_reading</th><td[^>]*>2</td><td[^>]*>&lt;0\.1\s%</td>", html)
     assert '>towed</th><td class="n">0<' not in html
 
 

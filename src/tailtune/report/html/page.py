@@ -81,10 +81,16 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unbroken,
     )
     environment.filters.update(dict(inspect.getmembers(numbers, inspect.isfunction)))
     environment.filters.update(ticked=ticked, spent_line=verdict.spent_line)
     return environment
+
+
+def _unbroken(value: Any) -> Any:
+    """What is written out, a number and its % sign on one line; markup stays markup."""
+    return type(value)(numbers.unbroken(value)) if isinstance(value, str) else value
 
 
 def _compared(story: Story) -> list[CandidateResult]:
