@@ -5,6 +5,8 @@ Prints what it does with the seconds since it began: `make smoke`.
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -25,11 +27,14 @@ from smoke.traffic import Client
 pytestmark = pytest.mark.smoke
 BUDGET_S = 15 * 60.0
 ARRIVING = 800
+AUDITED = 250
+MESSAGES = 5
+"""Drift, the accuracy that an audit shows, the retrain's outcome, and that both troubles are over."""
 MODEL = f"models/{NAME}/model.yaml"
 SHORT: dict[str, dict[str, Any]] = {
     "validate": {"min_rows_per_class": 2},
     "ladder": {"rungs": ["probe"], "latency_rows": 20, "curve_points": 2},
-    "targets": {"accuracy": 0.5},
+    "targets": {"accuracy": 0.5, "p99_ms": 10_000},  # how fast this machine answers is not the story
     "train": {"when": "never"},
     "evaluate": {"latency_rows": 20, "resamples": 200},
     "value": {"requests_per_day": 2000, "error_usd": 2.0, "retrain_hours_per_change": 1.0},
@@ -134,6 +139,9 @@ def test_a_launch_is_noticed_and_learnt_without_a_dropped_request(story: Story) 
         wait_for_the_retrain(story)
         client.wait_for_version("2", launched[0], 120)
         story.say("the server answers with version 2")
+        launched_now = next(each for each in launched if each.right == tickets.LAUNCHED)
+        client.correct(client.ask(launched_now), "Ana")
+        story.say(f"feedback with its new label `{tickets.LAUNCHED}` is taken at once")
     dropped_none_and_lost_none(story, client)
     look_back(story)
     again(story, client, launched[:ARRIVING])
@@ -203,10 +211,11 @@ def wait_for_the_alert(story: Story) -> None:
 
 
 def label(story: Story, client: Client) -> None:
-    """A person accepts a new label, pushes it, and corrects answers over HTTP."""
+    """A person accepts a new label, audits today's rows, pushes both, and corrects answers over HTTP."""
     accept_the_new_class(story, client)
-    story.team.push("A new label, and its rows")
-    story.say("the new label and its rows are pushed")
+    audit(story, client)
+    story.team.push("A new label, its rows, and audited rows")
+    story.say("the new label, its rows and the audited rows are pushed")
     known = [each for each in client.responses[:ARRIVING] if each.ticket.right != tickets.LAUNCHED]
     wrong = [each for each in known if each.answer != each.ticket.right]
     for response in wrong[:100]:
@@ -230,6 +239,29 @@ def accept_the_new_class(story: Story, client: Client) -> None:
     story.say(f"{len(belong)} tickets of a proposed group are the new label `{tickets.LAUNCHED}`")
 
 
+def audit(story: Story, client: Client) -> None:
+    """Rows of today, drawn at random, are labelled: they say how often version 1 is right, and are test rows."""
+    team, file = story.team, story.team.folder / "audit.csv"
+    drawn = team.does("tailtune", "audit", NAME, "--rows", str(AUDITED), "--window", "today", "--out", str(file))
+    assert f"{AUDITED} rows of " in drawn and "that day is not over" in drawn
+    truth = {each.request_id: each for each in client.responses}
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        cells = list(csv.DictReader(lines))
+    right = [truth[row["request_id"]].ticket.right for row in cells]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(cells[0]))
+        writer.writeheader()
+        writer.writerows({**row, "label": label, "who": "Ben"} for row, label in zip(cells, right, strict=True))
+    printed = team.does("tailtune", "audit", NAME, "--from", str(file)).splitlines()[1]
+    number = r"(\d+\.\d)"
+    found = re.match(rf"v1 was right on {number} % \({number}–{number}\) of the rows of \S+ so far", printed)
+    assert found, printed
+    value, low, high = map(float, found.groups())
+    in_all = [each.answer == each.ticket.right for each in client.responses if each.version == "1"]
+    assert low < value < high and low - 5 < 100 * sum(in_all) / len(in_all) < high + 5
+    story.say(f"an audit of today: {printed}")
+
+
 def wait_for_the_retrain(story: Story) -> None:
     """The next look's drift starts a retrain that is worth it, on the worker; what it makes is better."""
     story.until("version 2 is champion", lambda: story.version() == "2", 420)
@@ -244,12 +276,14 @@ def look_back(story: Story) -> None:
         120,
     )
     assert [run["by"] for run in made] == ["AUTOMATION"]
-    story.until("Slack has heard that it is over", lambda: len(story.titles()) >= 3, 180)
-    alert, outcome, recovery = story.titles()
+    story.until("Slack has heard that it is over", lambda: len(story.titles()) >= MESSAGES, 180)
+    drift, accuracy, outcome, *recoveries = story.titles()
+    assert accuracy.startswith(f"🔴 Critical: {NAME} v1: right on ") and "of audited rows" in accuracy
     assert outcome == f"🔵 Done: {NAME}: retrain v2: promoted"
-    assert recovery == alert.replace("🔴 Critical", "🟢 Over")
-    assert "Version 2 answers now." in story.slack.taken[2]["text"]
-    assert team.does("git", "ls-remote", "--heads", "origin", f"retrain/{NAME}/*")
+    assert sorted(recoveries) == sorted(each.replace("🔴 Critical", "🟢 Over") for each in (drift, accuracy))
+    assert all("Version 2 answers now." in message["text"] for message in story.slack.taken[3:])
+    (branch,) = re.findall(r"refs/heads/(\S+)", team.does("git", "ls-remote", "origin", f"retrain/{NAME}/*"))
+    fresh_test_rows(story, branch)
     runs = team.mlflow("runs/search", {"experiment_ids": [story.experiment()], "max_results": 200})["runs"]
     names = {run["info"]["run_name"]: run for run in runs}
     assert "monitor: v1 day by day" in names, sorted(names)
@@ -262,12 +296,25 @@ def look_back(story: Story) -> None:
     story.say("MLflow has versions and drift, the repository the retrain's branch, the ledger what it cost")
 
 
+def fresh_test_rows(story: Story, branch: str) -> None:
+    """What version 2 was promoted on: the audited rows are test rows of both versions, learnt by neither."""
+    team = story.team
+    team.does("git", "fetch", "--quiet", "origin", branch)
+    curate, register = (
+        json.loads(team.does("git", "show", f"FETCH_HEAD:reports/{NAME}/{stage}.json"))
+        for stage in ("curate", "register")
+    )
+    assert 100 <= curate["audited_rows"] <= AUDITED and register["promotion"]["yes"]
+    reason = register["promotion"]["reason"]
+    story.say(f"{curate['audited_rows']} audited rows are test rows of that promotion: {reason}")
+
+
 def again(story: Story, client: Client, arriving: list[Ticket]) -> None:
     """The same rows under new ids: nobody is told again, and nothing is trained again."""
     arrive(story, client, arriving)
     looks = len(story.runs("drift_monitoring", "COMPLETED"))
     story.until("two looks more", lambda: len(story.runs("drift_monitoring", "COMPLETED")) >= looks + 2, 300)
-    assert len(story.titles()) == 3, story.titles()[3:]
+    assert len(story.titles()) == MESSAGES, story.titles()[MESSAGES:]
     assert story.version() == "2"
     promoted = [run for run in story.runs("retraining", "COMPLETED") if "not started" not in run["message"]]
     assert len(promoted) == 1
