@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailtune.config.prompting import EMBEDDED, LanguageModelSpec, PromptSpec
+from tailtune.config.prompting import EMBEDDED, LanguageModelSpec, PromptSpec, most_minutes, most_rows
 
 AFAR = LanguageModelSpec(name="large", role="strong", endpoint="http://127.0.0.1:9/v1")
 NEAR = LanguageModelSpec(name="local", folder="lm/qwen")
@@ -17,12 +17,12 @@ def test_the_embedded_model_is_the_base_unless_the_file_says_otherwise() -> None
 
 def test_rows_of_the_embedded_model_are_few_and_fixed_by_count() -> None:
     spec = PromptSpec()
-    assert [spec.most_rows(EMBEDDED, fields) for fields in (1, 6, 45, 400)] == [100, 66, 8, 8]
-    assert spec.most_rows(AFAR, 45) == spec.most_rows(NEAR, 45) == 1000
-    assert PromptSpec(embedded_rows=250).most_rows(EMBEDDED, 45) == 250
-    assert PromptSpec(embedded_rows=250, max_rows=40).most_rows(EMBEDDED) == 40
+    assert [most_rows(spec, EMBEDDED, fields) for fields in (1, 6, 45, 400)] == [100, 66, 8, 8]
+    assert most_rows(spec, AFAR, 45) == most_rows(spec, NEAR, 45) == 1000
+    assert most_rows(PromptSpec(embedded_rows=250), EMBEDDED, 45) == 250
+    assert most_rows(PromptSpec(embedded_rows=250, max_rows=40), EMBEDDED) == 40
 
 
 def test_minutes_hold_for_models_on_this_machine() -> None:
-    assert [PromptSpec().minutes(model) for model in (EMBEDDED, NEAR, AFAR)] == [10, None, None]
-    assert [PromptSpec(max_minutes=3).minutes(model) for model in (EMBEDDED, NEAR, AFAR)] == [3, 3, None]
+    assert [most_minutes(PromptSpec(), model) for model in (EMBEDDED, NEAR, AFAR)] == [10, None, None]
+    assert [most_minutes(PromptSpec(max_minutes=3), model) for model in (EMBEDDED, NEAR, AFAR)] == [3, 3, None]

@@ -141,20 +141,23 @@ class PromptSpec(StrictSpec):
         """The declared model of a role."""
         return next((model for model in self.models if model.role == role), None)
 
-    def most_rows(self, model: LanguageModelSpec, fields: int = 1) -> int:
-        """Dev rows bought of a model for a rung at most.
 
-        Args:
-            model: Who answers.
-            fields: Of an answer.
-        """
-        if model.embedded is None:
-            return self.max_rows
-        few = max(_LEAST_ROWS, min(_EMBEDDED_ROWS, _EMBEDDED_FIELDS // fields))
-        return min(self.max_rows, few if self.embedded_rows is None else self.embedded_rows)
+def most_rows(prompt: PromptSpec, model: LanguageModelSpec, fields: int = 1) -> int:
+    """Dev rows bought of a model for a rung at most.
 
-    def minutes(self, model: LanguageModelSpec) -> float | None:
-        """Minutes that a model's rungs may take in all; None without a limit."""
-        if self.max_minutes is None and model.embedded is not None:
-            return _EMBEDDED_MINUTES
-        return self.max_minutes if model.local else None
+    Args:
+        prompt: What is declared.
+        model: Who answers.
+        fields: Of an answer.
+    """
+    if model.embedded is None:
+        return prompt.max_rows
+    few = max(_LEAST_ROWS, min(_EMBEDDED_ROWS, _EMBEDDED_FIELDS // fields))
+    return min(prompt.max_rows, few if prompt.embedded_rows is None else prompt.embedded_rows)
+
+
+def most_minutes(prompt: PromptSpec, model: LanguageModelSpec) -> float | None:
+    """Minutes that a model's rungs may take in all; None without a limit."""
+    if prompt.max_minutes is None and model.embedded is not None:
+        return _EMBEDDED_MINUTES
+    return prompt.max_minutes if model.local else None

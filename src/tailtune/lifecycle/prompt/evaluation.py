@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tailtune.config.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec, most_minutes, most_rows
 from tailtune.core.errors import BudgetReachedError, TimeReachedError
 from tailtune.core.figures import share, usd
 from tailtune.core.measures import MEASURES
@@ -165,7 +165,7 @@ class PromptEvaluation:
             else:
                 self._skip(name, rung.why)
             return
-        rows = self.rows[: case.spec.prompt.most_rows(rung.spec, case.task.most_items())]
+        rows = self.rows[: most_rows(case.spec.prompt, rung.spec, case.task.most_items())]
         bought = Bought(rung, rows, self._score, self._show, self.deadline)
         self.bought[name] = bought
         best = self.against[name] = self._best if self._best.rows >= len(rows) else self._local_best
@@ -181,7 +181,7 @@ class PromptEvaluation:
             try:
                 buy(bought, question)
             except TimeReachedError:
-                minutes = case.spec.prompt.minutes(rung.spec)
+                minutes = most_minutes(case.spec.prompt, rung.spec)
                 limit = f"its share of {minutes:g} minutes (prompt.max_minutes) is over{self._after(name)}"
                 self.unmeasured.append(f"{saved.title(name)}: {limit}")
         if not bought.count:
@@ -195,7 +195,7 @@ class PromptEvaluation:
     def _timed(self, spec: LanguageModelSpec, rungs: Sequence[str]) -> Iterator[None]:
         """A rung of a model on this machine may take an equal share of the minutes that are left."""
         prompt, begun = self.factory.context.case.spec.prompt, self.deadline.clock()
-        minutes = prompt.minutes(spec)
+        minutes = most_minutes(prompt, spec)
         if minutes is not None:
             able = [name for name in rungs if not self.factory.lacking(name)]
             self.deadline.at_s = begun + (minutes * 60 - self._taken_s) / len(able)

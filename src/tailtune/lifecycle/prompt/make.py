@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tailtune.config.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec, most_rows
 from tailtune.core.errors import MissingInputError
 from tailtune.core.language import UNANSWERED, LanguageModel
 from tailtune.core.records import Answer, Row
@@ -139,7 +139,7 @@ class RungFactory:
 
     def _forecast(self, name: str, rung: Prompted, rows: Sequence[Row]) -> Forecast:
         case = self.context.case
-        some = rows[: case.spec.prompt.most_rows(rung.spec, case.task.most_items())]
+        some = rows[: most_rows(case.spec.prompt, rung.spec, case.task.most_items())]
         return forecast(name, rung, [*some, *must_not_fail.declared(self.context)], self.models.price(rung.spec))
 
     def local_answers(self, name: str, rows: Sequence[Row]) -> list[Answer]:

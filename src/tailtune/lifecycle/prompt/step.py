@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tailtune.config.prompting import PromptSpec
+from tailtune.config.prompting import PromptSpec, most_rows
 from tailtune.core.records import Row
 from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
 from tailtune.judge.constraints import stays
@@ -77,7 +77,7 @@ def bought_order(context: Context, dev: Sequence[Row]) -> list[Row]:
     As many as the declared model takes that may have most.
     """
     task, spec = context.case.task, context.case.spec.prompt
-    most = max((spec.most_rows(model, task.most_items()) for model in spec.models), default=0)
+    most = max((most_rows(spec, model, task.most_items()) for model in spec.models), default=0)
     return [dev[place] for place in stratified(dev, task.codec().keys)][:most]
 
 
