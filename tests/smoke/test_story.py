@@ -314,7 +314,8 @@ def again(story: Story, client: Client, arriving: list[Ticket]) -> None:
     arrive(story, client, arriving)
     looks = len(story.runs("drift_monitoring", "COMPLETED"))
     story.until("two looks more", lambda: len(story.runs("drift_monitoring", "COMPLETED")) >= looks + 2, 300)
-    assert len(story.titles()) == MESSAGES, story.titles()[MESSAGES:]
+    news = story.titles()[MESSAGES:]  # of version 2: it may see more of the product than its held-out rows have
+    assert len(news) <= 1 and all(f"{NAME} v2: drift since" in each for each in news), news
     assert story.version() == "2"
     promoted = [run for run in story.runs("retraining", "COMPLETED") if "not started" not in run["message"]]
     assert len(promoted) == 1
