@@ -64,9 +64,9 @@ def before_the_launch(every: int) -> list[Ticket]:
     return [each for each in _all() if each.at < "2026-05" and not each.is_launched][::every]
 
 
-def month_five(rows: int) -> list[Ticket]:
-    """Tickets of month five since the launch, in order of time; no text twice."""
-    there = [each for each in _all() if LAUNCH <= each.at < "2026-06"]
+def since_the_launch(rows: int) -> list[Ticket]:
+    """Tickets of months five and six since the launch, in order of time; no text twice."""
+    there = [each for each in _all() if each.at >= LAUNCH]
     return list({each.text: each for each in there}.values())[:rows]
 
 
