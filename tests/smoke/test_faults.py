@@ -18,7 +18,7 @@ from smoke.faulted import TRAINED, Servers
 from smoke.team import NAME
 from tailtune.core.errors import ServiceError
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
