@@ -23,7 +23,7 @@ def test_a_good_use_case_says_what_was_checked_and_changes_nothing(cli: Cli) -> 
     assert result.out.splitlines() == [
         "models/first/model.yaml   ok",
         "models/first/labels.yaml  ok, 3 labels",
-        "models/first/prompts/     none; write starting prompts: tailtune prompts first",
+        "models/first/prompts/     none; starting prompts are sent; to make them yours: tailtune prompts first",
         "data/first/rows.csv  ok, 12 rows, 3 labels",
         "Next:  tailtune run first",
     ]

@@ -22,6 +22,7 @@ from tailtune.predictors.reading import SAMPLE_ROWS, reading
 from tailtune.report.numbers import counted
 from tailtune.services import sources
 from tailtune.tasks.label_check import LabelCheck, look_alike_lines
+from tailtune.tasks.prompts import has_own_prompts
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 _NAMED = 10  # labels or fields that a line names
@@ -113,6 +114,8 @@ def _prompts(case: UseCase, width: int) -> list[str]:
     shown = f"{case.paths.project.shown(case.paths.prompts)}/"
     if not case.spec.prompt.models and not case.paths.prompts.is_dir():
         return [f"{shown:{width}}  none; write starting prompts: tailtune prompts {case.name}"]
+    if not has_own_prompts(case):
+        return [f"{shown:{width}}  none; starting prompts are sent; to make them yours: tailtune prompts {case.name}"]
     codec = case.task.codec()
     lines = [f"{shown:{width}}  ok, {counted(len(load_templates(case, codec)), 'prompt')}"]
     bare = undescribed(codec)

@@ -20,9 +20,10 @@ from tailtune.lifecycle.prompt.forecast import Forecast, cost_line, total_usd
 from tailtune.lifecycle.prompt.make import RungFactory, best_prompt
 from tailtune.lifecycle.prompt.search import notes_of, origin_of
 from tailtune.predictors.prompted.embedded import lacking
-from tailtune.predictors.prompted.templates import Template, load_templates
+from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
+from tailtune.tasks.prompts import templates_of
 
 ANSWERS = "answers.jsonl"
 NO_MODEL = "prompted language models (prompt.models is empty)"
@@ -95,7 +96,7 @@ def rung_factory(context: Context, train: Sequence[Row]) -> Iterator[RungFactory
     """
     case = context.case
     codec = case.task.codec()
-    templates = load_templates(case, codec)
+    templates = templates_of(case, codec)
     with language_models(context) as models:
         yield RungFactory(context, train, codec, templates, models)
 
