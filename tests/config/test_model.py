@@ -40,7 +40,7 @@ CHANGED: dict[str, dict[str, Any]] = {
                "curve_points": 3},
     "prompt": {"models": [{"name": "small", "endpoint": "http://127.0.0.1:1/v1"}], "rungs": ["lm_few_shot"],
                "shots": 3, "max_cost_usd": 2, "stop": "never", "batch_rows": 10, "min_rows": 10, "max_rows": 10,
-               "optimise_calls": 20},
+               "embedded_rows": 10, "max_minutes": 3.0, "optimise_calls": 20},
     "targets": {"accuracy": 0.9, "p99_ms": 9.0, "min_effect": 0.01, "margin": 0.02, "head_room": 2.0,
                 "min_train_rows": 10, "validity": 0.9, "macro_f1": 0.8, "recall": {"a": 0.9}, "f1": {"a": 0.9},
                 "must_not_fail": "must.jsonl"},
@@ -181,7 +181,8 @@ def test_language_models_are_one_of_each_role(models: list[dict[str, str]], expe
 def test_a_language_model_is_called_by_its_name_unless_told_otherwise() -> None:
     named = spec(prompt={"models": [ONE, {**ONE, "name": "large", "role": "strong", "model": "vendor/large-2"}]}).prompt
     assert [named.model("base").called, named.model("strong").called] == ["small", "vendor/large-2"]  # type: ignore[union-attr]
-    assert spec().prompt.model("base") is None
+    assert [model.embedded for model in spec().prompt.models] == ["smollm2"]
+    assert spec(prompt={"models": []}).prompt.model("base") is None
 
 
 def test_money_is_exact() -> None:

@@ -113,7 +113,7 @@ STAGES: tuple[Stage, ...] = (
         family="training",
         summary="Say of each failure of the best prompt whether the model, the context or the label is at fault.",
         run="tailtune.lifecycle.diagnose:run",
-        sections=("curate", "prompt"),
+        sections=("curate", "prompt", "targets"),
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("ladder", "prompt"), *_reports("prompt")),
         writes=_build("diagnose"),
     ),
