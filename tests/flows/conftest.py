@@ -186,6 +186,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("prefect")
     return {
         **servers.prefect_environment(home),
+        "TAILTUNE_EMBEDDED": "none",
         "DO_NOT_TRACK": "true",
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
