@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "graph", "help"} | {
     "test-servers",
+    "test-faults",
     "smoke",
 }
 
