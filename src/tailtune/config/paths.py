@@ -161,6 +161,11 @@ class CasePaths:
         """Rows of proposed classes that people accepted, for every split; may be missing."""
         return self.data / "proposed.jsonl"
 
+    @property
+    def by_people(self) -> tuple[Path, ...]:
+        """All files of labels that people gave beside the use case's own rows; each may be missing."""
+        return (self.feedback, self.corrections, self.audits, self.proposed)
+
     def rows_file(self, file: str) -> Path:
         """One file of raw rows, which must really lie below `data`: else data.dvc would not pin its bytes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import AliasChoices, Field, model_validator
@@ -182,6 +183,8 @@ class LadderReport(Report):
 
 Role = Literal["base", "strong"]
 Settled = Literal["stays", "falls short", "better", "not better", "all rows", "budget", "time"]
+RAN_OUT: Mapping[Settled, str] = {"budget": "money", "time": "time"}
+"""What stopped buying rows without regard to what was answered → what ran out."""
 Fault = Literal["model", "context", "label", "unexplained"]
 
 

@@ -32,7 +32,7 @@ FILE = "reference.parquet"
 MOST_ROWS = 3000
 """Rows of a reference: more would take longer to answer and hardly narrow its intervals."""
 _SEEN = ("text", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens")
-_OF_TEXTS = ("language", "unreadable")
+OF_TEXTS = ("language", "unreadable")
 """What is kept of texts that are not kept themselves."""
 _WORDS = b"words"
 _BLOCK = 50
@@ -162,7 +162,7 @@ def write(file: Path, rows: Sequence[ReferenceRow], words: Mapping[str, int] | N
     columns["slices"] = [json.dumps(row.logged["slices"], sort_keys=True) for row in rows]
     columns |= {"label": [row.label for row in rows], "score": [row.score for row in rows]}
     columns["split"] = [row.split for row in rows]
-    columns |= {name: [row.logged.get(name) for row in rows] for name in _OF_TEXTS}
+    columns |= {name: [row.logged.get(name) for row in rows] for name in OF_TEXTS}
     schema = _schema()
     schema = schema if words is None else schema.with_metadata({_WORDS: json.dumps(words, sort_keys=True)})
     with store.written_whole(file) as part:
@@ -186,7 +186,7 @@ def read(file: Path) -> list[ReferenceRow]:
         ReferenceRow(
             {
                 **{name: columns[name] for name in (*_SEEN, "answer")},
-                **{name: columns[name] for name in _OF_TEXTS if columns[name] is not None},
+                **{name: columns[name] for name in OF_TEXTS if columns[name] is not None},
                 "likeliest": tuple((str(name), float(share)) for name, share in json.loads(columns["likeliest"])),
                 "slices": json.loads(columns["slices"]),
             },
@@ -210,6 +210,6 @@ def read_words(file: Path) -> dict[str, int]:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = dict.fromkeys(("text", "answer", "likeliest", "slices", "label", "split", *_OF_TEXTS), pa.string())
+    kinds = dict.fromkeys(("text", "answer", "likeliest", "slices", "label", "split", *OF_TEXTS), pa.string())
     kinds |= dict.fromkeys(("confidence", "novelty", "unknown_share", "score"), pa.float64())
     return pa.schema({**kinds, "embedding": pa.binary(), "tokens": pa.int64()})

@@ -11,11 +11,11 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
-from tailtune.config.paths import CasePaths, Paths
+from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Alert
+from tailtune.core.digests import file_digest
 from tailtune.core.monitored import MonitorReport
 from tailtune.services import versions
 from tailtune.services.monitored_days import DriftEvent, MonitoredDays
@@ -88,20 +88,13 @@ def labels_digest(paths: Paths, settings: Settings, use_case: str) -> str:
         ServiceError: The prediction log does not answer.
     """
     case = load_use_case(paths, use_case)
-    seen = [str(versions.data_hash(paths)), *map(_content, (case.answers_file, *_by_people(case.paths)))]
+    files = [case.answers_file, *case.paths.by_people]
+    seen = [str(versions.data_hash(paths)), *(file_digest(file) if file.is_file() else "" for file in files)]
     folder = case.spec.retrain.labels_from
     if folder is not None and (paths.root / folder).is_dir():
-        files = sorted((paths.root / folder).iterdir())
-        seen += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+        there = sorted((paths.root / folder).iterdir())
+        seen += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in there]
     with opened(paths, settings, use_case) as log:
         sent = [] if log is None else log.feedback(use_case)
     seen += [f"{len(sent)} {max((each.id for each in sent), default=0)}"]
     return hashlib.sha256("\x1f".join(seen).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _by_people(paths: CasePaths) -> tuple[Path, ...]:
-    return (paths.feedback, paths.corrections, paths.audits, paths.proposed)
-
-
-def _content(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

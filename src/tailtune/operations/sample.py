@@ -10,13 +10,13 @@ import numpy as np
 
 from tailtune.core.monitored import STRANGENESS, Floats, Sample
 from tailtune.judge.drift import strangeness
+from tailtune.lifecycle.reference import OF_TEXTS
 from tailtune.services.languages import language
 from tailtune.tasks.base import Task
 
 READ = ("text", "answer", "confidence", "likeliest", "embedding", "novelty", "unknown_share", "tokens", "slices")
 """Columns of the prediction log that a sample is made of."""
 _NUMBERS = {"confidence": "confidence", "novelty": "novelty", "unknown_share": "unknown words", "tokens": "length"}
-_OF_TEXTS = ("language", "unreadable")
 _SLICE = "slice "
 _REPLACED = "\ufffd"
 
@@ -61,13 +61,13 @@ def about_text(row: Mapping[str, Any]) -> dict[str, str | None]:
     if row["text"] is not None:
         unreadable = "yes" if is_unreadable(row["text"]) else "no"
         return {"language": language(row["text"]), "unreadable": unreadable}
-    return {measure: row[measure] for measure in _OF_TEXTS if row.get(measure)}
+    return {measure: row[measure] for measure in OF_TEXTS if row.get(measure)}
 
 
 def without_answers(sample: Sample) -> Sample:
     """What texts alone show: of a reference whose answers nobody kept, no answer is no share of rows without one."""
     categories = {
-        name: values for name, values in sample.categories.items() if name in _OF_TEXTS or name.startswith(_SLICE)
+        name: values for name, values in sample.categories.items() if name in OF_TEXTS or name.startswith(_SLICE)
     }
     numbers = {name: values for name, values in sample.numbers.items() if name in _NUMBERS.values()}
     return Sample(sample.rows, numbers, categories, sample.embeddings)

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from tailtune.core.money import Usd
 from tailtune.core.records import Cost, Estimate, Latency
 from tailtune.core.reports import (
+    RAN_OUT,
     REPORTS,
     CandidateResult,
     ClassResult,
@@ -26,7 +27,6 @@ from tailtune.core.reports import (
     RegisterReport,
     Report,
     RungResult,
-    Settled,
     TrainReport,
     ValidateReport,
     last_verdict,
@@ -292,8 +292,6 @@ class Bill:
 
 
 Kind = Literal["local", "prompted", "tuned"]
-_RAN_OUT: Mapping[Settled, str] = {"budget": "money", "time": "time"}
-"""What stopped buying without regard to what was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +351,7 @@ class Candidate:
     def stopped_early(self) -> bool:
         """Whether buying stopped by what the answers said, so that the interval is a confidence sequence."""
         found = self.scored
-        return isinstance(found, PromptedRung) and found.settled not in _RAN_OUT and found.quality.rows < found.of_rows
+        return isinstance(found, PromptedRung) and found.settled not in RAN_OUT and found.quality.rows < found.of_rows
 
     @property
     def note(self) -> str:
@@ -363,7 +361,7 @@ class Candidate:
             return f"sequence, {rows}"
         if self.kind == "tuned":
             return "on test"
-        ran_out = _RAN_OUT.get(self.scored.settled) if isinstance(self.scored, PromptedRung) else None
+        ran_out = RAN_OUT.get(self.scored.settled) if isinstance(self.scored, PromptedRung) else None
         return f"{ran_out} ran out, {rows}" if ran_out else ""
 
     @property

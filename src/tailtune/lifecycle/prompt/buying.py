@@ -17,7 +17,7 @@ from tailtune.config.prompting import PromptSpec
 from tailtune.core.errors import BudgetReachedError, PartlyAnsweredError, TimeReachedError
 from tailtune.core.money import known_sum
 from tailtune.core.records import Answer, Estimate, Latency, Row
-from tailtune.core.reports import Paired, PromptedRung, Settled
+from tailtune.core.reports import RAN_OUT, Paired, PromptedRung, Settled
 from tailtune.judge.economics import usd_per_1000
 from tailtune.judge.scores import compare
 from tailtune.judge.sequential import InterimAnalysis, interim_analysis, quality_sequence
@@ -30,10 +30,6 @@ from tailtune.tasks.use_case import UseCase
 
 Outcomes = NDArray[np.int64]  # items right, wrong and missed of each row, shape (n, 3)
 Scorer = Callable[[Sequence[Row], Sequence[Answer]], Outcomes]
-
-
-LIMITS: frozenset[Settled] = frozenset({"budget", "time"})
-"""Reasons to stop buying that do not depend on what was answered."""
 
 
 class RungOutcomes(Protocol):
@@ -117,7 +113,7 @@ class Bought:
     @property
     def early(self) -> bool:
         """Whether what the answers showed stopped buying early: then only a confidence sequence is valid."""
-        return self.count < len(self.rows) and self.settled not in LIMITS
+        return self.count < len(self.rows) and self.settled not in RAN_OUT
 
     def upto(self, rows: int) -> Outcomes:
         """Outcomes of the first rows, the missing ones bought.

@@ -199,10 +199,12 @@ class PromptEvaluation:
         if minutes is not None:
             able = [name for name in rungs if not self.factory.lacking(name)]
             self.deadline.at_s = begun + (minutes * 60 - self._taken_s) / len(able)
-        yield
-        if spec.local:
-            self._taken_s += self.deadline.clock() - begun
-        self.deadline.at_s = math.inf
+        try:
+            yield
+        finally:
+            if spec.local:
+                self._taken_s += self.deadline.clock() - begun
+            self.deadline.at_s = math.inf
 
     def _rank(self, name: str, bought: Bought) -> None:
         """The best so far is replaced by one that is better by more than ties are worth, and was measured."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tailtune.config.prompting import PromptSpec, most_rows
 from tailtune.core.records import Row
-from tailtune.core.reports import LadderReport, PromptedRung, PromptReport
+from tailtune.core.reports import RAN_OUT, LadderReport, PromptedRung, PromptReport
 from tailtune.judge.constraints import stays
 from tailtune.judge.sequential import stratified
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.evidence import candidates_of, line_of, targets_of
 from tailtune.lifecycle.language_models import language_models, weight_digests
-from tailtune.lifecycle.prompt.buying import LIMITS, Bought, adjusted, compared, result
+from tailtune.lifecycle.prompt.buying import Bought, adjusted, compared, result
 from tailtune.lifecycle.prompt.evaluation import PromptEvaluation
 from tailtune.lifecycle.prompt.forecast import Forecast, cost_line, total_usd
 from tailtune.lifecycle.prompt.make import RungFactory, best_prompt
@@ -201,7 +201,7 @@ def _saved(
     expected = {forecast.name: forecast.usd for forecast in forecasts}
     rows, dollars = 0, 0.0
     paid: float | None = 0.0
-    whole = [rung for rung in rungs if rung.settled not in LIMITS]  # what ran out has saved nothing
+    whole = [rung for rung in rungs if rung.settled not in RAN_OUT]  # what ran out has saved nothing
     for rung in whole:
         rows += rung.of_rows
         if rung.usd is None or paid is None:

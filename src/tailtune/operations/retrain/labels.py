@@ -7,7 +7,7 @@ retrain has learnt from counts for those who take its branch over, and for the n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -148,15 +148,10 @@ def _pinned_labels(context: Context, pin: str, notes: list[str]) -> set[_LabelOf
         notes.append(f"DVC's cache does not have the rows {pin[:12]}: their labels count as new")
         return set()
     found: set[_LabelOf] = set()
-    for name in _by_people(context):
+    for name in (file.name for file in context.paths.by_people):
         content = versions.pinned_bytes(context.project, pinned[name]) if name in pinned else None
         found |= _labels_in(name, "" if content is None else content.decode("utf-8", "replace")).keys()
     return found
-
-
-def _by_people(context: Context) -> tuple[str, ...]:
-    paths = context.paths
-    return tuple(file.name for file in (paths.feedback, paths.corrections, paths.audits, paths.proposed))
 
 
 def _labels_in(name: str, lines: str) -> dict[_LabelOf, str]:
@@ -184,16 +179,13 @@ def _changes(context: Context, newest: Version | None) -> Iterable[str]:
     if before and now and before != now:
         then = versions.pinned_files(project, before, name)
         here = versions.pinned_files(project, now, name)
-        if (
-            then is not None
-            and here is not None
-            and _without(then, _by_people(context)) != _without(here, _by_people(context))
-        ):
+        by_people = {file.name for file in context.paths.by_people}
+        if then is not None and here is not None and _without(then, by_people) != _without(here, by_people):
             yield "other rows"
     commit = newest.tags.get("git_commit")
     if commit and versions.changed_between(project.root, commit, [context.paths.folder, project.prices]):
         yield "another declaration or price"
 
 
-def _without(listing: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+def _without(listing: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     return {name: digest for name, digest in listing.items() if name not in names}

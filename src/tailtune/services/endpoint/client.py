@@ -221,7 +221,7 @@ class Endpoint:
         declared = self._spec.structured
         refusal = self._dialect.refused.get(declared, "")
         note = "" if ask.schema is None else form_note(declared, reply.form, refusal)
-        cut = reply.cut or cut_of(ask, reply, self._spec)
+        cut = cut_of(ask, reply, self._spec) if reply.from_cache else reply.cut
         if self._served and cut == "prompt" and not self._warned:
             self._warned = True
             _log.warning("%s", cut_line(self._spec, reply))
