@@ -57,9 +57,9 @@ def test_a_model_on_this_machine_takes_no_longer_than_it_may(tmp_path: Path, tmp
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
     write_random_model(paths.root / "lm")
     model = {"name": "tiny", "folder": "lm", "max_output_tokens": 8}
-    respec(paths, {"prompt": {"models": [model], "rungs": ["lm_zero_shot", "lm_few_shot"], "max_minutes": 1e-6}})
+    respec(paths, {"prompt": {"models": [model], "rungs": ["lm_zero_shot", "lm_few_shot"], "max_minutes": 1e-12}})
     report = prompt(paths)
-    why = "its share of 1e-06 minutes (prompt.max_minutes) is over"
+    why = "its share of 1e-12 minutes (prompt.max_minutes) is over"
     assert report.unmeasured == (f"Prompt, zero-shot: {why}", f"Prompt, few-shot: {why}")
     assert (report.rungs, report.rows_bought) == ((), 0)
 
