@@ -9,20 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from predictors.prompted.random_model import KINDS, random_network
 from tailtune.predictors.prompted.local.decoding import Decoder
 from tailtune.predictors.prompted.local.model import Loaded, load
 
 WORDS = 120
-TINY: dict[str, dict[str, Any]] = {
-    "LlamaConfig": {},
-    "Qwen2Config": {},
-    "Gemma3TextConfig": {"head_dim": 8, "sliding_window": 1000, "layer_types": ["sliding_attention", "full_attention"]},
-    "Gemma2Config": {"head_dim": 8, "sliding_window": 16},
-    "GPT2Config": {"n_embd": 32, "n_layer": 2, "n_head": 4},
-    "BloomConfig": {"n_layer": 2, "n_head": 4},
-    "Lfm2Config": {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False},
-}
-"""Ways to attend: to everything, within windows that prompts fit into or do not, by distance, beside a state."""
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +94,8 @@ class Greedy:
 
 
 def tiny(kind: str) -> Any:
-    import torch
-    import transformers
-
-    torch.manual_seed(1)
-    common = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    common |= {"num_key_value_heads": 2, "vocab_size": WORDS, "initializer_range": 0.3}
-    common |= {"tie_word_embeddings": False}  # a model of noise with tied ones repeats what it read last
-    config = getattr(transformers, kind)(**common, **TINY[kind], pad_token_id=0, bos_token_id=1, eos_token_id=2)
-    return transformers.AutoModelForCausalLM.from_config(config).eval()
+    # A model of noise with tied embeddings repeats what it read last.
+    return random_network(kind, 1, vocab_size=WORDS, initializer_range=0.3, tie_word_embeddings=False).eval()
 
 
 def by_whole_readings(model: Any, prompt: list[int], forces: bool, most: int) -> list[int]:
@@ -139,7 +123,7 @@ def similar_prompts() -> list[list[int]]:
 
 
 @pytest.mark.parametrize("forces", [False, True])
-@pytest.mark.parametrize("kind", TINY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_was_read_before_and_company_change_no_token(kind: str, forces: bool) -> None:
     model, prompts, most = tiny(kind), similar_prompts(), 10
     expected = [by_whole_readings(model, prompt, forces, most) for prompt in prompts]

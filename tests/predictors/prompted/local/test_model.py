@@ -63,6 +63,16 @@ def test_every_answer_of_a_random_model_is_one_of_fifty_labels(random_model: Pat
     assert {(reply.note, reply.form) for reply in replies} == {("", "json_schema")}
 
 
+@pytest.mark.parametrize("kind", ["Qwen2Config", "Gemma3TextConfig", "GPT2Config"])
+def test_a_folder_of_another_architecture_answers_validly_too(tmp_path: Path, kind: str) -> None:
+    model = opened(write_random_model(tmp_path / "other", kind=kind))
+    replies = model.ask(asks(12, ONE_OF))
+    assert all(json.loads(reply.text or "")["label"] in LABELS for reply in replies)
+    assert len({reply.text for reply in replies}) > 1, "the model had no say"
+    (listed,) = model.ask(asks(1, object_of(paid={"type": "boolean"}, amount={"type": "integer", "maximum": 9})))
+    assert set(json.loads(listed.text or "")) == {"paid", "amount"}
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_every_object_of_forty_five_fields_is_valid(tmp_path: Path, temperature: float) -> None:
     folder = write_random_model(tmp_path / "claims", texts=[CLAIMS.read_text(encoding="utf-8")], vocabulary=1500)
