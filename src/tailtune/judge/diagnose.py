@@ -88,7 +88,7 @@ class Places:
 
     Attributes:
         use_case: For commands.
-        prompt: The prompt file that was diagnosed.
+        prompt: The prompt file that was diagnosed, and the command that writes it where a starting prompt was sent.
         model_yaml: The spec.
         answers: The file that says what an answer may be.
         lines: Label or field → its line in there.

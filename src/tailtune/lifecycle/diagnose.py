@@ -25,6 +25,7 @@ from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services import store
 from tailtune.tasks import saved
 from tailtune.tasks.base import RowAnswers
+from tailtune.tasks.prompts import has_own_prompts
 
 NO_PROMPT = "failures of a prompt (no prompt of the base model was measured)"
 NO_WITNESS = "which labels are suspect to a second model (no local rung that learns was measured)"
@@ -277,9 +278,10 @@ def _places_of(context: Context, prompt: str, failures: Sequence[Failure]) -> Pl
     parts = [part for failure in failures for part in failure.parts]
     names = {part.name or part.expected for part in parts}
     names |= {name.partition(": ")[0] for part in parts for name in part.pair or ()}
+    written_by = "" if has_own_prompts(case) else f" (tailtune prompts {case.name} writes it)"
     return Places(
         use_case=case.name,
-        prompt=shown(paths.prompts / f"{prompt}.md"),
+        prompt=shown(paths.prompts / f"{prompt}.md") + written_by,
         model_yaml=shown(paths.model_yaml),
         answers=shown(case.answers_file),
         data=shown(paths.data),

@@ -139,6 +139,21 @@ def test_unusable_answers_are_neither_errors_nor_labels(tmp_path: Path, monkeypa
     assert found.mixed_up == ()
 
 
+def test_a_prompt_that_is_no_file_yet_is_named_with_what_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev = [row for row in sentences() if row.split == "dev"]
+    remedies = []
+    for own in (True, False):
+        answered = dict.fromkeys((row.text for row in dev), None)
+        paths, failed = project(tmp_path / str(own), witness=False, answered_by=answered)
+        monkeypatch.setattr("tailtune.lifecycle.diagnose.has_own_prompts", lambda _, own=own: own)
+        remedies.append(run(paths, Scripted(dict.fromkeys(failed, "nonsense")), monkeypatch).classes[0].action)
+    where = f"models/{NAME}/prompts/few_shot.md"
+    assert f"in {where};" in remedies[0]
+    assert f"in {where} (tailtune prompts {NAME} writes it);" in remedies[1]
+
+
 def test_money_that_ends_leaves_the_rest_unexplained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths, failed = project(tmp_path / "p", witness=False)
     found = run(paths, Scripted({text: row.label for text, row in failed.items()}, budget=4), monkeypatch)
