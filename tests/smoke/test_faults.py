@@ -18,7 +18,7 @@ from smoke.faulted import TRAINED, Servers
 from smoke.team import NAME
 from tailtune.core.errors import ServiceError
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
