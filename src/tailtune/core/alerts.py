@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tailtune.core.records import Estimate, Record
 
-Cause = Literal["drift", "accuracy", "latency", "errors", "cost", "silent", "retrain"]
+Cause = Literal["drift", "accuracy", "latency", "errors", "cost", "silent", "failed", "retrain"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 Severity = Literal["warning", "critical"]
 """In ascending order."""

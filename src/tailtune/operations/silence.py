@@ -83,7 +83,8 @@ def _check(
             at_us=now_us,
             title=f"{case.name}: the monitor is silent",
             moved=(f"{shown(last)} was looked at; nobody has looked at answers from {shown(first_day)} on.",),
-            next_step=f"Say what is wrong: tailtune monitor {case.name} --window {max(1, days)}d",
+            next_step="start what runs the looks again, if it is down (tailtune up, or the team's worker), then: "
+            f"tailtune monitor {case.name} --window {max(1, days)}d",
             size=max(days, 1),
         ),
     )

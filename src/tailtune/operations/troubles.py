@@ -132,7 +132,13 @@ def _accuracy(report: MonitorReport, spec: MonitorSpec) -> Alert | None:
     title = f"right on {with_interval(now)} of audited rows, {share(report.then.value)} when it was registered"
     size = max(1.0, (report.then.value - now.value) * 100)
     return _alert(
-        report, "accuracy", "critical", title, size, monitoring.moved(report), f"tailtune run {report.use_case}"
+        report,
+        "accuracy",
+        "critical",
+        title,
+        size,
+        monitoring.moved(report),
+        f"see what there is to learn from, and whether it pays: tailtune retrain {report.use_case} --dry-run",
     )
 
 
@@ -142,10 +148,11 @@ def _limited(report: MonitorReport, cause: Cause, measure: str, what: str) -> Al
         return None
     surely = found.window.low  # a few rows say little
     severity: Severity = "critical" if surely >= _MUCH_WORSE * found.reference.value else "warning"
-    title = f"{what}: {share(found.window.value)} of rows, at most {share(found.reference.value)} are all right"
+    title = f"{what}: {share(found.window.value)} of rows; the limit is {share(found.reference.value)}"
     moved = [f"{monitoring.what(found)}: {monitoring.then_and_now(found)}."]
     size = found.window.value * 100
-    return _alert(report, cause, severity, title, size, moved, "look at the server's /metrics", surely * 100)
+    step = f"see the server's /readyz and /metrics, and the last answers: tailtune log {report.use_case}"
+    return _alert(report, cause, severity, title, size, moved, step, surely * 100)
 
 
 def _cost(report: MonitorReport, spec: MonitorSpec) -> Alert | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tailtune.core.alerts import Alert
+from tailtune.core.errors import TailTuneError
 from tailtune.core.proposals import Proposals
 from tailtune.core.records import Estimate
-from tailtune.core.retrains import Push, Reckoning, RetrainDecision, RetrainOutcome
+from tailtune.core.retrains import Because, Push, Reckoning, RetrainDecision, RetrainOutcome
 from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     capital,
     counted,
     dollars_between,
     points_with_interval,
+    sentence,
     share,
     title,
     usd,
@@ -44,9 +46,18 @@ def outcome_lines(outcome: RetrainOutcome) -> list[str]:
 
 
 def next_step(outcome: RetrainOutcome) -> str:
-    """The command to run next."""
-    is_branch = outcome.result.startswith("retrain/")
-    return f"git merge {outcome.result}" if is_branch else f"tailtune show {outcome.use_case}"
+    """What to do next, as a command or one with its condition."""
+    name = outcome.use_case
+    if outcome.state == "stopped":
+        return f"correct what it names, then: tailtune retrain {name}"
+    if outcome.commit is None:
+        return (
+            f"copy {outcome.result}/ over your checkout, then: tailtune show {name}"
+            if outcome.result
+            else (f"tailtune retrain {name} --dry-run")
+        )
+    is_pushed = any(push.what == "branch" and push.done for push in outcome.pushes)
+    return f"git fetch && git merge origin/{outcome.result}" if is_pushed else f"git merge {outcome.result}"
 
 
 def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:
@@ -60,6 +71,23 @@ def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:
         title=_title(outcome),
         moved=tuple(_message_lines(outcome)),
         next_step=next_step,
+    )
+
+
+def failure_alert(use_case: str, because: Because, error: TailTuneError, at_us: int) -> Alert:
+    """The message about a retrain that did not come to its end."""
+    return Alert(
+        use_case=use_case,
+        version=None,
+        cause="failed",
+        severity="warning",
+        at_us=at_us,
+        title=f"{use_case}: a retrain failed",
+        moved=(
+            sentence(error.message.partition("\n")[0]),
+            f"It was started by: {because}. The champion answers on; the next way in tries again.",
+        ),
+        next_step=f"see what it printed in its run in Prefect, or do it again by hand: tailtune retrain {use_case}",
     )
 
 

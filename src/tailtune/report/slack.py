@@ -61,7 +61,7 @@ def headline(about: Message) -> str:
         "return": f"{sign} Back, {alert.severity}",
         "reminder": f"{sign} Still there, {alert.severity}",
         "recovery": "🟢 Over",
-        "outcome": "🔵 Done",
+        "outcome": "🔵 Done" if alert.version else "🟠 Stopped",
         "test": "⚪ Test",
     }
     return _cut(f"{heads[about.kind]}: {_line(alert.title, HEADER_MOST)}", HEADER_MOST)

@@ -12,6 +12,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import StageFailedError
 from tailtune.core.progress import Silent
+from tailtune.core.reports import ExpectationResult, ValidateReport
 from tailtune.core.retrains import Because
 from tailtune.operations.retrain.run import Retrained, retrain
 from tailtune.operations.retrain.workspace import Workspace
@@ -46,7 +47,7 @@ def test_a_closed_gate_stops_it_and_starts_the_cool_down(
         monkeypatch.setenv("TAILTUNE_SLACK_WEBHOOK", slack.url)
         done = once_more(paths, "schedule")
     (body,) = slack.taken
-    assert "Done: first: retrain: stopped" in body["text"] and "a gate of the life has closed" in body["text"]
+    assert "Stopped: first: retrain: stopped" in body["text"] and "a gate of the life has closed" in body["text"]
     monkeypatch.delenv("TAILTUNE_SLACK_WEBHOOK")
     assert done.decision.go and "no version yet" in done.decision.reason
     assert done.outcome is not None and done.outcome.state == "stopped" and not done.outcome.result
@@ -62,6 +63,41 @@ def test_a_failure_may_be_tried_again_at_once(paths: Paths, codes: list[int]) ->
         once_more(paths, "schedule")
     assert last(paths) is None
     assert once_more(paths, "schedule").outcome is not None
+
+
+def test_people_hear_once_that_retrains_fail_and_that_one_came_to_its_end(
+    paths: Paths, codes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes += [4, 4, 4, 3]
+    with Slack() as slack:
+        monkeypatch.setenv("TAILTUNE_SLACK_WEBHOOK", slack.url)
+        with pytest.raises(StageFailedError):
+            once_more(paths, "hand")
+        assert not slack.taken, "who started it has read it"
+        for _ in range(2):
+            with pytest.raises(StageFailedError):
+                once_more(paths, "schedule")
+        (failed,) = [body["text"] for body in slack.taken]
+        assert "Warning: first: a retrain failed" in failed and "exit code 4" in failed
+        assert "tailtune retrain first" in failed
+        once_more(paths, "schedule")
+    heads = [body["text"].splitlines()[0] for body in slack.taken[1:]]
+    assert sorted(heads) == ["🟠 Stopped: first: retrain: stopped", "🟢 Over: first: a retrain failed"]
+
+
+def test_a_gate_that_closed_is_named_with_what_did_not_hold(
+    paths: Paths, codes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ExpectationResult(name="x", subject="text", meaning="has 3 characters or more", passed=True)
+    broken = held.model_copy(update={"subject": "label", "meaning": "is declared", "passed": False})
+    report = ValidateReport(
+        use_case="first", stage="validate", rows_read=9, passed=False, expectations=(held, broken), docs="x"
+    )
+    monkeypatch.setattr("tailtune.operations.retrain.run.store.read_report", lambda *_: report)
+    codes.append(3)
+    done = once_more(paths, "schedule")
+    assert done.outcome is not None
+    assert done.outcome.why == "validate: 1 of 2 expectations failed: label: is declared"
 
 
 def test_a_dry_run_lives_nothing(paths: Paths, codes: list[int]) -> None:

@@ -18,7 +18,7 @@ from tailtune.core.locks import alone
 from tailtune.core.money import known_sum
 from tailtune.core.private import private_folder
 from tailtune.core.progress import Progress
-from tailtune.core.reports import EvaluateReport, RegisterReport
+from tailtune.core.reports import EvaluateReport, RegisterReport, ValidateReport
 from tailtune.core.retrains import Because, ComparedCandidate, Push, RetrainDecision, RetrainOutcome
 from tailtune.judge.retrain import Circumstances, decide, reckon
 from tailtune.lifecycle.context import Context
@@ -29,7 +29,8 @@ from tailtune.operations.retrain.facts import at_stake, drift_since_us
 from tailtune.operations.retrain.labels import Gathered, gather
 from tailtune.operations.retrain.push import make_up, planned, push
 from tailtune.operations.retrain.workspace import Workspace, patiently
-from tailtune.report.retraining import next_step, outcome_alert, proposals_line, push_line
+from tailtune.report.numbers import counted
+from tailtune.report.retraining import failure_alert, next_step, outcome_alert, proposals_line, push_line
 from tailtune.services import store, versions
 from tailtune.services.mlflow import connect, registry
 from tailtune.services.mlflow import ledger as tracked
@@ -82,16 +83,19 @@ def retrain(
         closing(Retrains(settings.prediction_log_url(paths))) as kept,
     ):
         context = _context(case, settings, progress)
-        if not dry_run:
+        if dry_run:
+            return Retrained(_gathered(context, kept, because)[1], None)
+        try:
             _settle(context, kept)
-        last = kept.last(use_case)
-        gathered, decision = _decided(context, because, last)
-        for note in gathered.notes:
-            progress.say(note)
-        if dry_run or not decision.go:
-            return Retrained(decision, None)
-        progress.say(decision.reason)
-        return Retrained(decision, _retrained(context, kept, gathered, decision))
+            gathered, decision = _gathered(context, kept, because)
+            if not decision.go:
+                return Retrained(decision, None)
+            progress.say(decision.reason)
+            return Retrained(decision, _retrained(context, kept, gathered, decision))
+        except TailTuneError as error:
+            if because != "hand":  # who starts it by hand reads the error
+                _tell_failed(context, because, error)
+            raise
 
 
 def push_owed(paths: Paths, settings: Settings, use_case: str, progress: Progress) -> list[Push]:
@@ -119,6 +123,14 @@ def _busy(use_case: str) -> BusyError:
 def _context(case: UseCase, settings: Settings, progress: Progress) -> Context:
     tracker = connect(settings.resolved_tracking_uri(case.paths.project), case)
     return Context(case, settings, progress, tracker, "retrain")
+
+
+def _gathered(context: Context, kept: Retrains, because: Because) -> tuple[Gathered, RetrainDecision]:
+    """What there is to learn from, and whether a retrain starts."""
+    gathered, decision = _decided(context, because, kept.last(context.case.name))
+    for note in gathered.notes:
+        context.progress.say(note)
+    return gathered, decision
 
 
 def _decided(context: Context, because: Because, last: EndedRetrain | None) -> tuple[Gathered, RetrainDecision]:
@@ -153,6 +165,7 @@ def _retrained(context: Context, kept: Retrains, gathered: Gathered, decision: R
         patiently(lambda: kept.end(number, ended.ended_us, outcome), ServiceError, _PATIENCE_S)
         outcome = push(context, kept, ended)
         _tell(context, alerts, replace(ended, outcome=outcome))
+        alerts.clear(context.case, None, "failed", ended.ended_us, "a retrain has come to its end")
         for channel, reason in alerts.deliver().failed.items():
             context.progress.say(f"{channel} did not take the outcome ({reason}); it is sent later")
     return outcome
@@ -174,6 +187,19 @@ def _tell(context: Context, alerts: Alerts, ended: EndedRetrain) -> None:
     alerts.record_outcome(context.case, outcome_alert(outcome, ended.ended_us, next_step(outcome)))
 
 
+def _tell_failed(context: Context, because: Because, error: TailTuneError) -> None:
+    """Write a failure down for people, and send it; as long as retrains go on to fail it is the same trouble."""
+    alert = failure_alert(context.case.name, because, error, time.time_ns() // 1000)
+    try:
+        with open_alerts(context.project, context.settings) as alerts:
+            alerts.raise_alert(context.case, alert)
+            failed = alerts.deliver().failed
+    except TailTuneError as trouble:
+        failed = {"the outbox": trouble.message}
+    for channel, reason in failed.items():
+        context.progress.say(f"{channel} did not take the failure ({reason})")
+
+
 def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, began_us: int) -> RetrainOutcome:
     name = context.case.name
     before = registry.holder(context.tracker, context.case.model, CHAMPION)
@@ -192,7 +218,7 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
         champion_before=None if before is None else before.version,
         verdict_before="" if before is None else before.tags.get("verdict", ""),
         winner_before="" if before is None else before.tags.get("winner", ""),
-        why="a gate of the life has closed",
+        why=_closed_gate(workspace) if code else "",
         cost_usd=_cost(context, began_us // 1000),
         data_hash=versions.data_hash(workspace.scratch.paths),
         notes=gathered.notes,
@@ -202,6 +228,18 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
         message = f"Retrain {name}: v{outcome.version}, {outcome.state}"
         outcome = _brought_back(workspace, outcome, message, shown(began_us // DAY_US))
     return outcome.model_copy(update={"pushes": planned(context, outcome)})
+
+
+def _closed_gate(workspace: Workspace) -> str:
+    """Which gate stopped the life, and why, in a line."""
+    try:
+        report = store.read_report(workspace.paths.report("validate"), ValidateReport, workspace.context.case.name)
+    except TailTuneError:
+        return "a gate of the life has closed"
+    failed = [each for each in report.expectations if not each.passed]
+    named = "; ".join(f"{each.subject}: {each.meaning}" for each in failed[:3])
+    many = counted(len(report.expectations), "expectation")
+    return f"validate: {len(failed)} of {many} failed: {named}" if failed else "a gate of the life has closed"
 
 
 def _brought_back(workspace: Workspace, outcome: RetrainOutcome, message: str, day: str) -> RetrainOutcome:
