@@ -98,11 +98,10 @@ def started() -> Iterator[list[Started]]:
 
 
 def outcomes(paths: Paths, name: str = "first") -> int:
-    """How many messages there are about retrains."""
+    """How many messages there are about what came of retrains."""
     with closing(Outbox(Settings().prediction_log_url(paths))) as outbox, outbox._database.reading() as connection:
         made = connection.execute(select(TROUBLE.c.kind).where(TROUBLE.c.use_case == name)).all()
-    assert all(kind == "outcome" for (kind,) in made)
-    return len(made)
+    return len([kind for (kind,) in made if kind == "outcome"])
 
 
 def test_two_use_cases_at_once_do_not_meet_and_two_of_one_do(
