@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from serving.batch.probe import saved_probe
 from tasks.classification import contract
 from worlds.watched import FIRST_DAY, NAME, WatchedCase, strange_texts, texts_of
 
-from tailtune.core.monitored import MonitorReport
+from tailtune.core.monitored import MonitorReport, Sample
+from tailtune.operations import traffic
 from tailtune.operations.monitor import look_at_log
 from tailtune.operations.reference import reference_of, traffic_file
 from tailtune.operations.windows import Window
@@ -21,6 +23,7 @@ from tailtune.predictors.reading import ENCODER
 from tailtune.report import monitoring
 from tailtune.services.mlflow import registry
 from tailtune.services.mlflow.registry import Version
+from tailtune.services.prediction_log.store import PredictionLog
 
 pytestmark = THIRD_PARTY
 
@@ -61,6 +64,16 @@ def test_a_mix_of_classes_that_a_version_was_made_for_is_no_drift_of_it(world: W
     known = reference_of(world.context, champion(world))
     assert {"language", "unreadable"} <= known.sample.categories.keys()
     assert (known.words.texts, known.words.of["please"]) == (480, 480)
+
+
+def test_a_version_that_cannot_tell_what_it_knows_is_not_asked(
+    world: WatchedCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a language model, which takes seconds a text."""
+    monkeypatch.setattr(traffic, "_requests_before", lambda *_: pytest.fail("looked for texts to ask it"))
+    version = registry.get(world.tracker, NAME, "champion")
+    with closing(PredictionLog(world.context.settings.prediction_log_url(world.context.project))) as log:
+        assert not traffic.make_traffic(world.context, version, Sample(10, {}, {}), log, FIRST_DAY)
 
 
 def test_no_text_outlives_the_log(world: WatchedCase) -> None:

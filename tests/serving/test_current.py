@@ -37,7 +37,8 @@ class Followed:
 
     def __init__(self, folder: Path) -> None:
         self.file, self.refused = folder / "current.json", 0
-        self.versions = Versions(self.file, 100, 1, self._count)
+        self.now = 0.0
+        self.versions = Versions(self.file, 100, 1, self._count, clock=lambda: self.now)
 
     def _count(self) -> None:
         self.refused += 1
@@ -94,6 +95,25 @@ def test_a_version_that_does_not_load_leaves_the_one_before(tmp_path: Path) -> N
         assert (followed.answering("challenger"), followed.refused) == ("2", 1)
         await followed.name(champion="1", challenger="2")
         assert (followed.answering(), followed.versions.problem) == ("1", "")
+        await followed.versions.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_version_that_does_not_load_is_tried_again_later_each_time(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        followed = Followed(tmp_path)
+        await followed.name(champion="1")
+        await followed.name(champion="broken")
+        for wait_s, refused in ((4, 1), (2, 2), (9, 2), (2, 3)):
+            followed.now += wait_s
+            await followed.versions.look()
+            assert (followed.answering(), followed.refused) == ("1", refused)
+        followed.now += 600
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(current, "Answerer", FakeAnswerer)
+            await followed.versions.look()
+        assert (followed.answering(), followed.versions.problem) == ("broken", "")
         await followed.versions.close()
 
     asyncio.run(scenario())

@@ -401,7 +401,7 @@ def _report(
         tolerance=spec.tolerance,
         evidence=None if math.isnan(seen.evidence) else seen.evidence,
         alarm_day=seen.alarm_day,
-        findings=seen.findings[:_SHOWN_FINDINGS],
+        findings=_told(seen.findings),
         statistics=len(seen.findings),
         words=moved_words(watched.known.words, WordCounts.in_texts(row["text"] for row in few if row["text"])),
         examples=_examples(watched, few, seen.findings),
@@ -410,6 +410,12 @@ def _report(
             WatchedDay(day=each.counts.day, figures=each.figures, evidence=path.get(each.counts.day)) for each in kept
         ),
     )
+
+
+def _told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The strongest findings, and every one about a limit, which is an alert of its own, whatever else is stronger."""
+    limits = [each for each in findings[_SHOWN_FINDINGS:] if each.reference.rows == 0]
+    return (*findings[:_SHOWN_FINDINGS], *limits)
 
 
 def _not_in_reference(watched: Watched, rows: Rows) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ ROLES: tuple[Role, ...] = ("champion", "challenger")
 _ASKING = 8
 """Texts that are answered at once where answering is waiting for an endpoint."""
 _LOOK_S = 0.25
+_AGAIN_S, _AGAIN_MOST_S = 5.0, 600.0
 log = logging.getLogger("tailtune.serving")
 
 
@@ -51,6 +53,21 @@ class Loaded:
     line: Line[Prediction]
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """One per version that does not load.
+
+    Attributes:
+        why: In words.
+        wait_s: Seconds until it is tried again.
+        after: When that is, by the clock.
+    """
+
+    why: str
+    wait_s: float
+    after: float
+
+
 class Versions:
     """One per worker.
 
@@ -58,24 +75,28 @@ class Versions:
         file: `current.json`: role → version and folder; the supervisor writes it whole.
         limit: Texts that may wait for a version at most.
         threads: Texts that are answered at the same time.
-        on_refused: Called when a version does not load or answer; the one before goes on answering.
+        on_refused: Called when a version does not load or answer; the one before goes on answering. It is tried again,
+            later each time: what was in the way may have been this machine.
         connect: Makes a prompted predictor ask its endpoint as it should here.
+        clock: Seconds that never go back.
     """
 
     def __init__(
-        self, file: Path, limit: int, threads: int, on_refused: Callable[[], None], connect: Connect | None = None
-    ) -> None:
+        self, file: Path, limit: int, threads: int, on_refused: Callable[[], None], connect: Connect | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._clock = clock
         self._file, self._limit, self._threads, self._on_refused = file, limit, threads, on_refused
         self._connect = connect
         self._loaded: dict[Role, Loaded] = {}
-        self._refused: dict[Named, str] = {}
-        self._problems: dict[Role, str] = {}
+        self._refused: dict[Named, _Refused] = {}
+        self._problems: dict[Role, Named] = {}
         self._seen: tuple[int, int] | None = None
 
     @property
     def problem(self) -> str:
         """Why the version that is named does not answer; empty where it does."""
-        return "; ".join(self._problems.values())
+        return "; ".join(self._refused[named].why for named in self._problems.values())
 
     def get(self, role: Role) -> Loaded | None:
         """The version that answers in a role; None where there is none."""
@@ -97,7 +118,7 @@ class Versions:
         except FileNotFoundError:
             return
         now = status.st_mtime_ns, status.st_ino
-        if now == self._seen:
+        if now == self._seen and not self._is_time_to_try():
             return
         self._seen = now
         named = read_current(self._file)
@@ -107,6 +128,10 @@ class Versions:
         for role in ROLES:
             await self._become(role, named.get(role))
 
+    def _is_time_to_try(self) -> bool:
+        """Whether a version that is named and does not answer is to be tried again."""
+        return any(self._clock() >= self._refused[named].after for named in self._problems.values())
+
     async def _become(self, role: Role, named: Named | None) -> None:
         before = self._loaded.get(role)
         self._problems.pop(role, None)
@@ -115,18 +140,21 @@ class Versions:
         if named is None:
             self._loaded.pop(role)
             log.info("no version answers as %s any more", role)
-        elif named in self._refused:
-            self._problems[role] = self._refused[named]
+        elif (refused := self._refused.get(named)) is not None and self._clock() < refused.after:
+            self._problems[role] = named
             return
         else:
             try:
                 answerer = await asyncio.to_thread(Answerer, Path(named.folder), named.version, self._connect)
             except TailTuneError as error:
-                self._refused[named] = self._problems[role] = error.message
+                wait_s = _AGAIN_S if refused is None else min(_AGAIN_MOST_S, 2 * refused.wait_s)
+                self._refused[named] = _Refused(error.message, wait_s, self._clock() + wait_s)
+                self._problems[role] = named
                 self._on_refused()
                 goes_on = "nothing" if before is None else f"version {before.named.version}"
                 log.error("version %s is refused, %s answers as %s: %s", named.version, goes_on, role, error.message)
                 return
+            self._refused.pop(named, None)
             line = Line(answerer.answer, self._limit, self._threads if answerer.local else _ASKING)
             self._loaded[role] = Loaded(named, answerer, line)
             log.info("version %s answers as %s", named.version, role)

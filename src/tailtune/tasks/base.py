@@ -193,6 +193,7 @@ class Task(ABC):
         name: As in model.yaml.
         noun: What rows are counted by: label, field.
         curve_rung: The cheap rung whose learning curve is drawn.
+        index_rung: The rung that keeps the vectors of the rows it was fitted to, in their order, as its `index`.
         model_type: MLflow's word for it.
         narrow: Evidence for the question whether the format is narrow.
         respelling: What to do about two names that look alike, {0} and {1}; empty when nothing can be done.
@@ -210,6 +211,7 @@ class Task(ABC):
     name: ClassVar[str]
     noun: ClassVar[str]
     curve_rung: ClassVar[str]
+    index_rung: ClassVar[str]
     model_type: ClassVar[str]
     narrow: ClassVar[str]
     respelling: ClassVar[str] = ""

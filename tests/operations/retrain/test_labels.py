@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from operations.retrain.conftest import context_of
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import DataError, UsageError
-from tailtune.operations.retrain.labels import Gathered, gather
+from tailtune.operations.retrain.labels import Gathered, _labels_in, gather
 from tailtune.services import versions
 from tailtune.services.corrections import Correction, write_corrections
 from tailtune.services.mlflow.registry import Version
@@ -53,6 +54,11 @@ def test_what_people_sent_is_new_and_stays_for_those_who_take_it_in(paths: Paths
         assert (found.since(NOW_US - 1_000_000), found.since(NOW_US + 1)) == (1, 0)
         assert "1 right answer cannot be used" in found.notes[0] and "entry" in found.notes[0]
     assert not paths.case("first").feedback.exists()
+
+
+def test_a_label_with_a_separator_of_lines_is_one_label() -> None:
+    lines = [json.dumps({"id": n, "label": "a\u2028b\x85c", "at": "now"}, ensure_ascii=False) for n in (1, 2)]
+    assert len(_labels_in("feedback.jsonl", "\n".join(lines) + "\n")) == 2
 
 
 def test_files_in_the_declared_folder_are_read_each_time_and_count_once(paths: Paths) -> None:

@@ -70,6 +70,14 @@ def test_rows_are_picked_by_version_and_route(log: PredictionLog, folder: Path) 
     assert list(picked) == [{"request_id": "r3"}]
 
 
+def test_a_share_of_the_rows_is_drawn_whatever_their_order(log: PredictionLog, folder: Path) -> None:
+    stored(log, folder, *(row(n, route="shadow" if n % 2 else "model") for n in range(2000)))
+    for every in (2, 4, 10):
+        drawn = [found["request_id"] for found in log.rows("inbox", route="model", every=every)]
+        assert 0.8 < len(drawn) * every / 1000 < 1.2
+        assert drawn == [found["request_id"] for found in log.rows("inbox", route="model", every=every)]
+
+
 def test_days_are_counted_by_version_and_route(log: PredictionLog, folder: Path) -> None:
     night = NOON_US + DAY_US // 2
     stored(

@@ -29,6 +29,8 @@ from tailtune.lifecycle.prompt.search import (
 )
 from tailtune.predictors.base import CachedEmbed, Embed, FitContext, Floats
 from tailtune.predictors.prompted.codec import Codec
+from tailtune.predictors.prompted.examples import fit_examples
+from tailtune.predictors.prompted.fitting import Fitter
 from tailtune.predictors.prompted.optimise import SearchResult, optimise
 from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
 from tailtune.predictors.prompted.templates import Template
@@ -74,7 +76,21 @@ class RungFactory:
             return "no model has the role strong"
         if name in self.left_out():
             return self.left_out()[name]
-        return missing_for_search(len(self.train)) if name == OPTIMISED else ""
+        return missing_for_search(len(self.train)) if name == OPTIMISED else self._too_long(name)
+
+    def _too_long(self, name: str) -> str:
+        """Why a prompt cannot be sent to the embedded model, whose context nobody can lengthen; empty where it can."""
+        base = self.context.case.spec.prompt.model("base")
+        if name not in RECIPES or base is None or base.embedded is None:
+            return ""
+        template, none = self.templates[RECIPES[name].prompt], fit_examples("none", (), self.codec, self._embed, 0, 0)
+        fitter = Fitter(template, self.codec.variables(), none, base, self._opened(base).count_tokens)
+        if fitter.bare_tokens <= fitter.room:
+            return ""
+        return (
+            f"without a text or example its prompt has {fitter.bare_tokens:,} tokens, and {base.name} reads "
+            f"{fitter.room:,} besides its answer; declare a model with a longer context in prompt.models"
+        )
 
     def left_out(self) -> dict[str, str]:
         """Usual rungs that the embedded model is not asked for → why; none where `prompt.rungs` names the rungs."""
@@ -102,11 +118,11 @@ class RungFactory:
         Returns:
             The rung; or why it is not needed, or what is missing for it.
         """
-        if name in RECIPES:
-            return self._own(name)
         missing = self.lacking(name)
         if missing:
             return NotMade(missing, lacking=True)
+        if name in RECIPES:
+            return self._own(name)
         best = best_prompt(bought)
         if best is None:
             return NotMade("no prompt was measured before it", lacking=True)
@@ -259,10 +275,10 @@ class RungFactory:
         return cached
 
     def _indexed(self, embed: Embed) -> Floats | None:
-        """Vectors of the train rows as the ladder's retrieval keeps them; None where it was not measured."""
+        """Vectors of the train rows as a rung of the ladder keeps them; None where it was not measured."""
         if self._searched:
             return None
-        folder = self.context.inputs.folder("ladder/rungs/retrieval")
+        folder = self.context.inputs.folder(f"ladder/rungs/{self.context.case.task.index_rung}")
         if not folder.is_dir():
             return None
         index: Floats = saved.load(folder, embed).index  # type: ignore[attr-defined]

@@ -156,7 +156,7 @@ def _pinned_labels(context: Context, pin: str, notes: list[str]) -> set[_LabelOf
 
 def _labels_in(name: str, lines: str) -> dict[_LabelOf, str]:
     """Labels of a file, each with the time at which it was given."""
-    records = [json.loads(line) for line in lines.splitlines() if line.strip()]
+    records = [json.loads(line) for line in lines.split("\n") if line.strip()]
     return {(name, str(record.get("id")), str(record.get("label"))): str(record.get("at")) for record in records}
 
 

@@ -64,6 +64,16 @@ class Fitter:
             for place, (text, examples) in enumerate(zip(texts, self.examples.near(texts), strict=True))
         ]
 
+    @property
+    def bare_tokens(self) -> int:
+        """Tokens of the prompt without a text or example."""
+        return self._prompt("", (), 0).tokens
+
+    @property
+    def room(self) -> int:
+        """Tokens that a prompt may have."""
+        return self.spec.context_tokens - self.spec.max_output_tokens
+
     def shorten(self, prompts: list[Prompt], places: Sequence[int], refused: int) -> None:
         """Halve the examples of a prompt that the server refused, and of all that are as long, in place.
 
@@ -85,13 +95,12 @@ class Fitter:
                 prompts[place] = self._prompt(prompt.text, prompt.examples[less:], prompt.dropped + less)
 
     def _fitted(self, place: int, text: str, examples: Sequence[Example]) -> Prompt:
-        room = self.spec.context_tokens - self.spec.max_output_tokens
         for dropped in range(len(examples) + 1):
             prompt = self._prompt(text, examples[dropped:], dropped)
-            if prompt.tokens <= room:
+            if prompt.tokens <= self.room:
                 return prompt
-        bare = self._prompt("", (), 0).tokens
-        if bare > room:
+        bare = self.bare_tokens
+        if bare > self.room:
             raise ContextTooLongError(
                 f"the prompt {self.template.name} does not fit into the context of {self.spec.name}: about {bare:,} "
                 f"tokens without a text or example and {self.spec.max_output_tokens:,} for the answer, of "

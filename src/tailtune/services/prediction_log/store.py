@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, literal_column, or_, select, update
 
 from tailtune.core.days import DAY_US, day_of
 from tailtune.core.logged import DayCount, LogCounts, ShadowCount
@@ -102,7 +102,8 @@ class PredictionLog(RoomStore):
             columns: Names of `COLUMNS`.
             version: Only rows of this version.
             route: Only rows of this route.
-            every: Only rows whose number in the store is a multiple of this; 1 is all.
+            every: Only about one row in so many, chosen by a hash of its number, so that no order of rows matters and
+                the same are chosen again; 1 is all.
             batch_rows: Rows in memory.
 
         Yields:
@@ -111,7 +112,7 @@ class PredictionLog(RoomStore):
         own = [PREDICTION.c.use_case == use_case, PREDICTION.c.at_us < until_us]
         own += [] if version is None else [PREDICTION.c.version == version]
         own += [] if route is None else [PREDICTION.c.route == route]
-        own += [] if every == 1 else [PREDICTION.c.id % every == 0]
+        own += [] if every == 1 else [_lot() % every == 0]
         picked = [PREDICTION.c[name] for name in columns]
         query = select(*picked, PREDICTION.c.at_us.label("_at"), PREDICTION.c.id.label("_id"))
         query = query.order_by(PREDICTION.c.at_us, PREDICTION.c.id).limit(batch_rows)
@@ -323,3 +324,13 @@ def _plain(columns: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     if row.get("embedding") is not None:
         row["embedding"] = bytes(row["embedding"])
     return row
+
+
+def _lot() -> ColumnElement[int]:
+    """A number below 2¹⁶ for each row, as if by chance: the upper half of a multiplicative hash of its number.
+
+    Source: Knuth, The Art of Computer Programming 3, 6.4.
+    """
+    number = PREDICTION.c.id % literal_column(str(2**31))  # so that no product passes 2⁶³
+    hashed = number * literal_column("2654435761") % literal_column(str(2**32))
+    return hashed // literal_column(str(2**16))

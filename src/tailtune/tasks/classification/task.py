@@ -55,6 +55,7 @@ class Classification(Task):
     name = "classification"
     noun = "label"
     curve_rung = "probe"
+    index_rung = "retrieval"
     model_type = "classifier"
     respelling = new.RESPELLING
     label_judges = ("probe", "retrieval")

@@ -51,6 +51,7 @@ class ExtractionTask(Task):
     name = "extraction"
     noun = "field"
     curve_rung = "token_probe"
+    index_rung = "template"
     model_type = "extractor"
     narrow = "a strict schema: every local rung answers with a valid object by construction"
     in_windows = True

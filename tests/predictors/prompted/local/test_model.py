@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import ContextTooLongError, MissingInputError, UsageError
 from tailtune.core.language import Ask, LanguageModel, Message, Reply
 from tailtune.predictors.prompted.local import LocalModel
+from tailtune.predictors.prompted.local.decoding import Decoder
 from tailtune.services.endpoint.cache import AnswerCache
 from tailtune.tasks.extraction.schema_reader import load_schema
 from tailtune.tasks.extraction.values import object_valid
@@ -97,6 +100,29 @@ def test_replies_are_in_order_and_say_what_they_took(random_model: Path) -> None
         assert set(reply.timing.parts) == {"tokenise", "infer", "decode"}
         assert all(ms > 0 for ms in reply.timing.parts.values())
         assert sum(reply.timing.parts.values()) == pytest.approx(reply.timing.total_ms)
+
+
+def test_requests_of_several_threads_have_the_model_one_after_the_other(
+    random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one has read is kept for the next, so that two at once would read each other's."""
+    model, real, inside, most = opened(random_model), Decoder.write, list[int](), list[int]()
+
+    def write(*args: Any, **named: Any) -> Any:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        found = real(*args, **named)
+        inside.pop()
+        return found
+
+    monkeypatch.setattr(Decoder, "write", write)
+    threads = [threading.Thread(target=model.ask, args=(asks(2, ONE_OF),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) >= 4 and max(most) == 1
 
 
 def test_company_in_a_batch_does_not_change_an_answer(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

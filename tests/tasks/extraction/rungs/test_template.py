@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tailtune.tasks.extraction.rungs.template import Template
-from tasks.extraction.rungs.claims import UNSEEN, context, labelled, share
+from tasks.extraction.rungs.claims import ROWS, UNSEEN, context, labelled, share
 from tasks.extraction.rungs.contract import Check, fitted, keeps
 
 
@@ -33,3 +34,11 @@ def test_neighbours_vote_on_choices_and_on_what_is_absent() -> None:
     assert 0.5 < answer.confidences["peril"] < 1
     assert answer.values["loss_date"] is None
     assert answer.confidences["loss_date"] == pytest.approx(answer.confidences["peril"], abs=1e-5)
+
+
+def test_vectors_of_its_rows_are_kept_in_their_order(tmp_path: Path) -> None:
+    """Prompts that look for near examples take them from here."""
+    asked = context(ROWS)
+    Template.fit(asked).save(tmp_path / "rung")
+    kept = Template.load(tmp_path / "rung", asked.embed).index
+    assert np.array_equal(kept, asked.embed([row.text for row in ROWS]))

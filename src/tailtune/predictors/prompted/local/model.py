@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -236,6 +237,7 @@ class LocalModel:
         self._spec, self._cache, self._folder = spec, cache, folder
         require_model(self._folder)
         self._grammars: dict[str, Grammar] = {}
+        self._alone = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -243,7 +245,7 @@ class LocalModel:
         return self._spec.name
 
     def ask(self, asks: Sequence[Ask], on_reply: OnReply | None = None) -> list[Reply]:
-        """One reply per request, in order; those of equal length are written together.
+        """One reply per request, in order; those of equal length are written together. Threads wait for each other.
 
         Args:
             asks: The requests.
@@ -266,10 +268,12 @@ class LocalModel:
             kept = self._cache.get(key) if self._cache is not None else None
             if kept is not None:
                 keep(place, kept)
-        for place, reply in self._answered(asks, [at for at in range(len(asks)) if at not in found]):
-            if self._cache is not None:
-                self._cache.put(keys[place], reply)
-            keep(place, reply)
+        # What prompts share is kept between requests, and one request takes all cores anyway.
+        with self._alone:
+            for place, reply in self._answered(asks, [at for at in range(len(asks)) if at not in found]):
+                if self._cache is not None:
+                    self._cache.put(keys[place], reply)
+                keep(place, reply)
         return [found[place] for place in range(len(asks))]
 
     def count_tokens(self, text: str) -> int:

@@ -103,13 +103,16 @@ class Template(Extractor):
     word, and what stands in the place of its spans is taken; the more words around are the same, the surer.
 
     Limit: texts that say the same in other words, or in another order, share no places.
+
+    Attributes:
+        index: One vector per labelled row, shape (rows, 384).
     """
 
     def __init__(
         self, schema: ObjectSchema, index: Floats, examples: Sequence[tuple[str, Annotation]], embed: Embed
     ) -> None:
         """Keep examples (text, annotation), one per row of `index` (n, 384)."""
-        self.schema, self._index, self._examples, self._embed = schema, index, examples, embed
+        self.schema, self.index, self._examples, self._embed = schema, index, examples, embed
         self.fit_rows = len(examples)
 
     @classmethod
@@ -122,7 +125,7 @@ class Template(Extractor):
         """Votes and transferred spans."""
         queries, found = self._embed(texts), []
         with timed("infer"):
-            neighbours = nearest(queries, self._index, min(NEIGHBOURS, len(self._examples)))
+            neighbours = nearest(queries, self.index, min(NEIGHBOURS, len(self._examples)))
         for text, positions, cosines in zip(texts, *neighbours, strict=True):
             order = np.lexsort((positions, -cosines))
             found.append(self._read(text, positions[order].tolist(), np.exp(cosines[order] * SHARPNESS)))
@@ -167,7 +170,7 @@ class Template(Extractor):
         save_rung(
             folder,
             self.schema,
-            {"index": self._index},
+            {"index": self.index},
             {"examples": [(text, str(label)) for text, label in self._examples]},
         )
 
