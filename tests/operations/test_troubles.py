@@ -8,7 +8,7 @@ from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.days import moment_us
 from tailtune.core.monitored import LATENCY, AccuracyNow, DayFigures, Finding, MonitorReport, WatchedDay
 from tailtune.core.records import Estimate
-from tailtune.operations.monitor import _told
+from tailtune.operations.monitor import _strongest_and_limits
 from tailtune.operations.troubles import alerts_of, measured
 
 SPEC = MonitorSpec(usd_per_day=10.0)
@@ -34,9 +34,9 @@ def finding(measure: str, part: str, evidence: float, now: float = 0.2, limit: b
 def test_limits_are_told_however_much_else_has_moved() -> None:
     moved = [finding("length", str(n), 1e9) for n in range(60)]
     limit = finding(LATENCY, "", 1.0, limit=True)
-    told = _told([*moved, limit])
-    assert told[:-1] == tuple(moved[: len(told) - 1]) and len(told) < 60
-    assert told[-1] == limit
+    findings = _strongest_and_limits([*moved, limit])
+    assert findings[:-1] == tuple(moved[: len(findings) - 1]) and len(findings) < 60
+    assert findings[-1] == limit
 
 
 def figures(**values: Any) -> DayFigures:

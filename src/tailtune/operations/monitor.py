@@ -401,7 +401,7 @@ def _report(
         tolerance=spec.tolerance,
         evidence=None if math.isnan(seen.evidence) else seen.evidence,
         alarm_day=seen.alarm_day,
-        findings=_told(seen.findings),
+        findings=_strongest_and_limits(seen.findings),
         statistics=len(seen.findings),
         words=moved_words(watched.known.words, WordCounts.in_texts(row["text"] for row in few if row["text"])),
         examples=_examples(watched, few, seen.findings),
@@ -412,7 +412,7 @@ def _report(
     )
 
 
-def _told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def _strongest_and_limits(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The strongest findings, and every one about a limit, which is an alert of its own, whatever else is stronger."""
     limits = [each for each in findings[_SHOWN_FINDINGS:] if each.reference.rows == 0]
     return (*findings[:_SHOWN_FINDINGS], *limits)

@@ -88,10 +88,10 @@ def test_people_hear_once_that_retrains_fail_and_that_one_came_to_its_end(
 def test_a_gate_that_closed_is_named_with_what_did_not_hold(
     paths: Paths, codes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = ExpectationResult(name="x", subject="text", meaning="has 3 characters or more", passed=True)
-    broken = held.model_copy(update={"subject": "label", "meaning": "is declared", "passed": False})
+    good = ExpectationResult(name="x", subject="text", meaning="has 3 characters or more", passed=True)
+    broken = good.model_copy(update={"subject": "label", "meaning": "is declared", "passed": False})
     report = ValidateReport(
-        use_case="first", stage="validate", rows_read=9, passed=False, expectations=(held, broken), docs="x"
+        use_case="first", stage="validate", rows_read=9, passed=False, expectations=(good, broken), docs="x"
     )
     monkeypatch.setattr("tailtune.operations.retrain.run.store.read_report", lambda *_: report)
     codes.append(3)

@@ -38,7 +38,7 @@ def test_neighbours_vote_on_choices_and_on_what_is_absent() -> None:
 
 def test_vectors_of_its_rows_are_kept_in_their_order(tmp_path: Path) -> None:
     """Prompts that look for near examples take them from here."""
-    asked = context(ROWS)
-    Template.fit(asked).save(tmp_path / "rung")
-    kept = Template.load(tmp_path / "rung", asked.embed).index
-    assert np.array_equal(kept, asked.embed([row.text for row in ROWS]))
+    fitting = context(ROWS)
+    Template.fit(fitting).save(tmp_path / "rung")
+    kept = Template.load(tmp_path / "rung", fitting.embed).index
+    assert np.array_equal(kept, fitting.embed([row.text for row in ROWS]))
