@@ -26,6 +26,7 @@ help: ## List these targets
 demo: $(INSTALLED) ## Sample data, then the whole life of support-tickets
 	@tailtune sample support-tickets
 	@tailtune run support-tickets
+	@echo "The commands above need the environment:  . $(BIN)/activate"
 
 test: $(INSTALLED) ## The test suite, on two cores
 	@pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -65,7 +66,7 @@ ui: $(INSTALLED) ## Open MLflow on the embedded store, in the foreground
 lock: $(INSTALLED) ## Renew constraints.txt from what is installed
 	@python infra/lock.py
 
-clean: ## Remove derived data, caches and the servers' files; data/, reports/ and .venv stay
+clean: ## Remove derived data, caches and .run/ (first copy .run/retrain/*/changed); data/, reports/ and .venv stay
 	@if test -e $(INSTALLED); then tailtune down; fi
 	rm -rf build .run .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -37,6 +37,7 @@ def test_a_second_make_does_not_touch_pip(tmp_path: Path) -> None:
     assert "pip" not in again
     assert "tailtune sample support-tickets" in again
     assert "tailtune run support-tickets" in again
+    assert f". {tmp_path}/venv/bin/activate" in again
 
 
 def test_a_python_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def test_what_is_there_is_said(tmp_path: Path) -> None:
         assert {"/predict", "/invocations", "/v1/chat/completions", "/feedback"} <= paths.keys()
         page = (await made.ask("/docs", method="GET")).body.decode()
         assert all(path in page for path in paths)
+        assert "YOUR_LABEL" in page, "no label that a server refuses stands there as if it were one"
         back = await made.ask("/metrics", method="GET")
         assert "tailtune_answer_seconds_bucket" in back.body.decode()
 

@@ -352,9 +352,12 @@ def audit(
 @cli.command(rich_help_panel=LIFE)
 def retrain(
     use_case: UseCaseName,
-    because: Annotated[str, typer.Option(help="What asks for it: schedule, drift, labels, hand.")] = "hand",
+    because: Annotated[
+        str, typer.Option(help="What asks for it: schedule, drift, labels; or hand, which always starts.")
+    ] = "hand",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say whether it is worth it, with the figures; do nothing.")
+        bool,
+        typer.Option("--dry-run", help="Say whether it would start (by hand: always), with the figures; do nothing."),
     ] = False,
     push: Annotated[
         bool, typer.Option("--push", help="Only push what earlier retrains could not (retrain.push).")

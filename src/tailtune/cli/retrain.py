@@ -30,7 +30,7 @@ def push_retrains(paths: Paths, name: str, show: Callable[[str], None]) -> str:
     failed = [each.name for each in tried if not each.done]
     if failed:
         raise ServiceError(f"{len(failed)} of {len(tried)} could not be pushed", f"tailtune retrain {name} --push")
-    return f"tailtune retrain {name} --dry-run"
+    return f"tailtune retrain {name} --dry-run --because schedule"
 
 
 def retrain_use_case(paths: Paths, name: str, because: str, dry_run: bool, show: Callable[[str], None]) -> str:

@@ -273,7 +273,7 @@ def _best_prompt(found: PromptReport) -> Fact | None:
         return None
     gap = best.comparison.difference
     p = best.comparison.p if best.p_adjusted is None else best.p_adjusted
-    gain = f"{points(gap.value)} points ({points(gap.low)} to {points(gap.high)}) over {best.comparison.second}"
+    gain = f"{points(gap.value)} points ({points(gap.low)} to {points(gap.high)}) against {best.comparison.second}"
     return Fact(f"{best.title}: {gain}, {p_value(p)} after correction", "best prompt")
 
 

@@ -185,7 +185,7 @@ _EXAMPLES: Mapping[str, Callable[[ServerPlan], Any]] = {
     "/invocations": lambda _: {"dataframe_records": [{"text": "I was charged twice"}]},
     "/feedback": lambda plan: {
         "request_id": "…",
-        "label": {"amount": 3} if answers_objects(plan.task) else "billing",
+        "label": {"YOUR_FIELD": "…"} if answers_objects(plan.task) else "YOUR_LABEL",
         "who": "ada",
     },
 }

@@ -47,6 +47,8 @@ def monitored(report: MonitorReport, page: str) -> RenderableType:
     parts += [heading("What this look cannot see")]
     parts += [Padding(Text(f"· {line}"), (0, 0, 0, 2)) for line in monitoring.not_seen(report)]
     parts += [Text(f"\nreport  {page}", "dim")]
+    if report.alerts:
+        parts += [Text(f"Next:  {report.alerts[0].next_step}")]
     return Whole(Group(*parts))
 
 
