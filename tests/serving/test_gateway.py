@@ -289,6 +289,28 @@ def test_a_stream_is_passed_on_piece_by_piece(breaks: bool, tmp_path: Path) -> N
     asyncio.run(play())
 
 
+def test_a_long_stream_is_priced_and_logged_and_not_a_byte_of_it_changes(tmp_path: Path) -> None:
+    filler = {"choices": [{"delta": {"reasoning_content": " think"}}], "obfuscation": "x" * 2048}
+    events = [*[filler] * 1024, *EVENTS, USAGE]
+
+    async def play() -> None:
+        go_on = asyncio.Event()
+        go_on.set()
+        async with (
+            streaming(events, go_on) as url,
+            server(tmp_path, upstream=upstream(url), max_usd_per_day=1.0) as made,
+        ):
+            back = await made.ask(COMPLETIONS, {**CHAT, "stream": True, "max_tokens": 10})
+            lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+            assert back.body == "".join([*lines, "data: [DONE]\n\n"]).encode() and len(back.body) > 2 << 20
+            (row,) = made.rows()
+            assert (row["answer"], row["usd"]) == ("billing", pytest.approx(7e-6))
+            check_sums(made.counts())
+
+    asyncio.run(play())
+    assert json.loads((tmp_path / "spending.json").read_text())["usd"] == pytest.approx(7e-6)
+
+
 def test_a_client_that_does_not_read_ends_its_stream(tmp_path: Path) -> None:
     async def play() -> None:
         go_on = asyncio.Event()

@@ -176,6 +176,9 @@ class MonitorReport(Record):
     days: tuple[WatchedDay, ...] = ()
     alerts: tuple[Alert, ...] = ()
     cost: Cost | None = None
+    cost_since: str = Field(
+        "", description="The first look whose cost is in `cost`, where MLflow had not taken it; empty: this one alone."
+    )
 
     @property
     def is_over(self) -> bool:

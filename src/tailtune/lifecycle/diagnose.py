@@ -294,7 +294,7 @@ def _places_of(context: Context, prompt: str, failures: Sequence[Failure]) -> Pl
 def _lines(text: str, names: set[str]) -> dict[str, int]:
     """Name → the first line that has it as a key, in YAML or JSON; names that are no key are left out."""
     found: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         key = re.match(r"""\s*(["']?)(.+?)\1\s*:""", line)
         if key is not None and key[2] in names:
             found.setdefault(key[2], number)

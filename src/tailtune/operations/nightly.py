@@ -86,11 +86,13 @@ def watch(paths: Paths, settings: Settings, use_case: str, options: LookOptions,
         }
     )
     page = page_of(context, report)
-    run_id = publish_all(context, report, page)
-    delivered = None
-    if options.texts is None:
-        links = _links(context, page, run_id, options.links)
-        delivered = _tell(context, report, links, is_served=options.version is None)
+    run_id = delivered = None
+    try:
+        run_id = publish_all(context, report, page)
+    finally:  # alerts are written down whatever becomes of the run
+        if options.texts is None:
+            links = _links(context, page, run_id, options.links)
+            delivered = _tell(context, report, links, is_served=options.version is None)
     return Looked(report, page, run_id, delivered)
 
 

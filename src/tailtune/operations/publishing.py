@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from tailtune.core.days import moment_us
 from tailtune.core.digests import file_digest
@@ -32,37 +38,86 @@ def page_of(context: Context, report: MonitorReport) -> Path:
 def publish_all(context: Context, report: MonitorReport, page: Path) -> str | None:
     """Write a look as a run of MLflow, after those that MLflow did not take before; what it does not take is kept.
 
+    A file of such a look that cannot be read is put aside under another name, and that is said.
+
     Returns:
         The look's run id; None where MLflow did not answer: the next look writes it there, with what it cost.
     """
     waiting = page.with_suffix(_WAITING)
-    if waiting.is_file():  # what that look cost is not lost with it
-        before = MonitorReport.model_validate_json(waiting.read_text(encoding="utf-8"))
-        report = report.model_copy(update={"cost": added(before.cost, report.cost)})
+    before = _read(context, waiting)
+    since, cost = f"{report.made_at} {secrets.token_hex(4)}", report.cost
+    if before is not None:  # what that look cost is not lost with it
+        since, cost = _since(before.report), added(before.report.cost, cost)
+    report = report.model_copy(update={"cost": cost, "cost_since": since})
     store.write_json(waiting, report.model_dump(mode="json"))
     run_id = None
     try:
-        for file in sorted(page.parent.glob(f"*{_WAITING}"), key=lambda each: each.stat().st_mtime):
-            kept = MonitorReport.model_validate_json(file.read_text(encoding="utf-8"))
-            run_id = _publish(context, kept, file_digest(file))
-            file.unlink()
+        for file in sorted(page.parent.glob(f"*{_WAITING}"), key=_changed_s):
+            kept = _read(context, file)
+            if kept is None:
+                continue
+            written = _publish(context, kept)
+            run_id = written if file == waiting else run_id
+            with suppress(FileNotFoundError):
+                if file_digest(file) == kept.digest:  # else a later look waits there by now
+                    file.unlink()
     except ServiceError as error:
         context.progress.say(f"not in MLflow yet, the next look writes it there: {error.message}")
         return None
     return run_id
 
 
-def _publish(context: Context, report: MonitorReport, look: str) -> str:
-    """Write a look as a run of MLflow, and its days into the version's run over time. Returns the look's run id.
+@dataclass(frozen=True)
+class _Waiting:
+    """One per look that MLflow has not taken yet.
 
-    Args:
-        context: Of the look.
-        report: What was seen.
-        look: Names it.
+    Attributes:
+        report: The look, with what it and those before it cost that MLflow has not taken either.
+        digest: Of its file.
+    """
+
+    report: MonitorReport
+    digest: str
+
+
+def _read(context: Context, file: Path) -> _Waiting | None:
+    """A look that waits; None where it has gone, or cannot be read and was put aside."""
+    try:
+        digest = file_digest(file)  # first: where the file is replaced meanwhile, this is not the digest of the new one
+        return _Waiting(MonitorReport.model_validate_json(file.read_bytes()), digest)
+    except FileNotFoundError:
+        return None
+    except (ValidationError, OSError) as error:
+        aside = file.with_name(f"{file.name}.unreadable-{time.time_ns()}")
+        with suppress(FileNotFoundError):
+            file.replace(aside)
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror or str(error)
+        context.progress.say(
+            f"{context.shown(aside)}: a look that waited for MLflow and cannot be read, put aside: {why}"
+        )
+        return None
+
+
+def _changed_s(file: Path) -> float:
+    """When a file was written, seconds since 1970; 0 where it has gone."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _since(report: MonitorReport) -> str:
+    """Names the first look whose cost a waiting one holds; earlier versions did not write it down."""
+    return report.cost_since or report.made_at
+
+
+def _publish(context: Context, waiting: _Waiting) -> str:
+    """Write a look as a run of MLflow, and its days into the version's run over time. Returns the look's run id.
 
     Raises:
         ServiceError: MLflow does not answer.
     """
+    report, since = waiting.report, _since(waiting.report)
     plan = plan_of(report, monitor.render(report))
     at_ms = moment_us(report.made_at) // 1000
     days = [
@@ -75,7 +130,7 @@ def _publish(context: Context, report: MonitorReport, look: str) -> str:
         for each in (report.days if report.source == LOG else ())
     ]
     window = f"monitor v{report.version} {report.first_day} {report.last_day}"
-    key, so_far = f"{window} {report.made_at}", f"{window} so far"
+    key, so_far = f"{window} {since}", f"{window} so far"
     wall_s = 0.0 if report.cost is None else report.cost.wall_s
     return windows.publish(
         context.tracker,
@@ -84,6 +139,7 @@ def _publish(context: Context, report: MonitorReport, look: str) -> str:
         plan,
         days,
         wall_s,
-        look=look,
+        look=waiting.digest,
         goes_on=so_far if report.source == LOG else None,
+        since=since,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ import httpx2
 from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
 from tailtune.services.endpoint import Reservation, read_usage
+from tailtune.serving.passed import AnswerReader
 from tailtune.serving.plan import Upstream
 from tailtune.serving.spending import ServedBudget
 
 _BYTES_A_TOKEN = 2  # fewer than any tokenizer needs on average, so that a reservation is rarely too small
 _USUAL_ANSWER = 1024
-_MOST_EVENT = 1 << 20
 _KEPT = ("content-type", "retry-after", "openai-processing-ms")
 _OWN = ("authorization", "openai-organization", "openai-project")
 """Headers of a client that pays with a key of its own."""
@@ -35,7 +34,7 @@ class Passed:
         body: Its body, as it comes.
         until: When the whole answer has to be there, by the clock of the event loop.
         usd: What it cost; None until the body has ended, and where it is not known.
-        content: Text of the answer, where the body was read whole.
+        content: Text of the answer, where all of it could be read.
     """
 
     status: int
@@ -127,16 +126,15 @@ class Gateway:
             raise UpstreamError(f"no whole answer within {self._upstream.timeout_s:g} s", late=True) from None
 
     async def _read(self, response: httpx2.Response, passed: Passed, reserved: Reservation) -> AsyncGenerator[bytes]:
-        seen = bytearray()
+        reader = AnswerReader(passed.headers.get("content-type", ""))
         try:
             async for piece in response.aiter_bytes():
-                if len(seen) + len(piece) <= _MOST_EVENT:
-                    seen += piece
+                reader.take(piece)
                 yield piece
         except httpx2.RequestError as error:
             raise UpstreamError(type(error).__name__, late=isinstance(error, httpx2.TimeoutException)) from None
         finally:
-            usage, passed.content = _outcome(bytes(seen), passed.headers.get("content-type", ""))
+            usage, passed.content = reader.outcome()
             passed.usd = self._price(usage) if passed.status < 400 or usage else 0.0
             self._end(reserved, passed.usd)
             await response.aclose()
@@ -165,32 +163,3 @@ class Gateway:
     def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
         """US dollars; None where tokens or prices are not known."""
         return None if usage is None else read_usage({"usage": usage}).usd(self._upstream.price)
-
-
-def _outcome(body: bytes, content_type: str) -> tuple[Mapping[str, Any] | None, str | None]:
-    """Usage and text of an answer, whole or as events; None where they cannot be read."""
-    if "event-stream" not in content_type:
-        return _of_object(_json(body))
-    usage, text = None, ""
-    for line in body.decode("utf-8", "replace").splitlines():
-        if line.startswith("data:") and line[5:].strip() != "[DONE]":
-            found, piece = _of_object(_json(line[5:].encode()))
-            usage, text = found or usage, text + (piece or "")
-    return usage, text or None
-
-
-def _of_object(answer: Any) -> tuple[Mapping[str, Any] | None, str | None]:
-    if not isinstance(answer, Mapping):
-        return None, None
-    usage, choices = answer.get("usage"), answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
-    message = first.get("message") or first.get("delta") or {}
-    content = message.get("content") if isinstance(message, Mapping) else None
-    return usage if isinstance(usage, Mapping) else None, content if isinstance(content, str) else None
-
-
-def _json(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None

@@ -19,6 +19,7 @@ from tailtune.core.errors import EndpointError, MissingInputError
 from tailtune.core.records import Row
 from tailtune.core.reports import DiagnoseReport
 from tailtune.lifecycle import diagnose, language_models
+from tailtune.lifecycle.diagnose import _lines
 
 
 def run(paths: Paths, model: Scripted, monkeypatch: pytest.MonkeyPatch) -> DiagnoseReport:
@@ -74,6 +75,11 @@ def test_two_labels_that_both_models_mix_up_are_ambiguous_instructions(
         assert f"models/{NAME}/labels.yaml:{line}" in action
     assert "few_shot.md" in action
     assert "no local rung that learns" in found.unmeasured[0]
+
+
+def test_lines_are_counted_as_editors_do() -> None:
+    text = '{\n  "a": {"description": "one\u2028two\x85three"},\n  "b": {}\n}'
+    assert _lines(text, {"a", "b", "c"}) == {"a": 2, "b": 3}
 
 
 def test_labels_that_are_wrong_on_purpose_are_suspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

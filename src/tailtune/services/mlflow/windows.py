@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from tailtune.services.mlflow.write import NOTE, RunWriter, now_ms
 
 STAGE = "monitor"
 _AXIS, _LAST_DAY, _SO_FAR = "tailtune.monitored_version", "tailtune.last_day", "tailtune.day_so_far"
-_LOOK = "tailtune.look"
+_LOOK, _BEFORE = "tailtune.look", "tailtune.cost_before"
 _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
 _SUMS = ("cost_wall_s", "cost_cpu_s", "cost_usd", "cost_bought_usd")
 """Metrics of a run that several looks share which are sums over these."""
@@ -52,10 +53,12 @@ def publish(
     *,
     look: str = "",
     goes_on: str | None = None,
+    since: str = "",
 ) -> str:
     """Write a look as a run, and its days into the version's run over time.
 
-    Looks with the same key share a run: it shows the last of them, and what they cost together.
+    Looks with the same key share a run: it shows the last of them, and what they cost together. What the run held
+    before is noted there first, so that a look that is written again, or with later ones, counts once.
 
     Args:
         tracker: Of the use case.
@@ -67,6 +70,7 @@ def publish(
         stage: What kind of look: the monitor's, an audit.
         look: Names the look; the key where each has a run of its own.
         goes_on: Key of a run that this look goes on with, if there is one.
+        since: Names the first look whose cost the plan holds; the look itself where empty.
 
     Returns:
         The id of the look's run.
@@ -77,29 +81,38 @@ def publish(
     with service_errors(tracker.uri, f"publishing a look at {tracker.case.name} v{version}"):
         ended = now_ms()
         run = (_run(tracker, PUBLICATION, goes_on) if goes_on else None) or _run(tracker, PUBLICATION, key)
-        before = {} if run is None else run.data.tags
-        is_there = before.get(_LOOK) == (look or key)
-        if run is not None and not is_there:
-            plan = _added(plan, run.data.metrics)
-            tracker.client.update_run(run.info.run_id, "RUNNING")
-        if run is not None and is_there and run.info.status == "FINISHED":
+        before, look = {} if run is None else run.data.tags, look or key
+        if run is not None and before.get(_LOOK) == look and run.info.status == "FINISHED":
             run_id = str(run.info.run_id)
         else:
-            tags = tracker.tags(stage) | {PUBLICATION: before.get(PUBLICATION, key), _LOOK: look or key}
+            costs = _costs_before(run, since or look)
+            noted = json.dumps({"since": since or look, "costs": costs})
+            if run is not None:
+                tracker.client.set_tag(run.info.run_id, _BEFORE, noted)
+                tracker.client.update_run(run.info.run_id, "RUNNING")
+            tags = tracker.tags(stage) | {PUBLICATION: before.get(PUBLICATION, key), _LOOK: look, _BEFORE: noted}
             writer = RunWriter(tracker.client, tracker.experiment_id, tags, {}, ended - int(wall_s * 1000), ended)
-            run_id = writer.write(plan, None if run is None else run.info.run_id)
+            run_id = writer.write(_added(plan, costs), None if run is None else run.info.run_id)
         if days:
             _extend(tracker, version, days)
     return run_id
 
 
+def _costs_before(run: Any, since: str) -> dict[str, float]:
+    """Metric → what a run held before the first of some looks was written there, in part or whole."""
+    if run is None:
+        return {}
+    noted = json.loads(run.data.tags.get(_BEFORE, "{}"))
+    if noted.get("since") == since:
+        return {str(name): float(value) for name, value in noted["costs"].items()}
+    return {name: float(run.data.metrics[name]) for name in _SUMS if name in run.data.metrics}
+
+
 def _added(plan: RunPlan, before: Mapping[str, float]) -> RunPlan:
     """A plan whose costs hold those of the looks before."""
-    metrics = [
-        replace(each, value=each.value + before.get(each.name, 0.0) * (each.name in _SUMS)) for each in plan.metrics
-    ]
+    metrics = [replace(each, value=each.value + before.get(each.name, 0.0)) for each in plan.metrics]
     there = {each.name for each in metrics}
-    metrics += [Point(name, before[name]) for name in _SUMS if name in before and name not in there]
+    metrics += [Point(name, value) for name, value in before.items() if name not in there]
     return replace(plan, metrics=tuple(metrics))
 
 
