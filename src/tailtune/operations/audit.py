@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
             raise UsageError(f"{case.name}: nothing is logged yet", f"tailtune serve {case.name}")
         seen, without_text = _window(log, case.name, version.version, window)
         before = _drawn_so_far(context, version.version, window)
-        left = [each for each in seen if (each[0], each[1]) not in before]
+        left = [each for each in seen if (each.request_id, each.row) not in before]
         drawn_before, seen = len(seen) - len(left), left
         if not seen:
             raise _nothing(context, version.uri, window, without_text, drawn_before)
@@ -85,7 +85,7 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
         # By one lot for all draws of a day, rows that an earlier draw left would be drawn less often than newer ones.
         moment = () if window.is_over else (str(time.time_ns()),)
         lots = _lots((*named, *moment), seen)
-        confidences = np.array([np.nan if each[2] is None else each[2] for each in seen])
+        confidences = np.array([np.nan if each.confidence is None else each.confidence for each in seen])
         audit_id = "a" + hashlib.sha256("\x1f".join((*named, str(rows), *moment)).encode()).hexdigest()[:10]
         picked = judge.drawn(confidences, lots, rows)
         made = Audit(
@@ -103,12 +103,13 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
             rows=tuple(
                 AuditRow(
                     id=f"{audit_id}-{number:03d}",
-                    request_id=seen[each.place][0],
-                    row=seen[each.place][1],
+                    request_id=seen[each.place].request_id,
+                    row=seen[each.place].row,
+                    at_us=seen[each.place].at_us,
                     stratum=each.stratum,
                     weight=each.weight,
                     answer=None,
-                    confidence=seen[each.place][2],
+                    confidence=seen[each.place].confidence,
                 )
                 for number, each in enumerate(picked, 1)
             ),
@@ -119,26 +120,33 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
     return made, texts
 
 
-_Seen = tuple[str, int, float | None]
+class _Seen(NamedTuple):
+    """One per row of the window that can be drawn."""
+
+    request_id: str
+    row: int
+    confidence: float | None
+    at_us: int
 
 
 def _window(log: PredictionLog, use_case: str, version: str, window: Window) -> tuple[list[_Seen], int]:
-    """Request, row and confidence of the version's rows whose text was kept, and how many have none."""
-    rows: dict[tuple[str, int], float | None] = {}
+    """The version's rows whose text was kept, and how many have none."""
+    rows: dict[tuple[str, int], _Seen] = {}
     without_text = 0
     for each in log.rows(
         use_case,
         since_us=window.since_us,
         until_us=window.until_us,
-        columns=("request_id", "row", "confidence", "text"),
+        columns=("request_id", "row", "confidence", "at_us", "text"),
         version=version,
         route="model",
     ):
         if not each["text"]:
             without_text += 1
         else:  # where clients name several requests alike, the last of them counts, as for feedback
-            rows[each["request_id"], each["row"]] = each["confidence"]
-    return [(*key, confidence) for key, confidence in rows.items()], without_text
+            seen = _Seen(each["request_id"], each["row"], each["confidence"], each["at_us"])
+            rows[seen.request_id, seen.row] = seen
+    return list(rows.values()), without_text
 
 
 def _drawn_so_far(context: Context, version: str, window: Window) -> set[tuple[str, int]]:
@@ -168,9 +176,9 @@ def _lots(seed: Iterable[str], seen: Sequence[_Seen]) -> NDArray[np.uint64]:
     """A random number for each row, the same each time."""
     begun = hashlib.blake2b("\x1f".join(seed).encode(), digest_size=8)
     lots = np.empty(len(seen), dtype=np.uint64)
-    for place, (request_id, row, _) in enumerate(seen):
+    for place, each in enumerate(seen):
         own = begun.copy()
-        own.update(f"\x1f{request_id}\x1f{row}".encode("utf-8", "surrogatepass"))
+        own.update(f"\x1f{each.request_id}\x1f{each.row}".encode("utf-8", "surrogatepass"))
         lots[place] = int.from_bytes(own.digest(), "big")
     return lots
 
@@ -186,7 +194,7 @@ def _with_answers(log: PredictionLog, audit: Audit, version: str) -> tuple[Audit
     rows: list[AuditRow] = []
     texts: list[DrawnText] = []
     for each in audit.rows:
-        found = log.answered(audit.use_case, each.request_id, each.row, version)
+        found = log.answered(audit.use_case, each.request_id, each.row, version, each.at_us)
         assert found is not None  # noqa: S101 - it has just been read
         rows.append(each.model_copy(update={"answer": found["answer"]}))
         texts.append(DrawnText(rows[-1], found["text"], found["likeliest"] or ()))
@@ -286,7 +294,8 @@ def _text_of(
     """The row's text: as logged; where the log forgot it, as the file has it."""
 
     def text() -> str:
-        logged = None if log is None else log.answered(context.case.name, row.request_id, row.row, None)
+        name = context.case.name
+        logged = None if log is None else log.answered(name, row.request_id, row.row, None, row.at_us)
         found = (logged or {}).get("text") or str(values["text"] or "")
         if not logged and found[:1] == "'" and harmless(found[1:]) == found:
             found = found[1:]  # what kept a spreadsheet from computing it
@@ -366,13 +375,22 @@ def _gain(known: KnownReference, window: NDArray[np.float64], mean: float) -> fl
 def _over_time(
     before: Sequence[tuple[Audit, AuditResult]], audit: Audit, scores: Mapping[str, float]
 ) -> tuple[Estimate, int]:
-    """Over all audits of a version, by window; a row that two of them drew counts once."""
-    known: dict[tuple[str, int], float] = {}
+    """Over all audits of a version, by window; a row that two of them drew counts once.
+
+    Limit: of a row that was kept without its time, any of the same request counts as the same one.
+    """
+    right: list[float] = []
+    times: dict[tuple[str, int], set[int | None]] = {}
     everyone = sorted(
         [*((each, result.scores) for each, result in before), (audit, scores)], key=lambda each: each[0].last_day
     )
     for each, own in everyone:
         for row in each.rows:
-            if row.id in own:
-                known.setdefault((row.request_id, row.row), own[row.id])
-    return judge.over_time([np.array(list(known.values()))]), len(everyone)
+            if row.id not in own:
+                continue
+            counted = times.setdefault((row.request_id, row.row), set())
+            if counted and (row.at_us is None or counted & {None, row.at_us}):
+                continue
+            counted.add(row.at_us)
+            right.append(own[row.id])
+    return judge.over_time([np.array(right)]), len(everyone)
