@@ -19,6 +19,7 @@ from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.audits import Audit, AuditRow
+from tailtune.core.days import DAY_US
 from tailtune.core.errors import DataError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
@@ -99,6 +100,29 @@ def test_a_day_that_goes_on_is_audited_and_no_row_is_drawn_twice(world: WatchedC
     assert draw(world.context, "champion", so_far, 1000, 1)[0].window_rows == 50
     with pytest.raises(UsageError, match="all 90 rows of 2024-10-04 were drawn before"):
         draw(world.context, "champion", so_far, 20, 1)
+
+
+def test_a_window_whose_rows_changed_is_another_audit_and_labels_stay_with_their_texts(
+    world: WatchedCase, tmp_path: Path
+) -> None:
+    def late() -> None:
+        world.log(FIRST_DAY, texts_of("billing", 30, 7))
+
+    def deleted() -> None:
+        with closing(PredictionLog(world.settings.prediction_log_url(world.case.paths.project))) as log:
+            assert log.delete_before(NAME, (FIRST_DAY + 1) * DAY_US) == 90
+
+    drawn = [draw(world.context, "champion", WEEK, 20, 1)]
+    for change in (late, deleted):
+        change()
+        drawn.append(draw(world.context, "champion", WEEK, 20, 1))
+        assert draw(world.context, "champion", WEEK, 20, 1)[0] == drawn[-1][0]
+    assert len({audit.id for audit, _ in drawn}) == 3
+    for audit, texts in drawn:
+        kept, labelled = read(world.context, filled(tmp_path, texts, right), "audit.csv")
+        assert kept == audit
+        assert [each.answer.text for each in labelled] == [each.text for each in texts]
+        assert [each.score for each in labelled] == [float(each.row.answer == truth(each.text)) for each in texts]
 
 
 def test_where_clients_reuse_request_ids_texts_and_answers_are_those_of_the_window(

@@ -53,7 +53,9 @@ class DrawnText:
 
 
 def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> tuple[Audit, list[DrawnText]]:
-    """Draw rows of a window, and keep the draw; the same whole days, rows and seed draw the same ones.
+    """Draw rows of a window, and keep the draw; the same rows and seed draw the same ones of the same whole days.
+
+    Where rows came to these days or were deleted since, it is a draw of its own, with an id of its own.
 
     Of a day that is not over, rows so far are drawn, by other lots each time: a fair sample of it so far. What was
     drawn of it is not drawn again, also when it is over, so that a person labels a row once.
@@ -86,8 +88,8 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
         moment = () if window.is_over else (str(time.time_ns()),)
         lots = _lots((*named, *moment), seen)
         confidences = np.array([np.nan if each.confidence is None else each.confidence for each in seen])
-        audit_id = "a" + hashlib.sha256("\x1f".join((*named, str(rows), *moment)).encode()).hexdigest()[:10]
         picked = judge.drawn(confidences, lots, rows)
+        audit_id = _id_of((*named, str(rows), *moment), [seen[each.place] for each in picked])
         made = Audit(
             id=audit_id,
             use_case=case.name,
@@ -181,6 +183,15 @@ def _lots(seed: Iterable[str], seen: Sequence[_Seen]) -> NDArray[np.uint64]:
         own.update(f"\x1f{each.request_id}\x1f{each.row}".encode("utf-8", "surrogatepass"))
         lots[place] = int.from_bytes(own.digest(), "big")
     return lots
+
+
+def _id_of(command: Iterable[str], drawn: Sequence[_Seen]) -> str:
+    """An audit's id: the same command over the same rows is the same audit, and over others another one.
+
+    A window that is over changes too: rows are moved in later, or deleted by age.
+    """
+    rows = (f"{each.request_id}\x1f{each.row}\x1f{each.at_us}" for each in drawn)
+    return "a" + hashlib.sha256("\x1f".join((*command, *rows)).encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def _steps(confidences: NDArray[np.float64]) -> tuple[float | None, ...]:
