@@ -23,11 +23,14 @@ from tailtune.core.days import DAY_US
 from tailtune.core.errors import DataError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
+from tailtune.operations import audit as operations
 from tailtune.operations.audit import DrawnText, draw, judge_rows, labelled_row, read
 from tailtune.operations.monitor import look_at_log
+from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.windows import Window
 from tailtune.services.audits import Audits
 from tailtune.services.mlflow import connect
+from tailtune.services.mlflow.registry import Version
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.tasks.use_case import load_use_case
 
@@ -282,6 +285,27 @@ def test_parts_that_several_people_labelled_are_one_audit(world: WatchedCase, tm
     with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
         ((_, result),) = store.results(NAME, world.version)
     assert (result.labelled, result.accuracy.value) == (30, everything)
+
+
+def test_a_part_that_comes_in_while_mlflow_is_asked_for_another_is_not_lost(
+    world: WatchedCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit, texts = draw(world.context, "champion", WEEK, 30, 1)
+    first, second = (
+        read(world.context, filled(tmp_path, part, right), "audit.csv")[1] for part in (texts[:12], texts[12:])
+    )
+    meanwhile = [second]
+
+    def reference(context: Context, version: Version) -> KnownReference:
+        if meanwhile:
+            assert judge_rows(world.context, audit, meanwhile.pop()).labelled == 18
+        return reference_of(context, version)
+
+    monkeypatch.setattr(operations, "reference_of", reference)
+    assert judge_rows(world.context, audit, first).labelled == 30
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        ((_, result),) = store.results(NAME, world.version)
+    assert {*result.scores} == {row.id for row in audit.rows}
 
 
 def test_rows_of_another_version_are_not_drawn_and_an_audit_stays_that_of_its_version(

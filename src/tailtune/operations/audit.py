@@ -31,7 +31,7 @@ from tailtune.operations.accuracy import mean_score
 from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.windows import Window
 from tailtune.services import sources
-from tailtune.services.audits import Audits
+from tailtune.services.audits import Audits, Results
 from tailtune.services.corrections import Correction
 from tailtune.services.mlflow import registry
 from tailtune.services.prediction_log.opening import opened
@@ -323,37 +323,60 @@ def judge_rows(context: Context, audit: Audit, labelled: Sequence[Labelled]) -> 
     Raises:
         ServiceError: The tracking store or the database does not answer.
     """
-    case = context.case
+    own = _own(context, audit)  # before the database's transaction: MLflow may be slow, and others wait for it
+    scores = {each.row.id: each.score for each in labelled}
     with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
-        results = store.results(case.name, audit.version)
-    by_id = {name: score for each, result in results if each.id == audit.id for name, score in result.scores.items()}
-    by_id |= {each.row.id: each.score for each in labelled}  # others may have labelled other rows
-    rows = [row for row in audit.rows if row.id in by_id]
-    window = np.array([np.nan if each is None else each for each in audit.confidences])
-    sure = np.array([np.nan if row.confidence is None else row.confidence for row in rows])
-    scores, weights = np.array([by_id[row.id] for row in rows]), np.array([row.weight for row in rows])
-    accuracy = judge.audited(window, sure, scores, weights)
+        return store.keep_result(audit, lambda results: _result(audit, scores, own, results))
+
+
+@dataclass(frozen=True)
+class _Own:
+    """One per version whose own accuracy is known: what an audit of it is compared with.
+
+    Attributes:
+        accuracy: On its held-out rows.
+        margin: Fall that does not matter, 0 to 1.
+        gain: Independent rows that an audited row is worth.
+    """
+
+    accuracy: Estimate
+    margin: float
+    gain: float
+
+
+def _own(context: Context, audit: Audit) -> _Own | None:
     known = _reference(context, audit)
-    own = None if known is None else own_accuracy(known)
-    margin = case.spec.monitor.accuracy_fall
-    fall = None
-    if known is not None and own is not None:
-        fall = judge.fall(accuracy, own, margin, _gain(known, window, own.value - margin))
+    accuracy = None if known is None else own_accuracy(known)
+    if known is None or accuracy is None:
+        return None
+    margin = context.case.spec.monitor.accuracy_fall
+    return _Own(accuracy, margin, _gain(known, _confidences(audit), accuracy.value - margin))
+
+
+def _confidences(audit: Audit) -> NDArray[np.float64]:
+    return np.array([np.nan if each is None else each for each in audit.confidences])
+
+
+def _result(audit: Audit, scores: Mapping[str, float], own: _Own | None, results: Results) -> AuditResult:
+    """An audit's result from new scores and from the results that the version has."""
+    by_id = {name: score for each, result in results if each.id == audit.id for name, score in result.scores.items()}
+    by_id |= scores  # others may have labelled other rows
+    rows = [row for row in audit.rows if row.id in by_id]
+    sure = np.array([np.nan if row.confidence is None else row.confidence for row in rows])
+    right, weights = np.array([by_id[row.id] for row in rows]), np.array([row.weight for row in rows])
+    accuracy = judge.audited(_confidences(audit), sure, right, weights)
     over_time, audits = _over_time([each for each in results if each[0].id != audit.id], audit, by_id)
-    result = AuditResult(
+    return AuditResult(
         audit=audit.id,
         labelled=len(rows),
         scores=by_id,
         accuracy=accuracy,
-        own=own,
-        fall=fall,
+        own=None if own is None else own.accuracy,
+        fall=None if own is None else judge.fall(accuracy, own.accuracy, own.margin, own.gain),
         over_time=over_time,
         audits=audits,
         judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
-        store.keep_result(result)
-    return result
 
 
 def _reference(context: Context, audit: Audit) -> KnownReference | None:
@@ -383,9 +406,7 @@ def _gain(known: KnownReference, window: NDArray[np.float64], mean: float) -> fl
     return judge.gain(fitted(odds, np.array([row.score for row in there])), window, mean)
 
 
-def _over_time(
-    before: Sequence[tuple[Audit, AuditResult]], audit: Audit, scores: Mapping[str, float]
-) -> tuple[Estimate, int]:
+def _over_time(before: Results, audit: Audit, scores: Mapping[str, float]) -> tuple[Estimate, int]:
     """Over all audits of a version, by window; a row that two of them drew counts once.
 
     Limit: of a row that was kept without its time, any of the same request counts as the same one.
