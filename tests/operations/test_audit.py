@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,19 @@ from worlds.watched import FIRST_DAY, NAME, WatchedCase, texts_of
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.audits import Audit, AuditRow
+from tailtune.core.days import DAY_US
 from tailtune.core.errors import DataError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
+from tailtune.operations import audit as operations
 from tailtune.operations.audit import DrawnText, draw, judge_rows, labelled_row, read
 from tailtune.operations.monitor import look_at_log
+from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.windows import Window
 from tailtune.services.audits import Audits
 from tailtune.services.mlflow import connect
+from tailtune.services.mlflow.registry import Version
+from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.tasks.use_case import load_use_case
 
 pytestmark = THIRD_PARTY
@@ -97,6 +103,67 @@ def test_a_day_that_goes_on_is_audited_and_no_row_is_drawn_twice(world: WatchedC
     assert draw(world.context, "champion", so_far, 1000, 1)[0].window_rows == 50
     with pytest.raises(UsageError, match="all 90 rows of 2024-10-04 were drawn before"):
         draw(world.context, "champion", so_far, 20, 1)
+
+
+def test_a_window_whose_rows_changed_is_another_audit_and_labels_stay_with_their_texts(
+    world: WatchedCase, tmp_path: Path
+) -> None:
+    def late() -> None:
+        world.log(FIRST_DAY, texts_of("billing", 30, 7))
+
+    def deleted() -> None:
+        with closing(PredictionLog(world.settings.prediction_log_url(world.case.paths.project))) as log:
+            assert log.delete_before(NAME, (FIRST_DAY + 1) * DAY_US) == 90
+
+    drawn = [draw(world.context, "champion", WEEK, 20, 1)]
+    for change in (late, deleted):
+        change()
+        drawn.append(draw(world.context, "champion", WEEK, 20, 1))
+        assert draw(world.context, "champion", WEEK, 20, 1)[0] == drawn[-1][0]
+    assert len({audit.id for audit, _ in drawn}) == 3
+    for audit, texts in drawn:
+        kept, labelled = read(world.context, filled(tmp_path, texts, right), "audit.csv")
+        assert kept == audit
+        assert [each.answer.text for each in labelled] == [each.text for each in texts]
+        assert [each.score for each in labelled] == [float(each.row.answer == truth(each.text)) for each in texts]
+
+
+def test_where_clients_reuse_request_ids_texts_and_answers_are_those_of_the_window(
+    world: WatchedCase, tmp_path: Path
+) -> None:
+    first, second = Window(FIRST_DAY + 5, FIRST_DAY + 5), Window(FIRST_DAY + 6, FIRST_DAY + 6)
+    logged = {first: texts_of("billing", 30, 5), second: texts_of("login", 30, 6)}
+    ids = [f"own-{number}" for number in range(30)]
+    for day, texts in logged.items():
+        world.log(day.first, texts, request_ids=ids)
+    for day, texts in logged.items():
+        audit, drawn = draw(world.context, "champion", day, 10, 1)
+        assert {each.text for each in drawn} <= {*texts} and len(audit.rows) == 10
+        assert [each.row.answer for each in drawn] == [world.answer(each.text) for each in drawn]
+        unseen = [replace(each, text="") for each in drawn]  # so that texts can only be read from the log
+        _, labelled = read(world.context, filled(tmp_path, unseen, lambda _: "billing"), "audit.csv")
+        assert [each.answer.text for each in labelled] == [each.text for each in drawn]
+        result = judge_rows(world.context, audit, labelled)
+    assert result.over_time.rows == 20, "rows of two days are two rows"
+    _, drawn = draw(world.context, "champion", first, 10, 1)
+    with closing(PredictionLog(world.settings.prediction_log_url(world.case.paths.project))) as log:
+        log.delete_before(NAME, second.since_us)
+    _, labelled = read(world.context, filled(tmp_path, drawn, right), "audit.csv")
+    assert [each.answer.text for each in labelled] == [each.text for each in drawn], "not of the other day"
+
+
+def test_rows_of_audits_kept_without_a_time_are_the_last_of_their_request(world: WatchedCase, tmp_path: Path) -> None:
+    audit, texts = draw(world.context, "champion", WEEK, 10, 1)
+    written = audit.model_dump_json(exclude={"rows": {"__all__": {"at_us"}}}).replace(audit.id, "a0")
+    before = Audit.model_validate_json(written)
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        store.keep(before)
+    rows = [replace(each, row=row, text="") for each, row in zip(texts, before.rows, strict=True)]
+    for drawn in (rows, texts):
+        kept, labelled = read(world.context, filled(tmp_path, drawn, lambda _: "billing"), "audit.csv")
+        assert [each.answer.text for each in labelled] == [each.text for each in texts]
+        result = judge_rows(world.context, kept, labelled)
+    assert (result.audits, result.over_time.rows) == (2, 10), "a row of both counts once"
 
 
 def test_right_labels_give_the_accuracy_and_show_no_fall(world: WatchedCase, tmp_path: Path) -> None:
@@ -178,8 +245,6 @@ def test_hashed_texts_cannot_be_labelled(world: WatchedCase) -> None:
 
 
 def test_what_the_log_forgot_is_judged_by_the_draw_and_the_files_text(world: WatchedCase, tmp_path: Path) -> None:
-    from tailtune.services.prediction_log.store import PredictionLog
-
     _, texts = draw(world.context, "champion", WEEK, 10, 1)
     file = filled(tmp_path, texts, right)
     expected = judged(world, file)
@@ -220,6 +285,27 @@ def test_parts_that_several_people_labelled_are_one_audit(world: WatchedCase, tm
     with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
         ((_, result),) = store.results(NAME, world.version)
     assert (result.labelled, result.accuracy.value) == (30, everything)
+
+
+def test_a_part_that_comes_in_while_mlflow_is_asked_for_another_is_not_lost(
+    world: WatchedCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit, texts = draw(world.context, "champion", WEEK, 30, 1)
+    first, second = (
+        read(world.context, filled(tmp_path, part, right), "audit.csv")[1] for part in (texts[:12], texts[12:])
+    )
+    meanwhile = [second]
+
+    def reference(context: Context, version: Version) -> KnownReference:
+        if meanwhile:
+            assert judge_rows(world.context, audit, meanwhile.pop()).labelled == 18
+        return reference_of(context, version)
+
+    monkeypatch.setattr(operations, "reference_of", reference)
+    assert judge_rows(world.context, audit, first).labelled == 30
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        ((_, result),) = store.results(NAME, world.version)
+    assert {*result.scores} == {row.id for row in audit.rows}
 
 
 def test_rows_of_another_version_are_not_drawn_and_an_audit_stays_that_of_its_version(

@@ -81,14 +81,21 @@ class WatchedCase:
         """The version's answer."""
         return str(self._answerer.answer(text).value)
 
-    def log(self, day: int, texts: Sequence[str], keep_text: bool = True, latency_ms: float = 2.0) -> list[str]:
-        """Answer texts on a day, and log that as a server does. Returns the request ids."""
+    def log(
+        self,
+        day: int,
+        texts: Sequence[str],
+        keep_text: bool = True,
+        latency_ms: float = 2.0,
+        request_ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Answer texts on a day, and log that as a server does. Returns the request ids, new ones by default."""
         spool = Spool(self.settings.spool_folder(self.case.paths.project) / NAME)
         ids = []
         for place, text in enumerate(texts):
             seen = self._answerer.answer(text)
             self._logged += 1
-            ids.append(f"r{self._logged}")
+            ids.append(f"r{self._logged}" if request_ids is None else request_ids[place])
             assert spool.append(
                 [
                     LoggedPrediction(

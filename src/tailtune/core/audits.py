@@ -13,6 +13,9 @@ class AuditRow(Record):
     id: str = Field(description="Of the audit and the row's place in it.")
     request_id: str
     row: int = Field(ge=0, description="Its place in that request.")
+    at_us: int | None = Field(
+        None, description="When it was answered, microseconds since 1970 (UTC); null in audits kept without it."
+    )
     stratum: int = Field(ge=0, description="Range of confidence that it was drawn from, the lowest first.")
     weight: float = Field(gt=0, description="Rows of the window that it stands for.")
     answer: str | None = Field(description="Null where there was no usable one.")

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from tailtune.operations.accuracy import mean_score
 from tailtune.operations.reference import KnownReference, reference_of
 from tailtune.operations.windows import Window
 from tailtune.services import sources
-from tailtune.services.audits import Audits
+from tailtune.services.audits import Audits, Results
 from tailtune.services.corrections import Correction
 from tailtune.services.mlflow import registry
 from tailtune.services.prediction_log.opening import opened
@@ -53,7 +53,9 @@ class DrawnText:
 
 
 def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> tuple[Audit, list[DrawnText]]:
-    """Draw rows of a window, and keep the draw; the same whole days, rows and seed draw the same ones.
+    """Draw rows of a window, and keep the draw; the same rows and seed draw the same ones of the same whole days.
+
+    Where rows came to these days or were deleted since, it is a draw of its own, with an id of its own.
 
     Of a day that is not over, rows so far are drawn, by other lots each time: a fair sample of it so far. What was
     drawn of it is not drawn again, also when it is over, so that a person labels a row once.
@@ -76,7 +78,7 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
             raise UsageError(f"{case.name}: nothing is logged yet", f"tailtune serve {case.name}")
         seen, without_text = _window(log, case.name, version.version, window)
         before = _drawn_so_far(context, version.version, window)
-        left = [each for each in seen if (each[0], each[1]) not in before]
+        left = [each for each in seen if (each.request_id, each.row) not in before]
         drawn_before, seen = len(seen) - len(left), left
         if not seen:
             raise _nothing(context, version.uri, window, without_text, drawn_before)
@@ -85,9 +87,9 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
         # By one lot for all draws of a day, rows that an earlier draw left would be drawn less often than newer ones.
         moment = () if window.is_over else (str(time.time_ns()),)
         lots = _lots((*named, *moment), seen)
-        confidences = np.array([np.nan if each[2] is None else each[2] for each in seen])
-        audit_id = "a" + hashlib.sha256("\x1f".join((*named, str(rows), *moment)).encode()).hexdigest()[:10]
+        confidences = np.array([np.nan if each.confidence is None else each.confidence for each in seen])
         picked = judge.drawn(confidences, lots, rows)
+        audit_id = _id_of((*named, str(rows), *moment), [seen[each.place] for each in picked])
         made = Audit(
             id=audit_id,
             use_case=case.name,
@@ -103,12 +105,13 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
             rows=tuple(
                 AuditRow(
                     id=f"{audit_id}-{number:03d}",
-                    request_id=seen[each.place][0],
-                    row=seen[each.place][1],
+                    request_id=seen[each.place].request_id,
+                    row=seen[each.place].row,
+                    at_us=seen[each.place].at_us,
                     stratum=each.stratum,
                     weight=each.weight,
                     answer=None,
-                    confidence=seen[each.place][2],
+                    confidence=seen[each.place].confidence,
                 )
                 for number, each in enumerate(picked, 1)
             ),
@@ -119,26 +122,33 @@ def draw(context: Context, which: str, window: Window, rows: int, seed: int) -> 
     return made, texts
 
 
-_Seen = tuple[str, int, float | None]
+class _Seen(NamedTuple):
+    """One per row of the window that can be drawn."""
+
+    request_id: str
+    row: int
+    confidence: float | None
+    at_us: int
 
 
 def _window(log: PredictionLog, use_case: str, version: str, window: Window) -> tuple[list[_Seen], int]:
-    """Request, row and confidence of the version's rows whose text was kept, and how many have none."""
-    rows: dict[tuple[str, int], float | None] = {}
+    """The version's rows whose text was kept, and how many have none."""
+    rows: dict[tuple[str, int], _Seen] = {}
     without_text = 0
     for each in log.rows(
         use_case,
         since_us=window.since_us,
         until_us=window.until_us,
-        columns=("request_id", "row", "confidence", "text"),
+        columns=("request_id", "row", "confidence", "at_us", "text"),
         version=version,
         route="model",
     ):
         if not each["text"]:
             without_text += 1
         else:  # where clients name several requests alike, the last of them counts, as for feedback
-            rows[each["request_id"], each["row"]] = each["confidence"]
-    return [(*key, confidence) for key, confidence in rows.items()], without_text
+            seen = _Seen(each["request_id"], each["row"], each["confidence"], each["at_us"])
+            rows[seen.request_id, seen.row] = seen
+    return list(rows.values()), without_text
 
 
 def _drawn_so_far(context: Context, version: str, window: Window) -> set[tuple[str, int]]:
@@ -168,11 +178,20 @@ def _lots(seed: Iterable[str], seen: Sequence[_Seen]) -> NDArray[np.uint64]:
     """A random number for each row, the same each time."""
     begun = hashlib.blake2b("\x1f".join(seed).encode(), digest_size=8)
     lots = np.empty(len(seen), dtype=np.uint64)
-    for place, (request_id, row, _) in enumerate(seen):
+    for place, each in enumerate(seen):
         own = begun.copy()
-        own.update(f"\x1f{request_id}\x1f{row}".encode("utf-8", "surrogatepass"))
+        own.update(f"\x1f{each.request_id}\x1f{each.row}".encode("utf-8", "surrogatepass"))
         lots[place] = int.from_bytes(own.digest(), "big")
     return lots
+
+
+def _id_of(command: Iterable[str], drawn: Sequence[_Seen]) -> str:
+    """An audit's id: the same command over the same rows is the same audit, and over others another one.
+
+    A window that is over changes too: rows are moved in later, or deleted by age.
+    """
+    rows = (f"{each.request_id}\x1f{each.row}\x1f{each.at_us}" for each in drawn)
+    return "a" + hashlib.sha256("\x1f".join((*command, *rows)).encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def _steps(confidences: NDArray[np.float64]) -> tuple[float | None, ...]:
@@ -186,7 +205,7 @@ def _with_answers(log: PredictionLog, audit: Audit, version: str) -> tuple[Audit
     rows: list[AuditRow] = []
     texts: list[DrawnText] = []
     for each in audit.rows:
-        found = log.answered(audit.use_case, each.request_id, each.row, version)
+        found = log.answered(audit.use_case, each.request_id, each.row, version, each.at_us)
         assert found is not None  # noqa: S101 - it has just been read
         rows.append(each.model_copy(update={"answer": found["answer"]}))
         texts.append(DrawnText(rows[-1], found["text"], found["likeliest"] or ()))
@@ -286,7 +305,8 @@ def _text_of(
     """The row's text: as logged; where the log forgot it, as the file has it."""
 
     def text() -> str:
-        logged = None if log is None else log.answered(context.case.name, row.request_id, row.row, None)
+        name = context.case.name
+        logged = None if log is None else log.answered(name, row.request_id, row.row, None, row.at_us)
         found = (logged or {}).get("text") or str(values["text"] or "")
         if not logged and found[:1] == "'" and harmless(found[1:]) == found:
             found = found[1:]  # what kept a spreadsheet from computing it
@@ -303,37 +323,60 @@ def judge_rows(context: Context, audit: Audit, labelled: Sequence[Labelled]) -> 
     Raises:
         ServiceError: The tracking store or the database does not answer.
     """
-    case = context.case
+    own = _own(context, audit)  # before the database's transaction: MLflow may be slow, and others wait for it
+    scores = {each.row.id: each.score for each in labelled}
     with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
-        results = store.results(case.name, audit.version)
-    by_id = {name: score for each, result in results if each.id == audit.id for name, score in result.scores.items()}
-    by_id |= {each.row.id: each.score for each in labelled}  # others may have labelled other rows
-    rows = [row for row in audit.rows if row.id in by_id]
-    window = np.array([np.nan if each is None else each for each in audit.confidences])
-    sure = np.array([np.nan if row.confidence is None else row.confidence for row in rows])
-    scores, weights = np.array([by_id[row.id] for row in rows]), np.array([row.weight for row in rows])
-    accuracy = judge.audited(window, sure, scores, weights)
+        return store.keep_result(audit, lambda results: _result(audit, scores, own, results))
+
+
+@dataclass(frozen=True)
+class _Own:
+    """One per version whose own accuracy is known: what an audit of it is compared with.
+
+    Attributes:
+        accuracy: On its held-out rows.
+        margin: Fall that does not matter, 0 to 1.
+        gain: Independent rows that an audited row is worth.
+    """
+
+    accuracy: Estimate
+    margin: float
+    gain: float
+
+
+def _own(context: Context, audit: Audit) -> _Own | None:
     known = _reference(context, audit)
-    own = None if known is None else own_accuracy(known)
-    margin = case.spec.monitor.accuracy_fall
-    fall = None
-    if known is not None and own is not None:
-        fall = judge.fall(accuracy, own, margin, _gain(known, window, own.value - margin))
+    accuracy = None if known is None else own_accuracy(known)
+    if known is None or accuracy is None:
+        return None
+    margin = context.case.spec.monitor.accuracy_fall
+    return _Own(accuracy, margin, _gain(known, _confidences(audit), accuracy.value - margin))
+
+
+def _confidences(audit: Audit) -> NDArray[np.float64]:
+    return np.array([np.nan if each is None else each for each in audit.confidences])
+
+
+def _result(audit: Audit, scores: Mapping[str, float], own: _Own | None, results: Results) -> AuditResult:
+    """An audit's result from new scores and from the results that the version has."""
+    by_id = {name: score for each, result in results if each.id == audit.id for name, score in result.scores.items()}
+    by_id |= scores  # others may have labelled other rows
+    rows = [row for row in audit.rows if row.id in by_id]
+    sure = np.array([np.nan if row.confidence is None else row.confidence for row in rows])
+    right, weights = np.array([by_id[row.id] for row in rows]), np.array([row.weight for row in rows])
+    accuracy = judge.audited(_confidences(audit), sure, right, weights)
     over_time, audits = _over_time([each for each in results if each[0].id != audit.id], audit, by_id)
-    result = AuditResult(
+    return AuditResult(
         audit=audit.id,
         labelled=len(rows),
         scores=by_id,
         accuracy=accuracy,
-        own=own,
-        fall=fall,
+        own=None if own is None else own.accuracy,
+        fall=None if own is None else judge.fall(accuracy, own.accuracy, own.margin, own.gain),
         over_time=over_time,
         audits=audits,
         judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    with closing(Audits(context.settings.prediction_log_url(context.project))) as store:
-        store.keep_result(result)
-    return result
 
 
 def _reference(context: Context, audit: Audit) -> KnownReference | None:
@@ -363,16 +406,23 @@ def _gain(known: KnownReference, window: NDArray[np.float64], mean: float) -> fl
     return judge.gain(fitted(odds, np.array([row.score for row in there])), window, mean)
 
 
-def _over_time(
-    before: Sequence[tuple[Audit, AuditResult]], audit: Audit, scores: Mapping[str, float]
-) -> tuple[Estimate, int]:
-    """Over all audits of a version, by window; a row that two of them drew counts once."""
-    known: dict[tuple[str, int], float] = {}
+def _over_time(before: Results, audit: Audit, scores: Mapping[str, float]) -> tuple[Estimate, int]:
+    """Over all audits of a version, by window; a row that two of them drew counts once.
+
+    Limit: of a row that was kept without its time, any of the same request counts as the same one.
+    """
+    right: list[float] = []
+    times: dict[tuple[str, int], set[int | None]] = {}
     everyone = sorted(
         [*((each, result.scores) for each, result in before), (audit, scores)], key=lambda each: each[0].last_day
     )
     for each, own in everyone:
         for row in each.rows:
-            if row.id in own:
-                known.setdefault((row.request_id, row.row), own[row.id])
-    return judge.over_time([np.array(list(known.values()))]), len(everyone)
+            if row.id not in own:
+                continue
+            counted = times.setdefault((row.request_id, row.row), set())
+            if counted and (row.at_us is None or counted & {None, row.at_us}):
+                continue
+            counted.add(row.at_us)
+            right.append(own[row.id])
+    return judge.over_time([np.array(right)]), len(everyone)

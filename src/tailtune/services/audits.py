@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, Text, insert, select, update
 
 from tailtune.core.audits import Audit, AuditResult
 from tailtune.services.database import Room, RoomStore
 
+Results = list[tuple[Audit, AuditResult]]
+"""Draws that have a result."""
 _META = MetaData()
 _AUDIT = Table(
     "audit",
@@ -57,17 +61,34 @@ class Audits(RoomStore):
             found = connection.scalars(query.order_by(_AUDIT.c.id)).all()
         return [audit for audit in map(Audit.model_validate_json, found) if not audit.is_over]
 
-    def keep_result(self, result: AuditResult) -> None:
-        """Keep what labels say; an earlier result of the same draw is replaced."""
-        with self._database.writing() as connection:
-            at = update(_AUDIT).where(_AUDIT.c.id == result.audit)
-            connection.execute(at.values(result=result.model_dump_json()))
+    def keep_result(self, audit: Audit, judge: Callable[[Results], AuditResult]) -> AuditResult:
+        """Keep what labels say; an earlier result of the same draw is replaced.
 
-    def results(self, use_case: str, version: str) -> list[tuple[Audit, AuditResult]]:
+        Nobody else keeps a result between the read and the write, so none is lost that was kept meanwhile.
+
+        Args:
+            audit: The draw.
+            judge: Makes its result from those that the version has, oldest window first; it must be quick, and use
+                no database.
+
+        Returns:
+            What `judge` made.
+        """
+        with self._database.writing(alone="audit") as connection:
+            result = judge(_results(connection, audit.use_case, audit.version))
+            at = update(_AUDIT).where(_AUDIT.c.id == audit.id)
+            connection.execute(at.values(result=result.model_dump_json()))
+        return result
+
+    def results(self, use_case: str, version: str) -> Results:
         """Draws of a version with a result, oldest window first."""
-        query = select(_AUDIT.c.audit, _AUDIT.c.result).where(
-            _AUDIT.c.use_case == use_case, _AUDIT.c.version == version, _AUDIT.c.result.is_not(None)
-        )
         with self._database.reading() as connection:
-            found = connection.execute(query.order_by(_AUDIT.c.last_day, _AUDIT.c.id)).all()
-        return [(Audit.model_validate_json(audit), AuditResult.model_validate_json(result)) for audit, result in found]
+            return _results(connection, use_case, version)
+
+
+def _results(connection: Connection, use_case: str, version: str) -> Results:
+    query = select(_AUDIT.c.audit, _AUDIT.c.result).where(
+        _AUDIT.c.use_case == use_case, _AUDIT.c.version == version, _AUDIT.c.result.is_not(None)
+    )
+    found = connection.execute(query.order_by(_AUDIT.c.last_day, _AUDIT.c.id)).all()
+    return [(Audit.model_validate_json(audit), AuditResult.model_validate_json(result)) for audit, result in found]

@@ -55,12 +55,11 @@ def test_looks_estimate_it_and_an_audit_knows_better(world: WatchedCase) -> None
     accuracy = Estimate(value=0.5, low=0.4, high=0.6, rows=50)
     store = Audits(world.settings.prediction_log_url(world.case.paths.project))
     store.keep(audit)
-    store.keep_result(
-        AuditResult(
-            audit="a", labelled=50, scores={}, accuracy=accuracy, own=None, fall=None, over_time=accuracy, audits=1,
-            judged_at="2024-10-05T00:00:00+00:00",
-        )
+    result = AuditResult(
+        audit="a", labelled=50, scores={}, accuracy=accuracy, own=None, fall=None, over_time=accuracy, audits=1,
+        judged_at="2024-10-05T00:00:00+00:00",
     )  # fmt: skip
+    store.keep_result(audit, lambda _: result)
     store.close()
     found = stake(world)
     assert found.now == accuracy and found.now_by.startswith("by an audit of 50 rows")

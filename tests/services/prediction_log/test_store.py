@@ -78,6 +78,15 @@ def test_a_share_of_the_rows_is_drawn_whatever_their_order(log: PredictionLog, f
         assert drawn == [found["request_id"] for found in log.rows("inbox", route="model", every=every)]
 
 
+def test_of_requests_named_alike_the_last_counts_or_that_of_a_time(log: PredictionLog, folder: Path) -> None:
+    alike = [row(number, request_id="same") for number in (1, 3, 2)]
+    stored(log, folder, *alike, row(3, request_id="same", route="shadow", text="unheard"))
+    for at_us, expected in ((None, "text 3"), *((each.at_us, each.text) for each in alike)):
+        found = log.answered("inbox", "same", 0, "3", at_us)
+        assert found is not None and found["text"] == expected
+    assert log.answered("inbox", "same", 0, "3", NOON_US) is None
+
+
 def test_days_are_counted_by_version_and_route(log: PredictionLog, folder: Path) -> None:
     night = NOON_US + DAY_US // 2
     stored(

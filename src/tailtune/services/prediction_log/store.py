@@ -179,7 +179,9 @@ class PredictionLog(RoomStore):
         with self._database.reading() as connection:
             return {int(row): found for row, found in connection.execute(query.order_by(PREDICTION.c.id))}
 
-    def answered(self, use_case: str, request_id: str, row: int, version: str | None) -> dict[str, Any] | None:
+    def answered(
+        self, use_case: str, request_id: str, row: int, version: str | None, at_us: int | None = None
+    ) -> dict[str, Any] | None:
         """What clients heard for one row: text, answer, confidence and likeliest; None for an unknown one.
 
         Args:
@@ -187,6 +189,7 @@ class PredictionLog(RoomStore):
             request_id: Of the request; where clients name several alike, the last counts.
             row: Its place in the request.
             version: That answered; any when None.
+            at_us: When it was answered, microseconds since 1970 (UTC); any time when None.
         """
         names = ("text", "answer", "confidence", "likeliest")
         query = select(*(PREDICTION.c[name] for name in names)).where(
@@ -195,6 +198,7 @@ class PredictionLog(RoomStore):
             PREDICTION.c.row == row,
             PREDICTION.c.route != "shadow",
             *(() if version is None else (PREDICTION.c.version == version,)),
+            *(() if at_us is None else (PREDICTION.c.at_us == at_us,)),
         )
         with self._database.reading() as connection:
             found = connection.execute(query.order_by(PREDICTION.c.at_us.desc(), PREDICTION.c.id.desc())).first()
