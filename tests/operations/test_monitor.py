@@ -235,7 +235,7 @@ def test_of_a_day_with_many_rows_some_are_drawn(world: WatchedCase, monkeypatch:
     monkeypatch.setattr("tailtune.operations.monitor.ROWS_A_DAY", 40)
     world.usual_day(FIRST_DAY, 90)
     report = look_at_log(world.context, "champion", day(0))
-    assert report.rows == 90 and report.rows_read == 30
+    assert report.rows == 90 and 20 <= report.rows_read <= 40
     assert [each.figures.rows for each in report.days] == [90]
 
 
@@ -299,10 +299,11 @@ def test_of_a_day_that_grows_always_the_same_rows_are_drawn(
         world.usual_day(FIRST_DAY + 1, 60)
         report = look_at_log(world.context, "champion", so_far(1))
         read.append((report.rows, report.rows_read))
-    assert read == [(60, 20), (120, 40), (180, 60)]
+    assert [rows for rows, _ in read] == [60, 120, 180]
+    assert all(0.25 < drawn / rows < 0.45 for rows, drawn in read)
     world.usual_day(FIRST_DAY + 1, 300)
     grown = look_at_log(world.context, "champion", so_far(1))
-    assert (grown.rows, grown.rows_read) == (480, 30), "beyond five times what was expected fewer are drawn"
+    assert grown.rows == 480 and grown.rows_read < 45 < read[-1][1], "beyond five times what was expected, fewer"
 
 
 def test_looks_at_today_share_a_run_and_tell_once(world: WatchedCase, slack: Slack) -> None:
