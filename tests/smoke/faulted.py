@@ -123,8 +123,15 @@ class Servers:
         return sorted(str(each["version"]) for each in found)
 
     def outcomes(self) -> list[str]:
-        """What people were told of retrains."""
-        return [title for message in self._slack.taken if "retrain" in (title := str(message["text"]).splitlines()[0])]
+        """What people were told of how retrains ended."""
+        return [head for head in self._heads() if head.startswith(("🔵 Done", "🟠 Stopped"))]
+
+    def failures(self) -> list[str]:
+        """What people were told of retrains that came to no end, and that one did."""
+        return [head for head in self._heads() if head.endswith("a retrain failed")]
+
+    def _heads(self) -> list[str]:
+        return [str(message["text"]).splitlines()[0] for message in self._slack.taken]
 
     def retrains(self) -> list[str]:
         """How the retrains ended that have begun, oldest first."""

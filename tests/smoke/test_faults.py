@@ -66,6 +66,9 @@ def test_a_full_disk_ends_a_retrain_with_a_reason(servers: Servers) -> None:
     assert done.returncode == ServiceError.exit_code, done.stdout + done.stderr
     assert "no checkout can be made there" in done.stderr and "make room" in done.stderr
     assert (servers.versions(), servers.outcomes()) == (known, heard)
+    servers.until(
+        "people have heard of it", lambda: servers.failures() == [f"🟠 Warning: {NAME}: a retrain failed"], 30
+    )
 
 
 def test_a_worker_that_is_killed_or_ended_takes_its_retrain_along(servers: Servers) -> None:
@@ -139,6 +142,7 @@ def test_nothing_was_lost_or_doubled(servers: Servers) -> None:
     assert set(ended) <= {"promoted", "not promoted", "same version"}, servers.retrains()
     assert len(made) == 1 + len([state for state in ended if state != "same version"]), servers.retrains()
     servers.until("people have heard", lambda: len(servers.outcomes()) == len(ended), 60)
+    assert f"🟢 Over: {NAME}: a retrain failed" in servers.failures(), "as one has come to its end since"
     assert len(made) <= servers.finished("register") <= 1 + len(ended) <= servers.finished("train")
     assert "0 new labels" in servers.command("tailtune", "retrain", NAME, "--because", "labels", "--dry-run").stdout
     assert servers.learnt() == servers.labels

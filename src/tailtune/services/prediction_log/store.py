@@ -6,7 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from tailtune.core.days import DAY_US, day_of
 from tailtune.core.logged import DayCount, LogCounts, ShadowCount
@@ -335,6 +348,11 @@ def _lot() -> ColumnElement[int]:
 
     Source: Knuth, The Art of Computer Programming 3, 6.4.
     """
-    number = PREDICTION.c.id % literal_column(str(2**31))  # so that no product passes 2⁶³
-    hashed = number * literal_column("2654435761") % literal_column(str(2**32))
-    return hashed // literal_column(str(2**16))
+    number = PREDICTION.c.id % _whole(2**31)  # so that no product passes 2⁶³
+    lot: ColumnElement[int] = number * _whole(2_654_435_761) % _whole(2**32) // _whole(2**16)
+    return lot
+
+
+def _whole(number: int) -> ColumnElement[int]:
+    """A number as both kinds of database take it: of 64 bits, so that dividing by it leaves no fraction."""
+    return literal_column(str(number), BigInteger)
