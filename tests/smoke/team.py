@@ -97,11 +97,13 @@ class Team:
         return {file.stem: json.loads(file.read_text(encoding="utf-8"))["pid"] for file in files}
 
     def kill(self, name: str) -> None:
-        """End a service and all that it has started with SIGKILL."""
+        """End a service and all that it has started with SIGKILL; when it returns, they are gone."""
         first = psutil.Process(self.pids()[name])
-        for process in (first, *first.children(recursive=True)):
+        family = [first, *first.children(recursive=True)]
+        for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(family, timeout=30)
 
     def logged_rows(self) -> tuple[int, int]:
         """Rows in the prediction log, and how many different ones."""
