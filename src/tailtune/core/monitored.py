@@ -89,6 +89,11 @@ class Finding(Record):
         """Whether this alone is one."""
         return self.evidence >= 1
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether the share is held against one that is declared, and not against a reference's rows."""
+        return self.reference.rows == 0
+
 
 class DayFigures(Record):
     """One per version and day: what charts over weeks show of it."""

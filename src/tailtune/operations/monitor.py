@@ -414,7 +414,7 @@ def _report(
 
 def _strongest_and_limits(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The strongest findings, and every one about a limit, which is an alert of its own, whatever else is stronger."""
-    limits = [each for each in findings[_SHOWN_FINDINGS:] if each.reference.rows == 0]
+    limits = [each for each in findings[_SHOWN_FINDINGS:] if each.is_limit]
     return (*findings[:_SHOWN_FINDINGS], *limits)
 
 

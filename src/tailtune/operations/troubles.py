@@ -52,7 +52,7 @@ def measured(report: MonitorReport, spec: MonitorSpec) -> frozenset[Cause]:
 
 def _limit(report: MonitorReport, measure: str) -> Finding | None:
     """The finding about a share that must not be exceeded."""
-    return next((each for each in report.findings if each.measure == measure and each.reference.rows == 0), None)
+    return next((each for each in report.findings if each.measure == measure and each.is_limit), None)
 
 
 def _alert(

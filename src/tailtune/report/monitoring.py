@@ -99,7 +99,7 @@ def then_and_now(finding: Finding) -> str:
 def before(finding: Finding) -> str:
     """The share it is compared with: the reference's, or the most that is allowed."""
     then = share(finding.reference.value)
-    return f"at most {then}" if finding.reference.rows == 0 else then
+    return f"at most {then}" if finding.is_limit else then
 
 
 def evidence(value: float | None) -> str:

@@ -26,6 +26,7 @@ from tailtune.judge.evidence import STRONGER
 from tailtune.judge.shares import share_of
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
 from tailtune.lifecycle.prompt.step import NO_MODEL, rung_factory
+from tailtune.predictors.encoder import Encoder
 from tailtune.predictors.prompted.rung import Prompted
 from tailtune.services import store
 from tailtune.tasks import saved as registry
@@ -63,6 +64,7 @@ def test_prompts_that_the_embedded_model_cannot_read_are_unmeasured(
     paths = copy(measured(tmp_path_factory), tmp_path / "project")
     respec(paths, {})
     monkeypatch.setattr(RungFactory, "_opened", lambda *_: SimpleNamespace(count_tokens=lambda text: 9000))
+    monkeypatch.setattr(Encoder, "load", lambda *_: pytest.fail("encoded rows, which no prompt will show"))
     with rung_factory(replace(context(paths), stage="prompt"), rows_of(paths, "train")) as factory:
         assert factory.forecasts(rows_of(paths, "dev")) == []
         made = factory.make("lm_zero_shot", {})

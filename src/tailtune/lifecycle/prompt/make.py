@@ -29,7 +29,7 @@ from tailtune.lifecycle.prompt.search import (
 )
 from tailtune.predictors.base import CachedEmbed, Embed, FitContext, Floats
 from tailtune.predictors.prompted.codec import Codec
-from tailtune.predictors.prompted.examples import fit_examples
+from tailtune.predictors.prompted.examples import NoExamples
 from tailtune.predictors.prompted.fitting import Fitter
 from tailtune.predictors.prompted.optimise import SearchResult, optimise
 from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
@@ -83,12 +83,13 @@ class RungFactory:
         base = self.context.case.spec.prompt.model("base")
         if name not in RECIPES or base is None or base.embedded is None:
             return ""
-        template, none = self.templates[RECIPES[name].prompt], fit_examples("none", (), self.codec, self._embed, 0, 0)
-        fitter = Fitter(template, self.codec.variables(), none, base, self._opened(base).count_tokens)
-        if fitter.bare_tokens <= fitter.room:
+        template, count = self.templates[RECIPES[name].prompt], self._opened(base).count_tokens
+        fitter = Fitter(template, self.codec.variables(), NoExamples(), base, count)
+        bare = fitter.bare_tokens
+        if bare <= fitter.room:
             return ""
         return (
-            f"without a text or example its prompt has {fitter.bare_tokens:,} tokens, and {base.name} reads "
+            f"without a text or example its prompt has {bare:,} tokens, and {base.name} reads "
             f"{fitter.room:,} besides its answer; declare a model with a longer context in prompt.models"
         )
 

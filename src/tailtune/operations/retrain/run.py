@@ -6,7 +6,7 @@ facts, labels ──▶ judge.retrain.decide ──▶ workspace ── the life
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -232,14 +232,12 @@ def _lived(context: Context, gathered: Gathered, decision: RetrainDecision, bega
 
 def _closed_gate(workspace: Workspace) -> str:
     """Which gate stopped the life, and why, in a line."""
-    try:
+    with suppress(TailTuneError):
         report = store.read_report(workspace.paths.report("validate"), ValidateReport, workspace.context.case.name)
-    except TailTuneError:
-        return "a gate of the life has closed"
-    failed = [each for each in report.expectations if not each.passed]
-    named = "; ".join(f"{each.subject}: {each.meaning}" for each in failed[:3])
-    many = counted(len(report.expectations), "expectation")
-    return f"validate: {len(failed)} of {many} failed: {named}" if failed else "a gate of the life has closed"
+        if failed := [each for each in report.expectations if not each.passed]:
+            named = "; ".join(f"{each.subject}: {each.meaning}" for each in failed[:3])
+            return f"validate: {len(failed)} of {counted(len(report.expectations), 'expectation')} failed: {named}"
+    return "a gate of the life has closed"
 
 
 def _brought_back(workspace: Workspace, outcome: RetrainOutcome, message: str, day: str) -> RetrainOutcome:
