@@ -50,12 +50,10 @@ def next_step(outcome: RetrainOutcome) -> str:
     name = outcome.use_case
     if outcome.state == "stopped":
         return f"correct what it names, then: tailtune retrain {name}"
+    if not outcome.result:
+        return f"tailtune retrain {name} --dry-run"
     if outcome.commit is None:
-        return (
-            f"copy {outcome.result}/ over your checkout, then: tailtune show {name}"
-            if outcome.result
-            else (f"tailtune retrain {name} --dry-run")
-        )
+        return f"copy {outcome.result}/ over your checkout, then: tailtune show {name}"
     is_pushed = any(push.what == "branch" and push.done for push in outcome.pushes)
     return f"git fetch && git merge origin/{outcome.result}" if is_pushed else f"git merge {outcome.result}"
 
