@@ -35,7 +35,7 @@ a { color: #1264a3; text-decoration: none; }
 code { border: 1px solid #ddd; border-radius: 3px; background: #f8f8f8; color: #c01343; font-size: 12px; }
 i { display: inline-block; width: 15px; height: 15px; border-radius: 50%; outline: 1px solid #0002; }
 """
-_SIGNS = {"🔴": "#dd2e44", "🟠": "#f4900c", "🟢": "#78b159", "⚪": "#fff"}
+_SIGNS = {"🔴": "#dd2e44", "🟠": "#f4900c", "🟢": "#78b159", "🔵": "#55acee", "⚪": "#fff"}
 
 
 def page(messages: Iterable[Message]) -> str:

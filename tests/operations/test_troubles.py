@@ -6,7 +6,16 @@ from typing import Any
 
 from tailtune.config.monitoring import MonitorSpec
 from tailtune.core.days import moment_us
-from tailtune.core.monitored import LATENCY, AccuracyNow, DayFigures, Finding, MonitorReport, WatchedDay
+from tailtune.core.monitored import (
+    LATENCY,
+    STRANGENESS,
+    AccuracyNow,
+    DayFigures,
+    Finding,
+    MonitorReport,
+    MovedWord,
+    WatchedDay,
+)
 from tailtune.core.records import Estimate
 from tailtune.operations.monitor import _strongest_and_limits
 from tailtune.operations.troubles import alerts_of, measured
@@ -87,6 +96,28 @@ def test_drift_is_a_warning_and_critical_when_accuracy_surely_fell_since() -> No
         )
         (alert,) = alerts_of(report(**drifted, days=days), SPEC, {})
         assert alert.severity == severity
+
+
+def test_a_message_names_words_and_says_nothing_twice() -> None:
+    """Of the ranges of one measure the most telling; words early enough to be shown."""
+    parts = (
+        (STRANGENESS, "above 0.62"), (STRANGENESS, "above 0.48"), ("length", "above 90"), ("length", "below 12"),
+        ("answer", "billing"), ("answer", "refunds"), ("novelty", "below 0.1"),
+    )  # fmt: skip
+    findings = tuple(finding(*part, 9.0 - place) for place, part in enumerate(parts))
+    words = (MovedWord(word="relay", before=0.001, now=0.21),)
+    (alert,) = alerts_of(report(evidence=9.0, findings=findings, words=words, alarm_day=20_000), SPEC, {})
+    said = [line.split(":")[0] for line in alert.moved]
+    assert said == [
+        "Texts far from all that was learnt, answered unsurely (strangeness above 0.62)",
+        "Words that texts have more often",
+        "Length above 90",
+        "Answers billing",
+        "Novelty below 0.1",
+        "Length below 12",
+        "Answers refunds",
+    ]
+    assert "relay 0.1 → 21.0 % of texts" in alert.moved[1]
 
 
 def test_one_low_night_before_any_drift_is_no_alarm() -> None:

@@ -78,11 +78,19 @@ def telling(report: MonitorReport) -> tuple[Finding, ...]:
 
 
 def moved(report: MonitorReport) -> tuple[str, ...]:
-    """What moved, a sentence each, the most telling first."""
-    lines = [f"{what(each)}: {then_and_now(each)}." for each in telling(report)]
+    """What moved, a sentence each, the most telling first; after it the words that texts have more often.
+
+    Of a measure's ranges, above this and above that, only the most telling is named: the others say the same.
+    """
+    of_range: dict[tuple[str, ...], Finding] = {}
+    for finding in telling(report):
+        way, _, limit = finding.part.partition(" ")
+        is_range = bool(limit) and way in ("above", "below")
+        of_range.setdefault((finding.measure, way if is_range else finding.part), finding)
+    lines = [f"{what(each)}: {then_and_now(each)}." for each in of_range.values()]
     frequent = [word(each) for each in report.words if each.more][:_MOST_WORDS]
     if report.drifted and frequent:
-        lines.append(f"Words that texts have more often: {', '.join(frequent)} of texts.")
+        lines.insert(1, f"Words that texts have more often: {', '.join(frequent)} of texts.")
     return tuple(lines)
 
 
@@ -122,12 +130,10 @@ def what(finding: Finding) -> str:
         return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == LATENCY:
         return f"Answers slower than {part.removeprefix('above ')} ms"
-    named = {
-        "novelty": "Distance from all that was learnt",
-        STRANGENESS: "Distance from all that was learnt, weighed by doubt,",
-        "unknown words": "Share of words that the model lacks",
-    }
-    subject = named.get(measure, measure[:1].upper() + measure[1:])
+    strange = {"novelty": "far from all that was learnt", STRANGENESS: "far from all that was learnt, answered unsurely"}
+    if measure in strange and part.startswith("above "):
+        return f"Texts {strange[measure]} ({measure} {part})"
+    subject = "Share of words that the model lacks" if measure == "unknown words" else measure[:1].upper() + measure[1:]
     return f"{subject} {part}".strip()
 
 
