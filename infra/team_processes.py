@@ -2,6 +2,7 @@
 
     python infra/team_processes.py up FOLDER --env-file FILE     prints NAME ADDRESS for each service
     python infra/team_processes.py down FOLDER --env-file FILE
+    python infra/team_processes.py exec FOLDER --env-file FILE SERVICE COMMAND …     as `docker compose exec` does
 
 Commands, environment, health checks and order are those of the compose file. What differs: a service's name and the
 address it listens on become 127.0.0.1, its port a free one, a path in a container a path below FOLDER; limits, users
@@ -19,8 +20,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ class Service:
         after: Services that must be ready before.
         port: That it listens on.
         folders: Path in the container → path here.
+        translate: Makes of a text of the container one for a process here.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Service:
     port: int | None
     folders: Mapping[str, Path]
     stop_signal: signal.Signals
+    translate: Callable[[str], str] = field(repr=False)
 
 
 def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
@@ -157,6 +161,7 @@ def _service(name: str, spec: Mapping[str, Any], beside: Path, local: _Local, fo
         port=local.ports.get(name),
         folders=folders,
         stop_signal=signal.Signals[spec.get("stop_signal", "SIGTERM")],
+        translate=partial(local.text, folders=folders),
     )
 
 
@@ -188,6 +193,16 @@ def program(service: Service, startup_s: float = 300.0) -> Program:
         stop_signal=service.stop_signal,
         stop_children="never",  # they end theirs themselves, as in a container
     )
+
+
+def run_in(service: Service, words: Sequence[str]) -> int:
+    """Run a command where a service lives, with its environment; it prints where we print. Returns its exit code."""
+    environment = {**os.environ, **service.environment, "PATH": f"{_postgres_path()}{service.environment['PATH']}"}
+    translated = [service.translate(word) for word in words]
+    if service.name == "postgres":
+        translated = [*_as_postgres(), *translated]
+        environment |= {"PGHOST": str(service.folders["/var/lib/postgresql/data"]), "PGPORT": str(service.port)}
+    return subprocess.run(translated, env=environment, check=False).returncode  # noqa: S603
 
 
 def _is_healthy(service: Service) -> bool:
@@ -295,10 +310,16 @@ def _chosen(there: Sequence[Service], only: Sequence[str] | None, with_needed: b
 def main(words: Sequence[str] | None = None) -> int:
     """Start or stop; errors go to stderr."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=("up", "down"))
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--env-file", type=Path, default=COMPOSE.with_name(".env"))
-    parser.add_argument("--only", nargs="*", default=None, help="services; all when left out")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("up", "down", "exec"):
+        of_verb = verbs.add_parser(verb)
+        of_verb.add_argument("folder", type=Path)
+        of_verb.add_argument("--env-file", type=Path, default=COMPOSE.with_name(".env"))
+        if verb == "exec":
+            of_verb.add_argument("service")
+            of_verb.add_argument("words", nargs=argparse.REMAINDER, help="the command to run where the service lives")
+        else:
+            of_verb.add_argument("--only", nargs="*", default=None, help="services; all when left out")
     given = parser.parse_args(words)
     folder = given.folder.absolute()
     for name in [name for name in os.environ if name.startswith(_OWN)]:
@@ -306,6 +327,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = services(folder, read_variables(given.env_file))
+        if given.verb == "exec":
+            (service,) = _chosen(there, [given.service], with_needed=False)
+            return run_in(service, given.words)
         chosen = _chosen(there, given.only, with_needed=given.verb == "up")
         again = f"python infra/team_processes.py {{}} {given.folder}"
         supervisor = Supervisor(folder / "run", again.format("up"), again.format("down"))

@@ -107,8 +107,8 @@ def test_a_message_names_words_and_says_nothing_twice() -> None:
     findings = tuple(finding(*part, 9.0 - place) for place, part in enumerate(parts))
     words = (MovedWord(word="relay", before=0.001, now=0.21),)
     (alert,) = alerts_of(report(evidence=9.0, findings=findings, words=words, alarm_day=20_000), SPEC, {})
-    said = [line.split(":")[0] for line in alert.moved]
-    assert said == [
+    lines = [line.split(":")[0] for line in alert.moved]
+    assert lines == [
         "Texts far from all that was learnt, answered unsurely (strangeness above 0.62)",
         "Words that texts have more often",
         "Length above 90",

@@ -215,8 +215,8 @@ def _begin(team: Team) -> Client:
     team.push("Rows")
     team.does("tailtune", "run", NAME)
     team.push("The first version")
+    token = team.follow("docker compose run --rm serve").splitlines()[0]
     team.up("worker", "serve")
-    token = team.does("tailtune", "token", "add", NAME, "shop").splitlines()[0]
     client = Client(team.address("serve"), token)
     client.wait_for_version("1", known[0], 60)
     client.responses = []  # it had no version yet, or was asked the same

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import yaml
 from sqlalchemy import create_engine, text
 
 ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/guides/team.md"
 NAME = "support-tickets"
 _PASSWORDS = (
     "POSTGRES_PASSWORD", "PREFECT_DB_PASSWORD", "MLFLOW_DB_PASSWORD", "STORE_DB_PASSWORD", "S3_ACCESS_KEY",
@@ -71,17 +73,46 @@ class Team:
 
     def up(self, *names: str) -> None:
         """Start services and wait until they are healthy."""
-        self._servers("up", names)
+        self._servers("up", "--only", *names)
 
     def down(self, *names: str) -> None:
         """Stop services; all without names."""
-        self._servers("down", names or tuple(self.services))
+        self._servers("down", "--only", *(names or self.services))
 
-    def _servers(self, verb: str, names: tuple[str, ...]) -> None:
+    def follow(self, beginning: str) -> str:
+        """Do in a service what the guide's line says that begins so. Returns what it printed, errors last."""
+        (line,) = [each for each in GUIDE.read_text(encoding="utf-8").splitlines() if each.startswith(beginning)]
+        program, compose, verb, *words = shlex.split(line)
+        assert (program, compose) == ("docker", "compose") and verb in ("exec", "run")
+        return self._servers("exec", *words[words[0] == "--rm" :])
+
+    def back_up(self, folder: Path) -> None:
+        """What the guide copies: the database's dump, which it has made, and two volumes."""
+        folder.mkdir(mode=0o700)
+        for volume in ("s3", "serve"):
+            shutil.copytree(self._state / volume, folder / volume, symlinks=True)
+        shutil.copyfile(self._state / "postgres/backup.sql", folder / "backup.sql")
+
+    def lose_all(self) -> None:
+        """Every volume is empty."""
+        for service in self.services.values():
+            for here in service.folders.values():
+                if here.is_dir():
+                    shutil.rmtree(here)
+
+    def bring_back(self, folder: Path) -> None:
+        """Put a backup in place; the database's dump is to be run."""
+        for volume in ("s3", "serve"):
+            shutil.copytree(folder / volume, self._state / volume, symlinks=True)
+        self.up("postgres", "s3")
+        shutil.copyfile(folder / "backup.sql", self._state / "postgres/backup.sql")
+
+    def _servers(self, verb: str, *more: str) -> str:
         words = [sys.executable, str(ROOT / "infra/team_processes.py"), verb, str(self._state)]
-        words += ["--env-file", str(self._env_file), "--only", *names]
+        words += ["--env-file", str(self._env_file), *more]
         done = subprocess.run(words, capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     def log(self, name: str) -> str:
         """What a service has printed."""

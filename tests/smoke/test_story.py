@@ -148,6 +148,7 @@ def test_a_launch_is_noticed_and_learnt_without_a_dropped_request(story: Story) 
     with client.asking(launched[3000:], pause_s=0.2):
         servers_die(story)
     dropped_none_and_lost_none(story, client)
+    come_back_from_a_backup(story, client)
     assert team.pids().keys() == team.services.keys()
 
 
@@ -177,11 +178,13 @@ def begin(story: Story) -> None:
 def serve(story: Story) -> Client:
     """Worker and prediction server, each with a checkout of its own."""
     team = story.team
+    token = team.follow("docker compose run --rm serve").splitlines()[0]
     team.up("worker", "serve")
-    token = team.does("tailtune", "token", "add", NAME, "shop").splitlines()[0]
-    story.say("worker and prediction server are up")
     client = Client(team.address("serve"), token)
-    client.wait_for_version("1", tickets.since_the_launch(1)[0], 60)
+    (ticket,) = tickets.since_the_launch(1)
+    client.wait_for_version("1", ticket, 60)
+    assert client.is_refused_without_token(ticket)
+    story.say("worker and prediction server are up, which asks for a token")
     client.responses = [each for each in client.responses if not each.fault]  # it had no version yet
     return client
 
@@ -336,6 +339,36 @@ def servers_die(story: Story) -> None:
     story.until("the cron goes on", lambda: len(story.runs("drift_monitoring", "COMPLETED")) > looks, 300)
     assert len(story.titles()) == MESSAGES, story.titles()[MESSAGES:]
     assert story.version() == "2"
+
+
+def come_back_from_a_backup(story: Story, client: Client) -> None:
+    """All volumes are lost; by the guide's commands all that cannot be made again is there again."""
+    team, backup = story.team, story.team.folder / "backup"
+    logged, alerts, runs = team.logged_rows(), team.does("tailtune", "alerts", NAME), len(story.runs(state="COMPLETED"))
+    team.follow("docker compose exec postgres pg_dumpall")
+    team.back_up(backup)
+    team.down()
+    team.lose_all()
+    story.say(f"a backup is made ({megabytes(backup):.0f} MB), then all volumes are lost")
+    team.bring_back(backup)
+    errors = [line for line in team.follow("docker compose exec postgres psql").splitlines() if "ERROR:" in line]
+    assert len(errors) == 7 and all(line.endswith("already exists") for line in errors), errors
+    team.follow("docker compose run --rm mlflow mlflow db upgrade")
+    team.up(*team.services)
+    (ticket,) = tickets.since_the_launch(1)
+    client.wait_for_version("2", ticket, 60)
+    assert client.is_refused_without_token(ticket)
+    assert story.version() == "2" and len(story.runs(state="COMPLETED")) >= runs
+    assert team.does("tailtune", "alerts", NAME) == alerts
+    story.until("its answer is logged beside all others", lambda: team.logged_rows()[0] > logged[0], 60)
+    looks = len(story.runs("drift_monitoring", "COMPLETED"))
+    story.until("the cron goes on", lambda: len(story.runs("drift_monitoring", "COMPLETED")) > looks, 300)
+    assert len(story.titles()) == MESSAGES, story.titles()[MESSAGES:]
+    story.say("all is back: versions, runs, alerts, answers, tokens")
+
+
+def megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
 def dropped_none_and_lost_none(story: Story, client: Client) -> None:

@@ -130,7 +130,10 @@ def what(finding: Finding) -> str:
         return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == LATENCY:
         return f"Answers slower than {part.removeprefix('above ')} ms"
-    strange = {"novelty": "far from all that was learnt", STRANGENESS: "far from all that was learnt, answered unsurely"}
+    strange = {
+        "novelty": "far from all that was learnt",
+        STRANGENESS: "far from all that was learnt, answered unsurely",
+    }
     if measure in strange and part.startswith("above "):
         return f"Texts {strange[measure]} ({measure} {part})"
     subject = "Share of words that the model lacks" if measure == "unknown words" else measure[:1].upper() + measure[1:]
