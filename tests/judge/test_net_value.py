@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from judge.evidence import against, candidate, cost_inputs, paired, product_targets, prompted, rung
+from judge.evidence import against, around, candidate, cost_inputs, paired, product_targets, prompted, rung
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
 from tailtune.judge.economics import owning_usd
@@ -46,7 +46,13 @@ def test_whole_rows_shrink_in_proportion_where_the_target_is_of_parts() -> None:
     found = rung("token_probe", 0.9).model_copy(update={"metrics": {"field_f1": f1, "exact_match": exact}})
     assert (wrong(found).low, wrong(found).value, wrong(found).high) == pytest.approx((0.58, 0.6, 0.62))
     assert assumed(found, 0.95, "x").wrong == pytest.approx(0.3)
-    assert assumed(rung("probe", 1.0), 0.9, "x").wrong == 0
+    assert assumed(rung("probe", 1.0), 0.9, "x").wrong == pytest.approx(0.1)
+
+
+def test_no_more_rows_are_wrong_than_there_are() -> None:
+    few = Estimate(value=0.5, low=0.4, high=0.6, rows=1000)
+    found = rung("probe", 0.99).model_copy(update={"metrics": {"field_f1": around(0.99), "exact_match": few}})
+    assert assumed(found, 0.95, "x").wrong == 1.0
 
 
 def test_the_optimist_credits_head_room_and_every_upper_end() -> None:

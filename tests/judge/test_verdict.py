@@ -52,6 +52,16 @@ def test_when_no_rung_is_fast_enough_the_reason_says_so_and_not_that_accuracy_is
     assert found.would_change[0].startswith("a target accuracy of 98.0 % or less with a latency target of 25.5 ms")
 
 
+@pytest.mark.parametrize("right", [1000, 999])
+def test_a_fine_tune_beside_a_prompt_without_an_error_is_charged_for_its_own(right: int) -> None:
+    perfect = prompted(1.0, usd_per_1000=5.0).model_copy(update={"metrics": {"accuracy": share_of(right, 1000)}})
+    inputs = cost_inputs(per_day=20_000, error_usd=0.5)
+    found = verdict(evidence(perfect, worth=inputs), TARGETS, MAX_USD)
+    assert found.verdict == "stay"
+    assert found.economics is not None and found.economics.net_value is not None
+    assert found.economics.net_value.value < -100_000
+
+
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:
     found = verdict(evidence(rung("probe", 0.9), train_rows=4999, gain=0.03), TARGETS, MAX_USD)
     assert found.verdict == "not-yet"

@@ -253,15 +253,17 @@ def on_test(candidate: Candidate, result: CandidateResult, price: Estimate | Non
 def assumed(best: RungResult, quality: float, why: str) -> Candidate:
     """A fine-tune that is not trained yet, at an assumed quality.
 
-    Whole rows that are wrong shrink as single errors do: in proportion.
+    Whole rows that are wrong become more or fewer as single errors do: in proportion, and never more than all rows.
+    Beside a rung without an error there is no proportion: then as many rows are wrong as the assumed quality leaves.
     """
     left = 1 - best.quality.value
+    times = wrong(best).value / left if left > 0 else 1.0
     return Candidate(
         name=FINE_TUNE,
         title=FINE_TUNE_TITLE,
         hosted=True,
         change="training",
-        wrong=wrong(best).value * (1 - quality) / left if left > 0 else 0.0,
+        wrong=min(1.0, times * (1 - quality)),
         request_usd=0.0,
         quality=None,
         basis=why,
