@@ -171,9 +171,9 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
     return " and ".join(open_)
 
 
-def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
+def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> str:
     """What it misses, where quality would do and one constraint alone does not: in words; empty otherwise."""
-    if not (meets_with_head_room(scored.quality, targets) and above(scored, line)):
+    if not (meets_with_head_room(scored.quality, targets, looks) and above(scored, line)):
         return ""
     met = (fast_enough(scored, targets), usable_enough(scored, targets), not missed_floors(scored, targets.guards))
     if met.count(False) != 1:

@@ -116,7 +116,9 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
         tuned = just_enough(outcome.best, targets)
         beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
         dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
-    change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
+    change = would_change(
+        evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict, evidence.looks
+    )
     hangs = at_defaults(inputs, lambda other: rule(replace(evidence, inputs=other), targets, max_train_usd).verdict)
     return replace(outcome, reason=outcome.reason + hangs, would_change=change, economics=dollars)
 
@@ -336,7 +338,8 @@ def _faults(diagnosis: DiagnoseReport, fault: Fault) -> int:
 
 def _near_misses(best: RungResult, evidence: Evidence, targets: Targets) -> str:
     """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence."""
-    missed = (near_miss(rung, targets, evidence.line) for rung in evidence.rungs if rung is not best)
+    others = (rung for rung in evidence.rungs if rung is not best)
+    missed = (near_miss(rung, targets, evidence.line, evidence.looks) for rung in others)
     return "".join(f"; {each}" for each in missed if each)
 
 
