@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import inf, isnan
 from statistics import median
 from typing import Literal
 
@@ -241,7 +241,12 @@ def serving_of(candidate: Candidate, inputs: CostInputs) -> Serving:
 
 def request_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
     """What a request costs, the errors among them included; None when not known."""
-    return known_sum((candidate.request_usd, known_product(candidate.wrong, inputs.error_usd)))
+    return known_sum((candidate.request_usd, known_product(_wrong(candidate), inputs.error_usd)))
+
+
+def _wrong(candidate: Candidate) -> float | None:
+    """Share of requests answered wrong; None where it was not measured."""
+    return None if isnan(candidate.wrong) else candidate.wrong
 
 
 def _busy_ms(candidate: Candidate, inputs: CostInputs) -> float | None:
@@ -273,6 +278,7 @@ def missing_inputs(candidates: Iterable[Candidate], inputs: CostInputs) -> tuple
         "what the answers bought to measure cost": inputs.measured_usd is None,
     }
     missing |= {f"what a request to {candidate.title} costs": candidate.request_usd is None for candidate in candidates}
+    missing |= {f"how often {candidate.title} is right": _wrong(candidate) is None for candidate in candidates}
     return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
@@ -407,8 +413,8 @@ def _tokens(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
 def _errors(candidate: Candidate, inputs: CostInputs) -> CostLine:
     return CostLine(
         what="wrong answers",
-        usd=known_product(inputs.requests, candidate.wrong, inputs.error_usd),
-        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_known(inputs.error_usd)}; "
+        usd=known_product(inputs.requests, _wrong(candidate), inputs.error_usd),
+        basis=f"{_count(known_product(inputs.requests, _wrong(candidate)))} errors × {_known(inputs.error_usd)}; "
         f"{candidate.basis}",
         hidden=True,
     )
