@@ -10,6 +10,7 @@ from judge.evidence import candidate, curve, product_targets, prompted, rung
 from tailtune.core.figures import points_with_interval, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.judge.constraints import (
+    doubts,
     fast_enough,
     labels_lacking,
     last_doubling_gain,
@@ -116,3 +117,9 @@ def test_dollars(value: float, text: str) -> None:
 
 def test_an_interval_of_dollars() -> None:
     assert usd_between(Estimate(value=5, low=-310.2, high=11930, rows=1)) == "$5.00 (−$310 to $11,930)"
+
+
+@pytest.mark.parametrize(("validity", "is_doubt"), [(0.979, True), (0.98, True), (0.95, False), (1.0, False)])
+def test_a_validity_that_is_just_reached_is_a_doubt(validity: float, is_doubt: bool) -> None:
+    words = doubts(rung("probe", 0.97, invalid_rows=0 if validity == 1 else 20), product_targets(validity=validity))
+    assert bool(words) == is_doubt

@@ -164,7 +164,8 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
     if latency is not None and targets.p99_ms is not None and (latency.p99_high_ms or 0) > targets.p99_ms:
         open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
     usable = validity(scored)
-    if targets.validity is not None and usable.low < targets.validity < usable.value:
+    # That all answers can be used is shown by no number of them, so it is no doubt.
+    if targets.validity is not None and usable.low < targets.validity <= usable.value and targets.validity < 1:
         open_.append(f"{with_interval(usable)} of its answers can be used, and {share(targets.validity)} must be")
     if floors := doubted_floors(scored, targets.guards):
         open_.append(floors)

@@ -57,9 +57,7 @@ def would_change(
 def _relaxed(best: RungResult, evidence: Evidence, targets: Targets) -> list[str]:
     """For each other rung that one constraint alone keeps out: the constraint with which it would do."""
     others = [
-        rung
-        for rung in evidence.rungs
-        if rung is not best and near_miss(rung, targets, evidence.line, evidence.looks)
+        rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line, evidence.looks)
     ]
     return [f"{' and '.join(looser(rung, targets))}: {rung.title} would do" for rung in others]
 
