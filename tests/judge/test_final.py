@@ -175,7 +175,7 @@ def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, ve
     tuned = candidate("lora", 0.95 if verdict == "stay" else 0.935)
     won, final = judged(measured(comparison, fine_tune=tuned))
     assert (final.verdict, final.reason) == (verdict, won.reason)
-    text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
+    text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (−0.5"
     assert f"; {text}" in final.reason and "short of the target 94.0 %" in final.reason
     assert "neither" not in final.reason
 

@@ -17,6 +17,8 @@ from tailtune.judge.economics import owning_usd
 from tailtune.judge.net_value import (
     DRAWS,
     Drawn,
+    Weighed,
+    Worth,
     assumed,
     assumed_gain,
     best_value,
@@ -25,6 +27,7 @@ from tailtune.judge.net_value import (
     on_test,
     optimistic_quality,
     paired_gain,
+    paying_volumes,
     price_of,
     request_price,
     weigh,
@@ -237,3 +240,29 @@ def test_prices_and_answers_vary_apart() -> None:
 
 def test_the_same_figures_give_the_same_draws() -> None:
     assert (paired_gain(against(9, 3)).draws == paired_gain(against(9, 3)).draws).all()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "written"),
+    [
+        (5_840.0, None, "from 5,900 requests a day"),
+        (0.7, None, "from 1 request a day"),
+        (0.0, 12_345.0, "below 12,000 requests a day"),
+        (101.0, 5_555.0, "between 110 and 5,500 requests a day"),
+        (101.0, 104.0, "between 101 and 104 requests a day"),
+        (0.0, 0.4, "between 0 and 0.4 requests a day"),
+    ],
+)
+def test_volumes_that_pay_end_above_where_they_begin(start: float, end: float | None, written: str) -> None:
+    def at(value: float) -> Estimate:
+        return Estimate(value=value, low=value, high=value, rows=1000)
+
+    shown = Worth(at(1.0), 0.5, at(start), None if end is None else at(end))
+    weighed = weigh(prompted(0.95), assumed(rung("probe", 0.9), 0.95, ""), cost_inputs())
+    assert weighed is not None
+
+    class Known(Weighed):
+        def worth(self, per_day: float | None = None, error_usd: float | None = None) -> Worth:
+            return shown
+
+    assert paying_volumes(Known(weighed.tuned, weighed.other, weighed.gain, weighed.saved, weighed.inputs)) == written

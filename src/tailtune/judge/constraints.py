@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import TypeVar
 
-from tailtune.core.figures import share, two_digits, usd, with_interval
+from tailtune.core.figures import points, share, two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import below, surely_misses
@@ -235,10 +235,10 @@ def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Target
         if len(curve) > 2
         else ("the last doubling of labels still gained {} points")
     )
-    between = "" if measured is None else f" ({measured.low * 100:+.1f} to {measured.high * 100:+.1f})"
+    between = "" if measured is None else f" ({points(measured.low)} to {points(measured.high)})"
     return (
         f"{train_rows:,} good labels are fewer than {targets.min_train_rows:,}, "
-        f"and {each.format(f'{gain * 100:+.1f}')}{between}: label more rows first"
+        f"and {each.format(points(gain))}{between}: label more rows first"
     )
 
 

@@ -36,7 +36,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted, p_value, points_with_interval, share, two_digits, with_interval
+from tailtune.core.figures import counted, p_value, points_short, points_with_interval, share, two_digits, with_interval
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
@@ -389,10 +389,10 @@ def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
 
 
 def _missing(result: CandidateResult, targets: Targets) -> str:
-    """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval."""
-    ends = (result.quality.value, result.quality.high, result.quality.low)
-    gap, least, most = (round((targets.quality - end) * 100, 1) + 0.0 for end in ends)  # and no −0.0
-    return f"{gap:.1f} points ({least:.1f} to {most:.1f})"
+    """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval; a high end above it is below zero."""
+    ends = (result.quality.high, result.quality.low)
+    least, most = (f"{round((targets.quality - end) * 100, 1) + 0.0:.1f}".replace("-", "−") for end in ends)  # no −0.0
+    return f"{points_short(targets.quality - result.quality.value)} ({least} to {most})"
 
 
 def _economics(tested: OnTest, evidence: Evidence, targets: Targets) -> Economics | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.figures import two_digits
+from tailtune.core.figures import requests_a_day, two_digits, volume
 from tailtune.core.money import Usd
 from tailtune.core.records import Estimate, Serving
 from tailtune.core.reports import CandidateResult, Economics, Paired, PromptedRung, RungResult, Scored
@@ -294,11 +294,15 @@ def paying_volumes(weighed: Weighed) -> str:
     worth = weighed.worth()
     if worth is None or math.isnan(worth.break_even.value):
         return ""
-    least = two_digits(worth.break_even.value, math.ceil, least=1.0)
+    start, end = worth.break_even.value, math.inf if worth.until is None else worth.until.value
+    least, most = two_digits(start, math.ceil, least=1.0), end
+    if worth.until is not None:
+        most = two_digits(end, math.floor, least=1.0)
+    if least > most or most == 0:
+        return f"between {volume(start)} and {requests_a_day(end)}"  # so narrow that two digits would pass over it
     if worth.until is None:
-        return f"from {least:,.0f} requests a day"
-    most = two_digits(worth.until.value, math.floor, least=1.0)
-    return f"between {least:,.0f} and {most:,.0f} requests a day" if least else f"below {most:,.0f} requests a day"
+        return f"from {requests_a_day(least)}"
+    return f"between {volume(least)} and {requests_a_day(most)}" if least else f"below {requests_a_day(most)}"
 
 
 def request_price(rung: RungResult) -> Estimate | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from tailtune.core.figures import ms, share, with_interval
+from tailtune.core.figures import every, ms, points, share, with_interval
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
@@ -77,9 +77,7 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
 def _labels(evidence: Evidence, targets: Targets) -> Question:
     gain = last_doubling_gain(evidence.curve)
     climbing = (
-        "no learning curve"
-        if gain is None
-        else f"the last doubling of labels gained the probe {gain * 100:+.1f} points"
+        "no learning curve" if gain is None else f"the last doubling of labels gained the probe {points(gain)} points"
     )
     figures = {"train_rows": float(evidence.train_rows), "wanted_rows": float(targets.min_train_rows)}
     if gain is not None:
@@ -222,10 +220,10 @@ def _cadence(evidence: Evidence) -> Question:
     clauses = [
         "no cadence is declared (value.change_every_days)"
         if declared is None
-        else f"a change every {declared:,.0f} days is declared",
+        else f"a change {every(declared)} is declared",
         "the git history of prompts, answers file and data shows too little to tell"
         if cadence.seen_days is None
-        else f"a change every {cadence.seen_days:,.0f} days is seen in the git history of its files",
+        else f"a change {every(cadence.seen_days)} is seen in the git history of its files",
     ]
     figures = {
         name: days for name, days in (("declared_days", declared), ("seen_days", cadence.seen_days)) if days is not None

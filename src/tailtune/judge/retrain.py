@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tailtune.core.figures import counted, points_with_interval, usd
+from tailtune.core.figures import counted, days, points_with_interval, usd
 from tailtune.core.ledger import Bill, Category
 from tailtune.core.money import Usd, known_product, known_sum
 from tailtune.core.records import Estimate
@@ -176,7 +176,7 @@ def _worth(because: Because, reckoning: Reckoning) -> tuple[bool | None, str]:
     if reckoning.missing or loss is None or cost is None or fall is None:
         return None, f"not reckoned, as this is not known: {'; '.join(reckoning.missing)}"
     size = f"then − now: {points_with_interval(fall)}"
-    until = f"until the next chance in {reckoning.days:g} days"
+    until = f"until the next chance in {days(reckoning.days)}"
     if fall.value <= 0:
         return False, f"accuracy has not fallen ({size}), so a retrain wins nothing back"
     if because != "drift" and fall.low <= 0:

@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted, share, usd, with_interval
+from tailtune.core.figures import counted, every, share, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -249,8 +249,8 @@ def _against(
     if faulty := _fix_first(evidence, targets):
         return "context", faulty
     if evidence.cadence.binding and worth <= 0:
-        every = f"a change every {evidence.cadence.days:,.0f} days is declared"
-        why = f"{every}: so often, a fine-tune must be trained again and again, "
+        how_often = f"a change {every(evidence.cadence.days or 0.0)} is declared"
+        why = f"{how_often}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return "other", f"{why}and one that just reaches the target {share(targets.quality)} would lose {usd(-worth)}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.figures import share, two_digits, usd, with_interval
+from tailtune.core.figures import requests_a_day, share, two_digits, usd, volume, with_interval
 from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
@@ -109,8 +109,8 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
     """
     lines, per_day, error_usd = [], inputs.requests_per_day, inputs.error_usd
     if per_day:
-        for volume, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
-            lines.append(f"at {volume:,.0f} requests a day {_WORDS[there]}; you have {per_day:,.0f}")
+        for other, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
+            lines.append(f"at {requests_a_day(other)} {_WORDS[there]}; you have {volume(per_day)}")
     if error_usd:
         for error, there in _nearest(error_usd, lambda other: ask(replace(inputs, error_usd=other))):
             lines.append(f"with an error worth {usd(error)} instead of {usd(error_usd)} {_WORDS[there]}")
