@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +81,32 @@ def test_rows_that_do_not_rule_a_gain_out_say_not_yet_and_how_many_would() -> No
     )
     reached = judged(measured(gap(0.01, -0.01, 0.03), rung=candidate("probe", 0.95)))[1]
     assert reached.verdict == "stay", "the cheaper one does what is asked"
+
+
+@pytest.mark.parametrize("value", [-0.02, -0.004, 0.0, 0.003, 0.006, 0.009])
+@pytest.mark.parametrize("half", [0.011, 0.02, 0.06])
+@pytest.mark.parametrize("is_dear", [False, True])
+def test_more_rows_are_asked_for_than_there_are(value: float, half: float, is_dear: bool) -> None:
+    comparison = gap(value, value - half, value + half)
+    tuned = candidate("lora", 0.935)
+    if is_dear:
+        final = judged(
+            replace(priced(comparison), fine_tune=tuned, rung=candidate("lm_retrieval", 0.941)), dear(10_000)
+        )[1]
+    else:
+        final = judged(measured(comparison, fine_tune=tuned))[1]
+    rows = [int(found.replace(",", "")) for found in re.findall(r"about ([\d,]+) would tell", final.reason)]
+    assert all(each >= 3080 for each in rows)
+    assert (final.verdict == "not-yet") == (bool(rows) or "hardly any number would tell" in final.reason)
+
+
+def test_what_is_surely_worse_than_the_margin_and_short_of_the_target_waits_for_no_rows() -> None:
+    worse = priced(gap(-0.03, -0.04, -0.011))
+    short = replace(worse, fine_tune=candidate("lora", 0.92), rung=candidate("lm_retrieval", 0.945))
+    final = judged(short, dear(10_000))[1]
+    assert final.verdict == "stay" and "do not rule out" not in final.reason
+    may_reach = replace(short, fine_tune=candidate("lora", 0.935))
+    assert judged(may_reach, dear(10_000))[1].verdict == "not-yet"
 
 
 def test_what_is_clearly_worse_is_called_so() -> None:

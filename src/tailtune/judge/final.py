@@ -5,7 +5,7 @@ above 0 and the paired test's p is below 0.05, both in the measure of the target
 −`targets.margin`. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
 volume, error cost, cadence and prices are declared. *Open*: the rung is not shown to reach the target, and a fine-tune
 that is better by more than `min_effect` and `targets.margin` is not ruled out (or, with known dollars, one that
-pays). The first row that holds decides:
+pays, and is not clearly worse by more than the margin or may reach the target). The first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
@@ -81,6 +81,9 @@ from tailtune.judge.would_change import (
     turning_points,
     would_change,
 )
+
+_MOST_TIMES = 1000.0
+"""Times the rows that are, up to which it is said how many would tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,16 +183,51 @@ def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
     tuned, gap = tested.fine_tune, _gap(tested)
     if tuned is None or gap is None or tested.rung.quality.low >= targets.quality or not servable(tuned, targets):
         return ""
-    most = max(targets.min_effect, targets.margin)
-    ruled_out = gap.high <= most if worth is None else worth.probability <= 1 - SURE
     half = (gap.high - gap.low) / 2
-    if ruled_out or gap.low > 0 or half <= 0:
+    if gap.low > 0 or half <= 0 or _ruled_out(tuned, gap, worth, targets):
         return ""
-    rows = gap.rows * (half / max(abs(gap.value), most)) ** 2
+    if worth is None:  # shown to be better, or to gain no more than is worth having
+        times = half / max(gap.value, max(targets.min_effect, targets.margin) - gap.value)
+    else:
+        times = _times_sharper(tested, gap, worth, targets)
+    rows = gap.rows * max(1.0, times) ** 2
+    tells = f"about {two_digits(rows, math.ceil, least=1.0):,.0f} would tell"
+    if rows > _MOST_TIMES * gap.rows:
+        tells = "hardly any number would tell, so close do they lie"
     return (
-        f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, and do not rule out a gain worth "
-        f"having: about {two_digits(rows, math.ceil, least=1.0):,.0f} would tell"
+        f"{counted(gap.rows, 'test row')} show the difference to ± {half * 100:.1f} points, and do not rule out a gain "
+        f"worth having: {tells}"
     )
+
+
+def _ruled_out(tuned: CandidateResult, gap: Estimate, worth: Worth | None, targets: Targets) -> bool:
+    """Whether no further rows would let the fine-tune win: it gains too little, surely loses money, or is too bad."""
+    if worth is None:
+        return gap.high <= max(targets.min_effect, targets.margin)
+    too_bad = gap.high <= -targets.margin and tuned.quality.high < targets.quality
+    return worth.probability <= 1 - SURE or too_bad
+
+
+def _times_sharper(tested: OnTest, gap: Estimate, worth: Worth, targets: Targets) -> float:
+    """How many times as narrow intervals would settle whether it pays and is good enough; infinite where none would.
+
+    It wins where all that is asked of it is shown, and has lost where one thing is shown not to hold.
+    """
+    assert tested.fine_tune is not None  # noqa: S101 - there is somebody to judge
+    reaches = (tested.fine_tune.quality, targets.quality)
+    asked = [(worth.net, 0.0)]
+    if gap.high > -targets.margin:
+        keeps = tested.fine_tune.quality.value >= targets.quality or tested.rung.quality.value < targets.quality
+        asked += [(gap, -targets.margin)] if keeps else [(gap, -targets.margin), reaches]
+    else:
+        asked.append(reaches)
+    open_ = [(found.value > limit, found, limit) for found, limit in asked if found.low <= limit <= found.high]
+    against = [(found, limit) for is_for, found, limit in open_ if not is_for]
+    times = [
+        (found.high - found.low) / 2 / abs(found.value - limit) if found.value != limit else math.inf
+        for found, limit in against or [(found, limit) for _, found, limit in open_]
+    ]
+    return min(times) if against else max(times, default=math.inf)
 
 
 def _gap(tested: OnTest) -> Estimate | None:
