@@ -82,6 +82,12 @@ def points_short(value: float) -> str:
     return f"{value * 100:.1f} points" if value >= 0.0005 else "under 0.1 points"
 
 
+def short_of(value: float, limit: float, words: str = "short of") -> str:
+    """That a share lies below another: `short of 96.0 %`; `under 0.1 points short of 96.0 %` where both look alike."""
+    alike = percent(value) == percent(limit)
+    return f"{'under 0.1 points ' if alike else ''}{words} {share(limit)}"
+
+
 def points_with_interval(estimate: Estimate) -> str:
     """A difference of shares with its 95 % interval: `+1.9 points (+0.8 to +3.0)`."""
     if math.isnan(estimate.value):

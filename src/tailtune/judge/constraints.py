@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import TypeVar
 
-from tailtune.core.figures import points, share, two_digits, usd, with_interval
+from tailtune.core.figures import points, share, short_of, two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import below, surely_misses
@@ -49,8 +49,11 @@ class Targets:
 
 
 def needed(targets: Targets) -> float:
-    """Quality a cheaper rung must show: error at most target error / head_room."""
-    return 1 - (1 - targets.quality) / targets.head_room
+    """Quality a cheaper rung must show: error at most target error / head_room.
+
+    Rounded down at the twelfth digit: a rung that reaches it exactly must not miss it by how numbers are computed.
+    """
+    return math.floor((1 - (1 - targets.quality) / targets.head_room) * 1e12) / 1e12
 
 
 def meets_with_head_room(quality: Estimate, targets: Targets, looks: int = 1) -> bool:
@@ -188,8 +191,11 @@ def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
     if not fast_enough(scored, targets) and scored.latency is not None:
         missed.append(f"its p99 {scored.latency.p99_range} misses {targets.p99_ms:g} ms")
     if targets.validity is not None and not usable_enough(scored, targets):
-        usable = share(validity(scored).value)
-        missed.append(f"only {usable} of its answers can be used, {share(targets.validity)} must be")
+        usable = validity(scored).value
+        short = short_of(usable, targets.validity)
+        if share(usable) != share(targets.validity):
+            short = f"{share(targets.validity)} must be"
+        missed.append(f"only {share(usable)} of its answers can be used, {short}")
     if floors := missed_floors(scored, targets.guards):
         missed.append(floors)
     return " and ".join(missed)

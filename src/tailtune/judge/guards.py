@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
-from tailtune.core.figures import counted, share, with_interval
+from tailtune.core.figures import counted, share, short_of, with_interval
 from tailtune.core.measures import title_of
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Guard, Scored
@@ -141,6 +141,8 @@ def _words(scored: Scored, guard: Guard) -> str:
         shown = ", ".join(scored.must_failed[:_NAMED]) + (", …" if len(scored.must_failed) > _NAMED else "")
         which = f" ({shown})" if shown else ""
         return f"it answers {wrong:,} of the {counted(measured.rows, 'row')} that must not fail wrongly{which}"
-    lies = "below" if misses(scored, guard) else "not surely at"
     on = counted(measured.rows, "row")
-    return f"its {name} is {with_interval(measured)} on {on}, {lies} the floor {share(guard.floor)}"
+    lies = f"not surely at the floor {share(guard.floor)}"
+    if misses(scored, guard):
+        lies = short_of(measured.value, guard.floor, "below the floor")
+    return f"its {name} is {with_interval(measured)} on {on}, {lies}"

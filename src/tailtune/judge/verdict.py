@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted, every, share, usd, with_interval
+from tailtune.core.figures import counted, every, share, short_of, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -422,7 +422,8 @@ def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
-        return f"{reached}, short of {share(needed(targets))} (target {share(targets.quality)} with head-room)"
+        short = short_of(rung.quality.value, needed(targets))
+        return f"{reached}, {short} (target {share(targets.quality)} with head-room)"
     if low := below(rung, targets.guards):
         return f"{reached}, but {low}"
     if looks > 1 and rung.quality.low >= targets.quality:
