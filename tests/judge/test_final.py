@@ -349,6 +349,16 @@ def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResu
         assert as_before.verdict == "stay", "dev said the same"
 
 
+@pytest.mark.parametrize(("invalid_rows", "by_chance"), [(34, True), (90, False)])
+def test_what_chance_may_explain_on_test_is_no_difference_from_dev(invalid_rows: int, by_chance: bool) -> None:
+    """Of 3,000 rows 34 leave 98.9 % (98.4 to 99.2), 90 leave 97.0 % (96.3 to 97.6)."""
+    found = OnTest(rung=candidate("probe", 0.97, invalid_rows=invalid_rows))
+    final = judged(found, evidence(rung("probe", 0.97)), SERVED, verdict="stay")[1]
+    assert final.verdict == "not-yet"
+    assert ("time or label more test rows to tell" in final.reason) == by_chance
+    assert ("find out how test differs from dev" in final.reason) != by_chance
+
+
 def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:
     assert judged(OnTest(rung=candidate("probe", 0.9)), LOCAL, verdict="stay")[1].verdict == "stay"
 

@@ -92,12 +92,12 @@ def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored |
 
 def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
     """Whether more rows could show that it stays: it is not shown to, nor shown to fall short of anything."""
-    possible = _may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
+    possible = may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
     return possible and not stays(scored, targets, line, looks)
 
 
-def _may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Whether the intervals of p99, of usable answers and of measures with floors reach what is asked for."""
+def may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
+    """Whether the intervals of p99, of usable answers and of measures with floors reach what is asked of them."""
     latency, usable = scored.latency, validity(scored)
     fast = fast_enough(scored, targets) or (latency is not None and latency.p99_low_ms <= (targets.p99_ms or 0))
     answers = usable_enough(scored, targets) or usable.high >= (targets.validity or 0)

@@ -46,6 +46,7 @@ from tailtune.judge.constraints import (
     Targets,
     above,
     labels_lacking,
+    may_serve,
     meets_with_head_room,
     no_better,
     servable,
@@ -309,18 +310,21 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
         The words are empty when the verdict is as decided.
     """
     rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
+    by_chance = may_serve(rung, targets)
     if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
         missed.append(f"it reaches {with_interval(rung.quality)}, short of {share(targets.quality)}")
+        by_chance = False
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if tested.line is not None and not above(rung, tested.line):
         missed.append(f"it is no better than {tested.line.title}, which ignores the text")
+        by_chance = False
     if decided != "stay" or not missed:
         return decided, ""
-    return "not-yet", (
-        f"{rung.title} did on dev, but on test {' and '.join(missed)}: find out how test differs from dev before "
-        "anything is decided"
-    )
+    then = "find out how test differs from dev before anything is decided"
+    if by_chance:
+        then = "its interval reaches what is asked for, so time or label more test rows to tell"
+    return "not-yet", f"{rung.title} did on dev, but on test {' and '.join(missed)}: {then}"
 
 
 def _untrained(
