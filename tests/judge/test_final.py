@@ -17,6 +17,7 @@ from tailtune.judge.economics import Cadence
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
+from tailtune.judge.shares import share_of
 from tailtune.tasks import table
 
 TARGETS = product_targets(0.94, min_effect=0.005, min_train_rows=5000)
@@ -357,6 +358,22 @@ def test_what_chance_may_explain_on_test_is_no_difference_from_dev(invalid_rows:
     assert final.verdict == "not-yet"
     assert ("time or label more test rows to tell" in final.reason) == by_chance
     assert ("find out how test differs from dev" in final.reason) != by_chance
+
+
+def test_rows_that_cannot_tell_on_test_are_called_test_rows() -> None:
+    shown = evidence(rung("probe", 0.955, low=0.93))
+    few = candidate("probe", 0.5).model_copy(update={"metrics": {"accuracy": share_of(385, 400)}})
+    final = judged(OnTest(rung=few), shown, verdict="not-yet")[1]
+    assert final.reason.startswith("on test Probe reaches 96.2 % (93.9–97.9)")
+    assert "400 test rows show Probe to ± 2.0 points and cannot tell" in final.reason
+    assert "so label more test rows" in final.reason and "dev row" not in final.reason.partition("; Probe is right")[0]
+
+
+def test_figures_of_dev_are_not_said_to_be_of_test() -> None:
+    shown = evidence(rung("probe", 0.9), rung("slow", 0.99, p99_ms=20.0))
+    final = judged(OnTest(rung=candidate("probe", 0.9)), shown, SERVED, verdict="fine-tune")[1]
+    assert final.reason.startswith("on test Probe reaches 90.0 %") and "Slow" not in final.reason
+    assert any("Slow would do" in line for line in final.would_change)
 
 
 def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:

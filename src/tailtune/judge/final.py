@@ -373,7 +373,7 @@ def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence
     if line is not None and tested.line is not None:
         line = line.model_copy(update={"title": tested.line.title, "metrics": tested.line.metrics})
     rungs = tuple(rung if other is on_dev else other for other in evidence.rungs)
-    return rung, replace(evidence, rungs=rungs, line=line, labels=tested.labels)
+    return rung, replace(evidence, rungs=rungs, line=line, labels=tested.labels, split="test")
 
 
 def _untrained_economics(rung: RungResult, tested: OnTest, shown: Evidence, targets: Targets) -> Economics | None:

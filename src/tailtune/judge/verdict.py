@@ -263,11 +263,12 @@ def _against(
 
 
 def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
-    """That dev rows are too few to tell whether a rung does, and about how many would."""
+    """That rows are too few to tell whether a rung does, and about how many would."""
     rung = max(open_, key=quality_value)
     quality = rung.quality
     if meets_with_head_room(quality, targets, evidence.looks):
-        more = "time or answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        keys = "ladder.latency_rows, prompt.max_rows" if evidence.split == "dev" else "evaluate.latency_rows"
+        more = f"time or answer more rows ({keys}) to tell"
         if fast_enough(rung, targets) and usable_enough(rung, targets):
             more = "label more such rows to tell"
         reached = f"{rung.title} reaches {with_interval(quality)}"
@@ -279,11 +280,14 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
         enough = "it lies so close to what is needed that hardly any number would: move the target, or take the risk"
     else:
         enough = f"about {rows:,} would, so {_more_rows(rung, evidence)}"
-    return f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
+    rows_show = counted(quality.rows, f"{evidence.split} row shows", f"{evidence.split} rows show")
+    return f"{rows_show} {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
 
 
 def _more_rows(rung: RungResult, evidence: Evidence) -> str:
     """How a rung comes to be measured on more rows: by asking a model more of those that are there, or by labelling."""
+    if evidence.split == "test":
+        return "label more test rows"
     there = max(each.quality.rows for each in evidence.rungs)
     if isinstance(rung, PromptedRung) and rung.quality.rows < there:
         return f"ask {rung.model} more of them (prompt.embedded_rows, prompt.max_rows, prompt.max_minutes)"
@@ -337,7 +341,12 @@ def _faults(diagnosis: DiagnoseReport, fault: Fault) -> int:
 
 
 def _near_misses(best: RungResult, evidence: Evidence, targets: Targets) -> str:
-    """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence."""
+    """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence.
+
+    On test only the rung in question was judged: figures of others are of dev, and have been said.
+    """
+    if evidence.split == "test":
+        return ""
     others = (rung for rung in evidence.rungs if rung is not best)
     missed = (near_miss(rung, targets, evidence.line, evidence.looks) for rung in others)
     return "".join(f"; {each}" for each in missed if each)
