@@ -62,6 +62,13 @@ def test_a_fine_tune_beside_a_prompt_without_an_error_is_charged_for_its_own(rig
     assert found.economics.net_value.value < -100_000
 
 
+def test_a_fast_rung_that_misses_something_else_still_meets_the_latency_target() -> None:
+    targets = replace(TARGETS, p99_ms=10.0, validity=0.99)
+    rungs = rung("fast", 0.9, p99_ms=5, invalid_rows=50), rung("slow", 0.99, p99_ms=20)
+    found = verdict(evidence(*rungs), targets, MAX_USD)
+    assert found.reason.startswith("Slow reaches 99.0 % (98.0–100.0), but its p99 20.00 ms misses 10 ms;")
+
+
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:
     found = verdict(evidence(rung("probe", 0.9), train_rows=4999, gain=0.03), TARGETS, MAX_USD)
     assert found.verdict == "not-yet"

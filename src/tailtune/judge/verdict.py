@@ -175,7 +175,8 @@ def _where_none_stays(
     """Rows 3 to 11."""
     worth = _worth_over(best, evidence, targets)
     cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
-    short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
+    looked_at = evidence.rungs if evidence.split == "dev" else ()
+    short = _why_not(best, targets, looks, looked_at) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
         if low := below(best, targets.guards):
             doubt = "" if low in short else f", but {low}"
@@ -423,10 +424,17 @@ def standing(rung: RungResult, targets: Targets) -> str:
     return _reaches(rung, targets) if stays(rung, targets, None) else _why_not(rung, targets)
 
 
-def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
-    """Why not even the best rung does, in the order in which the table asks."""
+def _why_not(rung: RungResult, targets: Targets, looks: int = 1, rungs: Sequence[RungResult] = ()) -> str:
+    """Why not even the best rung does, in the order in which the table asks.
+
+    Args:
+        rung: The best one.
+        targets: What the product needs.
+        looks: Rungs that were looked at on the same rows.
+        rungs: All of them; empty where only this one was judged, on test.
+    """
     reached = f"{rung.title} reaches {with_interval(rung.quality)}"
-    if not fast_enough(rung, targets):
+    if rungs and not any(fast_enough(each, targets) for each in rungs):
         return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_range}"
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
