@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.evidence import cost_inputs, evidence, product_targets, prompted, rung
+from judge.evidence import cost_inputs, evidence, noise, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import DiagnoseReport, FailureClass, Guard, PromptedRung, RungResult, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
@@ -67,6 +67,16 @@ def test_a_fast_rung_that_misses_something_else_still_meets_the_latency_target()
     rungs = rung("fast", 0.9, p99_ms=5, invalid_rows=50), rung("slow", 0.99, p99_ms=20)
     found = verdict(evidence(*rungs), targets, MAX_USD)
     assert found.reason.startswith("Slow reaches 99.0 % (98.0–100.0), but its p99 20.00 ms misses 10 ms;")
+
+
+@pytest.mark.parametrize(("wrong", "is_named"), [(0.03, True), (0.0005, False)])
+def test_labels_that_look_wrong_are_reviewed_before_many_rows_are_labelled(wrong: float, is_named: bool) -> None:
+    probe = rung("probe", 0.95).model_copy(update={"metrics": {"accuracy": share_of(952, 1000)}})
+    shown = replace(evidence(probe), labels=noise(wrong, wrong / 2, wrong * 2))
+    found = verdict(shown, TARGETS, MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "rows")
+    assert "1,000 dev rows show Probe to ± " in found.reason and " would, so label more rows" in found.reason
+    assert ("review the 50 dev labels that look wrong first (tailtune labels)" in found.reason) == is_named
 
 
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:

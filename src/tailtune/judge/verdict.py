@@ -282,7 +282,21 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
     else:
         enough = f"about {rows:,} would, so {_more_rows(rung, evidence)}"
     rows_show = counted(quality.rows, f"{evidence.split} row shows", f"{evidence.split} rows show")
-    return f"{rows_show} {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
+    tells = _or_review(rung, evidence, targets) + enough
+    return f"{rows_show} {rung.title} to ± {half:.1f} points and cannot tell: {tells}"
+
+
+def _or_review(rung: RungResult, evidence: Evidence, targets: Targets) -> str:
+    """That a look at the labels that look wrong may tell what many more rows would; empty where it hardly does."""
+    labels, quality = evidence.labels, rung.quality
+    if labels is None or not labels.suspect_rows or not 0 < labels.ceiling.value < 1:
+        return ""
+    # A model that is right so often shows as much less as labels are wrong (judge/ceiling.py).
+    ends = {end: min(1.0, getattr(quality, end) / labels.ceiling.value) for end in ("value", "low", "high")}
+    if not meets_with_head_room(quality.model_copy(update=ends), targets, evidence.looks):
+        return ""
+    suspects = counted(labels.suspect_rows, f"{labels.split} label that looks", f"{labels.split} labels that look")
+    return f"review the {suspects} wrong first (tailtune labels), as with these put right it may show enough; else "
 
 
 def _more_rows(rung: RungResult, evidence: Evidence) -> str:
