@@ -216,13 +216,13 @@ def _times_sharper(tested: OnTest, gap: Estimate, worth: Worth, targets: Targets
     """
     assert tested.fine_tune is not None  # noqa: S101 - there is somebody to judge
     reaches = (tested.fine_tune.quality, targets.quality)
-    asked = [(worth.net, 0.0)]
+    conditions = [(worth.net, 0.0)]
     if gap.high > -targets.margin:
         keeps = tested.fine_tune.quality.value >= targets.quality or tested.rung.quality.value < targets.quality
-        asked += [(gap, -targets.margin)] if keeps else [(gap, -targets.margin), reaches]
+        conditions += [(gap, -targets.margin)] if keeps else [(gap, -targets.margin), reaches]
     else:
-        asked.append(reaches)
-    open_ = [(found.value > limit, found, limit) for found, limit in asked if found.low <= limit <= found.high]
+        conditions.append(reaches)
+    open_ = [(found.value > limit, found, limit) for found, limit in conditions if found.low <= limit <= found.high]
     against = [(found, limit) for is_for, found, limit in open_ if not is_for]
     times = [
         (found.high - found.low) / 2 / abs(found.value - limit) if found.value != limit else math.inf
