@@ -176,3 +176,10 @@ def test_over_all_audits_the_interval_holds_at_every_look() -> None:
                 break
     assert wrong <= 4
     assert math.isnan(over_time([]).value)
+
+
+@pytest.mark.parametrize("own", [share_of(30, 1000), share_of(0, 1000), share_of(50, 1000)])
+def test_what_is_not_above_the_margin_cannot_fall_by_it(own: Estimate) -> None:
+    found = fall(share_of(1, 20), own, margin=0.05)
+    assert not found.decision.yes and found.p == 1.0
+    assert found.visible is None and in_words(found, 20) == ["so few rows show no fall"]

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from judge.evidence import candidate, curve, product_targets, prompted, rung
-from tailtune.core.figures import points_with_interval, usd, with_interval
+from tailtune.core.figures import points_with_interval, short_of, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.judge.constraints import (
+    doubts,
     fast_enough,
     labels_lacking,
     last_doubling_gain,
@@ -116,3 +117,29 @@ def test_dollars(value: float, text: str) -> None:
 
 def test_an_interval_of_dollars() -> None:
     assert usd_between(Estimate(value=5, low=-310.2, high=11930, rows=1)) == "$5.00 (−$310 to $11,930)"
+
+
+@pytest.mark.parametrize(("validity", "is_doubt"), [(0.979, True), (0.98, True), (0.95, False), (1.0, False)])
+def test_a_validity_that_is_just_reached_is_a_doubt(validity: float, is_doubt: bool) -> None:
+    words = doubts(rung("probe", 0.97, invalid_rows=0 if validity == 1 else 20), product_targets(validity=validity))
+    assert bool(words) == is_doubt
+
+
+@pytest.mark.parametrize(
+    ("target", "head_room", "right", "rows"), [(0.91, 1.5, 282, 300), (0.9, 1.2, 55, 60), (0.94, 1.5, 96, 100)]
+)
+def test_a_rung_that_shows_exactly_what_is_needed_shows_it(
+    target: float, head_room: float, right: int, rows: int
+) -> None:
+    assert right / rows >= needed(product_targets(target, head_room=head_room))
+    assert (right - 1) / rows < needed(product_targets(target, head_room=head_room))
+
+
+def test_what_is_just_missed_is_not_said_to_miss_itself() -> None:
+    found = rung("probe", 0.97, invalid_rows=1).model_copy(update={"metrics": {"accuracy": share_of(2910, 3000)}})
+    assert shortcomings(found, product_targets(validity=1.0)).endswith("can be used, 100.0 % must be")
+    close = found.model_copy(update={"invalid_rows": 31})
+    assert shortcomings(close, product_targets(validity=0.99)) == (
+        "only 99.0 % of its answers can be used, under 0.1 points short of 99.0 %"
+    )
+    assert short_of(0.9396, 0.94) == "under 0.1 points short of 94.0 %" and short_of(0.93, 0.94) == "short of 94.0 %"

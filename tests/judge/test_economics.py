@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -218,3 +219,12 @@ def test_a_default_price_is_named_on_the_bill_and_in_a_list() -> None:
     assert default_amounts(inputs) == ("$0.080 a label (declare label_usd)",)
     assert default_amounts(cost_inputs()) == ()
     assert "default" not in "".join(line.basis for line in cost_of(TUNED, cost_inputs()).lines)
+
+
+def test_what_was_not_measured_costs_nobody_knows_what() -> None:
+    unknown = replace(PROMPT, wrong=math.nan)
+    found = cost_of(unknown, cost_inputs())
+    assert found.total_usd is None and owning_usd(unknown, cost_inputs()) is None
+    assert found.lines[-1].usd is None and found.lines[-1].basis.startswith("not known how many errors")
+    assert "how often Retrieval prompt is right" in missing_inputs([unknown], cost_inputs())
+    assert not any("how often" in what and "right" in what for what in missing_inputs([PROMPT], cost_inputs()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from tailtune.judge.economics import Cadence
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.final import OnTest, final_verdict, weigh_on_test
 from tailtune.judge.net_value import FINE_TUNE, FINE_TUNE_TITLE
+from tailtune.judge.shares import share_of
 from tailtune.tasks import table
 
 TARGETS = product_targets(0.94, min_effect=0.005, min_train_rows=5000)
@@ -80,6 +82,32 @@ def test_rows_that_do_not_rule_a_gain_out_say_not_yet_and_how_many_would() -> No
     )
     reached = judged(measured(gap(0.01, -0.01, 0.03), rung=candidate("probe", 0.95)))[1]
     assert reached.verdict == "stay", "the cheaper one does what is asked"
+
+
+@pytest.mark.parametrize("value", [-0.02, -0.004, 0.0, 0.003, 0.006, 0.009])
+@pytest.mark.parametrize("half", [0.011, 0.02, 0.06])
+@pytest.mark.parametrize("is_dear", [False, True])
+def test_more_rows_are_asked_for_than_there_are(value: float, half: float, is_dear: bool) -> None:
+    comparison = gap(value, value - half, value + half)
+    tuned = candidate("lora", 0.935)
+    if is_dear:
+        final = judged(
+            replace(priced(comparison), fine_tune=tuned, rung=candidate("lm_retrieval", 0.941)), dear(10_000)
+        )[1]
+    else:
+        final = judged(measured(comparison, fine_tune=tuned))[1]
+    rows = [int(found.replace(",", "")) for found in re.findall(r"about ([\d,]+) would tell", final.reason)]
+    assert all(each >= 3080 for each in rows)
+    assert (final.verdict == "not-yet") == (bool(rows) or "hardly any number would tell" in final.reason)
+
+
+def test_what_is_surely_worse_than_the_margin_and_short_of_the_target_waits_for_no_rows() -> None:
+    worse = priced(gap(-0.03, -0.04, -0.011))
+    short = replace(worse, fine_tune=candidate("lora", 0.92), rung=candidate("lm_retrieval", 0.945))
+    final = judged(short, dear(10_000))[1]
+    assert final.verdict == "stay" and "do not rule out" not in final.reason
+    may_reach = replace(short, fine_tune=candidate("lora", 0.935))
+    assert judged(may_reach, dear(10_000))[1].verdict == "not-yet"
 
 
 def test_what_is_clearly_worse_is_called_so() -> None:
@@ -175,7 +203,7 @@ def test_who_answers_and_falls_short_alone_is_told_so_too(comparison: Paired, ve
     tuned = candidate("lora", 0.95 if verdict == "stay" else 0.935)
     won, final = judged(measured(comparison, fine_tune=tuned))
     assert (final.verdict, final.reason) == (verdict, won.reason)
-    text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (-0.5"
+    text = "Probe is still 4.0 points (3.0 to 5.0)" if verdict == "stay" else "the fine-tune is still 0.5 points (−0.5"
     assert f"; {text}" in final.reason and "short of the target 94.0 %" in final.reason
     assert "neither" not in final.reason
 
@@ -301,7 +329,7 @@ SERVED = replace(TARGETS, p99_ms=10.0, validity=0.99)
     ("found", "expected"),
     [
         (candidate("probe", 0.97, p99_ms=10.5), "on test its p99 10.50 ms misses 10 ms: find out how test differs"),
-        (candidate("probe", 0.97, invalid_rows=31), "on test only 99.0 % of its answers can be used, 99.0 % must be"),
+        (candidate("probe", 0.97, invalid_rows=34), "on test only 98.9 % of its answers can be used, 99.0 % must be"),
         (
             candidate("probe", 0.9, p99_ms=11),
             "on test it reaches 90.0 % (89.0–91.0), short of 94.0 % and its p99 11.00",
@@ -320,6 +348,32 @@ def test_a_rung_that_cannot_be_served_on_test_does_not_stay(found: CandidateResu
     for missed in (rung("probe", 0.9, p99_ms=12), rung("probe", 0.9, invalid_rows=30)):
         as_before = judged(OnTest(rung=found), evidence(missed), SERVED, verdict="stay")[1]
         assert as_before.verdict == "stay", "dev said the same"
+
+
+@pytest.mark.parametrize(("invalid_rows", "by_chance"), [(34, True), (90, False)])
+def test_what_chance_may_explain_on_test_is_no_difference_from_dev(invalid_rows: int, by_chance: bool) -> None:
+    """Of 3,000 rows 34 leave 98.9 % (98.4 to 99.2), 90 leave 97.0 % (96.3 to 97.6)."""
+    found = OnTest(rung=candidate("probe", 0.97, invalid_rows=invalid_rows))
+    final = judged(found, evidence(rung("probe", 0.97)), SERVED, verdict="stay")[1]
+    assert final.verdict == "not-yet"
+    assert ("time or label more test rows to tell" in final.reason) == by_chance
+    assert ("find out how test differs from dev" in final.reason) != by_chance
+
+
+def test_rows_that_cannot_tell_on_test_are_called_test_rows() -> None:
+    shown = evidence(rung("probe", 0.955, low=0.93))
+    few = candidate("probe", 0.5).model_copy(update={"metrics": {"accuracy": share_of(385, 400)}})
+    final = judged(OnTest(rung=few), shown, verdict="not-yet")[1]
+    assert final.reason.startswith("on test Probe reaches 96.2 % (93.9–97.9)")
+    assert "400 test rows show Probe to ± 2.0 points and cannot tell" in final.reason
+    assert "so label more test rows" in final.reason and "dev row" not in final.reason.partition("; Probe is right")[0]
+
+
+def test_figures_of_dev_are_not_said_to_be_of_test() -> None:
+    shown = evidence(rung("probe", 0.9), rung("slow", 0.99, p99_ms=20.0))
+    final = judged(OnTest(rung=candidate("probe", 0.9)), shown, SERVED, verdict="fine-tune")[1]
+    assert final.reason.startswith("on test Probe reaches 90.0 %") and "Slow" not in final.reason
+    assert any("Slow would do" in line for line in final.would_change)
 
 
 def test_a_rung_that_stays_because_nothing_pays_need_not_reach_the_target() -> None:

@@ -175,3 +175,10 @@ def test_dollars_do_not_make_up_for_a_floor() -> None:
     outcome = verdict(evidence(BLIND, worth=cost_inputs(error_usd=0.0001)), targets(FRAUD), 5.0)
     assert outcome.verdict != "stay" or "nothing pays" in outcome.reason
     assert outcome.verdict == "not-yet" or "recall of fraud" in outcome.reason
+
+
+def test_a_floor_of_one_row_is_said_of_one_row() -> None:
+    metrics = {"accuracy": share_of(9, 10), "recall/fraud": share_of(0, 1), "must_not_fail": share_of(0, 1)}
+    found = rung("probe", 0.9).model_copy(update={"metrics": metrics})
+    words = missed(found, [Guard(metric="recall/fraud", floor=0.8), Guard(metric="must_not_fail", floor=1)])
+    assert "on 1 row, below" in words and "1 of the 1 row that" in words

@@ -274,3 +274,14 @@ def test_labels_at_a_default_price_are_noted() -> None:
     assert reckon("toy", "accuracy", facts, 0.08).notes == ()
     (note,) = reckon("toy", "accuracy", facts, 0.08, is_default=True).notes
     assert note.startswith("labelling: 100 rows at the default price of $0.080 a label; declare label_usd")
+
+
+def test_rows_that_were_read_again_after_a_version_was_made_start_none_of_its_cycle() -> None:
+    found = bills(curated=(curated(5, "a", 10),), versions=(made(1, 2, "a"),))
+    assert found.bills[0].cycle_hours is None
+
+
+def test_one_row_is_said_of_one_row() -> None:
+    facts = Facts(curated=(curated(1, "a", 1),), versions=(made(1, 2, "a"),))
+    (note,) = reckon("toy", "accuracy", facts, 0.1, is_default=True).notes
+    assert note.startswith("labelling: 1 row at the default price")

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from judge.evidence import against, candidate, cost_inputs, paired, product_targets, prompted, rung
+from judge.evidence import against, around, candidate, cost_inputs, paired, product_targets, prompted, rung
 from tailtune.core.records import Estimate
 from tailtune.core.reports import Paired
 from tailtune.judge.economics import owning_usd
 from tailtune.judge.net_value import (
     DRAWS,
     Drawn,
+    Weighed,
+    Worth,
     assumed,
     assumed_gain,
     best_value,
@@ -25,6 +27,7 @@ from tailtune.judge.net_value import (
     on_test,
     optimistic_quality,
     paired_gain,
+    paying_volumes,
     price_of,
     request_price,
     weigh,
@@ -46,7 +49,13 @@ def test_whole_rows_shrink_in_proportion_where_the_target_is_of_parts() -> None:
     found = rung("token_probe", 0.9).model_copy(update={"metrics": {"field_f1": f1, "exact_match": exact}})
     assert (wrong(found).low, wrong(found).value, wrong(found).high) == pytest.approx((0.58, 0.6, 0.62))
     assert assumed(found, 0.95, "x").wrong == pytest.approx(0.3)
-    assert assumed(rung("probe", 1.0), 0.9, "x").wrong == 0
+    assert assumed(rung("probe", 1.0), 0.9, "x").wrong == pytest.approx(0.1)
+
+
+def test_no_more_rows_are_wrong_than_there_are() -> None:
+    few = Estimate(value=0.5, low=0.4, high=0.6, rows=1000)
+    found = rung("probe", 0.99).model_copy(update={"metrics": {"field_f1": around(0.99), "exact_match": few}})
+    assert assumed(found, 0.95, "x").wrong == 1.0
 
 
 def test_the_optimist_credits_head_room_and_every_upper_end() -> None:
@@ -231,3 +240,29 @@ def test_prices_and_answers_vary_apart() -> None:
 
 def test_the_same_figures_give_the_same_draws() -> None:
     assert (paired_gain(against(9, 3)).draws == paired_gain(against(9, 3)).draws).all()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "written"),
+    [
+        (5_840.0, None, "from 5,900 requests a day"),
+        (0.7, None, "from 1 request a day"),
+        (0.0, 12_345.0, "below 12,000 requests a day"),
+        (101.0, 5_555.0, "between 110 and 5,500 requests a day"),
+        (101.0, 104.0, "between 101 and 104 requests a day"),
+        (0.0, 0.4, "between 0 and 0.4 requests a day"),
+    ],
+)
+def test_volumes_that_pay_end_above_where_they_begin(start: float, end: float | None, written: str) -> None:
+    def at(value: float) -> Estimate:
+        return Estimate(value=value, low=value, high=value, rows=1000)
+
+    shown = Worth(at(1.0), 0.5, at(start), None if end is None else at(end))
+    weighed = weigh(prompted(0.95), assumed(rung("probe", 0.9), 0.95, ""), cost_inputs())
+    assert weighed is not None
+
+    class Known(Weighed):
+        def worth(self, per_day: float | None = None, error_usd: float | None = None) -> Worth:
+            return shown
+
+    assert paying_volumes(Known(weighed.tuned, weighed.other, weighed.gain, weighed.saved, weighed.inputs)) == written

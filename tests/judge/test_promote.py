@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,7 +116,7 @@ def test_dollars_do_not_make_up_for_rows_that_are_too_few() -> None:
 
 def test_reason_names_champion_figures_and_rule() -> None:
     reason = promote(compared(0.0021, -0.004, 0.008), "better", 0.01).reason
-    assert "+0.2 points against champion v3 (-0.4 to +0.8) on 1,000 test rows" in reason
+    assert "+0.2 points against champion v3 (−0.4 to +0.8) on 1,000 test rows" in reason
     assert "`better`" in reason and "above 0" in reason and "look 1 of this test set" in reason
 
 
@@ -155,3 +157,10 @@ def test_one_row_lost_of_300_does_not_show_that_a_point_is_not() -> None:
     assert not gate(first, second, "not-worse").yes
     assert not gate(second, second, "not-worse").yes  # nor when none is
     assert gate(np.ones(1000, dtype=bool), np.ones(1000, dtype=bool), "not-worse").yes
+
+
+def test_a_difference_is_written_as_everywhere_else() -> None:
+    same = promote(compared(-0.0001, -0.01, 0.01), "better", 0.01).reason
+    assert "±0.0 points against champion v3 (−1.0 to +1.0)" in same
+    unmeasured = promote(compared(math.nan, math.nan, math.nan), "better", 0.01).reason
+    assert "n/a points against champion v3" in unmeasured and "nan" not in unmeasured

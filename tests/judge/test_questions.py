@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import nan
 
 import pytest
 
@@ -261,3 +262,22 @@ def test_every_figure_has_a_unit() -> None:
     names = [name for question in found.values() for name in question.figures]
     assert len(names) > 10
     assert all(name.endswith(("_ms", "_share", "_rows", "_days", "_points")) for name in names), names
+
+
+def test_where_a_model_answered_nothing_its_format_was_not_measured() -> None:
+    silent = prompted(0.0, constrained=True, invalid_rows=1000, invalid={"refused": 990, "too long": 10})
+    found = ask(evidence(rung("probe", 0.9), silent), STRICT)["format"]
+    assert found.answer == "unmeasured"
+    assert found.evidence.endswith("small answered nothing: all texts were refused or too long")
+
+
+def test_a_rung_that_was_not_timed_does_not_count_as_fast() -> None:
+    untimed = rung("probe", 0.9, p99_ms=nan)
+    found = ask(evidence(rung("tfidf", 0.95, p99_ms=1), untimed), product_targets(p99_ms=5))["latency"]
+    assert found.evidence.startswith("target p99 5 ms: 1 of 1 timed rungs meet it; Tfidf takes 1.0 ms")
+
+
+def test_a_server_that_counts_more_than_the_wait_leaves_no_time_below_zero() -> None:
+    busy = prompted(0.95, latency=took(800, connect=2.0, wait=290.0, server=320.0))
+    found = ask(evidence(rung("probe", 0.9), busy), product_targets(p99_ms=900))["latency"]
+    assert found.figures["network_ms"] == 2.0 and "network 2 ms, model 320 ms" in found.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +88,8 @@ def test_by_the_week_a_fall_must_be_shown_and_drift_has_shown_that_something_mov
         ({"requests_per_day": None}, "value.requests_per_day"),
         ({"now": None}, "accuracy now"),
         ({"then": None}, "accuracy at registration"),
+        ({"now": about(math.nan)}, "accuracy now"),
+        ({"then": about(math.nan)}, "accuracy at registration"),
         ({"costs": (CostLine(what="machine", usd=None, basis=""),)}, "what machine costs"),
     ],
 )

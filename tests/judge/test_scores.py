@@ -47,3 +47,7 @@ def test_perfectly_calibrated_answers_have_no_error() -> None:
 
 def test_a_missing_confidence_leaves_no_bins() -> None:
     assert calibration(np.array([0.5, np.nan]), np.ones(2, bool), 3) == ()
+
+
+def test_no_rows_have_no_bins() -> None:
+    assert calibration(np.array([]), np.array([], dtype=bool), 15) == ()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tailtune.core.records import Answer, Row
+from tailtune.judge.counted import Counted
 from tailtune.judge.promote import worse_in_a_slice
 from tailtune.judge.scores import Score
 from tailtune.judge.shares import share_of
@@ -78,3 +79,20 @@ def test_a_regression_in_one_slice_is_named_though_all_in_all_it_is_better() -> 
     )
     assert refused.reason.endswith("on 100 test rows")
     assert worse_in_a_slice(changes(sliced, old, old, ("candidate", "champion v1"))) is None
+
+
+def test_a_slice_in_which_nothing_counts_hides_no_other() -> None:
+    """Of an extraction, rows of a channel may have no field at all: their measure is NaN."""
+    channels = [channel for channel in ("mail", "empty", "fax", "phone") for _ in range(30)]
+    sliced = [
+        Row(str(at), "t", "a", f"r:{at}", "test", slices=(("channel", each),)) for at, each in enumerate(channels)
+    ]
+    sizes = np.array([0 if each == "empty" else 2 for each in channels])
+    right = {"mail": 27, "empty": 0, "fax": 9, "phone": 18}
+
+    def shown(more: int) -> Score:
+        hits = np.array([2 * (at % 30 < right[each] + more) for at, each in enumerate(channels)]) * (sizes > 0)
+        return Score(hits > 0, {"field_f1": Counted.ratio(hits, sizes)}, None, np.nan, 0)
+
+    assert [each.value for each in by_slice(sliced, shown(0))] == ["fax", "phone", "mail", "empty"]
+    assert [each.value for each in changes(sliced, shown(0), shown(2), ("new", "old"))][-1] == "empty"

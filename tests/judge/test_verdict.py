@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judge.evidence import cost_inputs, evidence, product_targets, prompted, rung
+from judge.evidence import cost_inputs, evidence, noise, product_targets, prompted, rung
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import DiagnoseReport, FailureClass, Guard, PromptedRung, RungResult, Verdict
 from tailtune.judge.economics import Cadence, CostInputs
@@ -50,6 +50,33 @@ def test_when_no_rung_is_fast_enough_the_reason_says_so_and_not_that_accuracy_is
     assert found.reason.startswith("no rung meets the latency target p99 10 ms; Probe reaches 99.0 % (98.0–100.0)")
     assert "short of" not in found.reason
     assert found.would_change[0].startswith("a target accuracy of 98.0 % or less with a latency target of 25.5 ms")
+
+
+@pytest.mark.parametrize("right", [1000, 999])
+def test_a_fine_tune_beside_a_prompt_without_an_error_is_charged_for_its_own(right: int) -> None:
+    perfect = prompted(1.0, usd_per_1000=5.0).model_copy(update={"metrics": {"accuracy": share_of(right, 1000)}})
+    inputs = cost_inputs(per_day=20_000, error_usd=0.5)
+    found = verdict(evidence(perfect, worth=inputs), TARGETS, MAX_USD)
+    assert found.verdict == "stay"
+    assert found.economics is not None and found.economics.net_value is not None
+    assert found.economics.net_value.value < -100_000
+
+
+def test_a_fast_rung_that_misses_something_else_still_meets_the_latency_target() -> None:
+    targets = replace(TARGETS, p99_ms=10.0, validity=0.99)
+    rungs = rung("fast", 0.9, p99_ms=5, invalid_rows=50), rung("slow", 0.99, p99_ms=20)
+    found = verdict(evidence(*rungs), targets, MAX_USD)
+    assert found.reason.startswith("Slow reaches 99.0 % (98.0–100.0), but its p99 20.00 ms misses 10 ms;")
+
+
+@pytest.mark.parametrize(("wrong", "is_named"), [(0.03, True), (0.0005, False)])
+def test_labels_that_look_wrong_are_reviewed_before_many_rows_are_labelled(wrong: float, is_named: bool) -> None:
+    probe = rung("probe", 0.95).model_copy(update={"metrics": {"accuracy": share_of(952, 1000)}})
+    shown = replace(evidence(probe), labels=noise(wrong, wrong / 2, wrong * 2))
+    found = verdict(shown, TARGETS, MAX_USD)
+    assert (found.verdict, found.cause) == ("not-yet", "rows")
+    assert "1,000 dev rows show Probe to ± " in found.reason and " would, so label more rows" in found.reason
+    assert ("review the 50 dev labels that look wrong first (tailtune labels)" in found.reason) == is_named
 
 
 def test_few_labels_and_a_climbing_curve_say_label_first() -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
+
 from judge.evidence import cost_inputs, evidence, product_targets, prompted, rung
+from tailtune.core.reports import RungResult
+from tailtune.judge.constraints import stays
 from tailtune.judge.economics import DECLARED_AS, CostInputs
+from tailtune.judge.shares import share_of
 from tailtune.judge.verdict import Outcome, verdict
 
 ALL = frozenset(DECLARED_AS)
@@ -48,3 +53,31 @@ def test_a_default_of_nothing_decides_nothing() -> None:
         "default"
         not in outcome(cost_inputs(3_000, retrain_hours_per_change=0.0, core_hour_usd=None, defaults=ALL)).reason
     )
+
+
+def of_rows(name: str, right: int, rows: int, p99_ms: float = 5.0) -> RungResult:
+    return rung(name, 0.5, p99_ms=p99_ms).model_copy(update={"metrics": {"accuracy": share_of(right, rows)}})
+
+
+def worse(count: int) -> list[RungResult]:
+    return [of_rows(f"other{place}", 400, 600) for place in range(count)]
+
+
+@pytest.mark.parametrize("right", [570, 580, 590, 600])
+@pytest.mark.parametrize("others", [0, 4, 9])
+def test_the_target_that_turns_a_rung_counts_how_many_rungs_were_looked_at(right: int, others: int) -> None:
+    shown, target = evidence(of_rows("probe", right, 600), *worse(others)), 0.9455
+    line = verdict(shown, product_targets(target), 5.0).would_change[0]
+    at = float(re.findall(r"accuracy (?:above|of) ([\d.]+) %", line)[0]) / 100
+    does = stays(shown.rungs[0], product_targets(target), None, shown.looks)
+    assert ("would no longer do" in line, at >= target) == (does, does)
+    assert stays(shown.rungs[0], product_targets(at - 0.0011), None, shown.looks)
+    assert not stays(shown.rungs[0], product_targets(at + 0.0011), None, shown.looks)
+
+
+def test_a_rung_that_so_many_looks_cannot_show_to_do_would_not_do_at_another_latency() -> None:
+    targets, slow = product_targets(0.9455, p99_ms=10.0), of_rows("probe", 581, 600, p99_ms=20.0)
+    alone = verdict(evidence(slow, of_rows("fast", 400, 600)), targets, 5.0)
+    assert alone.would_change[1] == "a latency target of 20.0 ms or more: Probe would do"
+    of_many = verdict(evidence(slow, *worse(9)), targets, 5.0)
+    assert not any("Probe would do" in line for line in of_many.would_change)

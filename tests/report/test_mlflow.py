@@ -1,4 +1,5 @@
 import math
+import posixpath
 
 import pytest
 from services.mlflow import examples, prompted
@@ -98,3 +99,20 @@ def test_no_training_is_told_and_has_no_metrics(case: UseCase) -> None:
 
 def test_metric_names_are_what_mlflow_accepts() -> None:
     assert metric_name("dropped/too long (>2000)") == "dropped/too long __2000_"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("recall/and/or", "recall/and/or"),
+        ("recall/TV/", "recall/TV/_"),
+        ("f1/a//b", "f1/a/_/b"),
+        ("recall/..", "recall/_"),
+        ("recall/.", "recall/_"),
+        ("recall/" + "x" * 241 + "/y", "recall/" + "x" * 241 + "/_"),
+    ],
+)
+def test_a_label_that_looks_like_a_path_leads_nowhere_else(name: str, written: str) -> None:
+    """MLflow refuses a whole batch of metrics for one name that is not a plain path."""
+    assert metric_name(name) == written
+    assert posixpath.normpath(written) == written and len(written) <= 250

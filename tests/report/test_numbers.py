@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailtune.core import figures
 from tailtune.core.records import Estimate
 from tailtune.report import numbers
 
@@ -159,3 +160,33 @@ def test_a_figure_is_shown_in_the_unit_of_its_name(name: str, value: float, expe
 
 def test_never_is_no_volume() -> None:
     assert [numbers.volume(one) for one in (6000.4, math.inf, math.nan)] == ["6,000", "no volume", "no volume"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(6000, "6,000 requests a day"), (1, "1 request a day"), (0.3, "0.3 requests a day"), (0, "0 requests a day")],
+)
+def test_a_small_volume_is_not_none(value: float, written: str) -> None:
+    assert numbers.requests_a_day(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(1, "every day"), (30, "every 30 days"), (0.25, "every 0.25 days"), (365, "every 365 days")]
+)
+def test_how_often_is_said_in_days(value: float, written: str) -> None:
+    assert figures.every(value) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "written"),
+    [("train_rows", 1, "train 1 row"), ("seen_days", 1, "seen 1 day"), ("seen_days", 90, "seen 90 days")],
+)
+def test_a_figure_of_one_is_not_of_many(name: str, value: float, written: str) -> None:
+    assert numbers.figure(name, value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.04, "4.0 points"), (0.0005, "0.1 points"), (0.0003, "under 0.1 points")]
+)
+def test_what_is_just_short_is_not_short_of_nothing(value: float, written: str) -> None:
+    assert numbers.points_short(value) == written

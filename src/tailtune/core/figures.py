@@ -77,6 +77,17 @@ def points(value: float) -> str:
     return "±0.0" if float(text) == 0 else text.replace("-", "−")
 
 
+def points_short(value: float) -> str:
+    """How far a share lies below another, in percentage points: `4.0 points`; what would round to none is named so."""
+    return f"{value * 100:.1f} points" if value >= 0.0005 else "under 0.1 points"
+
+
+def short_of(value: float, limit: float, words: str = "short of") -> str:
+    """That a share lies below another: `short of 96.0 %`; `under 0.1 points short of 96.0 %` where both look alike."""
+    alike = percent(value) == percent(limit)
+    return f"{'under 0.1 points ' if alike else ''}{words} {share(limit)}"
+
+
 def points_with_interval(estimate: Estimate) -> str:
     """A difference of shares with its 95 % interval: `+1.9 points (+0.8 to +3.0)`."""
     if math.isnan(estimate.value):
@@ -96,6 +107,31 @@ def p_value(value: float) -> str:
 def counted(value: int, thing: str, things: str = "") -> str:
     """A number of things: `1 row`, `12,000 rows`."""
     return f"{value:,} {thing if value == 1 else things or thing + 's'}"
+
+
+def volume(per_day: float) -> str:
+    """Requests a day: `6,000`, `0.3`; `no volume` for never, which is written as infinite or NaN."""
+    if not math.isfinite(per_day):
+        return "no volume"
+    return f"{per_day:,.0f}" if per_day >= 9.5 or per_day == round(per_day) else f"{per_day:.2g}"
+
+
+def requests_a_day(per_day: float) -> str:
+    """A volume with what it is: `6,000 requests a day`, `1 request a day`."""
+    shown = volume(per_day)
+    return f"{shown} request{'' if shown == '1' else 's'} a day"
+
+
+def days(value: float) -> str:
+    """A number of days: `1 day`, `90 days`, `0.25 days`."""
+    shown = f"{value:,.0f}" if value >= 9.5 else f"{value:.2g}"
+    return f"{shown} day{'' if shown == '1' else 's'}"
+
+
+def every(number: float) -> str:
+    """How often something is, in days: `every 90 days`, `every day`."""
+    shown = days(number)
+    return "every day" if shown == "1 day" else f"every {shown}"
 
 
 def usd(value: float | None) -> str:

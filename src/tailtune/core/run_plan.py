@@ -120,8 +120,9 @@ def cost_tags(cost: Cost | None) -> dict[str, str]:
 
 
 def metric_name(name: str) -> str:
-    """A name MLflow accepts: letters, digits and `_-./ `; anything else becomes `_`."""
-    return re.sub(r"[^\w\-./ ]", "_", name)[:250]
+    """A name MLflow accepts: letters, digits and `_-./ `, and no path that leads elsewhere; the rest becomes `_`."""
+    parts = re.sub(r"[^\w\-./ ]", "_", name)[:249].split("/")
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)
 
 
 def columns(records: Sequence[Any]) -> dict[str, Sequence[object]]:

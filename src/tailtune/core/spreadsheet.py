@@ -4,7 +4,8 @@ from __future__ import annotations
 
 BYTE_ORDER_MARK = "\ufeff"
 """At the beginning of the file: without it, spreadsheets take UTF-8 for something else."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""Beginnings that spreadsheets compute, as OWASP lists them (CSV injection): the wide ones in East Asian ones."""
 
 
 def harmless(text: str) -> str:

@@ -164,7 +164,7 @@ def gain(curve: Curve, window: NDArray[np.floating], mean: float) -> float:
 
 
 def fall(accuracy: Estimate, own: Estimate, margin: float, gained: float = 1.0, falls: Sequence[float] = FALLS) -> Fall:
-    """Whether accuracy lies below the version's own by more than a margin.
+    """Whether accuracy lies below the version's own by more than a margin; it cannot where the margin is all of it.
 
     Args:
         accuracy: By an audit.
@@ -174,6 +174,9 @@ def fall(accuracy: Estimate, own: Estimate, margin: float, gained: float = 1.0, 
         falls: Falls for which rows are wanted.
     """
     least = own.value - margin
+    if least <= 0:  # there is no such fall
+        decision = Decision(yes=False, reason=_reason(accuracy, own, margin, yes=False))
+        return Fall(decision=decision, p=1.0, visible=None, rows_for={})
     test = _Test(own, margin, max(gained, (accuracy.worth_rows or accuracy.rows) / max(1, accuracy.rows)))
     worth = test.worth(accuracy.rows)
     p = _as_few(accuracy.value * worth, worth, least)

@@ -198,8 +198,9 @@ def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:
 
 
 def _above(noise: LabelNoise, subject: str, lies: str) -> str:
+    look = "looks" if noise.suspect_rows == 1 else "look"
     return (
         f"{subject} {lies} above what the {noise.split} labels can show: {noise.suspect_rows:,} of "
-        f"{counted(noise.rows, 'label')} look wrong, and a model that is always right would show about "
+        f"{counted(noise.rows, 'label')} {look} wrong, and a model that is always right would show about "
         f"{with_interval(noise.ceiling)}"
     )

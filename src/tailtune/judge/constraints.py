@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import TypeVar
 
-from tailtune.core.figures import share, two_digits, usd, with_interval
+from tailtune.core.figures import points, share, short_of, two_digits, usd, with_interval
 from tailtune.core.records import Estimate
 from tailtune.core.reports import CandidateResult, CurvePoint, Guard, RungResult, Scored
 from tailtune.judge.guards import below, surely_misses
@@ -49,8 +49,11 @@ class Targets:
 
 
 def needed(targets: Targets) -> float:
-    """Quality a cheaper rung must show: error at most target error / head_room."""
-    return 1 - (1 - targets.quality) / targets.head_room
+    """Quality a cheaper rung must show: error at most target error / head_room.
+
+    Rounded down at the twelfth digit: a rung that reaches it exactly must not miss it by how numbers are computed.
+    """
+    return math.floor((1 - (1 - targets.quality) / targets.head_room) * 1e12) / 1e12
 
 
 def meets_with_head_room(quality: Estimate, targets: Targets, looks: int = 1) -> bool:
@@ -89,12 +92,12 @@ def stays(scored: RungResult | CandidateResult, targets: Targets, line: Scored |
 
 def may_stay(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> bool:
     """Whether more rows could show that it stays: it is not shown to, nor shown to fall short of anything."""
-    possible = _may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
+    possible = may_serve(scored, targets) and above(scored, line) and scored.quality.high >= needed(targets)
     return possible and not stays(scored, targets, line, looks)
 
 
-def _may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
-    """Whether the intervals of p99, of usable answers and of measures with floors reach what is asked for."""
+def may_serve(scored: RungResult | CandidateResult, targets: Targets) -> bool:
+    """Whether the intervals of p99, of usable answers and of measures with floors reach what is asked of them."""
     latency, usable = scored.latency, validity(scored)
     fast = fast_enough(scored, targets) or (latency is not None and latency.p99_low_ms <= (targets.p99_ms or 0))
     answers = usable_enough(scored, targets) or usable.high >= (targets.validity or 0)
@@ -164,16 +167,17 @@ def doubts(scored: RungResult | CandidateResult, targets: Targets) -> str:
     if latency is not None and targets.p99_ms is not None and (latency.p99_high_ms or 0) > targets.p99_ms:
         open_.append(f"its p99 {latency.p99_range} may miss {targets.p99_ms:g} ms")
     usable = validity(scored)
-    if targets.validity is not None and usable.low < targets.validity < usable.value:
+    # That all answers can be used is shown by no number of them, so it is no doubt.
+    if targets.validity is not None and usable.low < targets.validity <= usable.value and targets.validity < 1:
         open_.append(f"{with_interval(usable)} of its answers can be used, and {share(targets.validity)} must be")
     if floors := doubted_floors(scored, targets.guards):
         open_.append(floors)
     return " and ".join(open_)
 
 
-def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> str:
+def near_miss(scored: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1) -> str:
     """What it misses, where quality would do and one constraint alone does not: in words; empty otherwise."""
-    if not (meets_with_head_room(scored.quality, targets) and above(scored, line)):
+    if not (meets_with_head_room(scored.quality, targets, looks) and above(scored, line)):
         return ""
     met = (fast_enough(scored, targets), usable_enough(scored, targets), not missed_floors(scored, targets.guards))
     if met.count(False) != 1:
@@ -187,8 +191,11 @@ def shortcomings(scored: RungResult | CandidateResult, targets: Targets) -> str:
     if not fast_enough(scored, targets) and scored.latency is not None:
         missed.append(f"its p99 {scored.latency.p99_range} misses {targets.p99_ms:g} ms")
     if targets.validity is not None and not usable_enough(scored, targets):
-        usable = share(validity(scored).value)
-        missed.append(f"only {usable} of its answers can be used, {share(targets.validity)} must be")
+        usable = validity(scored).value
+        short = short_of(usable, targets.validity)
+        if share(usable) != share(targets.validity):
+            short = f"{share(targets.validity)} must be"
+        missed.append(f"only {share(usable)} of its answers can be used, {short}")
     if floors := missed_floors(scored, targets.guards):
         missed.append(floors)
     return " and ".join(missed)
@@ -234,10 +241,10 @@ def labels_lacking(train_rows: int, curve: Sequence[CurvePoint], targets: Target
         if len(curve) > 2
         else ("the last doubling of labels still gained {} points")
     )
-    between = "" if measured is None else f" ({measured.low * 100:+.1f} to {measured.high * 100:+.1f})"
+    between = "" if measured is None else f" ({points(measured.low)} to {points(measured.high)})"
     return (
         f"{train_rows:,} good labels are fewer than {targets.min_train_rows:,}, "
-        f"and {each.format(f'{gain * 100:+.1f}')}{between}: label more rows first"
+        f"and {each.format(points(gain))}{between}: label more rows first"
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import inf, isnan
 from statistics import median
 from typing import Literal
 
-from tailtune.core.figures import counted, usd
+from tailtune.core.figures import counted, every, requests_a_day, usd
 from tailtune.core.money import Usd, known_product, known_sum
 from tailtune.core.records import Serving
 from tailtune.core.reports import CandidateCost, CostLine
@@ -85,7 +85,7 @@ class Cadence:
         if not self.often or self.binding:
             return ""
         return (
-            f"declaring value.change_every_days: git shows a change every {self.days:,.0f} days, and monthly changes "
+            f"declaring value.change_every_days: git shows a change {every(self.days or 0.0)}, and monthly changes "
             "speak against a fine-tune"
         )
 
@@ -95,8 +95,8 @@ class Cadence:
         if self.declared_days is not None or self.seen_days is None:
             return ""
         return (
-            f"declaring value.change_every_days: the change every {self.seen_days:,.0f} days that git shows is "
-            f"reckoned with, and seldom changes (every {SELDOM_DAYS:,.0f} days) would turn the verdict"
+            f"declaring value.change_every_days: the change {every(self.seen_days)} that git shows is "
+            f"reckoned with, and seldom changes ({every(SELDOM_DAYS)}) would turn the verdict"
         )
 
 
@@ -241,7 +241,12 @@ def serving_of(candidate: Candidate, inputs: CostInputs) -> Serving:
 
 def request_usd(candidate: Candidate, inputs: CostInputs) -> Usd | None:
     """What a request costs, the errors among them included; None when not known."""
-    return known_sum((candidate.request_usd, known_product(candidate.wrong, inputs.error_usd)))
+    return known_sum((candidate.request_usd, known_product(_wrong(candidate), inputs.error_usd)))
+
+
+def _wrong(candidate: Candidate) -> float | None:
+    """Share of requests answered wrong; None where it was not measured."""
+    return None if isnan(candidate.wrong) else candidate.wrong
 
 
 def _busy_ms(candidate: Candidate, inputs: CostInputs) -> float | None:
@@ -273,6 +278,7 @@ def missing_inputs(candidates: Iterable[Candidate], inputs: CostInputs) -> tuple
         "what the answers bought to measure cost": inputs.measured_usd is None,
     }
     missing |= {f"what a request to {candidate.title} costs": candidate.request_usd is None for candidate in candidates}
+    missing |= {f"how often {candidate.title} is right": _wrong(candidate) is None for candidate in candidates}
     return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
@@ -329,7 +335,8 @@ def _shared(inputs: CostInputs) -> list[CostLine]:
         CostLine(
             what="labels",
             usd=known_product(inputs.train_rows, label),
-            basis=f"{inputs.train_rows:,} rows × {_price('label_usd', inputs)}; there already, whichever candidate",
+            basis=f"{counted(inputs.train_rows, 'row')} × {_price('label_usd', inputs)}; there already, whichever "
+            "candidate",
             hidden=True,
         )
     ]
@@ -360,7 +367,7 @@ def _serving(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     )
     if cores > inputs.serving_cores:
         basis += (
-            f"; {counted(cores, 'core')} = {per_day:,.0f} requests a day × {(busy_ms or 0) / 1000:.3g} s / "
+            f"; {counted(cores, 'core')} = {requests_a_day(per_day or 0.0)} × {(busy_ms or 0) / 1000:.3g} s / "
             f"(86,400 s × {inputs.utilisation * 100:.0f} %)"
         )
     return CostLine(what="serving", usd=serving.usd(per_day), basis=basis)
@@ -377,7 +384,7 @@ def _changes(candidate: Candidate, inputs: CostInputs) -> CostLine:
     ))  # fmt: skip
     times = inputs.days / (inputs.cadence_days or inf)
     parts = [f"{hours:g} h × {_price('person_hour_usd', inputs)}"]
-    parts += [f"{labels:,} labels × {_price('label_usd', inputs)}"] if labels else []
+    parts += [f"{counted(labels, 'label')} × {_price('label_usd', inputs)}"] if labels else []
     parts += ["a training"] if trained else []
     how_many = "not known how many" if inputs.cadence_days is None else f"{times:,.3g}"
     return CostLine(
@@ -400,15 +407,15 @@ def _tokens(candidate: Candidate, inputs: CostInputs) -> CostLine | None:
     return CostLine(
         what="tokens",
         usd=known_product(inputs.requests, candidate.request_usd),
-        basis=f"{_count(inputs.requests)} requests × {per_1000} per 1,000",
+        basis=f"{_count(inputs.requests, 'request')} × {per_1000} per 1,000",
     )
 
 
 def _errors(candidate: Candidate, inputs: CostInputs) -> CostLine:
     return CostLine(
         what="wrong answers",
-        usd=known_product(inputs.requests, candidate.wrong, inputs.error_usd),
-        basis=f"{_count(known_product(inputs.requests, candidate.wrong))} errors × {_known(inputs.error_usd)}; "
+        usd=known_product(inputs.requests, _wrong(candidate), inputs.error_usd),
+        basis=f"{_count(known_product(inputs.requests, _wrong(candidate)), 'error')} × {_known(inputs.error_usd)}; "
         f"{candidate.basis}",
         hidden=True,
     )
@@ -423,5 +430,5 @@ def _known(value: Usd | None) -> str:
     return "a price that is not known" if value is None else usd(value)
 
 
-def _count(value: float | None) -> str:
-    return "not known how many" if value is None else f"{value:,.0f}"
+def _count(value: float | None, thing: str) -> str:
+    return f"not known how many {thing}s" if value is None else counted(round(value), thing)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tailtune.core.encoders import Reading
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
+from tailtune.core.records import Split
 from tailtune.core.reports import CurvePoint, DiagnoseReport, RungResult
 from tailtune.judge.economics import Cadence, CostInputs
 
@@ -33,6 +34,7 @@ class Evidence:
         line: The best of what answers every text alike, which every rung must beat; None when none was measured.
         labels: How many dev labels look wrong; None where labels were not checked.
         unprompted: Whether it was decided to prompt no language model.
+        split: Whose rows the figures of the rung in question are of: dev, or test once it was opened.
     """
 
     rungs: Sequence[RungResult]
@@ -48,6 +50,7 @@ class Evidence:
     line: RungResult | None = None
     labels: LabelNoise | None = None
     unprompted: bool = False
+    split: Split = "dev"
 
     @property
     def looks(self) -> int:

@@ -5,7 +5,7 @@ above 0 and the paired test's p is below 0.05, both in the measure of the target
 −`targets.margin`. *Pays*: the net value over the rung is positive with a probability of 95 %; known only where
 volume, error cost, cadence and prices are declared. *Open*: the rung is not shown to reach the target, and a fine-tune
 that is better by more than `min_effect` and `targets.margin` is not ruled out (or, with known dollars, one that
-pays). The first row that holds decides:
+pays, and is not clearly worse by more than the margin or may reach the target). The first row that holds decides:
 
 | | fine-tune | what holds | verdict |
 | --- | --- | --- | --- |
@@ -36,7 +36,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailtune.core.figures import counted, p_value, points_with_interval, share, two_digits, with_interval
+from tailtune.core.figures import counted, p_value, points_short, points_with_interval, share, two_digits, with_interval
 from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
@@ -46,6 +46,7 @@ from tailtune.judge.constraints import (
     Targets,
     above,
     labels_lacking,
+    may_serve,
     meets_with_head_room,
     no_better,
     servable,
@@ -81,6 +82,9 @@ from tailtune.judge.would_change import (
     turning_points,
     would_change,
 )
+
+_MOST_TIMES = 1000.0
+"""Times the rows that are, up to which it is said how many would tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,16 +184,51 @@ def _cannot_show(tested: OnTest, worth: Worth | None, targets: Targets) -> str:
     tuned, gap = tested.fine_tune, _gap(tested)
     if tuned is None or gap is None or tested.rung.quality.low >= targets.quality or not servable(tuned, targets):
         return ""
-    most = max(targets.min_effect, targets.margin)
-    ruled_out = gap.high <= most if worth is None else worth.probability <= 1 - SURE
     half = (gap.high - gap.low) / 2
-    if ruled_out or gap.low > 0 or half <= 0:
+    if gap.low > 0 or half <= 0 or _ruled_out(tuned, gap, worth, targets):
         return ""
-    rows = gap.rows * (half / max(abs(gap.value), most)) ** 2
+    if worth is None:  # shown to be better, or to gain no more than is worth having
+        times = half / max(gap.value, max(targets.min_effect, targets.margin) - gap.value)
+    else:
+        times = _times_sharper(tested, gap, worth, targets)
+    rows = gap.rows * max(1.0, times) ** 2
+    tells = f"about {two_digits(rows, math.ceil, least=1.0):,.0f} would tell"
+    if rows > _MOST_TIMES * gap.rows:
+        tells = "hardly any number would tell, so close do they lie"
     return (
-        f"{gap.rows:,} test rows show the difference to ± {half * 100:.1f} points, and do not rule out a gain worth "
-        f"having: about {two_digits(rows, math.ceil, least=1.0):,.0f} would tell"
+        f"{counted(gap.rows, 'test row')} show the difference to ± {half * 100:.1f} points, and do not rule out a gain "
+        f"worth having: {tells}"
     )
+
+
+def _ruled_out(tuned: CandidateResult, gap: Estimate, worth: Worth | None, targets: Targets) -> bool:
+    """Whether no further rows would let the fine-tune win: it gains too little, surely loses money, or is too bad."""
+    if worth is None:
+        return gap.high <= max(targets.min_effect, targets.margin)
+    too_bad = gap.high <= -targets.margin and tuned.quality.high < targets.quality
+    return worth.probability <= 1 - SURE or too_bad
+
+
+def _times_sharper(tested: OnTest, gap: Estimate, worth: Worth, targets: Targets) -> float:
+    """How many times as narrow intervals would settle whether it pays and is good enough; infinite where none would.
+
+    It wins where all that is asked of it is shown, and has lost where one thing is shown not to hold.
+    """
+    assert tested.fine_tune is not None  # noqa: S101 - there is somebody to judge
+    reaches = (tested.fine_tune.quality, targets.quality)
+    conditions = [(worth.net, 0.0)]
+    if gap.high > -targets.margin:
+        keeps = tested.fine_tune.quality.value >= targets.quality or tested.rung.quality.value < targets.quality
+        conditions += [(gap, -targets.margin)] if keeps else [(gap, -targets.margin), reaches]
+    else:
+        conditions.append(reaches)
+    open_ = [(found.value > limit, found, limit) for found, limit in conditions if found.low <= limit <= found.high]
+    against = [(found, limit) for is_for, found, limit in open_ if not is_for]
+    times = [
+        (found.high - found.low) / 2 / abs(found.value - limit) if found.value != limit else math.inf
+        for found, limit in against or [(found, limit) for _, found, limit in open_]
+    ]
+    return min(times) if against else max(times, default=math.inf)
 
 
 def _gap(tested: OnTest) -> Estimate | None:
@@ -271,18 +310,21 @@ def untrained(tested: OnTest, decided: Verdict, evidence: Evidence, targets: Tar
         The words are empty when the verdict is as decided.
     """
     rung, on_dev, missed = tested.rung, _on_dev(tested, evidence), []
+    by_chance = may_serve(rung, targets)
     if meets_with_head_room(on_dev.quality, targets) and rung.quality.high < targets.quality:
         missed.append(f"it reaches {with_interval(rung.quality)}, short of {share(targets.quality)}")
+        by_chance = False
     if servable(on_dev, targets) and not servable(rung, targets):
         missed.append(shortcomings(rung, targets))
     if tested.line is not None and not above(rung, tested.line):
         missed.append(f"it is no better than {tested.line.title}, which ignores the text")
+        by_chance = False
     if decided != "stay" or not missed:
         return decided, ""
-    return "not-yet", (
-        f"{rung.title} did on dev, but on test {' and '.join(missed)}: find out how test differs from dev before "
-        "anything is decided"
-    )
+    then = "find out how test differs from dev before anything is decided"
+    if by_chance:
+        then = "its interval reaches what is asked for, so time or label more test rows to tell"
+    return "not-yet", f"{rung.title} did on dev, but on test {' and '.join(missed)}: {then}"
 
 
 def _untrained(
@@ -331,7 +373,7 @@ def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence
     if line is not None and tested.line is not None:
         line = line.model_copy(update={"title": tested.line.title, "metrics": tested.line.metrics})
     rungs = tuple(rung if other is on_dev else other for other in evidence.rungs)
-    return rung, replace(evidence, rungs=rungs, line=line, labels=tested.labels)
+    return rung, replace(evidence, rungs=rungs, line=line, labels=tested.labels, split="test")
 
 
 def _untrained_economics(rung: RungResult, tested: OnTest, shown: Evidence, targets: Targets) -> Economics | None:
@@ -389,10 +431,10 @@ def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:
 
 
 def _missing(result: CandidateResult, targets: Targets) -> str:
-    """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval."""
-    ends = (result.quality.value, result.quality.high, result.quality.low)
-    gap, least, most = (round((targets.quality - end) * 100, 1) + 0.0 for end in ends)  # and no −0.0
-    return f"{gap:.1f} points ({least:.1f} to {most:.1f})"
+    """`4.0 points (3.0 to 5.0)`: how far below the target, with the interval; a high end above it is below zero."""
+    ends = (result.quality.high, result.quality.low)
+    least, most = (f"{round((targets.quality - end) * 100, 1) + 0.0:.1f}".replace("-", "−") for end in ends)  # no −0.0
+    return f"{points_short(targets.quality - result.quality.value)} ({least} to {most})"
 
 
 def _economics(tested: OnTest, evidence: Evidence, targets: Targets) -> Economics | None:

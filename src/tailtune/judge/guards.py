@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
-from tailtune.core.figures import share, with_interval
+from tailtune.core.figures import counted, share, short_of, with_interval
 from tailtune.core.measures import title_of
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import Guard, Scored
@@ -140,6 +140,9 @@ def _words(scored: Scored, guard: Guard) -> str:
         wrong = round((1 - measured.value) * measured.rows)
         shown = ", ".join(scored.must_failed[:_NAMED]) + (", …" if len(scored.must_failed) > _NAMED else "")
         which = f" ({shown})" if shown else ""
-        return f"it answers {wrong:,} of the {measured.rows:,} rows that must not fail wrongly{which}"
-    lies = "below" if misses(scored, guard) else "not surely at"
-    return f"its {name} is {with_interval(measured)} on {measured.rows:,} rows, {lies} the floor {share(guard.floor)}"
+        return f"it answers {wrong:,} of the {counted(measured.rows, 'row')} that must not fail wrongly{which}"
+    on = counted(measured.rows, "row")
+    lies = f"not surely at the floor {share(guard.floor)}"
+    if misses(scored, guard):
+        lies = short_of(measured.value, guard.floor, "below the floor")
+    return f"its {name} is {with_interval(measured)} on {on}, {lies}"

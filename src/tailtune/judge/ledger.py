@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tailtune.core.figures import usd
+from tailtune.core.figures import counted, usd
 from tailtune.core.ledger import CATEGORIES, Amount, Bill, Category, Curated, Entry, Facts, Ledger, Line, Made
 from tailtune.core.money import Usd
 from tailtune.judge.economics import MONTH_DAYS
@@ -112,10 +112,10 @@ def _notes(entered: Iterable[Entry], everything: Iterable[Entry]) -> tuple[str, 
     rows = sum(entry.rows for entry in everything if entry.what == _PRICED)
     if not times or not rows:
         return ()
-    many = "1 entry" if times == 1 else f"{times:,} entries"
+    many = counted(times, "entry", "entries")
     return (
-        f"labelling: {many} without --rows on top of {rows:,} rows × label price; if that work labelled rows, enter it "
-        "with --rows so that they are not paid twice",
+        f"labelling: {many} without --rows on top of {counted(rows, 'row')} × label price; if that work labelled rows, "
+        "enter it with --rows so that they are not paid twice",
     )
 
 
@@ -124,7 +124,7 @@ def _default_note(everything: Iterable[Entry], default_usd: Usd | None) -> tuple
     if not rows or default_usd is None:
         return ()
     return (
-        f"labelling: {rows:,} rows at the default price of {usd(default_usd)} a label; declare label_usd in "
+        f"labelling: {counted(rows, 'row')} at the default price of {usd(default_usd)} a label; declare label_usd in "
         "models/prices.yaml, or value.label_usd of this use case (0 for public labels)",
     )
 
@@ -161,7 +161,9 @@ def _bill(version: Made, window: Sequence[Entry], versions: Sequence[Made], fact
 def _cycle_hours(version: Made, before: Sequence[Made], facts: Facts) -> float | None:
     """From the first reading of rows that are new since the last champion, or an earlier complaint, to the version."""
     since = max((other.made_ms for other in before if other.promoted), default=-1)
-    first_read = min((read.began_ms for read in facts.curated if read.rows_digest == version.rows_digest), default=None)
+    read = [each for each in facts.curated if each.rows_digest == version.rows_digest]
+    # Rows that were read again later, as by `tailtune reproduce`, say nothing where the first reading is gone.
+    first_read = min((each.began_ms for each in read if each.began_ms <= version.made_ms), default=None)
     starts = [] if first_read is None or first_read <= since else [first_read]
     latest = starts[0] if starts else version.made_ms
     starts += [at for at in facts.complaints_ms if since < at <= latest]
@@ -185,5 +187,5 @@ def _line(entries: Sequence[Entry]) -> Line:
 
 
 def _unknown(entries: Iterable[Entry]) -> tuple[str, ...]:
-    counted = Counter(f"{entry.category}: {entry.what}" for entry in entries if entry.usd is None)
-    return tuple(what if times == 1 else f"{what} ({times} times)" for what, times in counted.items())
+    kinds = Counter(f"{entry.category}: {entry.what}" for entry in entries if entry.usd is None)
+    return tuple(what if times == 1 else f"{what} ({times} times)" for what, times in kinds.items())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tailtune.core.figures import two_digits
+from tailtune.core.figures import requests_a_day, two_digits, volume
 from tailtune.core.money import Usd
 from tailtune.core.records import Estimate, Serving
 from tailtune.core.reports import CandidateResult, Economics, Paired, PromptedRung, RungResult, Scored
@@ -253,15 +253,17 @@ def on_test(candidate: Candidate, result: CandidateResult, price: Estimate | Non
 def assumed(best: RungResult, quality: float, why: str) -> Candidate:
     """A fine-tune that is not trained yet, at an assumed quality.
 
-    Whole rows that are wrong shrink as single errors do: in proportion.
+    Whole rows that are wrong become more or fewer as single errors do: in proportion, and never more than all rows.
+    Beside a rung without an error there is no proportion: then as many rows are wrong as the assumed quality leaves.
     """
     left = 1 - best.quality.value
+    times = wrong(best).value / left if left > 0 else 1.0
     return Candidate(
         name=FINE_TUNE,
         title=FINE_TUNE_TITLE,
         hosted=True,
         change="training",
-        wrong=wrong(best).value * (1 - quality) / left if left > 0 else 0.0,
+        wrong=min(1.0, times * (1 - quality)),
         request_usd=0.0,
         quality=None,
         basis=why,
@@ -292,11 +294,15 @@ def paying_volumes(weighed: Weighed) -> str:
     worth = weighed.worth()
     if worth is None or math.isnan(worth.break_even.value):
         return ""
-    least = two_digits(worth.break_even.value, math.ceil, least=1.0)
+    start, end = worth.break_even.value, math.inf if worth.until is None else worth.until.value
+    least, most = two_digits(start, math.ceil, least=1.0), end
+    if worth.until is not None:
+        most = two_digits(end, math.floor, least=1.0)
+    if least > most or most == 0:
+        return f"between {volume(start)} and {requests_a_day(end)}"  # so narrow that two digits would pass over it
     if worth.until is None:
-        return f"from {least:,.0f} requests a day"
-    most = two_digits(worth.until.value, math.floor, least=1.0)
-    return f"between {least:,.0f} and {most:,.0f} requests a day" if least else f"below {most:,.0f} requests a day"
+        return f"from {requests_a_day(least)}"
+    return f"between {volume(least)} and {requests_a_day(most)}" if least else f"below {requests_a_day(most)}"
 
 
 def request_price(rung: RungResult) -> Estimate | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from tailtune.core.figures import counted, p_value, points_with_interval, two_digits
+from tailtune.core.figures import counted, p_value, points, points_with_interval, two_digits
 from tailtune.core.records import Decision, Estimate, Look
 from tailtune.core.reports import CandidateResult, Paired, SliceChange
 from tailtune.judge.constraints import above, no_better, usd_between
@@ -73,8 +73,8 @@ def _shown(compared: Compared) -> str:
     """`+2.0 points against champion v3 (+0.4 to +3.6) on 1,000 test rows, p = 0.002, look 1 of this test set`."""
     gap = compared.paired.difference
     return (
-        f"{gap.value * 100:+.1f} points against champion v{compared.champion} "
-        f"({gap.low * 100:+.1f} to {gap.high * 100:+.1f}) on {gap.rows:,} test rows, "
+        f"{points(gap.value)} points against champion v{compared.champion} "
+        f"({points(gap.low)} to {points(gap.high)}) on {counted(gap.rows, 'test row')}, "
         f"{p_value(compared.paired.p)}, {compared.look.words}"
     )
 

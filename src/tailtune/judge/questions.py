@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from tailtune.core.figures import ms, share, with_interval
+from tailtune.core.figures import every, ms, points, share, with_interval
 from tailtune.core.language import UNANSWERED
 from tailtune.core.records import Latency
 from tailtune.core.reports import PromptedRung, Question, RungResult
@@ -77,9 +77,7 @@ def _context(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
 def _labels(evidence: Evidence, targets: Targets) -> Question:
     gain = last_doubling_gain(evidence.curve)
     climbing = (
-        "no learning curve"
-        if gain is None
-        else f"the last doubling of labels gained the probe {gain * 100:+.1f} points"
+        "no learning curve" if gain is None else f"the last doubling of labels gained the probe {points(gain)} points"
     )
     figures = {"train_rows": float(evidence.train_rows), "wanted_rows": float(targets.min_train_rows)}
     if gain is not None:
@@ -104,9 +102,11 @@ def _latency(evidence: Evidence, outcome: Outcome, targets: Targets) -> Question
     if targets.p99_ms is None:
         clauses.append("no targets.p99_ms is declared")
     else:
-        fast = [rung for rung in evidence.rungs if fast_enough(rung, targets)]
+        timed = [rung for rung in evidence.rungs if not math.isnan(rung.latency.p99_ms)]
+        fast = sum(fast_enough(rung, targets) for rung in timed)
+        some = "rungs" if len(timed) == len(evidence.rungs) else "timed rungs"
         clauses.append(
-            f"target p99 {targets.p99_ms:g} ms: {len(fast)} of {len(evidence.rungs)} rungs meet it; "
+            f"target p99 {targets.p99_ms:g} ms: {fast} of {len(timed)} {some} meet it; "
             f"{best.title} takes {ms(best.latency.p99_ms)}"
         )
         figures["target_p99_ms"] = targets.p99_ms
@@ -144,7 +144,7 @@ def _slow_part(latency: Latency) -> tuple[Answer, str, dict[str, float]]:
         slow: Answer = "no" if around > parts["wait"] else "unmeasured"
         least = {"network_at_least_ms": around} if around else {}
         return slow, f"{words}does not tell its part", least | {"wait_ms": parts["wait"]}
-    network = around + parts["wait"] - parts["server"]
+    network = around + max(parts["wait"] - parts["server"], 0.0)  # a server may count what clients do not wait for
     slow, name = ("no", "the network") if network > parts["server"] else ("yes", "the model")
     words = f": network {network:,.0f} ms, model {parts['server']:,.0f} ms, so {name} is the slow part"
     return slow, words, {"network_ms": network, "model_ms": parts["server"]}
@@ -178,6 +178,9 @@ def _format(evidence: Evidence, targets: Targets) -> Question:
         clauses.append(
             "no language model was prompted, so whether constrained decoding fixes anything was not measured"
         )
+    elif last is not None and not _answered(last):
+        answer = "unmeasured"
+        clauses.append(f"{last.model} answered nothing: all texts were refused or too long")
     elif last is None or not _fits(last, targets):
         answer = "no" if constrained is not None else "unmeasured"
         clauses += [] if constrained is not None else [_not_constrained(refused)]
@@ -186,9 +189,14 @@ def _format(evidence: Evidence, targets: Targets) -> Question:
 
 def _fits(rung: PromptedRung, targets: Targets) -> bool:
     """Whether no more answers than allowed miss the format; what was refused or too long is no matter of format."""
-    unanswered = sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
-    misshapen, answered = rung.invalid_rows - unanswered, rung.quality.rows - unanswered
+    answered = _answered(rung)
+    misshapen = rung.invalid_rows - (rung.quality.rows - answered)
     return misshapen <= (1 - (targets.validity or 1.0)) * answered + 1e-9
+
+
+def _answered(rung: PromptedRung) -> int:
+    """Rows that the model answered at all, usable or not."""
+    return rung.quality.rows - sum(rung.invalid.get(problem, 0) for problem in UNANSWERED)
 
 
 def _not_constrained(refused: PromptedRung | None) -> str:
@@ -212,10 +220,10 @@ def _cadence(evidence: Evidence) -> Question:
     clauses = [
         "no cadence is declared (value.change_every_days)"
         if declared is None
-        else f"a change every {declared:,.0f} days is declared",
+        else f"a change {every(declared)} is declared",
         "the git history of prompts, answers file and data shows too little to tell"
         if cadence.seen_days is None
-        else f"a change every {cadence.seen_days:,.0f} days is seen in the git history of its files",
+        else f"a change {every(cadence.seen_days)} is seen in the git history of its files",
     ]
     figures = {
         name: days for name, days in (("declared_days", declared), ("seen_days", cadence.seen_days)) if days is not None

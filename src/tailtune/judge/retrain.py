@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tailtune.core.figures import counted, points_with_interval, usd
+from tailtune.core.figures import counted, days, points_with_interval, usd
 from tailtune.core.ledger import Bill, Category
 from tailtune.core.money import Usd, known_product, known_sum
 from tailtune.core.records import Estimate
@@ -106,7 +106,8 @@ def costs_of(bills: Sequence[Bill], hours: float, person_hour_usd: Usd | None, b
 
 def reckon(stake: AtStake) -> Reckoning:
     """The loss until the next chance and the cost of a retrain; what is missing is named and nothing is guessed."""
-    fall = None if stake.then is None or stake.now is None else fall_of(stake.then, stake.now)
+    then, now = _measured(stake.then), _measured(stake.now)
+    fall = None if then is None or now is None else fall_of(then, now)
     factor = known_product(stake.requests_per_day, stake.error_usd, stake.days)
     loss = None
     if fall is not None and factor is not None:
@@ -114,13 +115,13 @@ def reckon(stake: AtStake) -> Reckoning:
     missing = {
         "value.error_usd, what a wrong answer costs": stake.error_usd is None,
         "value.requests_per_day, and no logged requests to count": stake.requests_per_day is None,
-        "accuracy at registration": stake.then is None,
-        "accuracy now": stake.now is None,
+        "accuracy at registration": then is None,
+        "accuracy now": now is None,
         **{f"what {line.what} costs": line.usd is None for line in stake.costs},
     }
     return Reckoning(
-        then=stake.then,
-        now=stake.now,
+        then=then,
+        now=now,
         now_by=stake.now_by,
         fall=fall,
         requests_per_day=stake.requests_per_day,
@@ -132,6 +133,11 @@ def reckon(stake: AtStake) -> Reckoning:
         cost_usd=known_sum(line.usd for line in stake.costs),
         missing=tuple(name for name, is_missing in missing.items() if is_missing),
     )
+
+
+def _measured(accuracy: Estimate | None) -> Estimate | None:
+    """None where nothing was measured: a figure that is not one must not decide."""
+    return None if accuracy is None or math.isnan(accuracy.value) else accuracy
 
 
 def decide(because: Because, reckoning: Reckoning, around: Circumstances) -> RetrainDecision:
@@ -170,7 +176,7 @@ def _worth(because: Because, reckoning: Reckoning) -> tuple[bool | None, str]:
     if reckoning.missing or loss is None or cost is None or fall is None:
         return None, f"not reckoned, as this is not known: {'; '.join(reckoning.missing)}"
     size = f"then − now: {points_with_interval(fall)}"
-    until = f"until the next chance in {reckoning.days:g} days"
+    until = f"until the next chance in {days(reckoning.days)}"
     if fall.value <= 0:
         return False, f"accuracy has not fallen ({size}), so a retrain wins nothing back"
     if because != "drift" and fall.low <= 0:

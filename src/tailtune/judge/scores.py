@@ -105,11 +105,11 @@ def _worth_rows(first: Score, second: Score) -> float | None:
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> tuple[CalibrationBin, ...]:
-    """Rows in bins of equal mass by confidence; empty when any confidence is missing.
+    """Rows in bins of equal mass by confidence; empty without rows, and when any confidence is missing.
 
     Source: equal-mass binning after Nguyen and O'Connor (2015); less biased than equal-width bins.
     """
-    if np.isnan(confidence).any():
+    if not confidence.size or np.isnan(confidence).any():
         return ()
     order = np.argsort(confidence, kind="stable")
     return tuple(

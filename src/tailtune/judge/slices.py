@@ -7,6 +7,7 @@ all slices. Values with fewer rows than `FEW` are counted together as `others`.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def slices_of(rows: Sequence[Row]) -> Iterator[Slice]:
 
 
 def by_slice(rows: Sequence[Row], score: Score) -> tuple[SliceResult, ...]:
-    """Quality in each slice beside that of all other rows, worst first.
+    """Quality in each slice beside that of all other rows, worst first, unmeasured ones last.
 
     Args:
         rows: The rows, with their slices.
@@ -71,11 +72,11 @@ def by_slice(rows: Sequence[Row], score: Score) -> tuple[SliceResult, ...]:
         for (each, here, elsewhere), p in zip(found, adjusted, strict=True)
     ]
     order = {name: place for place, name in enumerate(dict.fromkeys(result.name for result in results))}
-    return tuple(sorted(results, key=lambda result: (order[result.name], result.quality.value)))
+    return tuple(sorted(results, key=lambda result: (order[result.name], *_worst_first(result.quality))))
 
 
 def changes(rows: Sequence[Row], ours: Score, theirs: Score, names: tuple[str, str]) -> tuple[SliceChange, ...]:
-    """A version against the champion in each slice, worst first.
+    """A version against the champion in each slice, worst first, unmeasured ones last.
 
     Args:
         rows: The rows, with their slices.
@@ -92,7 +93,12 @@ def changes(rows: Sequence[Row], ours: Score, theirs: Score, names: tuple[str, s
         SliceChange(name=each.name, value=each.value, comparison=paired, p_adjusted=p)
         for (each, paired), p in zip(found, adjusted, strict=True)
     ]
-    return tuple(sorted(results, key=lambda result: result.comparison.difference.value))
+    return tuple(sorted(results, key=lambda result: _worst_first(result.comparison.difference)))
+
+
+def _worst_first(found: Estimate) -> tuple[bool, float]:
+    """What sorts the least first, and what was not measured last: NaN is neither less nor more than anything."""
+    return math.isnan(found.value), found.value
 
 
 def _restricted(score: Score, chosen: NDArray[np.bool_]) -> Score:

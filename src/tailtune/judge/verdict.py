@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tailtune.core.figures import counted, share, usd, with_interval
+from tailtune.core.figures import counted, every, share, short_of, usd, with_interval
 from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
@@ -116,7 +116,9 @@ def verdict(evidence: Evidence, targets: Targets, max_train_usd: Usd) -> Outcome
         tuned = just_enough(outcome.best, targets)
         beside = candidates_beside(outcome.best, evidence.rungs, targets, inputs)
         dollars = economics(beside, tuned, weigh(outcome.best, tuned, inputs), inputs)
-    change = would_change(evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict)
+    change = would_change(
+        evidence, targets, outcome.best, lambda other: rule(other, targets, max_train_usd).verdict, evidence.looks
+    )
     hangs = at_defaults(inputs, lambda other: rule(replace(evidence, inputs=other), targets, max_train_usd).verdict)
     return replace(outcome, reason=outcome.reason + hangs, would_change=change, economics=dollars)
 
@@ -173,7 +175,8 @@ def _where_none_stays(
     """Rows 3 to 11."""
     worth = _worth_over(best, evidence, targets)
     cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
-    short = _why_not(best, targets, looks) + _near_misses(best, evidence, targets)
+    looked_at = evidence.rungs if evidence.split == "dev" else ()
+    short = _why_not(best, targets, looks, looked_at) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
         if low := below(best, targets.guards):
             doubt = "" if low in short else f", but {low}"
@@ -247,8 +250,8 @@ def _against(
     if faulty := _fix_first(evidence, targets):
         return "context", faulty
     if evidence.cadence.binding and worth <= 0:
-        every = f"a change every {evidence.cadence.days:,.0f} days is declared"
-        why = f"{every}: so often, a fine-tune must be trained again and again, "
+        how_often = f"a change {every(evidence.cadence.days or 0.0)} is declared"
+        why = f"{how_often}: so often, a fine-tune must be trained again and again, "
         if worth == -math.inf:
             return "other", f"{why}and what that would be worth is not known (declare value and prices to weigh it)"
         return "other", f"{why}and one that just reaches the target {share(targets.quality)} would lose {usd(-worth)}"
@@ -261,11 +264,12 @@ def _against(
 
 
 def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targets) -> str:
-    """That dev rows are too few to tell whether a rung does, and about how many would."""
+    """That rows are too few to tell whether a rung does, and about how many would."""
     rung = max(open_, key=quality_value)
     quality = rung.quality
     if meets_with_head_room(quality, targets, evidence.looks):
-        more = "time or answer more rows (ladder.latency_rows, prompt.max_rows) to tell"
+        keys = "ladder.latency_rows, prompt.max_rows" if evidence.split == "dev" else "evaluate.latency_rows"
+        more = f"time or answer more rows ({keys}) to tell"
         if fast_enough(rung, targets) and usable_enough(rung, targets):
             more = "label more such rows to tell"
         reached = f"{rung.title} reaches {with_interval(quality)}"
@@ -277,11 +281,28 @@ def _cannot_show(open_: Sequence[RungResult], evidence: Evidence, targets: Targe
         enough = "it lies so close to what is needed that hardly any number would: move the target, or take the risk"
     else:
         enough = f"about {rows:,} would, so {_more_rows(rung, evidence)}"
-    return f"{quality.rows:,} dev rows show {rung.title} to ± {half:.1f} points and cannot tell: {enough}"
+    rows_show = counted(quality.rows, f"{evidence.split} row shows", f"{evidence.split} rows show")
+    tells = _or_review(rung, evidence, targets) + enough
+    return f"{rows_show} {rung.title} to ± {half:.1f} points and cannot tell: {tells}"
+
+
+def _or_review(rung: RungResult, evidence: Evidence, targets: Targets) -> str:
+    """That a look at the labels that look wrong may tell what many more rows would; empty where it hardly does."""
+    labels, quality = evidence.labels, rung.quality
+    if labels is None or not labels.suspect_rows or not 0 < labels.ceiling.value < 1:
+        return ""
+    # A model that is right so often shows as much less as labels are wrong (judge/ceiling.py).
+    ends = {end: min(1.0, getattr(quality, end) / labels.ceiling.value) for end in ("value", "low", "high")}
+    if not meets_with_head_room(quality.model_copy(update=ends), targets, evidence.looks):
+        return ""
+    suspects = counted(labels.suspect_rows, f"{labels.split} label that looks", f"{labels.split} labels that look")
+    return f"review the {suspects} wrong first (tailtune labels), as with these put right it may show enough; else "
 
 
 def _more_rows(rung: RungResult, evidence: Evidence) -> str:
     """How a rung comes to be measured on more rows: by asking a model more of those that are there, or by labelling."""
+    if evidence.split == "test":
+        return "label more test rows"
     there = max(each.quality.rows for each in evidence.rungs)
     if isinstance(rung, PromptedRung) and rung.quality.rows < there:
         return f"ask {rung.model} more of them (prompt.embedded_rows, prompt.max_rows, prompt.max_minutes)"
@@ -335,8 +356,14 @@ def _faults(diagnosis: DiagnoseReport, fault: Fault) -> int:
 
 
 def _near_misses(best: RungResult, evidence: Evidence, targets: Targets) -> str:
-    """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence."""
-    missed = (near_miss(rung, targets, evidence.line) for rung in evidence.rungs if rung is not best)
+    """Other rungs whose quality would do and that one constraint keeps out, as the end of a sentence.
+
+    On test only the rung in question was judged: figures of others are of dev, and have been said.
+    """
+    if evidence.split == "test":
+        return ""
+    others = (rung for rung in evidence.rungs if rung is not best)
+    missed = (near_miss(rung, targets, evidence.line, evidence.looks) for rung in others)
     return "".join(f"; {each}" for each in missed if each)
 
 
@@ -411,15 +438,23 @@ def standing(rung: RungResult, targets: Targets) -> str:
     return _reaches(rung, targets) if stays(rung, targets, None) else _why_not(rung, targets)
 
 
-def _why_not(rung: RungResult, targets: Targets, looks: int = 1) -> str:
-    """Why not even the best rung does, in the order in which the table asks."""
+def _why_not(rung: RungResult, targets: Targets, looks: int = 1, rungs: Sequence[RungResult] = ()) -> str:
+    """Why not even the best rung does, in the order in which the table asks.
+
+    Args:
+        rung: The best one.
+        targets: What the product needs.
+        looks: Rungs that were looked at on the same rows.
+        rungs: All of them; empty where only this one was judged, on test.
+    """
     reached = f"{rung.title} reaches {with_interval(rung.quality)}"
-    if not fast_enough(rung, targets):
+    if rungs and not any(fast_enough(each, targets) for each in rungs):
         return f"no rung meets the latency target p99 {targets.p99_ms:g} ms; {reached} at {rung.latency.p99_range}"
     if not servable(rung, targets):
         return f"{reached}, but {shortcomings(rung, targets)}"
     if rung.quality.value < needed(targets):
-        return f"{reached}, short of {share(needed(targets))} (target {share(targets.quality)} with head-room)"
+        short = short_of(rung.quality.value, needed(targets))
+        return f"{reached}, {short} (target {share(targets.quality)} with head-room)"
     if low := below(rung, targets.guards):
         return f"{reached}, but {low}"
     if looks > 1 and rung.quality.low >= targets.quality:

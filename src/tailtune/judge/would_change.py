@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from tailtune.core.figures import share, two_digits, usd, with_interval
+from tailtune.core.figures import requests_a_day, share, two_digits, usd, volume, with_interval
 from tailtune.core.measures import MEASURES, title_of
 from tailtune.core.reports import CandidateResult, RungResult, Scored, Verdict
 from tailtune.judge.constraints import Targets, above, fast_enough, near_miss, stays, usable_enough, validity
 from tailtune.judge.economics import DECLARED_AS, SELDOM_DAYS, Cadence, CostInputs, amount, amount_per
 from tailtune.judge.evidence import Evidence
 from tailtune.judge.guards import is_below
+from tailtune.judge.shares import LEVEL, at_level
 
 _WORDS: dict[Verdict, str] = {
     "stay": "a cheaper rung stays",
@@ -27,7 +28,7 @@ _DEFAULT_REACH = 4.0
 
 
 def would_change(
-    evidence: Evidence, targets: Targets, best: RungResult, ask: Callable[[Evidence], Verdict]
+    evidence: Evidence, targets: Targets, best: RungResult, ask: Callable[[Evidence], Verdict], looks: int = 1
 ) -> tuple[str, ...]:
     """What would change the verdict before training, as sentences: each figure was tried by asking the rule again.
 
@@ -38,8 +39,9 @@ def would_change(
         targets: What the product needs.
         best: The rung that the verdict names.
         ask: The verdict on other evidence.
+        looks: Rungs among which the best one was chosen; 1 where it had been chosen before.
     """
-    lines = [*target_lines(best, targets, evidence.line), *_relaxed(best, evidence, targets)]
+    lines = [*target_lines(best, targets, evidence.line, looks), *_relaxed(best, evidence, targets)]
     if evidence.inputs is not None:
         lines += turning_points(evidence.inputs, lambda other: ask(replace(evidence, inputs=other)))
     seen = evidence.cadence
@@ -54,7 +56,9 @@ def would_change(
 
 def _relaxed(best: RungResult, evidence: Evidence, targets: Targets) -> list[str]:
     """For each other rung that one constraint alone keeps out: the constraint with which it would do."""
-    others = [rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line)]
+    others = [
+        rung for rung in evidence.rungs if rung is not best and near_miss(rung, targets, evidence.line, evidence.looks)
+    ]
     return [f"{' and '.join(looser(rung, targets))}: {rung.title} would do" for rung in others]
 
 
@@ -105,25 +109,34 @@ def turning_points(inputs: CostInputs, ask: Callable[[CostInputs], Verdict]) -> 
     """
     lines, per_day, error_usd = [], inputs.requests_per_day, inputs.error_usd
     if per_day:
-        for volume, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
-            lines.append(f"at {volume:,.0f} requests a day {_WORDS[there]}; you have {per_day:,.0f}")
+        for other, there in _nearest(per_day, lambda other: ask(replace(inputs, requests_per_day=other)), least=1.0):
+            lines.append(f"at {requests_a_day(other)} {_WORDS[there]}; you have {volume(per_day)}")
     if error_usd:
         for error, there in _nearest(error_usd, lambda other: ask(replace(inputs, error_usd=other))):
             lines.append(f"with an error worth {usd(error)} instead of {usd(error_usd)} {_WORDS[there]}")
     return lines
 
 
-def target_lines(best: RungResult | CandidateResult, targets: Targets, line: Scored | None) -> list[str]:
+def target_lines(
+    best: RungResult | CandidateResult, targets: Targets, line: Scored | None, looks: int = 1
+) -> list[str]:
     """The target at which a rung does, or no longer does; no target makes one do that is not above the line.
 
     None where the rung does at every target that there is.
+
+    Args:
+        best: The rung.
+        targets: What the product needs.
+        line: The best of what ignores the text; None when none was measured.
+        looks: Rungs that were looked at on the same rows, as the rule counts them.
     """
     if line is not None and not above(best, line):
         reached = f"what {line.title} reaches without reading the text"
         return [f"a rung or a fine-tune above {with_interval(line.quality)}, {reached}"]
-    enough = max(0.0, min(best.quality.low, 1 - (1 - best.quality.value) * targets.head_room))
+    sure = at_level(best.quality, LEVEL / looks).low
+    enough = max(0.0, min(sure, 1 - (1 - best.quality.value) * targets.head_room))
     measure = MEASURES[targets.metric].title
-    if stays(best, targets, None):
+    if stays(best, targets, None, looks):
         most = math.ceil(enough * 1000) / 1000
         return [f"a target {measure} above {share(most)}: {best.title} would no longer do"] if most < 1 else []
     # Rounded down: at exactly the printed target the rung must do.

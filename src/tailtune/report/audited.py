@@ -29,7 +29,8 @@ def drawn(audit: Audit) -> list[str]:
     if audit.without_text:
         lines.append(f"{counted(audit.without_text, 'row')} could not be drawn: their texts were not kept")
     if audit.other_rows:
-        lines.append(f"{counted(audit.other_rows, 'row')} of that window were answered by another version, or by none")
+        others = counted(audit.other_rows, "row of that window was", "rows of that window were")
+        lines.append(f"{others} answered by another version, or by none")
     return lines
 
 

@@ -38,7 +38,8 @@ def labels(story: Story) -> Section | None:
 
 def _split(noise: LabelNoise) -> Iterator[Fact]:
     looked_at = f", {count(noise.reviewed_rows)} of them reviewed" if noise.reviewed_rows else ""
-    text = f"{count(noise.suspect_rows)} of {counted(noise.rows, 'label')}{looked_at} look wrong"
+    look = "looks" if noise.suspect_rows == 1 else "look"
+    text = f"{count(noise.suspect_rows)} of {counted(noise.rows, 'label')}{looked_at} {look} wrong"
     if noise.suspect_rows:
         text += f"; about {share(noise.wrong.value)} are ({bounds(noise.wrong)})"
     if noise.split != "train" and noise.suspect_rows:

@@ -176,9 +176,10 @@ def not_seen(report: MonitorReport) -> tuple[str, ...]:
             "for shares, and not for single rows."
         )
     if report.not_logged:
-        lines.append(f"{counted(report.not_logged, 'row')} were answered and could not be logged.")
+        lines.append(f"{counted(report.not_logged, 'row was', 'rows were')} answered and could not be logged.")
     if report.other_rows:
-        lines.append(f"{counted(report.other_rows, 'row')} of the window were answered by another version or by none.")
+        others = counted(report.other_rows, "row of the window was", "rows of the window were")
+        lines.append(f"{others} answered by another version or by none.")
     return (*lines, CANNOT_SEE)
 
 

@@ -12,15 +12,19 @@ from tailtune.core.figures import NOT_KNOWN as NOT_KNOWN
 from tailtune.core.figures import NOT_MEASURED as NOT_MEASURED
 from tailtune.core.figures import bounds as bounds
 from tailtune.core.figures import counted as counted
+from tailtune.core.figures import days as days
 from tailtune.core.figures import memory as memory
 from tailtune.core.figures import milliseconds as milliseconds
 from tailtune.core.figures import ms as ms
 from tailtune.core.figures import p_value as p_value
 from tailtune.core.figures import percent as percent
 from tailtune.core.figures import points as points
+from tailtune.core.figures import points_short as points_short
 from tailtune.core.figures import points_with_interval as points_with_interval
+from tailtune.core.figures import requests_a_day as requests_a_day
 from tailtune.core.figures import share as share
 from tailtune.core.figures import usd as usd
+from tailtune.core.figures import volume as volume
 from tailtune.core.figures import with_interval as with_interval
 from tailtune.core.measures import Measure, measure_of
 from tailtune.core.records import Estimate
@@ -48,11 +52,6 @@ def priced(value: float | None, low: float | None, high: float | None) -> str:
     if value is None or low is None or high is None or usd(low) == usd(high):
         return usd(value)
     return f"{usd(value)} ({usd(low).removeprefix('$')}–{usd(high).removeprefix('$')})"
-
-
-def volume(per_day: float) -> str:
-    """Requests a day: `6,000`; `no volume` for never, which is written as infinite or NaN."""
-    return f"{per_day:,.0f}" if math.isfinite(per_day) else "no volume"
 
 
 def figure(name: str, value: float) -> str:
@@ -122,9 +121,9 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "usd": usd,
     "share": share,
     "points": lambda value: f"{points(value)} points",
-    "rows": lambda value: f"{value:,.0f} rows",
-    "days": lambda value: f"{value:,.0f} days",
-    "tokens": lambda value: f"{value:,.0f} tokens",
+    "rows": lambda value: counted(round(value), "row"),
+    "days": days,
+    "tokens": lambda value: counted(round(value), "token"),
 }
 
 

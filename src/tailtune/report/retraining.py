@@ -13,6 +13,7 @@ from tailtune.judge.net_value import FINE_TUNE
 from tailtune.report.numbers import (
     capital,
     counted,
+    days,
     dollars_between,
     points_with_interval,
     sentence,
@@ -129,7 +130,7 @@ def _figures(decision: RetrainDecision) -> Iterator[tuple[str, str]]:
         yield "fall", points_with_interval(reckoning.fall)
     yield "requests a day", _UNKNOWN if reckoning.requests_per_day is None else _requests(reckoning)
     yield "a wrong answer costs", usd(reckoning.error_usd)
-    yield "next chance", f"in {reckoning.days:g} days"
+    yield "next chance", f"in {days(reckoning.days)}"
     if reckoning.loss is not None:
         yield "errors cost until then", f"{usd(reckoning.loss.value)} ({dollars_between(reckoning.loss)})"
     yield "a retrain costs", usd(reckoning.cost_usd)
@@ -186,7 +187,11 @@ def _verdict(outcome: RetrainOutcome) -> Iterator[tuple[str, str]]:
     if turned and outcome.verdict_why:
         yield "why it turned", outcome.verdict_why
     for each in outcome.candidates if turned else ():
-        over = "" if outcome.horizon_months is None else f", {usd(each.total_usd)} over {outcome.horizon_months} months"
+        over = (
+            ""
+            if outcome.horizon_months is None
+            else f", {usd(each.total_usd)} over {counted(outcome.horizon_months, 'month')}"
+        )
         yield each.title, f"{with_interval(each.quality)}{over}"
 
 

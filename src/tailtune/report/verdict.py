@@ -39,7 +39,9 @@ from tailtune.report.numbers import (
     percent,
     phrase,
     points,
+    points_short,
     reached,
+    requests_a_day,
     sentence,
     share,
     usd,
@@ -237,7 +239,7 @@ def _kept_out(story: Story) -> str:
 
 def _target_gap(story: Story, value: float) -> str:
     missing = story.decide.target - value if story.decide else 0.0
-    return f"; the target is {missing * 100:.1f} points away" if missing > 0 else ""
+    return f"; the target is {points_short(missing)} away" if missing > 0 else ""
 
 
 def _against_target(story: Story, value: float) -> str:
@@ -343,7 +345,7 @@ def over(economics: Economics) -> str:
     """The horizon and the volume: `over 12 months at 6,000 requests a day`."""
     at = economics.requests_per_day
     months = counted(economics.horizon_months, "month")
-    return f"over {months}" + ("" if at is None else f" at {volume(at)} requests a day")
+    return f"over {months}" + ("" if at is None else f" at {requests_a_day(at)}")
 
 
 def value_sentences(economics: Economics) -> Iterator[str]:
@@ -375,7 +377,7 @@ def _cheaper(start: Estimate, until: Estimate | None, have: float | None) -> str
 
 def _volume_between(found: Estimate) -> str:
     """A volume with its interval: `617 requests a day (95 % interval 494 to 802)`."""
-    return f"{volume(found.value)} requests a day (95 % interval {volume(max(found.low, 0.0))} to {volume(found.high)})"
+    return f"{requests_a_day(found.value)} (95 % interval {volume(max(found.low, 0.0))} to {volume(found.high)})"
 
 
 def _untried(economics: Economics) -> str:
