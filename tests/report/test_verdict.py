@@ -35,6 +35,25 @@ def test_the_verdict_of_the_test_outranks_the_decision() -> None:
     assert story.verdict is not None and story.verdict.would_change == ("rows",)
 
 
+@pytest.mark.parametrize(
+    ("reason", "more"),
+    [
+        ("on test the rung reaches 94.8 % (93.6–95.7)", ". These are 1,665 test rows, kept back until the end."),
+        (
+            "the rung did on dev",
+            ". On 1,665 test rows kept back until the end, the prompt with retrieved examples answers",
+        ),
+    ],
+)
+def test_what_it_reaches_on_test_is_said_once(reason: str, more: str) -> None:
+    reports = lives.stay()
+    found = reports["evaluate"]
+    assert found.final.verdict == "stay"
+    final = found.final.model_copy(update={"reason": reason})
+    why = headline(Story.of({**reports, "evaluate": found.model_copy(update={"final": final})})).why
+    assert reason[1:] + more in why and why.count("94.8 %") == 1
+
+
 @pytest.mark.parametrize("missing", ["ladder", "decide"])
 def test_an_unfinished_life_has_no_verdict_to_show(missing: str) -> None:
     reports = lives.tune()

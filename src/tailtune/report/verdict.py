@@ -196,8 +196,12 @@ def _decided(story: Story) -> Headline:
     title = f"Stay with {called(story.title(stays))}" if found.verdict == "stay" else VERDICTS[found.verdict]
     why = sentence(found.reason)
     if winner is not None and story.evaluate is not None:
-        does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
-        why += f" On {counted(story.evaluate.test_rows, 'test row')} kept back until the end, {does}.{_wholly(winner)}"
+        rows = counted(story.evaluate.test_rows, "test row")
+        if found.reason.startswith("on test "):  # with the figure
+            why += f" These are {rows}, kept back until the end.{_wholly(winner)}"
+        else:
+            does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
+            why += f" On {rows} kept back until the end, {does}.{_wholly(winner)}"
     tone: Tone = "wait" if found.verdict == "not-yet" else "good"
     return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
 
