@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from tailtune.core.errors import Fault, SpecError
 from tailtune.core.json_text import parse_json
 from tailtune.core.printable import shortened
+from tailtune.core.secrets import looks_secret
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -212,13 +213,15 @@ class LinedYaml(Located):
                 yield self.fault(loc, f"missing{empty}")
             else:
                 message = item["msg"].removeprefix("Value error, ")
-                given = item["input"]
-                shown = (
-                    f", found {shortened(repr(given), _SHOWN)}"
-                    if isinstance(given, str | int | float | bool | None)
-                    else ""
-                )
+                shown = _found(str(loc[-1]) if loc else "", item["input"])
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
+
+
+def _found(key: str, given: Any) -> str:
+    """The end of a fault, which quotes the value; a key or a password that was put in the wrong place is not shown."""
+    if not isinstance(given, str | int | float | bool | None):
+        return ""
+    return ", found a key or a password" if looks_secret(key, given) else f", found {shortened(repr(given), _SHOWN)}"
 
 
 def unknown(key: str, known: list[str]) -> str:
