@@ -213,11 +213,11 @@ class LinedYaml(Located):
                 yield self.fault(loc, f"missing{empty}")
             else:
                 message = item["msg"].removeprefix("Value error, ")
-                shown = _found(str(loc[-1]) if loc else "", item["input"])
+                shown = _quoted(str(loc[-1]) if loc else "", item["input"])
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
 
 
-def _found(key: str, given: Any) -> str:
+def _quoted(key: str, given: Any) -> str:
     """The end of a fault, which quotes the value; a key or a password that was put in the wrong place is not shown."""
     if not isinstance(given, str | int | float | bool | None):
         return ""

@@ -27,7 +27,7 @@ class Keeping(Scripted):
         texts = [ask.messages[-1].content.split("\n")[1] for ask in asks]
         kept = [text in self._kept or text in texts[:place] for place, text in enumerate(texts)]
         self._kept.update(texts)
-        return [replace(said, from_cache=was) for said, was in zip(super().ask(asks), kept, strict=True)]
+        return [replace(answer, from_cache=was) for answer, was in zip(super().ask(asks), kept, strict=True)]
 
 
 def costs(model: Scripted, blocks: Sequence[list[str]], before: EarlierRuns) -> list[list[float | None]]:

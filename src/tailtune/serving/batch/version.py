@@ -132,8 +132,8 @@ class BatchVersion:
             where, kept = self.settings.weights_root(project), self.settings.answers_file(project)
             models = LanguageModels(where, prices, kept, budget, declared, "", context.progress.say)
             try:
-                asked = prompted.using(models.open(prompted.spec), prompted.spec)
-                yield from in_blocks(blocks, asked, loaded.scrub_pii, is_logged, before)
+                connected = prompted.using(models.open(prompted.spec), prompted.spec)
+                yield from in_blocks(blocks, connected, loaded.scrub_pii, is_logged, before)
             finally:
                 models.close()
 

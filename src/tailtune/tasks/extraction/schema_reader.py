@@ -19,6 +19,7 @@ from tailtune.config.located import LinedJson
 from tailtune.core.errors import Fault, SpecError
 from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema, Problem, item_schema, without_null
 from tailtune.tasks.extraction.validator import pattern_fault, validator_of
+from tailtune.tasks.extraction.values.texts import is_country
 
 _MOST_CHOICES, _MOST_RESOLVED, _LONGEST_TRAIL = 10_000, 100_000, 10
 _NOTES = {
@@ -252,19 +253,12 @@ def _met(field: FieldSpec, core: Mapping[str, Any], inner: Mapping[str, Any]) ->
     normal, region, first = inner.get("x-normal"), inner.get("x-region"), inner.get("x-day-first")
     if normal is not None and (normal != "upper" or field.kind != "text"):
         yield ("x-normal",), f"expected upper, on a text field; found {normal!r} on {field.kind}"
-    if region is not None and (field.kind != "phone" or not _is_country(region)):
+    if region is not None and (field.kind != "phone" or not is_country(region)):
         yield ("x-region",), f"expected a country such as US, on a phone field; found {region!r} on {field.kind}"
     if first is not None and (not isinstance(first, bool) or field.kind != "date"):
         yield ("x-day-first",), f"expected true or false, on a date field; found {first!r} on {field.kind}"
     if field.relative_to is not None and field.kind != "date":
         yield ("x-relative-to",), f"only dates count from another field; this one is {field.kind}"
-
-
-def _is_country(region: Any) -> bool:
-    """Whether numbers without a country code can be read as those of a region: GB is one, UK is none."""
-    from phonenumbers import SUPPORTED_REGIONS
-
-    return isinstance(region, str) and region in SUPPORTED_REGIONS
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

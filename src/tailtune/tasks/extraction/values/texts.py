@@ -147,6 +147,13 @@ def _e164(text: str, region: str) -> str | None:
     return str(format_number(number, PhoneNumberFormat.E164))
 
 
+def is_country(region: object) -> bool:
+    """Whether numbers without a country code can be read as those of a region: GB is one, UK is none."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return isinstance(region, str) and region in SUPPORTED_REGIONS
+
+
 def read_email(surface: str) -> str | Refusal:
     """An e-mail address in lower case; `jane (at) example dot org` is read too."""
     plain = surface.strip(_AROUND_MAIL).lower().removeprefix("mailto:").strip(_AROUND_MAIL)
