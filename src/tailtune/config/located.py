@@ -102,6 +102,9 @@ class _BoundedLoader(yaml.SafeLoader):
 class LinedYaml(Located):
     """One per YAML file: its value and the line of every key.
 
+    Attributes:
+        written: Location → a plain value as it stands in the file: `007`, which is read as 7.
+
     Args:
         path: The file.
         shown: How errors name it (relative to the project root).
@@ -114,6 +117,7 @@ class LinedYaml(Located):
 
     def __init__(self, path: Path, shown: str, hint: str) -> None:
         super().__init__(shown, hint)
+        self.written: dict[Loc, str] = {}
         self._unusable: list[Fault] = []
         self._values = 0
         node = self._compose(path)
@@ -172,7 +176,7 @@ class LinedYaml(Located):
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
         self._require_quotes(node, loc, braced)
-        kind = node.tag.rpartition(":")[2]
+        kind, self.written[loc] = node.tag.rpartition(":")[2], str(node.value)
         try:
             if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
                 raise ValueError
