@@ -92,11 +92,15 @@ def _comparable(text: str) -> str:
 
 
 def chosen(surface: str, choices: tuple[str, ...]) -> str | None:
-    """The choice that a surface names; None when it names none."""
+    """The choice that a surface names; None when it names none, or may name several (`c.` of `C` and `C#`)."""
     if surface in choices:
         return surface
-    plain = _comparable(surface)
-    return next((choice for choice in choices if _comparable(choice) == plain), None)
+    for plain in (lambda text: tidy(text).casefold(), _comparable):
+        sought = plain(surface)
+        alike = [choice for choice in choices if sought and plain(choice) == sought]
+        if len(alike) == 1:
+            return alike[0]
+    return None
 
 
 def yes_or_no(surface: str) -> bool | None:
