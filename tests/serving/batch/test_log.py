@@ -40,7 +40,7 @@ def batch_log(tmp_path: Path) -> BatchLog:
 
 def request_in(folder: Path, rows: int = ROWS) -> BatchRequest:
     source = folder / "in.csv"
-    lines = (f"{'mail' if n % 2 else ''},{n} a@example.com\n" if n % 100 else ",'\n" for n in range(rows))
+    lines = (f"{' mail ' if n % 2 else ' '},{n} a@example.com\n" if n % 100 else ",'\n" for n in range(rows))
     source.write_text("channel,text\n" + "".join(lines))
     return BatchRequest(source, folder / "out.csv", "text", "classification", {"version": "3"})
 
