@@ -79,7 +79,13 @@ def test_what_is_listed_twice_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["sk-0123456789abcdef0123", "https://me:hunter2@example.com/v1", "https://a.com/v1?api_key=0123456789"]
+    "value",
+    [
+        "sk-0123456789abcdef0123",
+        "https://me:hunter2@example.com/v1",
+        "https://a.com/v1?api_key=0123456789",
+        "http://me:hunter2@[bad/v1",
+    ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, value: str) -> None:
     (found,) = faults(tmp_path, f"name: '{value}'\ninner: {{}}\ncheck: {{}}\n")
