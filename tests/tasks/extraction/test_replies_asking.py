@@ -147,6 +147,8 @@ def test_the_form_of_a_value_in_words() -> None:
     least = schema_from(document({"n": {"type": ["integer", "null"], "minimum": 3}, "m": {"type": ["number", "null"],
                                   "maximum": 2}}))  # fmt: skip
     assert [form(field) for field in least.fields] == ["whole number, at least 3", "number, at most 2"]
+    odd = schema_from(document({"c": {"enum": ['9" pipe', "a\\b", "größer", None]}}))
+    assert [form(field) for field in odd.fields] == [r'one of "9\" pipe", "a\\b", "größer"'], "as JSON writes them"
 
 
 @given(schemas())

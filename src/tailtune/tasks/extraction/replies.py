@@ -45,7 +45,7 @@ def form(field: FieldSpec) -> str:
 
 def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
     if field.kind == "choice":
-        return "one of " + ", ".join(f'"{choice}"' for choice in field.choices)
+        return "one of " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in field.choices)
     if field.kind == "money":
         codes = core["properties"]["currency"]["enum"]
         return f'{{"amount": number, "currency": one of {", ".join(codes)}}}'
