@@ -84,7 +84,8 @@ def objects_in(reply: str) -> list[dict[str, Any]]:
     A key that stands twice with different values has both, as a list. Single quotes, NaN, numbers without bounds and
     objects that do not end are no JSON, and what stands inside of such an object is no answer.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_merged, parse_constant=_refused, parse_float=_finite)
+    numbers: Any = {"parse_constant": _refused, "parse_float": _finite, "parse_int": _finite}
+    decoder = json.JSONDecoder(object_pairs_hook=_merged, **numbers)
     found: list[dict[str, Any]] = []
     at, failed, scanned = 0, 0, 0
     while (begin := _OBJECT.search(reply, at)) is not None and failed < _MOST_FAILED:
@@ -125,11 +126,12 @@ def _refused(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _finite(digits: str) -> float:
+def _finite(digits: str) -> int | float:
+    """A number that can be compared with others."""
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits[:40]} is too large for a number")
-    return number
+    return int(digits) if digits.lstrip("-").isdigit() else number
 
 
 def _writable(value: dict[str, Any]) -> dict[str, Any]:
