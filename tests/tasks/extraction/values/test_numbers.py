@@ -19,7 +19,7 @@ from tailtune.tasks.extraction.values.texts import Refusal
         ("0.125", False, 0.125), ("two rooms", True, 2), ("a dozen", True, 12), ("twenty-five", True, 25),
         ("no. 7", True, 7),
         ("forty two thousand", True, 42000), ("three hundred and five", True, 305), ("٣", False, 3),
-        ("-$5", False, -5), ("−€ 5.50", False, -5.5), ("USD-5", False, 5), ("$-5", False, -5),
+        ("5 tſd", False, 5000), ("-$5", False, -5), ("−€ 5.50", False, -5.5), ("USD-5", False, 5), ("$-5", False, -5),
         ("1e5", True, 100_000), ("1e-05", False, 0.00001), ("-2.5E+3", False, -2500),
     ],
 )  # fmt: skip

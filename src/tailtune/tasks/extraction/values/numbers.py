@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 from tailtune.tasks.extraction.values.texts import Refusal, shown
 
@@ -103,7 +104,7 @@ def read_number(surface: str, whole: bool) -> list[float] | Refusal:
     if len(found) > 1:
         return Refusal(f"more than one number in {shown(surface)}")
     if found:
-        times = MULTIPLIERS.get((found[0]["times"] or "").lower(), 1.0)
+        times = MULTIPLIERS[_plain(found[0]["times"])] if found[0]["times"] else 1.0
         read = meanings(found[0]["digits"], whole and times == 1)
         before = surface[: found[0].start()].strip()
         sign = -1.0 if before[:1] in ("-", "−") and CURRENCY.fullmatch(before[1:].strip()) else 1.0  # -$5
@@ -134,6 +135,12 @@ def meanings(digits: str, whole: bool) -> list[float]:
         grouped = sign * float(re.sub("[.,]", "", plain))
         return [grouped, decimal] if marks[0] == "," or whole else [decimal, grouped]
     return [decimal]
+
+
+def _plain(word: str) -> str:
+    """A word that a pattern found whatever its case, as tables have it: patterns take ſ for s, and ı and İ for i."""
+    folded = unicodedata.normalize("NFKD", word.casefold()).replace("ı", "i")
+    return "".join(char for char in folded if not unicodedata.combining(char))
 
 
 def words_in(surface: str) -> float | None:
@@ -253,7 +260,7 @@ def read_amount(surface: str) -> float | Refusal:
         joins = re.search(rf"\w{re.escape(digits)}", surface)  # EUR-500
         sign, digits = -1.0 if digits[0] in "-−" and not joins else 1.0, digits[1:]
     if times:
-        return sign * round(meanings(digits, False)[-1 if "," in digits else 0] * MULTIPLIERS[times.lower()], 6)
+        return sign * round(meanings(digits, False)[-1 if "," in digits else 0] * MULTIPLIERS[_plain(times)], 6)
     from price_parser import Price
 
     price = Price.fromstring(digits)
@@ -264,7 +271,7 @@ def read_amount(surface: str) -> float | Refusal:
 
 
 def _currency(surface: str, codes: tuple[str, ...], usual: str | None) -> str | Refusal:
-    mentioned = {way: _CODES_OF[way] for way in (match.group().lower() for match in CURRENCY.finditer(surface))}
+    mentioned = {way: _CODES_OF[way] for way in (_plain(match.group()) for match in CURRENCY.finditer(surface))}
     if not mentioned:
         return usual if usual is not None else Refusal(f"no currency in {shown(surface)}")
     possible = [code for code in codes if all(code in meant for meant in mentioned.values())]
