@@ -19,7 +19,7 @@ class Inner(StrictSpec):
 
 
 class Outer(StrictSpec):
-    name: str
+    name: str = Field(max_length=20)
     inner: Inner
     check_: Inner = Field(alias="check")
 
@@ -70,6 +70,26 @@ def test_all_faults_are_told_at_once_each_at_its_line(tmp_path: Path) -> None:
     assert "models/f.yaml:3  inner.rank: input should be greater than or equal to 1, found 0" in found
     assert any(line.startswith("models/f.yaml:6  inner.modules.1: input should be a valid string") for line in found)
     assert any(line.startswith("models/f.yaml:7  check: ") and line.endswith("found 7") for line in found)
+
+
+def test_what_is_listed_twice_is_named(tmp_path: Path) -> None:
+    assert faults(tmp_path, "name: x\ninner:\n  modules: [a, b, a]\ncheck: {}\n") == [
+        "models/f.yaml:3  inner.modules: a stands twice"
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-0123456789abcdef0123",
+        "https://me:hunter2@example.com/v1",
+        "https://a.com/v1?api_key=0123456789",
+        "http://me:hunter2@[bad/v1",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, value: str) -> None:
+    (found,) = faults(tmp_path, f"name: '{value}'\ninner: {{}}\ncheck: {{}}\n")
+    assert found.endswith("20 characters, found a key or a password")
 
 
 def test_a_missing_section_says_what_to_write_where_that_would_do(tmp_path: Path) -> None:

@@ -32,6 +32,13 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert (found.progress, found.mlflow_port, found.prefect_port) == ("plain", 6000, 4200)
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    unset = Settings()
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"TAILTUNE_{name.upper()}", "")
+    assert Settings() == unset
+
+
 def test_wrong_settings_are_all_told_by_the_name_a_person_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILTUNE_PROGRESS", "loud")
     monkeypatch.setenv("TAILTUNE_MLFLOW_PORT", "99999")

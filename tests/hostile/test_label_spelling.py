@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tailtune.core.errors import DataError, SpecError
 from tailtune.services.sources import Columns, RawRow, labels_in, one_label
-from tailtune.tasks.classification.config import LabelSet
+from tailtune.tasks.classification.config import LabelSet, load_labels
 from tailtune.tasks.classification.new import declare
 from tailtune.tasks.classification.replies import LabelCodec
 from tailtune.tasks.declare import NewUseCase
@@ -163,6 +163,13 @@ def test_a_fault_in_other_spellings_has_its_line(tmp_path: Path, labels: str, ex
     with pytest.raises(SpecError) as caught:
         case_of(tmp_path, labels)
     assert [str(fault) for fault in caught.value.faults] == [f"models/tickets/labels.yaml:{expected}"]
+
+
+def test_other_spellings_are_text_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "labels.yaml"
+    file.write_text("a:\n  also: [007, 1_000]\nb:\n  also:\n    - 1:30\n")
+    labels = load_labels(file, "labels.yaml", "")
+    assert labels.aliases == {"007": "a", "1_000": "a", "1:30": "b"}
 
 
 @pytest.mark.parametrize("label", ["\u200b", "\u200d\u2060", " \ufeff "])

@@ -173,7 +173,12 @@ def test_a_declared_address_is_asked_however_it_is_spelt(endpoint: str, key_env:
     require_declared("small", Address.of(endpoint, key_env), declared, "models/toy/model.yaml")
 
 
-@pytest.mark.parametrize("listed", ["evil.example", "our_key=https://x.example", "A=B=https://x.example", "file:///x"])
+UNREADABLE = ["http://", "http:///v1", "http://[bad", "http://h:x/v1", "http://h:99999/v1", "https://h/v1,https://g/v1"]
+
+
+@pytest.mark.parametrize(
+    "listed", ["evil.example", "our_key=https://x.example", "A=B=https://x.example", "file:///x", *UNREADABLE]
+)
 def test_a_list_that_cannot_be_read_is_refused(listed: str) -> None:
     with pytest.raises(UsageError, match="TAILTUNE_ENDPOINTS: expected URLs"):
         listed_addresses(listed)

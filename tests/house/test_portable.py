@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from configparser import ConfigParser
 
-from house.tree import ROOT, files_of_git, outside
+from house.tree import ROOT, SRC, files_of_git, outside, python_files, syntax
 
 FOREIGN = re.compile(r"(?<![\w.<{$-])/(work|root|mnt|Users|home)/\w|\.\./shared\b")
 MAY_REACH_OUT = ("tests/", "benchmarks/")
@@ -26,6 +27,20 @@ def test_no_file_knows_this_machine() -> None:
         read += 1
         wrong += [f"{name}:{n}" for n, line in enumerate(text.splitlines(), start=1) if FOREIGN.search(line)]
     assert read > 50
+    assert not wrong, outside(wrong)
+
+
+def test_files_of_text_name_their_encoding() -> None:
+    """Else labels with an umlaut are written in the encoding of the machine, and read as UTF-8."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files(SRC)
+        for node in ast.walk(syntax(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("read_text", "write_text")
+        and "encoding" not in {keyword.arg for keyword in node.keywords}
+    ]
     assert not wrong, outside(wrong)
 
 

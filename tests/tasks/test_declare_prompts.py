@@ -56,7 +56,7 @@ def test_each_prompt_says_task_names_and_form_and_ends_with_the_text(task: str) 
 
 
 @pytest.mark.parametrize("task", CODECS)
-@given(description=st.text("ab {}%#'\"\\\n\té漢.", max_size=40))
+@given(description=st.text("ab {}%#'\"\\\n\té漢😀.", max_size=40))
 def test_a_description_is_told_and_never_runs(task: str, description: str) -> None:
     message = f"{description} {{{{ labels }}}} {{% raw %}} {{# gone #}}"
     for name, text in TASKS[task].load_class().starting_prompts(message).items():

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tailtune.config.prompting import LanguageModelSpec
+from tailtune.config.prompting import LanguageModelSpec, address_fault
 from tailtune.core.errors import UndeclaredEndpointError, UsageError
 from tailtune.core.secrets import secret_in, without_password
 
 VARIABLE = "TAILTUNE_ENDPOINTS"
-_LISTED = re.compile(r"(?:(?P<key_env>[A-Z][A-Z0-9_]*)=)?(?P<url>https?://\S+)")
+_LISTED = re.compile(r"(?:(?P<key_env>[A-Z][A-Z0-9_]*)=)?(?P<url>https?://[^\s,]+)")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -71,7 +71,7 @@ def listed_addresses(text: str) -> frozenset[Address]:
     addresses = set()
     for word in text.split():
         match = _LISTED.fullmatch(word)
-        if match is None or secret_in(match["url"]):
+        if match is None or address_fault(match["url"]) or secret_in(match["url"]):
             raise UsageError(
                 f"{VARIABLE}: expected URLs, or VARIABLE=URL where a key is sent, with spaces between, and no password "
                 "or key in a URL",

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from tailtune.core.errors import Fault, SpecError
 from tailtune.core.json_text import parse_json
 from tailtune.core.printable import shortened
+from tailtune.core.secrets import looks_secret
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -101,6 +102,9 @@ class _BoundedLoader(yaml.SafeLoader):
 class LinedYaml(Located):
     """One per YAML file: its value and the line of every key.
 
+    Attributes:
+        written: Location → a plain value as it stands in the file: `007`, which is read as 7.
+
     Args:
         path: The file.
         shown: How errors name it (relative to the project root).
@@ -113,6 +117,7 @@ class LinedYaml(Located):
 
     def __init__(self, path: Path, shown: str, hint: str) -> None:
         super().__init__(shown, hint)
+        self.written: dict[Loc, str] = {}
         self._unusable: list[Fault] = []
         self._values = 0
         node = self._compose(path)
@@ -171,7 +176,7 @@ class LinedYaml(Located):
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
         self._require_quotes(node, loc, braced)
-        kind = node.tag.rpartition(":")[2]
+        kind, self.written[loc] = node.tag.rpartition(":")[2], str(node.value)
         try:
             if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
                 raise ValueError
@@ -212,13 +217,15 @@ class LinedYaml(Located):
                 yield self.fault(loc, f"missing{empty}")
             else:
                 message = item["msg"].removeprefix("Value error, ")
-                given = item["input"]
-                shown = (
-                    f", found {shortened(repr(given), _SHOWN)}"
-                    if isinstance(given, str | int | float | bool | None)
-                    else ""
-                )
+                shown = _quoted(str(loc[-1]) if loc else "", item["input"])
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
+
+
+def _quoted(key: str, given: Any) -> str:
+    """The end of a fault, which quotes the value; a key or a password that was put in the wrong place is not shown."""
+    if not isinstance(given, str | int | float | bool | None):
+        return ""
+    return ", found a key or a password" if looks_secret(key, given) else f", found {shortened(repr(given), _SHOWN)}"
 
 
 def unknown(key: str, known: list[str]) -> str:

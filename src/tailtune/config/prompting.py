@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +17,18 @@ PromptRungName = Literal[
 _EMBEDDED_ROWS, _EMBEDDED_FIELDS, _LEAST_ROWS, _EMBEDDED_MINUTES = 100, 400, 8, 10.0
 PROMPT_RUNGS: tuple[PromptRungName, ...] = get_args(PromptRungName)
 _USUAL: tuple[PromptRungName, ...] = PROMPT_RUNGS[:-1]  # the optimiser is an optional extra
+
+
+def address_fault(url: str) -> str:
+    """Why an address cannot be asked; empty when it can."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # no port, or brackets that are no IPv6 address
+        return f"no address of a server ({error}); expected https://HOST:PORT/v1"
+    if not usable or not url.isprintable() or " " in url:
+        return "no address of a server; expected https://HOST/v1"
+    return ""
 
 
 class LanguageModelSpec(StrictSpec):
@@ -57,13 +70,17 @@ class LanguageModelSpec(StrictSpec):
 
     @field_validator("endpoint")
     @classmethod
-    def _no_secret(cls, endpoint: str | None) -> str | None:
-        secret = secret_in(endpoint or "")
+    def _may_be_asked(cls, endpoint: str | None) -> str | None:
+        if endpoint is None:
+            return None
+        secret, fault = secret_in(endpoint), address_fault(endpoint)
         if secret:
             raise ValueError(
                 f"{secret} stands in the address, which is kept in git, reports and MLflow; expected the bare address, "
                 "and the key in the environment variable that key_env names"
             )
+        if fault:
+            raise ValueError(fault)
         return endpoint
 
     @model_validator(mode="after")

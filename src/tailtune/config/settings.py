@@ -38,9 +38,9 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Settings(BaseSettings):
-    """One per process: what the environment says."""
+    """One per process: what the environment says. An empty variable says nothing."""
 
-    model_config = SettingsConfigDict(env_prefix="TAILTUNE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TAILTUNE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     tracking_uri: str | None = Field(None, description="MLflow tracking server; the embedded SQLite store when unset.")
     mlflow_ui: str | None = Field(

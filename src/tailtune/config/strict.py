@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator
 
 from tailtune.core.money import Usd
 
@@ -18,3 +18,13 @@ class StrictSpec(BaseModel):
     """Base of every spec: frozen, nothing unknown or infinite allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        """A rung that is listed twice would be measured twice, and a column written twice."""
+        names = [item for item in value if isinstance(item, str)] if isinstance(value, tuple) else []
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice")
+        return value

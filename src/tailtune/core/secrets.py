@@ -33,7 +33,11 @@ def secret_in(uri: str) -> str:
     """What an address holds that is nobody else's business: a password, a user, or a key; empty when nothing."""
     if _ODD_PASSWORD.search(uri):
         return "a password"
-    user = urlsplit(uri).netloc.rpartition("@")[0]
+    try:
+        host = urlsplit(uri).netloc
+    except ValueError:  # brackets that are no IPv6 address
+        host = uri.partition("://")[2].partition("/")[0]
+    user = host.rpartition("@")[0]
     if user:
         return "a password" if ":" in user else "a user"
     return "a key" if _SECRET_PARAMETER.search(uri) else ""

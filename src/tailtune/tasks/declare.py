@@ -155,4 +155,4 @@ def _about(description: str) -> str:
     if not text:
         return ""
     sentence = f" The use case: {text if text.endswith(('.', '!', '?')) else f'{text}.'}"
-    return f"{{{{ {json.dumps(sentence)} }}}}" if re.search(r"\{[{%#]", sentence) else sentence
+    return f"{{{{ {json.dumps(sentence, ensure_ascii=False)} }}}}" if re.search(r"\{[{%#]", sentence) else sentence

@@ -74,7 +74,7 @@ def save(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> Pat
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / _TENSORS)
-        (partial / _STATE).write_text(json.dumps({"format": FORMAT, **asdict(position)}, indent=1))
+        (partial / _STATE).write_text(json.dumps({"format": FORMAT, **asdict(position)}, indent=1), encoding="utf-8")
         for path in (partial / _TENSORS, partial / _STATE, partial):
             _sync(path)
         if final.exists():
@@ -103,7 +103,7 @@ def load(folder: Path, digest: str) -> tuple[Position, dict[str, Tensor]] | None
     """
     for path in reversed(_all(folder)):
         try:
-            state: dict[str, Any] = json.loads((path / _STATE).read_text())
+            state: dict[str, Any] = json.loads((path / _STATE).read_text(encoding="utf-8"))
             if state.pop("format", None) != FORMAT or state["digest"] != digest:
                 continue
             history = tuple(EpochStats(**epoch) for epoch in state.pop("history"))
@@ -180,12 +180,12 @@ def _write_model(result: FitResult, folder: Path) -> None:
     """Equal training writes equal bytes: peft lists its modules in the order of a set, which differs by process."""
     result.model.peft.save_pretrained(str(folder / ADAPTER), safe_serialization=True)
     config = folder / ADAPTER / CONFIG
-    written = json.loads(config.read_text())
+    written = json.loads(config.read_text(encoding="utf-8"))
     portable = {name: sorted(value) if isinstance(value, list) else value for name, value in written.items()} | {
         "base_model_name_or_path": ENCODER_NAME,
         "inference_mode": True,
     }
-    config.write_text(json.dumps(portable, indent=2, sort_keys=True) + "\n")
+    config.write_text(json.dumps(portable, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (folder / ADAPTER / "README.md").unlink(missing_ok=True)  # peft's empty model card
     notes = {"encoder": ENCODER_NAME, **result.objective.write(folder)}
-    (folder / TAILTUNE).write_text(json.dumps(notes, indent=1) + "\n")
+    (folder / TAILTUNE).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")

@@ -41,6 +41,15 @@ def test_every_object_is_found_between_words(objects: list[dict[str, Any]], asci
         ('{"a": 1, "a": 2}', [{"a": [1, 2]}]),
         ("{" * 5000, []),
         ('{"a":' * 5000, []),
+        ('{"n": 1e999}', []),
+        (f'{{"n": 1{"0" * 400}}} {{"n": [-{"9" * 5000}]}}', []),
+        (f'{{"n": 1{"0" * 30}, "m": -7, "k": 0.5}}', [{"n": 10**30, "m": -7, "k": 0.5}]),
+        ('{"n": -1e999, "money": {"amount": 1}} {"n": 1e3}', [{"n": 1000.0}]),
+        ('{"a": "two\nlines", "money": {}}', []),
+        ('{"a": \'x\', "money": {}} {"a": 1}', [{"a": 1}]),
+        ('{"a": NaN, "money": {"a": 3}}', []),
+        ('{"a": "\\"}", "b": nil, "money": {"a": 3}} so {"a": 2}', [{"a": 2}]),
+        ('it begins with {"label". {"label": "a"}', [{"label": "a"}]),
     ],
 )
 def test_what_is_an_object(reply: str, found: list[dict[str, Any]]) -> None:

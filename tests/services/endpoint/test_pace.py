@@ -43,6 +43,7 @@ class Clock:
         ({}, "please try again in 250ms.", 0.25),
         ({}, "Please retry after 26 seconds.", 26),
         ({}, "Please wait for 2 minutes", 120),
+        ({}, "retry in 5 ſ", 5),
         ({}, '{"details": [{"retryDelay": "34s"}]}', 34),
         ({"retry-after": "soon"}, "", None),
         ({"retry-after": "nan"}, "", None),

@@ -71,6 +71,16 @@ def test_what_is_charged_is_counted(provider: str) -> None:
     assert read_usage({"usage": sent}) == expected
 
 
+@pytest.mark.parametrize("count", [12.0, 12])
+def test_a_count_is_one_however_it_is_written(count: float) -> None:
+    assert read_usage({"usage": {"prompt_tokens": count, "completion_tokens": count}}) == Usage(12, 12)
+
+
+@pytest.mark.parametrize("count", [1.5, float("inf"), float("nan"), -1.0, True, "12", 2**63])
+def test_what_is_no_count_is_not_reported(count: object) -> None:
+    assert read_usage({"usage": {"prompt_tokens": count, "completion_tokens": count}}) == Usage()
+
+
 def test_every_kind_of_token_has_its_price() -> None:
     price = PRICE.model_copy(update={"cache_write_usd_per_million": 5_000})
     assert Usage(100, 10, 60, 20, 9).usd(price) == pytest.approx((20 * 1000 + 60 * 100 + 20 * 5000 + 10 * 2000) / 1e6)

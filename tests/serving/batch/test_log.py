@@ -14,7 +14,7 @@ from tailtune.core.errors import ServiceError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.serving.batch.answering import Blocks, by_processes
-from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.kept import EarlierRuns, KeptAnswer
 from tailtune.serving.batch.log import BatchLog
 from tailtune.serving.batch.run import BatchRequest, Summary, predict_file
 from tailtune.serving.batch.seen import seen_now, seen_of
@@ -24,7 +24,7 @@ from tailtune.tasks.answerer import Answerer
 ROWS = BLOCK_ROWS * 3
 
 
-def answering(blocks: Blocks, paid_usd: float | None) -> Generator[list[KeptAnswer]]:
+def answering(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
     """Answers the length of a text; what stands in quotes fails."""
     for block in blocks:
         yield [
@@ -40,7 +40,7 @@ def batch_log(tmp_path: Path) -> BatchLog:
 
 def request_in(folder: Path, rows: int = ROWS) -> BatchRequest:
     source = folder / "in.csv"
-    lines = (f"{'mail' if n % 2 else ''},{n} a@example.com\n" if n % 100 else ",'\n" for n in range(rows))
+    lines = (f"{' mail ' if n % 2 else ' '},{n} a@example.com\n" if n % 100 else ",'\n" for n in range(rows))
     source.write_text("channel,text\n" + "".join(lines))
     return BatchRequest(source, folder / "out.csv", "text", "classification", {"version": "3"})
 
@@ -121,7 +121,7 @@ def test_answers_that_were_kept_for_no_log_are_not_half_logged(batch_log: BatchL
     assert run(request, None).logged is None
 
 
-def interrupted(blocks: Blocks, paid_usd: float | None) -> Generator[list[KeptAnswer]]:
+def interrupted(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
     yield from ()
     raise KeyboardInterrupt
 
@@ -139,7 +139,7 @@ def test_the_log_has_what_a_server_logs(tmp_path: Path, tiny_encoder: Path, tmp_
     source.write_text("text\nmy card\n")
     log = BatchLog(f"sqlite:///{tmp_path}/log.db", "inbox", "1", (), (), LogSpec(text="hash"))
     request = BatchRequest(source, tmp_path / "out.jsonl", "text", "classification", {"version": "1"})
-    predict_file(request, lambda blocks, paid_usd: (block for block in [[row]]), Silent(), log)
+    predict_file(request, lambda blocks, before: (block for block in [[row]]), Silent(), log)
     (found,) = stored(log)
     assert found["text"] is None and found["text_hash"]
     assert found["embedding"] == answerer.answer("my card").embedding

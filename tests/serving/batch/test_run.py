@@ -12,17 +12,17 @@ from lifecycle.helpers import Heard
 from tailtune.core.errors import DataError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
 from tailtune.serving.batch.answering import Blocks
-from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.kept import EarlierRuns, KeptAnswer
 from tailtune.serving.batch.run import BatchRequest, Summary, predict_file
 from tailtune.serving.batch.source import BLOCK_ROWS
 
-Answering = Callable[[Blocks, float | None], Generator[list[KeptAnswer]]]
+Answering = Callable[[Blocks, EarlierRuns], Generator[list[KeptAnswer]]]
 
 
 def by_length(most_blocks: int | None = None, seen: list[str] | None = None) -> Answering:
     """Answers the length of a text, or nothing where there is none; is cut off after so many blocks."""
 
-    def answering(blocks: Blocks, paid_usd: float | None) -> Generator[list[KeptAnswer]]:
+    def answering(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
         for number, block in enumerate(blocks):
             if number == most_blocks:
                 raise KeyboardInterrupt
@@ -131,8 +131,8 @@ def test_an_output_that_is_there_stays(request_: BatchRequest) -> None:
 
 
 def test_a_file_that_changes_meanwhile_is_noticed(request_: BatchRequest) -> None:
-    def changing(blocks: Blocks, paid_usd: float | None) -> Generator[list[KeptAnswer]]:
-        yield from by_length()(blocks, paid_usd)
+    def changing(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
+        yield from by_length()(blocks, before)
         request_.source.write_text("id,text\n1,a\n")
 
     with pytest.raises(DataError, match="has changed while it was answered"):
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_written_is_named(request_: BatchRequest, tmp_pa
 
 
 def test_a_row_that_fails_is_counted_and_named(tmp_path: Path) -> None:
-    def failing(blocks: Blocks, paid_usd: float | None) -> Generator[list[KeptAnswer]]:
+    def failing(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
         for block in blocks:
             yield [KeptAnswer(None, None, problem=f"ValueError: {text}") for text in block]
 

@@ -51,6 +51,13 @@ def test_a_label_is_read_however_it_is_wrapped(reply: str, label: str) -> None:
     assert wording(reply) == label
 
 
+@pytest.mark.parametrize("label", ["Asset class: bonds", "Label: none", "subclass: x"])
+@pytest.mark.parametrize("reply", ["{}", "Label: {}", "**{}**"])
+def test_a_label_may_hold_the_words_that_stand_before_one(label: str, reply: str) -> None:
+    codec = LabelCodec({label: "", "bonds": "", "none": ""})
+    assert codec.read(reply.format(label), "a text").answer.value == label
+
+
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [

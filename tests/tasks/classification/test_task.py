@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
+import pytest
 from project import ROOT
 
 from tailtune.config.paths import Paths
@@ -50,3 +54,12 @@ def test_the_accuracy_of_rows_without_labels_is_expected_from_their_probabilitie
     assert abs(found.accuracy.value - 0.75) < 0.05
     assert found.without == 60
     assert "no rows" in task.expected_accuracy(known, []).reason
+
+
+@pytest.mark.parametrize(("confidence", "written"), [(0.123456, 0.1235), (math.nan, None)])
+def test_a_line_of_failures_is_json_whether_or_not_there_is_a_probability(
+    confidence: float, written: float | None
+) -> None:
+    task = load_use_case(Paths(ROOT), "support-tickets").task
+    line = task.failure(Row("1", "a", "app_slow", "f:1"), Answer("tax_question", confidence), {})
+    assert json.loads(json.dumps(line, allow_nan=False))["confidence"] == written

@@ -72,6 +72,7 @@ def test_at_least_one_column_holds_labels() -> None:
         ([{"start": True, "end": 2, "label": "a"}], "offsets are whole numbers"),
         ([{"start": 1, "end": 2}], "`entities` holds dict"),
         ([{"start": 1, "end": 2, "label": ""}], "`entities` holds dict"),
+        ([{"start": 1, "end": 2, "label": " "}], "`entities` holds dict"),
     ],
 )
 def test_spans_of_the_wrong_shape_are_faults_of_the_file(tmp_path: Path, entities: object, expected: str) -> None:
@@ -87,6 +88,12 @@ def test_fields_and_intents_of_the_wrong_shape_are_faults_of_the_file(tmp_path: 
         "data/x/r.jsonl:1  `fields` is list [1]; expected an object: field → value",
         "data/x/r.jsonl:1  `intent` is NoneType None; expected a word for the whole text",
     ]
+
+
+def test_a_value_without_a_name_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    data = ExtractionData(file="r.jsonl", fields="fields")
+    (fault,) = faults(tmp_path, data, {"text": "abc", "fields": {" ": "x", "": None}})
+    assert fault == "data/x/r.jsonl:1  `fields` holds a value without a name; expected field → value"
 
 
 def test_what_says_nothing_is_missing(tmp_path: Path) -> None:

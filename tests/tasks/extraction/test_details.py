@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tailtune.core.records import Answer
+from tailtune.core.records import Answer, Row
 from tailtune.core.reports import Confusion
 from tailtune.judge.shares import share_of
 from tailtune.tasks.extraction import scoring
-from tailtune.tasks.extraction.details import calibration, confusions, per_field
-from tailtune.tasks.extraction.scoring import Tally, tally
+from tailtune.tasks.extraction.annotations import Annotation, Extraction
+from tailtune.tasks.extraction.details import calibration, confusions, failure, per_field
+from tailtune.tasks.extraction.schema_reader import schema_from
+from tailtune.tasks.extraction.scoring import Tally, score, tally
 from tasks.extraction.claims import RULES, SCHEMA, answered, gold
 
 EXPECTED = [
@@ -92,3 +95,29 @@ def test_many_answers_are_sampled() -> None:
     bins = calibration(counted, bins=15)
     assert sum(item.rows for item in bins) == scoring._MOST_ANSWERS
     assert all(item.accuracy == 1 for item in bins)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answered", "wrong"),
+    [
+        ({"hurt": False}, {"hurt": False}, []),
+        ({"hurt": False}, {"hurt": None}, ["hurt"]),
+        ({}, {"hurt": False}, ["hurt"]),
+        ({"rooms": 0}, {}, ["rooms"]),
+        ({"rooms": 1}, {"rooms": True}, ["rooms"]),
+        ({"day": "2026-03-12"}, {"day": "03/12/2026"}, ["day"]),
+        ({"names": ["a", "b"]}, {"names": ["b", "a"]}, []),
+        ({}, {"names": [], "day": None}, []),
+        ({}, {"more": 1}, ["more"]),
+    ],
+)
+def test_a_failure_names_what_the_scorer_finds_wrong(
+    gold: dict[str, Any], answered: dict[str, Any], wrong: list[str]
+) -> None:
+    properties = {"hurt": "boolean", "rooms": "integer", "day": "string", "names": "array"}
+    kinds: dict[str, Any] = {name: {"type": [kind, "null"]} for name, kind in properties.items()}
+    kinds |= {"day": kinds["day"] | {"format": "date"}, "names": {"type": "array", "items": {"type": "string"}}}
+    schema = schema_from({"type": "object", "additionalProperties": False, "properties": kinds})
+    row, answer = Row("1", "a text", Annotation(gold), "r.jsonl:1"), Extraction.of(answered)
+    assert list(failure(schema, row, answer, {})["wrong"]) == wrong
+    assert score(schema, [row.label], [answer]).right.tolist() == [not wrong]

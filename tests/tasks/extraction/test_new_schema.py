@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -109,5 +110,9 @@ def test_a_file_without_labels_says_which_columns_there_are(tmp_path: Path) -> N
 
 
 def test_a_label_column_is_for_another_task(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--label: an extraction has spans"):
-        declared(tmp_path, rows(), label="team")
+    folder = tmp_path / "with blanks"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="--label: an extraction has spans") as caught:
+        declared(folder, rows(), label="team")
+    words = shlex.split(str(caught.value.hint))
+    assert Path(words[-1]).is_file(), "a command that can be copied"

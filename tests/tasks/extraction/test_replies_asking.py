@@ -9,9 +9,12 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from predictors.prompted.local.grammars import object_of, tokens_of
 from project import ROOT
 
-from tailtune.tasks.extraction.replies import form, strict_schema
+from tailtune.predictors.prompted.local.grammar import grammar_of
+from tailtune.services.endpoint.dialect import response_format
+from tailtune.tasks.extraction.replies import ObjectCodec, form, strict_schema
 from tailtune.tasks.extraction.schema import ObjectSchema
 from tailtune.tasks.extraction.schema_reader import load_schema, schema_from
 from tasks.extraction.values.schemas import EVERY, MONEY, PROPERTIES, document, schemas
@@ -46,6 +49,22 @@ def test_any_schema_becomes_one_that_decoders_take(schema: ObjectSchema) -> None
         if "properties" in part:
             assert part["required"] == list(part["properties"])
             assert part["additionalProperties"] is False
+
+
+def test_lengths_and_repeats_are_kept_for_a_model_that_can_be_held_to_them() -> None:
+    names = {"type": "array", "items": {"type": "string", "minLength": 2, "maxLength": 9}, "uniqueItems": True}
+    schema = schema_from(document({"a": names, "b": {"anyOf": [names | {"maxItems": 3}, {"type": "null"}]}}, []))
+    a, b = ObjectCodec(schema).schema(reasoning=False)["properties"].values()
+    assert a == names
+    assert b == {"anyOf": [names | {"maxItems": 3}, {"type": "null"}]}
+    grammar = grammar_of(object_of(a=a, b=b), tokens_of())
+    assert (grammar.unique, grammar.note) == (True, "")
+
+
+@given(schemas())
+def test_endpoints_get_no_keyword_that_they_refuse(schema: ObjectSchema) -> None:
+    sent = response_format("json_schema", ObjectCodec(schema).schema(reasoning=False))
+    assert sent is not None and sent["json_schema"]["schema"] == strict_schema(schema)
 
 
 @given(schemas(), st.data())
@@ -128,6 +147,8 @@ def test_the_form_of_a_value_in_words() -> None:
     least = schema_from(document({"n": {"type": ["integer", "null"], "minimum": 3}, "m": {"type": ["number", "null"],
                                   "maximum": 2}}))  # fmt: skip
     assert [form(field) for field in least.fields] == ["whole number, at least 3", "number, at most 2"]
+    odd = schema_from(document({"c": {"enum": ['9" pipe', "a\\b", "größer", None]}}))
+    assert [form(field) for field in odd.fields] == [r'one of "9\" pipe", "a\\b", "größer"'], "as JSON writes them"
 
 
 @given(schemas())

@@ -111,6 +111,11 @@ TEXT = {"type": ["string", "null"]}
 EURO = {"enum": ["EUR"]}
 
 
+def or_null(**rules: Any) -> dict[str, Any]:
+    """A text that may be null, said with anyOf."""
+    return {"anyOf": [{"type": "string", **rules}, {"type": "null"}]}
+
+
 def test_hints_say_how_a_text_is_read(schema: ObjectSchema) -> None:
     assert hints_of(schema["plate"]) == Hints(upper=True, dashed=True)
     assert hints_of(schema["phone"]) == Hints(region="GB")
@@ -121,6 +126,14 @@ def test_hints_say_how_a_text_is_read(schema: ObjectSchema) -> None:
     read = schema_from(changed(usual=usual, born={"type": "string", "format": "date", "x-day-first": True}))
     assert hints_of(read["usual"]).currency == "EUR"
     assert hints_of(read["born"]).day_first
+
+
+def test_hints_hold_for_the_items_of_a_list_wherever_they_stand() -> None:
+    phones: dict[str, Any] = {"type": "array", "items": or_null(format="phone")}
+    days = {"type": "array", "items": or_null(format="date", **{"x-relative-to": "report_date"})}
+    read = schema_from(changed(beside=phones | {"x-region": "DE"}, days=days))
+    assert hints_of(read["beside"]).region == "DE"
+    assert read["days"].relative_to == "report_date"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +175,13 @@ def test_hints_say_how_a_text_is_read(schema: ObjectSchema) -> None:
         ({"type": ["number", "null"], "x-normal": "upper"}, "on a text field"),
         (TEXT | {"x-region": "US"}, "on a phone field"),
         (TEXT | {"format": "phone", "x-region": "usa"}, "expected a country such as US"),
+        (TEXT | {"format": "phone", "x-region": "UK"}, "expected a country such as US"),
+        (TEXT | {"format": "phone", "x-regoin": "GB"}, "x-regoin: is not read; did you mean x-region?"),
+        ({"type": "array", "x-region": "USA", "items": TEXT | {"format": "phone"}}, "expected a country such as US"),
+        ({"type": "array", "items": or_null(pattern="(")}, "items.pattern: no regular expression"),
+        ({"type": "array", "items": or_null(minLength=3, maxLength=2)}, "3 is above maxLength 2"),
+        ({"type": "array", "items": or_null(format="phone", **{"x-region": "usa"})}, "a country such as US"),
+        ({"type": "array", "items": or_null(format="date", **{"x-relative-to": "name"})}, "name is no date field"),
         (TEXT | {"x-relative-to": "report_date"}, "only dates count from another field"),
         (TEXT | {"format": "date", "x-relative-to": "name"}, "name is no date field to count from; expected one of"),
         (TEXT | {"format": "date", "x-relative-to": "new"}, "new is no date field"),

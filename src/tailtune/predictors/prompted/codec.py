@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -63,7 +64,9 @@ def undescribed(codec: Codec) -> list[str]:
 
 
 _OBJECT = re.compile(r"\{(?=\s*[\"}])")
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}]', re.DOTALL)
 _MOST_FAILED = 1_000  # beginnings of objects that are none: each costs a pass over the reply
+_MOST_SCANNED = 1_000_000  # characters that are looked through for where such objects end
 _MOST_VALUES = 8  # of a key that stands more than once
 _NEXT = re.compile(r"^Text:\s*$", re.MULTILINE)
 
@@ -78,25 +81,36 @@ def first_answer(reply: str) -> str:
 def objects_in(reply: str) -> list[dict[str, Any]]:
     """Every outermost JSON object in a reply, in order: bare, in a code fence, after words.
 
-    A key that stands twice with different values has both, as a list. Single quotes, NaN and objects that do not end
-    are no JSON.
+    A key that stands twice with different values has both, as a list. Single quotes, NaN, numbers without bounds and
+    objects that do not end are no JSON, and what stands inside of such an object is no answer.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_merged, parse_constant=_refused)
+    numbers: Any = {"parse_constant": _refused, "parse_float": _finite, "parse_int": _finite}
+    decoder = json.JSONDecoder(object_pairs_hook=_merged, **numbers)
     found: list[dict[str, Any]] = []
-    at, failed = 0, 0
+    at, failed, scanned = 0, 0, 0
     while (begin := _OBJECT.search(reply, at)) is not None and failed < _MOST_FAILED:
         try:
             value, at = decoder.raw_decode(reply, begin.start())
-        except json.JSONDecodeError as error:
-            at, failed = max(begin.end(), error.pos), failed + 1
-        except ValueError:  # a constant or a number that JSON does not have
-            at, failed = begin.end(), failed + 1
+        except ValueError as error:  # no JSON, or a constant or a number that JSON does not have
+            reached = error.pos if isinstance(error, json.JSONDecodeError) else 0
+            end, seen = _end_of_broken(reply, begin.start(), _MOST_SCANNED - scanned)
+            at, failed, scanned = max(begin.end(), reached, end), failed + 1, scanned + seen
         except RecursionError:
             break
         else:
             with suppress(RecursionError):  # read at the edge of what can be nested, and not writable
                 found.append(_writable(value))
     return found
+
+
+def _end_of_broken(reply: str, begin: int, most: int) -> tuple[int, int]:
+    """Where an object that is no JSON ends by its braces, 0 when they do not say; and the characters looked through."""
+    limit, depth = begin + most, 0
+    for mark in _MARKS.finditer(reply, begin, limit):
+        depth += {"{": 1, "}": -1}.get(mark[0], 0)
+        if not depth:
+            return mark.end(), mark.end() - begin
+    return 0, min(limit, len(reply)) - begin
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,6 +124,14 @@ def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> int | float:
+    """A number that can be compared with others."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:40]} is too large for a number")
+    return int(digits) if digits.lstrip("-").isdigit() else number
 
 
 def _writable(value: dict[str, Any]) -> dict[str, Any]:

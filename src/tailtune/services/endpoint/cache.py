@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -162,7 +163,8 @@ class AnswerCache:
         )
 
     def _remedy(self) -> str:
-        return f"mv {self._path} {self._path}.old, then run again; what it held is asked and paid for again"
+        move = shlex.join(["mv", str(self._path), f"{self._path}.old"])
+        return f"{move}, then run again; what it held is asked and paid for again"
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:

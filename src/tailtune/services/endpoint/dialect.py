@@ -18,6 +18,7 @@ from tailtune.services.endpoint.usage import Usage, read_usage
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
 """How an answer can be constrained, strictest first."""
 
+_REFUSED_WORDS = ("uniqueItems", "minLength", "maxLength")
 _ABOUT_FORMS = ("response_format", "json_schema", "json_object", "json schema", "json mode", "structured", "grammar")
 _REFUSING = (400, 404, 422, 500, 501)
 _OLDER, _NEWER = "max_tokens", "max_completion_tokens"
@@ -149,7 +150,20 @@ def response_format(form: Form, schema: Mapping[str, Any] | None) -> dict[str, A
         return None
     if form == "json_object":
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": _taken(schema), "strict": True}}
+
+
+def _taken(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without the keywords that strict endpoints refuse, and models in this process are held to."""
+    taken: dict[str, Any] = {}
+    for word, value in schema.items():
+        if word == "properties":  # its keys are names
+            taken[word] = {name: _taken(inner) for name, inner in value.items()}
+        elif word == "anyOf":
+            taken[word] = [_taken(way) for way in value]
+        elif word not in _REFUSED_WORDS:
+            taken[word] = _taken(value) if word == "items" else value
+    return taken
 
 
 def form_note(declared: Form, used: Form, refusal: str = "") -> str:

@@ -43,7 +43,7 @@ def requested_wait_s(headers: Mapping[str, str], text: str, now: float) -> float
     words = _IN_WORDS.search(text[:_SEARCHED])
     if words is None:
         return None
-    return sum(float(number) * _unit_s(unit.lower()) for number, unit in _PIECE.findall(words[1]))
+    return sum(float(number) * _unit_s(unit.casefold()) for number, unit in _PIECE.findall(words[1]))
 
 
 def _unit_s(unit: str) -> float:

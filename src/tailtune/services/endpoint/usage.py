@@ -105,5 +105,7 @@ def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens; -1, 2⁶³ and the like are none."""
+    """A number of tokens, also one written as 12.0; -1, 2⁶³ and the like are none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,19 @@ class KeptAnswer(NamedTuple):
         return cls(answer, confidence, columns.get("confidences"), columns.get("reasons"), usd, seen=seen)
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierRuns:
+    """One per run: what runs over the same rows that were cut off have left.
+
+    Attributes:
+        usd: What the answers that they kept cost; None when that is not known of one of them.
+        any: Whether there was such a run; it may have paid for answers that it could not keep here any more.
+    """
+
+    usd: Usd | None = 0.0
+    any: bool = False
+
+
 class KeptAnswers:
     """One per run; `KeptAnswers.opened` makes it.
 
@@ -61,12 +75,13 @@ class KeptAnswers:
 
     Attributes:
         id: Of the run, also after it was cut off; nobody else's.
+        before: What is there of runs that were cut off.
         rows: Answers that are kept.
         usd: What they cost in all; None when that is not known of one of them.
     """
 
-    def __init__(self, file: Path, descriptor: int, id_: str, rows: int, usd: Usd | None, begin: int) -> None:
-        self.file, self.id, self.rows, self.usd = file, id_, rows, usd
+    def __init__(self, file: Path, descriptor: int, id_: str, rows: int, before: EarlierRuns, begin: int) -> None:
+        self.file, self.id, self.rows, self.usd, self.before = file, id_, rows, before.usd, before
         self._descriptor, self._begin, self._synced = descriptor, begin, time.monotonic()
 
     @classmethod
@@ -133,8 +148,8 @@ def total(usd: Usd | None, answers: Sequence[KeptAnswer]) -> Usd | None:
 
 def _taken_up(
     file: Path, descriptor: int, about: Mapping[str, Any], only: Mapping[str, str]
-) -> tuple[str, int, Usd | None, int]:
-    """The run's id, how many answers a file holds, what they cost, where they begin; the first line is written."""
+) -> tuple[str, int, EarlierRuns, int]:
+    """The run's id, how many answers a file holds, of whom, where they begin; the first line is written."""
     with file.open("rb") as lines:
         first = lines.readline()
         if not first.endswith(b"\n"):  # new, or cut off before the first line was whole
@@ -142,7 +157,7 @@ def _taken_up(
             run = {**about, _ID: secrets.token_hex(12)}
             first = json.dumps(run).encode("ascii") + b"\n"
             _write(descriptor, first)
-            return run[_ID], 0, 0.0, len(first)
+            return run[_ID], 0, EarlierRuns(), len(first)
         id_ = str(_same(file, first, about, only).get(_ID, ""))
         rows, usd, end = 0, 0.0, len(first)
         answers: Usd | None = usd
@@ -155,7 +170,7 @@ def _taken_up(
                 break
             rows, answers, end = rows + 1, total(answers, [answer]), end + len(line)
     os.ftruncate(descriptor, end)
-    return id_, rows, answers, len(first)
+    return id_, rows, EarlierRuns(answers, any=True), len(first)
 
 
 def _same(file: Path, first: bytes, about: Mapping[str, Any], only: Mapping[str, str]) -> Mapping[str, Any]:

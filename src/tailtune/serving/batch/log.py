@@ -104,7 +104,9 @@ class BatchLog:
         )
 
     def _slices(self, values: Mapping[str, Any]) -> dict[str, str]:
-        return {name: str(values[name])[:200] for name in self.slices if values.get(name) not in (None, "")}
+        """Without surrounding white space, as curation reads them."""
+        known = {name: str(values[name]).strip() for name in self.slices if values.get(name) is not None}
+        return {name: value[:200] for name, value in known.items() if value}
 
 
 def _segment(kept: KeptAnswers) -> str:

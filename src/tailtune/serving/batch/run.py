@@ -16,13 +16,13 @@ from tailtune.core.money import Usd
 from tailtune.core.progress import Progress
 from tailtune.services import store
 from tailtune.serving.batch.answering import Blocks
-from tailtune.serving.batch.kept import KeptAnswer, KeptAnswers
+from tailtune.serving.batch.kept import EarlierRuns, KeptAnswer, KeptAnswers
 from tailtune.serving.batch.log import BatchLog
 from tailtune.serving.batch.output import Output
 from tailtune.serving.batch.source import Source, Survey, blocks, suffix_of
 
-Answering = Callable[[Blocks, Usd | None], Generator[list[KeptAnswer]]]
-"""Given blocks of texts, and what answers of earlier runs cost: the answers of each block, in order."""
+Answering = Callable[[Blocks, EarlierRuns], Generator[list[KeptAnswer]]]
+"""Given blocks of texts, and what earlier runs left: the answers of each block, in order."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _answer(source: Source, kept: KeptAnswers, summary: Summary, answering: Answ
         return
     began = time.perf_counter()
     texts = blocks(islice(source.rows(only_text=True), kept.rows, None))
-    with closing(answering(texts, kept.usd)) as answered:
+    with closing(answering(texts, kept.before)) as answered:
         for answers in answered:
             kept.append(answers)
             summary.answering_s = time.perf_counter() - began

@@ -17,14 +17,13 @@ from tailtune.core.money import Usd
 from tailtune.core.process import free_cores
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import LanguageModels
-from tailtune.predictors.base import Predictor
 from tailtune.predictors.prepare import prepared
-from tailtune.predictors.prompted.rung import Prompted
+from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 from tailtune.services.endpoint import Budget
 from tailtune.services.mlflow.fetch import fetch
 from tailtune.services.mlflow.lookup import StoredVersion, require
 from tailtune.serving.batch.answering import Blocks, by_processes
-from tailtune.serving.batch.kept import KeptAnswer
+from tailtune.serving.batch.kept import EarlierRuns, KeptAnswer
 from tailtune.serving.batch.log import BatchLog
 from tailtune.serving.batch.run import Answering
 from tailtune.serving.batch.seen import seen_now
@@ -34,7 +33,6 @@ from tailtune.tasks.use_case import UseCase
 
 if TYPE_CHECKING:
     from tailtune.config.model import Pii
-    from tailtune.core.records import Answer
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class BatchVersion:
             raise UsageError("--max-usd: this version answers by itself and pays nobody", "leave --max-usd out")
         number, folder = self.stored.version, self.folder
         count = processes or free_cores()
-        return lambda blocks, paid_usd: by_processes(blocks, folder, number, count, threads, is_logged)
+        return lambda blocks, before: by_processes(blocks, folder, number, count, threads, is_logged)
 
     def log(self) -> BatchLog:
         """The prediction log of what it answers."""
@@ -127,14 +125,15 @@ class BatchVersion:
                 "declare it in models/prices.yaml (prompt.models.price), or leave --max-usd out",
             )
 
-        def ask(blocks: Blocks, paid_usd: Usd | None) -> Generator[list[KeptAnswer]]:
-            budget = Budget(math.inf if max_usd is None else _left(max_usd, paid_usd))
+        def ask(blocks: Blocks, before: EarlierRuns) -> Generator[list[KeptAnswer]]:
+            budget = Budget(math.inf if max_usd is None else _left(max_usd, before.usd))
             context.budgets.append(budget)
             declared = declared_addresses(self.case.spec.prompt.models, self.settings.endpoints)
             where, kept = self.settings.weights_root(project), self.settings.answers_file(project)
             models = LanguageModels(where, prices, kept, budget, declared, "", context.progress.say)
             try:
-                yield from _in_blocks(blocks, models.connected(prompted), loaded.scrub_pii, is_logged)
+                connected = prompted.using(models.open(prompted.spec), prompted.spec)
+                yield from in_blocks(blocks, connected, loaded.scrub_pii, is_logged, before)
             finally:
                 models.close()
 
@@ -155,26 +154,46 @@ def _left(max_usd: Usd, paid_usd: Usd | None) -> Usd:
     return max(0.0, max_usd - paid_usd)
 
 
-def _in_blocks(
-    blocks: Blocks, predictor: Predictor, scrub_pii: Sequence[Pii], is_logged: bool
+def in_blocks(
+    blocks: Blocks, prompted: Prompted, scrub_pii: Sequence[Pii], is_logged: bool, before: EarlierRuns
 ) -> Generator[list[KeptAnswer]]:
     """Let a prompted version answer blocks of texts; it asks several at once.
+
+    Args:
+        blocks: Taken as they are needed.
+        prompted: The version, which asks the endpoint.
+        scrub_pii: Kinds of personal data to take out of a text.
+        is_logged: Whether the answers come with what the prediction log keeps of them.
+        before: What earlier runs left.
 
     Raises:
         PartlyAnsweredError: Money ran out; the answers until there have been given out.
         EndpointError: The endpoint does not answer; what it answered is kept with the answers that were paid for.
     """
+    cut_off = before.any  # in the block that comes first now
     for block in blocks:
+        texts = [prepared(text, scrub_pii) for text in block]
         try:
-            answers = predictor.answer([prepared(text, scrub_pii) for text in block])
+            answers = prompted.ask(texts)
         except PartlyAnsweredError as error:
             places = takewhile(error.answers.__contains__, count())
-            yield [_kept(error.answers[place].answer, is_logged) for place in places]
+            yield _kept(texts, [error.answers[place] for place in places], is_logged, cut_off)
             raise
-        yield [_kept(answer, is_logged) for answer in answers]
+        yield _kept(texts, answers, is_logged, cut_off)
+        cut_off = False
 
 
-def _kept(answer: Answer, is_logged: bool) -> KeptAnswer:
-    confidence = None if math.isnan(answer.confidence) else answer.confidence
-    seen = seen_now() if is_logged else None
-    return KeptAnswer.of(answer.value, confidence, answer.columns(), answer.usd, seen)
+def _kept(texts: Sequence[str], answers: Sequence[PromptAnswer], is_logged: bool, cut_off: bool) -> list[KeptAnswer]:
+    """The answers of a block, each with what it cost.
+
+    One that was kept from before costs nothing, unless a run that was cut off in this block has paid for it.
+    """
+    kept, paid = list[KeptAnswer](), set[str]()
+    for text, prompted in zip(texts, answers, strict=False):
+        answer, is_ours = prompted.answer, not prompted.reply.from_cache or (cut_off and text not in paid)
+        paid.add(text)
+        confidence = None if math.isnan(answer.confidence) else answer.confidence
+        seen = seen_now() if is_logged else None
+        usd = answer.usd if is_ours else 0.0
+        kept.append(KeptAnswer.of(answer.value, confidence, answer.columns(), usd, seen))
+    return kept

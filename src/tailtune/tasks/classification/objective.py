@@ -116,7 +116,9 @@ class ClassObjective(Objective):
         """Write `head.safetensors` and `labels.json`."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.heads.items()}
         save_file(tensors, folder / HEAD)
-        (folder / LABELS).write_text(json.dumps(list(self._names), indent=1, ensure_ascii=False) + "\n")
+        (folder / LABELS).write_text(
+            json.dumps(list(self._names), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         return {"max_tokens": self._max_tokens, "pooling": POOLING, "temperature": self.temperature}
 
     def _dev_block(self) -> int:

@@ -15,7 +15,7 @@ from tailtune.predictors.prepare.clean import clean
 from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 
 LABEL, REASONING = "label", "reasoning"
-_PREFIX = re.compile(r"(?:answer|category|class|label)\s*[:=]\s*", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:answer|category|class|label)\s*[:=]\s*", re.IGNORECASE)
 _AROUND = " \t\r\n\"'`*.,;:!()[]“”‘’«»"
 
 
@@ -90,8 +90,9 @@ class LabelCodec:
 
     def _read_words(self, text: str) -> Read:
         """The label that a reply without JSON consists of."""
-        bare = _PREFIX.sub("", text.strip(_AROUND), count=1)
-        label = self._known(bare)
+        whole = text.strip(_AROUND)
+        bare = _PREFIX.sub("", whole)
+        label = self._known(whole) or self._known(bare)  # a label may itself begin with such a word
         if label is not None:
             return Read(Answer(label, math.nan))
         if len(self._mentioned(text)) > 1:

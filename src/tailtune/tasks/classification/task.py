@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -190,13 +191,13 @@ class Classification(Task):
         )
 
     def failure(self, row: Row[str], answer: Answer, others: Mapping[str, Answer]) -> dict[str, Any]:
-        """Expected, answered, and how sure."""
+        """Expected, answered, and how sure; null where the predictor has no probability."""
         return {
             "origin": row.origin,
             "text": row.text,
             "expected": row.label,
             "answered": answer.value,
-            "confidence": round(answer.confidence, 4),
+            "confidence": None if math.isnan(answer.confidence) else round(answer.confidence, 4),
             **{f"{name}_answered": other.value for name, other in others.items()},
         }
 

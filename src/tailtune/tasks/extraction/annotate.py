@@ -96,7 +96,7 @@ def _spans(value: Any, column: str, number: int, faults: Faults) -> tuple[Span, 
     spans = []
     for item in value:
         start, end, label = (item.get(key) for key in ("start", "end", "label"))
-        if not (_whole(start) and _whole(end) and isinstance(label, str) and label):
+        if not (_whole(start) and _whole(end) and isinstance(label, str) and label.strip()):
             faults.add(number, f"`{column}` holds {shown(item, _SHOWN_CHARS)}; {_ENTITY}")
             return ()
         spans.append(Span(start, end, label))
@@ -115,6 +115,8 @@ def _fields(value: Any, column: str, number: int, faults: Faults) -> dict[str, A
     except ValueError as error:
         faults.add(number, f"`{column}` holds {error}")
         return {}
+    if any(item is not None and not name.strip() for name, item in plain.items()):
+        faults.add(number, f"`{column}` holds a value without a name; expected field → value")
     return {name: item for name, item in plain.items() if item is not None}
 
 

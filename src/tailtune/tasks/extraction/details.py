@@ -17,7 +17,7 @@ from tailtune.judge.shares import share_of
 from tailtune.tasks.base import Details
 from tailtune.tasks.extraction.annotations import Annotation, Extraction, Values, canonical
 from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
-from tailtune.tasks.extraction.scoring import Rules, Tally, answered_values, calibration, items, tally
+from tailtune.tasks.extraction.scoring import Rules, Tally, answered_values, calibration, compared, items, tally
 
 
 def details(
@@ -189,8 +189,9 @@ def failure(schema: ObjectSchema, row: Row[Annotation], answer: Answer, others: 
         others: Other predictor → its answer.
 
     Returns:
-        Origin, text, `wrong` (field → expected, answered, confidence, the reason for null, what others answered)
-        and the text marked up where both know places.
+        Origin, text, `wrong` (field → expected, answered, confidence, the reason for null, what others answered; also
+        what means the right thing and is badly written, and properties that the schema does not know) and the text
+        marked up where both know places.
     """
     expected = row.label
     answered, rules = answered_values(answer) or {}, Rules.of(schema)
@@ -199,7 +200,8 @@ def failure(schema: ObjectSchema, row: Row[Annotation], answer: Answer, others: 
     wrong = {}
     for field in schema.fields:
         gold, value = expected.values.get(field.name), answered.get(field.name)
-        if (gold or None) == (value or None) or rules.means(field, value, gold):
+        cell = compared(rules, field, value, gold)
+        if cell.hits == cell.answered == cell.expected:
             continue
         facts: dict[str, Any] = {"expected": gold, "answered": value}
         if extraction is not None:
@@ -207,6 +209,8 @@ def failure(schema: ObjectSchema, row: Row[Annotation], answer: Answer, others: 
             facts |= {} if sure is None else {"confidence": round(sure, 4)}
             facts |= {"reason": why} if why else {}
         wrong[field.name] = facts | {f"{name}_answered": values.get(field.name) for name, values in beside.items()}
+    known = frozenset(schema.names)
+    wrong |= {name: {"expected": None, "answered": value} for name, value in answered.items() if name not in known}
     spans = () if extraction is None else extraction.spans
     return {
         "origin": row.origin,

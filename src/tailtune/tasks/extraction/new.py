@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -63,7 +64,7 @@ def declare(new: NewUseCase) -> Declaration:
     if new.label is not None:
         raise UsageError(
             "--label: an extraction has spans (--entities), field values (--fields) or an intent (--intent)",
-            f"tailtune new {new.name} --task extraction --from {new.source}",
+            shlex.join(["tailtune", "new", new.name, "--task", "extraction", "--from", str(new.source)]),
         )
     named = _columns(new)
     refuse_missing(new, "extraction", {"text": new.text, "group": new.group, **named})

@@ -10,7 +10,7 @@ from typing import Any
 
 from tailtune.predictors.prompted.codec import Problem, Read, first_answer, objects_in
 from tailtune.tasks.extraction.annotations import Annotation, Extraction
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema, without_null
 from tailtune.tasks.extraction.schema_reader import schema_from
 
 _FORMATS = {"date", "email"}  # that constrained decoders know as well, and mean the same by
@@ -21,6 +21,7 @@ _KEPT = {
     "boolean": ("type",),
 }
 _KEPT["integer"] = _KEPT["number"]
+_LENGTHS = ("minLength", "maxLength")
 # What grammars for decoding do not do: look around, refer back, name groups, edges of words, classes of Unicode.
 _HARD = re.compile(r"\(\?(?!:)|\\[1-9]|\\[bBAZzpPuUN]|[*+?}]\+|[*+?}]\?")
 _WORDS = {
@@ -44,7 +45,7 @@ def form(field: FieldSpec) -> str:
 
 def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
     if field.kind == "choice":
-        return "one of " + ", ".join(f'"{choice}"' for choice in field.choices)
+        return "one of " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in field.choices)
     if field.kind == "money":
         codes = core["properties"]["currency"]["enum"]
         return f'{{"amount": number, "currency": one of {", ".join(codes)}}}'
@@ -57,7 +58,7 @@ def _form_of_one(field: FieldSpec, core: Mapping[str, Any]) -> str:
     return f"{words}, at least {low}" if low is not None else f"{words}, at most {high}" if high is not None else words
 
 
-def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, Any]:
+def strict_schema(schema: ObjectSchema, described: bool = False, exact: bool = False) -> dict[str, Any]:
     """The schema of a reply as constrained decoding takes it: the strict subset that endpoints agree on.
 
     Every property is required; one that may be left out may be null instead. Nothing else is allowed. Keywords that
@@ -68,22 +69,27 @@ def strict_schema(schema: ObjectSchema, described: bool = False) -> dict[str, An
         schema: Of the use case.
         described: Whether fields keep their descriptions. Endpoints count a schema as tokens of the prompt, which
             has the descriptions already.
+        exact: Whether lengths of texts and lists without repeats are kept: a model in this process is held to them,
+            and requests to endpoints go without.
 
     Source: OpenAI's guide to structured outputs, its section on supported schemas.
     """
-    properties = {field.name: _strict(field) for field in schema.fields}
+    properties = {field.name: _strict(field, exact) for field in schema.fields}
     for field in schema.fields if described else ():
         properties[field.name] |= {"description": field.description} if field.description else {}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _strict(field: FieldSpec) -> dict[str, Any]:
-    value = _strict_value(value_schema(field))
+def _strict(field: FieldSpec, exact: bool) -> dict[str, Any]:
+    core = value_schema(field)
+    value = _strict_value(core)
+    if exact and "enum" not in value:
+        value |= {word: core[word] for word in _LENGTHS if word in core}
     if field.many:
         listed: dict[str, Any] = {"type": "array", "items": value}
-        most = field.subschema.get("maxItems")
-        if most is not None:
-            listed["maxItems"] = most
+        whole = without_null(dict(field.subschema))[0] or {}
+        words = ("maxItems", "uniqueItems") if exact else ("maxItems",)
+        listed |= {word: whole[word] for word in words if word in whole}
         value = listed
     if not (field.rules.takes_null or (field.nullable and not field.many)):
         return value
@@ -131,7 +137,7 @@ class ObjectCodec:
 
     def __init__(self, schema: ObjectSchema) -> None:
         self._object, self._fields = schema, schema.fields
-        self._strict = strict_schema(schema)
+        self._strict = strict_schema(schema, exact=True)
 
     def variables(self) -> dict[str, Any]:
         """`fields`: name, description, kind, choices, and `form`, what a value looks like; `schema`: JSON text."""

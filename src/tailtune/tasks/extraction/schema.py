@@ -167,8 +167,19 @@ def value_schema(field: FieldSpec) -> dict[str, Any]:
     """The JSON Schema of one value of a field: of one item where it holds many, and null taken out."""
     core, _ = without_null(dict(field.subschema))
     if core is not None and field.many:
-        core, _ = without_null(core["items"])
+        core, _ = item_schema(core)
     return core or {}
+
+
+def item_schema(core: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """The schema of one item of a list, null taken out; what a list's `x-` keywords say holds for its items.
+
+    Returns:
+        As `without_null`.
+    """
+    hints = {word: value for word, value in core.items() if word.startswith("x-")}
+    item, problems = without_null(core["items"])
+    return (None if item is None else hints | item), problems
 
 
 def without_null(schema: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:

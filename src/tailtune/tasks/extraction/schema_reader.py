@@ -17,13 +17,15 @@ from typing import Any
 from tailtune.config.formats import CHECKED
 from tailtune.config.located import LinedJson
 from tailtune.core.errors import Fault, SpecError
-from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema, Problem, without_null
+from tailtune.tasks.extraction.schema import FieldSpec, Kind, ObjectSchema, Problem, item_schema, without_null
 from tailtune.tasks.extraction.validator import pattern_fault, validator_of
+from tailtune.tasks.extraction.values.texts import is_country
 
 _MOST_CHOICES, _MOST_RESOLVED, _LONGEST_TRAIL = 10_000, 100_000, 10
 _NOTES = {
     "$comment", "$id", "$anchor", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly",
 }  # fmt: skip
+_HINTS = ("x-relative-to", "x-normal", "x-region", "x-day-first")
 _STRING = {"type", "enum", "const", "format", "pattern", "minLength", "maxLength"}
 _NUMBER = {"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 _ARRAY = {"type", "items", "minItems", "maxItems", "uniqueItems"}
@@ -80,10 +82,11 @@ def read_field(name: str, schema: Any, required: bool) -> tuple[FieldSpec | None
     problems += found
     if kind is None:
         return None, problems
-    problems += _limits(core) if not many else [(("items", *at), what) for at, what in _limits(core.get("items", {}))]
+    inner = (item_schema(core)[0] if many else core) or {}
+    below = ("items",) if many else ()
+    problems += [((*below, *at), what) for at, what in _limits(inner)]
     choices = _choices(core) if kind == "choice" else ()
     nullable = not required or _takes_null(schema)
-    inner = core.get("items", {}) if many else core
     field = FieldSpec(
         name=name,
         kind=kind,
@@ -92,9 +95,9 @@ def read_field(name: str, schema: Any, required: bool) -> tuple[FieldSpec | None
         many=many,
         choices=choices,
         description=str(schema.get("description", core.get("description", ""))),
-        relative_to=inner.get("x-relative-to", schema.get("x-relative-to")),
+        relative_to=inner.get("x-relative-to"),
     )
-    problems += _met(field, core) if not problems else []
+    problems += _met(field, core, inner) if not problems else []
     return field, problems
 
 
@@ -155,7 +158,7 @@ def _item_kind(core: Mapping[str, Any]) -> tuple[Kind | None, list[Problem]]:
         return None, [(("minItems",), "cannot be met by a text that names none; leave it out, the list is empty then")]
     if core.get("maxItems", 1) < 1:
         return None, [(("maxItems",), "nothing fits into the list")]
-    inner, problems = without_null(items)
+    inner, problems = item_schema(core)
     if inner is None:
         return None, [(("items", *at), what) for at, what in problems]
     kind, many, found = _kind(inner)
@@ -197,7 +200,11 @@ def _money(core: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _unknown(core: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
     for word in core:
-        if word not in known and word not in _NOTES and not word.startswith("x-"):
+        if word.startswith("x-"):
+            near = get_close_matches(word, _HINTS, n=1, cutoff=0.85)
+            if near and word not in _HINTS:
+                yield (word,), f"is not read; did you mean {near[0]}?"
+        elif word not in known and word not in _NOTES:
             near = get_close_matches(word, known | _NOTES, n=1, cutoff=0.75)
             meant = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(sorted(known))}"
             yield (word,), f"cannot be obeyed here; {meant}"
@@ -226,7 +233,7 @@ def _choices(core: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(core.get("enum", [core.get("const")])))
 
 
-def _met(field: FieldSpec, core: Mapping[str, Any]) -> Iterator[Problem]:
+def _met(field: FieldSpec, core: Mapping[str, Any], inner: Mapping[str, Any]) -> Iterator[Problem]:
     """What no text could satisfy, and what `x-` keywords say that they cannot."""
     if field.spanned and not field.many and not field.nullable:
         yield (
@@ -243,11 +250,10 @@ def _met(field: FieldSpec, core: Mapping[str, Any]) -> Iterator[Problem]:
             for error in validator.iter_errors(value):
                 word = str(error.validator)
                 yield (word,), f"the enum's own {value!r} does not satisfy {word}"
-    inner = core.get("items", core) if field.many else core
     normal, region, first = inner.get("x-normal"), inner.get("x-region"), inner.get("x-day-first")
     if normal is not None and (normal != "upper" or field.kind != "text"):
         yield ("x-normal",), f"expected upper, on a text field; found {normal!r} on {field.kind}"
-    if region is not None and (not re.fullmatch("[A-Z]{2}", str(region)) or field.kind != "phone"):
+    if region is not None and (field.kind != "phone" or not is_country(region)):
         yield ("x-region",), f"expected a country such as US, on a phone field; found {region!r} on {field.kind}"
     if first is not None and (not isinstance(first, bool) or field.kind != "date"):
         yield ("x-day-first",), f"expected true or false, on a date field; found {first!r} on {field.kind}"

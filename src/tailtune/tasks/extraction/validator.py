@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +65,19 @@ def _kind() -> type[Draft202012Validator]:
         if isinstance(value, str) and not remembered(pattern, value):
             yield ValidationError(f"{value!r} does not match {pattern!r}")
 
+    def whole_times(_: object, step: float, value: object, __: object) -> Iterator[ValidationError]:
+        if isinstance(value, int | float) and not isinstance(value, bool) and not _is_multiple(value, step):
+            yield ValidationError(f"{value!r} is not a multiple of {step!r}")
+
     made: type[Draft202012Validator] = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"pattern": obeyed}
+        Draft202012Validator, {"pattern": obeyed, "multipleOf": whole_times}
     )
     return made
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    """Whether a number is a multiple as they are written in decimals: 19.99 of 0.01, which binary fractions are not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    numerator, denominator = (Fraction(str(number)) for number in (value, step))
+    return (numerator / denominator).denominator == 1

@@ -19,6 +19,8 @@ from tailtune.tasks.extraction.values.texts import Refusal
         ("0.125", False, 0.125), ("two rooms", True, 2), ("a dozen", True, 12), ("twenty-five", True, 25),
         ("no. 7", True, 7),
         ("forty two thousand", True, 42000), ("three hundred and five", True, 305), ("٣", False, 3),
+        ("5 tſd", False, 5000), ("-$5", False, -5), ("−€ 5.50", False, -5.5), ("USD-5", False, 5), ("$-5", False, -5),
+        ("1e5", True, 100_000), ("1e-05", False, 0.00001), ("-2.5E+3", False, -2500),
     ],
 )  # fmt: skip
 def test_numbers(surface: str, whole: bool, first: float) -> None:
@@ -33,7 +35,7 @@ def test_what_may_mean_two_things_gives_both() -> None:
     assert meanings("12.50", True) == [12.5]
 
 
-@pytest.mark.parametrize("surface", ["", "none", "1 or 2", "two or three", "3-5", "AB12", "v1.2.x", "a", "an"])
+@pytest.mark.parametrize("surface", ["", "none", "1 or 2", "two or three", "3-5", "AB12", "v1.2.x", "a", "an", "1e999"])
 def test_what_is_no_single_number(surface: str) -> None:
     assert isinstance(read_number(surface, True), Refusal)
 

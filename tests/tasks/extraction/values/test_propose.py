@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tailtune.core.records import Span
-from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema
+from tailtune.tasks.extraction.schema import FieldSpec, ObjectSchema, value_schema
 from tailtune.tasks.extraction.schema_reader import schema_from
 from tailtune.tasks.extraction.values import normalise, propose_schema
 from tailtune.tasks.extraction.values.propose import Row
@@ -89,6 +91,26 @@ def test_values_have_the_types_they_come_in() -> None:
     for kind, value in kinds.items():
         assert only([valued(x=value)] * 3).kind == kind
     assert only([valued(x=1), valued(x=2.5)]).kind == "number"
+
+
+@pytest.mark.parametrize(
+    ("values", "codes", "least"),
+    [
+        ([{"amount": 5, "currency": "$"}, {"amount": "2,50", "currency": "euros"}], ["EUR", "USD"], 0),
+        ([{"amount": 5, "currency": "CHF"}, {"amount": -5, "currency": None}], ["CHF"], None),
+        ([{"amount": "-$5", "currency": "USD"}], ["USD"], None),
+    ],
+)
+def test_amounts_have_the_codes_and_signs_of_the_values(
+    values: list[dict[str, Any]], codes: list[str], least: int | None
+) -> None:
+    money = value_schema(only([valued(x=value) for value in values] * 3))["properties"]
+    assert (money["currency"]["enum"], money["amount"].get("minimum")) == (codes, least)
+
+
+def test_amounts_without_any_currency_are_no_money() -> None:
+    assert only([valued(x={"amount": 5, "currency": None})] * 3).kind == "text"
+    assert "minimum" not in value_schema(only([spans(("x", "-5 USD"))] * 3))["properties"]["amount"]
 
 
 def test_few_strings_that_the_text_does_not_say_are_choices() -> None:

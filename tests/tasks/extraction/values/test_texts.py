@@ -26,6 +26,22 @@ def test_ids_are_tried_in_every_plain_form(surface: str, form: str) -> None:
 def test_choices_and_yes_no_are_named_in_any_case() -> None:
     assert chosen("Total-Loss ", ("minor", "total_loss")) == "total_loss"
     assert chosen("total", ("minor", "total_loss")) is None
+
+
+@pytest.mark.parametrize(
+    ("surface", "choices", "choice"),
+    [
+        ("c#", ("C", "C#"), "C#"),
+        ("c", ("C#", "C"), "C"),
+        ("c.", ("C", "C#"), None),
+        ("a/b", ("a-b", "A/B"), "A/B"),
+        ("a_b", ("a-b", "A/B"), None),
+        ("FIRE", ("Fire", "fire"), None),
+        (".", ("-", "x"), None),
+    ],
+)
+def test_a_choice_is_named_by_what_can_be_no_other(surface: str, choices: tuple[str, ...], choice: str | None) -> None:
+    assert chosen(surface, choices) == choice
     assert [yes_or_no(word) for word in ("Yes", "no.", "TRUE", "✓", "maybe", "")] == [
         True,
         False,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 
 from tailtune.tasks.extraction.values.texts import Refusal, shown
 
@@ -85,6 +87,7 @@ DIGITS = rf"[-+−]?(?:\d{{1,3}}(?:[{_BLANK}'’]\d{{3}})+(?!\d)(?:[.,]\d+)?|\d+
 _TIMES = "|".join(sorted(MULTIPLIERS, key=len, reverse=True))
 NUMBER = re.compile(rf"(?<!\w)(?<!\d[.,])(?P<digits>{DIGITS})(?:[{_BLANK}-]?(?P<times>{_TIMES})\b\.?)?", re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}([.,])\d{3}(?:\1\d{3})*")
+_SCIENTIFIC = re.compile(r"[-+]?\d+(?:\.\d+)?e[-+]?\d{1,3}", re.IGNORECASE)
 _INDIAN = re.compile(r"\d{1,2}(?:,\d\d)+,\d{3}")
 
 
@@ -95,15 +98,25 @@ def read_number(surface: str, whole: bool) -> list[float] | Refusal:
         surface: White space collapsed. Words around one number (`about`, `miles`) are passed over.
         whole: Whether only whole numbers count: `85.000` is then eighty-five thousand.
     """
+    if _SCIENTIFIC.fullmatch(surface):
+        return _scientific(surface)
     found = list(NUMBER.finditer(surface))
     if len(found) > 1:
         return Refusal(f"more than one number in {shown(surface)}")
     if found:
-        times = MULTIPLIERS.get((found[0]["times"] or "").lower(), 1.0)
+        times = MULTIPLIERS[_plain(found[0]["times"])] if found[0]["times"] else 1.0
         read = meanings(found[0]["digits"], whole and times == 1)
-        return [round(value * times, 9) for value in read]
+        before = surface[: found[0].start()].strip()
+        sign = -1.0 if before[:1] in ("-", "−") and CURRENCY.fullmatch(before[1:].strip()) else 1.0  # -$5
+        return [sign * round(value * times, 9) for value in read]
     number = words_in(surface)
     return [number] if number is not None else Refusal(f"no single number in {shown(surface)}")
+
+
+def _scientific(surface: str) -> list[float] | Refusal:
+    """A number as programs write it, `1e5`."""
+    number = float(surface)
+    return Refusal(f"{shown(surface)} is too large for a number") if math.isinf(number) else [number]
 
 
 def meanings(digits: str, whole: bool) -> list[float]:
@@ -122,6 +135,12 @@ def meanings(digits: str, whole: bool) -> list[float]:
         grouped = sign * float(re.sub("[.,]", "", plain))
         return [grouped, decimal] if marks[0] == "," or whole else [decimal, grouped]
     return [decimal]
+
+
+def _plain(word: str) -> str:
+    """A word that a pattern found whatever its case, as tables have it: patterns take ſ for s, and ı and İ for i."""
+    folded = unicodedata.normalize("NFKD", word.casefold()).replace("ı", "i")
+    return "".join(char for char in folded if not unicodedata.combining(char))
 
 
 def words_in(surface: str) -> float | None:
@@ -226,6 +245,9 @@ def read_money(surface: str, codes: tuple[str, ...], usual: str | None) -> dict[
 def read_amount(surface: str) -> float | Refusal:
     """The single amount that a surface names, whatever its currency. `1.250` is twelve hundred and fifty here."""
     plain = CURRENCY.sub(" ", _ENDING.sub("", surface))
+    if _SCIENTIFIC.fullmatch(plain.strip()):
+        read = _scientific(plain.strip())
+        return read if isinstance(read, Refusal) else read[0]
     found = list(NUMBER.finditer(plain))
     if len(found) > 1:
         return Refusal(f"more than one amount in {shown(surface)}")
@@ -233,17 +255,23 @@ def read_amount(surface: str) -> float | Refusal:
         number = words_in(plain)
         return number if number is not None else Refusal(f"no amount in {shown(surface)}")
     digits, times = found[0]["digits"], found[0]["times"]
-    sign = -1.0 if surface[0] in "-−" and digits[0] not in "-−" else 1.0
+    sign = -1.0 if surface[0] in "-−" else 1.0
+    if digits[0] in "-−+":
+        joins = re.search(rf"\w{re.escape(digits)}", surface)  # EUR-500
+        sign, digits = -1.0 if digits[0] in "-−" and not joins else 1.0, digits[1:]
     if times:
-        return sign * round(meanings(digits, False)[-1 if "," in digits else 0] * MULTIPLIERS[times.lower()], 6)
+        return sign * round(meanings(digits, False)[-1 if "," in digits else 0] * MULTIPLIERS[_plain(times)], 6)
     from price_parser import Price
 
     price = Price.fromstring(digits)
-    return Refusal(f"no amount in {shown(surface)}") if price.amount is None else sign * float(price.amount)
+    if price.amount is None:
+        return Refusal(f"no amount in {shown(surface)}")
+    amount, possible = float(price.amount), meanings(digits, whole=True)
+    return sign * (amount if amount in possible else possible[0])  # it takes three decimals for a group: 0.125
 
 
 def _currency(surface: str, codes: tuple[str, ...], usual: str | None) -> str | Refusal:
-    mentioned = {way: _CODES_OF[way] for way in (match.group().lower() for match in CURRENCY.finditer(surface))}
+    mentioned = {way: _CODES_OF[way] for way in (_plain(match.group()) for match in CURRENCY.finditer(surface))}
     if not mentioned:
         return usual if usual is not None else Refusal(f"no currency in {shown(surface)}")
     possible = [code for code in codes if all(code in meant for meant in mentioned.values())]

@@ -138,7 +138,9 @@ def _core(values: Sequence[Any]) -> dict[str, Any]:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return {"type": "number"}
     if all(isinstance(value, dict) and value.keys() == {"amount", "currency"} for value in values):
-        return _money(sorted({str(value["currency"]) for value in values}))
+        codes = {_code_of(value["currency"]) for value in values} - {""}
+        if codes:
+            return _money(sorted(codes), any(str(value["amount"]).lstrip()[:1] in ("-", "−") for value in values))
     texts = [" ".join(str(value).split()) for value in values]
     for schema, reads in _KINDS:
         if _most_are(reads, texts):
@@ -155,18 +157,27 @@ def _most_are(reads: Callable[[str], bool], texts: Sequence[str]) -> bool:
     return bool(texts)
 
 
-def _money(codes: Sequence[str]) -> dict[str, Any]:
+def _code_of(currency: Any) -> str:
+    """The code of a currency, however it is written; empty when it says none."""
+    if isinstance(currency, str) and re.fullmatch("[A-Z]{3}", currency):
+        return currency
+    read = read_money(f"{currency or ''} 1", _CODES, None)
+    return "" if isinstance(read, Refusal) else str(read["currency"])
+
+
+def _money(codes: Sequence[str], below_zero: bool) -> dict[str, Any]:
+    amount = {"type": "number"} if below_zero else {"type": "number", "minimum": 0}
     return {
         "type": "object",
-        "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": list(codes)}},
+        "properties": {"amount": amount, "currency": {"enum": list(codes)}},
         "required": ["amount", "currency"],
         "additionalProperties": False,
     }
 
 
 def _money_of(texts: Sequence[str]) -> dict[str, Any]:
-    read = [read_money(text, _CODES, None) for text in texts]
-    return _money(sorted({str(money["currency"]) for money in read if not isinstance(money, Refusal)}))
+    read = [money for text in texts if not isinstance(money := read_money(text, _CODES, None), Refusal)]
+    return _money(sorted({str(money["currency"]) for money in read}), any(float(money["amount"]) < 0 for money in read))
 
 
 def _number_of(texts: Sequence[str]) -> dict[str, Any]:

@@ -92,11 +92,15 @@ def _comparable(text: str) -> str:
 
 
 def chosen(surface: str, choices: tuple[str, ...]) -> str | None:
-    """The choice that a surface names; None when it names none."""
+    """The choice that a surface names; None when it names none, or may name several (`c.` of `C` and `C#`)."""
     if surface in choices:
         return surface
-    plain = _comparable(surface)
-    return next((choice for choice in choices if _comparable(choice) == plain), None)
+    for plain in (lambda text: tidy(text).casefold(), _comparable):
+        sought = plain(surface)
+        alike = [choice for choice in choices if sought and plain(choice) == sought]
+        if len(alike) == 1:
+            return alike[0]
+    return None
 
 
 def yes_or_no(surface: str) -> bool | None:
@@ -145,6 +149,13 @@ def _e164(text: str, region: str) -> str | None:
         return None
     number.extension = None
     return str(format_number(number, PhoneNumberFormat.E164))
+
+
+def is_country(region: object) -> bool:
+    """Whether numbers without a country code can be read as those of a region: GB is one, UK is none."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return isinstance(region, str) and region in SUPPORTED_REGIONS
 
 
 def read_email(surface: str) -> str | Refusal:
