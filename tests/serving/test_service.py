@@ -35,7 +35,7 @@ def run(folder: Path, scenario: Scenario, answerer: FakeAnswerer | None = None, 
 
 def test_one_text_is_answered_and_logged(tmp_path: Path) -> None:
     async def scenario(made: Server) -> None:
-        back = await made.ask(PREDICT, {"text": "mail ada@example.com please billing", "metadata": {"plan": "pro"}},
+        back = await made.ask(PREDICT, {"text": "mail ada@example.com please billing", "metadata": {"plan": " pro "}},
                               headers={"x-request-id": "r-1"})  # fmt: skip
         assert back.status == 200
         assert back.json["request_id"] == back.headers["x-request-id"] == "r-1"
@@ -43,7 +43,7 @@ def test_one_text_is_answered_and_logged(tmp_path: Path) -> None:
         assert back.json["answers"] == [{"answer": "billing", "confidence": 0.75, "likeliest": [["billing", 0.75]]}]
         (row,) = made.rows()
         assert (row["answer"], row["route"], row["version"]) == ("billing", "model", "3")
-        assert (row["slices"], row["metadata"], row["tokens"]) == ({"plan": "pro"}, {"plan": "pro"}, 4)
+        assert (row["slices"], row["metadata"], row["tokens"]) == ({"plan": "pro"}, {"plan": " pro "}, 4)
 
     counts = run(tmp_path, scenario, FakeAnswerer(), slices=("plan",))
     assert counts["answered_rows"] == counts["logged_rows"] == 1

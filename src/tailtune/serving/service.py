@@ -26,7 +26,7 @@ from tailtune.core.errors import (
     UpstreamError,
 )
 from tailtune.predictors.prepare import prepared
-from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_text
+from tailtune.services.prediction_log import LoggedFeedback, LoggedPrediction, Route, Spool, kept_slices, kept_text
 from tailtune.serving.bodies import (
     AskedRow,
     FeedbackBody,
@@ -345,7 +345,7 @@ class Service:
             text=kept,
             text_hash=text_hash,
             metadata=metadata,
-            slices=self._slices(metadata),
+            slices=kept_slices(metadata, self._plan.slices),
             **answer,
         )
 
@@ -357,9 +357,6 @@ class Service:
         in_spool = self._spool.append(rows)
         if route != "shadow":
             (counted.logged if in_spool else counted.not_logged).inc(len(rows))
-
-    def _slices(self, metadata: Mapping[str, Any]) -> dict[str, str]:
-        return {name: str(metadata[name])[:200] for name in self._plan.slices if metadata.get(name) is not None}
 
     def _is_shadowed(self, request_id: str) -> bool:
         """Whether a request is in the challenger's share: decided by its id, so the same on every worker."""

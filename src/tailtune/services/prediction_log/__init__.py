@@ -12,8 +12,18 @@ from tailtune.services.prediction_log.records import (
     LoggedPrediction,
     ReceivedFeedback,
     Route,
+    kept_slices,
     kept_text,
 )
 from tailtune.services.prediction_log.spool import Spool
 
-__all__ = ["ROUTES", "LoggedFeedback", "LoggedPrediction", "ReceivedFeedback", "Route", "Spool", "kept_text"]
+__all__ = [
+    "ROUTES",
+    "LoggedFeedback",
+    "LoggedPrediction",
+    "ReceivedFeedback",
+    "Route",
+    "Spool",
+    "kept_slices",
+    "kept_text",
+]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tailtune.core.money import Usd
 
 Route = Literal["model", "passthrough", "shadow"]
 """Who answered: the served version, the declared language model in its place, or a challenger beside it."""
 ROUTES: tuple[Route, ...] = get_args(Route)
-_HASH_DIGITS = 32
+_HASH_DIGITS, _SLICE_CHARACTERS = 32, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,12 @@ class ReceivedFeedback:
     text: str | None
     label: str
     who: str
+
+
+def kept_slices(values: Mapping[str, Any], columns: Collection[str]) -> dict[str, str]:
+    """What is logged of a row's slices: without surrounding white space, as curation reads them, and cut."""
+    known = {name: str(values[name]).strip() for name in columns if values.get(name) is not None}
+    return {name: value[:_SLICE_CHARACTERS] for name, value in known.items() if value}
 
 
 def kept_text(text: str, how: Literal["scrubbed", "hash", "none"]) -> tuple[str | None, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +12,7 @@ from tailtune.config.serving import LogSpec
 from tailtune.core.days import DAY_US, day_of
 from tailtune.core.errors import BusyError
 from tailtune.predictors.prepare import prepared
-from tailtune.services.prediction_log import kept_text
+from tailtune.services.prediction_log import kept_slices, kept_text
 from tailtune.services.prediction_log.lines import Batch, encode, prediction
 from tailtune.services.prediction_log.store import PredictionLog
 from tailtune.serving.batch.kept import KeptAnswer, KeptAnswers
@@ -99,14 +98,9 @@ class BatchLog:
                 client=_CLIENT,
                 text=text,
                 text_hash=text_hash,
-                slices=self._slices(row.values),
+                slices=kept_slices(row.values, self.slices),
             )
         )
-
-    def _slices(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Without surrounding white space, as curation reads them."""
-        known = {name: str(values[name]).strip() for name in self.slices if values.get(name) is not None}
-        return {name: value[:200] for name, value in known.items() if value}
 
 
 def _segment(kept: KeptAnswers) -> str:
