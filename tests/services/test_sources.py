@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from tailtune.tasks.classification.task import columns_of
 HEAD = b"text,label\n"
 
 
-def spec(**keys: str) -> sources.Columns:
+def spec(**keys: Any) -> sources.Columns:
     return columns_of(ClassificationData(file="rows.csv", **keys))
 
 
@@ -66,6 +67,13 @@ def test_parquet_rows_are_counted_from_one_over_batches(tmp_path: Path, monkeypa
         RawRow("", "2", "rows.parquet:row 2", None),
         RawRow("c", "3", "rows.parquet:row 3", "2.0"),
     ]
+
+
+def test_nan_is_no_group_and_no_slice(tmp_path: Path) -> None:
+    without = b'{"text": "a", "label": 1, "who": NaN, "size": NaN}\n'
+    content = without + b'{"text": "b", "label": 2, "who": 1.0, "size": 2.0}\n'
+    found = read(tmp_path, "rows.jsonl", content, spec(group="who", slices=("size",)))
+    assert [(row.group, row.slices) for row in found] == [(None, (("size", ""),)), ("1.0", (("size", "2.0"),))]
 
 
 def test_dictionary_encoded_parquet_is_read_as_its_values(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def _rows(
 
 
 def _slice(value: Any) -> str:
-    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode()
+    return "" if _is_missing(value) else str(value).strip().encode("utf-8", "replace").decode()
 
 
 def _rejection(marks: Mapping[str, Any]) -> str:
@@ -243,6 +243,11 @@ def _group(value: Any, column: str, number: int, faults: Faults) -> str | None:
     if isinstance(value, list | dict):
         faults.add(number, f"`{column}` is {quoted(value)}; expected one value to group rows by")
         return None
-    if value is None or value == "":
+    if _is_missing(value) or value == "":
         return None
     return str(value).encode("utf-8", "replace").decode()
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a column has no value in a row: null, or NaN, which data frames write for it in a column of numbers."""
+    return value is None or value != value
