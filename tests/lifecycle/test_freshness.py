@@ -65,6 +65,13 @@ def test_a_ticket_that_names_what_ignores_the_text_is_decided_again(paths: Paths
     assert bool(freshness.hidden_change(paths, "decide", NAME)) is again
 
 
+def test_a_torn_ticket_is_left_to_dvc(paths: Paths) -> None:
+    folder = paths.case(NAME).stage("decide")
+    folder.mkdir(parents=True)
+    (folder / "ticket.json").write_text("{", encoding="utf-8")
+    assert not freshness.hidden_change(paths, "decide", NAME)
+
+
 def test_a_model_that_was_not_there_when_prompts_were_measured_is_asked(paths: Paths) -> None:
     path = paths.case(NAME).report("prompt")
     for models, missing, again in ({"tiny": "base"}, (), False), ({}, (), True), ({"tiny": "base"}, ("tiny",), True):

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,6 +152,33 @@ def test_a_report_that_cannot_be_read_is_told_and_how_to_renew_it(tmp_path: Path
     with pytest.raises(MissingInputError, match=r"train\.json: not a report of train that this version can read") as e:
         store.read_report(path, TrainReport, "tickets")
     assert e.value.hint == "tailtune train tickets"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [('{"best": 1}', "has no `train`; another version wrote it"), ("[1]", "expected a JSON object")]
+)
+def test_a_file_of_another_version_names_the_stage_that_writes_it(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "ticket.json"
+    path.write_text(text + "\n")
+    for read in (lambda *words: store.read_json(*words)["train"], lambda *words: store.read_jsonl(*words)[0]["train"]):
+        with pytest.raises(MissingInputError, match=rf"ticket\.json: .*{what}") as caught:
+            read(path, "training", "tailtune decide tickets")
+        assert caught.value.hint == "tailtune decide tickets"
+
+
+def test_rows_of_another_version_are_curated_again(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"id": ["a"], "text": ["b"]}), path)
+    with pytest.raises(MissingInputError, match="no column label, origin, group") as caught:
+        store.read_rows(path, "train", "tickets")
+    assert caught.value.hint == "tailtune curate tickets"
+
+
+def test_half_a_surrogate_pair_is_written_as_json_escapes_it(tmp_path: Path) -> None:
+    store.write_json(tmp_path / "a.json", {"a": "é\ud800"})
+    store.write_jsonl(tmp_path / "a.jsonl", [{"a": "é\ud800"}])
+    assert store.read_json(tmp_path / "a.json", "a test", "") == {"a": "é\ud800"}
+    assert store.read_jsonl(tmp_path / "a.jsonl", "a test", "") == [{"a": "é\ud800"}]
 
 
 @pytest.mark.parametrize("changes", [{"id": "ffff"}, {"text": "other"}, {"label": "b"}, {"split": "dev"}])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tailtune.config.prices import PriceSpec, load_prices
 from tailtune.core.errors import UndeclaredInputError
@@ -113,15 +113,15 @@ class Inputs:
         """
         return self._allowed(self._case.paths.build / name)
 
-    def json(self, name: str) -> Any:
-        """A JSON file of an earlier stage: `decide/ticket.json`.
+    def json(self, name: str) -> store.Noted:
+        """A JSON object of an earlier stage: `decide/ticket.json`.
 
         Raises:
             MissingInputError: It is not there.
         """
         return store.read_json(self.folder(name), self._stage, self._writer(name))
 
-    def jsonl(self, name: str) -> list[dict[str, Any]]:
+    def jsonl(self, name: str) -> list[store.Noted]:
         """The objects of a JSON-lines file of an earlier stage: `ladder/dev_answers.jsonl`.
 
         Raises:

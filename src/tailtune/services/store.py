@@ -22,6 +22,7 @@ from tailtune.core.reports import REPORTS, Report
 
 R = TypeVar("R", bound=Report)
 _COLUMNS, _REVIEW = ("id", "text", "label", "origin", "group"), "review"
+_ESCAPED = "backslashreplace"  # half a surrogate pair, which is no UTF-8, becomes an escape of JSON
 _SLICE = "slice:"  # before the name of a slice's column
 
 
@@ -60,13 +61,13 @@ def _remove_torn(path: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole."""
     with written_whole(path) as part:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors=_ESCAPED)
 
 
 def write_jsonl(path: Path, values: Iterable[dict[str, Any]]) -> int:
     """Write one JSON object per line, whole. Returns the number of lines."""
     count = 0
-    with written_whole(path) as part, part.open("w", encoding="utf-8") as out:
+    with written_whole(path) as part, part.open("w", encoding="utf-8", errors=_ESCAPED) as out:
         for value in values:
             out.write(json.dumps(value, ensure_ascii=False) + "\n")
             count += 1
@@ -88,14 +89,31 @@ def write_report(path: Path, report: Report) -> None:
         part.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, needed_by: str, written_by: str) -> Any:
-    """Read a JSON file that an earlier stage wrote.
+class Noted(dict[str, Any]):
+    """One per JSON object that an earlier stage wrote; one of another version may lack a key.
+
+    Raises:
+        MissingInputError: A key is asked for that is not there; the hint names the stage that writes it.
+    """
+
+    def __init__(self, values: Any, path: Path, written_by: str) -> None:
+        if not isinstance(values, dict):
+            raise _torn(path, ValueError("expected a JSON object"), written_by)
+        super().__init__(values)
+        self._path, self._written_by = path, written_by
+
+    def __missing__(self, key: str) -> Any:
+        raise MissingInputError(f"{self._path}: has no `{key}`; another version wrote it", self._written_by)
+
+
+def read_json(path: Path, needed_by: str, written_by: str) -> Noted:
+    """Read a JSON object that an earlier stage wrote.
 
     Raises:
         MissingInputError: It is not there; the hint names the stage that writes it.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return Noted(json.loads(path.read_text(encoding="utf-8")), path, written_by)
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
     except (ValueError, RecursionError) as error:
@@ -107,7 +125,7 @@ def _torn(path: Path, error: Exception, written_by: str) -> MissingInputError:
     return MissingInputError(f"{path}: torn or damaged, it cannot be read ({first})", written_by)
 
 
-def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, Any]]:
+def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[Noted]:
     """Read one JSON object per line that an earlier stage wrote.
 
     Raises:
@@ -115,7 +133,7 @@ def read_jsonl(path: Path, needed_by: str, written_by: str) -> list[dict[str, An
     """
     try:
         with path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+            return [Noted(json.loads(line), path, written_by) for line in lines]
     except FileNotFoundError:
         raise MissingInputError(f"{path}: {needed_by} needs it and it is not there", written_by) from None
     except (ValueError, RecursionError) as error:
@@ -194,6 +212,10 @@ def read_rows(path: Path, split: Split, use_case: str, parse_label: Callable[[st
         columns = pq.read_table(path).to_pydict()
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise _torn(path, error, f"tailtune curate {use_case}") from error
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        what = f"no column {', '.join(missing)}; another version wrote it"
+        raise MissingInputError(f"{path}: {what}", f"tailtune curate {use_case}")
     reviews = columns.get(_REVIEW, [""] * len(columns["id"]))  # rows of an earlier version have no such column
     named = [name for name in columns if name.startswith(_SLICE)]
     apart = [name.removeprefix(_SLICE) for name in named]

@@ -278,6 +278,13 @@ def test_rows_that_a_tool_rejected_are_dropped_with_that_reason_and_counted(tmp_
     assert [(example.reason, example.detail) for example in report.dropped_examples] == [("rejected", "answer: ignore")]
 
 
+def test_a_rejected_row_may_have_any_label(tmp_path: Path) -> None:
+    marked = jsonl([{"text": "a text that nobody labelled", "label": "\ud800", "answer": "ignore"}])
+    context = project(tmp_path, {"r.jsonl": rows(("Why was I charged twice?", "billing")) + marked})
+    assert perform("curate", context).dropped == {"rejected": 1}
+    assert dropped(context)[0]["label"] == "\ud800"
+
+
 def test_slices_are_kept_with_test_rows_and_change_nothing_else(tmp_path: Path) -> None:
     texts = [f"{WORDS[i % 12]} {i * 7919 % 1000} asks {i * 31 % 997}" for i in range(90)]
     content = [{"text": text, "label": LABELS[i % 3]} for i, text in enumerate(texts)]
