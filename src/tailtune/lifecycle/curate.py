@@ -288,6 +288,8 @@ def tidy_train_rows(
         name, how = row_id(given), came.get(given.origin, "")
         if how == "feedback":
             split, review = _TRAIN, _CONFIRMED
+            if feedback.is_older(form, corrections.at.get(form, "")):
+                made, review = corrections.apply(name, form, made)
         elif how == "audit":
             made, review = corrections.apply(name, form, made)
             split, review = _TEST, review or _CONFIRMED

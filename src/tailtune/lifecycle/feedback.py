@@ -73,8 +73,8 @@ class Feedback:
             review: What that person made of it.
             corrected_at: When; empty where nobody has looked at it.
         """
-        sent, at = self.by_form.get(form, (None, ""))
-        if sent is None or self.task is None or (review and moment(corrected_at) > moment(at)):
+        sent, _ = self.by_form.get(form, (None, ""))
+        if sent is None or self.task is None or (review and self.is_older(form, corrected_at)):
             return made, review
         cleaned, changes = clean(given.text)
         relabelled = self.task.prepare_row(replace(given, label=sent.label), cleaned, changes)
@@ -83,6 +83,16 @@ class Feedback:
         if relabelled.label == made.label:
             return made, review or "confirmed"
         return replace(relabelled, changes=(*relabelled.changes, CORRECTED)), "corrected"
+
+    def is_older(self, form: str, corrected_at: str) -> bool:
+        """Whether a person corrected the label of a text after feedback on it had come: the later word counts.
+
+        Args:
+            form: Normal form of the text.
+            corrected_at: When; empty where nobody has looked at it.
+        """
+        _, at = self.by_form.get(form, (None, ""))
+        return moment(corrected_at) > moment(at)
 
 
 NO_FEEDBACK = Feedback()
@@ -210,7 +220,7 @@ class _Reader:
             before = read_corrections(kept, shown, f"tailtune check {case.name}")
         self._before = {each.id: each for each in before}
         self._now = dict(self._before)
-        self._stamp = stamp or datetime.now(UTC).isoformat(timespec="seconds")
+        self._stamp, self._today = stamp, datetime.now(UTC).isoformat(timespec="seconds")
 
     def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str) -> None:
         """Take in a right answer.
@@ -218,10 +228,12 @@ class _Reader:
         Raises:
             ValueError: Why it cannot be used, in words.
         """
+        is_dated = bool(at) or self._stamp is not None
         find_text: Callable[[], str] = (lambda: text) if text else (lambda: self._logged(request_id, row))
-        answer, _ = right_answer(self._case.task, find_text, label, who, at or self._stamp)
+        answer, _ = right_answer(self._case.task, find_text, label, who, at or self._stamp or self._today)
         before = self._now.get(answer.id)
-        if before is None or moment(before.at) <= moment(answer.at):
+        # Without a date it comes now, also where a clock that was wrong has dated the one before into the future.
+        if before is None or not is_dated or moment(before.at) <= moment(answer.at):
             self._now[answer.id] = answer
 
     def _logged(self, request_id: str, row: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from tailtune.core.errors import DataError, UsageError
 from tailtune.core.records import SPLITS, Row, Split
+from tailtune.lifecycle import corrections
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.feedback import receive, receive_sent
 from tailtune.services import store
@@ -141,6 +142,31 @@ def test_the_same_file_again_says_nothing_new(tmp_path: Path) -> None:
     sent(context, {"text": CONTENT[0][0], "label": "billing"})
     kept, fresh = receive(context.case, tmp_path / "answers.jsonl", "answers.jsonl", texts)
     assert (len(kept), fresh) == (1, [])
+
+
+@pytest.mark.parametrize(("corrected_at", "label"), [("2026-01-01", "refund"), ("2026-03-01", "login")])
+def test_the_later_of_feedback_and_correction_labels_a_row_that_came_as_feedback(
+    corrected_at: str, label: str, tmp_path: Path
+) -> None:
+    context = without_splits(tmp_path)
+    text = "the courier charged me a fee for nothing"
+    sent(context, {"text": text, "label": "refund", "at": "2026-02-01"})
+    curated(context)
+    file = tmp_path / "corrected.jsonl"
+    file.write_bytes(jsonl([{"text": text, "label": "login", "who": "Ben", "at": corrected_at}]))
+    write_corrections(context.paths.corrections, corrections.receive(context.case, file, file.name)[0])
+    report, now = curated(context)
+    assert (now[text].label, now[text].split, now[text].reviewed) == (label, "train", True)
+    assert report.feedback_rows == 1
+
+
+def test_a_right_answer_of_now_counts_also_where_the_one_before_is_dated_later(tmp_path: Path) -> None:
+    context = without_splits(tmp_path)
+    sent(context, {"text": "a text of its own", "label": "billing", "at": "2099-01-01"})
+    sent(context, {"text": "a text of its own", "label": "login", "at": "2026-01-01"})
+    assert curated(context)[1]["a text of its own"].label == "billing"
+    sent(context, {"text": "a text of its own", "label": "refund"})
+    assert curated(context)[1]["a text of its own"].label == "refund"
 
 
 def test_what_is_wrong_is_refused_with_its_line(tmp_path: Path) -> None:
