@@ -157,7 +157,7 @@ def test_a_file_that_comes_back_twice_counts_once(watched: tuple[Cli, WatchedCas
     assert "has these rows with these labels already" in taken.out
 
 
-@pytest.mark.parametrize("at", ["judge_rows", "write_corrections", "pin_data", "publish"])
+@pytest.mark.parametrize("at", ["judge_rows", "keep", "pin_data", "publish"])
 def test_killed_at_any_point_the_same_command_ends_it(
     watched: tuple[Cli, WatchedCase], tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,9 +167,7 @@ def test_killed_at_any_point_the_same_command_ends_it(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    module = {"judge_rows": operations, "write_corrections": audit_command, "pin_data": versions, "publish": windows}[
-        at
-    ]
+    module = {"judge_rows": operations, "keep": audit_command, "pin_data": versions, "publish": windows}[at]
     with monkeypatch.context() as patched:
         patched.setattr(module, at, killed)
         assert cli("audit", NAME, "--from", file).code != 0

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tailtune.cli import staging
+from tailtune.cli.keeping import keep
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.errors import ServiceError
@@ -21,8 +22,6 @@ from tailtune.operations.windows import Window
 from tailtune.report import audited
 from tailtune.report.numbers import counted
 from tailtune.report.terminal.progress import ConsoleProgress
-from tailtune.services import versions
-from tailtune.services.corrections import write_corrections
 from tailtune.services.mlflow import connect, windows
 from tailtune.tasks.use_case import UseCase, load_use_case
 
@@ -106,14 +105,9 @@ def _people(labelled: Sequence[Labelled]) -> str:
 
 def _keep(case: UseCase, received: audits.Received) -> list[str]:
     """Write and pin the rows that are test rows from now on."""
-    paths, shown = case.paths.project, case.paths.project.shown(case.paths.audits)
+    shown = case.paths.project.shown(case.paths.audits)
     lines = []
-    if received.fresh:
-        write_corrections(case.paths.audits, received.kept)
-    if received.fresh or (
-        received.kept and not versions.data_is_pinned(paths, case.name)
-    ):  # cut off before it was pinned
-        versions.pin_data(paths, case.name)
+    if keep(case, case.paths.audits, received.kept, received.fresh):
         lines.append(f"{shown}  {counted(len(received.kept), 'row')} in all, for test only; pinned by data.dvc")
     elif received.kept:
         lines.append(f"{shown}  has these rows with these labels already")

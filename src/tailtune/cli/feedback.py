@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailtune.cli import staging
+from tailtune.cli.keeping import keep
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.lifecycle.feedback import receive, receive_sent
 from tailtune.report.numbers import counted
-from tailtune.services import versions
-from tailtune.services.corrections import Correction, write_corrections
+from tailtune.services.corrections import Correction
 from tailtune.tasks.use_case import UseCase, load_use_case
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def take_feedback(paths: Paths, name: str, file: Path | None) -> list[str]:
             return [f"{file}  {counted(len(fresh), 'answer')} by {_people(fresh)}", *lines] if fresh else lines
         sent = [] if log is None else log.feedback(name)
         kept, fresh, refused = receive_sent(case, sent, partial(_texts, log, name))
-        lines = _keep(case, kept, fresh)
+        lines = _keep(case, kept, fresh) if sent else []
         if log is not None:
             log.feedback_taken([each.id for each in sent if each.id not in refused])
     if not sent:
@@ -62,11 +62,9 @@ def _texts(log: PredictionLog | None, name: str, request_id: str) -> Mapping[int
 
 
 def _keep(case: UseCase, kept: Sequence[Correction], fresh: Sequence[Correction]) -> list[str]:
-    """Write and pin what is kept from now on; nothing where nothing is new."""
-    if not fresh:
+    """Write and pin what is kept from now on; nothing where nothing is new and all is pinned."""
+    if not keep(case, case.paths.feedback, kept, fresh):
         return []
-    write_corrections(case.paths.feedback, kept)
-    versions.pin_data(case.paths.project, case.name)
     shown = case.paths.project.shown(case.paths.feedback)
     return [f"{shown}  {counted(len(kept), 'row')} in all, for train only; pinned by data.dvc"]
 

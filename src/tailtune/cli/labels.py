@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tailtune.cli import staging
+from tailtune.cli.keeping import keep
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.days import span
@@ -17,8 +18,6 @@ from tailtune.lifecycle.corrections import receive
 from tailtune.lifecycle.review_file import write_review
 from tailtune.report.numbers import counted, share
 from tailtune.report.terminal.progress import ConsoleProgress
-from tailtune.services import versions
-from tailtune.services.corrections import write_corrections
 from tailtune.tasks.use_case import load_use_case
 
 
@@ -98,11 +97,11 @@ def accept_classes(paths: Paths, name: str, file: Path) -> list[str]:
             raise UsageError(
                 "; ".join(few), f"tailtune labels {name} --propose --days 56   (more days have more texts)"
             )
-        if not accepted.fresh:
-            return [f"{paths.shown(kept)}  has all of {file} already"]
-        accepting.declare(case, accepted)
-        write_corrections(kept, accepted.kept)
-        versions.pin_data(paths, name)
+        if accepted.fresh:
+            accepting.declare(case, accepted)
+        pinned = keep(case, kept, accepted.kept, accepted.fresh)
+    if not accepted.fresh:
+        return _known(paths, kept, file, pinned)
     classes = sorted({each.label for each in accepted.fresh})
     rows = [f"{label}: {counted(accepted.rows_of(label), 'row')}" for label in classes]
     return [
@@ -125,12 +124,16 @@ def take_labels(paths: Paths, name: str, file: Path) -> list[str]:
     kept = case.paths.corrections
     with staging.alone(paths):
         corrections, fresh = receive(case, file, str(file))
-        if not fresh:
-            return [f"{paths.shown(kept)}  has all of {file} already"]
-        write_corrections(kept, corrections)
-        versions.pin_data(paths, name)
+        pinned = keep(case, kept, corrections, fresh)
+    if not fresh:
+        return _known(paths, kept, file, pinned)
     people = ", ".join(sorted({each.who for each in fresh}))
     return [
         f"{file}  {counted(len(fresh), 'label')} by {people}",
         f"{paths.shown(kept)}  {counted(len(corrections), 'label')} in all, pinned by data.dvc",
     ]
+
+
+def _known(paths: Paths, kept: Path, file: Path, pinned: bool) -> list[str]:
+    """The line for a file that says nothing new."""
+    return [f"{paths.shown(kept)}  has all of {file} already{'; pinned by data.dvc' if pinned else ''}"]
