@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tailtune.core.errors import MissingInputError, StaleLadderError, UsageError
+from tailtune.core.records import SPLITS
 from tailtune.core.reports import DiagnoseReport, LadderReport, PromptReport
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import require_unchanged_weights
 from tailtune.lifecycle.table import BY_NAME
 from tailtune.services import store, versions
+
+_NAMED = 5
 
 
 def check(context: Context) -> None:
@@ -30,6 +33,23 @@ def check(context: Context) -> None:
 def validated(context: Context) -> None:
     """Validation passed exactly these train and dev rows."""
     store.require_passed(context.paths.passed, context.inputs.rows_digest, context.case.name)
+
+
+def labels_are_declared(context: Context) -> None:
+    """The rows were curated with the answers that are allowed now: no row has a label, or a field, that is gone."""
+    case, reads = context.case, BY_NAME[context.stage].reads
+    allowed = frozenset(case.answers.names)
+    gone: set[str] = set()
+    for split in SPLITS:
+        if f"build/${{key}}/curate/{split}.parquet" in reads:
+            gone |= {name for row in context.inputs.rows(split) for name in case.task.names_in(row.label)} - allowed
+    if gone:
+        noun = case.task.noun if len(gone) == 1 else f"{case.task.noun}s"
+        raise MissingInputError(
+            f"{context.shown(case.answers_file)}: curated rows have the {noun} {', '.join(sorted(gone)[:_NAMED])}, "
+            "which it does not declare any more",
+            f"tailtune run {case.name}",
+        )
 
 
 def prompted_on_these_rows(context: Context) -> None:
@@ -100,18 +120,18 @@ def data_is_pinned(context: Context) -> None:
         raise UsageError(
             f"{project.shown(context.paths.data)}: not as data.dvc pins it; the version would name rows it was not "
             "made from",
-            f"dvc add data && tailtune run {name}",
+            f"tailtune run {name}",
         )
 
 
 GUARDS: dict[str, tuple[Callable[[Context], None], ...]] = {
-    "ladder": (validated,),
-    "prompt": (validated,),
-    "diagnose": (prompted_on_these_rows, require_unchanged_weights),
+    "ladder": (labels_are_declared, validated),
+    "prompt": (labels_are_declared, validated),
+    "diagnose": (labels_are_declared, prompted_on_these_rows, require_unchanged_weights),
     "decide": (measured_on_one_set_of_rows,),
-    "train": (ladder_of_these_rows_and_spec, decided_on_these_rows),
-    "export": (decided_on_these_rows,),
-    "evaluate": (unseen_test_rows, require_unchanged_weights, measured_on_one_set_of_rows),
-    "register": (data_is_pinned, require_unchanged_weights),
+    "train": (labels_are_declared, ladder_of_these_rows_and_spec, decided_on_these_rows),
+    "export": (labels_are_declared, decided_on_these_rows),
+    "evaluate": (labels_are_declared, unseen_test_rows, require_unchanged_weights, measured_on_one_set_of_rows),
+    "register": (labels_are_declared, data_is_pinned, require_unchanged_weights),
 }
 """Stage → its guards, in order; a stage without a line needs none."""
