@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -26,7 +27,7 @@ TOLERANCE = 0.005
 
 
 class Agreement(Record):
-    """One per metric: as recorded, and as measured again."""
+    """One per metric: as recorded, and as measured again; NaN where nothing counts towards it."""
 
     metric: str
     recorded: float
@@ -34,13 +35,13 @@ class Agreement(Record):
 
     @property
     def exact(self) -> bool:
-        """Equal to the last bit."""
-        return self.recorded == self.again
+        """Equal to the last bit, or both not measured."""
+        return self.recorded == self.again or (math.isnan(self.recorded) and math.isnan(self.again))
 
     @property
     def agrees(self) -> bool:
         """Within half a point."""
-        return abs(self.recorded - self.again) <= TOLERANCE
+        return self.exact or abs(self.recorded - self.again) <= TOLERANCE
 
 
 class Reproduction(Record):
