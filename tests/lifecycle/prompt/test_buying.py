@@ -44,6 +44,9 @@ class Scripted:
             made[at] = PromptAnswer(Answer(value, float("nan"), 0.001), Reply(value, "stop", 10, 1, usd=0.001))
         return list(made.values())
 
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        return [reply.answer for reply in self.ask(texts)]
+
 
 def score(rows: Sequence[Row], answers: Sequence[Answer]) -> Any:
     right = np.array([answer.value == row.label for row, answer in zip(rows, answers, strict=True)])
@@ -153,3 +156,16 @@ def test_a_model_on_this_machine_stops_when_its_time_is_over() -> None:
     assert rung.asked_for == list(range(30))
     purchase.deadline.at_s = math.inf
     assert len(purchase.upto(40)) == 40, "a limit that is lifted lets it go on"
+
+
+def test_rows_that_must_not_fail_take_of_the_same_time() -> None:
+    rung, seconds = Scripted(), itertools.count()
+    purchase, texts = bought(rung), [row.text for row in ROWS[500:]]
+    purchase.deadline = Deadline(at_s=30, clock=lambda: float(next(seconds)))  # a second an answer
+    assert [answer.value for answer in purchase.answer(texts[:10])] == ["yes"] * 10
+    with pytest.raises(TimeReachedError):
+        buy(purchase, question(Known(outcomes(0.9))))
+    assert purchase.count == 20
+    with pytest.raises(TimeReachedError, match=r"prompt\.max_minutes"):
+        purchase.answer(texts)
+    assert rung.asked_for == [*range(500, 510), *range(20)]

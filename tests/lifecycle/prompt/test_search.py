@@ -19,6 +19,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.records import Answer, Row
 from tailtune.core.reports import PromptReport
+from tailtune.lifecycle.prompt.buying import Bought, Deadline
 from tailtune.lifecycle.prompt.make import NotMade
 from tailtune.lifecycle.prompt.search import held_out, scorer
 from tailtune.lifecycle.prompt.step import rung_factory
@@ -191,6 +192,19 @@ def test_a_search_that_finds_nothing_says_what_it_took(tmp_path: Path, tmp_path_
         assert "reflections for $" in report.not_needed["lm_optimised"]
         assert "found no better prompt on train rows" in report.not_needed["lm_optimised"]
         assert (report.usd_spent or 0) > (report.rungs[0].usd or 0)
+
+
+def test_a_search_without_time_is_not_measured(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    with searching(tmp_path_factory, tmp_path / "project") as (paths, _):
+        dev, case = rows_of(paths, "dev"), context(paths).case
+        with rung_factory(context(paths), rows_of(paths, "train")) as factory:
+            zero = factory.make("lm_zero_shot", {})
+            assert isinstance(zero, Prompted)
+            bought = Bought(zero, dev, lambda rows, answers: case.task.score(rows, answers).outcomes, lambda _: None)
+            bought.upto(10)
+            made = factory.make("lm_optimised", {"lm_zero_shot": bought}, Deadline(at_s=0))
+        why = "the minutes of its search (prompt.max_minutes) are over, 0 answers and 0 reflections for $0"
+        assert made == NotMade(why, lacking=True)
 
 
 def test_gepa_says_nothing_and_writes_nothing(

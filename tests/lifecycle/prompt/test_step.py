@@ -173,6 +173,18 @@ def test_what_asking_costs_counts_the_rows_that_must_not_fail(tmp_path: Path, tm
         assert with_must.rows == without.rows + 30 and (with_must.usd or 0) > (without.usd or 0)
 
 
+def test_rows_that_must_not_fail_are_asked_first(tmp_path: Path, tmp_path_factory: Factory) -> None:
+    """So that they are in the time of a model on this machine, and no rung is bought that could not be measured."""
+    with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
+        declare(paths, double.url, rungs=["lm_zero_shot"], targets={"must_not_fail": "must.jsonl"})
+        must = [{"text": f"never fail number {n}", "label": "refund", "origin": f"must.jsonl:{n}"} for n in range(3)]
+        passed = paths.case(NAME).passed
+        store.write_json(passed, json.loads(passed.read_text(encoding="utf-8")) | {"must_not_fail": must})
+        (rung,) = prompt(paths).rungs
+        assert [sum("never fail" in str(one.body) for one in some) for some in (double.seen[:3], double.seen)] == [3, 3]
+        assert rung.metrics["must_not_fail"].rows == 3 and len(rung.must_failed) <= 3
+
+
 def test_a_local_rung_that_stays_buys_nothing(tmp_path: Path, tmp_path_factory: Factory) -> None:
     with asking(tmp_path_factory, tmp_path / "project") as (paths, double):
         declare(paths, double.url, targets={"accuracy": 0.3, "min_train_rows": 0})

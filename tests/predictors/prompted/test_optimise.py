@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,17 @@ def search(reflecting: Reflecting, model: Model | None = None, calls: int = 200,
 
 def found_by(reflecting: Reflecting, model: Model | None = None, calls: int = 200, seed: int = 17) -> Template:
     return search(reflecting, model, calls, seed).template
+
+
+@pytest.mark.parametrize(("most", "system"), [(0, START), (20, START), (10_000, BETTER)])
+def test_a_search_whose_time_is_over_ends_with_what_it_has(most: int, system: str) -> None:
+    model, reflecting = Model(), Reflecting(fenced(BETTER))
+    at_once = 4
+    local = LanguageModelSpec(name="double", folder="lm", concurrency=at_once)
+    timed = replace(rung(model), spec=local)
+    found = optimise(timed, ROWS, right, reflecting, 200, is_late=lambda: len(model.requests) >= most)
+    assert found.template.system == system
+    assert len(model.requests) == found.answers <= max(most, at_once - 1) and (most > 0 or not reflecting.requests)
 
 
 def test_the_word_that_helps_is_found() -> None:

@@ -123,17 +123,38 @@ class Bought:
             TimeReachedError: The time did.
         """
         while self.count < rows:
-            missing = self.rows[self.count : rows]
-            if math.isfinite(self.deadline.at_s):
-                if self.deadline.passed:
-                    raise TimeReachedError(f"{self.rung.name}: its minutes (prompt.max_minutes) are over")
-                missing = missing[: self.rung.spec.concurrency]
+            missing = self.rows[self.count : self.count + self._most_at_once(rows - self.count)]
             answered, spent = _ask(self.rung, missing)
             self._keep(missing[: len(answered)], answered)
             self.on_batch(self)
             if spent is not None:
                 raise spent
         return self.outcomes[:rows]
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        """Answers to other texts than those of the rows, in the same time.
+
+        Raises:
+            BudgetReachedError: The money ran out before the last of them.
+            TimeReachedError: The time did.
+        """
+        answers: list[Answer] = []
+        while len(answers) < len(texts):
+            start = len(answers)
+            answers += self.rung.answer(texts[start : start + self._most_at_once(len(texts) - start)])
+        return answers
+
+    def _most_at_once(self, missing: int) -> int:
+        """How many of the missing answers are asked for before the clock is looked at again.
+
+        Raises:
+            TimeReachedError: There is no time left.
+        """
+        if math.isinf(self.deadline.at_s):
+            return missing
+        if self.deadline.passed:
+            raise TimeReachedError(f"{self.rung.name}: its minutes (prompt.max_minutes) are over")
+        return min(missing, self.rung.spec.concurrency)
 
     def _keep(self, rows: Sequence[Row], answered: Sequence[PromptAnswer]) -> None:
         if rows:

@@ -31,7 +31,9 @@ from tailtune.lifecycle.prompt.buying import (
     result,
 )
 from tailtune.lifecycle.prompt.make import NotMade, RungFactory
+from tailtune.lifecycle.prompt.search import OPTIMISED
 from tailtune.predictors.prompted.costs import remarks, unusable
+from tailtune.predictors.prompted.rung import Prompted
 from tailtune.tasks import saved
 
 ERROR = 0.05
@@ -157,7 +159,7 @@ class PromptEvaluation:
     def _buy(self, name: str, rungs: Sequence[str]) -> None:
         """Buy a rung, the first of those that are left."""
         case = self.factory.context.case
-        rung = self.factory.make(name, self.bought)
+        rung = self._made(name, rungs)
         if isinstance(rung, NotMade):
             if rung.lacking:
                 undeclared = name == STRONG and case.spec.prompt.model("strong") is None
@@ -179,6 +181,7 @@ class PromptEvaluation:
         )
         with self._timed(rung.spec, rungs):
             try:
+                bought.must = tried(self.factory.context, bought.answer)
                 buy(bought, question)
             except TimeReachedError:
                 minutes = most_minutes(case.spec.prompt, rung.spec)
@@ -187,9 +190,16 @@ class PromptEvaluation:
         if not bought.count:
             del self.bought[name]
             return
-        bought.must = tried(self.factory.context, rung.answer)
         self._rank(name, bought)
         self._say(name, bought)
+
+    def _made(self, name: str, rungs: Sequence[str]) -> Prompted | NotMade:
+        """A rung that is ready to answer; the search for a prompt may take as many minutes as a rung."""
+        base = self.factory.context.case.spec.prompt.model("base")
+        if name != OPTIMISED or base is None:
+            return self.factory.make(name, self.bought)
+        with self._timed(base, [*rungs, name]):
+            return self.factory.make(name, self.bought, self.deadline)
 
     @contextmanager
     def _timed(self, spec: LanguageModelSpec, rungs: Sequence[str]) -> Iterator[None]:
@@ -198,7 +208,7 @@ class PromptEvaluation:
         minutes = most_minutes(prompt, spec)
         if minutes is not None:
             able = [name for name in rungs if not self.factory.lacking(name)]
-            self.deadline.at_s = begun + (minutes * 60 - self._taken_s) / len(able)
+            self.deadline.at_s = begun + (minutes * 60 - self._taken_s) / max(1, len(able))
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from tailtune.core.records import Answer, Row
 from tailtune.lifecycle import must_not_fail
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.language_models import LanguageModels
-from tailtune.lifecycle.prompt.buying import Bought, micro_f1
+from tailtune.lifecycle.prompt.buying import Bought, Deadline, micro_f1
 from tailtune.lifecycle.prompt.forecast import Forecast, forecast
 from tailtune.lifecycle.prompt.search import (
     OPTIMISED,
@@ -36,6 +36,8 @@ from tailtune.predictors.prompted.rung import RECIPES, Prompted, build
 from tailtune.predictors.prompted.templates import Template
 from tailtune.services import store
 from tailtune.tasks import saved
+
+WITHOUT_END = Deadline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ class RungFactory:
         missing = {name: self.lacking(name) for name in self.context.case.spec.prompt.rungs}
         return [f"{saved.title(name)} will not be measured: {why}" for name, why in missing.items() if why]
 
-    def make(self, name: str, bought: Mapping[str, Bought]) -> Prompted | NotMade:
+    def make(self, name: str, bought: Mapping[str, Bought], deadline: Deadline = WITHOUT_END) -> Prompted | NotMade:
         """A rung, ready to answer.
 
         Args:
             name: Which.
             bought: The rungs before it; the others are made of the best of these.
+            deadline: Of a search for a better prompt on a model of this machine.
 
         Returns:
             The rung; or why it is not needed, or what is missing for it.
@@ -128,7 +131,7 @@ class RungFactory:
         if best is None:
             return NotMade("no prompt was measured before it", lacking=True)
         if name == OPTIMISED:
-            return self._optimised(bought[best])
+            return self._optimised(bought[best], deadline)
         return self._constrained(bought[best]) if name == "lm_constrained" else self._strong(bought[best])
 
     def forecasts(self, rows: Sequence[Row]) -> list[Forecast]:
@@ -198,7 +201,7 @@ class RungFactory:
         assert strong is not None  # noqa: S101 - it would be lacking
         return best.rung.using(self._opened(strong), strong)
 
-    def _optimised(self, best: Bought) -> Prompted | NotMade:
+    def _optimised(self, best: Bought, deadline: Deadline) -> Prompted | NotMade:
         progress, calls = self.context.progress, self.context.case.spec.prompt.optimise_calls
         what = f"{saved.title(OPTIMISED)}: answers on train rows, while a better prompt is searched"
         progress.at(0, calls, what)
@@ -210,7 +213,10 @@ class RungFactory:
             calls,
             self._fitting.seed,
             lambda answers: progress.at(answers, calls, what),
+            lambda: deadline.passed,
         )
+        if deadline.passed and found.template.digest == best.rung.template.digest:
+            return NotMade(f"the minutes of its search (prompt.max_minutes) are over, {effort_of(found)}", lacking=True)
         if found.template.digest == best.rung.template.digest:
             return NotMade(f"{effort_of(found)} found no better prompt on train rows", lacking=False)
         progress.say(f"{saved.title(OPTIMISED)}: {gain_of(found)}, {effort_of(found)}")

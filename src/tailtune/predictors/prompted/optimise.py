@@ -178,10 +178,16 @@ class _Adapter:
     """
 
     def __init__(
-        self, rung: Prompted, score: Score, reflect: LanguageModel, limits: Effort, on_answers: OnAnswers | None
+        self,
+        rung: Prompted,
+        score: Score,
+        reflect: LanguageModel,
+        limits: Effort,
+        on_answers: OnAnswers | None,
+        is_late: Callable[[], bool],
     ) -> None:
         self._rung, self._score, self._reflect, self._limits = rung, score, reflect, limits
-        self._on_answers = on_answers
+        self._on_answers, self._is_late = on_answers, is_late
         self._needed = variables_in(rung.template.system)
         self._known: dict[str, dict[str, PromptAnswer]] = {}  # system message → row's id → what was answered
         self._usd: list[float | None] = []
@@ -234,20 +240,28 @@ class _Adapter:
         return [known.get(row.id) for row in batch]
 
     def _ask(self, rows: Sequence[Row], system: str) -> dict[str, PromptAnswer]:
-        """Row's id → what was answered; nothing where the search is over, or the message has grown too long."""
-        self.answers += len(rows)
+        """Row's id → what was answered; less where the search is over, or the message has grown too long."""
         rung = self._rung.with_template(self._rung.template.with_system(system, NAME))
-        try:
-            answers = rung.ask([row.text for row in rows])
-        except ContextTooLongError:
-            return {}
-        except TailTuneError as error:
-            self._end(error)
-            return {}
-        self._usd += [answer.reply.usd for answer in answers]
-        if self._on_answers is not None:
-            self._on_answers(self.answers)
-        return {row.id: answer for row, answer in zip(rows, answers, strict=True)}
+        at_once = rung.spec.concurrency if rung.spec.local else len(rows)
+        found: dict[str, PromptAnswer] = {}
+        for start in range(0, len(rows), at_once):
+            if self._is_late():
+                self.over = True
+                break
+            some = rows[start : start + at_once]
+            self.answers += len(some)
+            try:
+                answers = rung.ask([row.text for row in some])
+            except ContextTooLongError:
+                break
+            except TailTuneError as error:
+                self._end(error)
+                break
+            self._usd += [answer.reply.usd for answer in answers]
+            if self._on_answers is not None:
+                self._on_answers(self.answers)
+            found |= {row.id: answer for row, answer in zip(some, answers, strict=True)}
+        return found
 
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
@@ -264,7 +278,7 @@ class _Adapter:
     ) -> dict[str, str]:
         """Another system message; the same one when the model says nothing or may not be asked."""
         system = candidate[_SYSTEM]
-        if self.over or self.reflections >= self._limits.reflections:
+        if self.over or self._is_late() or self.reflections >= self._limits.reflections:
             return {_SYSTEM: system}
         reply = self._reflect_on(reflection_prompt(system, reflective_dataset[_SYSTEM], self._needed))
         return {_SYSTEM: system if reply is None else proposal_in(reply) or system}
@@ -310,6 +324,7 @@ def optimise(
     calls: int,
     seed: int = 17,
     on_answers: OnAnswers | None = None,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> SearchResult:
     """Search for a system message that scores better (GEPA, Agrawal et al. 2025, https://arxiv.org/abs/2507.19457).
 
@@ -326,6 +341,7 @@ def optimise(
         calls: Rows that the rung is asked for at most; reflection is asked once for each few of them.
         seed: Of all choices.
         on_answers: Called with the number of rows asked for, each time there are more.
+        is_late: Whether the time of the search is over: then it ends with the best that it has.
 
     Returns:
         The best prompt, and what the search took.
@@ -345,7 +361,7 @@ def optimise(
     from gepa.utils import ScoreThresholdStopper
 
     shuffled, size = random.Random(seed).sample(list(rows), len(rows)), limits.selection_rows
-    adapter = _Adapter(rung, score, reflect, limits, on_answers)
+    adapter = _Adapter(rung, score, reflect, limits, on_answers, is_late)
     result: GEPAResult[Any, Any] = optimize(
         seed_candidate={_SYSTEM: rung.template.system},
         trainset=shuffled[size : limits.rows],
