@@ -127,6 +127,19 @@ def test_the_stop_rule_sees_seconds_and_its_reason_is_kept(tiny_encoder: Path, t
     assert len(result.history) == 1, "what was learned until then is scored and kept"
 
 
+def test_a_run_whose_money_is_spent_learns_nothing_more_when_it_is_resumed(tiny_encoder: Path, tmp_path: Path) -> None:
+    seen = []
+
+    def stop(seconds: float) -> str | None:
+        seen.append(seconds)
+        return "spent" if len(seen) >= 4 else None
+
+    first = fit(toy_job(tiny_encoder, tmp_path, should_stop=stop), ignore)
+    again = fit(toy_job(tiny_encoder, tmp_path, should_stop=stop), ignore)
+    assert again.history == first.history and again.stopped == first.stopped == "spent"
+    assert again.resumed_at_step == 4
+
+
 def test_a_loss_that_is_not_a_number_ends_with_what_to_do(tiny_encoder: Path, tmp_path: Path) -> None:
     job = toy_job(tiny_encoder, tmp_path, learning_rate=1e30, head_learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"epoch 1: the train loss is .*[\s\S]*learning_rate"):

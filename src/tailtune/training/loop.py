@@ -227,6 +227,8 @@ class _Run:
     def run(self) -> FitResult:
         """Every epoch that is left, then the result."""
         while self.at.epoch < self.job.epochs and not self._patience_is_over() and not self.stopped:
+            if self.at.history and self._must_stop():  # also where an attempt was killed after it had stopped
+                break
             self._epoch()
         return self._result()
 
