@@ -17,7 +17,8 @@ from lifecycle.helpers import perform
 from tailtune.config.settings import Settings
 from tailtune.core.errors import MissingInputError, TailTuneError, UsageError
 from tailtune.core.progress import Silent
-from tailtune.core.reports import RegisterReport
+from tailtune.core.reports import EvaluateReport, RegisterReport
+from tailtune.judge.shares import share_of
 from tailtune.lifecycle import reference
 from tailtune.lifecycle.context import Context
 from tailtune.services import store, versions
@@ -60,6 +61,22 @@ def test_first_version_becomes_champion_with_everything_told(case: UseCase, uri:
     }  # fmt: skip
     spec = {Path(item.path).name for item in tracker.client.list_artifacts(version.run_id, "spec")}
     assert {"model.yaml", "labels.yaml", "prices.yaml", "dvc.yaml"} <= spec
+
+
+def test_a_measure_of_a_label_with_a_question_mark_is_a_tag_too(case: UseCase, uri: str, tracker: Tracker) -> None:  # noqa: F811
+    examples.make_life(case)
+    path = case.paths.report("evaluate")
+    evaluated = store.read_report(path, EvaluateReport, case.name)
+    with_floor = [
+        each.model_copy(
+            update={"metrics": {**each.metrics, "recall/card lost?": each.quality, "f1/none": share_of(0, 0)}}
+        )
+        for each in evaluated.candidates
+    ]
+    store.write_report(path, evaluated.model_copy(update={"candidates": tuple(with_floor)}))
+    assert registered(case, uri).version == "1"
+    version = registry.get(tracker, case.name, "1")
+    assert version.tags["recall/card lost_"] == version.tags["accuracy"] and "f1/none" not in version.tags
 
 
 def test_a_first_version_below_a_floor_does_not_become_champion(case: UseCase, uri: str) -> None:  # noqa: F811

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tailtune.config.model import SECTIONS
 from tailtune.core.digests import folder_digest
 from tailtune.core.records import Row
 from tailtune.core.reports import REPORTS, CandidateResult, DecideReport, EvaluateReport, last_verdict
+from tailtune.core.run_plan import metric_name
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.register.looks import TEST_ROWS, Sketch
 from tailtune.lifecycle.register.splits import TAG, split_digest
@@ -45,7 +47,7 @@ def tags_of(context: Context, evaluated: EvaluateReport, test: Sequence[Row]) ->
     verdict = last_verdict(decided if isinstance(decided, DecideReport) else None, evaluated)
     known: Mapping[str, str | None] = {
         "winner": winner.name,
-        **{name: f"{estimate.value:.4f}" for name, estimate in winner.metrics.items()},
+        **{metric_name(name): _figure(estimate.value) for name, estimate in winner.metrics.items()},
         "verdict": None if verdict is None else verdict.verdict,
         "data_hash": provenance.data_hash,
         "rows_digest": evaluated.rows_digest,
@@ -57,6 +59,10 @@ def tags_of(context: Context, evaluated: EvaluateReport, test: Sequence[Row]) ->
         "git_dirty": None if provenance.git_dirty is None else str(provenance.git_dirty).lower(),
     }
     return {name: value for name, value in known.items() if value}
+
+
+def _figure(value: float) -> str | None:
+    return None if math.isnan(value) else f"{value:.4f}"
 
 
 def model_files(context: Context) -> dict[str, Path]:
