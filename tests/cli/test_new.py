@@ -210,7 +210,7 @@ def test_two_at_once_do_not_clear_each_other_away(cli: Cli, tmp_path: Path) -> N
     source = write(tmp_path / "r.csv", rows())
     with staging.alone(cli.paths):
         staging.build_in(cli.paths, "theirs")
-        assert "another `tailtune new` is at work" in refused(cli, 1, "mine", "--from", source)
+        assert "another command writes to data/ or models/" in refused(cli, 1, "mine", "--from", source)
         assert CasePaths(cli.paths, ".new/theirs").data.is_dir()
     assert cli("new", "mine", "--from", source).code == 0
 

@@ -90,6 +90,15 @@ def test_a_name_that_there_is_adds_rows_and_no_label(case: UseCase) -> None:
     assert case.answers_file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "twin"), [("Login", "hologram", "login"), ("hologram", "Holo-gram", "hologram")]
+)
+def test_a_new_class_that_looks_like_another_is_refused(first: str, second: str, twin: str, case: UseCase) -> None:
+    wrong = second if twin == first else first
+    with pytest.raises(DataError, match=rf"name: {wrong} looks like {twin}; expected that name, or one"):
+        taken(case, ("hologram_desk_2", second), ("hologram_desk", first), *YES)
+
+
 def test_all_faults_are_named_with_their_lines_and_nothing_is_taken(case: UseCase) -> None:
     file = edited(
         proposed(case), ("accept: no", "accept: yes"), ("accept: no", "accept: yes"), ('who: ""', "who: Ana"),

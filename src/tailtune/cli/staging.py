@@ -21,7 +21,7 @@ STAGING = ".new"
 
 @contextmanager
 def alone(paths: Paths) -> Iterator[None]:
-    """Hold the checkout for one `tailtune new` at a time; a process that dies in any way lets go of it.
+    """Hold the checkout for one command at a time that writes to data/ and models/; a process that dies lets go of it.
 
     Raises:
         BusyError: Another one is running.
@@ -29,7 +29,7 @@ def alone(paths: Paths) -> Iterator[None]:
     models = os.open(paths.models, os.O_RDONLY)
     try:
         if is_taken(models):
-            message = "another `tailtune new` is at work in this checkout"
+            message = "another command writes to data/ or models/ of this checkout"
             raise BusyError(message, "wait for it, then run the same command again")
         yield
     finally:

@@ -22,6 +22,7 @@ from tailtune.services import store
 from tailtune.services.corrections import Correction, read_corrections
 from tailtune.services.near_duplicates import normal
 from tailtune.services.sources import RawRow
+from tailtune.tasks.label_check import skeleton
 from tailtune.tasks.use_case import UseCase, read_declaration
 
 
@@ -92,6 +93,7 @@ class _Reader:
         self._case, self._lined = case, lined
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
         self.faults: list[Fault] = []
+        self._spelt = {skeleton(label): label for label in case.answers.names}
         self.new: dict[str, str] = {}
         self.rows: dict[str, Correction] = {}
 
@@ -112,6 +114,9 @@ class _Reader:
         try:
             name = self._case.task.correction(name)  # one that there is, in whatever spelling
         except ValueError:
+            known = self._spelt.setdefault(skeleton(name), name)
+            if known != name:
+                self.fault((*loc, "name"), f"{name} looks like {known}; expected that name, or one that is told apart")
             self.new[name] = self.new.get(name) or clean(group.description)[0]
         for number, text in enumerate(group.texts):
             self._row((*loc, "texts", number), text, name, who)
