@@ -15,13 +15,13 @@ from services.mlflow.examples import publish
 
 from lifecycle.helpers import perform
 from tailtune.config.settings import Settings
-from tailtune.core.errors import BusyError, StageFailedError, UsageError
+from tailtune.core.errors import BusyError, ServiceError, StageFailedError, UsageError
 from tailtune.core.locks import alone
 from tailtune.core.progress import Silent
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.reproduce import Reproduction, reproduce
 from tailtune.services import scratch, versions
-from tailtune.services.mlflow import connect
+from tailtune.services.mlflow import Tracker, connect, registry
 from tailtune.tasks.use_case import UseCase
 
 pytestmark = THIRD_PARTY
@@ -123,6 +123,23 @@ def test_disagreement_is_told_and_its_folder_kept(case: UseCase, monkeypatch: py
     assert result.folder is not None
     kept = case.paths.project.root / result.folder
     assert json.loads((kept / "reports" / NAME / "evaluate.json").read_text())["winner"] == "tfidf"
+
+
+def test_a_report_of_another_code_names_the_commit_that_can_read_it(
+    case: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(tracker: Tracker, version: registry.Version, into: Path) -> Path:
+        files = fetch(tracker, version, into)
+        path = files / "reports" / "evaluate.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "of_later": 1}))
+        return files
+
+    fetch = registry.fetch_model_files
+    monkeypatch.setattr(registry, "fetch_model_files", fetched)
+    with pytest.raises(ServiceError, match=r"evaluate\.json: not as the code of this checkout writes it") as raised:
+        again(case)
+    commit = git(case.paths.project.root, "rev-parse", "HEAD~1").strip()
+    assert raised.value.hint == f"tailtune reproduce {NAME}@1, after: git checkout {commit}"
 
 
 def test_what_a_killed_reproduce_left_is_no_hindrance(case: UseCase) -> None:

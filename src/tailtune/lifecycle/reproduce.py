@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from tailtune.config.endpoints import declared_addresses
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
-from tailtune.core.errors import BusyError, ServiceError, TailTuneError
+from tailtune.core.errors import BusyError, MissingInputError, ServiceError, TailTuneError
 from tailtune.core.locks import alone
 from tailtune.core.progress import Progress
 from tailtune.core.records import Record
-from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport
+from tailtune.core.reports import CandidateResult, EvaluateReport, PromptReport, Report
 from tailtune.lifecycle import recorded as recorded_files
 from tailtune.lifecycle.language_models import restore_weights
 from tailtune.predictors.prompted.opening import WEIGHTS
@@ -24,6 +25,7 @@ from tailtune.services.mlflow.lookup import require
 from tailtune.tasks.use_case import load_use_case
 
 TOLERANCE = 0.005
+R = TypeVar("R", bound=Report)
 
 
 class Agreement(Record):
@@ -120,8 +122,8 @@ def _reproduced(
     case = load_use_case(paths, name)
     with tempfile.TemporaryDirectory(prefix="tailtune-") as holder:
         model_files = registry.fetch_model_files(tracker, version, Path(holder))
-        recorded = store.read_report(model_files / "reports" / "evaluate.json", EvaluateReport, name)
-        noted = _noted_weights(model_files / "reports" / "prompt.json", name)
+        recorded = _report(model_files / "reports" / "evaluate.json", EvaluateReport, name, version)
+        noted = _noted_weights(model_files / "reports" / "prompt.json", name, version)
         declared = declared_addresses(case.spec.prompt.models, settings.endpoints)
         recorded_files.check(model_files / "spec", version.uri, declared, paths.shown(case.paths.model_yaml))
         copy = scratch.make(paths, folder, version.tags.get("git_commit"))
@@ -148,7 +150,7 @@ def _reproduced(
         )
         progress.say(f"weights from {'here' if not models.is_relative_to(folder) else version.uri}")
     scratch.run_until(copy, "evaluate", name, models)
-    again = store.read_report(copy.paths.case(name).report("evaluate"), EvaluateReport, name)
+    again = _report(copy.paths.case(name).report("evaluate"), EvaluateReport, name, version)
     reproduction = Reproduction(
         model=version.model,
         version=version.version,
@@ -180,9 +182,26 @@ def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement,
     )
 
 
-def _noted_weights(report: Path, name: str) -> dict[str, str]:
+def _report(file: Path, kind: type[R], name: str, version: registry.Version) -> R:
+    """A report as the version's code wrote it.
+
+    Raises:
+        ServiceError: It is not there, or this code cannot read it.
+    """
+    try:
+        return store.read_report(file, kind, name)
+    except MissingInputError as error:
+        commit = version.tags.get("git_commit")
+        there = "with the TailTune that made the version" if commit is None else f"after: git checkout {commit}"
+        raise ServiceError(
+            f"{version.uri}: {file.name}: not as the code of this checkout writes it ({error.message})",
+            f"tailtune reproduce {name}@{version.version}, {there}",
+        ) from error
+
+
+def _noted_weights(report: Path, name: str, version: registry.Version) -> dict[str, str]:
     """Local models that the version's prompts were measured with; none where it has no such report."""
-    return store.read_report(report, PromptReport, name).weights if report.is_file() else {}
+    return _report(report, PromptReport, name, version).weights if report.is_file() else {}
 
 
 def _packed(tracker: Tracker, version: registry.Version, into: Path) -> Path | None:
