@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,10 +123,10 @@ def test_a_second_evaluation_pays_nothing_and_says_the_same(paths: Paths, double
 def test_when_the_money_ends_it_says_where_and_what_to_raise_and_goes_on_there(paths: Paths, double: Double) -> None:
     declared = yaml.safe_load(paths.case(NAME).model_yaml.read_text(encoding="utf-8"))
     limited(paths, declared, 0.03)
-    with pytest.raises(TailTuneError, match=r"test rows were answered by Prompt, zero-shot; .* not paid again") as out:
+    with pytest.raises(TailTuneError, match=r"test rows were answered by Prompt, zero-shot; .* not paid") as out:
         perform("evaluate", context(paths))
     kept = len(double.seen)
-    assert 0 < kept < 54
+    assert 0 < kept < 54 and f"after {kept:,} of 54" in out.value.message
     with untracked() as published, pytest.raises(TailTuneError, match="not paid again"):
         shutil.rmtree(paths.answers.parent)
         run_stage("evaluate", NAME, paths, Settings(), Heard())
@@ -133,10 +134,22 @@ def test_when_the_money_ends_it_says_where_and_what_to_raise_and_goes_on_there(p
     assert (charge.stage, charge.what) == ("evaluate", "failed") and 0 < (charge.cost.bought_usd or 0) <= 0.03
     kept = len(double.seen) - kept
     double.seen[:] = double.seen[-kept:]
-    assert f"after {kept:,} of 54" in out.value.message
     assert out.value.hint == f"raise prompt.max_cost_usd in models/toy/model.yaml, then tailtune run {NAME}"
     limited(paths, declared, 1.0)
     assert perform("evaluate", context(paths)).test_rows == len(double.seen) == 54
+
+
+def test_money_that_ends_at_rows_that_must_not_fail_says_so(paths: Paths) -> None:
+    perform("evaluate", context(paths))  # answers to test are kept
+    declared = yaml.safe_load(paths.case(NAME).model_yaml.read_text(encoding="utf-8"))
+    declared["targets"]["must_not_fail"] = "must.jsonl"
+    must = [{"text": f"never fail number {n}", "label": "refund", "origin": f"must.jsonl:{n}"} for n in range(3)]
+    passed = paths.case(NAME).passed
+    store.write_json(passed, json.loads(passed.read_text(encoding="utf-8")) | {"must_not_fail": must})
+    limited(paths, declared, 1e-9)
+    with pytest.raises(TailTuneError, match="after 0 of 3 rows that must not fail were answered") as out:
+        perform("evaluate", context(paths))
+    assert out.value.hint == f"raise prompt.max_cost_usd in models/toy/model.yaml, then tailtune run {NAME}"
 
 
 def limited(paths: Paths, declared: dict[str, Any], usd: float) -> None:

@@ -36,6 +36,7 @@ from tailtune.tasks import saved
 from tailtune.tasks.table import FINE_TUNE
 
 if TYPE_CHECKING:
+    from tailtune.core.language import OnReply
     from tailtune.predictors.prompted.rung import PromptAnswer, Prompted
 
 
@@ -230,8 +231,14 @@ def _bought(context: Context, name: str, predictor: Predictor, test: Sequence[Ro
 
     assert isinstance(predictor, Prompted)  # noqa: S101 - its name says so
     with language_models(context) as models:
-        replies = _replies(context, models, predictor, test)
-        must = tried(context, lambda texts: predictor.using(models.open(predictor.spec), predictor.spec).answer(texts))
+        rung = predictor.using(models.open(predictor.spec), predictor.spec)
+        _say_cost(context, models, rung, test)
+        show = counting(context.progress, len(test), f"test: {saved.title(predictor.name)}")
+        replies = _replies(context, rung, [row.text for row in test], "test rows", show)
+        must = tried(
+            context,
+            lambda texts: [reply.answer for reply in _replies(context, rung, texts, "rows that must not fail")],
+        )
         spent = models.budget.spent_usd
     answers, timed = [reply.answer for reply in replies], latency(replies, predictor.spec.name)
     if predictor.spec.local:
@@ -246,22 +253,32 @@ def _own_usd(context: Context, timed: Latency) -> Usd | None:
     return usd_per_1000(timed.mean_ms, context.inputs.prices.cpu_core_hour_usd)
 
 
-def _replies(context: Context, models: LanguageModels, predictor: Prompted, test: Sequence[Row]) -> list[PromptAnswer]:
+def _say_cost(context: Context, models: LanguageModels, rung: Prompted, test: Sequence[Row]) -> None:
     from tailtune.predictors.prompted.costs import expected
 
-    case, spec = context.case, predictor.spec
-    rung = predictor.using(models.open(spec), spec)
-    texts, title, must = [row.text for row in test], saved.title(predictor.name), declared(context)
-    limit = f"the limit is {usd(case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
-    cost = expected(rung, [*texts, *(row.text for row in must)], models.price(spec)).usd
+    must = declared(context)
+    cost = expected(rung, [row.text for row in (*test, *must)], models.price(rung.spec)).usd
     price = "at a price that is not known" if cost is None else f"for at most about {usd(cost)}"
     and_must = f" and {len(must):,} that must not fail" if must else ""
-    context.progress.say(f"{title}: {len(test):,} test rows{and_must} {price}, less what is kept; {limit}")
+    title = saved.title(rung.name)
+    context.progress.say(
+        f"{title}: {len(test):,} test rows{and_must} {price}, less what is kept; {_spending_limit(context)}"
+    )
+
+
+def _spending_limit(context: Context) -> str:
+    return f"the limit is {usd(context.case.spec.prompt.max_cost_usd)} (prompt.max_cost_usd)"
+
+
+def _replies(
+    context: Context, rung: Prompted, texts: Sequence[str], what: str, on_reply: OnReply | None = None
+) -> list[PromptAnswer]:
     try:
-        return rung.ask(texts, on_reply=counting(context.progress, len(test), f"test: {title}"))
+        return rung.ask(texts, on_reply=on_reply)
     except PartlyAnsweredError as out:
+        name = context.case.name
         raise TailTuneError(
-            f"{case.name}: {limit}, and is reached after {len(out.answers):,} of {len(test):,} test rows were answered "
-            f"by {title}; their answers are kept and not paid again",
-            f"raise prompt.max_cost_usd in {context.shown(context.paths.model_yaml)}, then tailtune run {case.name}",
+            f"{name}: {_spending_limit(context)}, and is reached after {len(out.answers):,} of {len(texts):,} {what} "
+            f"were answered by {saved.title(rung.name)}; their answers are kept and not paid again",
+            f"raise prompt.max_cost_usd in {context.shown(context.paths.model_yaml)}, then tailtune run {name}",
         ) from out
