@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from project import LABELS, sentences
 
 from lifecycle.helpers import NAME, jsonl, perform, project
 from tailtune.core.reports import LadderReport
+from tailtune.lifecycle import suspect_labels
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.corrections import receive
+from tailtune.predictors.base import CachedEmbed
+from tailtune.predictors.encoder import Encoder
 from tailtune.services import store
 from tailtune.services.corrections import write_corrections
 
@@ -99,3 +103,17 @@ def test_without_its_rungs_on_the_ladder_nothing_is_checked_and_it_is_said(tmp_p
     assert report.labels == ()
     assert report.labels_unchecked == "retrieval not measured; labels are checked by probe and retrieval"
     assert not (made.paths.stage("ladder") / "suspect_labels.jsonl").exists()
+
+
+def test_train_rows_of_one_group_are_named_as_not_checked(context: Context) -> None:
+    laddered(context)
+    with_ladder = replace(context, stage="ladder")
+    rows, dev = (
+        [replace(row, group="one customer") for row in store.read_rows(context.paths.rows(split), split, NAME)]
+        for split in ("train", "dev")
+    )
+    embed = CachedEmbed(Encoder.load().embed)
+    fitting = context.case.task.fit_context(rows, embed)
+    noises, unchecked = suspect_labels.check_dev_and_train(with_ladder, fitting, dev, embed)
+    assert [noise.split for noise in noises] == ["dev"]
+    assert unchecked == "labels of train: its groups are too few to fit rungs without some of them"

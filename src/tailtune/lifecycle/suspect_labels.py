@@ -37,20 +37,20 @@ def check_dev_and_train(
         embed: The encoder, which remembers both.
 
     Returns:
-        What was found in dev and in train; and why nothing was looked for, empty when it was.
+        What was found in dev and in train; and why nothing was looked for, in train alone or at all, empty when it was.
     """
     judges, unchecked = _judges(context, context.out / "rungs", embed)
     if unchecked:
         return (), unchecked
     train = store.first_by_id(fitting.rows, MAX_TRAIN_ROWS)
     try:
-        checked: Mapping[Split, tuple[Sequence[Row], Opinions]] = {
-            "dev": (dev, context.case.task.opinions(dev, judges)),
-            "train": (train, _out_of_fold(context, replace(fitting, rows=train))),
-        }
+        checked: dict[Split, tuple[Sequence[Row], Opinions]] = {"dev": (dev, context.case.task.opinions(dev, judges))}
+        of_train = _out_of_fold(context, replace(fitting, rows=train))
     except (TooLargeError, MemoryError) as error:
         return (), str(error) or "this machine has too little memory for it"
-    return _written(context, checked), ""
+    if of_train is None:
+        return _written(context, checked), "labels of train: its groups are too few to fit rungs without some of them"
+    return _written(context, {**checked, "train": (train, of_train)}), ""
 
 
 def check_test(context: Context, test: Sequence[Row], embed: CachedEmbed) -> LabelNoise | None:
@@ -75,8 +75,11 @@ def _judges(context: Context, folder: Path, embed: CachedEmbed) -> tuple[list[An
     return [saved.load(folder / name, embed) for name in task.label_judges], ""
 
 
-def _out_of_fold(context: Context, fitting: FitContext) -> Opinions:
-    """What rungs say of the very rows they are fitted on, each row by rungs that were fitted without its group."""
+def _out_of_fold(context: Context, fitting: FitContext) -> Opinions | None:
+    """What rungs say of the very rows they are fitted on, each row by rungs that were fitted without its group.
+
+    None where all rows are of one fold, as rows of one group are.
+    """
     task = context.case.task
     fold = np.array([_fold(row) for row in fitting.rows])
     parts: list[tuple[list[int], Opinions]] = []
@@ -88,6 +91,8 @@ def _out_of_fold(context: Context, fitting: FitContext) -> Opinions:
         others = replace(fitting, rows=[fitting.rows[place] for place in outside])
         judges = [saved.RUNG_KINDS[name].load_class().fit(others) for name in task.label_judges]
         parts.append((inside, task.opinions([fitting.rows[place] for place in inside], judges)))
+    if not parts:
+        return None
     order = np.argsort(np.concatenate([inside for inside, _ in parts]))
     likely = [label for _, opinion in parts for label in opinion.likely]
     arrays = (
