@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tailtune.core.progress import Silent
-from tailtune.lifecycle.validate.tables import forms, near, same
+from tailtune.core.records import SPLITS, Row
+from tailtune.lifecycle.validate.expectations import expectations
+from tailtune.lifecycle.validate.tables import _splits, forms, near, same
+from tailtune.tasks.extraction.annotations import Annotation
+
+from ..helpers import project
 
 LONG = "why does my transfer to another bank take more than three days"
 
@@ -36,3 +43,12 @@ def test_something_is_found_exactly_when_a_key_stands_in_two_splits(pairs: list[
     found = same([key for key, _ in pairs], splits, [str(i) for i in range(len(pairs))])
     over = {key for key, _ in pairs if len({split for other, split in pairs if other == key}) > 1}
     assert {pairs[i][0] for i, origin in enumerate(found) if origin is not None} == over
+
+
+def test_a_split_of_objects_without_a_value_has_nothing_to_be_measured_by(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+    case = project(tmp_path, {"r.jsonl": b""}, schema=schema, data={"fields": "fields"}).case
+    labels = {"train": Annotation({"name": "Ada"}), "dev": Annotation({}), "test": Annotation({"name": "Bob"})}
+    rows = [Row(split, "a text", labels[split], f"r.jsonl:{split}", split) for split in SPLITS]
+    assert _splits(case, rows)[["split", "rows"]].values.tolist() == [["train", 1], ["dev", 0], ["test", 1]]
+    assert any(each.subject == "rows" and "rows with a field" in each.meaning for each in expectations(case))

@@ -29,7 +29,7 @@ _FORMAT = {"result_format": "BASIC", "partial_unexpected_count": SHOWN}
 TABLES: dict[str, str] = {
     "rows": "One per curated row of any split.",
     "measured": "One per curated row, without the rows of a given test file.",
-    "splits": "One per split.",
+    "splits": "One per split; rows whose label is empty, such as an object without a value, do not count.",
     "curation": "One for the whole curation.",
 }
 
@@ -104,7 +104,11 @@ def _leakage(case: UseCase) -> Iterator[Expectation]:
 def _amounts(case: UseCase) -> Iterator[Expectation]:
     spec = case.spec.validate_
     yield expect_column(
-        "splits", "expect_column_values_to_be_between", "rows", "Train, dev and test have rows.", min_value=1
+        "splits",
+        "expect_column_values_to_be_between",
+        "rows",
+        f"Train, dev and test have rows with {_a(case.task.noun)}; without one nothing can be measured.",
+        min_value=1,
     )
     yield expect_column(
         "curation",

@@ -7,6 +7,7 @@ it wrote, so a fault there, or a file changed by hand, is found.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def build(context: Context, rows: list[Row], own: Mapping[str, pd.DataFrame]) ->
     return {
         "rows": everyone,
         "measured": measured.reset_index(drop=True),
-        "splits": _splits(everyone),
+        "splits": _splits(case, rows),
         "curation": _curation(context, everyone),
         **own,
     }
@@ -80,13 +81,14 @@ def _leaks(case: UseCase, rows: list[Row], progress: Progress) -> dict[str, Colu
     }
 
 
-def _splits(everyone: pd.DataFrame) -> pd.DataFrame:
+def _splits(case: UseCase, rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows of each split that have something to be measured by."""
     import pandas as pd
 
-    counts = everyone["split"].value_counts()
-    rows = [int(counts.get(split, 0)) for split in SPLITS]
+    counts = Counter(row.split for row in rows if any(case.task.names_in(row.label)))
+    found = [counts[split] for split in SPLITS]
     return pd.DataFrame(
-        {"split": list(SPLITS), "rows": rows, COUNTS: [f"{s} ({n} rows)" for s, n in zip(SPLITS, rows, strict=True)]}
+        {"split": list(SPLITS), "rows": found, COUNTS: [f"{s} ({n} rows)" for s, n in zip(SPLITS, found, strict=True)]}
     )
 
 
