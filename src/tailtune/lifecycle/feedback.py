@@ -139,7 +139,7 @@ def receive(
     for line, values in lines:
         words = {name: str(value if value is not None else "").strip() for name, value in values.items()}
         try:
-            place = int(words["row"] or 0)
+            place = int(words["row"].removesuffix(".0") or 0)  # data frames write 1.0 where other rows have none
         except ValueError:
             faults.add(line, f"`row` is {words['row']}; expected the place of the text in its request, from 0")
             continue

@@ -74,7 +74,7 @@ def test_a_new_text_goes_to_train_whatever_its_hash_says(split: Split, tmp_path:
 
 def test_a_text_is_found_by_its_request(tmp_path: Path) -> None:
     context = without_splits(tmp_path)
-    sent(context, {"request_id": "r1", "label": "refund"}, {"request_id": "r1", "row": 1, "label": "billing"})
+    sent(context, {"request_id": "r1", "label": "refund"}, {"request_id": "r1", "row": 1.0, "label": "billing"})
     now = curated(context)[1]
     assert now["the courier charged me a fee for nothing"].label == "refund"
     assert now["who may read my invoices there"].label == "billing"
