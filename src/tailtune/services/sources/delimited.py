@@ -69,7 +69,10 @@ def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
         return opened, 'the quote that opens here is never closed; expected "" for a quote inside a field'
     if "field limit" in error:
         limit = f"{csv.field_size_limit():,}"
-        return opened, f"a field of more than {limit} characters begins here; expected its closing quote sooner"
+        return (
+            opened,
+            f"a field of more than {limit} characters begins here; expected a shorter one, or its closing quote is missing",
+        )
     if "expected after" in error:
         return opened, (
             f"the quoted field that opens here is closed on line {lines.number} by a quote that no comma follows; "
