@@ -162,8 +162,8 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
         (
             "a.csv",
             HEAD + b'"two\nlines","opens\n' + b"x" * 140_000,
-            "data/x/a.csv:3  a field of more than 131,072 characters begins here; expected a shorter one, or its closing quote is missing. "
-            "The rest of the file was not read",
+            "data/x/a.csv:3  a field of more than 131,072 characters begins here; expected a shorter one, or a closing "
+            "quote. The rest of the file was not read",
         ),
         (
             "a.csv",

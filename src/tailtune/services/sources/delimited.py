@@ -71,7 +71,7 @@ def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
         limit = f"{csv.field_size_limit():,}"
         return (
             opened,
-            f"a field of more than {limit} characters begins here; expected a shorter one, or its closing quote is missing",
+            f"a field of more than {limit} characters begins here; expected a shorter one, or a closing quote",
         )
     if "expected after" in error:
         return opened, (
