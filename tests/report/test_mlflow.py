@@ -101,6 +101,14 @@ def test_metric_names_are_what_mlflow_accepts() -> None:
     assert metric_name("dropped/too long (>2000)") == "dropped/too long __2000_"
 
 
+def test_labels_that_are_written_alike_keep_their_own_figures() -> None:
+    long = "f1/" + "long label " * 30
+    found = points({"f1/C#": 0.1, "f1/C+": 0.2, "f1/Java": 0.3, long: 0.4, f"{long}_low": 0.5})
+    names = [point.name for point in found]
+    assert len(set(names)) == 5 and names[2] == "f1/Java" and all(len(name) <= 250 for name in names)
+    assert names[0].startswith("f1/C__") and [point.value for point in found] == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
 @pytest.mark.parametrize(
     ("name", "written"),
     [
@@ -109,7 +117,7 @@ def test_metric_names_are_what_mlflow_accepts() -> None:
         ("f1/a//b", "f1/a/_/b"),
         ("recall/..", "recall/_"),
         ("recall/.", "recall/_"),
-        ("recall/" + "x" * 241 + "/y", "recall/" + "x" * 241 + "/_"),
+        ("recall/" + "x" * 241 + "/y", "recall/" + "x" * 235 + "_728c84"),
     ],
 )
 def test_a_label_that_looks_like_a_path_leads_nowhere_else(name: str, written: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tailtune.core.reports import CandidateResult, RungResult
 
 COST_UNKNOWN = "tailtune.cost_unknown"
+_NAME_CHARACTERS = 249
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Table = Mapping[str, Sequence[object]]  # column → values, all of one length
 
@@ -60,9 +63,11 @@ def points(values: Mapping[str, float | None], step: int = 0) -> tuple[Point, ..
     """Metrics of the values that are known: null and NaN are not logged, never 0.
 
     Infinity is not logged either: MLflow would keep the largest number there is, and its charts show nothing else.
+    Names that MLflow cannot tell apart, as those of the labels `C+` and `C#`, end in a digest of their own.
     """
+    named = Counter(map(metric_name, values))
     return tuple(
-        Point(metric_name(name), float(value), step)
+        Point(metric_name(name) if named[metric_name(name)] == 1 else _told_apart(name), float(value), step)
         for name, value in values.items()
         if value is not None and math.isfinite(value)
     )
@@ -121,8 +126,15 @@ def cost_tags(cost: Cost | None) -> dict[str, str]:
 
 def metric_name(name: str) -> str:
     """A name MLflow accepts: letters, digits and `_-./ `, and no path that leads elsewhere; the rest becomes `_`."""
-    parts = re.sub(r"[^\w\-./ ]", "_", name)[:249].split("/")
+    if len(name) > _NAME_CHARACTERS:
+        return _told_apart(name)
+    parts = re.sub(r"[^\w\-./ ]", "_", name).split("/")
     return "/".join("_" if part in ("", ".", "..") else part for part in parts)
+
+
+def _told_apart(name: str) -> str:
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
+    return f"{metric_name(name[: _NAME_CHARACTERS - 7])}_{digest}"
 
 
 def columns(records: Sequence[Any]) -> dict[str, Sequence[object]]:
