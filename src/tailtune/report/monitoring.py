@@ -87,7 +87,7 @@ def moved(report: MonitorReport) -> tuple[str, ...]:
         way, _, limit = finding.part.partition(" ")
         is_range = bool(limit) and way in ("above", "below")
         of_range.setdefault((finding.measure, way if is_range else finding.part), finding)
-    lines = [f"{what(each)}: {then_and_now(each)}." for each in of_range.values()]
+    lines = [f"{_explained(each)}: {then_and_now(each)}." for each in of_range.values()]
     frequent = [word(each) for each in report.words if each.more][:_MOST_WORDS]
     if report.drifted and frequent:
         lines.insert(1, f"Words that texts have more often: {', '.join(frequent)} of texts.")
@@ -130,14 +130,17 @@ def what(finding: Finding) -> str:
         return f"Objects {'with' if part == 'yes' else 'without'} {measure.removesuffix(' filled')}"
     if measure == LATENCY:
         return f"Answers slower than {part.removeprefix('above ')} ms"
-    strange = {
-        "novelty": "far from all that was learnt",
-        STRANGENESS: "far from all that was learnt, answered unsurely",
-    }
-    if measure in strange and part.startswith("above "):
-        return f"Texts {strange[measure]} ({measure} {part})"
     subject = "Share of words that the model lacks" if measure == "unknown words" else measure[:1].upper() + measure[1:]
     return f"{subject} {part}".strip()
+
+
+def _explained(finding: Finding) -> str:
+    """The same for a message, whose readers need not know the measures."""
+    measure, part = finding.measure, finding.part
+    if measure in ("novelty", STRANGENESS) and part.startswith("above "):
+        answered = "" if measure == "novelty" else ", answered unsurely"
+        return f"Texts far from all that was learnt{answered} ({measure} {part})"
+    return what(finding)
 
 
 def word(moved_word: MovedWord) -> str:

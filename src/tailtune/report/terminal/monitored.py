@@ -43,7 +43,10 @@ def monitored(report: MonitorReport, page: str) -> RenderableType:
     if report.examples:
         parts += [heading("Rows that show it"), Padding(_examples(report), (0, 0, 1, 2))]
     if len(report.days) > 1:
-        parts += [heading("Day by day", "times are UTC"), Padding(_days(report), (0, 0, 1, 2))]
+        parts += [
+            heading("Day by day", "times are UTC; right is estimated without labels"),
+            Padding(_days(report), (0, 0, 1, 2)),
+        ]
     parts += [heading("What this look cannot see")]
     parts += [Padding(Text(f"· {line}"), (0, 0, 0, 2)) for line in monitoring.not_seen(report)]
     parts += [Text(f"\nreport  {page}", "dim")]
@@ -81,11 +84,12 @@ def _examples(report: MonitorReport) -> Table:
 
 
 def _days(report: MonitorReport) -> Table:
-    table = _table("day", "rows", "evidence", "right (estimated)", "p99 ms", "no answer", "US dollars")
+    table = _table("day", "rows", "evidence", "right", "p99 ms", "no answer", "USD")
+    table.columns[0].no_wrap = True
     for each in report.days[-_DAYS:]:
         figures = each.figures
         table.add_row(
-            shown(each.day) if figures.is_over else f"{shown(each.day)} so far",
+            shown(each.day) if figures.is_over else f"{shown(each.day)[-5:]} so far",
             count(figures.rows),
             monitoring.evidence(each.evidence),
             "–" if figures.accuracy is None else with_interval(figures.accuracy),
