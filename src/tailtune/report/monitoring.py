@@ -58,7 +58,7 @@ def headline(report: MonitorReport) -> Headline:
         return Headline(
             "good",
             "No drift",
-            f"{rows}: nothing moved by more than {_tolerance(report)}, as far as {count(report.statistics)} shares of "
+            f"{rows}: nothing moved by more than {tolerance(report)}, as far as {count(report.statistics)} shares of "
             f"rows show; the evidence is {weight} an alarm ({evidence(report.evidence)} of 1; {rate}).",
         )
     begun = "" if report.alarm_day is None else f" since {shown(report.alarm_day)}"
@@ -204,6 +204,7 @@ def _strangers(report: MonitorReport) -> list[str]:
     ]
 
 
-def _tolerance(report: MonitorReport) -> str:
+def tolerance(report: MonitorReport) -> str:
+    """So much may move without an alarm: `1 point`."""
     value = report.tolerance * 100
     return f"{value:g} {'point' if value == 1 else 'points'}"
