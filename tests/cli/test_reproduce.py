@@ -5,9 +5,23 @@ from __future__ import annotations
 import math
 
 import pytest
+from report import lives
 
 from tailtune.cli.reproduce import _lines
-from tailtune.lifecycle.reproduce import Agreement, Reproduction
+from tailtune.lifecycle.reproduce import Agreement, Reproduction, compare
+
+
+def test_a_metric_that_only_one_side_has_disagrees() -> None:
+    recorded = lives.stay()["evaluate"]
+    winner = next(each for each in recorded.candidates if each.name == recorded.winner)
+    first, *others = winner.metrics
+    lacking = winner.model_copy(update={"metrics": {name: winner.metrics[name] for name in others}})
+    again = recorded.model_copy(
+        update={"candidates": tuple(lacking if each is winner else each for each in recorded.candidates)}
+    )
+    for there, now in ((recorded, again), (again, recorded)):
+        assert [each.metric for each in compare(there, now) if not each.agrees] == [first]
+    assert all(each.exact for each in compare(recorded, recorded))
 
 
 @pytest.mark.parametrize(

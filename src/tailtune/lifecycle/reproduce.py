@@ -170,15 +170,17 @@ def _reproduced(
 
 
 def compare(recorded: EvaluateReport, again: EvaluateReport) -> tuple[Agreement, ...]:
-    """The recorded winner's measures, then and now; none when it was not measured again."""
+    """The recorded winner's measures, then and now, NaN for one that only the other has; none if not measured again."""
     before = _candidate(recorded, recorded.winner)
     now = _candidate(again, recorded.winner)
     if before is None or now is None:
         return ()
+    then_values, now_values = (
+        {name: estimate.value for name, estimate in each.metrics.items()} for each in (before, now)
+    )
     return tuple(
-        Agreement(metric=name, recorded=estimate.value, again=now.metrics[name].value)
-        for name, estimate in before.metrics.items()
-        if name in now.metrics
+        Agreement(metric=name, recorded=then_values.get(name, math.nan), again=now_values.get(name, math.nan))
+        for name in {**then_values, **now_values}
     )
 
 
