@@ -166,8 +166,7 @@ def _not_yet(story: Story, found: EvaluateReport) -> Headline:
     why = sentence(found.final.reason)
     winner = story.candidate(found.winner)
     if winner is not None:
-        does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
-        why += f" Until then {does} on {counted(found.test_rows, 'test row')} kept back until the end."
+        why += _on_test(found, winner, "Until then {does} on {rows} kept back until the end.")
     return Headline(
         "wait", VERDICTS["not-yet"], why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story)
     )
@@ -196,14 +195,18 @@ def _decided(story: Story) -> Headline:
     title = f"Stay with {called(story.title(stays))}" if found.verdict == "stay" else VERDICTS[found.verdict]
     why = sentence(found.reason)
     if winner is not None and story.evaluate is not None:
-        rows = counted(story.evaluate.test_rows, "test row")
-        if found.reason.startswith("on test "):  # with the figure
-            why += f" These are {rows}, kept back until the end.{_wholly(winner)}"
-        else:
-            does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
-            why += f" On {rows} kept back until the end, {does}.{_wholly(winner)}"
+        why += _on_test(story.evaluate, winner, "On {rows} kept back until the end, {does}.") + _wholly(winner)
     tone: Tone = "wait" if found.verdict == "not-yet" else "good"
     return Headline(tone, title, why + _ceiling(story) + _worth(story) + _kept_out(story) + _next(story))
+
+
+def _on_test(found: EvaluateReport, winner: CandidateResult, words: str) -> str:
+    """What the winner does on test, in these words; where the reason gives the figure, how many rows that are."""
+    rows = counted(found.test_rows, "test row")
+    if found.final is not None and found.final.reason.startswith("on test "):
+        return f" These are {rows}, kept back until the end."
+    does = f"{called(winner.title)} {reached(winner.metric, winner.quality.value)}"
+    return f" {words.format(does=does, rows=rows)}"
 
 
 def _ceiling(story: Story) -> str:
