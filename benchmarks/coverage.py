@@ -5,7 +5,8 @@
 Every cell draws test sets whose truth is known, with numpy alone. `rows` of them stand in groups of `group` rows on
 average; a group's rows are easy or hard together, by `alike` of the variance of a hidden normal value. Beside ours
 stand what most tools do: Wilson's interval of a share, and the percentile bootstrap over rows. `errors` is how many
-errors, or rows that one predictor alone has right, are expected; `width` is in points.
+errors, or rows that one predictor alone has right, are expected; `width` is in points. `labels` is how many labels rows
+of a test set have on average, out of all: macro F1 is counted over those, as the product does, and its truth over all.
 
 Cells in which at least 10 errors and 20 groups are expected should cover 93 to 98 %, all others at least 93 %. A cell
 that does not is marked. Net value is that of a difference where an error costs a dollar and all else nothing.
@@ -54,6 +55,7 @@ class Cell:
         alike: Share of the variance that rows of a group have in common, 0 to 1.
         quality: Share of right rows, labels or fields of the first predictor.
         gap: What the second predictor has less.
+        labels: How many there are; the k-th is 1 / k as common as the first. Read by macro F1 alone.
     """
 
     measure: str
@@ -63,6 +65,7 @@ class Cell:
     alike: float
     quality: float
     gap: float = 0.0
+    labels: int = 12
 
 
 def cells() -> Iterator[Cell]:
@@ -86,6 +89,20 @@ def cells() -> Iterator[Cell]:
         yield Cell("field F1", True, rows, 1, 0.0, quality, gap)
     for rows, quality in product((300, 1000), (0.85, 0.95)):
         yield Cell("macro F1", True, rows, 1, 0.0, quality, 0.02)
+        yield Cell("field F1", True, rows, 5, 0.5, quality, 0.03)
+    yield from rare_labels()
+
+
+def rare_labels() -> Iterator[Cell]:
+    """Of many labels some have a row or two, or none."""
+    for rows, labels in ((60, 12), (100, 12), (100, 30), (300, 30), (1000, 30), (300, 77), (1000, 77)):
+        for quality in (0.8, 0.95, 0.99):
+            yield Cell("macro F1", False, rows, 1, 0.0, quality, labels=labels)
+        for quality in (0.85, 0.95):
+            yield Cell("macro F1", True, rows, 1, 0.0, quality, 0.02, labels)
+    for (rows, labels), quality in product(((100, 12), (300, 30), (1000, 30)), (0.85, 0.95)):
+        yield Cell("macro F1", False, rows, 5, 0.5, quality, labels=labels)
+        yield Cell("macro F1", True, rows, 5, 0.5, quality, 0.02, labels)
 
 
 @dataclass(frozen=True)
@@ -105,17 +122,18 @@ def draw(cell: Cell, rows: int, random: np.random.Generator) -> Drawn:
     hard = np.sqrt(cell.alike) * shared + np.sqrt(1 - cell.alike) * random.standard_normal(rows)
     luck = [np.sqrt(0.8) * hard + np.sqrt(0.2) * random.standard_normal(rows) for _ in range(2)]
     if cell.measure == "field F1":
-        first, second = (_fields(own, quality, random) for own, quality in zip(luck, _qualities(cell), strict=True))
-        differs = first.hits.size != second.hits.size or bool((first.hits != second.hits).any())
-        errors = int((first.hits < first.sizes).sum()) if not cell.compared else (
-            int((first.hits != second.hits).sum()) if first.hits.size == second.hits.size else int(differs)
-        )  # fmt: skip
+        expected = 1 + random.binomial(9, 0.8, rows)
+        first, second = (
+            _fields(expected, own, quality, random) for own, quality in zip(luck, _qualities(cell), strict=True)
+        )
+        wrong = first.hits != second.hits if cell.compared else first.hits < first.sizes
+        errors = int(wrong.sum())
         return Drawn(first, second, groups, errors)
     right = [own < norm.ppf(quality) for own, quality in zip(luck, _qualities(cell), strict=True)]
     errors = int((right[0] != right[1]).sum()) if cell.compared else int((~right[0]).sum())
     if cell.measure == "macro F1":
-        labels = _labels(rows, random)
-        ours, theirs = (_macro(labels, each, random) for each in right)
+        labels = _labels(rows, cell.labels, random)
+        ours, theirs = (_macro(labels, each, cell.labels, random) for each in right)
         return Drawn(ours, theirs, groups, errors)
     return Drawn(Counted.shares(right[0]), Counted.shares(right[1]), groups, errors)
 
@@ -130,31 +148,35 @@ def _groups(rows: int, size: int, random: np.random.Generator) -> Places:
     return np.repeat(np.arange(sizes.size), sizes)[:rows].astype(np.int64)
 
 
-def _fields(luck: NDArray[np.float64], quality: float, random: np.random.Generator) -> Counted:
+def _fields(
+    expected: NDArray[np.int64], luck: NDArray[np.float64], quality: float, random: np.random.Generator
+) -> Counted:
     """Rows of about eight fields; a hard row errs in more of them."""
-    expected = 1 + random.binomial(9, 0.8, luck.size)
     share = norm.cdf((norm.ppf(quality) - np.sqrt(0.5) * luck) / np.sqrt(0.5))
     right = random.binomial(expected, share)
     missed = expected - right
     return Counted.ratio(2 * right, 2 * right + missed + np.round(0.8 * missed))
 
 
-LABELS = 12
+def _labels(rows: int, count: int, random: np.random.Generator) -> Places:
+    shares = 1 / np.arange(1, count + 1)
+    return random.choice(count, size=rows, p=shares / shares.sum()).astype(np.int64)
 
 
-def _labels(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
-    shares = 1 / np.arange(1, LABELS + 1)
-    return random.choice(LABELS, size=rows, p=shares / shares.sum()).astype(np.int64)
-
-
-def _macro(labels: NDArray[np.int64], right: Bools, random: np.random.Generator) -> Counted:
-    answers = np.where(right, labels, (labels + random.integers(1, LABELS, labels.size)) % LABELS)
-    hits, sizes = np.zeros((labels.size, LABELS)), np.zeros((labels.size, LABELS))
-    at = np.arange(labels.size)
-    np.add.at(sizes, (at, labels), 1)
-    np.add.at(sizes, (at, answers), 1)
-    hits[at[right], labels[right]] = 2
-    return Counted.ratio(hits, sizes)
+def _macro(labels: Places, right: Bools, count: int, random: np.random.Generator) -> Counted:
+    """As `tasks/classification/scoring.py` counts it: a part for each label that a row of this set has."""
+    answers = np.where(right, labels, (labels + random.integers(1, count, labels.size)) % count)
+    known = np.bincount(labels, minlength=count) > 0
+    rows, parts = np.arange(labels.size), np.cumsum(known) - 1
+    wrongly = ~right & known[answers]
+    return Counted(
+        labels.size,
+        np.concatenate([rows, rows[wrongly]]),
+        parts[np.concatenate([labels, answers[wrongly]])],
+        np.concatenate([2.0 * right, np.zeros(int(wrongly.sum()))]),
+        np.concatenate([1.0 + right, np.ones(int(wrongly.sum()))]),
+        int(known.sum()),
+    )
 
 
 def ours(cell: Cell, drawn: Drawn) -> Ends:
@@ -213,8 +235,8 @@ def main() -> int:
     options.add_argument("--only", default="", help="a measure, or `slices`")
     given = options.parse_args()
     start, random, missed = time.perf_counter(), np.random.default_rng(given.seed), 0
-    print(f"{'measure':9}{'of':>12}{'rows':>6}{'group':>6}{'alike':>6}{'quality':>8}{'gap':>6}{'errors':>8}", end="")
-    print(f"{'groups':>7}{'ours':>8}{'width':>7}{'Wilson':>8}{'bootstrap':>11}")
+    print(f"{'measure':9}{'of':>12}{'rows':>6}{'group':>6}{'alike':>6}{'quality':>8}{'gap':>6}", end="")
+    print(f"{'labels':>8}{'errors':>8}{'groups':>7}{'ours':>8}{'width':>7}{'Wilson':>8}{'bootstrap':>11}")
     for cell in cells():
         if given.only in ("", cell.measure):
             missed += show(cell, given.runs, random)
@@ -236,9 +258,10 @@ def show(cell: Cell, runs: int, random: np.random.Generator) -> int:
     enough = errors >= 10 and groups >= 20
     outside = mine < 0.93 - slack / 2 or (enough and mine > 0.98 + slack / 2)
     few = runs // 5
+    labels = f"{np.mean([each.first.parts for each in sets]):.0f}/{cell.labels}" if cell.measure == "macro F1" else ""
     print(f"{cell.measure:9}{'difference' if cell.compared else 'measure':>12}{cell.rows:>6}{cell.group:>6}", end="")
-    print(f"{cell.alike:>6.1f}{cell.quality:>8.1%}{cell.gap:>6.2f}{errors:>8.1f}{groups:>7.0f}{mine:>8.1%}", end="")
-    print(f"{np.mean(ends[:, 1] - ends[:, 0]) * 100:>7.2f}", end="")
+    print(f"{cell.alike:>6.1f}{cell.quality:>8.1%}{cell.gap:>6.2f}{labels:>8}", end="")
+    print(f"{errors:>8.1f}{groups:>7.0f}{mine:>8.1%}{np.mean(ends[:, 1] - ends[:, 0]) * 100:>7.2f}", end="")
     naive: list[Callable[[Drawn], Ends]] = [
         lambda drawn: wilson(cell, drawn),
         lambda drawn: bootstrap(cell, drawn, random),

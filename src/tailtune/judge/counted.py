@@ -91,7 +91,7 @@ class Counted:
         """Sum of sizes of each part, shape (parts,)."""
         return np.bincount(self.part, self.sizes, self.parts).astype(np.float64)
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether it is a plain share of rows, of all or of some: one entry a row, right or not."""
         alone = self.parts == 1 and np.unique(self.row).size == self.row.size
