@@ -118,6 +118,14 @@ def test_a_missing_column_names_the_nearest(cli: Cli, tmp_path: Path) -> None:
     )
 
 
+def test_the_next_command_takes_the_columns_that_were_meant(cli: Cli, tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "r.csv", [{"Nachricht": f"text {i}", "Kategorie": "abc"[i % 3], "Kanal": "x"} for i in range(9)]
+    )
+    text = refused(cli, 1, "mine", "--from", source, "--text", "nachricht", "--label", "Kategori")
+    assert f"tailtune new mine --from {source} --text Nachricht --label Kategorie" in text
+
+
 def test_one_label_is_not_enough(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows(labels=["billing"]))
     text = refused(cli, 1, "mine", "--from", source)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tailtune.core.errors import DataError, Fault
 from tailtune.services import sources
-from tailtune.services.sources.faults import missing
+from tailtune.services.sources.faults import missing, nearest
 from tailtune.tasks.declare import NewUseCase
 from tailtune.tasks.table import DEFAULT_TASK
 
@@ -38,8 +38,10 @@ def refuse_missing(new: NewUseCase, task: str, needed: Mapping[str, str | None])
         for column in needed.values()
         if column is not None and column not in there
     ]
-    if faults and not (len(there) == 1 and any(mark in there[0] for mark in ";\t|")):  # no commas: said by the reader
-        options = {option: column for option, column in needed.items() if column is not None and column in there}
+    if faults:
+        named = {option: column for option, column in needed.items() if column is not None}
+        meant = {option: column if column in there else nearest(column, there) for option, column in named.items()}
+        options = {option: column for option, column in meant.items() if column is not None}
         raise DataError(faults, command(new, task, needed, options))
 
 
