@@ -41,6 +41,14 @@ def test_help_lists_every_stage_in_order(cli: Cli) -> None:
         assert f"\n  {verb} " in result.out
 
 
+def test_help_cuts_no_verbs_sentence(cli: Cli) -> None:
+    lines = cli("--help").out.partition("Commands:\n")[2].splitlines()
+    stages = {stage.name for stage in STAGES}
+    verbs = [line for line in lines if line.startswith("  ") and line.split()[0] not in stages]
+    assert len(verbs) > 20
+    assert [line for line in verbs if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_every_stage_is_a_verb(cli: Cli, stage: object, monkeypatch: pytest.MonkeyPatch) -> None:
     name = stage.name  # type: ignore[attr-defined]

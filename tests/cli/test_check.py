@@ -25,10 +25,18 @@ def test_a_good_use_case_says_what_was_checked_and_changes_nothing(cli: Cli) -> 
         "models/first/labels.yaml  ok, 3 labels",
         "models/first/prompts/     none; starting prompts are sent; to make them yours: tailtune prompts first",
         "data/first/rows.csv  ok, 12 rows, 3 labels",
+        "models/first/labels.yaml  3 with fewer rows in rows.csv than validate.min_rows_per_class (8): "
+        "billing, login, refund",
         "Next:  tailtune run first",
     ]
     assert tree(cli.paths.root) == before
     assert {path: path.stat().st_mtime_ns for path in cli.paths.root.rglob("*")} == everything
+
+
+def test_labels_with_rows_enough_are_not_named(cli: Cli) -> None:
+    write(cli.paths.case("first").data / "rows.csv", rows(8, ["billing", "refund"]) + rows(7, ["login"]))
+    out = cli("check", "first").out
+    assert "1 with fewer rows in rows.csv than validate.min_rows_per_class (8): login" in out
 
 
 MODEL = "prompt: {rungs: [lm_zero_shot], models: [{name: small, endpoint: 'http://127.0.0.1:9/v1'}]}"

@@ -118,6 +118,27 @@ def test_a_missing_column_names_the_nearest(cli: Cli, tmp_path: Path) -> None:
     )
 
 
+def test_the_next_command_takes_the_columns_that_were_meant(cli: Cli, tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "r.csv", [{"Nachricht": f"text {i}", "Kategorie": "abc"[i % 3], "Kanal": "x"} for i in range(9)]
+    )
+    text = refused(cli, 1, "mine", "--from", source, "--text", "nachricht", "--label", "Kategori")
+    assert f"tailtune new mine --from {source} --text Nachricht --label Kategorie" in text
+
+
+def test_usual_names_of_other_languages_are_known(cli: Cli, tmp_path: Path) -> None:
+    content = [{"Kanal": "xy"[i % 2], "Nachricht": f"text {i}", "Kategorie": "abc"[i % 3]} for i in range(9)]
+    text = refused(cli, 1, "mine", "--from", write(tmp_path / "r.csv", content))
+    assert "--text Nachricht --label Kategorie" in text
+
+
+def test_rows_with_objects_lead_to_an_extraction(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "r.jsonl", [{"text": f"hail on day {i}", "fields": {"day": i}} for i in range(3)])
+    text = refused(cli, 1, "mine", "--from", source)
+    assert "no column `label`; the file has text, fields" in text
+    assert f"tailtune new mine --task extraction --from {source} --fields fields" in text
+
+
 def test_one_label_is_not_enough(cli: Cli, tmp_path: Path) -> None:
     source = write(tmp_path / "r.csv", rows(labels=["billing"]))
     text = refused(cli, 1, "mine", "--from", source)

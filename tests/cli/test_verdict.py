@@ -18,7 +18,14 @@ def test_before_anything_ran_there_is_none(cli: Cli) -> None:
 
 def test_a_run_that_did_not_come_so_far_has_none(cli: Cli) -> None:
     reported(cli, {name: report for name, report in whole().items() if name in ("curate", "validate")})
-    assert "it stopped at ladder" in cli("verdict", "first").err
+    assert "no verdict; ladder has not run to its end" in cli("verdict", "first").err
+
+
+def test_rows_that_do_not_pass_have_none(cli: Cli) -> None:
+    closed = {name: report for name, report in whole().items() if name in ("curate", "validate")}
+    closed["validate"] = closed["validate"].model_copy(update={"passed": False})  # type: ignore[attr-defined]
+    reported(cli, closed)
+    assert "no verdict; the rows do not pass; tailtune show first says which" in cli("verdict", "first").err
 
 
 def test_json_has_the_verdict_with_its_evidence(cli: Cli) -> None:

@@ -181,6 +181,7 @@ def test_feedback_is_shown_as_what_it_is(world: WatchedCase) -> None:
 def test_a_file_is_a_window_of_its_own(world: WatchedCase) -> None:
     report = look_at_file(world.context, "champion", strange_texts(80, 6000), "mail.csv")
     assert report.source == "mail.csv" and report.rows == 80 and report.drifted
+    assert "80 rows of mail.csv" in monitoring.headline(report).why
     world.usual_day(FIRST_DAY)
     assert not look_at_log(world.context, "champion", day(0)).drifted, "a file is no evidence about the log"
 

@@ -34,7 +34,7 @@ def test_a_window_as_people_write_it(text: str, name: str, days: int) -> None:
         ("0d", "0 days"),
         ("400d", "400 days"),
         ("2026-11-08", "is not over"),
-        ("2026-11-05..2026-11-01", "-3 days"),
+        ("2026-11-05..2026-11-01", "it ends before it begins"),
         ("2026-02-30", "no such day"),
         ("2026-11-07..2026-11-08", "its rows so far are the window `today`"),
         ("yesterday", "not a window"),

@@ -51,6 +51,44 @@ def test_csv_rows_stand_at_physical_lines_past_quoted_line_breaks_and_blank_line
     ]
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_csv_of_other_countries_has_another_mark_between_columns(tmp_path: Path, mark: str) -> None:
+    lines = ["", "text{}label", '"a, b{} c""d"{}one', '"e\nf"{}two', ""]
+    content = b"\xef\xbb\xbf" + "\r\n".join(lines).replace("{}", mark).encode()
+    assert read(tmp_path, "rows.csv", content) == [
+        RawRow(f'a, b{mark} c"d', "one", "rows.csv:3"),
+        RawRow("e\nf", "two", "rows.csv:4"),
+    ]
+    assert sources.peek(tmp_path / "rows.csv") == ("text", "label")
+
+
+def test_a_header_with_a_comma_is_cut_at_commas(tmp_path: Path) -> None:
+    content = b'"text; more",label;x\na,b\n'
+    (tmp_path / "a.csv").write_bytes(content)
+    assert sources.peek(tmp_path / "a.csv") == ("text; more", "label;x")
+
+
+def test_a_broken_quote_between_semicolons(tmp_path: Path) -> None:
+    (text,) = faults(tmp_path, "a.csv", b'text;label\n"a"b;c\n')
+    assert "a.csv:2  the quoted field that opens here is closed on line 2 by a quote that no semicolon follows" in text
+
+
+def test_one_encoding_is_proposed_once_and_not_for_a_file_that_is_mostly_utf_8(tmp_path: Path) -> None:
+    first, second = faults(tmp_path, "a.csv", HEAD + b"caf\xe9,b\nna\xefve,b\n")
+    assert "iconv" in first
+    assert "iconv" not in second
+    (text,) = faults(tmp_path, "b.csv", HEAD + "café,b\n".encode() + b"caf\xe9,b\n")
+    assert "iconv" not in text
+    (text,) = faults(tmp_path, "c.csv", HEAD + b"caf\x81,b\n")  # no character of Windows-1252
+    assert "iconv" not in text
+
+
+def test_a_file_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "tickets.csv").write_bytes(HEAD)
+    with pytest.raises(DataError, match=r"no such file; did you mean .*tickets\.csv\?"):
+        sources.peek(tmp_path / "tickts.csv")
+
+
 def test_jsonl_skips_blank_lines_and_takes_numbers_and_truth_values_as_labels(tmp_path: Path) -> None:
     content = b'{"text": "a", "label": 3}\n\n{"text": null, "label": true, "more": []}\n'
     assert read(tmp_path, "rows.jsonl", content) == [
@@ -137,13 +175,20 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
         ("a.csv", HEAD, "data/x/a.csv:1  no rows; expected rows below the header"),
         ("a.csv", b"\n\n", "data/x/a.csv:1  no rows; expected rows below the header"),
         ("a.jsonl", b"\n", "data/x/a.jsonl:1  no rows; expected one JSON object per line"),
-        ("a.tsv", b"x", "data/x/a.tsv  unknown kind of file; expected .csv, .jsonl, .parquet"),
+        ("a.tsv", b"x", "data/x/a.tsv  unknown kind of file; expected .csv, .jsonl, .parquet: rename it to .csv"),
+        ("a.pdf", b"x", "data/x/a.pdf  unknown kind of file; expected .csv, .jsonl, .parquet"),
+        (
+            "a.JSON",
+            b"[]",
+            "data/x/a.JSON  unknown kind of file; expected .csv, .jsonl, .parquet: "
+            "convert a list of objects with  jq -c '.[]' FILE.json > FILE.jsonl",
+        ),
         (
             "a.csv",
             b"txt,label\na,b\n",
             "data/x/a.csv:1  no column `text`; the file has txt, label; did you mean txt?",
         ),
-        ("a.csv", b"text;label\na;b\n", "data/x/a.csv:1  one column `text;label`; expected commas between columns"),
+        ("a.csv", b"text;label\na,b\n", "data/x/a.csv:2  1 field; expected 2, as in the header"),
         ("a.csv", b"text,label,text\n", "data/x/a.csv:1  column `text` stands 2 times; expected once"),
         ("a.csv", HEAD + b"a,b\na,b,c\n", "data/x/a.csv:3  3 fields; expected 2, as in the header"),
         ("a.csv", HEAD + b"a,\n", "data/x/a.csv:2  `label` is empty; expected a label on every row"),
@@ -174,7 +219,8 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
         (
             "a.csv",
             HEAD + "a,b\ncafé,b\n".encode("latin-1"),
-            "data/x/a.csv:3  byte 0xe9 at position 4 is not UTF-8; expected UTF-8 text",
+            "data/x/a.csv:3  byte 0xe9 at position 4 is not UTF-8; expected UTF-8 text: if the file is Windows-1252, "
+            "as Excel saves it, convert with  iconv -f WINDOWS-1252 -t UTF-8",
         ),
         (
             "a.csv",
@@ -215,7 +261,8 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
             "data/x/a.jsonl:1  `label` holds half a surrogate pair; expected a label in valid Unicode",
         ),
         ("a.jsonl", b'{"text": "\xff", "label": "b"}\n', "data/x/a.jsonl:1  byte 0xff at position 11 is not UTF-8; "
-            "expected UTF-8 text"),
+            "expected UTF-8 text: if the file is Windows-1252, as Excel saves it, convert with  iconv -f WINDOWS-1252 "
+            "-t UTF-8"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_with_place_and_expectation(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
@@ -244,7 +291,7 @@ def test_a_line_without_end_is_a_fault_and_not_kept_in_memory(tmp_path: Path, mo
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data/x/none\.csv  no such file") as caught:
         sources.read(tmp_path / "none.csv", spec(), "data/x/none.csv")
-    assert caught.value.hint == sources.HINT
+    assert caught.value.hint == "run the command again with a file that is there"
 
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from dvc.lock import LockError
 from dvc.repo import Repo
 
 from tailtune.config.paths import Paths
@@ -422,3 +423,15 @@ def test_git_says_which_code(project: Paths, tmp_path: Path) -> None:
     assert versions.git_dirty(project.root)
     assert versions.git_commit(tmp_path) is None
     assert not versions.git_dirty(tmp_path)
+
+
+def test_a_checkout_in_use_names_the_run_as_people_started_it(tmp_path: Path) -> None:
+    """DVC knows the flow's command line, with addresses that say nothing to anybody."""
+    for command, named in (
+        ("/a b/flows/lifecycle.py claims --parent 4 --server http://127.0.0.1:9/api", "tailtune run claims"),
+        ("dvc repro", "dvc repro"),
+    ):
+        error = LockError(f"'/a b' is busy, it is being blocked by:\n  (PID 4711): {command}")
+        busy = versions._explained(error, Paths(tmp_path), "tickets", "ladder")
+        assert isinstance(busy, BusyError)
+        assert f"in use by process 4711 ({named}); one run" in busy.message

@@ -230,6 +230,9 @@ def test_a_new_version_brings_its_labels_at_once(tmp_path: Path) -> None:
         right = {"text": "where does it go", "label": "relay", "who": "ada"}
         before = await made.ask(FEEDBACK, right)
         assert (before.status, before.code) == (422, "unknown_label")
+        near = await made.ask(FEEDBACK, {**right, "label": "Billing"})
+        assert "did you mean 'billing'?" in near.body.decode()
+        assert "did you mean" not in before.body.decode()
         newer = FakeAnswerer(version="2")
         newer.labels = (*newer.labels, "relay")  # type: ignore[assignment]
         made.versions.put("champion", "2", newer, 8)

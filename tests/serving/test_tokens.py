@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from services.mlflow import examples
 
+from tailtune.cli.serve import add_token as command
 from tailtune.core.errors import UsageError
 from tailtune.serving.tokens import Tokens, add_token, clients, remove_token
 
@@ -23,6 +25,14 @@ def test_only_its_hash_is_kept_and_only_the_owner_reads_it(file: Path) -> None:
     assert clients(file) == ["shop"]
     add_token(file, "bank")
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_token_of_a_client_says_that_the_first_has_ended(tmp_path: Path) -> None:
+    case = examples.make_case(tmp_path / "project")
+    first, second, other = (command(case.paths.project, case.name, client)[1] for client in ("shop", "shop", "bank"))
+    assert first.endswith("It is the first: start the server again.")
+    assert second.endswith("The one that it had before has ended.")
+    assert other.endswith("only its hash is kept.")
 
 
 def test_a_token_names_its_client(file: Path) -> None:

@@ -104,7 +104,7 @@ def check(use_case: UseCaseName) -> None:
 
 @cli.command(rich_help_panel=LIFE)
 def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="support-tickets or insurance-claims.")]) -> None:
-    """Write the data of a shipped use case (the same bytes on every machine)."""
+    """Write the data of a shipped use case. The bytes are the same on every machine."""
     from tailtune.cli.sample import write_sample
 
     for line in write_sample(Paths.find(), name):
@@ -116,7 +116,7 @@ def run(
     use_case: UseCaseName,
     force: Annotated[bool, typer.Option("--force", help="Run every stage, fresh or not.")] = False,
 ) -> None:
-    """Run the whole life as Prefect flows; what is fresh is not done again."""
+    """Run the whole life as Prefect flows. What is fresh is not done again."""
     from tailtune.cli.show import print_summary
     from tailtune.config.settings import Settings
     from tailtune.lifecycle.local_server import run_flow
@@ -133,7 +133,7 @@ def run(
 
 @cli.command(rich_help_panel=LIFE)
 def show(use_case: UseCaseName) -> None:
-    """Show what is known of a use case: rungs, verdict, test, version, bill."""
+    """Show what is known: rungs, verdict, test, version, bill."""
     from tailtune.cli.show import print_summary
     from tailtune.tasks.use_case import load_use_case
 
@@ -144,7 +144,7 @@ def show(use_case: UseCaseName) -> None:
 
 @cli.command(rich_help_panel=LIFE)
 def prompts(use_case: UseCaseName) -> None:
-    """Write the starting prompts that are missing; what is there stays."""
+    """Write the starting prompts that are missing. What is there stays."""
     from tailtune.cli.new import write_missing_prompts
 
     for line in write_missing_prompts(Paths.find(), use_case):
@@ -175,7 +175,7 @@ def labels(
         str | None, typer.Option(help="With --propose: alias or number of the version that answered [serve.alias].")
     ] = None,
 ) -> None:
-    """Labels that look wrong, or classes that are missing: write them to a file, and take in what people say."""
+    """Review labels that look wrong, or classes that are missing. They go to a file, which people fill in."""
     from tailtune.cli import labels as made
     from tailtune.core.errors import UsageError
 
@@ -206,7 +206,7 @@ def feedback(
         typer.Option("--from", help="CSV, JSONL or Parquet file with the columns request_id (or text), label, who."),
     ] = None,
 ) -> None:
-    """Take in right answers for what the model answered, from a file or as people sent them to the server."""
+    """Take in right answers that people gave. They come from a file, or as people sent them to the server."""
     from tailtune.cli.feedback import take_feedback
 
     for line in take_feedback(Paths.find(), use_case, source):
@@ -222,7 +222,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the free cores.")] = 1,
     no_token: Annotated[bool, typer.Option("--no-token", help="Let other machines ask without a token.")] = False,
 ) -> None:
-    """Serve the champion over HTTP, in front of the declared language model, and log what it says."""
+    """Serve the champion over HTTP. What it cannot answer goes on to the declared language model; all is logged."""
     from tailtune.cli.serve import serve_use_case
 
     serve_use_case(Paths.find(), use_case, host, port, workers, no_token, _show)
@@ -236,7 +236,7 @@ cli.add_typer(token, name="token", rich_help_panel=LIFE)
 
 @token.command("add")
 def add_token(use_case: UseCaseName, client: Annotated[str, typer.Argument(help="Name of the client.")]) -> None:
-    """Make a token for a client, and show it once; from then on a server that starts asks for one."""
+    """Make a token for a client, and show it once. From then on a server that starts asks for one."""
     from tailtune.cli.serve import add_token
 
     for line in add_token(Paths.find(), use_case, client):
@@ -276,7 +276,7 @@ def predict(
         bool, typer.Option("--log", help="Put the answers into the prediction log, as a server does, to watch them.")
     ] = False,
 ) -> None:
-    """Answer a file of any size with a registered version; what was cut off goes on."""
+    """Answer a file of any size with a registered version. What was cut off goes on."""
     from tailtune.cli import predict as batch
 
     options = batch.PredictOptions(source, out, text_column, version, processes, prefix, spreadsheet, max_usd, log)
@@ -289,7 +289,7 @@ def log(
     use_case: UseCaseName,
     last: Annotated[int, typer.Option(min=0, max=1000, help="Newest answers shown.")] = 10,
 ) -> None:
-    """Show what servers answered: rows a day, version and route, and the last answers."""
+    """Show what servers answered. Rows are counted by day, version and route; the last answers follow."""
     from tailtune.cli.log import print_log
 
     print_log(Paths.find(), use_case, last)
@@ -310,7 +310,7 @@ def monitor(
         bool, typer.Option("--exit-code", help="End with exit code 3 when there is drift, for scripts.")
     ] = False,
 ) -> None:
-    """Look at what a version answered: what moved, what that did to accuracy, and what cannot be seen."""
+    """Look for drift in what a version answered. It says what moved, and what that did to accuracy."""
     from tailtune.cli.monitor import print_look, texts_of
     from tailtune.operations.nightly import LookOptions
     from tailtune.tasks.use_case import load_use_case
@@ -335,7 +335,7 @@ def audit(
         Path | None, typer.Option("--from", help="The file as a person filled it in, wholly or in part.")
     ] = None,
 ) -> None:
-    """Draw rows for a person to label; from the labels, say how often the model was right, and whether that fell."""
+    """Draw rows for a person to label, and read the labels. They say how often the model was right."""
     from tailtune.cli import audit as audits
 
     paths = Paths.find()
@@ -363,7 +363,7 @@ def retrain(
         bool, typer.Option("--push", help="Only push what earlier retrains could not (retrain.push).")
     ] = False,
 ) -> None:
-    """Make a model anew, where that is worth it, in a checkout of its own; only what is better is promoted."""
+    """Make a model anew, where that is worth it. It has a checkout of its own; only what is better is promoted."""
     from tailtune.cli.retrain import push_retrains, retrain_use_case
 
     paths = Paths.find()
@@ -376,7 +376,7 @@ def retrain(
 
 @cli.command(rich_help_panel=LIFE)
 def up() -> None:
-    """Start Prefect, MLflow and a worker on this machine, in the background, and deploy what prefect.yaml declares."""
+    """Start Prefect, MLflow and a worker on this machine. What prefect.yaml declares is deployed."""
     from tailtune.cli.servers import start
 
     for line in start(Paths.find()):
@@ -385,7 +385,7 @@ def up() -> None:
 
 @cli.command(rich_help_panel=LIFE)
 def down() -> None:
-    """Stop what `tailtune up` started; a run that is at work ends in order."""
+    """Stop what `tailtune up` started. A run that is at work ends in order."""
     from tailtune.cli.servers import stop
 
     for line in stop(Paths.find()):
@@ -394,7 +394,7 @@ def down() -> None:
 
 @cli.command(rich_help_panel=LIFE)
 def ui() -> None:
-    """Open MLflow on the embedded store, in the foreground; Ctrl-C ends it."""
+    """Open MLflow on the embedded store, in the foreground. Ctrl-C ends it."""
     from tailtune.config.settings import Settings
     from tailtune.operations.servers import laptop
 
@@ -434,7 +434,7 @@ def list_() -> None:
 def reproduce(
     version: Annotated[str, typer.Argument(metavar="USE-CASE@ALIAS", help="e.g. support-tickets@champion")],
 ) -> None:
-    """Restore a version's data and spec, run its life again, and compare the metrics."""
+    """Make a version again from its data, and compare the metrics."""
     from tailtune.cli.reproduce import reproduce_version
 
     name, at, alias = version.partition("@")
@@ -466,7 +466,7 @@ cost = typer.Typer(
     cls=_ShowFirst,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Show what a model's life cost and brought; `cost add` adds what only people know.",
+    help="Show what a model's life cost and brought. `cost add` adds what only people know.",
 )
 cli.add_typer(cost, name="cost", rich_help_panel=LIFE)
 
@@ -476,7 +476,7 @@ def show_cost(
     use_case: UseCaseName,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON, for machines.")] = False,
 ) -> None:
-    """Each version's cost and gain, all candidates in dollars, the break-even volume; `show` may be left out."""
+    """Show costs and gains by version, and the break-even volume. `show` may be left out."""
     from tailtune.cli.cost import print_bill
 
     print_bill(Paths.find(), use_case, as_json)
@@ -516,7 +516,7 @@ class _ShowAlways(_ShowFirst):
 alerts = typer.Typer(
     cls=_ShowAlways,
     rich_markup_mode=None,
-    help="Show what is alarming about models, and whom it has reached; `alerts test` tries the way.",
+    help="Show what is alarming about models, and whom it has reached. `alerts test` tries the way.",
 )
 cli.add_typer(alerts, name="alerts", rich_help_panel=LIFE)
 
@@ -525,7 +525,7 @@ cli.add_typer(alerts, name="alerts", rich_help_panel=LIFE)
 def show_alerts(
     use_case: Annotated[str | None, typer.Argument(metavar="[USE-CASE]", help="A folder of models/ [all].")] = None,
 ) -> None:
-    """Trouble that is open or over, and messages that wait or were given up; `show` may be left out."""
+    """Show trouble, open or over, and messages not sent. `show` may be left out."""
     from tailtune.cli.alerts import print_alerts
 
     print_alerts(Paths.find(), use_case)

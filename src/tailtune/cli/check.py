@@ -52,7 +52,7 @@ def examine(paths: Paths, name: str) -> list[str]:
     ]
     check = task.label_check()
     faults: list[Fault] = []
-    trained: set[str] | None = None
+    trained: dict[str, int] | None = None
     for file in filter(None, (case.spec.data.file, case.spec.data.test_file)):
         try:
             rows, names = _count(case, file, check, hint)
@@ -60,7 +60,7 @@ def examine(paths: Paths, name: str) -> list[str]:
             faults += error.faults
             continue
         lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
-        trained = set(check.seen) if trained is None else trained
+        trained = dict(check.seen) if trained is None else trained
     accepted: dict[str, int] = {}
     try:
         lines += _corrections(case)
@@ -84,9 +84,14 @@ def examine(paths: Paths, name: str) -> list[str]:
         faults.append(Fault(answers, f"no row has: {', '.join(unused[:20])}"))
     if faults:
         raise DataError(faults, hint)
-    only_test = [label for label in case.answers.names if label not in (trained or set()) | accepted.keys()]
+    only_test = [label for label in case.answers.names if label not in (trained or {}).keys() | accepted.keys()]
     if only_test:
         lines.append(f"{answers:{width}}  only test rows have: {_named(only_test)}; nothing can be learnt about them")
+    least = getattr(case.spec.validate_, "min_rows_per_class", 0)
+    few = [name for name in case.answers.names if 0 < (trained or {}).get(name, 0) < least]
+    if few:
+        own = f"{len(few)} with fewer rows in {case.spec.data.file} than validate.min_rows_per_class ({least})"
+        lines.append(f"{answers:{width}}  {own}: {_named(few)}")
     return [*lines, *look_alike_lines(check.seen, task.noun, task.respelling), *encoder_lines(case)]
 
 

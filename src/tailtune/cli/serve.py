@@ -87,9 +87,13 @@ def _note(paths: Paths, case: UseCase, settings: Settings, use: ServingUse) -> N
 def add_token(paths: Paths, name: str, client: str) -> list[str]:
     """Make a bearer token for a client."""
     load_use_case(paths, name)
-    token = tokens.add_token(tokens_file(paths, name), client)
-    note = f"{client}'s token, shown this once: only its hash is kept. Start the server again if this is its first."
-    return [token, note]
+    file = tokens_file(paths, name)
+    before = tokens.clients(file)
+    token = tokens.add_token(file, client)
+    note = f"{client}'s token, shown this once: only its hash is kept."
+    if client in before:
+        return [token, f"{note} The one that it had before has ended."]
+    return [token, note if before else f"{note} It is the first: start the server again."]
 
 
 def remove_token(paths: Paths, name: str, client: str) -> list[str]:

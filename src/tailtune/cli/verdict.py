@@ -25,7 +25,9 @@ def verdict_of(paths: Paths, use_case: str) -> dict[str, Any]:
     story = Story.of(store.read_reports(paths.case(use_case)))
     decided, evaluated = story.decide, story.evaluate
     if decided is None:
-        at = f"it stopped at {story.due}" if story.reports else "nothing has run yet"
+        at = f"{story.due} has not run to its end" if story.reports else "nothing has run yet"
+        if story.validate is not None and not story.validate.passed:
+            at = f"the rows do not pass; tailtune show {use_case} says which"
         raise MissingInputError(f"{use_case}: no verdict; {at}", f"tailtune run {use_case}")
     current = last_verdict(decided, evaluated)
     assert current is not None  # noqa: S101 - there is a decision

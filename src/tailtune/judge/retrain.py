@@ -114,7 +114,7 @@ def reckon(stake: AtStake) -> Reckoning:
         loss = fall.model_copy(update={end: getattr(fall, end) * factor for end in ("value", "low", "high")})
     missing = {
         "value.error_usd, what a wrong answer costs": stake.error_usd is None,
-        "value.requests_per_day, and no logged requests to count": stake.requests_per_day is None,
+        "value.requests_per_day, and no whole day of logged requests to count": stake.requests_per_day is None,
         "accuracy at registration": then is None,
         "accuracy now": now is None,
         **{f"what {line.what} costs": line.usd is None for line in stake.costs},

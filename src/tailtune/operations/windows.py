@@ -57,6 +57,8 @@ class Window:
             window = cls(first, last)
         else:
             raise _no_window(text, "not a window")
+        if window.last < window.first and ".." in text:
+            raise _no_window(text, "it ends before it begins")
         if not 1 <= window.days <= MOST_DAYS:
             raise _no_window(text, f"{window.days} days; expected 1 to {MOST_DAYS}")
         if window.last >= today:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tailtune.core.days import shown
-from tailtune.core.monitored import ANSWER, LATENCY, STRANGENESS, AccuracyNow, Finding, MonitorReport, MovedWord
+from tailtune.core.monitored import ANSWER, LATENCY, LOG, STRANGENESS, AccuracyNow, Finding, MonitorReport, MovedWord
 from tailtune.report.numbers import count, counted, points_with_interval, share, title, with_interval
 
 _CLEAR = 0.05
@@ -48,7 +48,7 @@ def period(report: MonitorReport) -> str:
 
 def headline(report: MonitorReport) -> Headline:
     """What an on-call engineer has to know first."""
-    rows = f"{counted(report.rows_read, 'row')} of {period(report)}"
+    rows = f"{counted(report.rows_read, 'row')} of {period(report) if report.source == LOG else report.source}"
     if report.evidence is None:
         so_far = "" if report.is_over or report.rows else " No row of this day has come yet."
         return Headline("wait", "Nothing to compare", f"{report.model} v{report.version}: {rows}.{so_far}")

@@ -493,7 +493,7 @@ def _explained(error: Exception, paths: Paths, use_case: str | None, stage: str 
     match cause:
         case LockError():
             busy = re.search(r"\(PID (\d+)\): (.*)", text)
-            holder = f"process {busy[1]} ({busy[2]})" if busy else "another DVC process"
+            holder = f"process {busy[1]} ({_run_of(busy[2])})" if busy else "another DVC process"
             return BusyError(
                 f"{paths.root}: in use by {holder}; one run per use case and checkout",
                 "wait for it, or stop it, then run the same command again",
@@ -515,6 +515,12 @@ def _innermost(error: BaseException) -> BaseException:
     while isinstance(error.__cause__, DvcException):
         error = error.__cause__
     return error
+
+
+def _run_of(command: str) -> str:
+    """`tailtune run` with its use case where a command is the flow that it starts; else the command."""
+    flow = re.search(r"flows/lifecycle\.py (\S+)", command)
+    return f"tailtune run {flow[1]}" if flow else command
 
 
 def _missing(names: str, paths: Paths, use_case: str | None) -> UsageError:

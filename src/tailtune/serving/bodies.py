@@ -124,9 +124,15 @@ class InvocationsAnswer(BaseModel):
 def refused(error: ValidationError) -> RefusedError:
     """The first faults of a body, in words."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    words = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:5]]
+    words = [
+        f"{'.'.join(map(str, fault['loc'])) or 'body'}: {_what(fault['type'], fault['msg'])}" for fault in faults[:5]
+    ]
     is_json = faults[0]["type"] != "json_invalid"
     return RefusedError(422 if is_json else 400, "invalid_body" if is_json else "invalid_json", "; ".join(words))
+
+
+def _what(kind: str, message: str) -> str:
+    return "unknown key; /docs lists those there are" if kind == "extra_forbidden" else message
 
 
 def invocation_texts(raw: bytes, content_type: str) -> list[str]:

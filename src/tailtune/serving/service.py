@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -246,7 +247,9 @@ class Service:
             raise RefusedError(422, "invalid_body", f"label: expected {expected}")
         if isinstance(label, str):
             if labels and label not in labels:
-                message = f"label: {label[:80]!r} is none of {len(labels)} declared labels"
+                near = get_close_matches(label[:80], labels, n=1, cutoff=0.6)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                message = f"label: {label[:80]!r} is none of {len(labels)} declared labels{meant}"
                 raise RefusedError(422, "unknown_label", message)
             return label
         unknown = next((name for name in label if fields and name not in fields), None)

@@ -10,12 +10,43 @@ from typing import Any
 
 from tailtune.core.errors import DataError, Fault
 from tailtune.services import sources
-from tailtune.services.sources.faults import missing
+from tailtune.services.sources.faults import missing, nearest
 from tailtune.tasks.declare import NewUseCase
 from tailtune.tasks.table import DEFAULT_TASK
 
-_TEXT_NAMES = ("text", "body", "message", "content", "sentence", "utterance", "description", "question", "query")
-_LABEL_NAMES = ("label", "labels", "category", "class", "topic", "intent", "target", "tag", "sentiment", "answer")
+_TEXT_NAMES = (
+    "nachricht",
+    "texte",
+    "texto",
+    "text",
+    "body",
+    "message",
+    "content",
+    "sentence",
+    "utterance",
+    "description",
+    "question",
+    "query",
+)
+_LABEL_NAMES = (
+    "kategorie",
+    "klasse",
+    "catégorie",
+    "classe",
+    "categoría",
+    "categoria",
+    "clase",
+    "label",
+    "labels",
+    "category",
+    "class",
+    "topic",
+    "intent",
+    "target",
+    "tag",
+    "sentiment",
+    "answer",
+)
 _OPTIONS = ("text", "label", "group", "entities", "fields", "intent", "schema")
 Column = Sequence[Any]
 """Values of one column in the first rows of a file."""
@@ -38,8 +69,10 @@ def refuse_missing(new: NewUseCase, task: str, needed: Mapping[str, str | None])
         for column in needed.values()
         if column is not None and column not in there
     ]
-    if faults and not (len(there) == 1 and any(mark in there[0] for mark in ";\t|")):  # no commas: said by the reader
-        options = {option: column for option, column in needed.items() if column is not None and column in there}
+    if faults:
+        named = {option: column for option, column in needed.items() if column is not None}
+        meant = {option: column if column in there else nearest(column, there) for option, column in named.items()}
+        options = {option: column for option, column in meant.items() if column is not None}
         raise DataError(faults, command(new, task, needed, options))
 
 
@@ -60,6 +93,11 @@ def command(new: NewUseCase, task: str, needed: Iterable[str], known: Mapping[st
             best = max(free, key=lambda name: _LIKELY[option](name, free[name]), default=None)
             if best is not None and _LIKELY[option](best, free[best]) > 0:
                 chosen[option] = best
+    if "label" in needed and "label" not in chosen:
+        objects = [option for option in ("entities", "fields") if _holds(option, values)]
+        if objects:
+            text = {option: column for option, column in chosen.items() if option == "text"}
+            return command(new, "extraction", ("text", *objects), text)
     given = {option: getattr(new, option) for option in _OPTIONS if option not in needed and getattr(new, option)}
     options = {"text": "COLUMN", **({"label": "COLUMN"} if "label" in needed else {}), **given, **chosen}
     of_task = () if task == DEFAULT_TASK else ("--task", task)
@@ -69,6 +107,10 @@ def command(new: NewUseCase, task: str, needed: Iterable[str], known: Mapping[st
         if option in options and (option, options[option]) != ("text", "text"):
             parts += [f"--{option}", str(options[option])]
     return shlex.join(parts)
+
+
+def _holds(option: str, values: Mapping[str, Column]) -> bool:
+    return any(_LIKELY[option](name, column) > 0 for name, column in values.items())
 
 
 def _like_text(name: str, values: Column) -> float:

@@ -58,7 +58,7 @@ def test_jsonl_rows_that_cannot_be_read_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.txt", "", "expected a file that ends in .csv, .jsonl, .parquet"),
+        ("in.txt", "", "unknown kind of file; expected .csv, .jsonl, .parquet"),
         ("in.csv", None, "no such file"),
         ("in.csv", "", "empty file"),
         ("in.csv", "txt,id\n1,2\n", "no column `text`; the file has txt, id; did you mean txt"),

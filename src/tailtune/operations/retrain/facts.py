@@ -123,7 +123,7 @@ def _requests(context: Context, log: PredictionLog | None, today: int) -> tuple[
     of_days = [] if log is None else log.days(context.case.name)
     logged = [each for each in of_days if each.route != "shadow" and each.day < today]
     if not logged:
-        return None, _NEVER_SERVED
+        return None, "no day is logged yet that is over"
     days = min(_DAYS, today - min(each.day for each in logged))
     rows = sum(each.rows for each in logged if each.day >= today - days)
     return rows / days, f"counted in the log over {counted(days, 'day')}"

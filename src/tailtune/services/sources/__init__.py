@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +26,15 @@ REJECTED: dict[str, tuple[str, ...]] = {
     "status": ("discarded",),
 }
 """Column → values by which Prodigy, Label Studio and Argilla mark a row that is not to be used."""
-HINT = "correct the file, then run the same command again"
+_CORRECT = "correct the file"
+HINT = f"{_CORRECT}, then run the same command again"
+_CONVERSIONS = {
+    ".tsv": "rename it to .csv",
+    ".txt": "if it has columns, rename it to .csv",
+    ".json": "convert a list of objects with  jq -c '.[]' FILE.json > FILE.jsonl",
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as CSV (UTF-8) in the spreadsheet program"),
+}
+"""End of a file's name → how to make a file of it that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def read(
     """Stream the rows of a file.
 
     Args:
-        file: A CSV (commas, header, UTF-8), JSONL or Parquet file.
+        file: A CSV (header, UTF-8), JSONL or Parquet file.
         columns: Which columns hold text, label and group.
         shown: How faults name the file.
         hint: The next command that faults show.
@@ -158,14 +167,29 @@ def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> di
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def unknown_kind(suffix: str) -> str:
+    """The sentence for a file whose name ends otherwise than those that can be read, with the way to make it one."""
+    way = _CONVERSIONS.get(suffix.lower(), "")
+    return f"unknown kind of file; expected {', '.join(FORMATS)}" + (f": {way}" if way else "")
+
+
+def no_such_file(file: Path) -> str:
+    """The sentence for a file that is not there, with the nearest name in its folder."""
+    there = sorted(each.name for each in file.parent.iterdir()) if file.parent.is_dir() else []
+    near = get_close_matches(file.name, there, n=1, cutoff=0.75)
+    return "no such file" + (f"; did you mean {file.with_name(near[0])}?" if near else "")
+
+
 def _format(file: Path, shown: str, hint: str) -> ModuleType:
+    other = "run the command again with a file that is there" if hint.startswith(_CORRECT) else hint
     if file.is_dir():
-        raise one_fault(shown, f"a folder; expected a file: {', '.join(FORMATS)}", hint)
+        raise one_fault(shown, f"a folder; expected a file: {', '.join(FORMATS)}", other)
+    if not file.is_file():
+        raise one_fault(shown, no_such_file(file), other)
     source = FORMATS.get(file.suffix.lower())
     if source is None:
-        raise one_fault(shown, f"unknown kind of file; expected {', '.join(FORMATS)}", hint)
-    if not file.is_file():
-        raise one_fault(shown, "no such file", hint)
+        other = "run the command again with a file of such a kind" if hint.startswith(_CORRECT) else hint
+        raise one_fault(shown, unknown_kind(file.suffix), other)
     if not file.stat().st_size:
         raise one_fault(shown, "empty file; expected labelled rows", hint)
     return source

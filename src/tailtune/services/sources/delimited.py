@@ -1,4 +1,8 @@
-"""CSV: commas, a header, RFC 4180 quoting held strictly; numbers are physical lines."""
+"""CSV: a header, RFC 4180 quoting held strictly; numbers are physical lines.
+
+Commas stand between columns. Semicolons, tabs or bars do where the header has one of them and no comma: in countries
+whose numbers have a comma, spreadsheets write so.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tailtune.services.sources.faults import Faults
-from tailtune.services.sources.lines import Lines
+from tailtune.services.sources.lines import LONGEST, Lines
 
 PLACE = ""
 EXPECTED = "rows below the header"
+COMMA = ","
+DELIMITERS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+"""What may stand between columns → its name."""
+
+
+def delimiter_of(file: Path) -> str:
+    """What stands between columns, by the first line of a file that is not blank; a comma where nothing shows it."""
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        header = next((line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip()), "")
+    if len(next(csv.reader([header]), [])) > 1:
+        return COMMA
+    most = max(DELIMITERS, key=header.count)
+    return most if most in header else COMMA
 
 
 def columns(file: Path, faults: Faults) -> tuple[str, ...]:
     """The header."""
-    for _, record in _records(Lines(file, faults), faults):
+    for _, record in _records(Lines(file, faults), faults, delimiter_of(file)):
         return tuple(record)
     return ()
 
@@ -25,12 +42,9 @@ def records(
 ) -> Iterator[tuple[int, tuple[str | None, ...]]]:
     """The wanted fields of every record, with the line on which the record begins; None for an optional one."""
     lines = Lines(file, faults)
-    rows = _records(lines, faults)
+    rows = _records(lines, faults, delimiter_of(file))
     number, header = next(rows, (1, None))
     if header is None:
-        return
-    if len(header) == 1 and any(char in header[0] for char in ";\t|"):
-        faults.end(number, f"one column `{header[0]}`; expected commas between columns")
         return
     if faults.missing_columns(names, header, number):
         return
@@ -45,8 +59,8 @@ def records(
             yield number, tuple(None if i is None else record[i] for i in places)
 
 
-def _records(lines: Lines, faults: Faults) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, strict=True)
+def _records(lines: Lines, faults: Faults, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         begin = lines.number + 1
         lines.mark()
@@ -56,15 +70,15 @@ def _records(lines: Lines, faults: Faults) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             # What follows a broken quote cannot be told apart from what it swallowed.
-            number, what = _broken(str(error), begin, lines)
+            number, what = _broken(str(error), begin, lines, delimiter)
             faults.end(number, f"{what}. The rest of the file was not read")
             return
         if record:
             yield begin, record
 
 
-def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
-    opened = begin + _open_quote(lines.since_mark)
+def _broken(error: str, begin: int, lines: Lines, delimiter: str) -> tuple[int, str]:
+    opened = begin + _open_quote(lines.since_mark, delimiter)
     if "end of data" in error:
         return opened, 'the quote that opens here is never closed; expected "" for a quote inside a field'
     if "field limit" in error:
@@ -75,7 +89,8 @@ def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
         )
     if "expected after" in error:
         return opened, (
-            f"the quoted field that opens here is closed on line {lines.number} by a quote that no comma follows; "
+            f"the quoted field that opens here is closed on line {lines.number} by a quote that no "
+            f"{DELIMITERS[delimiter]} follows; "
             'expected "" for a quote inside a field'
         )
     if "new-line character" in error:
@@ -83,7 +98,7 @@ def _broken(error: str, begin: int, lines: Lines) -> tuple[int, str]:
     return begin, f"not CSV: {error}"
 
 
-def _open_quote(lines: Sequence[str]) -> int:
+def _open_quote(lines: Sequence[str], delimiter: str) -> int:
     """Which of a broken record's lines holds the last quote that opens a field, counted from 0."""
     opened, inside, at_start = 0, False, True
     for number, line in enumerate(lines):
@@ -96,6 +111,6 @@ def _open_quote(lines: Sequence[str]) -> int:
                 inside = char != '"'
             elif char == '"' and at_start:
                 opened, inside = number, True
-            at_start = not inside and char == ","
+            at_start = not inside and char == delimiter
             i += 1
     return opened

@@ -70,9 +70,15 @@ class Faults:
 
 def missing(name: str, columns: Sequence[str]) -> str:
     """The sentence for a column that is not there."""
-    near = get_close_matches(name, columns, n=1, cutoff=0.6)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(name, columns)
+    meant = f"; did you mean {near}?" if near else ""
     return f"no column `{name}`; the file has {', '.join(columns)}{meant}"
+
+
+def nearest(name: str, columns: Sequence[str]) -> str | None:
+    """The column that is probably meant: the same in other case, or spelled nearly so; None where none is."""
+    same = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+    return next(iter(same or get_close_matches(name, columns, n=1, cutoff=0.6)), None)
 
 
 def one_fault(shown: str, what: str, hint: str) -> DataError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tailtune.services.sources.faults import Faults
 
 LONGEST = 16 * 1024 * 1024
+_CONVERT = ": if the file is Windows-1252, as Excel saves it, convert with  iconv -f WINDOWS-1252 -t UTF-8"
 
 
 class Lines:
@@ -25,6 +26,7 @@ class Lines:
         self.readable = True
         self.since_mark: list[str] = []
         self._file, self._faults = file, faults
+        self._one_encoding = True  # as long as no line had UTF-8 beyond ASCII, and none was faulty
 
     def mark(self) -> None:
         """A record begins on the next line."""
@@ -51,10 +53,23 @@ class Lines:
 
     def _decoded(self, raw: bytes) -> str:
         try:
-            return raw.decode("utf-8")
+            line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             if self.readable:
                 bad, position = raw[error.start : error.start + 1].hex(), error.start + 1
-                self._faults.add(self.number, f"byte 0x{bad} at position {position} is not UTF-8; expected UTF-8 text")
-            self.readable = False
+                advice = _CONVERT if self._one_encoding and _is_windows_1252(raw) else ""
+                what = f"byte 0x{bad} at position {position} is not UTF-8; expected UTF-8 text{advice}"
+                self._faults.add(self.number, what)
+            self.readable = self._one_encoding = False
             return raw.decode("utf-8", "replace")
+        self._one_encoding = self._one_encoding and line.isascii()
+        return line
+
+
+def _is_windows_1252(raw: bytes) -> bool:
+    """Whether a line may be in the encoding of Excel and of older Windows programs."""
+    try:
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return True

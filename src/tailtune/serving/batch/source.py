@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tailtune.core.errors import DataError, UsageError
-from tailtune.services.sources import FORMATS, delimited, jsonl, parquet, peek
+from tailtune.services.sources import FORMATS, delimited, jsonl, no_such_file, parquet, peek, unknown_kind
 from tailtune.services.sources.faults import Faults, missing, one_fault, shown
 
 BLOCK_ROWS, BLOCK_CHARS = 256, 1 << 20
@@ -76,7 +76,7 @@ class Source:
         self.hint = "correct the file, then run the same command again"
         self.suffix = suffix_of(file, "--in")
         if not file.is_file():
-            raise one_fault(str(file), "no such file; expected rows with a text", "name another file with --in")
+            raise one_fault(str(file), no_such_file(file), "name another file with --in")
         self.columns: tuple[str, ...] = ()
         if self.suffix == ".jsonl":  # each row has columns of its own
             return
@@ -155,7 +155,7 @@ def suffix_of(file: Path, option: str) -> str:
     """
     suffix = file.suffix.lower()
     if suffix not in FORMATS:
-        raise UsageError(f"{option} {file}: expected a file that ends in {', '.join(FORMATS)}", "name another file")
+        raise UsageError(f"{option} {file}: {unknown_kind(suffix)}", f"name another file with {option}")
     return suffix
 
 

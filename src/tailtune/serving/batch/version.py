@@ -66,7 +66,8 @@ class BatchVersion:
         """
         paths, model = case.paths.project, case.model
         uri = settings.resolved_tracking_uri(paths)
-        stored = require(uri, model, which or case.spec.serve.alias, f"tailtune run {case.name}")
+        hint = f"tailtune cost {case.name}   (names its versions)" if which else f"tailtune run {case.name}"
+        stored = require(uri, model, which or case.spec.serve.alias, hint)
         return cls(case, settings, stored, fetch(uri, stored, paths.fetched_versions))
 
     def answering(self, context: Context, processes: int | None, max_usd: Usd | None, is_logged: bool) -> Answering:

@@ -147,7 +147,7 @@ class Classification(Task):
         counts = pd.Series([row.label for row in rows if row.split == "train"], dtype=str).value_counts()
         names = list(self.answers.names)
         train = [int(counts.get(label, 0)) for label in names]
-        counted = [f"{label} ({n} train rows)" for label, n in zip(names, train, strict=True)]
+        counted = [f"{label} ({n} train row{'s' * (n != 1)})" for label, n in zip(names, train, strict=True)]
         frame = pd.DataFrame({"label": names, "train_rows": train, COUNTS: counted})
         return SuiteTables({"classes": "One per label of the label set."}, {"classes": frame})
 
