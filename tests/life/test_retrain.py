@@ -62,7 +62,7 @@ def test_it_says_why_it_starts_and_what_came_of_it(retrained: str) -> None:
         "retrain v2: not promoted",
         "on the same rows, v1",
         "for machine and bought answers",
-        "Next:  git merge retrain/inbox/",
+        "Next:  to keep its labels and reports: git merge retrain/inbox/",
     ):
         assert words in retrained, words
 

@@ -75,6 +75,10 @@ def test_a_verdict_that_turned_is_called_so_with_the_figures(before: str, after:
             {"result": ".run/retrain/first/changed/2026-11-03", "commit": None},
             "copy .run/retrain/first/changed/2026-11-03/ over your checkout, then: tailtune show first",
         ),
+        (
+            {"state": "not promoted", "result": "retrain/first/2026-11-03", "commit": "abc"},
+            "to keep its labels and reports: git merge retrain/first/2026-11-03",
+        ),
         ({"result": "", "commit": None}, "tailtune retrain first --dry-run"),
     ],
 )

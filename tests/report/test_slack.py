@@ -83,6 +83,7 @@ def test_each_kind_says_what_is_new(message: Message, head: str, lead: str) -> N
         ("tailtune cost inbox", [("tailtune cost inbox", "code")]),
         ("First: tailtune audit inbox --rows 50", [("First: ", None), ("tailtune audit inbox --rows 50", "code")]),
         ("tailtune audit inbox   says why", [("tailtune audit inbox", "code"), (" says why", None)]),
+        ("git fetch && git merge origin/a", [("git fetch && git merge origin/a", "code")]),
     ],
 )
 def test_a_command_is_drawn_as_code(step: str, drawn: list[tuple[str, str | None]]) -> None:

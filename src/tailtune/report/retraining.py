@@ -53,10 +53,11 @@ def next_step(outcome: RetrainOutcome) -> str:
         return f"correct what it names, then: tailtune retrain {name}"
     if not outcome.result:
         return f"tailtune retrain {name} --dry-run"
+    why = "" if outcome.state == "promoted" else "to keep its labels and reports: "
     if outcome.commit is None:
-        return f"copy {outcome.result}/ over your checkout, then: tailtune show {name}"
+        return f"{why}copy {outcome.result}/ over your checkout, then: tailtune show {name}"
     is_pushed = any(push.what == "branch" and push.done for push in outcome.pushes)
-    return f"git fetch && git merge origin/{outcome.result}" if is_pushed else f"git merge {outcome.result}"
+    return f"{why}git fetch && git merge origin/{outcome.result}" if is_pushed else f"{why}git merge {outcome.result}"
 
 
 def outcome_alert(outcome: RetrainOutcome, at_us: int, next_step: str) -> Alert:

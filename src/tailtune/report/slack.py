@@ -23,7 +23,7 @@ _LINE_MOST, _TEXT_MOST, _NAME_MOST, _URL_MOST = 300, 600, 60, 2000
 _MOVED_MOST, _EXAMPLES_MOST, _LINKS_MOST = 5, 2, 6
 _JOINER = "\u2060"  # is not seen, and parts what it stands between for whoever parses
 _ARMED = re.compile(r"<(?=[!@#])|@(?=here|channel|everyone)|:(?=//)", re.IGNORECASE)
-_COMMAND = re.compile(r"\btailtune [a-z]+(?: \S+)*")
+_COMMAND = re.compile(r"\b(?:tailtune [a-z]+|git (?:fetch|merge))(?: \S+)*")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SIGNS = {"critical": "🔴", "warning": "🟠"}
 
