@@ -20,7 +20,7 @@ def test_weights_of_all_statistics_add_up_to_less_than_one() -> None:
 def test_made_again_it_is_the_same() -> None:
     rows = sample(np.random.default_rng(2), 600)
     first, second = Reference.of(rows), Reference.of(rows)
-    assert first.statistics == second.statistics
+    assert repr(first.statistics) == repr(second.statistics), "limits may be NaN, which equals nothing"
     assert first.space is not None
     assert second.space is not None
     assert np.array_equal(first.space.centres, second.space.centres)

@@ -155,4 +155,5 @@ def test_a_codec_comes_back_from_its_card() -> None:
     again = codec_from(json.loads(json.dumps(CODEC.card())))
     assert isinstance(again, ObjectCodec)
     assert again.schema(True) == CODEC.schema(True)
-    assert again.read(json.dumps(WHOLE), "") == CODEC.read(json.dumps(WHOLE), "")
+    readings = [repr(codec.read(json.dumps(WHOLE), "")) for codec in (again, CODEC)]
+    assert readings[0] == readings[1], "its confidence is NaN, which equals nothing"
