@@ -197,12 +197,16 @@ def program(service: Service, startup_s: float = 300.0) -> Program:
 
 def run_in(service: Service, words: Sequence[str]) -> int:
     """Run a command where a service lives, with its environment; it prints where we print. Returns its exit code."""
-    environment = {**os.environ, **service.environment, "PATH": f"{_postgres_path()}{service.environment['PATH']}"}
+    environment = _environment(service)
     translated = [service.translate(word) for word in words]
     if service.name == "postgres":
         translated = [*_as_postgres(), *translated]
         environment |= {"PGHOST": str(service.folders["/var/lib/postgresql/data"]), "PGPORT": str(service.port)}
     return subprocess.run(translated, env=environment, check=False).returncode  # noqa: S603
+
+
+def _environment(service: Service) -> dict[str, str]:
+    return {**os.environ, **service.environment, "PATH": f"{_postgres_path()}{service.environment['PATH']}"}
 
 
 def _is_healthy(service: Service) -> bool:
@@ -211,7 +215,7 @@ def _is_healthy(service: Service) -> bool:
     try:
         done = subprocess.run(  # noqa: S603 - what the compose file says
             service.health,
-            env={**os.environ, **service.environment, "PATH": f"{_postgres_path()}{service.environment['PATH']}"},
+            env=_environment(service),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_HEALTH_S,

@@ -65,9 +65,10 @@ def points(values: Mapping[str, float | None], step: int = 0) -> tuple[Point, ..
     Infinity is not logged either: MLflow would keep the largest number there is, and its charts show nothing else.
     Names that MLflow cannot tell apart, as those of the labels `C+` and `C#`, end in a digest of their own.
     """
-    named = Counter(map(metric_name, values))
+    written = {name: metric_name(name) for name in values}
+    alike = Counter(written.values())
     return tuple(
-        Point(metric_name(name) if named[metric_name(name)] == 1 else _told_apart(name), float(value), step)
+        Point(written[name] if alike[written[name]] == 1 else _told_apart(name), float(value), step)
         for name, value in values.items()
         if value is not None and math.isfinite(value)
     )
