@@ -41,11 +41,10 @@ def test_help_lists_every_stage_in_order(cli: Cli) -> None:
         assert f"\n  {verb} " in result.out
 
 
-def test_help_cuts_no_verbs_sentence(cli: Cli) -> None:
+def test_help_cuts_no_sentence(cli: Cli) -> None:
     lines = cli("--help").out.partition("Commands:\n")[2].splitlines()
-    stages = {stage.name for stage in STAGES}
-    verbs = [line for line in lines if line.startswith("  ") and line.split()[0] not in stages]
-    assert len(verbs) > 20
+    verbs = [line for line in lines if line.startswith("  ")]
+    assert len(verbs) > 30
     assert [line for line in verbs if line.endswith("...")] == []
 
 

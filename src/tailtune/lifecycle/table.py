@@ -73,7 +73,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="curate",
         family="curation",
-        summary="Clean, scrub, de-duplicate and split the rows; every dropped row has a reason.",
+        summary="Clean, scrub, de-duplicate and split; each drop has a reason.",
         run="tailtune.lifecycle.curate:run",
         sections=("task", "data", "curate", "split"),
         reads=(*ANSWERS, "data/${key}"),
@@ -82,7 +82,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="validate",
         family="validation",
-        summary="Hold the Great Expectations suite and the leakage gate against the curated rows.",
+        summary="Check the rows: Great Expectations suite and leakage gate.",
         run="tailtune.lifecycle.validate.step:run",
         sections=("data", "curate", "validate", "targets"),
         reads=(*ANSWERS, "data/${key}", *TRAIN_DEV, *TEST, *_build("curate/dropped.jsonl")),
@@ -102,7 +102,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="prompt",
         family="training",
-        summary="Measure prompted language models on the dev rows, no further than the question needs.",
+        summary="Measure prompted models on dev, no further than needed.",
         run="tailtune.lifecycle.prompt.step:run",
         sections=("curate", "ladder", "prompt", "targets"),
         reads=(*ANSWERS, *PRICES, *PROMPTS, *TRAIN_DEV, *_build("validate/passed.json", "ladder"), *_reports("ladder")),
@@ -111,7 +111,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="diagnose",
         family="training",
-        summary="Say of each failure of the best prompt whether the model, the context or the label is at fault.",
+        summary="Say of each failure if model, context or label is at fault.",
         run="tailtune.lifecycle.diagnose:run",
         sections=("curate", "prompt", "targets"),
         reads=(*ANSWERS, *PRICES, *TRAIN_DEV, *_build("ladder", "prompt"), *_reports("prompt")),
@@ -139,7 +139,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="export",
         family="training",
-        summary="Export what may win for serving: ONNX, int8 where its answers stay the same.",
+        summary="Export what may win to ONNX; int8 where answers stay the same.",
         run="tailtune.lifecycle.export:run",
         sections=("task",),
         reads=(*ANSWERS, *TRAIN_DEV, *_build("ladder", "prompt", "train", "decide/ticket.json")),
@@ -149,7 +149,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="evaluate",
         family="evaluation",
-        summary="Open test once: the fine-tune and the best cheaper rung, paired by row.",
+        summary="Open test once: fine-tune and best cheaper rung, paired.",
         run="tailtune.lifecycle.evaluate:run",
         sections=("evaluate", "prompt", "targets", "value", "train"),
         reads=(
@@ -165,7 +165,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="register",
         family="versioning",
-        summary="Register the winner in MLflow; the gate decides who is champion.",
+        summary="Register the winner in MLflow; a gate decides who is champion.",
         run="tailtune.lifecycle.register.step:run",
         sections=("data", "curate", "split", "prompt", "register", "targets", "value"),
         # Its page and the files beside the model quote all reports; the last stage makes nothing stale after it.
