@@ -176,8 +176,9 @@ def _read(
     repeats = len(tests) - len({test.form for test in tests})
     if repeats:
         context.progress.say(f"{repeats:,} test rows repeat another test row; they stay, the file is yours")
-    why = ", ".join(reason.replace("_", " ") for reason in drops.counts()) or "no reason"
-    context.progress.say(f"{read.total():,} rows read, {len(drops.rows):,} dropped so far: {why}")
+    why = ", ".join(reason.replace("_", " ") for reason in drops.counts())
+    dropped = f"{len(drops.rows):,} dropped so far: {why}" if why else "none dropped so far"
+    context.progress.say(f"{read.total():,} rows read, {dropped}")
     return tests, unique
 
 
