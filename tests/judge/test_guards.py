@@ -22,6 +22,7 @@ from tailtune.judge.guards import (
     missed,
     refusal,
     surely_misses,
+    worst_doubt,
 )
 from tailtune.judge.shares import share_of
 from tailtune.judge.verdict import verdict
@@ -93,6 +94,14 @@ def test_what_rows_cannot_show_is_a_doubt() -> None:
         "its recall of fraud is 90.0 % (68.3–98.8) on 20 rows, not surely at the floor 80.0 %"
     )
     assert "though its recall of fraud is 90.0 %" in verdict(evidence(SHARP), targets(FRAUD), 5.0).reason
+
+
+def test_of_those_that_stay_the_one_with_least_doubt_is_chosen() -> None:
+    blunt, sharp = measured(17, 5, "blunt"), measured(20, 5, "sharp")
+    assert worst_doubt(blunt, (FRAUD,)) == pytest.approx(0.8 - 0.621, abs=0.001)
+    assert worst_doubt(sharp, (FRAUD,)) == 0.0 == worst_doubt(blunt, ())
+    assert verdict(evidence(blunt, sharp), targets(FRAUD), 5.0).best.name == "sharp"
+    assert verdict(evidence(blunt, sharp), targets(), 5.0).best.name == "blunt"
 
 
 def test_what_chance_may_have_kept_below_a_floor_waits_for_rows() -> None:

@@ -73,6 +73,14 @@ def doubtful(scored: Scored, guard: Guard) -> bool:
     return guard.metric != MUST_NOT_FAIL and measured.low < guard.floor and not misses(scored, guard)
 
 
+def worst_doubt(scored: Scored, guards: Sequence[Guard]) -> float:
+    """How far the low end of a doubtful measure lies below its floor, as a share of 1, for the one it is farthest.
+
+    0 where no floor is in doubt; infinite where one was not measured.
+    """
+    return max((guard.floor - _low_end(scored, guard) for guard in guards if doubtful(scored, guard)), default=0.0)
+
+
 def refusal(winner: Scored, guards: Sequence[Guard]) -> Decision | None:
     """The refusal to promote what clearly misses a floor, against a champion or without one; None where it does not."""
     words = missed(winner, guards)
@@ -125,6 +133,11 @@ def even_macro_f1(rows: Sequence[int], accuracy: float) -> float:
         wrong = (1 - accuracy) * own * (spread - own / (1 - own))  # rows of other labels that are answered with it
         scores.append(2 * accuracy * own / (2 * accuracy * own + wrong + (1 - accuracy) * own))
     return sum(scores) / len(scores)
+
+
+def _low_end(scored: Scored, guard: Guard) -> float:
+    measured = scored.metrics.get(guard.metric)
+    return measured.low if _is_known(measured) else -math.inf
 
 
 def _is_known(measured: Estimate | None) -> TypeGuard[Estimate]:

@@ -10,7 +10,8 @@ majority class, which is never a candidate itself. The first row that holds deci
 | 0 | no | either | the line itself reaches the target, and no rung is above it | not yet: the target cannot tell |
 | 1 | yes | yes | a fine-tune that just reaches the target is worth more, and nothing of 4 and 6 to 10 holds | \
 fine-tune; where 6 alone holds, not yet: a cheaper rung may do |
-| 2 | yes | either | otherwise | stay: the highest net value; the cheapest first without dollars |
+| 2 | yes | either | otherwise | stay: the highest net value; without dollars the cheapest \
+of those that leave least doubt about a floor |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
 | 4 | no | either | it was decided to prompt no language model (`prompt.models` is empty) | not yet: prompt first |
 | 5 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
@@ -67,7 +68,7 @@ from tailtune.judge.constraints import (
 )
 from tailtune.judge.economics import Candidate
 from tailtune.judge.evidence import Evidence
-from tailtune.judge.guards import below
+from tailtune.judge.guards import below, worst_doubt
 from tailtune.judge.net_value import (
     SURE,
     assumed,
@@ -217,7 +218,7 @@ def _best(
     evidence: Evidence, targets: Targets, serving: Sequence[RungResult], staying: Sequence[RungResult]
 ) -> RungResult:
     if staying:
-        return best_value(staying, evidence.inputs) or staying[0]
+        return best_value(staying, evidence.inputs) or min(staying, key=lambda rung: worst_doubt(rung, targets.guards))
     able = serving or list(evidence.rungs)
     able = [rung for rung in able if above(rung, evidence.line)] or able
     able = [rung for rung in able if quality_value(rung) >= targets.quality] or able
