@@ -55,6 +55,17 @@ def test_each_floor_says_what_is_reached_and_whether_that_is_enough() -> None:
     assert texts[3].endswith(" 87.5 % of 8 rows, not must.jsonl:3, missed")
 
 
+def test_a_value_below_a_floor_that_its_interval_reaches_is_not_called_met() -> None:
+    tested = fixtures.whole()["evaluate"]
+    assert isinstance(tested, EvaluateReport)
+    low = {"macro_f1": Estimate(value=0.497, low=0.197, high=0.799, rows=100)}
+    changed = tuple(each.model_copy(update={"metrics": each.metrics | low}) for each in tested.candidates)
+    floor = Guard(metric="macro_f1", floor=0.622, why=WHY)
+    report = tested.model_copy(update={"candidates": changed, "guards": (floor,)})
+    (fact,) = (fact for fact in of_report(report).facts if fact.name == "floor")
+    assert fact.tone == "wait" and f" 49.7 % (19.7–79.9), below, not surely; {WHY}" in fact.text
+
+
 def test_the_page_shows_the_floors_of_decision_and_test() -> None:
     life = guarded()
     decided = life["decide"]

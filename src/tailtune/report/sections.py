@@ -29,7 +29,7 @@ from tailtune.core.reports import (
     ValidateReport,
 )
 from tailtune.judge.constraints import best_candidate
-from tailtune.judge.guards import MUST_NOT_FAIL, doubtful, misses
+from tailtune.judge.guards import MUST_NOT_FAIL, doubtful, is_below, misses
 from tailtune.judge.promote import in_words
 from tailtune.report.numbers import (
     bounds,
@@ -361,7 +361,8 @@ def _floors(scored: Scored | None, guards: Sequence[Guard]) -> Iterator[Fact]:
         assert scored is not None  # noqa: S101 - there would be none
         tone: Tone = "bad" if misses(scored, guard) else "wait" if doubtful(scored, guard) else "good"
         why = f"; {guard.why}" if guard.why else ""
-        reached = f"{scored.title} {_reached(scored, guard, _REACHED[tone])}"
+        verdict = "below, not surely" if tone == "wait" and is_below(scored, guard) else _REACHED[tone]
+        reached = f"{scored.title} {_reached(scored, guard, verdict)}"
         yield Fact(f"{title(guard.metric)} at least {share(guard.floor)}: {reached}{why}", "floor", tone=tone)
 
 
