@@ -181,6 +181,14 @@ def test_two_that_fall_short_are_told_so_with_the_distance_and_what_to_do() -> N
     assert "short" not in reached.reason
 
 
+def test_a_winner_that_falls_short_by_labels_that_look_alike_is_told_so() -> None:
+    tuned = candidate("lora", 0.93)
+    muddled = tuned.model_copy(update={"look_alike_rows": tuned.quality.rows})
+    found = judged(measured(gap(0.03, 0.01, 0.05), fine_tune=muddled))[1]
+    assert found.verdict == "fine-tune"
+    assert " short of the target 94.0 %: of " in found.reason and "say in labels.yaml which are one" in found.reason
+
+
 def test_labels_that_hide_the_target_are_to_be_fixed_first_and_the_choice_stays() -> None:
     wrong, targets = noise(0.05, 0.03, 0.08).model_copy(update={"split": "test"}), product_targets(0.98)
     short = measured(gap(0.003, -0.004, 0.009), labels=wrong)

@@ -222,6 +222,17 @@ def test_who_has_head_room_stands_above_the_floor_of_macro_f1_too() -> None:
     assert doubt.reason.endswith("label more such rows to tell")
 
 
+@pytest.mark.parametrize(("alike", "verdict_then"), [(150, "fine-tune"), (151, "not-yet"), (300, "not-yet")])
+def test_labels_that_look_alike_are_named_before_a_fine_tune_is(alike: int, verdict_then: Verdict) -> None:
+    muddled = rung("probe", 0.7).model_copy(update={"look_alike_rows": alike})
+    found = verdict(evidence(muddled), TARGETS, MAX_USD)
+    assert found.verdict == verdict_then
+    which = "all" if alike == 300 else str(alike)
+    if verdict_then == "not-yet":
+        assert f"of 300 errors of Probe {which} name a label that looks like the right one" in found.reason
+        assert not may_train(found, "auto", 0.01, 0.1).yes
+
+
 @pytest.mark.parametrize(
     ("changes", "against"),
     [({"train_rows": 4999, "gain": 0.03}, "label"), ({"usd": 4.01}, "money")],

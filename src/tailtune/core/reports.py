@@ -34,6 +34,9 @@ class Scored(Record):
     )
     usd_per_1000: Usd | None = Field(None, description="US dollars per 1,000 rows; null when not known.")
     invalid_rows: int = Field(0, description="Rows without a valid answer; they count as not right.")
+    look_alike_rows: int = Field(
+        0, description="Rows answered with another label that looks like the right one: case, spaces, punctuation."
+    )
     must_failed: tuple[str, ...] = Field((), description="Origins of rows that must not fail, and did.")
     ignores_text: bool = Field(
         False, description="It answers every text alike: a line to beat, never a candidate; as the table of tasks says."

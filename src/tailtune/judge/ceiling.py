@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 from tailtune.core.figures import counted, share, with_interval
 from tailtune.core.label_noise import LabelNoise, SuspectLabel
 from tailtune.core.records import Estimate, Row, Split
+from tailtune.core.reports import Scored
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.intervals import interval
+from tailtune.judge.net_value import wrong
 
 TIMES = 20.0
 """How many times as probable as the row's label another one must be."""
@@ -179,6 +181,22 @@ def fix_labels_first(noise: LabelNoise | None, target: float) -> str:
         return ""
     first = "fix labels first (tailtune labels writes these rows to a file, and takes in what people make of them)"
     return f"{_above(noise, f'the target {share(target)}', 'lies')}: {first}"
+
+
+def say_which_are_one(scored: Scored) -> str:
+    """That most of its errors name a label that looks like the right one, and what to do; empty where that is not so.
+
+    Nothing that reads the text can tell `billing` from `Billing`, so neither more rows nor a fine-tune would help.
+    """
+    alike, errors = scored.look_alike_rows, round(wrong(scored).value * scored.quality.rows)
+    if alike * 2 <= errors or not alike:
+        return ""
+    which = "all" if alike >= errors else f"{alike:,}"
+    return (
+        f"of {counted(errors, 'error')} of {scored.title} {which} name a label that looks like the right one (case, "
+        "spaces or punctuation): first say in labels.yaml which are one, or rename those that are not (tailtune check "
+        "lists them)"
+    )
 
 
 def ceiling_note(noise: LabelNoise | None, target: float, needed: float) -> str:

@@ -41,7 +41,7 @@ from tailtune.core.label_noise import LabelNoise
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision, Estimate
 from tailtune.core.reports import CandidateResult, DecideReport, Economics, FinalVerdict, Paired, RungResult, Verdict
-from tailtune.judge.ceiling import fix_labels_first
+from tailtune.judge.ceiling import fix_labels_first, say_which_are_one
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -365,8 +365,12 @@ def _untrained(
 def _as_tested(tested: OnTest, evidence: Evidence) -> tuple[RungResult, Evidence]:
     """The rung with its figures on test, and the evidence with it, the line and the labels in place of those on dev."""
     on_dev, result, price = _on_dev(tested, evidence), tested.rung, tested.price
-    known: dict[str, Any] = {"metrics": result.metrics, "invalid_rows": result.invalid_rows}
-    known["latency"] = result.latency or on_dev.latency
+    known: dict[str, Any] = {
+        "metrics": result.metrics,
+        "invalid_rows": result.invalid_rows,
+        "look_alike_rows": result.look_alike_rows,
+        "latency": result.latency or on_dev.latency,
+    }
     if price is not None:
         known |= {"usd_per_1000": price.value * 1000, "usd_low": price.low * 1000, "usd_high": price.high * 1000}
     rung, line = on_dev.model_copy(update=known), evidence.line
@@ -412,7 +416,9 @@ def _still_short(name: str, result: CandidateResult, targets: Targets) -> str:
     """That the winner falls short of the target, and by how much, as the end of a sentence; empty when it does not."""
     if result.quality.value >= targets.quality:
         return ""
-    return f"; {name} is still {_missing(result, targets)} short of the target {share(targets.quality)}"
+    alike = say_which_are_one(result)
+    short = f"; {name} is still {_missing(result, targets)} short of the target {share(targets.quality)}"
+    return f"{short}: {alike}" if alike else short
 
 
 def _falls_short(tested: OnTest, evidence: Evidence, targets: Targets) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ class Score:
         groups: Each row's group, shape (n,); None when rows are independent.
         ece: Expected calibration error, 0 to 1; NaN when a confidence is missing.
         invalid_rows: Rows without a valid answer; they count as not right, and are counted here.
+        look_alike_rows: Rows answered with another label that looks like the right one; they count as not right.
     """
 
     right: NDArray[np.bool_]
@@ -33,6 +34,7 @@ class Score:
     groups: Places | None
     ece: float
     invalid_rows: int
+    look_alike_rows: int = field(default=0, kw_only=True)
 
     @property
     def outcomes(self) -> NDArray[np.int64]:

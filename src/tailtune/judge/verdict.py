@@ -14,7 +14,8 @@ fine-tune; where 6 alone holds, not yet: a cheaper rung may do |
 of those that leave least doubt about a floor |
 | 3 | no | yes | a rung above the line serves, and no optimistic fine-tune is worth more | stay: nothing pays |
 | 4 | no | either | it was decided to prompt no language model (`prompt.models` is empty) | not yet: prompt first |
-| 5 | no | either | the target lies above what the dev labels can show (ceiling.py) | not yet: fix labels first |
+| 5 | no | either | most errors of the best rung name a label that looks like the right one, or the target lies above \
+what the dev labels can show (ceiling.py) | not yet: fix labels first |
 | 6 | no | either | a rung may do, and the dev rows cannot show whether | not yet: more dev rows |
 | 7 | no | either | the best prompt fails by its context or by labels, and would do without | not yet: fix that first |
 | 8 | no | either | monthly changes are declared, and no positive net value (retrainings counted) is known | not yet |
@@ -29,10 +30,10 @@ would replace if it did: then more rows would change nothing. Whoever misses by 
 a fine-tune that just reaches the target, and takes a declaration: a cadence that git shows is named among what would
 change the verdict, and reckoned with in dollars, but forbids nothing. 3 stands before 4 to 9: prompts, rows and labels
 for a model that cannot pay are the dearest advice there is. 5 takes the high end of the ceiling's interval, and stands
-before 6: no number of rows shows what their labels hide. Where 5 or 9 holds and a training costs less than
-`train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the best one is
-the one of highest quality; with dollars, the one of highest net value among those whose error is at most `head_room`
-times the least, and which reach the target if any does.
+before 6: no number of rows shows what their labels hide. Where 5 holds by its ceiling, or 9 does, and a training costs
+less than `train.experiment_usd`, it is run instead of argued about; the verdict is the same. Where no rung stays, the
+best one is the one of highest quality; with dollars, the one of highest net value among those whose error is at most
+`head_room` times the least, and which reach the target if any does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from tailtune.core.measures import MEASURES
 from tailtune.core.money import Usd
 from tailtune.core.records import Decision
 from tailtune.core.reports import DiagnoseReport, Economics, Fault, PromptedRung, RungResult, Verdict
-from tailtune.judge.ceiling import fix_labels_first
+from tailtune.judge.ceiling import fix_labels_first, say_which_are_one
 from tailtune.judge.constraints import (
     Targets,
     above,
@@ -153,7 +154,7 @@ def rule(evidence: Evidence, targets: Targets, max_train_usd: Usd, about: RungRe
         if may_stay(rung, targets, evidence.line, looks) and _worth_over(rung, evidence, targets) <= 0
     ]
     if staying:
-        forbidden = bool(_against(evidence, (), True, worth, targets, max_train_usd)[1])
+        forbidden = bool(_against(best, evidence, (), True, worth, targets, max_train_usd)[1])
         if worth <= 0 or forbidden:
             return Outcome("stay", _why_stay(best, len(staying), evidence, targets), best)
         pays = f"{_reaches(best, targets)}; {_replaces(best, evidence, worth, targets)}"
@@ -175,7 +176,7 @@ def _where_none_stays(
 ) -> Outcome:
     """Rows 3 to 11."""
     worth = _worth_over(best, evidence, targets)
-    cause, against = _against(evidence, open_, False, worth, targets, max_train_usd)
+    cause, against = _against(best, evidence, open_, False, worth, targets, max_train_usd)
     looked_at = evidence.rungs if evidence.split == "dev" else ()
     short = _why_not(best, targets, looks, looked_at) + _near_misses(best, evidence, targets)
     if best in serving and above(best, evidence.line) and (nothing := _nothing_pays(best, serving, evidence, targets)):
@@ -236,7 +237,13 @@ def _worth_over(rung: RungResult, evidence: Evidence, targets: Targets) -> float
 
 
 def _against(
-    evidence: Evidence, open_: Sequence[RungResult], settled: bool, worth: float, targets: Targets, max_train_usd: Usd
+    best: RungResult,
+    evidence: Evidence,
+    open_: Sequence[RungResult],
+    settled: bool,
+    worth: float,
+    targets: Targets,
+    max_train_usd: Usd,
 ) -> tuple[Cause, str]:
     """What speaks against training now, and its words; empty when nothing does."""
     if evidence.unprompted:
@@ -244,6 +251,8 @@ def _against(
     if evidence.reading is not None and evidence.reading.mostly_unreadable:
         unread = evidence.reading.lines[0]
         return "other", f"{unread}, and a fine-tune starts from it: an encoder of their language must come first"
+    if not settled and (alike := say_which_are_one(best)):
+        return "other", alike  # no experiment shows more: the labels are the same two
     if not settled and (wrong := fix_labels_first(evidence.labels, targets.quality)):
         return "labels", wrong  # a rung that stays has shown the target, whatever the ceiling
     if open_:

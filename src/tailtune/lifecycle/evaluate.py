@@ -219,6 +219,7 @@ def _scored(
         latency=latency,
         usd_per_1000=cost,
         invalid_rows=found.invalid_rows,
+        look_alike_rows=found.look_alike_rows,
         ignores_text=saved.ignores_text(name),
     )
     return Scored(answers, found, result)

@@ -120,6 +120,7 @@ def _measure(
         latency=latency,
         usd_per_1000=usd_per_1000(latency.mean_ms, core_hour_usd),
         invalid_rows=scored.invalid_rows,
+        look_alike_rows=scored.look_alike_rows,
         must_failed=must.failed,
         fit_s=round(fit_s, 3),
         fit_rows=rung.fit_rows,

@@ -127,3 +127,9 @@ def test_confusions_are_ordered_by_rows_and_name_invalid_answers() -> None:
     ]
     assert len(confusions(list("aaabbc"), ["b", "b", None, "a", "b", "c"], most=1)) == 1
     assert confusions(["a"], ["a"]) == ()
+
+
+def test_answers_that_look_like_the_label_are_counted() -> None:
+    expected = ["billing", "Billing", "log-in", "login", "export", "C", "sync"]
+    answers = [Answer(value, 1.0) for value in ("Billing", "Billing", "login", "sync", None, "C#", "sy\u200bnc")]
+    assert score(expected, answers).look_alike_rows == 3

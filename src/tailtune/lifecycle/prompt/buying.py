@@ -266,6 +266,7 @@ def result(case: UseCase, name: str, bought: Bought, version: int | None, core_h
         metrics=metrics,
         usd_per_1000=None if cost is None else cost.value,
         invalid_rows=scored.invalid_rows,
+        look_alike_rows=scored.look_alike_rows,
         must_failed=bought.must.failed,
         latency=timed,
         fit_s=math.nan,  # choosing examples is not timed

@@ -14,6 +14,7 @@ from tailtune.core.records import Answer
 from tailtune.core.reports import ClassResult, Confusion
 from tailtune.judge.counted import Counted, groups_of
 from tailtune.judge.scores import Score, calibration, calibration_error
+from tailtune.tasks.label_check import skeleton
 
 _NO_LABEL = "\0"  # stands for an answer without a valid label
 
@@ -55,7 +56,14 @@ def score(
         groups=groups_of(groups),
         ece=calibration_error(calibration(confidence, right, bins)),
         invalid_rows=values.count(None),
+        look_alike_rows=_look_alike_rows(expected, values),
     )
+
+
+def _look_alike_rows(expected: Sequence[str], values: Sequence[str | None]) -> int:
+    """Wrong rows whose answer differs from the label in nothing but case, spaces, punctuation or what is invisible."""
+    wrong = Counter((label, value) for label, value in zip(expected, values, strict=True) if value not in (label, None))
+    return sum(rows for (label, value), rows in wrong.items() if value and skeleton(label) == skeleton(value))
 
 
 def _is(label: str, values: Sequence[str | None]) -> NDArray[np.bool_]:
