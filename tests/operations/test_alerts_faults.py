@@ -61,8 +61,15 @@ def process(database: str, slack: Slack, dies: str = "") -> subprocess.Popen[str
 
 
 def to(slack: Slack) -> dict[str, Callable[[Message], Posted]]:
-    webhook = Webhook("TAILTUNE_ALERT_WEBHOOK", slack.json_url, step_s=0.05, most_s=0.1)
-    return {"webhook": lambda message: webhook.post(payload(message))}
+    """The channel; it waits long, as a busy machine needs, unless nothing will come."""
+    patient = Webhook("TAILTUNE_ALERT_WEBHOOK", slack.json_url)
+    hasty = Webhook("TAILTUNE_ALERT_WEBHOOK", slack.json_url, step_s=0.05, most_s=0.1)
+
+    def send(message: Message) -> Posted:
+        silent = Mishap("hang") in (slack.badly, *slack.coming)
+        return (hasty if silent else patient).post(payload(message))
+
+    return {"webhook": send}
 
 
 def taken(slack: Slack) -> list[str]:
