@@ -51,6 +51,29 @@ def test_csv_rows_stand_at_physical_lines_past_quoted_line_breaks_and_blank_line
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ('"text, body";label', "a;b"),
+        ('"text\n(of the customer)";label', "a;b"),
+        ('"text;body",label', "a,b"),
+        ('\n\n"text, a|b"|label', "a|b"),
+        ('text,"la;bel;x;y"', "a,b"),
+    ],
+)
+def test_what_stands_between_columns_is_no_part_of_a_quoted_name(tmp_path: Path, header: str, row: str) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    names = [name for name in sources.peek(file) if name.strip()]
+    assert len(names) == 2 and [list(values) for values in sources.sample(file).values()] == [["a"], ["b"]]
+
+
+def test_a_cell_may_be_as_long_as_a_long_mail(tmp_path: Path) -> None:
+    text = "x" * 1_000_000
+    assert read(tmp_path, "f.csv", HEAD + f"{text},b\n".encode()) == [RawRow(text, "b", "f.csv:2")]
+    assert "no column `text`" in faults(tmp_path, "g.csv", f"{text}\nb\n".encode())[0]
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_csv_of_other_countries_has_another_mark_between_columns(tmp_path: Path, mark: str) -> None:
     lines = ["", "text{}label", '"a, b{} c""d"{}one', '"e\nf"{}two', ""]
@@ -206,9 +229,9 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
         ),
         (
             "a.csv",
-            HEAD + b'"two\nlines","opens\n' + b"x" * 140_000,
-            "data/x/a.csv:3  a field of more than 131,072 characters begins here; expected a shorter one, or a closing "
-            "quote. The rest of the file was not read",
+            HEAD + b'"two\nlines","opens\n' + b"x" * 1_100_000,
+            "data/x/a.csv:3  a field of more than 1,048,576 characters begins here; expected a shorter one, or a "
+            "closing quote. The rest of the file was not read",
         ),
         (
             "a.csv",

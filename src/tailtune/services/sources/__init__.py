@@ -87,6 +87,7 @@ def read(
     name: str | None = None,
     *,
     with_rejected: bool = False,
+    rejected: Counter[str] | None = None,
 ) -> Iterator[RawRow[Label]]:
     """Stream the rows of a file.
 
@@ -97,6 +98,7 @@ def read(
         hint: The next command that faults show.
         name: How origins name the file; its own name by default.
         with_rejected: Whether rows that an annotation tool rejected are given out too; their labels may be none.
+        rejected: Takes what marks the rows that are left out, such as `answer: reject` → rows.
 
     Raises:
         DataError: Everything wrong in the file, the first 20 faults in words. Rows before the first fault have
@@ -104,7 +106,7 @@ def read(
     """
     source = _format(file, shown, hint)
     rows = _rows(source, file, columns, Faults(shown, hint, source.PLACE), name or file.name)
-    return rows if with_rejected else (row for row in rows if not row.rejected)
+    return rows if with_rejected else _of_use(rows, Counter() if rejected is None else rejected)
 
 
 def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
@@ -157,13 +159,27 @@ def records(
     return rows, faults
 
 
-def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:
-    """Label → rows, most frequent first, then by name.
+def rejected_lines(rejected: Mapping[str, int], shown: str) -> list[str]:
+    """A line about rows that annotation tools rejected; none where there are none.
+
+    Args:
+        rejected: As `read` counts them.
+        shown: How the line names the file.
+    """
+    rows, marks = sum(rejected.values()), ", ".join(f"{mark} {count:,}" for mark, count in rejected.items())
+    are = f"{rows:,} row{'s are' if rows > 1 else ' is'} marked as rejected and dropped"
+    return [f"{shown}  {are} ({marks}); to keep such rows: data.drop_rejected: false"] if rows else []
+
+
+def labels_in(
+    file: Path, columns: Columns[str], shown: str | None = None, rejected: Counter[str] | None = None
+) -> dict[str, int]:
+    """Label → rows, most frequent first, then by name; `rejected` is as in `read`.
 
     Raises:
         DataError: As in `read`.
     """
-    counts = Counter(row.label for row in read(file, columns, shown or str(file)))
+    counts = Counter(row.label for row in read(file, columns, shown or str(file), rejected=rejected))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -219,6 +235,14 @@ def _rows(
     if not seen and not faults.count:
         faults.add(1, f"no rows; expected {source.EXPECTED}")
     faults.raise_any()
+
+
+def _of_use(rows: Iterator[RawRow[Label]], rejected: Counter[str]) -> Iterator[RawRow[Label]]:
+    for row in rows:
+        if row.rejected:
+            rejected[row.rejected] += 1
+        else:
+            yield row
 
 
 def _slice(value: Any) -> str:

@@ -7,7 +7,7 @@ whose numbers have a comma, spreadsheets write so.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tailtune.services.sources.faults import Faults
@@ -16,18 +16,31 @@ from tailtune.services.sources.lines import LONGEST, Lines
 PLACE = ""
 EXPECTED = "rows below the header"
 COMMA = ","
+_LONGEST_FIELD = 1 << 20
+"""Characters; Python's own limit, 131,072, is less than a mail with what is quoted in it."""
 DELIMITERS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 """What may stand between columns → its name."""
 
 
 def delimiter_of(file: Path) -> str:
-    """What stands between columns, by the first line of a file that is not blank; a comma where nothing shows it."""
+    """What stands between columns, by the header; a comma where nothing shows it."""
+    fields = {delimiter: _header_fields(file, delimiter) for delimiter in DELIMITERS}
+    most = max(fields, key=lambda delimiter: fields[delimiter])
+    return most if fields[most] > 1 and fields[COMMA] < 2 else COMMA
+
+
+def _header_fields(file: Path, delimiter: str) -> int:
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        header = next((line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip()), "")
-    if len(next(csv.reader([header]), [])) > 1:
-        return COMMA
-    most = max(DELIMITERS, key=header.count)
-    return most if most in header else COMMA
+        lines = (line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip())
+        try:
+            return len(next(_reader(lines, delimiter), []))
+        except csv.Error:
+            return 0
+
+
+def _reader(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST_FIELD)  # of the whole process
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def columns(file: Path, faults: Faults) -> tuple[str, ...]:
@@ -60,7 +73,7 @@ def records(
 
 
 def _records(lines: Lines, faults: Faults, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = _reader(lines, delimiter)
     while True:
         begin = lines.number + 1
         lines.mark()

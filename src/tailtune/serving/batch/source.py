@@ -38,11 +38,13 @@ class Survey:
         rows: That can be read.
         unreadable: That cannot; each is a line of the file of dropped rows.
         columns: Column → kinds of its values: `str`, `int`, `float`, `bool`, or another that is written as JSON.
+        first: The first row that cannot be read, with its reason; empty where all can be.
     """
 
     rows: int
     unreadable: int
     columns: Mapping[str, frozenset[str]]
+    first: str = ""
 
 
 class DroppedRows(Faults):
@@ -128,7 +130,8 @@ class Source:
             raise DataError([faults.ended], self.hint)
         if not rows or self.suffix == ".parquet":  # there it is the column that is wrong, not some rows
             faults.raise_any()
-        yield Survey(rows, faults.count, {name: frozenset(of - {"NoneType"}) for name, of in kinds.items()})
+        columns = {name: frozenset(of - {"NoneType"}) for name, of in kinds.items()}
+        yield Survey(rows, faults.count, columns, "" if faults.first is None else str(faults.first))
 
     def _records(self, faults: Faults, only_text: bool) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if self.suffix == ".jsonl":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
@@ -54,9 +54,11 @@ def declare(new: NewUseCase) -> Declaration:
     label = new.label or _COLUMN
     refuse_missing(new, "classification", {"text": new.text, "label": label, "group": new.group})
     columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
-    counts = _cleaned(sources.labels_in(new.source, columns))
-    test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns))
-    _check(counts, test_counts, new.source, new.test)
+    rejected, test_rejected = Counter[str](), Counter[str]()
+    counts = _cleaned(sources.labels_in(new.source, columns, rejected=rejected))
+    test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns, rejected=test_rejected))
+    left_out = sources.rejected_lines(rejected, new.source.name)
+    _check(counts, test_counts, new.source, new.test, left_out)
     names = sorted(counts | test_counts)
     sections = {
         "curate": ["near_duplicate_similarity: 0.85"],
@@ -77,6 +79,8 @@ def declare(new: NewUseCase) -> Declaration:
         len(names),
         [
             f"{len(names)} labels; better descriptions make a better zero-shot rung",
+            *left_out,
+            *sources.rejected_lines(test_rejected, new.test_name or ""),
             *look_alike_lines(counts + Counter(test_counts), "label", RESPELLING),
         ],
     )
@@ -90,12 +94,18 @@ def _cleaned(counts: Mapping[str, int]) -> Counter[str]:
     return cleaned
 
 
-def _check(counts: Mapping[str, int], test_counts: Mapping[str, int], source: Path, test: Path | None) -> None:
+def _check(
+    counts: Mapping[str, int],
+    test_counts: Mapping[str, int],
+    source: Path,
+    test: Path | None,
+    left_out: Sequence[str],
+) -> None:
     faults = []
     if len(counts) < 2:
-        faults.append(
-            Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {', '.join(counts)}")
-        )
+        found = ", ".join(counts) or "none"
+        faults.append(Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {found}"))
+        faults += [Fault(str(source), line) for line in left_out]
     for label in sorted(set(test_counts) - set(counts)):
         faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
     if faults:
