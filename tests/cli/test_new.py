@@ -312,8 +312,8 @@ def test_rejected_rows_are_counted_before_anything_is_written(cli: Cli, tmp_path
     marked = [{**row, "status": "discarded" if at < 2 else "submitted"} for at, row in enumerate(rows(4))]
     source, test = write(tmp_path / "a.csv", marked), write(tmp_path / "b.csv", marked[:4])
     out = cli("new", "mine", "--from", source, "--test", test).out
-    assert "a.csv  2 rows are marked as rejected and dropped (status: discarded 2)" in out
-    assert "b.csv  2 rows are marked as rejected and dropped (status: discarded 2)" in out
+    assert "a.csv: 2 rows are marked as rejected and dropped (status: discarded 2)" in out
+    assert "b.csv: 2 rows are marked as rejected and dropped (status: discarded 2)" in out
     assert "12 rows, pinned by data.dvc" in out
     write(source, marked[:2])
     text = refused(cli, 1, "other", "--from", source)

@@ -67,8 +67,8 @@ def test_rows_that_are_left_out_are_counted_by_their_mark(tmp_path: Path) -> Non
     file = write(tmp_path / "f.csv", [{"text": "one", "label": "b", "answer": mark} for mark in marks])
     rejected = Counter[str]()
     assert len(list(sources.read(file, COLUMNS, "f", rejected=rejected))) == 1
-    assert sources.rejected_lines(rejected, "f.csv") == [
-        "f.csv  3 rows are marked as rejected and dropped (answer: reject 2, answer: ignore 1); to keep such rows: "
+    assert sources.rejected_rows(rejected) == (
+        "3 rows are marked as rejected and dropped (answer: reject 2, answer: ignore 1); to keep such rows: "
         "data.drop_rejected: false"
-    ]
-    assert sources.rejected_lines({}, "f.csv") == []
+    )
+    assert sources.rejected_rows({}) == ""

@@ -173,5 +173,6 @@ def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> list[str]:
     except OSError as error:
         raise DataError([Fault(shown, f"cannot be read: {error.strerror or error}")], hint) from error
     names = sum(count > before.get(name, 0) for name, count in check.seen.items())
-    line = f"data/{case.name}/{file}  ok, {counted(rows, 'row')}, {counted(names, task.noun)}"
-    return [line, *sources.rejected_lines(rejected, f"data/{case.name}/{file}")]
+    left_out = sources.rejected_rows(rejected)
+    lines = [f"ok, {counted(rows, 'row')}, {counted(names, task.noun)}", *([left_out] if left_out else [])]
+    return [f"data/{case.name}/{file}  {line}" for line in lines]

@@ -176,6 +176,10 @@ def _read(
     repeats = len(tests) - len({test.form for test in tests})
     if repeats:
         context.progress.say(f"{repeats:,} test rows repeat another test row; they stay, the file is yours")
+    shared = {test.row.group for test in tests} & {row.row.group for row in unique} - {None}
+    if shared:
+        are = f"{len(shared):,} group{'s' if len(shared) > 1 else ''} of {spec.data.test_file} also in {spec.data.file}"
+        context.progress.say(f"{are}: what is learnt about them may flatter the test; the files are yours")
     why = ", ".join(reason.replace("_", " ") for reason in drops.counts()) or "no reason"
     context.progress.say(f"{read.total():,} rows read, {len(drops.rows):,} dropped so far: {why}")
     return tests, unique

@@ -5,6 +5,7 @@ Faults are collected, the first 20 are told at once with file and line, and no r
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class RawRow(Generic[Label]):
         text: As it stands in the file; empty where the file holds null.
         label: As `Columns.read_label` made it; `str` gives its text.
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
-        group: Value of the group column; None without one.
+        group: Value of the group column in one spelling: white space, ways to compose a letter and `.0` do not count.
+            None without one.
         rejected: What marks it as rejected by an annotation tool, such as `answer: reject`; empty for a row of use.
         slices: Columns of slices with their values; no value is the empty text.
     """
@@ -159,16 +161,15 @@ def records(
     return rows, faults
 
 
-def rejected_lines(rejected: Mapping[str, int], shown: str) -> list[str]:
-    """A line about rows that annotation tools rejected; none where there are none.
+def rejected_rows(rejected: Mapping[str, int]) -> str:
+    """A sentence about rows that annotation tools rejected; empty where there are none.
 
     Args:
         rejected: As `read` counts them.
-        shown: How the line names the file.
     """
     rows, marks = sum(rejected.values()), ", ".join(f"{mark} {count:,}" for mark, count in rejected.items())
     are = f"{rows:,} row{'s are' if rows > 1 else ' is'} marked as rejected and dropped"
-    return [f"{shown}  {are} ({marks}); to keep such rows: data.drop_rejected: false"] if rows else []
+    return f"{are} ({marks}); to keep such rows: data.drop_rejected: false" if rows else ""
 
 
 def labels_in(
@@ -291,9 +292,12 @@ def _group(value: Any, column: str, number: int, faults: Faults) -> str | None:
     if isinstance(value, list | dict):
         faults.add(number, f"`{column}` is {quoted(value)}; expected one value to group rows by")
         return None
-    if _is_missing(value) or value == "":
+    if _is_missing(value):
         return None
-    return str(value).encode("utf-8", "replace").decode()
+    # Data frames write whole numbers as 7.0 once one of them is missing: the customer stays the same.
+    plain = int(value) if isinstance(value, float) and value.is_integer() else value
+    text = unicodedata.normalize("NFC", str(plain).encode("utf-8", "replace").decode())
+    return " ".join(text.split()) or None
 
 
 def _is_missing(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """CSV: a header, RFC 4180 quoting held strictly; numbers are physical lines.
 
-Commas stand between columns. Semicolons, tabs or bars do where the header has one of them and no comma: in countries
-whose numbers have a comma, spreadsheets write so.
+Commas stand between columns. Semicolons, tabs or bars do where the header has more of them: in countries whose numbers
+have a comma, spreadsheets write so.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ DELIMITERS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 def delimiter_of(file: Path) -> str:
-    """What stands between columns, by the header; a comma where nothing shows it."""
-    fields = {delimiter: _header_fields(file, delimiter) for delimiter in DELIMITERS}
-    most = max(fields, key=lambda delimiter: fields[delimiter])
-    return most if fields[most] > 1 and fields[COMMA] < 2 else COMMA
+    """What stands between columns, by the header: what makes the most names of it, first of all a comma."""
+    return max(DELIMITERS, key=lambda delimiter: _header_names(file, delimiter))
 
 
-def _header_fields(file: Path, delimiter: str) -> int:
+def _header_names(file: Path, delimiter: str) -> int:
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         lines = (line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip())
         try:
-            return len(next(_reader(lines, delimiter), []))
+            names = next(_reader(lines, delimiter), [])
         except csv.Error:
             return 0
+    return 0 if '"' in "".join(names) else len(names)  # a quote within a name: it parts what is quoted
 
 
 def _reader(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

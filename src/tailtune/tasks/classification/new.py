@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
-from tailtune.tasks.columns import refuse_missing
+from tailtune.tasks.columns import file_notes, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
 from tailtune.tasks.label_check import look_alike_lines
 
@@ -57,7 +57,7 @@ def declare(new: NewUseCase) -> Declaration:
     rejected, test_rejected = Counter[str](), Counter[str]()
     counts = _cleaned(sources.labels_in(new.source, columns, rejected=rejected))
     test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns, rejected=test_rejected))
-    left_out = sources.rejected_lines(rejected, new.source.name)
+    left_out = sources.rejected_rows(rejected)
     _check(counts, test_counts, new.source, new.test, left_out)
     names = sorted(counts | test_counts)
     sections = {
@@ -79,8 +79,7 @@ def declare(new: NewUseCase) -> Declaration:
         len(names),
         [
             f"{len(names)} labels; better descriptions make a better zero-shot rung",
-            *left_out,
-            *sources.rejected_lines(test_rejected, new.test_name or ""),
+            *file_notes(new, left_out, sources.rejected_rows(test_rejected)),
             *look_alike_lines(counts + Counter(test_counts), "label", RESPELLING),
         ],
     )
@@ -99,13 +98,13 @@ def _check(
     test_counts: Mapping[str, int],
     source: Path,
     test: Path | None,
-    left_out: Sequence[str],
+    left_out: str,
 ) -> None:
     faults = []
     if len(counts) < 2:
         found = ", ".join(counts) or "none"
         faults.append(Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {found}"))
-        faults += [Fault(str(source), line) for line in left_out]
+        faults += [Fault(str(source), left_out)] if left_out else []
     for label in sorted(set(test_counts) - set(counts)):
         faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
     if faults:

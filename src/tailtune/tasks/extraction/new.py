@@ -15,7 +15,7 @@ from tailtune.core.records import Span
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.columns import command, refuse_missing
+from tailtune.tasks.columns import command, file_notes, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate, offsets
 from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
@@ -29,7 +29,7 @@ from tailtune.tasks.label_check import look_alike_lines
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
 _Rows = Callable[[], Iterator[RawRow[RawLabel]]]  # opens the file of labelled rows
-_Checked = tuple[int, list[Counter[str]], list[str]]
+_Checked = tuple[int, list[Counter[str]], Sequence[str]]
 _FEW = 12  # rows; of these about 8 are train rows, the least that the gate takes
 
 _SYSTEM = """\
@@ -138,14 +138,14 @@ def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchem
     """Read every row of both files and check its fields against the schema.
 
     Returns:
-        The number of rows; of each file, field → rows; lines about rejected rows.
+        The number of rows; of each file, field → rows; notes on the files.
 
     Raises:
         DataError: Fields or enum values that the schema does not know, or files that cannot be read; all at once.
     """
     rows = 0
     seen: list[Counter[str]] = []
-    lines: list[str] = []
+    left_out: list[str] = []
     faults: list[Fault] = []
     declared = "the proposed schema" if new.schema is None else str(new.schema)
     for file in filter(None, (new.source, new.test)):
@@ -154,11 +154,11 @@ def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchem
             check.add(row.label, row.origin)
             rows += 1
         seen.append(Counter(check.seen))
-        lines += sources.rejected_lines(rejected, file.name if file == new.source else str(new.test_name))
+        left_out.append(sources.rejected_rows(rejected))
         faults += check.faults()
     if faults:
         raise DataError(faults[:20], "correct the rows or the schema, then run the same command again")
-    return rows, seen, lines
+    return rows, seen, file_notes(new, *left_out)
 
 
 def _sections(rows: _Rows, schema: ObjectSchema) -> dict[str, list[str]]:
