@@ -138,8 +138,8 @@ def test_a_broken_row_of_plain_letters_says_nothing_about_the_unit() -> None:
 
 def test_an_intent_that_its_own_column_contradicts_is_dropped() -> None:
     schema = schema_from({"title": "t", **propose_schema([("by Ann", (), {"intent": word}, None) for word in "ab"])})
-    for said, reason in (("a", ""), (None, ""), ("b", "bad_value")):
-        raw = RawRow("by Ann", RawLabel(values={} if said is None else {"intent": said}, intent="a"), "r.jsonl:1")
+    for intent, reason in (("a", ""), (None, ""), ("b", "bad_value")):
+        raw = RawRow("by Ann", RawLabel(values={} if intent is None else {"intent": intent}, intent="a"), "r.jsonl:1")
         made = prepare_row(schema, raw, (), ())
         assert made.reason == reason
         assert not reason or made.detail == "intent: the column says str 'a', the fields say str 'b'"

@@ -160,6 +160,24 @@ def test_a_customer_is_one_group_however_a_file_spells_it(tmp_path: Path, values
     assert {row.group for row in rows} == {group} and len(rows) == len(values)
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0, "0"),
+        (False, "False"),
+        (7.0, "7"),
+        (7.5, "7.5"),
+        (" a ", "a"),
+        ({"ü": [1, None]}, '{"ü": [1, null]}'),
+        ([], "[]"),
+    ],
+)
+def test_a_cell_is_what_a_person_put_into_it(value: Any, written: str) -> None:
+    assert sources.as_written(value) == written
+
+
 def test_dictionary_encoded_parquet_is_read_as_its_values(tmp_path: Path) -> None:
     content = parquet(tmp_path, {"text": ["a", "b"], "label": pa.array(["x", "x"]).dictionary_encode()})
     assert [row.label for row in read(tmp_path, "rows.parquet", content)] == ["x", "x"]

@@ -123,11 +123,11 @@ def file_notes(new: NewUseCase, left_out: str, test_left_out: str = "") -> list[
         f"{name}: {words}" for name, words in ((new.source.name, left_out), (new.test_name, test_left_out)) if words
     ]
     for name, values in sources.sample(new.source).items():
-        said = {str(value).strip().lower() for value in values}
+        splits = {str(value).strip().lower() for value in values}
         read = (new.text, new.label or "label", new.group)
-        if said and said <= _SPLITS and new.test is None and name not in read:
+        if splits and splits <= _SPLITS and new.test is None and name not in read:
             dealt = "rows are dealt out by hash; your own test rows go into a file of their own: --test FILE"
-            notes.append(f"{new.source.name}: the column `{name}` ({', '.join(sorted(said))}) is not read: {dealt}")
+            notes.append(f"{new.source.name}: the column `{name}` ({', '.join(sorted(splits))}) is not read: {dealt}")
     return notes
 
 

@@ -5,6 +5,7 @@ Faults are collected, the first 20 are told at once with file and line, and no r
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -172,6 +173,19 @@ def rejected_rows(rejected: Mapping[str, int]) -> str:
     return f"{are} ({marks}); to keep such rows: data.drop_rejected: false" if rows else ""
 
 
+def as_written(value: Any) -> str:
+    """What a person put into a cell, whatever kind of file it came in: empty for nothing, 7 for 7.0, objects as JSON.
+
+    Args:
+        value: Of `records`.
+    """
+    if _is_missing(value):
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(_whole(value)).strip()
+
+
 def labels_in(
     file: Path, columns: Columns[str], shown: str | None = None, rejected: Counter[str] | None = None
 ) -> dict[str, int]:
@@ -294,10 +308,13 @@ def _group(value: Any, column: str, number: int, faults: Faults) -> str | None:
         return None
     if _is_missing(value):
         return None
-    # Data frames write whole numbers as 7.0 once one of them is missing: the customer stays the same.
-    plain = int(value) if isinstance(value, float) and value.is_integer() else value
-    text = unicodedata.normalize("NFC", str(plain).encode("utf-8", "replace").decode())
+    text = unicodedata.normalize("NFC", str(_whole(value)).encode("utf-8", "replace").decode())
     return " ".join(text.split()) or None
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as one: data frames write 7.0 once another row of the column has none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_missing(value: Any) -> bool:

@@ -196,9 +196,9 @@ def prepare_row(
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
-    said = (given.values or {}).get(INTENT)
-    if given.intent is not None and said not in (None, given.intent):
-        detail = f"{INTENT}: the column says {shown(given.intent)}, the fields say {shown(said)}"
+    in_fields = (given.values or {}).get(INTENT)
+    if given.intent is not None and in_fields not in (None, given.intent):
+        detail = f"{INTENT}: the column says {shown(given.intent)}, the fields say {shown(in_fields)}"
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=detail)
     if given.unit == "unclear":
         return PreparedRow(raw.text, raw.label, reason="span_utf16", detail=utf16_detail(raw.text, given.spans))
