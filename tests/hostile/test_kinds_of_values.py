@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
@@ -105,6 +106,13 @@ def test_a_spec_says_where_a_value_of_another_kind_stands(tmp_path: Path, sectio
     with pytest.raises(SpecError) as caught:
         load_use_case(project(tmp_path, "\n".join([*kept, section]) + "\n"), "tickets")
     assert fault in str(caught.value)
+
+
+def test_a_day_may_stand_in_quotes_and_is_no_number() -> None:
+    assert PriceSpec.model_validate({"as_of": "2026-11-01"}) == PriceSpec.model_validate({"as_of": date(2026, 11, 1)})
+    for wrong in ("1.11.2026", 20261101, True, 0):
+        with pytest.raises(ValidationError):
+            PriceSpec.model_validate({"as_of": wrong})
 
 
 def test_a_label_may_be_called_otherwise_by_what_looks_like_a_number(tmp_path: Path) -> None:

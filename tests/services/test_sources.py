@@ -60,6 +60,7 @@ def test_csv_rows_stand_at_physical_lines_past_quoted_line_breaks_and_blank_line
         ('\n\n"text, a|b"|label', "a|b"),
         ('text,"la;bel;x;y"', "a,b"),
         ("text,a|b", "a,b"),
+        ('text;"a ""b"""', "a;b"),
     ],
 )
 def test_what_stands_between_columns_is_no_part_of_a_quoted_name(tmp_path: Path, header: str, row: str) -> None:
@@ -67,6 +68,16 @@ def test_what_stands_between_columns_is_no_part_of_a_quoted_name(tmp_path: Path,
     file.write_text(f"{header}\n{row}\n", encoding="utf-8")
     names = [name for name in sources.peek(file) if name.strip()]
     assert len(names) == 2 and [list(values) for values in sources.sample(file).values()] == [["a"], ["b"]]
+
+
+def test_a_line_of_white_space_is_no_row_unless_it_is_one_cell(tmp_path: Path) -> None:
+    assert read(tmp_path, "f.csv", HEAD + b"a,b\n   \nc,d\n\t\n") == [
+        RawRow("a", "b", "f.csv:2"),
+        RawRow("c", "d", "f.csv:4"),
+    ]
+    file = tmp_path / "one.csv"
+    file.write_bytes(b"text\na\n   \nb\n")
+    assert sources.sample(file) == {"text": ["a", "   ", "b"]}
 
 
 def test_a_cell_may_be_as_long_as_a_long_mail(tmp_path: Path) -> None:

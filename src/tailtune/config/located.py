@@ -222,7 +222,7 @@ class LinedYaml(Located):
                 empty = f"; write `{loc[-1]}: {{}}` for the defaults" if has_defaults(model, loc) else ""
                 yield self.fault(loc, f"missing{empty}")
             else:
-                message = item["msg"].removeprefix("Value error, ")
+                message = item["msg"].removeprefix("Value error, ").replace("tuple", "list")  # as YAML has it
                 shown = _quoted(str(loc[-1]) if loc else "", item["input"])
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
 

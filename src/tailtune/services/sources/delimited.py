@@ -27,14 +27,15 @@ def delimiter_of(file: Path) -> str:
     return max(DELIMITERS, key=lambda delimiter: _header_names(file, delimiter))
 
 
-def _header_names(file: Path, delimiter: str) -> int:
+def _header_names(file: Path, delimiter: str) -> tuple[bool, int]:
+    """Whether the names are whole, as none of them holds a quote, and how many there are."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         lines = (line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip())
         try:
             names = next(_reader(lines, delimiter), [])
         except csv.Error:
-            return 0
-    return 0 if '"' in "".join(names) else len(names)  # a quote within a name: it parts what is quoted
+            return False, 0
+    return '"' not in "".join(names), len(names)
 
 
 def _reader(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
@@ -64,6 +65,8 @@ def records(
     for number, record in rows:
         if not lines.readable:
             continue
+        if len(record) < len(header) and not "".join(record).strip():
+            continue  # a line of white space
         if len(record) != len(header):
             fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
             faults.add(number, f"{fields}; expected {len(header)}, as in the header")

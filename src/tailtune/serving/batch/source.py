@@ -14,7 +14,7 @@ from tailtune.services.sources.faults import Faults, missing, one_fault, shown
 
 BLOCK_ROWS, BLOCK_CHARS = 256, 1 << 20
 """Texts that are answered, kept and counted together at most."""
-_BIGGEST = 1 << 63
+_BIGGEST, _EXACT = 1 << 63, 1 << 53
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Survey:
     Attributes:
         rows: That can be read.
         unreadable: That cannot; each is a line of the file of dropped rows.
-        columns: Column → kinds of its values: `str`, `int`, `float`, `bool`, or another that is written as JSON.
+        columns: Column → kinds of its values: `str`, `int`, `long` (an int beyond what floats hold exactly), `float`,
+            `bool`, or another that is written as JSON.
         first: The first row that cannot be read, with its reason; empty where all can be.
     """
 
@@ -177,4 +178,6 @@ def blocks(rows: Iterator[SourceRow]) -> Iterator[list[str]]:
 
 def _kind(value: Any) -> str:
     kind = type(value).__name__
-    return "object" if kind == "int" and not -_BIGGEST <= value < _BIGGEST else kind
+    if kind != "int" or -_EXACT <= value <= _EXACT:
+        return kind
+    return "long" if -_BIGGEST <= value < _BIGGEST else "object"
