@@ -165,3 +165,16 @@ def test_no_such_use_case(cli: Cli) -> None:
     assert (result.code, result.out) == (2, "")
     assert "no use case `frist`; did you mean first?" in result.err
     assert result.err.endswith("Next:  tailtune list\n")
+
+
+def test_rejected_rows_are_counted_and_must_not_stand_among_those_that_must_not_fail(cli: Cli) -> None:
+    case = cli.paths.case("first")
+    marked = [{**row, "answer": "reject" if at < 2 else "accept"} for at, row in enumerate(rows())]
+    write(case.data / "rows.csv", marked)
+    lines = cli("check", "first").out.splitlines()
+    assert "data/first/rows.csv  ok, 10 rows, 3 labels" in lines
+    assert any(line.startswith("data/first/rows.csv  2 rows are marked as rejected and dropped (an") for line in lines)
+    write(case.data / "must.csv", marked[:3])
+    model = case.model_yaml.read_text(encoding="utf-8")
+    case.model_yaml.write_text(model.replace("targets: {}", "targets: {must_not_fail: must.csv}"), encoding="utf-8")
+    assert "must.csv:2: marked as rejected (answer: reject), so nobody vouches for it" in refused(cli)

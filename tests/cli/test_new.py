@@ -306,3 +306,22 @@ def test_any_label_comes_back_from_yaml(tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.getbasetemp() / "labels.yaml"
     path.write_text(labels_yaml(sorted(labels)), encoding="utf-8")
     assert set(LinedYaml(path, "labels.yaml", "").value) == labels
+
+
+def test_rejected_rows_are_counted_before_anything_is_written(cli: Cli, tmp_path: Path) -> None:
+    marked = [{**row, "status": "discarded" if at < 2 else "submitted"} for at, row in enumerate(rows(4))]
+    source, test = write(tmp_path / "a.csv", marked), write(tmp_path / "b.csv", marked[:4])
+    out = cli("new", "mine", "--from", source, "--test", test).out
+    assert "a.csv: 2 rows are marked as rejected and dropped (status: discarded 2)" in out
+    assert "b.csv: 2 rows are marked as rejected and dropped (status: discarded 2)" in out
+    assert "12 rows, pinned by data.dvc" in out
+    write(source, marked[:2])
+    text = refused(cli, 1, "other", "--from", source)
+    assert "found 0: none" in text and "2 rows are marked as rejected" in text
+
+
+def test_a_declaration_that_cannot_be_read_back_is_about_the_file_it_comes_from(cli: Cli, tmp_path: Path) -> None:
+    source = write(tmp_path / "two\nlines.csv", rows(4))
+    text = refused(cli, 1, "mine", "--from", source)
+    assert "would make models/mine/model.yaml:6  data.file: expected a file of data/" in text
+    assert ".new" not in text and text.splitlines()[-1].startswith("Next:  rename the file or correct it")

@@ -71,7 +71,11 @@ def test_a_file_is_answered_by_the_served_alias(cli: Cli, tracker: Tracker, prob
     with source.open("a") as more:
         more.write("torn row\n")
     ended = cli("predict", MODEL, "--in", source, "--out", out)
-    assert ended.code == 0, ended.err
+    assert ended.code == 1  # a script sees that a row has no answer
+    assert ended.err.splitlines()[-2:] == [
+        f"{source}  1 of 21 rows have no answer; the first: {source}:22  1 field; expected 2, as in the header",
+        f"Next:  correct these rows ({out}.dropped.jsonl says which), then answer them as a file of their own",
+    ]
     lines = ended.out.splitlines()
     assert lines[:3] == [
         f"{source}  21 rows in = 20 answered + 0 without a valid answer + 1 that cannot be read",

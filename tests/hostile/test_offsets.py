@@ -126,6 +126,25 @@ def test_where_words_have_no_edges_rows_without_emoji_show_the_unit(
     assert surfaces(rows) == values
 
 
+def test_a_broken_row_of_plain_letters_says_nothing_about_the_unit() -> None:
+    name = RawLabel((Span(3, 5, "name"),))
+    rows = [RawRow("😀私は田中です元気", name, f"r.jsonl:{number}") for number in range(5)]
+    broken = RawRow("plain letters", RawLabel((Span(3, 99, "name"),)), "r.jsonl:6")
+    for some in (rows, [*rows, broken], [broken, *rows]):
+        kept = [row for row in resolve(lambda some=some: iter(some)) if row is not broken]  # type: ignore[misc]
+        assert [row.label.unit for row in kept] == ["unclear"] * 5  # dropped, not cut as UTF-16 would have it
+    assert file_unit([broken]) == "characters"
+
+
+def test_an_intent_that_its_own_column_contradicts_is_dropped() -> None:
+    schema = schema_from({"title": "t", **propose_schema([("by Ann", (), {"intent": word}, None) for word in "ab"])})
+    for intent, reason in (("a", ""), (None, ""), ("b", "bad_value")):
+        raw = RawRow("by Ann", RawLabel(values={} if intent is None else {"intent": intent}, intent="a"), "r.jsonl:1")
+        made = prepare_row(schema, raw, (), ())
+        assert made.reason == reason
+        assert not reason or made.detail == "intent: the column says str 'a', the fields say str 'b'"
+
+
 def test_an_emoji_that_is_a_value_stays() -> None:
     flag = row(["Ann", "Ann", "👩‍👩‍👧", "Bo 12", "🇫🇷"], 4, "characters")
     assert surfaces([*[row(["🔥", "Ann", "called"], 1, "characters")] * 20, flag])[-1] == "🇫🇷"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,15 @@ def test_marks_can_be_made_to_count_for_nothing(tmp_path: Path) -> None:
     file = write(tmp_path / "f.csv", [{"text": "one", "label": "b", "status": "discarded"}])
     columns = Columns("text", ("label",), one_label("label"), drop_rejected=False)
     assert [row.label for row in sources.read(file, columns, "f")] == ["b"]
+
+
+def test_rows_that_are_left_out_are_counted_by_their_mark(tmp_path: Path) -> None:
+    marks = ["reject", "accept", "ignore", "reject"]
+    file = write(tmp_path / "f.csv", [{"text": "one", "label": "b", "answer": mark} for mark in marks])
+    rejected = Counter[str]()
+    assert len(list(sources.read(file, COLUMNS, "f", rejected=rejected))) == 1
+    assert sources.rejected_rows(rejected) == (
+        "3 rows are marked as rejected and dropped (answer: reject 2, answer: ignore 1); to keep such rows: "
+        "data.drop_rejected: false"
+    )
+    assert sources.rejected_rows({}) == ""

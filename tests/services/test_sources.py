@@ -51,6 +51,45 @@ def test_csv_rows_stand_at_physical_lines_past_quoted_line_breaks_and_blank_line
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ('"text, body";label', "a;b"),
+        ('"text\n(of the customer)";label', "a;b"),
+        ('"text;body",label', "a,b"),
+        ('\n\n"text, a|b"|label', "a|b"),
+        ('text,"la;bel;x;y"', "a,b"),
+        ("text,a|b", "a,b"),
+        ('text;"a ""b"""', "a;b"),
+    ],
+)
+def test_what_stands_between_columns_is_no_part_of_a_quoted_name(tmp_path: Path, header: str, row: str) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    names = [name for name in sources.peek(file) if name.strip()]
+    assert len(names) == 2 and [list(values) for values in sources.sample(file).values()] == [["a"], ["b"]]
+
+
+def test_a_line_of_white_space_is_no_row_unless_it_is_one_cell(tmp_path: Path) -> None:
+    assert read(tmp_path, "f.csv", HEAD + b"a,b\n   \nc,d\n\t\n") == [
+        RawRow("a", "b", "f.csv:2"),
+        RawRow("c", "d", "f.csv:4"),
+    ]
+    file = tmp_path / "one.csv"
+    file.write_bytes(b"text\na\n   \nb\n")
+    assert sources.sample(file) == {"text": ["a", "   ", "b"]}
+
+
+def test_a_cell_may_be_as_long_as_a_long_mail(tmp_path: Path) -> None:
+    text = "x" * 1_000_000
+    assert read(tmp_path, "f.csv", HEAD + f"{text},b\n".encode()) == [RawRow(text, "b", "f.csv:2")]
+    assert "no column `text`" in faults(tmp_path, "g.csv", f"{text}\nb\n".encode())[0]
+
+
+def test_the_mark_that_makes_the_most_names_stands_between_columns(tmp_path: Path) -> None:
+    assert read(tmp_path, "f.csv", b"text;label;net, euro\na, b;c;1,5\n") == [RawRow("a, b", "c", "f.csv:2")]
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_csv_of_other_countries_has_another_mark_between_columns(tmp_path: Path, mark: str) -> None:
     lines = ["", "text{}label", '"a, b{} c""d"{}one', '"e\nf"{}two', ""]
@@ -103,7 +142,7 @@ def test_parquet_rows_are_counted_from_one_over_batches(tmp_path: Path, monkeypa
     assert read(tmp_path, "rows.parquet", content, spec(group="who")) == [
         RawRow("a", "1", "rows.parquet:row 1", "1.5"),
         RawRow("", "2", "rows.parquet:row 2", None),
-        RawRow("c", "3", "rows.parquet:row 3", "2.0"),
+        RawRow("c", "3", "rows.parquet:row 3", "2"),
     ]
 
 
@@ -111,7 +150,43 @@ def test_nan_is_no_group_and_no_slice(tmp_path: Path) -> None:
     without = b'{"text": "a", "label": 1, "who": NaN, "size": NaN}\n'
     content = without + b'{"text": "b", "label": 2, "who": 1.0, "size": 2.0}\n'
     found = read(tmp_path, "rows.jsonl", content, spec(group="who", slices=("size",)))
-    assert [(row.group, row.slices) for row in found] == [(None, (("size", ""),)), ("1.0", (("size", "2.0"),))]
+    assert [(row.group, row.slices) for row in found] == [(None, (("size", ""),)), ("1", (("size", "2.0"),))]
+
+
+@pytest.mark.parametrize(
+    ("values", "group"),
+    [
+        (["c 1", " c 1", "c 1 ", "c\u00a0 1", "c\t1"], "c 1"),
+        (["Mu\u0308ller", "M\u00fcller "], "Müller"),
+        ([7, 7.0, "7", " 7"], "7"),
+        (["", "  ", None, "\u3000"], None),
+        (["C 1"], "C 1"),
+        ([1.5], "1.5"),
+        ([1e300], str(int(1e300))),
+    ],
+)
+def test_a_customer_is_one_group_however_a_file_spells_it(tmp_path: Path, values: list[Any], group: str | None) -> None:
+    lines = [json.dumps({"text": "a", "label": "b", "who": value}) for value in values]
+    rows = read(tmp_path, "f.jsonl", "\n".join(lines).encode(), spec(group="who"))
+    assert {row.group for row in rows} == {group} and len(rows) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0, "0"),
+        (False, "False"),
+        (7.0, "7"),
+        (7.5, "7.5"),
+        (" a ", "a"),
+        ({"ü": [1, None]}, '{"ü": [1, null]}'),
+        ([], "[]"),
+    ],
+)
+def test_a_cell_is_what_a_person_put_into_it(value: Any, written: str) -> None:
+    assert sources.as_written(value) == written
 
 
 def test_dictionary_encoded_parquet_is_read_as_its_values(tmp_path: Path) -> None:
@@ -206,9 +281,9 @@ def test_labels_are_counted_most_frequent_first(tmp_path: Path) -> None:
         ),
         (
             "a.csv",
-            HEAD + b'"two\nlines","opens\n' + b"x" * 140_000,
-            "data/x/a.csv:3  a field of more than 131,072 characters begins here; expected a shorter one, or a closing "
-            "quote. The rest of the file was not read",
+            HEAD + b'"two\nlines","opens\n' + b"x" * 1_100_000,
+            "data/x/a.csv:3  a field of more than 1,048,576 characters begins here; expected a shorter one, or a "
+            "closing quote. The rest of the file was not read",
         ),
         (
             "a.csv",

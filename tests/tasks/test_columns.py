@@ -74,3 +74,31 @@ def test_what_cannot_be_guessed_is_left_to_the_person(tmp_path: Path) -> None:
     with pytest.raises(TailTuneError) as error:
         declare_classification(NewUseCase(name="mine", source=file))
     assert error.value.hint.endswith("--text COLUMN --label COLUMN")
+
+
+def test_what_an_annotation_tool_says_of_a_row_is_not_its_label(tmp_path: Path) -> None:
+    marks = ("accept", "reject", "ignore", "accept")
+    file = write(tmp_path / "f.jsonl", [{"text": f"t {n}", "accept": ["a"], "answer": marks[n % 4]} for n in range(30)])
+    with pytest.raises(TailTuneError) as error:
+        declare_classification(NewUseCase(name="mine", source=file))
+    assert error.value.hint is not None and "answer" not in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "noted"),
+    [
+        ("split", ("train", "dev", "Test "), True),
+        ("fold", ("training", "training"), True),
+        ("split", ("0", "1"), False),
+        ("label", ("train", "test"), False),
+    ],
+)
+def test_a_column_of_splits_is_named_since_nothing_reads_it(
+    tmp_path: Path, column: str, values: tuple[str, ...], noted: bool
+) -> None:
+    rows = [{"text": f"t {n}", "label": TOPICS[n % 3], column: values[n % len(values)]} for n in range(30)]
+    file = write(tmp_path / "f.csv", rows)
+    notes = declare_classification(NewUseCase(name="mine", source=file)).notes
+    assert any(f"the column `{column}` (" in note and "--test FILE" in note for note in notes) == noted
+    brought = NewUseCase(name="mine", source=file, test=file, test_name="t.csv")
+    assert not any("--test FILE" in note for note in declare_classification(brought).notes)

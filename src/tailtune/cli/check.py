@@ -55,11 +55,10 @@ def examine(paths: Paths, name: str) -> list[str]:
     trained: dict[str, int] | None = None
     for file in filter(None, (case.spec.data.file, case.spec.data.test_file)):
         try:
-            rows, names = _count(case, file, check, hint)
+            lines += _count(case, file, check, hint)
         except DataError as error:
             faults += error.faults
             continue
-        lines.append(f"data/{name}/{file}  ok, {rows:,} rows, {names} {noun}")
         trained = dict(check.seen) if trained is None else trained
     accepted: dict[str, int] = {}
     try:
@@ -157,16 +156,23 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> tuple[int, int]:
-    """Rows of a file, and how many different names they bear."""
+def _count(case: UseCase, file: str, check: LabelCheck, hint: str) -> list[str]:
+    """Lines about a file: its rows, how many different names they bear, and how many are rejected.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     path, task = case.paths.rows_file(file), case.task
     shown = case.paths.project.shown(path)
     before = dict(check.seen)
-    rows = 0
+    rows, rejected = 0, Counter[str]()
     try:
-        for row in sources.read(path, task.columns(), shown, hint):
+        for row in sources.read(path, task.columns(), shown, hint, rejected=rejected):
             check.add(row.label, row.origin)
             rows += 1
     except OSError as error:
         raise DataError([Fault(shown, f"cannot be read: {error.strerror or error}")], hint) from error
-    return rows, sum(count > before.get(name, 0) for name, count in check.seen.items())
+    names = sum(count > before.get(name, 0) for name, count in check.seen.items())
+    left_out = sources.rejected_rows(rejected)
+    lines = [f"ok, {counted(rows, 'row')}, {counted(names, task.noun)}", *([left_out] if left_out else [])]
+    return [f"data/{case.name}/{file}  {line}" for line in lines]

@@ -39,4 +39,4 @@ def texts_of(file: Path, column: str) -> list[str]:
 
     lines, faults = sources.records(file, (column,), (), str(file), f"--text-column names the column of {file}")
     faults.raise_any()
-    return [str(values[column] or "") for _, values in lines]
+    return [sources.as_written(values[column]) for _, values in lines]

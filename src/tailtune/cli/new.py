@@ -11,8 +11,8 @@ from dataclasses import replace
 from tailtune.cli import staging
 from tailtune.cli.check import encoder_lines
 from tailtune.cli.sample import restore_samples
-from tailtune.config.paths import Paths
-from tailtune.core.errors import TailTuneError, UsageError
+from tailtune.config.paths import CasePaths, Paths
+from tailtune.core.errors import DataError, Fault, SpecError, TailTuneError, UsageError
 from tailtune.lifecycle import graph
 from tailtune.services import store, versions
 from tailtune.tasks.base import Task
@@ -97,12 +97,27 @@ def _create(paths: Paths, task: type[Task], new_case: NewUseCase) -> Declaration
         for file, text in declared.items():
             with store.written_whole(file) as whole:
                 whole.write_text(text, encoding="utf-8")
-        read_declaration(case)
+        _read_back(case, new_case)
         staging.place_rows(paths, name)
         versions.pin_data(paths)  # takes the longest: killed here, the next `new` removes what there is
         staging.place_declaration(paths, name)
         graph.add_use_case(paths, name, answers)
     return made
+
+
+def _read_back(case: CasePaths, new_case: NewUseCase) -> None:
+    """Make sure that what was written can be read.
+
+    Raises:
+        DataError: It cannot, because of what stands in the file, or of its name.
+    """
+    try:
+        read_declaration(case)
+    except SpecError as error:
+        would = [Fault(fault.where.replace(f"{staging.STAGING}/", "", 1), fault.what) for fault in error.faults]
+        faults = [Fault(str(new_case.source), f"would make {fault}") for fault in would]
+        hint = "rename the file or correct it, or name other columns, then run the same command again"
+        raise DataError(faults, hint) from None
 
 
 def _check_name(paths: Paths, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.errors import DataError, Fault
 from tailtune.core.money import Usd
 from tailtune.report.numbers import counted, duration, usd
 from tailtune.tasks.use_case import load_use_case
@@ -85,6 +86,20 @@ def predict(paths: Paths, name: str, options: PredictOptions) -> Iterator[str]:
     if summary.logged is not None:
         yield f"prediction log  {counted(summary.logged, 'row')} stored (tailtune log {name})"
     yield _cost(summary, used.wall_s, used.usd)
+    _require_all(request, summary)
+
+
+def _require_all(request: BatchRequest, summary: Summary) -> None:
+    """End as a failure where a row has no answer, so that a script sees it; the file is written all the same.
+
+    Raises:
+        DataError: Rows that cannot be read, or that something failed on.
+    """
+    lost, rows = summary.unreadable + summary.problems, counted(summary.rows + summary.unreadable, "row")
+    if lost:
+        fault = Fault(str(request.source), f"{lost:,} of {rows} have no answer; the first: {summary.first}")
+        here = f"{request.dropped if summary.unreadable else request.out} says which"
+        raise DataError([fault], f"correct these rows ({here}), then answer them as a file of their own")
 
 
 def _lines(request: BatchRequest, summary: Summary) -> Iterator[str]:

@@ -23,6 +23,11 @@ M = TypeVar("M", bound=BaseModel)
 _DEEPEST_YAML, _DEEPEST_JSON = 20, 100
 _LARGEST_MIB, _MOST_VALUES = 4, 50_000
 _LONGEST_NUMBER = 100  # characters
+_STR, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float"))
+_OLD_NUMBER = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+"""Plain text that is a number in YAML 1.1 only: 010 is 8 there, and 1:30 is 90."""
+_NEW_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?")
+"""Plain text that is a number in YAML 1.2 only: 1e-3, which DVC and people read as one."""
 _SHOWN = 80  # characters of a key or value that a fault quotes
 _PIECE = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
@@ -176,6 +181,7 @@ class LinedYaml(Located):
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*loc, i), braced) for i, item in enumerate(node.value)]
         self._require_quotes(node, loc, braced)
+        _take_numbers_of_yaml_1_2(node)
         kind, self.written[loc] = node.tag.rpartition(":")[2], str(node.value)
         try:
             if kind in ("int", "float") and len(node.value) > _LONGEST_NUMBER:
@@ -216,9 +222,18 @@ class LinedYaml(Located):
                 empty = f"; write `{loc[-1]}: {{}}` for the defaults" if has_defaults(model, loc) else ""
                 yield self.fault(loc, f"missing{empty}")
             else:
-                message = item["msg"].removeprefix("Value error, ")
+                message = item["msg"].removeprefix("Value error, ").replace("tuple", "list")  # as YAML has it
                 shown = _quoted(str(loc[-1]) if loc else "", item["input"])
                 yield self.fault(loc, message[:1].lower() + message[1:] + shown)
+
+
+def _take_numbers_of_yaml_1_2(node: yaml.Node) -> None:
+    """Let a bare 1e-3 be a number, and let 010 and 1:30 be text: so DVC reads them too."""
+    if isinstance(node, yaml.ScalarNode) and node.style is None:
+        if node.tag in (_INT, _FLOAT) and _OLD_NUMBER.fullmatch(node.value):
+            node.tag = _STR
+        elif node.tag == _STR and _NEW_NUMBER.fullmatch(node.value):
+            node.tag = _FLOAT
 
 
 def _quoted(key: str, given: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from tailtune.config.formats import is_date
 from tailtune.config.located import LinedYaml
 from tailtune.config.paths import Paths
 from tailtune.config.strict import StrictSpec
@@ -75,6 +77,12 @@ class PriceSpec(StrictSpec):
     label_usd: Usd | None = Field(None, ge=0, description="One labelled row.")
     storage_gb_month_usd: Usd | None = Field(None, ge=0, description="A gigabyte kept for a month.")
     tokens: dict[str, TokenPrice] = Field(default_factory=dict, description="Language model → price of its tokens.")
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _in_quotes(cls, day: Any) -> Any:
+        """The same day, also where it stands in quotes."""
+        return date.fromisoformat(day) if isinstance(day, str) and is_date(day) else day
 
     @property
     def defaults(self) -> frozenset[str]:

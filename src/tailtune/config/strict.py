@@ -15,9 +15,17 @@ SpendingLimit = Annotated[
 
 
 class StrictSpec(BaseModel):
-    """Base of every spec: frozen, nothing unknown or infinite allowed."""
+    """Base of every spec: frozen, nothing unknown or infinite allowed, and no value turned into one of another kind.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    `yes` is no number, 1 is no yes, and 7 is no text; a whole number is a number, though, and a list is a tuple.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("*")
     @classmethod

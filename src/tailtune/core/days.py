@@ -19,6 +19,15 @@ def moment_us(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
 
 
+def time_fault(at: str) -> str:
+    """What is wrong with a time that a person wrote, as the end of a sentence about it; empty for ISO 8601."""
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        return f"is {at[:40]}; expected a day or a time as 2026-03-12 or 2026-03-12T14:05:00+01:00"
+    return ""
+
+
 def number_of(day: date) -> int:
     """A calendar's day as a counted one."""
     return (day - _EPOCH).days

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tailtune.core.days import time_fault
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.core.records import SPLITS, Review, Row
 from tailtune.predictors.prepare.clean import clean
@@ -168,7 +169,7 @@ def already_reviewed(case: UseCase) -> frozenset[str]:
 
 
 def _filled(values: Mapping[str, Any]) -> bool:
-    return any(str(values[name] or "").strip() for name in _NEEDED)
+    return any(sources.as_written(values[name]) for name in _NEEDED)
 
 
 def says_more(now: Correction, before: Correction | None) -> bool:
@@ -194,26 +195,32 @@ class _Reader:
 
     def read(self, line: int, values: Mapping[str, Any]) -> Correction | None:
         """A line as a correction; None where something is wrong with it."""
-        before, label = self._faults.count, str(values["label"] or "").strip()
+        before, label = self._faults.count, sources.as_written(values["label"])
         try:
             label = str(self._task.correction(label))
         except ValueError as error:
             self._faults.add(line, str(error))
             return None
-        who = str(values["who"] or "").strip()
+        who = sources.as_written(values["who"])
         if not who:
             self._faults.add(line, "`who` is empty; expected the name of the person who looked at the label")
+        at = sources.as_written(values["at"]) or self._now
+        if fault := time_fault(at):
+            self._faults.add(line, f"`at` {fault}")
         id_ = self._id(line, values, label)
         if self._faults.count > before or id_ is None:
             return None
-        return Correction(id_, self._texts[id_], label, who, str(values["at"] or "").strip() or self._now, line)
+        return Correction(id_, self._texts[id_], label, who, at, line)
 
     def _id(self, line: int, values: Mapping[str, Any], label: str) -> str | None:
-        id_, text = str(values["id"] or "").strip(), str(values["text"] or "")
+        id_, text = sources.as_written(values["id"]), sources.as_written(values["text"])
         if id_:
+            known = self._ids.get(normal(text)) if text else None
             if id_ in self._texts:
+                if known is not None and normal(text) != normal(self._texts[id_]):
+                    self._faults.add(line, f"the text is not that of the row {id_} but of {known}; expected one row")
                 return id_
-            if text and (known := self._ids.get(normal(text))) is not None:
+            if known is not None:
                 return known  # a spreadsheet takes an id of digits alone for a number
             self._faults.add(line, f"no row has the id {id_}; expected one of suspect_labels.jsonl")
             return None

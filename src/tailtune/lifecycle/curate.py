@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from tailtune.config.model import CurateSpec, SplitSpec
 from tailtune.core.errors import DataError, Fault, SpecError
+from tailtune.core.figures import counted
 from tailtune.core.progress import Progress
 from tailtune.core.records import SPLITS, Review, Row, Split
 from tailtune.core.reports import CurateReport, DroppedExample
@@ -176,6 +177,10 @@ def _read(
     repeats = len(tests) - len({test.form for test in tests})
     if repeats:
         context.progress.say(f"{repeats:,} test rows repeat another test row; they stay, the file is yours")
+    shared = {test.row.group for test in tests} & {row.row.group for row in unique} - {None}
+    if shared:
+        are = f"{counted(len(shared), 'group')} in both {spec.data.test_file} and {spec.data.file}"
+        context.progress.say(f"{are}: what is learnt about them may flatter the test; the files are yours")
     why = ", ".join(reason.replace("_", " ") for reason in drops.counts())
     dropped = f"{len(drops.rows):,} dropped so far: {why}" if why else "none dropped so far"
     context.progress.say(f"{read.total():,} rows read, {dropped}")

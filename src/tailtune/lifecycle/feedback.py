@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tailtune.core.days import time_fault
 from tailtune.core.errors import UsageError
 from tailtune.core.records import Review
 from tailtune.lifecycle.corrections import CORRECTED, says_more, with_labels
@@ -137,7 +138,7 @@ def receive(
         file, _NEEDED, _OPTIONAL, shown, f"correct the file, then: tailtune feedback {case.name} --from {shown}"
     )
     for line, values in lines:
-        words = {name: str(value if value is not None else "").strip() for name, value in values.items()}
+        words = {name: sources.as_written(value) for name, value in values.items()}
         try:
             place = int(words["row"].removesuffix(".0") or 0)  # data frames write 1.0 where other rows have none
         except ValueError:
@@ -189,6 +190,8 @@ def right_answer(
     """
     if not who:
         raise ValueError("`who` is empty; expected the name of the person who knows the right answer")
+    if fault := time_fault(at):
+        raise ValueError(f"`at` {fault}")
     raw = task.raw_label(label)
     text = find_text()
     made = task.prepare_row(RawRow(text, raw, ""), clean(text)[0], ())

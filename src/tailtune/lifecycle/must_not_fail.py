@@ -26,7 +26,10 @@ def read(case: UseCase, path: Path) -> list[Row]:
     columns, check = replace(task.columns(), group=None, slices=()), task.label_check()
     rows: list[Row] = []
     faults: list[Fault] = []
-    for raw in task.resolve(lambda: sources.read(path, columns, shown, hint)):
+    for raw in task.resolve(lambda: sources.read(path, columns, shown, hint, with_rejected=True)):
+        if raw.rejected:
+            faults.append(Fault(shown, f"{raw.origin}: marked as rejected ({raw.rejected}), so nobody vouches for it"))
+            continue
         check.add(raw.label, raw.origin)
         cleaned, changes = clean(raw.text)
         made = task.prepare_row(raw, cleaned, changes)

@@ -238,19 +238,23 @@ def read(context: Context, file: Path, shown: str) -> tuple[Audit, list[Labelled
     hint = f"correct the file, then: tailtune audit {case.name} --from {shown}"
     lines, faults = sources.records(file, _NEEDED, _OPTIONAL, shown, hint)
     faults.raise_any()
-    filled = [(line, values) for line, values in lines if any(_word(values[name]) for name in ("label", "who"))]
+    filled = [
+        (line, values) for line, values in lines if any(sources.as_written(values[name]) for name in ("label", "who"))
+    ]
     if not filled:
         faults.add(lines[0][0] if lines else 0, "no line has a label and a name in `who`: nobody has filled it in")
         faults.raise_any()
-    audit = _audit_of(context, [_word(values["id"]) for _, values in filled], shown)
+    audit = _audit_of(context, [sources.as_written(values["id"]) for _, values in filled], shown)
     known = {row.id: row for row in audit.rows}
     labelled: dict[str, Labelled] = {}
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     with opened(context.project, settings, case.name) as log:
         for line, values in filled:
-            row = known.get(_word(values["id"]))
+            row = known.get(sources.as_written(values["id"]))
             if row is None:
-                faults.add(line, f"no row has the id {_word(values['id'])}; expected one of audit {audit.id}")
+                faults.add(
+                    line, f"no row has the id {sources.as_written(values['id'])}; expected one of audit {audit.id}"
+                )
                 continue
             try:
                 made = labelled_row(context, log, row, values, stamp)
@@ -261,10 +265,6 @@ def read(context: Context, file: Path, shown: str) -> tuple[Audit, list[Labelled
                 faults.add(line, f"{row.id} stands in an earlier line under another label; expected one label a row")
     faults.raise_any()
     return audit, list(labelled.values())
-
-
-def _word(value: Any) -> str:
-    return str(value if value is not None else "").strip()
 
 
 def _audit_of(context: Context, ids: Sequence[str], shown: str) -> Audit:
@@ -289,11 +289,11 @@ def labelled_row(
     Raises:
         ValueError: What is wrong with it, in words.
     """
-    task, label = context.case.task, _word(values["label"])
+    task, label = context.case.task, sources.as_written(values["label"])
     if not label:
         raise ValueError("`label` is empty; expected the right answer, also where it is the one that the row has")
-    at = _word(values["at"]) or stamp
-    answer, made = right_answer(task, _text_of(context, log, row, values), label, _word(values["who"]), at)
+    at = sources.as_written(values["at"]) or stamp
+    answer, made = right_answer(task, _text_of(context, log, row, values), label, sources.as_written(values["who"]), at)
     given = Answer(row.answer, float("nan") if row.confidence is None else row.confidence)
     score = task.score([Row(row.id, made.text, made.label, row.id)], [given]).per_row[0]
     return Labelled(row, answer, float(score))
@@ -307,7 +307,7 @@ def _text_of(
     def text() -> str:
         name = context.case.name
         logged = None if log is None else log.answered(name, row.request_id, row.row, None, row.at_us)
-        found = (logged or {}).get("text") or str(values["text"] or "")
+        found = (logged or {}).get("text") or sources.as_written(values["text"])
         if not logged and found[:1] == "'" and harmless(found[1:]) == found:
             found = found[1:]  # what kept a spreadsheet from computing it
         if not found:

@@ -47,6 +47,8 @@ _LABEL_NAMES = (
     "sentiment",
     "answer",
 )
+_SPLITS = frozenset({"train", "training", "dev", "val", "valid", "validation", "test", "testing", "eval"})
+_MARKS = frozenset({"accept", *sources.REJECTED["answer"]})
 _OPTIONS = ("text", "label", "group", "entities", "fields", "intent", "schema")
 Column = Sequence[Any]
 """Values of one column in the first rows of a file."""
@@ -109,6 +111,26 @@ def command(new: NewUseCase, task: str, needed: Iterable[str], known: Mapping[st
     return shlex.join(parts)
 
 
+def file_notes(new: NewUseCase, left_out: str, test_left_out: str = "") -> list[str]:
+    """What a person wants to know about the files beside their labels: rows left out, a column of splits.
+
+    Args:
+        new: The options of `tailtune new`.
+        left_out: About rejected rows of the file; may be empty.
+        test_left_out: Of the test file.
+    """
+    notes = [
+        f"{name}: {words}" for name, words in ((new.source.name, left_out), (new.test_name, test_left_out)) if words
+    ]
+    for name, values in sources.sample(new.source).items():
+        splits = {str(value).strip().lower() for value in values}
+        read = (new.text, new.label or "label", new.group)
+        if splits and splits <= _SPLITS and new.test is None and name not in read:
+            dealt = "rows are dealt out by hash; your own test rows go into a file of their own: --test FILE"
+            notes.append(f"{new.source.name}: the column `{name}` ({', '.join(sorted(splits))}) is not read: {dealt}")
+    return notes
+
+
 def _holds(option: str, values: Mapping[str, Column]) -> bool:
     return any(_LIKELY[option](name, column) > 0 for name, column in values.items())
 
@@ -125,6 +147,8 @@ def _like_label(name: str, values: Column) -> float:
     """Above 0 for a column whose few values come back; the more often, the higher."""
     plain = [value for value in values if isinstance(value, str | int) and str(value).strip()]
     distinct = len(set(plain))
+    if {str(value).strip().lower() for value in plain} <= _MARKS:  # it says which rows are of use
+        return 0.0
     if len(plain) < len(values) or not plain or max(len(str(value)) for value in plain) > 100:
         return 0.0
     named = _named(name, _LABEL_NAMES)

@@ -37,7 +37,7 @@ def kept(context: Context) -> dict[str, Row]:
     return {row.text: row for row in found}
 
 
-def labelled(context: Context, *lines: dict[str, str], at: str = "2026-11-01") -> None:
+def labelled(context: Context, *lines: dict[str, Any], at: str = "2026-11-01") -> None:
     """Take in a file of corrected labels, as `tailtune labels` does."""
     file = context.paths.project.root / "review.jsonl"
     file.write_text("".join(json.dumps({"who": "Ana", "at": at, **line}) + "\n" for line in lines), encoding="utf-8")
@@ -67,6 +67,29 @@ def test_a_later_correction_supersedes_an_earlier_one(tmp_path: Path) -> None:
     report = perform("curate", context)
     assert (report.corrected_rows, report.confirmed_rows) == (0, 1)
     assert [json.loads(line)["who"] for line in context.paths.corrections.read_text().splitlines()] == ["Ben"]
+
+
+def test_an_id_beside_another_rows_text_and_a_time_in_another_form_are_refused(tmp_path: Path) -> None:
+    context = made(tmp_path)
+    rows_now = kept(context)
+    first, second = (rows_now[text].id for text, _ in CONTENT[:2])
+    labelled(context, {"id": first, "text": f"'{CONTENT[0][0].upper()}!", "label": "billing"})
+    labelled(context, {"id": first, "text": "a text that no row has", "label": "billing"})
+    with pytest.raises(DataError, match=f"the text is not that of the row {first} but of {second}; expected one row"):
+        labelled(context, {"id": first, "text": CONTENT[1][0], "label": "billing"})
+    for at in ("31.12.2026", "12/31/2026", "1767139200000", "yesterday"):
+        with pytest.raises(DataError, match=f"`at` is {at}; expected a day or a time as 2026-03-12"):
+            labelled(context, {"id": first, "label": "billing"}, at=at)
+    labelled(context, {"id": first, "label": "billing"}, at="2026-12-31 14:05")
+
+
+def test_labels_that_are_numbers_are_labels(tmp_path: Path) -> None:
+    context = made(tmp_path, [(CONTENT[0][0], "0"), (CONTENT[1][0], "1")], labels=("0", "1"))
+    ids = [kept(context)[text].id for text, _ in CONTENT[:2]]
+    lines: list[dict[str, Any]] = [{"id": ids[0], "label": 0}, {"id": ids[1], "label": 0.0}]
+    labelled(context, *lines, {"id": "", "label": float("nan"), "who": None, "at": float("nan")})
+    report = perform("curate", context)
+    assert (report.corrected_rows, report.confirmed_rows) == (1, 1)
 
 
 def test_the_same_text_has_one_label_afterwards(tmp_path: Path) -> None:

@@ -260,3 +260,10 @@ def test_an_object_that_the_schema_does_not_allow_is_refused(label: str, expecte
     context = project(tmp_path, {"r.jsonl": content}, schema=SCHEMA, data={"fields": "fields"})
     with pytest.raises(DataError, match=expected):
         sent(context, {"text": "my name is Ada", "label": label})
+
+
+def test_a_time_in_another_form_is_refused_and_not_long_ago(tmp_path: Path) -> None:
+    context = without_splits(tmp_path)
+    sent(context, {"text": "a text of its own", "label": "billing", "at": "2026-01-01"})
+    with pytest.raises(DataError, match=r"`at` is 31\.12\.2026; expected a day or a time as 2026-03-12"):
+        sent(context, {"text": "a text of its own", "label": "login", "at": "31.12.2026"})

@@ -16,7 +16,7 @@ from tailtune.lifecycle import curate
 from tailtune.lifecycle.context import Context
 from tailtune.services import store
 
-from ..helpers import LABELS, dropped, jsonl, perform, project, rows
+from ..helpers import LABELS, Heard, dropped, jsonl, perform, project, rows
 
 WORDS = ["card", "pay", "refund", "charged", "twice", "why", "top", "login", "fails", "cash", "late", "please"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | st.text(max_size=6)
@@ -299,3 +299,16 @@ def test_slices_are_kept_with_test_rows_and_change_nothing_else(tmp_path: Path) 
     test = store.read_rows(apart.paths.rows("test"), "test", "x")
     assert {row.slices for row in test} == {(("channel", "mail"),), (("channel", ""),)}
     assert store.rows_digest(test) == store.rows_digest(store.read_rows(plain.paths.rows("test"), "test", "x"))
+
+
+def test_groups_that_the_users_test_file_parts_are_counted(tmp_path: Path) -> None:
+    def group(names: str, start: int) -> bytes:
+        made = [f"{WORDS[i % 12]} question {start + i} about {WORDS[(i * 7) % 12]}" for i in range(len(names))]
+        return jsonl({"text": t, "label": "billing", "who": who} for t, who in zip(made, names, strict=True))
+
+    files = {"r.jsonl": group("aabbc", 0), "t.jsonl": group("bcde", 100)}
+    context = project(tmp_path, files, data={"test_file": "t.jsonl", "group": "who"})
+    perform("curate", context)
+    assert isinstance(context.progress, Heard)
+    (line,) = [line for line in context.progress.lines if "groups of" in line]
+    assert line.startswith("2 groups in both t.jsonl and r.jsonl: ")

@@ -170,3 +170,24 @@ def test_an_answer_too_few_or_too_many_is_no_output(
 ) -> None:
     with pytest.raises((ValueError, DataError)):
         write(typed, tmp_path / f"out.{kind}", answers)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ((1, 2**53 + 1), "int64"),
+        ((2**53 + 1, None), "int64"),
+        ((1, 2.5), "double"),
+        ((2**53 + 1, 2.5), "string"),
+        ((2**63, 1), "string"),
+        ((True, 1), "string"),
+    ],
+)
+def test_whole_numbers_keep_every_digit_in_parquet(tmp_path: Path, values: tuple[Any, Any], kind: str) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps({"text": "a", "v": value}) + "\n" for value in values), encoding="utf-8")
+    table = pq.read_table(write(source, tmp_path / "out.parquet"))
+    assert str(table.schema.field("v").type) == kind
+    found = table["v"].to_pylist()
+    read_back = [None if each is None else json.loads(each) if isinstance(each, str) else each for each in found]
+    assert read_back == list(values)

@@ -5,6 +5,8 @@ Faults are collected, the first 20 are told at once with file and line, and no r
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +47,8 @@ class RawRow(Generic[Label]):
         text: As it stands in the file; empty where the file holds null.
         label: As `Columns.read_label` made it; `str` gives its text.
         origin: `file:line`; for Parquet `file:row N`, counted from 1.
-        group: Value of the group column; None without one.
+        group: Value of the group column in one spelling: white space, ways to compose a letter and `.0` do not count.
+            None without one.
         rejected: What marks it as rejected by an annotation tool, such as `answer: reject`; empty for a row of use.
         slices: Columns of slices with their values; no value is the empty text.
     """
@@ -87,6 +90,7 @@ def read(
     name: str | None = None,
     *,
     with_rejected: bool = False,
+    rejected: Counter[str] | None = None,
 ) -> Iterator[RawRow[Label]]:
     """Stream the rows of a file.
 
@@ -97,6 +101,7 @@ def read(
         hint: The next command that faults show.
         name: How origins name the file; its own name by default.
         with_rejected: Whether rows that an annotation tool rejected are given out too; their labels may be none.
+        rejected: Takes what marks the rows that are left out, such as `answer: reject` → rows.
 
     Raises:
         DataError: Everything wrong in the file, the first 20 faults in words. Rows before the first fault have
@@ -104,7 +109,7 @@ def read(
     """
     source = _format(file, shown, hint)
     rows = _rows(source, file, columns, Faults(shown, hint, source.PLACE), name or file.name)
-    return rows if with_rejected else (row for row in rows if not row.rejected)
+    return rows if with_rejected else _of_use(rows, Counter() if rejected is None else rejected)
 
 
 def peek(file: Path, shown: str | None = None) -> tuple[str, ...]:
@@ -157,13 +162,39 @@ def records(
     return rows, faults
 
 
-def labels_in(file: Path, columns: Columns[str], shown: str | None = None) -> dict[str, int]:
-    """Label → rows, most frequent first, then by name.
+def rejected_rows(rejected: Mapping[str, int]) -> str:
+    """A sentence about rows that annotation tools rejected; empty where there are none.
+
+    Args:
+        rejected: As `read` counts them.
+    """
+    rows, marks = sum(rejected.values()), ", ".join(f"{mark} {count:,}" for mark, count in rejected.items())
+    are = f"{rows:,} row{'s are' if rows > 1 else ' is'} marked as rejected and dropped"
+    return f"{are} ({marks}); to keep such rows: data.drop_rejected: false" if rows else ""
+
+
+def as_written(value: Any) -> str:
+    """What a person put into a cell, whatever kind of file it came in: empty for nothing, 7 for 7.0, objects as JSON.
+
+    Args:
+        value: Of `records`.
+    """
+    if _is_missing(value):
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(_whole(value)).strip()
+
+
+def labels_in(
+    file: Path, columns: Columns[str], shown: str | None = None, rejected: Counter[str] | None = None
+) -> dict[str, int]:
+    """Label → rows, most frequent first, then by name; `rejected` is as in `read`.
 
     Raises:
         DataError: As in `read`.
     """
-    counts = Counter(row.label for row in read(file, columns, shown or str(file)))
+    counts = Counter(row.label for row in read(file, columns, shown or str(file), rejected=rejected))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -221,6 +252,14 @@ def _rows(
     faults.raise_any()
 
 
+def _of_use(rows: Iterator[RawRow[Label]], rejected: Counter[str]) -> Iterator[RawRow[Label]]:
+    for row in rows:
+        if row.rejected:
+            rejected[row.rejected] += 1
+        else:
+            yield row
+
+
 def _slice(value: Any) -> str:
     return "" if _is_missing(value) else str(value).strip().encode("utf-8", "replace").decode()
 
@@ -267,9 +306,15 @@ def _group(value: Any, column: str, number: int, faults: Faults) -> str | None:
     if isinstance(value, list | dict):
         faults.add(number, f"`{column}` is {quoted(value)}; expected one value to group rows by")
         return None
-    if _is_missing(value) or value == "":
+    if _is_missing(value):
         return None
-    return str(value).encode("utf-8", "replace").decode()
+    text = unicodedata.normalize("NFC", str(_whole(value)).encode("utf-8", "replace").decode())
+    return " ".join(text.split()) or None
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as one: data frames write 7.0 once another row of the column has none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_missing(value: Any) -> bool:

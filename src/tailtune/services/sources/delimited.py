@@ -1,13 +1,13 @@
 """CSV: a header, RFC 4180 quoting held strictly; numbers are physical lines.
 
-Commas stand between columns. Semicolons, tabs or bars do where the header has one of them and no comma: in countries
-whose numbers have a comma, spreadsheets write so.
+Commas stand between columns. Semicolons, tabs or bars do where the header has more of them: in countries whose numbers
+have a comma, spreadsheets write so.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tailtune.services.sources.faults import Faults
@@ -16,18 +16,31 @@ from tailtune.services.sources.lines import LONGEST, Lines
 PLACE = ""
 EXPECTED = "rows below the header"
 COMMA = ","
+_LONGEST_FIELD = 1 << 20
+"""Characters; Python's own limit, 131,072, is less than a mail with what is quoted in it."""
 DELIMITERS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 """What may stand between columns → its name."""
 
 
 def delimiter_of(file: Path) -> str:
-    """What stands between columns, by the first line of a file that is not blank; a comma where nothing shows it."""
+    """What stands between columns, by the header: what makes the most names of it, first of all a comma."""
+    return max(DELIMITERS, key=lambda delimiter: _header_names(file, delimiter))
+
+
+def _header_names(file: Path, delimiter: str) -> tuple[bool, int]:
+    """Whether the names are whole, as none of them holds a quote, and how many there are."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        header = next((line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip()), "")
-    if len(next(csv.reader([header]), [])) > 1:
-        return COMMA
-    most = max(DELIMITERS, key=header.count)
-    return most if most in header else COMMA
+        lines = (line for line in iter(lambda: stream.readline(LONGEST), "") if line.strip())
+        try:
+            names = next(_reader(lines, delimiter), [])
+        except csv.Error:
+            return False, 0
+    return '"' not in "".join(names), len(names)
+
+
+def _reader(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST_FIELD)  # of the whole process
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def columns(file: Path, faults: Faults) -> tuple[str, ...]:
@@ -52,6 +65,8 @@ def records(
     for number, record in rows:
         if not lines.readable:
             continue
+        if len(record) < len(header) and not "".join(record).strip():
+            continue  # a line of white space
         if len(record) != len(header):
             fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
             faults.add(number, f"{fields}; expected {len(header)}, as in the header")
@@ -60,7 +75,7 @@ def records(
 
 
 def _records(lines: Lines, faults: Faults, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = _reader(lines, delimiter)
     while True:
         begin = lines.number + 1
         lines.mark()

@@ -30,6 +30,11 @@ class Faults:
         self.ended: Fault | None = None
         self._shown: list[Fault] = []
 
+    @property
+    def first(self) -> Fault | None:
+        """The first fault; None as long as there is none."""
+        return self._shown[0] if self._shown else None
+
     def add(self, number: int, what: str) -> None:
         """A fault on a line, or in a row; 0 stands for the file as a whole."""
         self.count += 1

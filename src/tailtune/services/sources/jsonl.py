@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tailtune.core.json_text import parse_rows_json
 from tailtune.services.sources.faults import Faults, missing
 from tailtune.services.sources.lines import Lines
 
@@ -53,10 +54,10 @@ def objects(file: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
             faults.end(1, f"a JSON array; expected {EXPECTED}: convert with  jq -c '.[]'")
             return
         try:
-            value = json.loads(line)
+            value = parse_rows_json(line)
         except json.JSONDecodeError as error:
             faults.add(lines.number, f"not JSON: {error.msg} at character {error.pos + 1}; expected {EXPECTED}")
-        except (ValueError, RecursionError) as error:  # a number of 5,000 digits; 100,000 nested brackets
+        except (ValueError, RecursionError) as error:  # two values of a key, 5,000 digits, 100,000 brackets
             faults.add(lines.number, f"JSON that cannot be read: {error}; expected {EXPECTED}")
         else:
             if isinstance(value, dict):

@@ -19,7 +19,7 @@ from tailtune.tasks.table import answers_objects
 
 _GROUP_ROWS = 8192
 _ARROW = {frozenset({"bool"}): "bool", frozenset({"int"}): "int64", frozenset({"float"}): "float64"}
-_ARROW |= {frozenset({"int", "float"}): "float64"}
+_ARROW |= {frozenset({"int", "float"}): "float64", frozenset({"long"}): "int64", frozenset({"int", "long"}): "int64"}
 
 
 class Output:

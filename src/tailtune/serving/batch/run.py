@@ -74,6 +74,7 @@ class Summary:
         usd: Paid to an endpoint in all; None when not known.
         problems: Rows that could not be answered because something failed.
         problem: What failed first.
+        unread: The first row that cannot be read, with its reason.
         logged: Rows in the prediction log; None where they were not to be logged.
     """
 
@@ -86,7 +87,13 @@ class Summary:
     usd: Usd | None = 0.0
     problems: int = 0
     problem: str = ""
+    unread: str = ""
     logged: int | None = None
+
+    @property
+    def first(self) -> str:
+        """Why the first row without an answer has none; empty where all have one."""
+        return self.unread or self.problem
 
     @property
     def rows_per_s(self) -> float | None:
@@ -128,7 +135,7 @@ def predict_file(
         raise UsageError(f"{request.out} is there already", "name another file with --out, or remove it")
     survey = _surveyed(request, source, progress)
     output = Output(source, survey.columns, request.task, request.prefix, request.spreadsheet)
-    summary = Summary(survey.rows, survey.unreadable)
+    summary = Summary(survey.rows, survey.unreadable, unread=survey.first)
     progress.at(0, 0, f"{request.source.name}: checking whether these rows were begun before")
     about = {
         **request.answered_by,

@@ -14,7 +14,7 @@ from tailtune.services.sources.faults import Faults, missing, one_fault, shown
 
 BLOCK_ROWS, BLOCK_CHARS = 256, 1 << 20
 """Texts that are answered, kept and counted together at most."""
-_BIGGEST = 1 << 63
+_BIGGEST, _EXACT = 1 << 63, 1 << 53
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,15 @@ class Survey:
     Attributes:
         rows: That can be read.
         unreadable: That cannot; each is a line of the file of dropped rows.
-        columns: Column → kinds of its values: `str`, `int`, `float`, `bool`, or another that is written as JSON.
+        columns: Column → kinds of its values: `str`, `int`, `long` (an int beyond what floats hold exactly), `float`,
+            `bool`, or another that is written as JSON.
+        first: The first row that cannot be read, with its reason; empty where all can be.
     """
 
     rows: int
     unreadable: int
     columns: Mapping[str, frozenset[str]]
+    first: str = ""
 
 
 class DroppedRows(Faults):
@@ -128,7 +131,8 @@ class Source:
             raise DataError([faults.ended], self.hint)
         if not rows or self.suffix == ".parquet":  # there it is the column that is wrong, not some rows
             faults.raise_any()
-        yield Survey(rows, faults.count, {name: frozenset(of - {"NoneType"}) for name, of in kinds.items()})
+        columns = {name: frozenset(of - {"NoneType"}) for name, of in kinds.items()}
+        yield Survey(rows, faults.count, columns, "" if faults.first is None else str(faults.first))
 
     def _records(self, faults: Faults, only_text: bool) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if self.suffix == ".jsonl":
@@ -174,4 +178,6 @@ def blocks(rows: Iterator[SourceRow]) -> Iterator[list[str]]:
 
 def _kind(value: Any) -> str:
     kind = type(value).__name__
-    return "object" if kind == "int" and not -_BIGGEST <= value < _BIGGEST else kind
+    if kind != "int" or -_EXACT <= value <= _EXACT:
+        return kind
+    return "long" if -_BIGGEST <= value < _BIGGEST else "object"

@@ -104,7 +104,7 @@ def load_labels(path: Path, shown: str, hint: str) -> LabelSet:
         for at, alias in enumerate(_also(lined, key, faults)):
             loc = (key, "also", at)
             spelled = clean(lined.written.get(loc, ""))[0]  # 007 is no 7
-            if isinstance(alias, bool) or not isinstance(alias, str | int) or not spelled:
+            if isinstance(alias, bool) or not isinstance(alias, str | int | float) or not spelled:
                 faults.append(lined.fault(loc, f"expected another spelling of the label in quotes, found {alias!r}"))
             elif spelled in labels:
                 faults.append(lined.fault(loc, f"`{spelled}` is a label itself; remove its own line, or this one"))

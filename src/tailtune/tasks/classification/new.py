@@ -9,7 +9,7 @@ from pathlib import Path
 from tailtune.core.errors import DataError, Fault, UsageError
 from tailtune.predictors.prepare.clean import clean
 from tailtune.services import sources
-from tailtune.tasks.columns import refuse_missing
+from tailtune.tasks.columns import file_notes, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts, quoted, words
 from tailtune.tasks.label_check import look_alike_lines
 
@@ -54,9 +54,11 @@ def declare(new: NewUseCase) -> Declaration:
     label = new.label or _COLUMN
     refuse_missing(new, "classification", {"text": new.text, "label": label, "group": new.group})
     columns = sources.Columns(new.text, (label,), sources.one_label(label), new.group)
-    counts = _cleaned(sources.labels_in(new.source, columns))
-    test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns))
-    _check(counts, test_counts, new.source, new.test)
+    rejected, test_rejected = Counter[str](), Counter[str]()
+    counts = _cleaned(sources.labels_in(new.source, columns, rejected=rejected))
+    test_counts = {} if new.test is None else _cleaned(sources.labels_in(new.test, columns, rejected=test_rejected))
+    left_out = sources.rejected_rows(rejected)
+    _check(counts, test_counts, new.source, new.test, left_out)
     names = sorted(counts | test_counts)
     sections = {
         "curate": ["near_duplicate_similarity: 0.85"],
@@ -77,6 +79,7 @@ def declare(new: NewUseCase) -> Declaration:
         len(names),
         [
             f"{len(names)} labels; better descriptions make a better zero-shot rung",
+            *file_notes(new, left_out, sources.rejected_rows(test_rejected)),
             *look_alike_lines(counts + Counter(test_counts), "label", RESPELLING),
         ],
     )
@@ -90,12 +93,18 @@ def _cleaned(counts: Mapping[str, int]) -> Counter[str]:
     return cleaned
 
 
-def _check(counts: Mapping[str, int], test_counts: Mapping[str, int], source: Path, test: Path | None) -> None:
+def _check(
+    counts: Mapping[str, int],
+    test_counts: Mapping[str, int],
+    source: Path,
+    test: Path | None,
+    left_out: str,
+) -> None:
     faults = []
     if len(counts) < 2:
-        faults.append(
-            Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {', '.join(counts)}")
-        )
+        found = ", ".join(counts) or "none"
+        faults.append(Fault(str(source), f"expected at least 2 different labels, found {len(counts)}: {found}"))
+        faults += [Fault(str(source), left_out)] if left_out else []
     for label in sorted(set(test_counts) - set(counts)):
         faults.append(Fault(str(test), f"label `{label}` ({test_counts[label]} rows) never occurs in {source.name}"))
     if faults:

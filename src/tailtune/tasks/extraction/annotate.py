@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from tailtune.core.json_text import parse_rows_json
 from tailtune.core.records import Span
 from tailtune.predictors.prepare import prepared_with
 from tailtune.predictors.prepare.clean import clean
@@ -159,9 +159,9 @@ def _parsed(value: Any, column: str, number: int, faults: Faults) -> Any:
     if not value.strip():
         return None
     try:
-        return json.loads(value)
+        return parse_rows_json(value)
     except (ValueError, RecursionError) as error:
-        faults.add(number, f"`{column}` is no JSON: {error}")
+        faults.add(number, f"`{column}` is no JSON that can be read: {error}")
         return None
 
 
@@ -196,6 +196,10 @@ def prepare_row(
     strange = sorted(given.names.difference(schema.names))
     if strange:  # told as faults of the files, all at once, once they are read to the end
         return PreparedRow(raw.text, raw.label, reason="bad_value", detail=f"no such field: {', '.join(strange)}")
+    in_fields = (given.values or {}).get(INTENT)
+    if given.intent is not None and in_fields not in (None, given.intent):
+        detail = f"{INTENT}: the column says {shown(given.intent)}, the fields say {shown(in_fields)}"
+        return PreparedRow(raw.text, raw.label, reason="bad_value", detail=detail)
     if given.unit == "unclear":
         return PreparedRow(raw.text, raw.label, reason="span_utf16", detail=utf16_detail(raw.text, given.spans))
     if given.unit == "utf16":
@@ -223,7 +227,7 @@ def raw_label(schema: ObjectSchema, answer: str) -> RawLabel:
         ValueError: It is no JSON object, or holds what the schema does not allow; all of it at once.
     """
     try:
-        found = json.loads(answer)
+        found = parse_rows_json(answer)
         values = {name: _plain(value) for name, value in found.items()}
     except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{shown(answer, _SHOWN_CHARS)}: expected a JSON object: field → value ({error})") from None

@@ -15,7 +15,7 @@ from tailtune.core.records import Span
 from tailtune.predictors.prepare.scrub import scrub
 from tailtune.services import sources
 from tailtune.services.sources import Columns, RawRow
-from tailtune.tasks.columns import command, refuse_missing
+from tailtune.tasks.columns import command, file_notes, refuse_missing
 from tailtune.tasks.declare import Declaration, NewUseCase, model_yaml, prompt_texts
 from tailtune.tasks.extraction import annotate, offsets
 from tailtune.tasks.extraction.annotate import ENTITIES, FIELDS, INTENT, RawLabel, columns_of, reader
@@ -29,6 +29,7 @@ from tailtune.tasks.label_check import look_alike_lines
 _LOOKED_AT = 5000  # rows that are aligned to tell how well that goes
 _SHOWN = 6
 _Rows = Callable[[], Iterator[RawRow[RawLabel]]]  # opens the file of labelled rows
+_Checked = tuple[int, list[Counter[str]], Sequence[str]]
 _FEW = 12  # rows; of these about 8 are train rows, the least that the gate takes
 
 _SYSTEM = """\
@@ -68,7 +69,10 @@ def declare(new: NewUseCase) -> Declaration:
         )
     named = _columns(new)
     refuse_missing(new, "extraction", {"text": new.text, "group": new.group, **named})
-    data = ExtractionData(file=new.source.name, text=new.text, group=new.group, **named)
+    entities, fields, intent = map(named.get, (ENTITIES, FIELDS, INTENT))
+    data = ExtractionData(
+        file=new.source.name, text=new.text, group=new.group, entities=entities, fields=fields, intent=intent
+    )
     columns = Columns(data.text, columns_of(data), reader(data), data.group)
     unit: offsets.FileUnit = "characters"
     if data.entities is not None:  # without spans there are no offsets, and no need to read the file for them
@@ -78,13 +82,13 @@ def declare(new: NewUseCase) -> Declaration:
         return offsets.with_units(sources.read(new.source, columns, str(new.source)), unit)
 
     text, schema = _schema(new, rows, columns, unit)
-    number, by_file = _check_rows(new, columns, schema)
+    number, by_file, rejected = _check_rows(new, columns, schema)
     return Declaration(
         model_yaml(new, "extraction", named, _sections(rows, schema)),
         text,
         number,
         len(schema.fields),
-        [*_notes(new, rows, schema, unit, by_file)],
+        [*_notes(new, rows, schema, unit, by_file), *rejected],
     )
 
 
@@ -130,29 +134,31 @@ def _test_rows(new: NewUseCase, columns: Columns[RawLabel]) -> Iterator[RawRow[R
     return iter(()) if test is None else offsets.resolve(lambda: sources.read(test, columns, str(test)))
 
 
-def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> tuple[int, list[Counter[str]]]:
+def _check_rows(new: NewUseCase, columns: Columns[RawLabel], schema: ObjectSchema) -> _Checked:
     """Read every row of both files and check its fields against the schema.
 
     Returns:
-        The number of rows; of each file, field → rows.
+        The number of rows; of each file, field → rows; notes on the files.
 
     Raises:
         DataError: Fields or enum values that the schema does not know, or files that cannot be read; all at once.
     """
     rows = 0
     seen: list[Counter[str]] = []
+    left_out: list[str] = []
     faults: list[Fault] = []
     declared = "the proposed schema" if new.schema is None else str(new.schema)
     for file in filter(None, (new.source, new.test)):
-        check = FieldCheck(schema, declared, str(file.parent))
-        for row in sources.read(file, columns, str(file)):
+        check, rejected = FieldCheck(schema, declared, str(file.parent)), Counter[str]()
+        for row in sources.read(file, columns, str(file), rejected=rejected):
             check.add(row.label, row.origin)
             rows += 1
         seen.append(Counter(check.seen))
+        left_out.append(sources.rejected_rows(rejected))
         faults += check.faults()
     if faults:
         raise DataError(faults[:20], "correct the rows or the schema, then run the same command again")
-    return rows, seen
+    return rows, seen, file_notes(new, *left_out)
 
 
 def _sections(rows: _Rows, schema: ObjectSchema) -> dict[str, list[str]]:

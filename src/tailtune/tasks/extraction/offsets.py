@@ -97,6 +97,8 @@ def _surfaces(text: str, spans: Sequence[Span]) -> list[tuple[str, str]]:
 
 def _only_possible(text: str, spans: Sequence[Span], meant: Sequence[Span] | None) -> Unit | None:
     """The one unit in which all offsets lie in the text, and none within a character; None where both, or neither."""
+    if spans == meant:  # both mean the same places, also where these lie outside of a text
+        return None
     inside = all(0 <= span.start <= span.end <= len(text) for span in spans)
     if inside == (meant is not None):
         return None
