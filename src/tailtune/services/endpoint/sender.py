@@ -124,6 +124,7 @@ class Sender:
             model=self.spec.called, messages=messages, extra_body=dict(sent)
         )
         body = parse_json(raw.content)
+        self.dialect.hear(body)
         reply = self._reckoned(ask, self._without_key(read_reply(body)), written_text(body))
         usd, note = cost_of(reply, self.price), self.dialect.note()
         return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken + attempt.waits, note=note)
