@@ -242,9 +242,16 @@ class App:
             "ready": ready,
             "version": None if loaded is None else loaded.named.version,
             "passes_through_to": self._plan.upstream.name if self._plan.upstream else None,
-            "problem": self._versions.problem or None,
+            "problem": self._shown_problem(),
         }
         return as_json(status, 200 if ready else 503)
+
+    def _shown_problem(self) -> str | None:
+        """What is wrong; in words where nobody else may ask, as these name addresses and folders."""
+        problem = self._versions.problem
+        if problem and not self._plan.only_this_machine:
+            return "a version is refused, or the registry is away; the server's log says why"
+        return problem or None
 
     async def _version(self, request: Incoming) -> Outgoing:
         named = {role: self._versions.get(role) for role in ROLES}
