@@ -129,13 +129,28 @@ def test_an_answer_in_pieces_is_whole(double: Double) -> None:
 
 @pytest.mark.parametrize(
     ("name", "is_noted"),
-    [("tiny", False), ("tiny-2026-08-07", False), ("lab/TINY:free", False), ("", False), (7, False), ("other", True)],
+    [
+        ("tiny", False),
+        ("tiny-2026-08-07", False),
+        ("lab/TINY:free", False),
+        ("", False),
+        (None, False),
+        ("other", True),
+    ],
 )
 def test_another_model_than_the_declared_one_is_noted(double: Double, name: Any, is_noted: bool) -> None:
     double.conduct.next(Mishap("raw", 200, content={**body(), "model": name}))
     with endpoint(double, model="tiny") as model:
         (reply,) = model.ask(asks(1))
     assert ("says that other answered, not tiny" in reply.note) == is_noted
+
+
+def test_a_key_that_stands_as_the_models_name_is_not_noted(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-live-9f8e7d6c5b4a39281706")
+    double.conduct.next(Mishap("raw", 200, content={**body(), "model": "with sk-live-9f8e7d6c5b4a39281706\x1b[2J"}))
+    with endpoint(double, model="tiny", key_env="SOME_KEY") as model:
+        (reply,) = model.ask(asks(1))
+    assert "9f8e7d6c" not in reply.note and "\x1b" not in reply.note and "not tiny" in reply.note
 
 
 REMEDIES = {

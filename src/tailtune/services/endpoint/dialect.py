@@ -102,15 +102,14 @@ class Dialect:
         name = "" if self.answers or refusal.status not in _REFUSING else refused_parameter(refusal, sent)
         return name in self.spec.request
 
-    def hear(self, body: Mapping[str, Any]) -> None:
+    def hear(self, name: str) -> None:
         """Take in which model a server says has answered: gateways fall back to another one without an error.
 
         A name is the same that has the declared one in it, as `gpt-4o-2024-08-06` has, or the reverse.
         """
-        name = body.get("model")
-        answered, declared = (_last_part(text) for text in (name if isinstance(name, str) else "", self.spec.called))
+        answered, declared = _last_part(name), _last_part(self.spec.called)
         if answered and answered not in declared and declared not in answered:
-            self._another = self._another or whole(str(name)[:80])
+            self._another = self._another or "".join(letter if letter.isprintable() else " " for letter in name[:80])
 
     def row_note(self, text: str) -> str:
         """What a reader should know of rows that were refused for an unknown reason: the first one stands for all."""
