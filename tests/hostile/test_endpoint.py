@@ -16,7 +16,7 @@ from doubles.conduct import Mishap
 from doubles.endpoint import Double
 from services.endpoint.helpers import SCHEMA, ask, asks, endpoint
 
-from tailtune.core.errors import EndpointError
+from tailtune.core.errors import ContextTooLongError, EndpointError
 from tailtune.services.endpoint import AnswerCache
 
 ANSWER = '{"label": "a"}'
@@ -49,6 +49,11 @@ ROW_REFUSALS = {
     "unknown words": error("Nein, das geht so nicht."),
     "no words": Mishap("raw", 400),
     "html": Mishap("raw", 400, content=b"<html><title>Request blocked</title></html>"),
+    "firewall": Mishap("raw", 403, content=b"<!DOCTYPE html>\n<title>Attention Required! | Cloudflare</title>"),
+    "mod_security": Mishap("raw", 406, content=b"<html><title>Not Acceptable!</title></html>"),
+    "echo of the row": Mishap(
+        "raw", 422, content={"detail": [{"loc": ["body"], "input": "the payment on my billing"}]}
+    ),
     "list": Mishap("raw", 400, content=[{"error": {"code": 400, "message": "Nope", "status": "INVALID_ARGUMENT"}}]),
     "pydantic": Mishap("raw", 422, content={"detail": [{"loc": ["body"], "msg": "Value error, we do not do this"}]}),
     "200 with 400 inside": Mishap("raw", 200, content={"error": {"code": 400, "message": "Denied."}}),
@@ -86,6 +91,89 @@ def test_a_refused_row_is_one_row(double: Double, tmp_path: Any, habit: str, fir
     assert replies[at].finish in ("content_filter", "refusal")
     assert [reply.text for reply in kept] == [reply.text for reply in replies]
     assert len(double.seen) == sent, "nothing is asked or paid twice"
+
+
+NO_ANSWERS = {
+    "broken off": body('{"la', "insufficient_system_resource"),
+    "network": body("", "network_error"),
+    "aborted": body("", "abort"),
+    "no choice": {"object": "chat.completion", "choices": [None]},
+    "delta": {"object": "chat.completion.chunk", "choices": [{"delta": {"content": ANSWER}, "finish_reason": "stop"}]},
+    "completion": {"object": "text_completion", "choices": [{"text": ANSWER, "finish_reason": "stop"}]},
+    "responses": {"object": "response", "output": [{"content": [{"type": "output_text", "text": ANSWER}]}]},
+    "status in a text": {"error": {"code": "503", "message": "try later"}},
+}
+
+
+@pytest.mark.parametrize("habit", NO_ANSWERS)
+def test_what_is_no_answer_is_asked_again(double: Double, habit: str) -> None:
+    double.conduct.next(Mishap("raw", 200, content=NO_ANSWERS[habit]))
+    with endpoint(double, retries=1) as model:
+        (reply,) = model.ask(asks(1))
+    assert (reply.text, reply.retries) == (ANSWER, 1)
+
+
+def test_a_choice_that_was_filtered_or_cut_needs_no_message(double: Double) -> None:
+    for finish in ("content_filter", "length"):
+        double.conduct.next(Mishap("raw", 200, content={"choices": [{"finish_reason": finish}]}))
+    with endpoint(double, concurrency=1) as model:
+        assert [reply.finish for reply in model.ask(asks(2))] == ["content_filter", "length"]
+
+
+def test_an_answer_in_pieces_is_whole(double: Double) -> None:
+    double.conduct.next(Mishap("raw", 200, content=body(['{"label": ', {"type": "text", "text": '"a"}'}])))
+    double.conduct.next(Mishap("raw", 200, content=body("{", "model_context_window_exceeded")))
+    with endpoint(double, concurrency=1) as model:
+        assert [(reply.text, reply.finish) for reply in model.ask(asks(2))] == [(ANSWER, "stop"), ("{", "length")]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_noted"),
+    [
+        ("tiny", False),
+        ("tiny-2026-08-07", False),
+        ("lab/TINY:free", False),
+        ("", False),
+        (None, False),
+        ("other", True),
+    ],
+)
+def test_another_model_than_the_declared_one_is_noted(double: Double, name: Any, is_noted: bool) -> None:
+    double.conduct.next(Mishap("raw", 200, content={**body(), "model": name}))
+    with endpoint(double, model="tiny") as model:
+        (reply,) = model.ask(asks(1))
+    assert ("says that other answered, not tiny" in reply.note) == is_noted
+
+
+def test_a_key_that_stands_as_the_models_name_is_not_noted(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-live-9f8e7d6c5b4a39281706")
+    double.conduct.next(Mishap("raw", 200, content={**body(), "model": "with sk-live-9f8e7d6c5b4a39281706\x1b[2J"}))
+    with endpoint(double, model="tiny", key_env="SOME_KEY") as model:
+        (reply,) = model.ask(asks(1))
+    assert "9f8e7d6c" not in reply.note and "\x1b" not in reply.note and "not tiny" in reply.note
+
+
+REMEDIES = {
+    "no credit": (402, {"error": {"message": "Insufficient credits"}}, "account's limits"),
+    "no balance": (403, {"error": {"message": "insufficient balance"}}, "account's limits"),
+    "page": (403, b"<html>Blocked by your company</html>", "proxy or firewall"),
+    "late": (408, {"error": {"message": "Request Timeout"}}, "look at the server"),
+}
+
+
+@pytest.mark.parametrize("habit", REMEDIES)
+def test_a_refusal_names_who_can_help(double: Double, habit: str) -> None:
+    status, content, expected = REMEDIES[habit]
+    double.conduct.coming.extend([Mishap("raw", status, content=content)] * 9)
+    with endpoint(double, retries=0) as model, pytest.raises(EndpointError) as raised:
+        model.ask(asks(1))
+    assert expected in (raised.value.hint or "")
+
+
+def test_a_gateway_that_takes_no_long_body_is_about_that_row(double: Double) -> None:
+    double.conduct.next(Mishap("raw", 413, content=b"<html><title>413 Request Entity Too Large</title></html>"))
+    with endpoint(double) as model, pytest.raises(ContextTooLongError):
+        model.ask(asks(1))
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])

@@ -109,3 +109,14 @@ def test_a_strange_request_id_is_not_taken_over(name: str, tmp_path: Path) -> No
             assert back.headers["x-request-id"] == back.json["request_id"] != name
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+def test_strangers_are_not_told_where_things_are(is_private: bool, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with server(tmp_path, FakeAnswerer(), only_this_machine=is_private) as made:
+            made.versions.problem = "sqlite:////srv/store.db: it has gone"
+            problem = (await made.ask("/readyz", method="GET")).json["problem"]
+            assert ("/srv/store.db" in problem, bool(problem)) == (is_private, True)
+
+    asyncio.run(play())

@@ -162,3 +162,17 @@ def test_following_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.Mo
         task.cancel()
 
     asyncio.run(scenario())
+
+
+def test_a_version_that_could_not_be_fetched_is_a_problem_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        followed = Followed(tmp_path)
+        await followed.name(champion="1")
+        write_current(followed.file, {"champion": Named("1", "1")}, "version 2 is gone")
+        await followed.versions.look()
+        assert (followed.answering(), followed.versions.problem) == ("1", "version 2 is gone")
+        await followed.name(champion="1")
+        assert followed.versions.problem == ""
+        await followed.versions.close()
+
+    asyncio.run(scenario())

@@ -12,7 +12,7 @@ from tailtune.core.digests import folder_digest
 from tailtune.core.errors import ServiceError
 from tailtune.services.mlflow.lookup import StoredVersion
 from tailtune.serving import follower
-from tailtune.serving.current import Named, read_current
+from tailtune.serving.current import Named, read_current, read_problem
 from tailtune.serving.follower import Follower, Registry
 
 
@@ -180,3 +180,19 @@ def test_a_store_in_a_file_is_looked_at_as_soon_as_it_has_changed(
     monkeypatch.setattr(following, "look", lambda: looks.append(ending.pauses))
     following.follow(ending)
     assert looks == [0, 4, 5, 25], "at once when it is written to or goes, else every two seconds"
+
+
+def test_what_the_registry_names_and_cannot_be_had_is_said_to_the_workers(made: FakeRegistry) -> None:
+    following, current = made.follower(), made.folder / "current.json"
+    made.aliases = {"champion": "1"}
+    following.look()
+    assert read_problem(current) == ""
+    made.aliases, made.damaged = {"champion": "2"}, {"2"}
+    following.look()
+    assert (made.named(), "the files of 2" in read_problem(current)) == ({"champion": "1"}, True)
+    made.dead = True
+    following.look()
+    assert read_problem(current) == "the registry does not answer"
+    made.dead, made.aliases = False, {"champion": "1"}
+    following.look()
+    assert (made.named(), read_problem(current)) == ({"champion": "1"}, "")

@@ -21,7 +21,7 @@ from tailtune.serving.tokens import add_token
 from .fake import Answered, FakeAnswerer, Server, check_sums, server, until
 
 COMPLETIONS = "/v1/chat/completions"
-CHAT = {"model": "big", "messages": [{"role": "user", "content": "one two three"}], "temperature": 0.5}
+CHAT = {"model": "gpt-big", "messages": [{"role": "user", "content": "one two three"}], "temperature": 0.5}
 Scenario = Callable[[Server], Coroutine[Any, Any, None]]
 
 
@@ -172,6 +172,30 @@ def test_an_unknown_price_is_said_to_be_unknown(double: Double, tmp_path: Path) 
 
     counts = run(tmp_path, upstream(double.url, price=None), scenario)
     assert (counts["unpriced_rows"], counts["passed_through_usd"]) == (1, 0)
+
+
+DEAR = TokenPrice(input_usd_per_million=100.0, output_usd_per_million=200.0)
+
+
+@pytest.mark.parametrize(("named", "usd"), [("inbox", 5e-6), ("gpt-big", 5e-6), ("gpt-dear", 5e-4), ("gpt-9", None)])
+def test_the_price_is_that_of_the_model_that_the_client_names(
+    named: str, usd: float | None, double: Double, tmp_path: Path
+) -> None:
+    async def scenario(made: Server) -> None:
+        assert (await made.ask(COMPLETIONS, {**CHAT, "model": named})).status == 200
+        assert made.rows()[0]["usd"] == (None if usd is None else pytest.approx(usd))
+
+    run(tmp_path, upstream(double.url), scenario, prices={"gpt-dear": DEAR})
+
+
+def test_with_a_limit_a_model_without_a_price_is_not_asked(double: Double, tmp_path: Path) -> None:
+    async def scenario(made: Server) -> None:
+        back = await made.ask(COMPLETIONS, {**CHAT, "model": "gpt-9"})
+        assert (back.status, back.code) == (422, "unknown_price")
+        assert "'gpt-9'" in back.json["error"]["message"] and "'gpt-big'" in back.json["error"]["message"]
+
+    run(tmp_path, upstream(double.url), scenario, max_usd_per_day=1.0)
+    assert not double.seen
 
 
 def test_an_answer_without_usage_keeps_what_was_set_aside(double: Double, tmp_path: Path) -> None:

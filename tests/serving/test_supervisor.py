@@ -144,7 +144,7 @@ def test_strange_paths_and_methods_get_clear_answers(served: Served) -> None:
 
 
 def test_clients_that_leave_harm_nobody(served: Served) -> None:
-    head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n"
     for sent in (b"", b"POST", head, head + b'{"text"', b"\x16\x03\x01 nonsense\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", served.port)) as leaving:
             leaving.sendall(sent)
@@ -261,7 +261,7 @@ def test_an_end_answers_what_has_come_in_and_keeps_the_log(served: Served) -> No
     answer_with(served, "1")
     first, before = answers_of(served.predict(*TEXTS)), served.counts()["answered_rows"]
     with socket.create_connection(("127.0.0.1", served.port)) as asking:
-        asking.sendall(b'POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 18\r\n\r\n{"text": "a ')
+        asking.sendall(b'POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 18\r\n\r\n{"text": "a ')
         assert served.process is not None
         served.process.send_signal(signal.SIGTERM)
         served.until(lambda: any("ending" in line for line in served.lines))

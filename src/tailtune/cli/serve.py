@@ -34,7 +34,7 @@ def serve_use_case(
     """
     case, settings = load_use_case(paths, name), Settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    plan = plan_of(case, settings, max(1, free_cores() // workers))
+    plan = plan_of(case, settings, max(1, free_cores() // workers), is_open)
     require_safe(host, plan, is_open)
     listening = open_socket(host, port)
     for line in _shown(case, plan, f"[{host}]" if ":" in host else host, listening.getsockname()[1], workers):

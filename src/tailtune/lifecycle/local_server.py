@@ -31,6 +31,7 @@ import psutil
 
 from tailtune.config.paths import Paths
 from tailtune.core.errors import ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.core.loopback import OnlyThisMachine
 from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, causes, end_in_order_at_sigterm, interrupted_code, leave_with
@@ -118,12 +119,22 @@ class LocalServer:
             import uvicorn
             from prefect.server.api.server import create_app
 
-            app = create_app(ephemeral=True, final=True)
+            app = OnlyThisMachine(create_app(ephemeral=True, final=True))
             _log_to(self._folder / _LOG)
             config = uvicorn.Config(app, log_config=None, lifespan="on")
             self._server = uvicorn.Server(config)
             if not self._ended.is_set():
                 self._server.run(sockets=[self._socket])
+
+
+def only_this_machine() -> OnlyThisMachine:
+    """The Prefect server of `tailtune up`, as uvicorn makes it.
+
+    Whoever may use its API can let the worker run any program, and Prefect answers pages of any origin.
+    """
+    from prefect.server.api.server import create_app
+
+    return OnlyThisMachine(create_app(final=True))
 
 
 def wait_for(url: str, folder: Path, meanwhile: Callable[[], None]) -> None:

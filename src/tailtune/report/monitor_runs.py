@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tailtune.core.monitored import MonitorReport, WatchedDay
 from tailtune.core.run_plan import RunPlan, Table, cost_points, cost_tags, estimate_values, points
 from tailtune.report import monitoring
+from tailtune.report.markdown import literal
 
 PAGE = "monitor.html"
 MOST_EVIDENCE = 10.0
@@ -90,9 +91,9 @@ def words(report: MonitorReport) -> Table:
 def markdown(report: MonitorReport) -> str:
     """A look in Markdown: what an on-call engineer has to know, and what cannot be seen."""
     head = monitoring.headline(report)
-    parts = [f"## {head.title}", head.why]
-    parts += [f"- {line}" for line in monitoring.moved(report)]
-    parts += ["", f"Then: {monitoring.measured_then(report)}. Now:"]
-    parts += [f"- {monitoring.accuracy(each)}" for each in report.now]
-    parts += ["", "What this look cannot see:", *(f"- {line}" for line in monitoring.not_seen(report))]
+    parts = [f"## {literal(head.title)}", literal(head.why)]
+    parts += [f"- {literal(line)}" for line in monitoring.moved(report)]
+    parts += ["", f"Then: {literal(monitoring.measured_then(report))}. Now:"]
+    parts += [f"- {literal(monitoring.accuracy(each))}" for each in report.now]
+    parts += ["", "What this look cannot see:", *(f"- {literal(line)}" for line in monitoring.not_seen(report))]
     return "\n".join(parts) + "\n"

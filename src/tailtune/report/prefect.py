@@ -12,6 +12,7 @@ from tailtune.core.records import Estimate
 from tailtune.core.reports import RegisterReport, Report, ValidateReport
 from tailtune.core.run_plan import Table
 from tailtune.report import monitor_runs, monitoring, sections, tables
+from tailtune.report.markdown import literal
 from tailtune.report.numbers import NOT_MEASURED, duration, memory, ms, plain, points_with_interval, usd, with_interval
 from tailtune.report.story import Story
 from tailtune.report.verdict import figures, headline
@@ -59,7 +60,7 @@ def publish_verdict(paths: Paths, story: Story, links: Mapping[str, str]) -> Non
 def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) -> str:
     """What to do and why, the figures, which version there is, and where to look, as Markdown."""
     top = headline(story)
-    lines = [f"## {top.title}", top.why]
+    lines = [f"## {literal(top.title)}", literal(top.why)]
     if shown := figures(story):
         cells = [(name, value, beside) for name, value, beside in shown]
         lines.append("\n".join(["| figure | value | |", "| --- | --- | --- |", *(_row(row) for row in cells)]))
@@ -72,7 +73,7 @@ def verdict_text(story: Story, links: Mapping[str, str], more: Sequence[str]) ->
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    return f"| {' | '.join(literal(cell).replace('|', '/') for cell in cells)} |"
 
 
 def publish_look(report: MonitorReport) -> None:

@@ -31,6 +31,7 @@ from tailtune.core.reports import (
 from tailtune.judge.constraints import best_candidate
 from tailtune.judge.guards import MUST_NOT_FAIL, doubtful, is_below, misses
 from tailtune.judge.promote import in_words
+from tailtune.report.markdown import literal
 from tailtune.report.numbers import (
     bounds,
     count,
@@ -106,11 +107,11 @@ class Section:
 
     def markdown(self) -> str:
         """The section without its heading, as Markdown."""
-        lines = [f"{self.note}.", ""] if self.note else []
+        lines = [f"{literal(self.note)}.", ""] if self.note else []
         for fact in (*self.all_facts, *self.details):
-            name = f"{fact.name.strip()}: " if fact.name.strip() else ""
-            lead = f"**{' '.join(fact.lead.split())}**" if fact.lead else ""
-            lines.append(f"{' ' * fact.indent}- {name}{lead}{fact.text}")
+            name = f"{literal(fact.name.strip())}: " if fact.name.strip() else ""
+            lead = f"**{literal(' '.join(fact.lead.split()))}**" if fact.lead else ""
+            lines.append(f"{' ' * fact.indent}- {name}{lead}{literal(fact.text)}")
         return "\n".join(lines)
 
 

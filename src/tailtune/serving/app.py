@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailtune.core.errors import ClientLeftError, RefusedError, UpstreamError
+from tailtune.core.loopback import sent_from_elsewhere
 from tailtune.serving.bodies import (
     FeedbackAnswer,
     FeedbackBody,
@@ -125,6 +126,7 @@ class App:
         began, path = time.perf_counter(), None
         try:
             path = self._path(scope["method"], scope["path"])
+            self._require_from_here(scope)
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             client = self._client(path, headers)
             body = await self._body(headers, receive) if path.body else b""
@@ -147,6 +149,17 @@ class App:
             known = next(each.method for each in self.paths if each.path == path)
             raise RefusedError(405, "method", f"{path} is asked by {known}, not {method}", headers={"allow": known})
         raise RefusedError(404, "not_found", f"{path[:100]}: no such path; /docs lists them")
+
+    def _require_from_here(self, scope: Scope) -> None:
+        """Where nobody has to show a token, only this machine may ask, and no page of another one in its name.
+
+        Raises:
+            RefusedError: Such a page asks.
+        """
+        shown = sent_from_elsewhere(scope["headers"]) if self._plan.only_this_machine else ""
+        if shown:
+            others = f"for others: tailtune token add {self._plan.use_case} CLIENT, then start the server again"
+            raise RefusedError(403, "elsewhere", f"{shown}: without tokens only this machine may ask; {others}")
 
     def _client(self, path: Path, headers: Mapping[str, str]) -> str:
         """Who asks.
@@ -229,9 +242,16 @@ class App:
             "ready": ready,
             "version": None if loaded is None else loaded.named.version,
             "passes_through_to": self._plan.upstream.name if self._plan.upstream else None,
-            "problem": self._versions.problem or None,
+            "problem": self._shown_problem(),
         }
         return as_json(status, 200 if ready else 503)
+
+    def _shown_problem(self) -> str | None:
+        """What is wrong; in words where nobody else may ask, as these name addresses and folders."""
+        problem = self._versions.problem
+        if problem and not self._plan.only_this_machine:
+            return "a version is refused, or the registry is away; the server's log says why"
+        return problem or None
 
     async def _version(self, request: Incoming) -> Outgoing:
         named = {role: self._versions.get(role) for role in ROLES}

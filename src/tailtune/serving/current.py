@@ -21,6 +21,7 @@ ROLES: tuple[Role, ...] = ("champion", "challenger")
 _ASKING = 8
 """Texts that are answered at once where answering is waiting for an endpoint."""
 _LOOK_S = 0.25
+_PROBLEM = "problem"
 _AGAIN_S, _AGAIN_MOST_S = 5.0, 600.0
 log = logging.getLogger("tailtune.serving")
 
@@ -92,11 +93,13 @@ class Versions:
         self._refused: dict[Named, _Refused] = {}
         self._problems: dict[Role, Named] = {}
         self._seen: tuple[int, int] | None = None
+        self._unfetched = ""
 
     @property
     def problem(self) -> str:
-        """Why the version that is named does not answer; empty where it does."""
-        return "; ".join(self._refused[named].why for named in self._problems.values())
+        """Why a version that the registry names does not answer; empty where all do."""
+        whys = [self._unfetched, *(self._refused[named].why for named in self._problems.values())]
+        return "; ".join(why for why in whys if why)
 
     def get(self, role: Role) -> Loaded | None:
         """The version that answers in a role; None where there is none."""
@@ -121,6 +124,7 @@ class Versions:
         if now == self._seen and not self._is_time_to_try():
             return
         self._seen = now
+        self._unfetched = read_problem(self._file)
         named = read_current(self._file)
         if named is None:
             log.error("%s cannot be read; what answers stays", self._file)
@@ -176,6 +180,15 @@ def read_current(file: Path) -> dict[Role, Named] | None:
         return None
 
 
-def write_current(file: Path, named: Mapping[Role, Named]) -> None:
-    """Say which versions are to answer; the file is replaced whole."""
-    store.write_json(file, {role: asdict(version) for role, version in named.items()})
+def read_problem(file: Path) -> str:
+    """Why what the registry names is not what `current.json` names; empty where it is, or the file cannot be read."""
+    try:
+        return str(dict(json.loads(file.read_text(encoding="utf-8"))).get(_PROBLEM, ""))
+    except (OSError, ValueError, TypeError):
+        return ""
+
+
+def write_current(file: Path, named: Mapping[Role, Named], problem: str = "") -> None:
+    """Say which versions are to answer, and what is wrong with those that the registry names; replaced whole."""
+    roles = {role: asdict(version) for role, version in named.items()}
+    store.write_json(file, {**roles, _PROBLEM: problem} if problem else roles)

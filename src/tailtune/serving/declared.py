@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from tailtune.config.paths import Paths
 from tailtune.config.prices import TokenPrice, load_prices
 from tailtune.config.settings import THREAD_COUNTS, Settings
 from tailtune.core.errors import Fault, SpecError, UsageError
+from tailtune.core.loopback import is_loopback
 from tailtune.serving.follower import Registry
 from tailtune.serving.plan import Limits, ServerPlan, Upstream
 from tailtune.serving.tokens import clients
@@ -23,13 +23,14 @@ def tokens_file(paths: Paths, use_case: str) -> Path:
     return paths.serving / use_case / "tokens.json"
 
 
-def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
+def plan_of(case: UseCase, settings: Settings, threads: int = 1, is_open: bool = False) -> ServerPlan:
     """The plan of a server.
 
     Args:
         case: The use case.
         settings: Where its log is.
         threads: Texts that a worker answers at the same time.
+        is_open: Whether somebody said that anybody may ask without a token.
 
     Raises:
         SpecError: What is declared does not fit together.
@@ -37,6 +38,7 @@ def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
     spec, project = case.spec.serve, case.paths.project
     limits = spec.limits.model_dump()
     tokens, prices = tokens_file(project, case.name), load_prices(project).tokens
+    has_tokens = bool(clients(tokens))
     return ServerPlan(
         use_case=case.name,
         task=case.spec.task,
@@ -49,7 +51,8 @@ def plan_of(case: UseCase, settings: Settings, threads: int = 1) -> ServerPlan:
         max_usd_per_day=spec.max_usd_per_day,
         prices=prices,
         shadow_share=spec.shadow_share,
-        tokens=tokens if clients(tokens) else None,
+        tokens=tokens if has_tokens else None,
+        only_this_machine=not (has_tokens or is_open),
         scrub_pii=case.spec.curate.scrub_pii,
         keep_text=spec.log.text,
         keep_embeddings=spec.log.embeddings,
@@ -85,18 +88,11 @@ def require_safe(host: str, plan: ServerPlan, is_open: bool) -> None:
     Raises:
         UsageError: Anybody in the network could ask.
     """
-    if plan.tokens is None and not is_open and not _is_loopback(host):
+    if plan.tokens is None and not is_open and not is_loopback(host):
         raise UsageError(
             f"--host {host}: other machines could ask, and no token is needed",
             f"tailtune token add {plan.use_case} CLIENT, or --no-token where something else keeps strangers out",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _upstream(case: UseCase, endpoints: str | None, prices: Mapping[str, TokenPrice]) -> Upstream | None:

@@ -67,7 +67,7 @@ class Follower:
         self._named: dict[Role, Named] = {
             role: named for role, named in last.items() if role in registry.aliases and _is_whole(Path(named.folder))
         }
-        self._written: dict[Role, Named] | None = None
+        self._written: tuple[dict[Role, Named], str] | None = None
         self._seen: dict[Role, StoredVersion | None] = {}
         self._unfetched: dict[Role, _Unfetched] = {}
         self.problem = ""
@@ -106,10 +106,11 @@ class Follower:
                 problems.append(error.message)
             except Exception as error:  # a library's own: a damaged store, for one
                 problems.append(f"the registry: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
-        if self._named != self._written:
-            write_current(self._current, self._named)
-            self._written = dict(self._named)
-        self._report("; ".join(dict.fromkeys(problems)))
+        problem = "; ".join(dict.fromkeys(problems))
+        if (self._named, problem) != self._written:
+            write_current(self._current, self._named, problem)
+            self._written = dict(self._named), problem
+        self._report(problem)
 
     def _look(self, role: Role, alias: str) -> None:
         stored = find(self._registry.uri, self._registry.model, alias)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from tailtune.config.prices import TokenPrice
 from tailtune.core.errors import SpentError, UpstreamError
 from tailtune.core.money import Usd
 from tailtune.services.endpoint import Reservation, read_usage
@@ -69,19 +70,22 @@ class Gateway:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, raw: bytes, headers: Mapping[str, str], most_tokens: int | None) -> Passed:
+    async def send(
+        self, raw: bytes, headers: Mapping[str, str], most_tokens: int | None, price: TokenPrice | None
+    ) -> Passed:
         """Send a request's body as the client wrote it.
 
         Args:
             raw: The body.
             headers: The client's, for an endpoint whose key is not declared here; empty where they are none of its.
             most_tokens: Of all answers together, as the request says; None where it does not.
+            price: Of the model that it names.
 
         Raises:
             SpentError: The day's limit is reached; nothing was sent.
             UpstreamError: No answer.
         """
-        reserved = self._reserve(len(raw), most_tokens)
+        reserved = self._reserve(len(raw), most_tokens, price)
         until = asyncio.get_running_loop().time() + self._upstream.timeout_s
         self.in_flight += 1
         try:
@@ -106,7 +110,7 @@ class Gateway:
         if "x-request-id" in response.headers:
             kept["x-upstream-request-id"] = response.headers["x-request-id"]
         passed = Passed(response.status_code, kept, iter(()), until)  # type: ignore[arg-type]
-        passed.body = self._read(response, passed, reserved)
+        passed.body = self._read(response, passed, reserved, price)
         return passed
 
     async def whole(self, pieces: AsyncGenerator[bytes], until: float) -> bytes:
@@ -125,7 +129,9 @@ class Gateway:
         except TimeoutError:
             raise UpstreamError(f"no whole answer within {self._upstream.timeout_s:g} s", late=True) from None
 
-    async def _read(self, response: httpx2.Response, passed: Passed, reserved: Reservation) -> AsyncGenerator[bytes]:
+    async def _read(
+        self, response: httpx2.Response, passed: Passed, reserved: Reservation, price: TokenPrice | None
+    ) -> AsyncGenerator[bytes]:
         reader = AnswerReader(passed.headers.get("content-type", ""))
         try:
             async for piece in response.aiter_bytes():
@@ -135,7 +141,7 @@ class Gateway:
             raise UpstreamError(type(error).__name__, late=isinstance(error, httpx2.TimeoutException)) from None
         finally:
             usage, passed.content = reader.outcome()
-            passed.usd = self._price(usage) if passed.status < 400 or usage else 0.0
+            passed.usd = _cost(usage, price) if passed.status < 400 or usage else 0.0
             self._end(reserved, passed.usd)
             await response.aclose()
 
@@ -148,9 +154,9 @@ class Gateway:
             own = {name: client[name] for name in _OWN if name in client}
         return {"content-type": "application/json"} | own
 
-    def _reserve(self, size: int, most_tokens: int | None) -> Reservation:
+    def _reserve(self, size: int, most_tokens: int | None, price: TokenPrice | None) -> Reservation:
         written = _USUAL_ANSWER if most_tokens is None else max(1, most_tokens)
-        most = self._price({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": written})
+        most = _cost({"prompt_tokens": size // _BYTES_A_TOKEN, "completion_tokens": written}, price)
         reserved = self._budget.reserve(most)
         if reserved is None:
             raise SpentError
@@ -160,6 +166,7 @@ class Gateway:
         self.in_flight -= 1
         self._budget.settle(reserved, cost)
 
-    def _price(self, usage: Mapping[str, Any] | None) -> Usd | None:
-        """US dollars; None where tokens or prices are not known."""
-        return None if usage is None else read_usage({"usage": usage}).usd(self._upstream.price)
+
+def _cost(usage: Mapping[str, Any] | None, price: TokenPrice | None) -> Usd | None:
+    """US dollars; None where tokens or prices are not known."""
+    return None if usage is None else read_usage({"usage": usage}).usd(price)

@@ -65,6 +65,7 @@ class ServerPlan(Record):
     prices: dict[str, TokenPrice] = Field(default_factory=dict, description="What a prompted version may name.")
     shadow_share: float = 0.0
     tokens: Path | None = Field(None, description="File of hashed bearer tokens; null: nobody has to show one.")
+    only_this_machine: bool = Field(False, description="Whether what pages of other machines send is refused.")
     scrub_pii: tuple[Pii, ...] = ()
     keep_text: Literal["scrubbed", "hash", "none"] = "scrubbed"
     keep_embeddings: bool = True

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tailtune.config.prices import TokenPrice
 from tailtune.core.errors import (
     BudgetReachedError,
     FullError,
@@ -397,12 +398,13 @@ class Service:
             message = "the request asks for something that the version cannot answer: "
             what = "its last message is none that serve.text_from describes" if text is None else _BEYOND
             raise RefusedError(422, "not_answerable", message + what)
+        price = self._price_of(body.model)
         if gateway.is_full:
             raise RefusedError(429, "busy", "too many requests are passed through; try again", 1)
         own = {} if self._plan.tokens else request.headers  # a token of ours is nobody else's business
         raw = self._for_upstream(request.body, body)
         try:
-            passed = await gateway.send(raw, own, body.most_tokens)
+            passed = await gateway.send(raw, own, body.most_tokens, price)
         except SpentError:
             raise self._spent() from None
         except UpstreamError as error:
@@ -415,6 +417,22 @@ class Service:
             return Outgoing(passed.status, await gateway.whole(stream, passed.until), headers, counted=True)
         except UpstreamError as error:
             return replace(as_error(self._away(error)), counted=True)
+
+    def _price_of(self, model: str) -> TokenPrice | None:
+        """What the model that a client names costs: the client may name another one than the declared.
+
+        Raises:
+            RefusedError: That is not known, and there is a limit to what is spent.
+        """
+        upstream = self._plan.upstream
+        if upstream is None or model in ("", self._plan.use_case, upstream.model):
+            return None if upstream is None else upstream.price
+        price = self._plan.prices.get(model)
+        if price is None and self._plan.max_usd_per_day is not None:
+            message = f"model: what {model[:80]!r} costs is not known, and serve.max_usd_per_day limits what is spent; "
+            declare = f"name {upstream.model!r}, or declare the price of that name in models/prices.yaml"
+            raise RefusedError(422, "unknown_price", message + declare)
+        return price
 
     def _away(self, error: UpstreamError) -> RefusedError:
         name = self._plan.upstream.name if self._plan.upstream else ""

@@ -59,8 +59,8 @@ def test_what_stays_wrong_is_told_and_not_kept(
 def test_a_quota_that_is_spent_is_not_waited_for(double: Double) -> None:
     double.conduct.next(Mishap("status", 429, message="You exceeded your current quota, check your plan and billing."))
     error = failure_of(double)
-    assert "no quota, within rate_limit_wait_s: 600: HTTP 429, You exceeded" in error.message
-    assert "rate_limit_wait_s" in str(error.hint)
+    assert "no credit or quota is left: HTTP 429, You exceeded" in error.message
+    assert "account's limits" in str(error.hint)
     assert len(double.seen) == 1
 
 

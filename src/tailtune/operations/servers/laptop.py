@@ -23,6 +23,8 @@ from tailtune.services.mlflow.home import prepare
 
 POOL = "local"
 WORKER = "tailtune"
+_PREFECT_APP = "tailtune.lifecycle.local_server:only_this_machine"
+_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*"  # MLflow's own list has 10.*, which 10.example.com fits
 _POLL_S = 5
 _STOP_WORKER_S = 60.0
 """How long a run may take to end in order: training writes no more than it has, a retrain takes its worktree away."""
@@ -44,11 +46,23 @@ def mlflow_url(settings: Settings) -> str:
 
 
 def prefect_server(paths: Paths, settings: Settings) -> Program:
-    """Keeps schedules and shows runs."""
+    """Keeps schedules and shows runs. `prefect server start` would obey any page that a browser shows."""
     api, database = prefect_api(settings), paths.root / ".run" / "prefect.db"
     return Program(
         name="prefect",
-        command=(_program("prefect"), "server", "start", "--host", HOST, "--port", str(settings.prefect_port)),
+        command=(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            _PREFECT_APP,
+            "--log-level",
+            "warning",
+            "--host",
+            HOST,
+            "--port",
+            str(settings.prefect_port),
+        ),
         environment={
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}",
             "PREFECT_API_URL": api.url,
@@ -70,6 +84,7 @@ def mlflow_server(paths: Paths, settings: Settings) -> Program:
     words = (
         "server", "--workers", "1", "--host", HOST, "--port", str(settings.mlflow_port),
         "--backend-store-uri", uri, "--no-serve-artifacts", "--default-artifact-root", str(store / "artifacts"),
+        "--allowed-hosts", _HOSTS,
     )  # fmt: skip
     return Program(
         name="mlflow",

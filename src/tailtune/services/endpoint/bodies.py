@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,10 @@ MOST_BYTES = 4 * 2**20
 """An answer of a hundred thousand tokens has half a megabyte; JSON of this size takes up to 300 MB to read."""
 _MOST_REFUSAL_BYTES = 2**18
 _WRITTEN = 80
+_STATUS = re.compile(r"[45]\d\d")
 _EMPTY = "it has no choices"
+_BROKEN_OFF = ("error", "insufficient_system_resource", "network_error", "abort", "aborted", "cancelled", "timeout")
+"""How an answer ends that the server could not finish: DeepSeek, Zhipu, SGLang and vLLM, gateways."""
 
 
 async def read_body(response: httpx2.Response) -> bytes:
@@ -64,7 +68,8 @@ def readable(response: httpx2.Response) -> httpx2.Response:
         return response
     error = _error_in(body)
     code, empty = error.get("code"), fault.startswith(_EMPTY)
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 502
+    number = int(code) if isinstance(code, int) or (isinstance(code, str) and _STATUS.fullmatch(code)) else 0
+    status = number if 400 <= number <= 599 else 502
     if status == 502 and moderated(response.text if empty else f"{fault} {code}"):
         status = 400
     content = error or {"message": fault, "code": NO_CHOICES if empty else UNREADABLE}
@@ -85,17 +90,23 @@ def fault_in(body: Mapping[str, Any], content: bytes) -> str:
     """What keeps an object from being an answer; empty when nothing does.
 
     Gateways tell some failures of the server behind them in a 200: an `error`, no `choices`, or one that ended in an
-    error. Taken for answers they would count as wrong, and be kept.
+    error, or was broken off; and other protocols have answers of other shapes. Taken for answers they would count as
+    wrong, and be kept. A choice that was filtered or cut may have no message.
     """
     if body.get("error") and not body.get("choices"):
         error = body["error"]
         return str(error.get("message") or error) if isinstance(error, dict) else str(error)
     choices = body.get("choices")
-    if "choices" in body or "object" not in body:  # lists of models have an object and no choices
-        if not isinstance(choices, list) or not choices:
-            return f"{_EMPTY}: {_begin(content, 200)}"
-        if isinstance(choices[0], dict) and (choices[0].get("error") or choices[0].get("finish_reason") == "error"):
-            return f"it ended in an error: {_begin(content)}"
+    if body.get("object") == "list":  # of models
+        return ""
+    if not isinstance(choices, list) or not choices:
+        return f"{_EMPTY}: {_begin(content, 200)}"
+    first = choices[0] if isinstance(choices[0], dict) else {}
+    finish = first.get("finish_reason")
+    if first.get("error") or finish in _BROKEN_OFF:
+        return f"it ended in an error: {_begin(content, 200)}"
+    if not isinstance(first.get("message"), dict) and finish in (None, "", "stop"):
+        return f"its first choice has no message: {_begin(content, 200)}"
     return ""
 
 

@@ -33,7 +33,9 @@ _NOT_TAKEN = re.compile(
     r"|only .{0,30}default|must (be|not|equal)|should be|can ?not|can't|does not (take|accept|allow)|omit"
 )
 _FINISHES = {  # what else servers call it
-    "length": re.compile(r"^(max_?(output_?|new_?|completion_?)?tokens|model_length|token_limit|length.*)$", re.I),
+    "length": re.compile(
+        r"^(max_?(output_?|new_?|completion_?)?tokens|model_length|token_limit|length.*|.*context_window.*)$", re.I
+    ),
     "content_filter": re.compile(
         r"content_?filter|safety|sensitive|prohibited|blocklist|blocked|moderat|guardrail|recitation|spii", re.I
     ),
@@ -63,6 +65,7 @@ class Dialect:
     refused_in_row: int = 0
     _without: dict[str, str | None] = field(default_factory=dict)  # parameter that was refused → its other name
     _row_refusal: str = ""
+    _another: str = ""  # model that the server says has answered
 
     def __post_init__(self) -> None:
         self.form = self.spec.structured
@@ -99,6 +102,15 @@ class Dialect:
         name = "" if self.answers or refusal.status not in _REFUSING else refused_parameter(refusal, sent)
         return name in self.spec.request
 
+    def hear(self, name: str) -> None:
+        """Take in which model a server says has answered: gateways fall back to another one without an error.
+
+        A name is the same that has the declared one in it, as `gpt-4o-2024-08-06` has, or the reverse.
+        """
+        answered, declared = _last_part(name), _last_part(self.spec.called)
+        if answered and answered not in declared and declared not in answered:
+            self._another = self._another or "".join(letter if letter.isprintable() else " " for letter in name[:80])
+
     def row_note(self, text: str) -> str:
         """What a reader should know of rows that were refused for an unknown reason: the first one stands for all."""
         self._row_refusal = self._row_refusal or text[:120]
@@ -114,7 +126,10 @@ class Dialect:
             _OLDER: f"{_OLDER} was refused; {_NEWER} was used (`request: {{{_NEWER}: $max_output_tokens}}` sends that "
             "from the start)",
         }
-        return "; ".join(note for name, note in notes.items() if name in self._without)
+        found = [note for name, note in notes.items() if name in self._without]
+        if self._another:
+            found.append(f"the endpoint says that {self._another} answered, not {self.spec.called}")
+        return "; ".join(found)
 
 
 def refused_parameter(refusal: Refusal, sent: Mapping[str, Any]) -> str:
@@ -201,6 +216,11 @@ def written_text(body: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
+def _last_part(name: str) -> str:
+    """Of `openai/gpt-4o:free` what tells models apart."""
+    return name.strip().casefold().rstrip("/").rpartition("/")[2].partition(":")[0]
+
+
 def usage_of(reply: Reply) -> Usage:
     """The tokens of a reply."""
     return Usage(**{each.name: getattr(reply, each.name) for each in fields(Usage)})
@@ -228,7 +248,7 @@ def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _text(content: Any) -> str | None:
     """The text of a message, which some servers send as a list of parts."""
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and _is_answer(part)]
+        parts = [part.get("text") if isinstance(part, dict) and _is_answer(part) else part for part in content]
         content = "".join(part for part in parts if isinstance(part, str)) or None
     return whole(content) if isinstance(content, str) else None
 

@@ -33,6 +33,8 @@ _MOST_NAMES = 10
 _KEPT = "run the same command again: what was answered is kept"
 _MOST_CHARACTERS, _MOST_READ = 300, 4000
 _MOST_NESTED = 8
+_SENT_AGAIN = (408, 409)  # openai's client does, as after 5xx
+_PAGES = ("<!doctype html", "<html")
 _MESSAGES = ("error", "errors", "message", "detail")
 
 
@@ -61,8 +63,8 @@ class Refusal:
 
     @property
     def too_long(self) -> bool:
-        """Whether the prompt does not fit into the model's context."""
-        return self.status in (400, 413, 422, 500) and too_long(f"{self.code} {self.text}")
+        """Whether the prompt does not fit into the model's context, or into what a gateway lets through."""
+        return self.status == 413 or (self.status in (400, 422, 500) and too_long(f"{self.code} {self.text}"))
 
     @property
     def filtered(self) -> bool:
@@ -72,10 +74,15 @@ class Refusal:
     @property
     def unexplained(self) -> bool:
         """Whether it may be about this one prompt, in unknown words: whether others are answered tells."""
-        if self.status == 403:
-            return moderated(f"{self.code} {self.text}")
+        if self.status in (403, 406):  # a firewall answers with a page, an API with JSON
+            return moderated(f"{self.code} {self.text}") or self.is_page
         known = self.too_long or self.no_model or out_of_quota(f"{self.code} {self.text}")
         return (self.status in (400, 422, 451) or NO_CHOICES in self.code) and not known
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, as proxies and firewalls send one."""
+        return self.text.lower().startswith(_PAGES)
 
     @property
     def no_model(self) -> bool:
@@ -217,7 +224,12 @@ def refused(
             f"set context_tokens of {spec.name} in model.yaml to what the model has, or lower prompt.shots",
             place,
         )
-    if refusal.status in (401, 403):
+    if refusal.status == 402 or (refusal.status != 404 and out_of_quota(f"{refusal.code} {refusal.text}")):
+        return EndpointError(
+            f"{describe_model(spec)}: the model {spec.called} cannot be asked, no credit or quota is left: {quoted}",
+            f"look at the account's limits at the provider; then {_KEPT}",
+        )
+    if refusal.status in (401, 403) and not refusal.unexplained:
         return _wrong_key(spec, quoted)
     if refusal.status == 429 and served:
         return EndpointError(
@@ -231,14 +243,14 @@ def refused(
             f"still too many requests, or no quota, within rate_limit_wait_s: {spec.rate_limit_wait_s:g}: {quoted}",
             f"wait, raise rate_limit_wait_s or lower concurrency of {spec.name} in model.yaml; then {_KEPT}",
         )
-    if refusal.status >= 500:
+    if refusal.status >= 500 or refusal.status in _SENT_AGAIN:
         return EndpointError(
             f"{describe_model(spec)}: the server failed {spec.retries + 1} times: {quoted}; expected a chat completion",
             f"look at the server, then {_KEPT}",
         )
+    mend = "look at the proxy or firewall before the endpoint" if refusal.is_page else _remedy(spec, parameter)
     return EndpointError(
-        f"{describe_model(spec)}: the model {spec.called} cannot be asked: {quoted}",
-        f"{_remedy(spec, parameter)}; then {_KEPT}",
+        f"{describe_model(spec)}: the model {spec.called} cannot be asked: {quoted}", f"{mend}; then {_KEPT}"
     )
 
 
@@ -285,6 +297,12 @@ def no_model(spec: LanguageModelSpec, refusal: Refusal, offered: Sequence[str] |
             f"no model {spec.called}, or no such address: HTTP {refusal.status}, {refusal.text}; it lists no "
             f"models below {urlsplit(spec.endpoint or '').path or '/'} either",
             f"let endpoint of {spec.name} in model.yaml end as the API's base URL does, mostly in /v1",
+        )
+    if spec.called in offered:
+        return EndpointError(
+            f"{describe_model(spec)}: it lists {spec.called} and has it not: HTTP {refusal.status}, {refusal.text}",
+            f"compare endpoint of {spec.name} in model.yaml with the provider's example, a query such as ?api-version= "
+            "included",
         )
     near = sorted(offered, key=lambda name: -SequenceMatcher(None, spec.called, name).ratio())[:_MOST_NAMES]
     more = f" and {len(offered) - len(near)} more" if len(offered) > len(near) else ""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tailtune.services.endpoint.transport import RequestAttempt
 
 _KEY_LETTERS = 16
+_NAME_LETTERS = 400
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class Sender:
             model=self.spec.called, messages=messages, extra_body=dict(sent)
         )
         body = parse_json(raw.content)
+        self.dialect.hear(without_key(str(body.get("model") or "")[:_NAME_LETTERS], self.key or "", _KEY_LETTERS))
         reply = self._reckoned(ask, self._without_key(read_reply(body)), written_text(body))
         usd, note = cost_of(reply, self.price), self.dialect.note()
         return replace(reply, usd=usd, timing=attempt.timing, retries=raw.retries_taken + attempt.waits, note=note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import re
 import time
@@ -19,6 +18,7 @@ from openai import AsyncOpenAI, OpenAIError
 from tailtune.config.prices import TokenPrice
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.language import UNTIMED, Timing
+from tailtune.core.loopback import is_loopback
 from tailtune.core.money import Usd
 from tailtune.services.endpoint.bodies import read_body, readable
 from tailtune.services.endpoint.budget import Budget, Reservation
@@ -171,7 +171,7 @@ def open_client(spec: LanguageModelSpec, key: str | None, pace: Pace) -> AsyncOp
     host = urlsplit(spec.endpoint or "").hostname or ""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=spec.concurrency, keepalive_expiry=_KEEP_S)
     headers = {"Accept-Encoding": "gzip"}  # what it inflates to is bounded
-    wire = Wire(spec.timeout_s, pace, headers=headers, limits=limits, trust_env=not _loopback(host))
+    wire = Wire(spec.timeout_s, pace, headers=headers, limits=limits, trust_env=not is_loopback(host))
     client = AsyncOpenAI(
         api_key=key or _NO_KEY,
         admin_api_key="",
@@ -183,13 +183,6 @@ def open_client(spec: LanguageModelSpec, key: str | None, pace: Pace) -> AsyncOp
     if host != "api.openai.com":
         client.organization = client.project = None
     return client
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass(eq=False)

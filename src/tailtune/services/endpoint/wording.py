@@ -29,7 +29,8 @@ _NO_MODEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NO_QUOTA = re.compile(
-    r"insufficient_quota|current quota|billing|hard limit|credit balance|insufficient (balance|credits?|funds)|payment",
+    r"insufficient_quota|current quota|billing[ _](hard|limit|details|account|issue|not|to be)|requires billing"
+    r"|hard limit|credit balance|insufficient (balance|credits?|funds)|payment (required|method)|out of credits?",
     re.IGNORECASE,
 )
 
