@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tailtune.core import process
-from tailtune.lifecycle import runner
+from tailtune.lifecycle import alone
 
 _STAGE = """
 import sys, time
@@ -88,13 +88,13 @@ def test_the_code_is_that_of_the_signal_that_led_to_the_error() -> None:
 def test_only_an_orphan_that_is_leaving_is_waited_for(
     tmp_path: Path, parent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "LEAVING_S", -0.8)
+    monkeypatch.setattr(alone, "LEAVING_S", -0.8)
     holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     path = tmp_path / ".lock"
     path.write_text(f"process {holder.pid} (train, since 10:00:00)\nstarted by {parent}", encoding="utf-8")
     with path.open("a+") as holding, path.open("a+") as lock:
         fcntl.flock(holding, fcntl.LOCK_EX)
         began = time.monotonic()
-        assert runner._is_taken(lock)
+        assert alone._is_taken(lock)
         assert (time.monotonic() - began > 0.15) == (parent == 1)
     holder.communicate(b"\n")
