@@ -39,7 +39,9 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     case = load_use_case(paths, use_case)
     prices = load_prices(paths)
     with alone_in_stage(case.paths, name), temporary_files_in(case.paths.temporary):
-        tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
+        uri = settings.resolved_tracking_uri(paths)
+        mlflow.check_writable(uri)
+        tracker = mlflow.connect(uri, case)
         context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
         with charged(context, name, prices.machine_hour_usd) as cost:
