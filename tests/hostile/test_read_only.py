@@ -61,6 +61,14 @@ def test_rows_that_stand_in_the_log_of_changes_are_read_too(folder: Path, monkey
             assert [row["request_id"] for row in log.rows("toy")] == ["r1", "r2"]
 
 
+@pytest.mark.parametrize("content", [b"SQLite format 3\0" + bytes(range(256)) * 40, bytes(range(256)) * 40])
+def test_a_torn_log_is_put_back_or_moved_away(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log.sqlite").write_bytes(content)
+    with pytest.raises(ServiceError) as raised:
+        PredictionLog(f"sqlite:///{tmp_path / 'log.sqlite'}")
+    assert str(raised.value.hint).startswith("put a backup of log.sqlite back, or move it away")
+
+
 def test_a_stage_is_refused_before_it_has_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     check_writable(uri)

@@ -194,10 +194,17 @@ class Database:
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             meanwhile = f"; {self._room.meanwhile}" if self._room.meanwhile else ""
-            remedy = "make room on its disk, or mend who may write there" if self.is_sqlite else "start the database"
             raise ServiceError(
-                f"{self._room.name} {self.shown}: {reason[:300]}", f"{remedy}, or set {VARIABLE}{meanwhile}"
+                f"{self._room.name} {self.shown}: {reason[:300]}",
+                f"{self._remedy(reason)}, or set {VARIABLE}{meanwhile}",
             ) from error
+
+    def _remedy(self, reason: str) -> str:
+        if self.file is None:
+            return "start the database"
+        if "malformed" in reason or "not a database" in reason:
+            return f"put a backup of {self.file.name} back, or move it away, and all that it holds, to begin a new one"
+        return "make room on its disk, or mend who may write there"
 
     def _bring_up_to_date(self) -> None:
         """Apply the room's steps that the database has not had, one process at a time.

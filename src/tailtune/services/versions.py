@@ -137,6 +137,8 @@ def data_hash(paths: Paths) -> str | None:
     try:
         outs = _read_yaml(paths.data_dvc).get("outs") or [{}]
         pinned = outs[0].get("md5")
+        if pinned is not None and outs[0].get("path") != paths.data.name:  # cut off behind the hash
+            raise KeyError("path")
     except (AttributeError, KeyError, TypeError, IndexError):
         raise _unreadable(paths.data_dvc, "it pins nothing") from None
     return None if pinned is None else str(pinned)
@@ -340,6 +342,9 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
         with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
             _mend(repo)
             yield repo
+    except (KeyError, TypeError, AttributeError):  # as DVC's own reader ends at a file that is cut off
+        data_hash(paths)
+        raise
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
@@ -388,10 +393,10 @@ def _locked(repo: Any, patience_s: float | None = None) -> Iterator[None]:
     from dvc.repo import lock_repo
 
     deadline, is_said = time.monotonic() + (_LOCKED_S if patience_s is None else patience_s), False
-    with ExitStack() as held:
+    with ExitStack() as stack:
         while True:
             try:
-                held.enter_context(lock_repo(repo))
+                stack.enter_context(lock_repo(repo))
                 break
             except LockError:
                 if time.monotonic() > deadline:

@@ -164,8 +164,14 @@ def _migrate(uri: str, database: Path) -> None:
     if copy.exists():
         _copy(copy, database)
     else:
-        _copy(database, copy.with_suffix(".part"))
-        copy.with_suffix(".part").replace(copy)
+        part = copy.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        try:
+            _copy(database, part)
+        except sqlite3.Error:
+            part.unlink(missing_ok=True)
+            raise
+        part.replace(copy)
     before = _schema(database)
     try:
         try:
@@ -265,7 +271,7 @@ def service_errors(uri: str, doing: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         remedy = _remedy(uri, str(error))
         raise ServiceError(f"{without_password(uri)}: {doing} failed: {_reason(error)}", remedy) from error
 
