@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from report.fixtures import stay, stopped, whole
 
@@ -63,6 +65,17 @@ def test_a_verdict_of_an_earlier_run_is_not_shown_as_the_present_one(cli: Cli) -
     assert "Use the fine-tune" not in result.out
     assert "tailtune serve" not in result.out
     assert cli("list").out.split() == ["first", "ladder", "is", "next"]
+
+
+def test_a_torn_report_hides_no_other_use_case(cli: Cli) -> None:
+    reported(cli, whole())
+    case = cli.paths.case("first")
+    shutil.copytree(case.folder, cli.paths.case("second").folder)
+    case.report("evaluate").write_text('{"use_case": "fi', encoding="utf-8")
+    result = cli("list")
+    first, second = result.out.splitlines()
+    assert result.code == 0 and "not known: " in first and "evaluate.json" in first
+    assert second.split() == ["second", "not", "run", "yet"]
 
 
 @pytest.mark.parametrize(

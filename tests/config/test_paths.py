@@ -58,6 +58,9 @@ def test_use_cases_are_the_folders_with_a_spec(tmp_path: Path) -> None:
 def test_derived_files_of_a_use_case_lie_under_its_own_build_folder(tmp_path: Path) -> None:
     case = Paths(tmp_path).case("a")
     derived = [case.stage("train"), case.rows("dev"), case.dropped, case.passed, case.docs, case.ticket, case.page]
-    assert all(path.is_relative_to(tmp_path / "build" / "a") for path in [*derived, case.checkpoints, case.lock])
+    assert all(
+        path.is_relative_to(tmp_path / "build" / "a")
+        for path in [*derived, case.checkpoints, case.lock, case.life_lock]
+    )
     outs = [case.stage(name) for name in ("curate", "validate", "ladder", "decide", "train", "evaluate", "register")]
     assert not any(case.checkpoints.is_relative_to(out) for out in outs), "DVC would remove checkpoints before a rerun"

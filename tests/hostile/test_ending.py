@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tailtune.core import process
-from tailtune.lifecycle import runner
+from tailtune.lifecycle import alone
 
 _STAGE = """
 import sys, time
@@ -73,6 +73,24 @@ def test_a_stage_whose_parent_was_killed_ends_in_order() -> None:
     assert started.communicate(timeout=20)[0] == "ended in order\n"
 
 
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_while_a_command_is_imported_ends_it_without_a_traceback(signal_: int, code: int) -> None:
+    """A module that is imported with the command sends it."""
+    program = f"""
+import os, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "tailtune.cli.app":
+            os.kill(os.getpid(), {int(signal_)})
+sys.meta_path.insert(0, Interrupting())
+from tailtune.cli import main
+sys.exit(main(["list"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert "interrupted; the same command goes on from here" in done.stderr
+
+
 def test_the_code_is_that_of_the_signal_that_led_to_the_error() -> None:
     try:
         try:
@@ -88,13 +106,13 @@ def test_the_code_is_that_of_the_signal_that_led_to_the_error() -> None:
 def test_only_an_orphan_that_is_leaving_is_waited_for(
     tmp_path: Path, parent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "LEAVING_S", -0.8)
+    monkeypatch.setattr(alone, "LEAVING_S", -0.8)
     holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     path = tmp_path / ".lock"
     path.write_text(f"process {holder.pid} (train, since 10:00:00)\nstarted by {parent}", encoding="utf-8")
     with path.open("a+") as holding, path.open("a+") as lock:
         fcntl.flock(holding, fcntl.LOCK_EX)
         began = time.monotonic()
-        assert runner._is_taken(lock)
+        assert alone._is_taken(lock)
         assert (time.monotonic() - began > 0.15) == (parent == 1)
     holder.communicate(b"\n")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from services.mlflow.conftest import THIRD_PARTY
 
-from tailtune.core.errors import TailTuneError
+from tailtune.core.errors import ServiceError, TailTuneError, of_system
 from tailtune.core.language import Reply
 from tailtune.core.records import Row
 from tailtune.core.reports import CurateReport
 from tailtune.services import store
 from tailtune.services.endpoint import AnswerCache
+from tailtune.services.mlflow import connect, home
+
+pytestmark = THIRD_PARTY
 
 ROWS = [Row(str(place), "a text", "a", f"f:{place}", "train") for place in range(3)]
 REPORT = CurateReport(
@@ -88,3 +94,30 @@ def test_kept_answers_outlive_a_full_disk(tmp_path: Path) -> None:
     cache.put("second", Reply("b" * 100_000, "stop", 1, 1))
     assert cache.rows() == 2
     cache.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
+def test_a_full_disk_without_a_file_name_is_looked_for_where_libraries_write(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    shown = str(of_system(OSError(number, os.strerror(number))))
+    assert shown.startswith(f"the disk of this folder or of TMPDIR (/scratch): {os.strerror(number)}")
+
+
+def test_no_room_for_the_copy_before_a_migration_is_told_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('of another MLflow')")
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(home, "_copy", full)
+    with pytest.raises(ServiceError, match="preparing the store failed: database or disk is full"):
+        connect(f"sqlite:///{database}", cast(Any, None))
+    assert {file.name for file in tmp_path.iterdir()} == {"mlflow.db", ".lock"}

@@ -48,6 +48,9 @@ class Registry:
     def delete_logged_model(self, model_id: str) -> None:
         self.deleted.append(model_id)
 
+    def delete_run(self, run_id: str) -> None:
+        self.deleted.append(run_id)
+
 
 def tracker(store: Registry, folder: Path) -> Tracker:
     case = SimpleNamespace(name="m", spec=SimpleNamespace(description=""))
@@ -60,9 +63,9 @@ def tracker(store: Registry, folder: Path) -> Tracker:
     ("others", "version", "deleted"),
     [
         ([], "1", []),
-        ([{KEY: "same"}], "1", ["2", "mine"]),
+        ([{KEY: "same"}], "1", ["2", "mine", "r"]),
         ([{KEY: "other"}], "2", []),
-        ([{KEY: "other"}, {KEY: "same"}], "2", ["3", "mine"]),
+        ([{KEY: "other"}, {KEY: "same"}], "2", ["3", "mine", "r"]),
     ],
 )
 def test_equal_files_are_one_version(

@@ -67,13 +67,26 @@ def test_a_damaged_store_has_no_version(content: bytes, tmp_path: Path) -> None:
     assert not is_registered(f"sqlite:///{tmp_path / 'mlflow.db'}", "toy", "1", "r")
 
 
-@pytest.mark.parametrize("content", [MERGE, "outs:\n- md5: 1\n  {", "7", "outs: 5", "outs: [a]", "outs:\n  a: 1"])
+@pytest.mark.parametrize(
+    "content",
+    [MERGE, "outs:\n- md5: 1\n  {", "7", "outs: 5", "outs: [a]", "outs:\n  a: 1", "outs:\n- md5: 1.dir\n  size: 3"],
+)
 def test_a_pin_that_cannot_be_read_names_the_command_that_restores_it(content: str, tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     paths.data_dvc.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=r"data\.dvc: cannot be read") as caught:
         versions.data_hash(paths)
     assert caught.value.hint == "git checkout HEAD -- data.dvc"
+
+
+def test_a_pin_that_is_cut_off_is_named_by_every_command_of_dvc(tmp_path: Path) -> None:
+    from dvc.repo import Repo
+
+    Repo.init(str(tmp_path), no_scm=True).close()
+    (tmp_path / "dvc.yaml").write_text("stages: {curate: {cmd: 'true', outs: [out]}}\n", encoding="utf-8")
+    (tmp_path / "data.dvc").write_text("outs:\n- md5: 1.dir\n  size: 3", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"data\.dvc: cannot be read"):
+        versions.is_stale(Paths(tmp_path), NAME)
 
 
 @pytest.mark.parametrize("file", ["dvc.lock", "data.dvc"])

@@ -258,6 +258,7 @@ def test_storage_is_todays_size_for_the_whole_time() -> None:
     assert (found.category, found.what, found.at_ms) == ("storage", "kept files", 7)
     assert found.usd == pytest.approx(2 * 0.023 * 12, rel=1e-3)
     assert storage(2_000_000_000, 365, None, 7).usd is None
+    assert storage(2_000_000_000, -365, 0.023, 7).usd == 0, "begun while a clock was ahead"
 
 
 def test_the_newest_curation_before_a_version_says_what_it_read() -> None:

@@ -107,6 +107,7 @@ def test_none_starts_by_itself_within_the_cool_down(because: Because) -> None:
     assert not decided(because, replace(NEW, days_since_last=5.9)).go
     assert decided(because, replace(NEW, days_since_last=6.0)).go
     assert decided(because, replace(NEW, days_since_last=None)).go
+    assert decided(because, replace(NEW, days_since_last=-300.0)).go, "it ended while the clock was ahead"
 
 
 def test_too_few_labels_are_no_reason_of_their_own() -> None:

@@ -145,7 +145,10 @@ def test_two_at_once_end_in_a_clear_error(checkout: Checkout) -> None:
     kill(first)
     checkout.does("train", NAME)
     assert second.code == 1
-    assert f"{NAME} is in use by process {first.pid} (train" in second.err and "Next:" in second.err
+    assert (
+        f"{NAME}: another run is at work on it, process {first.pid} (tailtune train" in second.err
+        and "Next:" in second.err
+    )
 
 
 def test_no_disk_space_for_the_model_is_told_and_nothing_half_written_stays(mine: Checkout) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tailtune.config.paths import Paths
 from tailtune.core.errors import GateError, ServiceError, StageFailedError, TailTuneError, UsageError
+from tailtune.lifecycle import orchestration
 from tailtune.lifecycle.orchestration import remote_failed, tracking_server_failed
+from tailtune.services import versions
 
 
 class _State:
@@ -36,3 +41,13 @@ def test_a_server_that_did_not_answer_is_retried_where_there_is_a_network(monkey
     monkeypatch.setenv("TAILTUNE_TRACKING_URI", "http://127.0.0.1:1")
     assert tracking_server_failed(None, None, failed)
     assert remote_failed(None, None, _State(ServiceError("no answer")))
+
+
+def test_a_fetch_says_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Paths, "find", lambda: Paths(tmp_path))
+    monkeypatch.setattr(versions, "remote", lambda _: "far")
+    monkeypatch.setattr(versions, "pull", lambda *_: 2)
+    assert orchestration.fetch_data.fn("toy")
+    assert capsys.readouterr().err == "Fetching data/toy from the DVC remote far\n"

@@ -254,7 +254,9 @@ def test_a_use_case_in_use_names_its_holder_and_a_killed_holder_lets_go(
 ) -> None:
     stage(quick_stage)
     with untracked():
-        with pytest.raises(BusyError, match=rf"toy is in use by process {holder.pid} \(curate, since \d\d:\d\d:\d\d\)"):
+        with pytest.raises(
+            BusyError, match=rf"toy: another run is at work on it, process {holder.pid} \(tailtune curate, since 2"
+        ):
             run(paths)
         assert not paths.case(NAME).report("curate").exists()
         holder.kill()

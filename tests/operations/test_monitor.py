@@ -338,3 +338,12 @@ def test_a_look_at_the_past_tells_nothing(world: WatchedCase, slack: Slack) -> N
     world.log(FIRST_DAY + 2, strange_texts(90, 2))
     look(world, 2, slack)
     assert len(slack.taken) == 1
+
+
+def test_a_day_that_was_counted_while_a_clock_was_ahead_is_in_no_look_before_it(world: WatchedCase) -> None:
+    """It would keep evidence of drift from being gathered anew until that day has come."""
+    world.usual_day(FIRST_DAY)
+    world.log(2 * FIRST_DAY, strange_texts(90))
+    look_at_log(world.context, "champion", Window(2 * FIRST_DAY, 2 * FIRST_DAY))
+    report = look_at_log(world.context, "champion", day(0))
+    assert [each.day for each in report.days] == [FIRST_DAY] and not report.drifted

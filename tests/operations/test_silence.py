@@ -85,6 +85,15 @@ def test_a_day_that_nobody_looked_at_in_time_is_told_once(paths: Paths, alerts: 
     assert checked(paths, alerts, TODAY + 8, 7) == ["recovery silent critical"]
 
 
+def test_a_day_that_was_looked_at_while_a_clock_was_ahead_hides_no_silence(
+    paths: Paths, alerts: Alerts, tmp_path: Path
+) -> None:
+    answered(tmp_path / "spool", TODAY - 1, TODAY)
+    looked_at(TODAY - 1)
+    looked_at(TODAY + 400)
+    assert checked(paths, alerts, TODAY + 1, 4.5, hours=3) == ["alert silent warning"]
+
+
 def test_a_look_in_mid_day_is_no_look_at_that_day(paths: Paths, alerts: Alerts, tmp_path: Path) -> None:
     answered(tmp_path / "spool", TODAY - 1, TODAY)
     looked_at(TODAY - 1)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import chdir
 from pathlib import Path
@@ -198,6 +199,7 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
         program = (
             "import sys; from pathlib import Path; from tailtune.services import versions; "
             "from tailtune.config.paths import Paths; from tailtune.core.errors import BusyError\n"
+            "versions._LOCKED_S = 0\n"
             "try: versions.run_stale(Paths(Path(sys.argv[1])), 'first', 'toy', print)\n"
             "except BusyError as error: print(error); sys.exit(7)"
         )
@@ -206,6 +208,19 @@ def test_a_held_checkout_is_busy(project: Paths) -> None:
         )
     assert done.returncode == 7, done.stderr
     assert "wait for it" in done.stdout
+
+
+def test_a_life_waits_for_another_dvc_command(
+    project: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.05)
+    content = (project.root / ".dvc/tmp/lock").open("a+")
+    fcntl.flock(content, fcntl.LOCK_EX)
+    release = threading.Timer(0.4, content.close)
+    release.start()
+    assert run(project, "first")
+    release.join()
+    assert capsys.readouterr().err.count("another DVC command has the checkout; waiting for it") == 1
 
 
 RUN = (

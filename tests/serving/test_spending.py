@@ -104,3 +104,24 @@ print(sum(day.reserve(0.01) is not None for _ in range(200)))
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert 99 <= sum(int(each.communicate()[0]) for each in running) <= 100
     assert DailySpending(file, 1.0).spent <= 1.0 + 1e-9
+
+
+def test_a_clock_set_forth_and_back_opens_no_day_twice(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [2026, 2027, 2001, 2099, 2026]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(days[0], 3, 1, tzinfo=UTC)
+
+    monkeypatch.setattr(spending, "datetime", Clock)
+    day = DailySpending(file, 1.0)
+    while len(days) > 1:
+        assert day.reserve(0.9) and not day.reserve(0.9)
+        days.pop(0)
+    assert day.spent == 0.9 and not day.reserve(0.9)
+
+
+def test_a_file_of_an_earlier_version_counts(file: Path) -> None:
+    file.write_text(f'{{"day": "{TODAY}", "usd": 0.9}}')
+    assert DailySpending(file, 1.0).spent == 0.9

@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quiet_environment()
     collect_rarely()
     end_in_order_at_sigterm()
-    from tailtune.cli.app import app
-
     try:
+        from tailtune.cli.app import app  # takes a moment, in which Ctrl-C may come
+
         return app(arguments)
     except TailTuneError as error:
         print(f"\n{error}", file=sys.stderr)

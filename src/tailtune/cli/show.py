@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
+from tailtune.core.errors import MissingInputError
 from tailtune.core.reports import RegisterReport
 from tailtune.core.secrets import without_password
 from tailtune.services import store
@@ -59,7 +60,11 @@ def overview(paths: Paths) -> Iterator[str]:
     from tailtune.report.story import Story
 
     for name in paths.use_cases():
-        story = Story.of(store.read_reports(paths.case(name)))
+        try:
+            story = Story.of(store.read_reports(paths.case(name)))
+        except MissingInputError as error:  # torn, or of another version; the others are listed all the same
+            yield f"{name:30} not known: {error.message}"
+            continue
         done, current, registered = bool(story.reports), story.verdict, story.register
         if story.failed:
             state = "closed at validate"

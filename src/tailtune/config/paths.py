@@ -241,6 +241,11 @@ class CasePaths:
         return self.build / ".lock"
 
     @property
+    def life_lock(self) -> Path:
+        """Held by the process that runs this use case's life, or a stage by itself."""
+        return self.build / ".life"
+
+    @property
     def page(self) -> Path:
         """The decision page."""
         return self.stage("register") / "decision.html"

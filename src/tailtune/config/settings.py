@@ -25,7 +25,9 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "GX_ANALYTICS_ENABLED": "false",
+    # A server that hangs is given up after two minutes, four tries; by MLflow's own 120 s a call took eight.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "GIT_PYTHON_REFRESH": "quiet",
     # Threads that wait must sleep, not spin: with other work on the cores, spinning made encoding 10 times slower.
     "OMP_WAIT_POLICY": "PASSIVE",

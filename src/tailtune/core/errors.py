@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +36,8 @@ class TailTuneError(Exception):
 def of_system(error: OSError) -> TailTuneError:
     """A file that could not be read or written, as an error a person can act on."""
     where = error.filename if error.filename is not None else "the system"
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):  # a library's write, which names no file
+        where = f"the disk of this folder or of TMPDIR ({os.environ.get('TMPDIR') or '/tmp'})"  # noqa: S108
     return TailTuneError(
         f"{where}: {error.strerror or error}", "mend the path, its permissions or the disk, then run again"
     )

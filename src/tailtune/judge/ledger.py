@@ -29,13 +29,13 @@ def storage(kept_bytes: int, days: int, gb_month_usd: Usd | None, at_ms: int) ->
 
     Args:
         kept_bytes: Bytes there are now.
-        days: Whole days since the first of them.
+        days: Whole days since the first of them; none where a clock that was ahead has dated it into the future.
         gb_month_usd: Price of 10⁹ bytes for a month; None leaves the dollars unknown.
         at_ms: Now.
 
     Limit: today's size is taken for the whole time, which is too much while files grow.
     """
-    usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * days / MONTH_DAYS
+    usd = None if gb_month_usd is None else kept_bytes / _GB * gb_month_usd * max(0, days) / MONTH_DAYS
     return Entry(at_ms=at_ms, category="storage", what="kept files", usd=usd)
 
 

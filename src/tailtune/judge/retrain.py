@@ -59,7 +59,7 @@ class Circumstances:
         drift_labels: Of these, those of the time of drift, which wants as many; None where that time is not known.
         audited: Rows that were audited since the last version.
         changes: What else differs from what the last version was made of, as words.
-        days_since_last: Days since a retrain ended; None when there was none.
+        days_since_last: Days since a retrain ended, below 0 where a clock was ahead then; None when there was none.
         cooldown_days: So long none starts by itself.
     """
 
@@ -187,7 +187,7 @@ def _worth(because: Because, reckoning: Reckoning) -> tuple[bool | None, str]:
 
 
 def _too_early(around: Circumstances) -> str:
-    last = around.days_since_last
+    last = None if around.days_since_last is None else abs(around.days_since_last)  # no clock makes it last for ever
     if last is None or last >= around.cooldown_days:
         return ""
     return f"the last retrain ended {last:.1f} days ago, and none starts by itself within {around.cooldown_days:g}"

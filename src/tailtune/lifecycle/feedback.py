@@ -157,6 +157,8 @@ def receive_sent(
 ) -> tuple[list[Correction], list[Correction], dict[int, str]]:
     """Read what people sent to the server, on top of what is kept; that beside the use case's rows when None.
 
+    Of two about a text that of the higher number counts, whatever the server's clock dated them.
+
     Returns:
         All feedback from now on, what of it is new, and number of a right answer → why it cannot be used.
 
@@ -167,7 +169,7 @@ def receive_sent(
     for each in sent:
         at = datetime.fromtimestamp(each.at_us / 1e6, UTC).isoformat(timespec="seconds")
         try:
-            reader.read(each.request_id or "", each.row, each.text or "", each.label, each.who, at)
+            reader.read(each.request_id or "", each.row, each.text or "", each.label, each.who, at, in_order=True)
         except ValueError as error:
             refused[each.id] = str(error)
     return *reader.result(), refused
@@ -224,9 +226,10 @@ class _Reader:
         self._before = {each.id: each for each in before}
         self._now = dict(self._before)
         self._stamp, self._today = stamp, datetime.now(UTC).isoformat(timespec="seconds")
+        self._in_order: set[str] = set()
 
-    def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str) -> None:
-        """Take in a right answer.
+    def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str, in_order: bool = False) -> None:
+        """Take in a right answer; of two that come in the order in which they were given, the second counts.
 
         Raises:
             ValueError: Why it cannot be used, in words.
@@ -236,8 +239,11 @@ class _Reader:
         answer, _ = right_answer(self._case.task, find_text, label, who, at or self._stamp or self._today)
         before = self._now.get(answer.id)
         # Without a date it comes now, also where a clock that was wrong has dated the one before into the future.
-        if before is None or not is_dated or moment(before.at) <= moment(answer.at):
+        is_next = in_order and answer.id in self._in_order
+        if before is None or not is_dated or is_next or moment(before.at) <= moment(answer.at):
             self._now[answer.id] = answer
+            if in_order:
+                self._in_order.add(answer.id)
 
     def _logged(self, request_id: str, row: int) -> str:
         if not request_id:

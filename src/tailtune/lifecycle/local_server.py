@@ -36,6 +36,7 @@ from tailtune.core.printable import printable
 from tailtune.core.private import private_folder
 from tailtune.core.process import Terminated, causes, end_in_order_at_sigterm, interrupted_code, leave_with
 from tailtune.core.secrets import secret_in, without_password, without_passwords
+from tailtune.lifecycle.alone import alone_in_life
 from tailtune.lifecycle.closed_gate import closed_gate
 
 if TYPE_CHECKING:
@@ -173,10 +174,11 @@ def run_flow(paths: Paths, use_case: str, force: bool, environment: Mapping[str,
         Its exit code.
 
     Raises:
+        BusyError: Another run is at work on the use case; nothing was changed.
         KeyboardInterrupt: Ctrl-C was pressed, and the flow has ended.
     """
     flow = paths.root / "flows" / "lifecycle.py"
-    with LocalServer(paths.root / ".run") as server:
+    with alone_in_life(paths.case(use_case)), LocalServer(paths.root / ".run") as server:
         words = [sys.executable, str(flow), use_case, "--parent", str(os.getpid()), "--server", server.url]
         return run_to_end([*words, *(["--force"] if force else [])], paths.root, environment)
 
@@ -275,6 +277,8 @@ def _run(flow: Flow[Any, Any], options: argparse.Namespace) -> None:
             raise closed.as_error()
 
     with ExitStack() as stack:
+        if options.parent is None:
+            stack.enter_context(alone_in_life(case.paths))
         try:
             address = stack.enter_context(_server(paths, url, options.server, partial(_warm_up, case, work)))
         except ServiceError as error:

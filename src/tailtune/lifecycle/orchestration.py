@@ -102,8 +102,10 @@ def tracking_server_failed(task: Any, run: Any, state: Any) -> bool:
 def fetch_data(use_case: str) -> bool:
     """Pull the pinned rows from the DVC remote when they are not here and there is a remote. Returns whether it did."""
     paths = Paths.find()
-    if paths.case(use_case).data.exists() or versions.remote(paths) is None:
+    if paths.case(use_case).data.exists() or (remote := versions.remote(paths)) is None:
         return False
+    # A remote that hangs is given up after minutes, by its own library: say what is waited for.
+    print(f"Fetching data/{use_case} from the DVC remote {printable(remote)}", file=sys.stderr, flush=True)
     return versions.pull(paths, use_case) > 0
 
 

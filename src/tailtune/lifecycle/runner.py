@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
-import psutil
-
-from tailtune.config.paths import CasePaths, Paths
+from tailtune.config.paths import Paths
 from tailtune.config.prices import load_prices
 from tailtune.config.settings import Settings
-from tailtune.core.errors import BusyError, GateError
-from tailtune.core.locks import is_taken
-from tailtune.core.private import private_folder, temporary_files_in
-from tailtune.core.process import LEAVING_S, leave_with
+from tailtune.core.errors import GateError
+from tailtune.core.private import temporary_files_in
 from tailtune.core.progress import Progress
 from tailtune.core.reports import RegisterReport, Report
 from tailtune.lifecycle import guards
+from tailtune.lifecycle.alone import alone_in_stage
 from tailtune.lifecycle.charging import charged
 from tailtune.lifecycle.context import Context
 from tailtune.lifecycle.table import BY_NAME, Stage
@@ -39,13 +32,16 @@ def run_stage(name: str, use_case: str, paths: Paths, settings: Settings, progre
     gate says no; a stage that fails leaves nothing half written.
 
     Raises:
+        BusyError: Another run or stage is at work on the use case.
         TailTuneError: Whatever the stage found wrong. A failing gate still leaves its report.
     """
     stage = BY_NAME[name]
     case = load_use_case(paths, use_case)
     prices = load_prices(paths)
-    with _alone(case.paths, name), temporary_files_in(case.paths.temporary):
-        tracker = mlflow.connect(settings.resolved_tracking_uri(paths), case)
+    with alone_in_stage(case.paths, name), temporary_files_in(case.paths.temporary):
+        uri = settings.resolved_tracking_uri(paths)
+        mlflow.check_writable(uri)
+        tracker = mlflow.connect(uri, case)
         context = Context(case, settings, progress, tracker, name, case.paths.staging(name))
         case.paths.report(name).unlink(missing_ok=True)  # a stage that fails must not leave an earlier run's report
         with charged(context, name, prices.machine_hour_usd) as cost:
@@ -97,44 +93,3 @@ def _replaced_whole(staging: Path, folder: Path) -> Iterator[None]:
             staging.replace(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-@contextmanager
-def _alone(paths: CasePaths, stage: str) -> Iterator[None]:
-    """Hold the use case; a process that dies in any way lets go of it."""
-    if "DVC_STAGE" in os.environ:
-        leave_with(os.getppid(), LEAVING_S)
-    private_folder(paths.build.parent)
-    private_folder(paths.build)
-    with paths.lock.open("a+", encoding="utf-8") as lock:
-        if _is_taken(lock):
-            lock.seek(0)
-            holder = lock.readline().strip() or "another process"
-            raise BusyError(
-                f"{paths.use_case} is in use by {holder}; one run per use case and checkout",
-                "wait for it, or stop it, then run the same command again",
-            )
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} ({stage}, since {datetime.now():%H:%M:%S})\nstarted by {os.getppid()}")
-        lock.flush()
-        yield
-
-
-def _is_taken(lock: TextIO) -> bool:
-    """Whether the lock is somebody else's; one whose parent has died is about to let go of it."""
-    patience = time.monotonic() + LEAVING_S + 1
-    while True:
-        if not is_taken(lock.fileno()):
-            return False
-        if time.monotonic() > patience or not _is_orphan(lock):
-            return True
-        time.sleep(0.1)
-
-
-def _is_orphan(lock: TextIO) -> bool:
-    lock.seek(0)
-    pids = re.match(r"process (\d+) .*\nstarted by (\d+)", lock.read())
-    try:
-        return pids is not None and psutil.Process(int(pids[1])).ppid() != int(pids[2])
-    except psutil.NoSuchProcess:
-        return True

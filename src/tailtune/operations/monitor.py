@@ -151,8 +151,8 @@ def look_at_log(context: Context, which: str, window: Window) -> MonitorReport:
             raise UsageError(f"{use_case}: nothing is logged yet", f"tailtune serve {use_case}")
         with closing(MonitoredDays(settings.prediction_log_url(paths))) as store:
             watched = watched.first_seen(log, store, window.until_us)
-            since = window.first - _REMEMBERED_DAYS
-            kept = {each.counts.day: each for each in store.kept(use_case, version, watched.known.digest, since)}
+            known = store.kept(use_case, version, watched.known.digest, window.first - _REMEMBERED_DAYS, _today())
+            kept = {each.counts.day: each for each in known}
             logged = log.days(use_case, _first_to_count(window, kept) * DAY_US, window.until_us)
             totals = {each.day: each.rows for each in logged if each.is_of(version)}
             rows = _count_days(watched, window, log, store, totals, kept)
@@ -259,8 +259,7 @@ def look_at_file(context: Context, which: str, texts: Iterable[str], source: str
         seen = answerer.answer(text)
         rows.append({**{name: getattr(seen, name, None) for name in READ}, "answer": seen.value, "slices": {}})
         rows[-1] |= {"at_us": 0, "latency_ms": None, "usd": seen.usd, "request_id": "", "row": len(rows)}
-    day = number_of(datetime.now(UTC).date())
-    today = Window(day, day)
+    today = Window(_today(), _today())
     figures = _figures(rows, len(rows), None)
     counts = drift.count(watched.reference, _sample(rows, context), today.first, [])
     now = accuracy_now(context, watched.version, watched.known, rows, None, today)
@@ -277,6 +276,11 @@ def _answerer(watched: Watched) -> Answerer:
             f"{version.uri} asks a language model: a file's rows would be paid for", "watch its prediction log instead"
         )
     return answerer
+
+
+def _today() -> int:
+    """By the clock; days that were counted while it was ahead are not looked at before they are there."""
+    return number_of(datetime.now(UTC).date())
 
 
 def _day(kept: KeptDay) -> int:

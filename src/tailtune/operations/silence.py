@@ -7,7 +7,7 @@ from contextlib import closing
 from tailtune.config.paths import Paths
 from tailtune.config.settings import Settings
 from tailtune.core.alerts import Alert, Message
-from tailtune.core.days import DAY_US, shown
+from tailtune.core.days import DAY_US, day_of, shown
 from tailtune.core.errors import SpecError
 from tailtune.operations.alerts import Alerts
 from tailtune.services.monitored_days import MonitoredDays
@@ -23,7 +23,7 @@ def check_silence(
 ) -> list[Message]:
     """Raise an alert for each use case that was watched once and is not any more; clear it where one looks again.
 
-    Limit: a day that was looked at while a clock was ahead counts as looked at until then.
+    Days that were looked at while a clock was ahead do not count.
 
     Args:
         paths: The checkout.
@@ -62,7 +62,7 @@ def _cases(paths: Paths) -> list[UseCase]:
 def _check(
     case: UseCase, log: PredictionLog, looks: MonitoredDays, alerts: Alerts, now_us: int, hours: float | None
 ) -> Message | None:
-    last = looks.last_whole_look(case.name)
+    last = looks.last_whole_look(case.name, until=day_of(now_us))
     if last is None:
         return None  # nobody watches it, so nobody is missed
     grace_us = (case.spec.monitor.alerts.silent_hours if hours is None else hours) * _HOUR_US

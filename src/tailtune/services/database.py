@@ -195,8 +195,16 @@ class Database:
             reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             meanwhile = f"; {self._room.meanwhile}" if self._room.meanwhile else ""
             raise ServiceError(
-                f"{self._room.name} {self.shown}: {reason[:300]}", f"start the database, or set {VARIABLE}{meanwhile}"
+                f"{self._room.name} {self.shown}: {reason[:300]}",
+                f"{self._remedy(reason)}, or set {VARIABLE}{meanwhile}",
             ) from error
+
+    def _remedy(self, reason: str) -> str:
+        if self.file is None:
+            return "start the database"
+        if "malformed" in reason or "not a database" in reason:
+            return f"put a backup of {self.file.name} back, or move it away, and all that it holds, to begin a new one"
+        return "make room on its disk, or mend who may write there"
 
     def _bring_up_to_date(self) -> None:
         """Apply the room's steps that the database has not had, one process at a time.
@@ -278,6 +286,9 @@ def _address(url: str, shown: str) -> URL:
 def _engine(address: URL, name: str, shown: str) -> Engine:
     on_file = address.get_backend_name() == "sqlite"
     waits: Mapping[str, Any] = {"timeout": _BUSY_S} if on_file else {"connect_timeout": _CONNECT_S}
+    read_only = on_file and _is_read_only(Path(address.database or ""))
+    if read_only:
+        address = _for_reading(address)
     try:
         engine = create_engine(address, connect_args=dict(waits), pool_pre_ping=not on_file, hide_parameters=True)
     except (ImportError, NoSuchModuleError) as error:
@@ -285,13 +296,33 @@ def _engine(address: URL, name: str, shown: str) -> Engine:
             f"{name} {shown}: its driver is not installed ({error})", "pip install 'tailtune[postgres]'"
         ) from None
     if on_file:
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _leave_transactions if read_only else _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
+def _is_read_only(file: Path) -> bool:
+    """Whether a SQLite file is there and may only be read, as on a disk that is mounted so."""
+    return file.is_file() and not all(os.access(place, os.W_OK) for place in (file, file.parent))
+
+
+def _for_reading(address: URL) -> URL:
+    """A SQLite file that may only be read: without files of SQLite's own beside it, which it could not make there.
+
+    Where a log of changes stands beside it, SQLite has to read that, too.
+    """
+    file = Path(address.database or "").absolute()
+    wal = file.with_name(f"{file.name}-wal")
+    immutable = {} if wal.is_file() and wal.stat().st_size else {"immutable": "1"}
+    return address.set(database=file.as_uri(), query={"mode": "ro", "uri": "true", **immutable})
+
+
+def _leave_transactions(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by Python's driver
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    _leave_transactions(connection, _)
     for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 

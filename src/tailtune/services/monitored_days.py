@@ -117,13 +117,14 @@ class MonitoredDays(RoomStore):
                 }
                 _put(connection, _DAY, {"use_case": use_case, "version": version, "day": each.counts.day}, new)
 
-    def kept(self, use_case: str, version: str, reference: str, since: int) -> list[KeptDay]:
-        """Days from one on that were counted with this reference, oldest first."""
+    def kept(self, use_case: str, version: str, reference: str, since: int, until: int = 2**31 - 1) -> list[KeptDay]:
+        """Days from one to another, both included, that were counted with this reference, oldest first."""
         query = select(_DAY.c.day, _DAY.c.rows, _DAY.c.counts, _DAY.c.sums, _DAY.c.figures).where(
             _DAY.c.use_case == use_case,
             _DAY.c.version == version,
             _DAY.c.reference == reference,
             _DAY.c.day >= since,
+            _DAY.c.day <= until,
         )
         with self._database.reading() as connection:
             found = connection.execute(query.order_by(_DAY.c.day)).all()
@@ -153,12 +154,13 @@ class MonitoredDays(RoomStore):
             last = connection.scalar(query)
         return None if last is None else int(last)
 
-    def last_whole_look(self, use_case: str) -> int | None:
-        """The newest day of a use case that was looked at to its end; None where none was looked at.
+    def last_whole_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
+        """The newest day of a use case, up to one, that was looked at to its end; None where none was looked at.
 
         Where none was looked at to its end, it is the day before the first.
         """
-        days = select(_DAY.c.day, _DAY.c.figures).where(_DAY.c.use_case == use_case).order_by(_DAY.c.day.desc())
+        there = select(_DAY.c.day, _DAY.c.figures).where(_DAY.c.use_case == use_case, _DAY.c.day <= until)
+        days = there.order_by(_DAY.c.day.desc())
         first = None
         with self._database.reading() as connection:
             for day, figures in connection.execute(days):

@@ -20,6 +20,8 @@ from tailtune.core.errors import BusyError, ServiceError, TailTuneError, UsageEr
 from tailtune.core.secrets import without_passwords
 
 _PATIENCE_S = 0.5
+_LOCKED_S = 600.0
+"""How long another DVC command, such as a push, may have the checkout; a life must not end because of it."""
 _LEAVING_S = 3.0
 """How long a run whose command was killed may take to let go."""
 CODE_PATHS = ("src", "flows", "models", "dvc.yaml", "data.dvc")
@@ -44,7 +46,7 @@ def run_stale(paths: Paths, stage: str, use_case: str, work: Callable[[str], Non
         True when it was done, False when the stage was fresh.
 
     Raises:
-        BusyError: Another process works on this checkout.
+        BusyError: Another process works on this stage's files, or another DVC command has the checkout for ten minutes.
         UsageError: dvc.yaml has no such stage, or a file the stage reads is missing.
         ServiceError: DVC failed in another way.
     """
@@ -70,7 +72,7 @@ def is_stale(paths: Paths, use_case: str) -> list[str]:
     Raises:
         ServiceError: DVC failed.
     """
-    with _repo(paths, use_case) as repo:
+    with _repo(paths, use_case) as repo, _locked(repo):
         targets = [stage.name for stage in _stages(repo, use_case)]
         changed = repo.status(targets=targets) if targets else {}
     order = list(_read_yaml(paths.dvc_yaml).get("stages", {}))
@@ -135,6 +137,8 @@ def data_hash(paths: Paths) -> str | None:
     try:
         outs = _read_yaml(paths.data_dvc).get("outs") or [{}]
         pinned = outs[0].get("md5")
+        if pinned is not None and outs[0].get("path") != paths.data.name:  # cut off behind the hash
+            raise KeyError("path")
     except (AttributeError, KeyError, TypeError, IndexError):
         raise _unreadable(paths.data_dvc, "it pins nothing") from None
     return None if pinned is None else str(pinned)
@@ -145,7 +149,7 @@ def data_is_pinned(paths: Paths, use_case: str | None = None) -> bool:
     folder = paths.data if use_case is None else paths.case(use_case).data
     if data_hash(paths) is None or not folder.is_dir():
         return False
-    with _repo(paths) as repo:
+    with _repo(paths) as repo, _locked(repo):
         if not repo.status(targets=[str(paths.data_dvc)]):
             return True
         return use_case is not None and _rows_are_pinned(repo, paths, use_case)
@@ -338,6 +342,9 @@ def _repo(paths: Paths, use_case: str | None = None, stage: str | None = None) -
         with chdir(paths.root), Repo(str(paths.root), config=_without_git(paths.root)) as repo:
             _mend(repo)
             yield repo
+    except (KeyError, TypeError, AttributeError):  # as DVC's own reader ends at a file that is cut off
+        data_hash(paths)
+        raise
     except DvcException as error:
         raise _explained(error, paths, use_case, stage) from error
     except OSError as error:
@@ -371,16 +378,33 @@ def _without_git(root: Path) -> dict[str, Any]:
     return {}
 
 
-def _locked(repo: Any) -> AbstractContextManager[None]:
+@contextmanager
+def _locked(repo: Any, patience_s: float | None = None) -> Iterator[None]:
     """Hold the checkout, for several calls of DVC.
 
+    Args:
+        repo: DVC's repository.
+        patience_s: How long to wait for another DVC command, which is said; ten minutes when None.
+
     Raises:
-        LockError: Somebody else holds it.
+        LockError: Somebody else holds it after so long.
     """
+    from dvc.lock import LockError
     from dvc.repo import lock_repo
 
-    lock: AbstractContextManager[None] = lock_repo(repo)
-    return lock
+    deadline, is_said = time.monotonic() + (_LOCKED_S if patience_s is None else patience_s), False
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(lock_repo(repo))
+                break
+            except LockError:
+                if time.monotonic() > deadline:
+                    raise
+            if not is_said:
+                print(f"{repo.root_dir}: another DVC command has the checkout; waiting for it", file=sys.stderr)
+                is_said = True
+        yield
 
 
 def _in_use(repo: Any, stage: Any) -> AbstractContextManager[None]:
@@ -411,7 +435,7 @@ def _mend(repo: Any) -> None:
     tmp, hard = Path(repo.tmp_dir), repo.config["core"].get("hardlink_lock", False)
     with suppress(LockError):  # somebody writes them now, so nothing was killed
         if _lock_and_copy(repo)[1].is_file():
-            with _locked(repo):
+            with _locked(repo, patience_s=0):
                 _restore_lock(repo)
         if _is_torn(tmp / "rwlock"):
             with make_lock(str(tmp / "rwlock.lock"), tmp_dir=str(tmp), hardlink_lock=hard):

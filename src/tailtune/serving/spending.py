@@ -16,6 +16,9 @@ from tailtune.core.money import Usd
 from tailtune.core.private import private_file, private_folder
 from tailtune.services.endpoint import Budget, Reservation
 
+_OTHER_DAYS = 3
+"""Days besides today whose sums are kept."""
+
 
 @dataclass(eq=False, slots=True)
 class DayReservation(Reservation):
@@ -34,7 +37,8 @@ class DailySpending:
     Threads may share it.
 
     Args:
-        file: The day and its sum; read and written under a lock, so that it holds over workers and restarts.
+        file: The last days with their sums, so that a clock that is set forth and back opens no day's money twice; read
+            and written under a lock, so that it holds over workers and restarts.
         limit: US dollars a day, UTC.
     """
 
@@ -81,23 +85,31 @@ class DailySpending:
     def _read(self, descriptor: int) -> _Today:
         day = datetime.now(UTC).date().isoformat()
         try:
-            kept = json.loads(os.pread(descriptor, 200, 0) or b"{}")
-            spent = float(kept["usd"]) if kept.get("day") == day else 0.0
-            return _Today(descriptor, day, spent if math.isfinite(spent) else self.limit)
+            kept = json.loads(os.pread(descriptor, 500, 0) or b"{}")
+            if "day" in kept:  # as written by earlier versions, which kept one day
+                kept = {kept["day"]: kept["usd"]}
+            days = {str(each): float(usd) for each, usd in kept.items()}
+            spent = days.pop(day, 0.0)
+            return _Today(descriptor, day, spent if math.isfinite(spent) else self.limit, days)
         except (ValueError, KeyError, TypeError, AttributeError):  # torn: nothing more may be spent today
-            return _Today(descriptor, day, self.limit)
+            return _Today(descriptor, day, self.limit, {})
 
 
 @dataclass(frozen=True)
 class _Today:
-    """One per time that the file is locked."""
+    """One per time that the file is locked.
+
+    Attributes:
+        others: Other days and their sums, that which was written last at the end.
+    """
 
     descriptor: int
     day: str
     spent: Usd
+    others: dict[str, Usd]
 
     def write(self, usd: Usd) -> None:
-        line = json.dumps({"day": self.day, "usd": usd}).encode()
+        line = json.dumps({**dict(list(self.others.items())[-_OTHER_DAYS:]), self.day: usd}).encode()
         if os.pwrite(self.descriptor, line, 0) == len(line):  # cut afterwards: a file that is torn is never empty
             os.ftruncate(self.descriptor, len(line))
 

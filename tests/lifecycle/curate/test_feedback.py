@@ -226,6 +226,19 @@ def test_what_people_sent_to_the_server_is_taken_in_or_named(tmp_path: Path) -> 
     assert list(refused) == [2] and "label `nothing` is not in" in refused[2]
 
 
+@pytest.mark.parametrize("years", [(2090, 2026), (2026, 1970), (2026, 2026)])
+def test_of_two_that_people_sent_the_second_counts_whatever_the_clock_says(
+    years: tuple[int, int], tmp_path: Path
+) -> None:
+    context = without_splits(tmp_path)
+    answers = [
+        ReceivedFeedback(number, (year - 1970) * 31_557_600_000_000, None, 0, "a text of its own", label, "Ana")
+        for number, (year, label) in enumerate(zip(years, ("refund", "billing"), strict=True))
+    ]
+    kept, _, _ = receive_sent(context.case, answers, texts)
+    assert [each.label for each in kept] == ["billing"]
+
+
 def test_rows_that_are_called_feedback_are_rows(tmp_path: Path) -> None:
     context = project(tmp_path, {"feedback.jsonl": rows(*CONTENT)})
     assert curated(context)[0].rows_kept == len(CONTENT)

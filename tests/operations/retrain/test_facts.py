@@ -63,6 +63,12 @@ def test_looks_estimate_it_and_an_audit_knows_better(world: WatchedCase) -> None
     store.close()
     found = stake(world)
     assert found.now == accuracy and found.now_by.startswith("by an audit of 50 rows")
+    other = accuracy.model_copy(update={"value": 0.9})
+    ahead = audit.model_copy(update={"id": "b", "first_day": TODAY + 400, "last_day": TODAY + 400})
+    with closing(Audits(world.settings.prediction_log_url(world.case.paths.project))) as store:
+        store.keep(ahead)
+        store.keep_result(ahead, lambda _: result.model_copy(update={"audit": "b", "accuracy": other}))
+    assert stake(world).now == accuracy, "an audit by a clock that was ahead says nothing about now"
 
 
 def test_requests_are_counted_from_the_first_logged_day_unless_declared(world: WatchedCase) -> None:

@@ -89,3 +89,13 @@ def test_a_look_that_is_written_again_counts_once(tracker: Tracker) -> None:
 def test_a_look_goes_on_with_one_that_was_taken_and_waits_all_the_same(tracker: Tracker) -> None:
     publish(tracker, "look 1", "look 1", 1.0)  # and the process was ended before it could note that
     assert cost(tracker, publish(tracker, "look 2", "look 1", 2.0)) == 2.0
+
+
+def test_a_day_by_a_clock_that_was_ahead_keeps_no_later_look_out(tracker: Tracker) -> None:
+    today = windows.now_ms() // 86_400_000
+    for number, day in enumerate([today - 2, today + 400, today - 1, today - 1]):
+        plan = RunPlan(name="monitor", metrics=(Point("rows", 10.0),))
+        windows.publish(tracker, "3", f"look {number}", plan, [windows.DayPoints(day, {"rows": 10.0})], 0.0)
+    (axis,) = tracker.client.search_runs([tracker.experiment_id], "tags.`tailtune.monitored_version` = '3'")
+    steps = [point.step for point in tracker.client.get_metric_history(axis.info.run_id, "rows")]
+    assert sorted(steps) == [today - 2, today - 1, today + 400]

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -239,15 +239,41 @@ def test_a_store_that_is_away_is_asked_again_ever_later_and_loses_nothing(url: s
     assert heard[8:] == [Moved(rows=1), Moved(), Moved()]
 
 
+def keep_an_hour(url: str, folder: Path, set_by_s: Sequence[float], start_s: float) -> None:
+    """Move spools four times in an hour and a half, by a clock that somebody has set by so much at each time."""
+    passes = Rounds(3)
+
+    def steady() -> float:
+        return 1800.0 * len(passes.pauses)
+
+    keep_moving(
+        lambda: PredictionLog(url),
+        folder,
+        passes,
+        keep_days={"inbox": 30},
+        clock=lambda: start_s + steady() + set_by_s[len(passes.pauses)],
+        steady=steady,
+    )
+
+
 def test_old_rows_are_deleted_once_a_day(url: str, folder: Path) -> None:
     now = (NOON_US + 40 * DAY_US) / 1e6
     spool = Spool(folder)
     spool.append([row(1), row(2, at_us=NOON_US + 20 * DAY_US), row(3, use_case="other")])
-    keep_moving(lambda: PredictionLog(url), folder, Rounds(1), keep_days={"inbox": 30}, clock=lambda: now)
+    keep_an_hour(url, folder, [0, 0, 0, 0], now)
     log = PredictionLog(url)
     assert requests(log) == ["r2"]
     assert counts(log, folder, "inbox") == LogCounts(stored=2), "deleted by age is no loss"
     assert len(list(log.rows("other"))) == 1
+    log.close()
+
+
+@pytest.mark.parametrize("set_by_days", [[400, 0, 0, 0], [0, 0, 400, 400], [-400, -400, 0, 0]])
+def test_a_clock_that_was_set_within_the_hour_deletes_nothing(url: str, folder: Path, set_by_days: list[float]) -> None:
+    Spool(folder).append([row(1)])
+    keep_an_hour(url, folder, [each * 86_400 for each in set_by_days], NOON_US / 1e6)
+    log = PredictionLog(url)
+    assert requests(log) == ["r1"]
     log.close()
 
 

@@ -96,7 +96,7 @@ def _accuracy(
 def _audited(context: Context, version: Version, today: int) -> tuple[Estimate | None, str]:
     with closing(Audits(_database(context))) as store:
         results = store.results(context.case.name, version.version)
-    recent = [(audit, result) for audit, result in results if audit.last_day >= today - _AUDIT_DAYS]
+    recent = [(audit, result) for audit, result in results if today - _AUDIT_DAYS <= audit.last_day <= today]
     if not recent:
         return None, ""
     audit, result = max(recent, key=lambda each: (each[0].last_day, each[1].judged_at))
@@ -107,7 +107,7 @@ def _without_labels(
     context: Context, version: Version, reference: str, then: Estimate, today: int
 ) -> tuple[Estimate | None, str]:
     with closing(MonitoredDays(_database(context))) as store:
-        days = store.kept(context.case.name, version.version, reference, today - _DAYS)
+        days = store.kept(context.case.name, version.version, reference, today - _DAYS, today)
     now = over_days([each.figures for each in days], then)
     name = context.case.name
     if now is None:

@@ -148,7 +148,7 @@ def _decided(context: Context, because: Because, last: EndedRetrain | None) -> t
         drift_labels=None if drifted_us is None else gathered.since(drifted_us),
         audited=gathered.audited,
         changes=gathered.changes,
-        days_since_last=None if last is None else max(0, now_us - last.ended_us) / DAY_US,
+        days_since_last=None if last is None else (now_us - last.ended_us) / DAY_US,
         cooldown_days=spec.retrain.cooldown_days,
     )
     return gathered, decide(because, reckon(stake), around)

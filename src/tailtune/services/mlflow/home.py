@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -48,6 +49,24 @@ def is_outdated(uri: str) -> bool:
         return False
     made = _made(folder)
     return made[:1] != [version("mlflow")] or made[3:] != [schema]
+
+
+def check_writable(uri: str) -> None:
+    """Make sure that an embedded store takes what a stage will publish, before the stage has worked for it.
+
+    Raises:
+        ServiceError: It is there, and this process may not write to it.
+    """
+    folder = embedded_folder(uri)
+    if folder is None or not folder.is_dir():
+        return
+    for place in (folder, _database(uri)):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ServiceError(
+                f"{place}: may not be written (a read-only disk, or no right to), and what a stage finds is kept "
+                "there; nothing was begun",
+                f"{_remedy(uri, '')}; or set TAILTUNE_TRACKING_URI to another store",
+            )
 
 
 def prepare(uri: str) -> None:
@@ -127,6 +146,7 @@ def _create(database: Path) -> None:
 
 
 _OUTDATED = "out-of-date database schema"
+_DATABASE_ERROR = re.compile(r"\((sqlite3|psycopg2|pymysql)\.[\w.]+\) ")
 
 
 def _migrate(uri: str, database: Path) -> None:
@@ -144,8 +164,14 @@ def _migrate(uri: str, database: Path) -> None:
     if copy.exists():
         _copy(copy, database)
     else:
-        _copy(database, copy.with_suffix(".part"))
-        copy.with_suffix(".part").replace(copy)
+        part = copy.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        try:
+            _copy(database, part)
+        except sqlite3.Error:
+            part.unlink(missing_ok=True)
+            raise
+        part.replace(copy)
     before = _schema(database)
     try:
         try:
@@ -229,6 +255,7 @@ def quiet() -> None:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it tells, with a traceback, is raised
 
 
 @contextmanager
@@ -244,14 +271,16 @@ def service_errors(uri: str, doing: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        first = (
-            _without_credentials(str(error)).strip().splitlines()[0][:300]
-            if str(error).strip()
-            else type(error).__name__
-        )
+    except (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         remedy = _remedy(uri, str(error))
-        raise ServiceError(f"{without_password(uri)}: {doing} failed: {first}", remedy) from error
+        raise ServiceError(f"{without_password(uri)}: {doing} failed: {_reason(error)}", remedy) from error
+
+
+def _reason(error: Exception) -> str:
+    """The line that says why: SQLAlchemy's comes after those about its own sessions."""
+    lines = [line for line in _without_credentials(str(error)).splitlines() if line.strip()]
+    of_database = (line for line in lines if _DATABASE_ERROR.match(line))
+    return next(of_database, lines[0] if lines else type(error).__name__).strip()[:300]
 
 
 def _remedy(uri: str, why: str) -> str:

@@ -193,7 +193,7 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
     """Register a logged model as the next version, all tags in the one call.
 
     Another checkout may have registered the same at this moment: then the lower number is the version, and this one is
-    taken back with its model.
+    taken back with its model and run.
 
     Raises:
         ServiceError: MLflow refused.
@@ -212,6 +212,7 @@ def create(tracker: Tracker, model: str, logged: Logged, tags: Mapping[str, str]
         if first is not None and int(first.version) < int(made.version):
             tracker.client.delete_model_version(model, str(made.version))
             tracker.client.delete_logged_model(logged.model_id)
+            tracker.delete_open_run(logged.run_id)
             return first
     return _version(made, {})
 

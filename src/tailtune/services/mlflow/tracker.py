@@ -96,7 +96,8 @@ def connect(uri: str, case: Declared) -> Tracker:
     reach(uri)
     if is_outdated(uri):
         quiet()
-        prepare(uri)
+        with service_errors(uri, "preparing the store"):
+            prepare(uri)
     return Tracker(uri, case)
 
 
@@ -248,6 +249,11 @@ class Tracker:
             run = self.client.create_run(self.experiment_id, start_time=now_ms(), tags=tags, run_name=name)
             self._open[stage] = str(run.info.run_id)
         return self._open[stage]
+
+    def delete_open_run(self, run_id: str) -> None:
+        """Delete a run that this process has opened and that nothing will be published in."""
+        self._open = {stage: each for stage, each in self._open.items() if each != run_id}
+        self.client.delete_run(run_id)
 
     def sweep(self, stage: str, keep: str | None = None) -> None:
         """Mark this checkout's open runs of a stage as KILLED: the use case is locked, so nobody else writes them.

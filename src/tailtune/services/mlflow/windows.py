@@ -120,7 +120,7 @@ def _extend(tracker: Tracker, version: str, days: Sequence[DayPoints]) -> None:
     from mlflow.entities import Metric
 
     run = _axis(tracker, version)
-    last = int(run.data.tags.get(_LAST_DAY, "-1"))
+    last = _last_day(tracker, run)
     for each in days:
         if each.day <= last:
             continue
@@ -132,6 +132,15 @@ def _extend(tracker: Tracker, version: str, days: Sequence[DayPoints]) -> None:
         tracker.client.log_batch(run.info.run_id, made)
         name, value = (_SO_FAR, mark) if mark else (_LAST_DAY, str(each.day))
         tracker.client.set_tag(run.info.run_id, name, value)
+
+
+def _last_day(tracker: Tracker, run: Any) -> int:
+    """The last day that stands there whole; a look by a clock that was ahead must not keep later ones out."""
+    last, today = int(run.data.tags.get(_LAST_DAY, "-1")), now_ms() // _DAY_MS
+    if last <= today:
+        return last
+    there = tracker.client.get_metric_history(run.info.run_id, "rows")
+    return max((point.step for point in there if point.step < today), default=-1)
 
 
 def _axis(tracker: Tracker, version: str) -> Any:

@@ -26,6 +26,8 @@ from tailtune.services.prediction_log.store import PredictionLog
 _CHUNK_BYTES = 4 << 20
 _LOCK = ".writer.lock"
 _DAY_S, _LONGEST_WAIT_S = 86_400, 60.0
+_TRUSTED_S, _SET_S = 3_600.0, 60.0
+"""A clock is trusted when for so long it has not gone otherwise than time does, by so many seconds or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,11 @@ def keep_moving(
     report: Callable[[Moved | TailTuneError], None] = lambda _: None,
     on_rows: OnRows = lambda _: None,
     clock: Callable[[], float] = time.time,
+    steady: Callable[[], float] = time.monotonic,
 ) -> None:
     """Move spools until stopped, and once more then; rows that are too old are deleted once a day.
+
+    A clock that was set within the last hour deletes nothing: one that starts years ahead would take everything.
 
     A store that is away is asked again, at first after `every_s`, then after twice as long each time, up to a minute.
     Nobody else moves the spool meanwhile.
@@ -176,9 +181,10 @@ def keep_moving(
         report: Takes what each pass moved, or why it could not.
         on_rows: Takes the predictions of each transaction, once they are stored.
         clock: Seconds since 1970.
+        steady: Seconds by a clock that nobody sets.
     """
     with ExitStack() as locked:
-        _keep_moving(open_log, folder, stop, every_s, keep_days or {}, report, on_rows, clock, locked)
+        _keep_moving(open_log, folder, stop, every_s, keep_days or {}, report, on_rows, clock, steady, locked)
 
 
 def _keep_moving(
@@ -190,10 +196,12 @@ def _keep_moving(
     report: Callable[[Moved | TailTuneError], None],
     on_rows: OnRows,
     clock: Callable[[], float],
+    steady: Callable[[], float],
     locked: ExitStack,
 ) -> None:
     log: PredictionLog | None = None
     wait_s, cleaned_s, last, is_alone = every_s, float("-inf"), False, False
+    age = _Age(clock, steady)
     while not last:
         last = stop.is_set()
         try:
@@ -203,10 +211,10 @@ def _keep_moving(
                 is_alone = True
             log = log or open_log()
             report(_move_all(log, folder, _CHUNK_BYTES, on_rows))
-            if clock() - cleaned_s >= _DAY_S:
+            if age.is_trusted() and steady() - cleaned_s >= _DAY_S:
                 for use_case, days in keep_days.items():
                     log.delete_before(use_case, int((clock() - days * _DAY_S) * 1e6))
-                cleaned_s = clock()
+                cleaned_s = steady()
             wait_s = every_s
         except TailTuneError as error:
             report(error)
@@ -219,6 +227,22 @@ def _keep_moving(
         if not last:
             stop.wait(wait_s)
     _close(log)
+
+
+class _Age:
+    """How long nobody has set the clock."""
+
+    def __init__(self, clock: Callable[[], float], steady: Callable[[], float]) -> None:
+        self._clock, self._steady = clock, steady
+        self._since_s, self._ahead_s = steady(), clock() - steady()
+
+    def is_trusted(self) -> bool:
+        """Whether that is long enough to delete by it."""
+        here_s = self._steady()
+        ahead_s = self._clock() - here_s
+        if abs(ahead_s - self._ahead_s) >= _SET_S:
+            self._since_s, self._ahead_s = here_s, ahead_s
+        return here_s - self._since_s >= _TRUSTED_S
 
 
 def _close(log: PredictionLog | None) -> None:
