@@ -310,5 +310,5 @@ def test_groups_that_the_users_test_file_parts_are_counted(tmp_path: Path) -> No
     context = project(tmp_path, files, data={"test_file": "t.jsonl", "group": "who"})
     perform("curate", context)
     assert isinstance(context.progress, Heard)
-    (line,) = [line for line in context.progress.lines if "groups of" in line]
+    (line,) = [line for line in context.progress.lines if "groups in" in line]
     assert line.startswith("2 groups in both t.jsonl and r.jsonl: ")
