@@ -101,6 +101,15 @@ def test_csv_of_other_countries_has_another_mark_between_columns(tmp_path: Path,
     assert sources.peek(tmp_path / "rows.csv") == ("text", "label")
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "sep=;;", "sep=;\r"])
+def test_a_first_line_may_say_what_stands_between_columns(tmp_path: Path, first: str) -> None:
+    content = f"{first}\ntext;label, or none, or more\na, b;one\n".encode()
+    (tmp_path / "a.csv").write_bytes(content)
+    assert sources.peek(tmp_path / "a.csv") == ("text", "label, or none, or more")
+    whole = b"\xef\xbb\xbf" + content.replace(b", or none, or more", b"")
+    assert read(tmp_path, "rows.csv", whole) == [RawRow("a, b", "one", "rows.csv:3")]
+
+
 def test_a_header_with_a_comma_is_cut_at_commas(tmp_path: Path) -> None:
     content = b'"text; more",label;x\na,b\n'
     (tmp_path / "a.csv").write_bytes(content)
