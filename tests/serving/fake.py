@@ -210,3 +210,8 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.001)
+
+
+def spent(folder: Path) -> float:
+    """US dollars of today by a server's file of spending."""
+    return DailySpending(folder / "spending.json", 0.0).spent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from tailtune.predictors.prompted.rung import Prompted
 from tailtune.serving.plan import Limits, Upstream
 from tailtune.tasks import saved
 
-from .fake import Server, check_sums, server, until
+from .fake import Server, check_sums, server, spent, until
 
 PREDICT = "/predict"
 PRICE = TokenPrice(input_usd_per_million=1000.0, output_usd_per_million=2000.0)
@@ -55,10 +54,6 @@ def run(folder: Path, champion: Path, scenario: Scenario, **declared: Any) -> di
         return made.counts()
 
     return asyncio.run(play())
-
-
-def spent(folder: Path) -> float:
-    return float(json.loads((folder / "spending.json").read_text())["usd"])
 
 
 def test_answers_are_priced_logged_and_counted(double: Double, tmp_path: Path) -> None:
