@@ -21,14 +21,14 @@ _LONGEST_FIELD = 1 << 20
 """Characters; Python's own limit, 131,072, is less than a mail with what is quoted in it."""
 DELIMITERS = {COMMA: "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 """What may stand between columns → its name."""
-_SAID = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
+_FIRST_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
 
 
 def delimiter_of(file: Path) -> str:
     """What stands between columns: as the first line says, or what makes most names of the header, a comma first."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        said = _SAID.fullmatch(stream.readline(LONGEST))
-    return said[1] if said else max(DELIMITERS, key=lambda delimiter: _header_names(file, delimiter))
+        declared = _FIRST_LINE.fullmatch(stream.readline(LONGEST))
+    return declared[1] if declared else max(DELIMITERS, key=lambda delimiter: _header_names(file, delimiter))
 
 
 def _header_names(file: Path, delimiter: str) -> tuple[bool, int]:
@@ -92,7 +92,7 @@ def _records(lines: Lines, faults: Faults, delimiter: str) -> Iterator[tuple[int
             number, what = _broken(str(error), begin, lines, delimiter)
             faults.end(number, f"{what}. The rest of the file was not read")
             return
-        says_only_how = begin == 1 and _SAID.fullmatch("".join(lines.since_mark)) is not None
+        says_only_how = begin == 1 and _FIRST_LINE.fullmatch("".join(lines.since_mark)) is not None
         if record and not says_only_how:
             yield begin, record
 
