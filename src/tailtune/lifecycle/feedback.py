@@ -226,7 +226,6 @@ class _Reader:
         self._before = {each.id: each for each in before}
         self._now = dict(self._before)
         self._stamp, self._today = stamp, datetime.now(UTC).isoformat(timespec="seconds")
-        self._in_order: set[str] = set()
 
     def read(self, request_id: str, row: int, text: str, label: str, who: str, at: str, in_order: bool = False) -> None:
         """Take in a right answer; of two that come in the order in which they were given, the second counts.
@@ -239,11 +238,9 @@ class _Reader:
         answer, _ = right_answer(self._case.task, find_text, label, who, at or self._stamp or self._today)
         before = self._now.get(answer.id)
         # Without a date it comes now, also where a clock that was wrong has dated the one before into the future.
-        is_next = in_order and answer.id in self._in_order
+        is_next = in_order and before is not self._before.get(answer.id)
         if before is None or not is_dated or is_next or moment(before.at) <= moment(answer.at):
             self._now[answer.id] = answer
-            if in_order:
-                self._in_order.add(answer.id)
 
     def _logged(self, request_id: str, row: int) -> str:
         if not request_id:

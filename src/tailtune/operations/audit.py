@@ -250,11 +250,10 @@ def read(context: Context, file: Path, shown: str) -> tuple[Audit, list[Labelled
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     with opened(context.project, settings, case.name) as log:
         for line, values in filled:
-            row = known.get(sources.as_written(values["id"]))
+            id_ = sources.as_written(values["id"])
+            row = known.get(id_)
             if row is None:
-                faults.add(
-                    line, f"no row has the id {sources.as_written(values['id'])}; expected one of audit {audit.id}"
-                )
+                faults.add(line, f"no row has the id {id_}; expected one of audit {audit.id}")
                 continue
             try:
                 made = labelled_row(context, log, row, values, stamp)

@@ -13,6 +13,7 @@ from tailtune.core.alerts import Severity
 from tailtune.core.monitored import DayCounts, DayFigures
 from tailtune.services.database import Room, RoomStore, insert_or_update
 
+_NEWEST_DAY = 2**31 - 1  # that a database's integer holds
 _META = MetaData()
 _DAY = Table(
     "monitored_day",
@@ -117,7 +118,7 @@ class MonitoredDays(RoomStore):
                 }
                 _put(connection, _DAY, {"use_case": use_case, "version": version, "day": each.counts.day}, new)
 
-    def kept(self, use_case: str, version: str, reference: str, since: int, until: int = 2**31 - 1) -> list[KeptDay]:
+    def kept(self, use_case: str, version: str, reference: str, since: int, until: int = _NEWEST_DAY) -> list[KeptDay]:
         """Days from one to another, both included, that were counted with this reference, oldest first."""
         query = select(_DAY.c.day, _DAY.c.rows, _DAY.c.counts, _DAY.c.sums, _DAY.c.figures).where(
             _DAY.c.use_case == use_case,
@@ -147,14 +148,14 @@ class MonitoredDays(RoomStore):
         with self._database.reading() as connection:
             return connection.scalar(query) is not None
 
-    def last_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
+    def last_look(self, use_case: str, until: int = _NEWEST_DAY) -> int | None:
         """The newest day of a use case, up to one, that was looked at, of any version; None where none was."""
         query = select(func.max(_DAY.c.day)).where(_DAY.c.use_case == use_case, _DAY.c.day <= until)
         with self._database.reading() as connection:
             last = connection.scalar(query)
         return None if last is None else int(last)
 
-    def last_whole_look(self, use_case: str, until: int = 2**31 - 1) -> int | None:
+    def last_whole_look(self, use_case: str, until: int = _NEWEST_DAY) -> int | None:
         """The newest day of a use case, up to one, that was looked at to its end; None where none was looked at.
 
         Where none was looked at to its end, it is the day before the first.

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tailtune.core.errors import Fault
+from tailtune.core.figures import counted
 from tailtune.tasks.declare import quoted
 
 _ORIGINS, _LABELS, _REMEMBERED = 5, 20, 1000
@@ -139,9 +140,8 @@ class NameCheck(LabelCheck):
             near = [declared[skeleton(label)]] if skeleton(label) in declared else near
             meant = f"; did you mean {near[0]}?" if near else f", which has {len(self._known)} {self._noun}s"
             more = f" and {rows - len(origins):,} more" if rows > len(origins) else ""
-            count = f"{rows:,} row{'s' if rows > 1 else ''}"
             what = f"{self._noun} `{visible(label)}` is not in {self._declared_in}{meant}"
-            yield Fault(f"{self._data}/{origins[0]}", f"{what} ({count}: {', '.join(origins)}{more})")
+            yield Fault(f"{self._data}/{origins[0]}", f"{what} ({counted(rows, 'row')}: {', '.join(origins)}{more})")
         rest = len(ordered) - _LABELS
         if rest > 0:
             rows = self._other_rows + sum(self._rows[label] for label in ordered[_LABELS:])

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tailtune.config.prompting import LanguageModelSpec
 from tailtune.core.errors import BudgetReachedError, ContextTooLongError, EndpointError
+from tailtune.core.figures import counted
 from tailtune.core.language import Reply
 from tailtune.core.money import Usd
 from tailtune.core.secrets import without_key
@@ -317,7 +318,7 @@ def unreachable(spec: LanguageModelSpec, error: APIConnectionError, key: str | N
     cause = error.__cause__
     late, message = "Timeout" in type(cause).__name__, str(cause) or type(cause).__name__
     message = without_key(message, key) if key else message
-    attempts = f"{spec.retries + 1} attempt{'s' if spec.retries else ''}"
+    attempts = counted(spec.retries + 1, "attempt")
     if late:
         return EndpointError(
             f"{describe_model(spec)}: no whole answer within timeout_s: {spec.timeout_s:g} in {attempts}",

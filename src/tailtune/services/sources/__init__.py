@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic
 
+from tailtune.core.figures import counted
 from tailtune.core.records import Label
 from tailtune.services.sources import delimited, jsonl, parquet
 from tailtune.services.sources.faults import Faults, encodable, one_fault
@@ -169,7 +170,7 @@ def rejected_rows(rejected: Mapping[str, int]) -> str:
         rejected: As `read` counts them.
     """
     rows, marks = sum(rejected.values()), ", ".join(f"{mark} {count:,}" for mark, count in rejected.items())
-    are = f"{rows:,} row{'s are' if rows > 1 else ' is'} marked as rejected and dropped"
+    are = f"{counted(rows, 'row is', 'rows are')} marked as rejected and dropped"
     return f"{are} ({marks}); to keep such rows: data.drop_rejected: false" if rows else ""
 
 

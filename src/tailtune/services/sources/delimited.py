@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tailtune.core.figures import counted
 from tailtune.services.sources.faults import Faults
 from tailtune.services.sources.lines import LONGEST, Lines
 
@@ -72,8 +73,7 @@ def records(
         if len(record) < len(header) and not "".join(record).strip():
             continue  # a line of white space
         if len(record) != len(header):
-            fields = f"{len(record)} field{'s' if len(record) != 1 else ''}"
-            faults.add(number, f"{fields}; expected {len(header)}, as in the header")
+            faults.add(number, f"{counted(len(record), 'field')}; expected {len(header)}, as in the header")
         else:
             yield number, tuple(None if i is None else record[i] for i in places)
 
